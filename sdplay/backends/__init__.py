@@ -1,0 +1,108 @@
+"""The backend contract.  A file in this folder that ends with `BACKEND = YourClass` is a backend."""
+
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from PIL import Image
+
+from sdplay.errors import BadParams
+from sdplay.params import KNOBS, Params
+from sdplay.picture import Picture, Progress
+from sdplay.settings import setting
+
+Event = Progress | Picture
+Status = Literal["ready", "starting", "busy", "down", "unauthorised"]
+
+FEATURES = frozenset({"negative", "seed", "steps", "cfg", "scheduler"}) | {
+    knob.needs for knob in KNOBS.values() if knob.needs
+} | {"progress", "preview", "cancel", "frames", "upscale", "payload"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a backend can do.  None, or a name in `unknown`, means it does not tell, which is not a no."""
+
+    status: Status = "ready"
+    message: str = ""
+    """One sentence for the person: what it is, or why it is not ready and what to do."""
+    version: str = ""
+    features: frozenset[str] = frozenset()
+    unknown: frozenset[str] = frozenset()
+    schedulers: tuple[str, ...] | None = None
+    """Our scheduler ids; a name that only this server knows stands as it is."""
+    models: tuple[str, ...] | None = None
+    model: str = ""
+    """The model loaded now."""
+    upscalers: tuple[str, ...] | None = None
+    styles: tuple[str, ...] | None = None
+    control_models: tuple[str, ...] | None = None
+    control_modules: tuple[str, ...] | None = None
+    sizes: tuple[tuple[int, int], ...] = ((512, 512), (768, 512), (512, 768))
+    size_limits: tuple[int, int] = (64, 4096)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Knob values that suit this backend better than ours."""
+    chips: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Words it knows, by group: offered under the prompt."""
+    inputs: tuple[Mapping[str, Any], ...] = ()
+    """Further inputs read from the model's own schema: name, label, type, default, minimum, maximum, choices, help."""
+    at_once: int = 1
+    """Jobs it wants at the same time."""
+    price: float | None = None
+    """Money per picture in US dollars, where known."""
+
+    def offers(self, feature: str) -> bool:
+        """Whether to show a control: yes or not told."""
+        return not feature or feature in self.features or feature in self.unknown
+
+
+class Backend(ABC):
+    """Something that makes pictures."""
+
+    name: str
+    label: str
+    remote: bool = False
+    """Settings leave this machine."""
+
+    @abstractmethod
+    def generate(self, params: Params) -> Iterator[Event]:
+        """Yield Progress and at the end one Picture.  Closing the iterator stops the work (in `finally`)."""
+
+    def probe(self) -> Capabilities:
+        """What it can do now.  Never raises; quick, at most a few seconds."""
+        return Capabilities()
+
+    def payload(self, params: Params) -> dict[str, Any]:
+        """The request as it would be sent, for those who want to see or edit it; `params.extra` laid over it."""
+        return {**params.as_dict(), **params.extra_fields()}
+
+    def model_version(self, params: Params) -> str:
+        """Names the weights: a part of the recipe key.  Empty when the backend does not tell."""
+        return params.model
+
+    def upscale(self, image: Image.Image, factor: float, upscaler: str) -> Image.Image:
+        """Enlarge a picture, where the feature `upscale` is offered."""
+        raise BadParams(f"{self.label} cannot enlarge pictures. Choose another backend for that.")
+
+
+def kinds() -> dict[str, type[Backend]]:
+    """Every backend found in this folder, by name; the one that works at once stands first."""
+    found: dict[str, type[Backend]] = {}
+    for module in pkgutil.iter_modules(__path__):
+        backend = getattr(importlib.import_module(f"{__name__}.{module.name}"), "BACKEND", None)
+        if backend is not None:
+            found[backend.name] = backend
+    order = ("builtin", "a1111", "predict", "local")
+    return dict(sorted(found.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)))
+
+
+def connect(name: str = "") -> Backend:
+    """The backend of that name, set up from the settings; the chosen default when empty."""
+    name = name or setting("SDPLAY_BACKEND")
+    found = kinds()
+    if name not in found:
+        raise BadParams(f"There is no backend called {name!r}. There are: {', '.join(found)}.")
+    return found[name]()

@@ -1,0 +1,47 @@
+"""Every error we raise on purpose.  A message is one or two sentences for the person: what is wrong, then what to do.
+
+PlayError
+├── BadParams          a setting is out of range or unreadable: nothing was sent
+├── BackendError       the backend could not make the picture
+│   ├── BackendOffline   nothing answers there
+│   ├── BackendRefused   it answered and said no (key, quota, validation); `retry_after` when it told how long to wait
+│   └── BackendBroken    it answered with something that is no picture
+├── Cancelled          the person stopped it
+└── LibraryError       a picture could not be kept, found or read
+"""
+
+
+class PlayError(Exception):
+    """Shown to the person as it stands."""
+
+
+class BadParams(PlayError):
+    """A setting is out of range or unreadable."""
+
+
+class BackendError(PlayError):
+    """The backend could not make the picture."""
+
+
+class BackendOffline(BackendError):
+    """Nothing answers at the backend's address."""
+
+
+class BackendRefused(BackendError):
+    """The backend answered, and said no."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class BackendBroken(BackendError):
+    """The backend answered with something that is no picture."""
+
+
+class Cancelled(PlayError):
+    """The person stopped it."""
+
+
+class LibraryError(PlayError):
+    """A picture could not be kept, found or read."""

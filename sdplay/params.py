@@ -1,0 +1,234 @@
+"""Params: everything that names a picture.  One knob() per parameter; form, CLI, axes and metadata derive from it."""
+
+import dataclasses
+import hashlib
+import json
+import math
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from sdplay.errors import BadParams
+
+MAX_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Knob:
+    """How one parameter is called, bounded, explained and drawn."""
+
+    name: str
+    default: Any
+    label: str
+    low: float | None = None
+    high: float | None = None
+    step: float | None = None
+    help: str = ""
+    usual: tuple[float, float] | None = None
+    """The range a slider shows; values outside it, up to low and high, can still be typed or linked."""
+    group: str = "main"
+    needs: str = ""
+    """The backend feature without which this knob is not offered."""
+
+    @property
+    def kind(self) -> type:
+        return type(self.default)
+
+    def check(self, value: Any) -> Any:
+        """The value in this knob's type and range, or a sentence why not."""
+        if self.kind is bytes or self.kind is tuple:
+            return value
+        value = self._typed(value)
+        if self.low is not None and self.high is not None and not self.low <= value <= self.high:
+            raise BadParams(f"{self.label} must be between {self.low:g} and {_plain(self.high)}, not {_plain(value)}.")
+        if self.kind is int and self.step and self.step > 1 and value % self.step:
+            near = max(int(self.low or 0), round(value / self.step) * int(self.step))
+            raise BadParams(f"{self.label} must be a multiple of {self.step:g}, not {value}. The nearest is {near}.")
+        return value
+
+    def _typed(self, value: Any) -> Any:
+        if isinstance(value, bool) or value is None:
+            raise BadParams(f"{self.label} must be {_kind_word(self.kind)}, not {value!r}.")
+        try:
+            typed = self.kind(value)
+            exact = self.kind is not int or float(value) == typed or isinstance(value, str)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise BadParams(f"{self.label} must be {_kind_word(self.kind)}, not {str(value)[:40]!r}.") from error
+        if not exact or (self.kind is float and not math.isfinite(typed)):
+            raise BadParams(f"{self.label} must be {_kind_word(self.kind)}, not {value!r}.")
+        return typed
+
+
+def knob(default: Any, label: str, low: float | None = None, high: float | None = None, step: float | None = None,
+         help: str = "", **more: Any) -> Any:  # fmt: skip
+    """Declare a parameter of Params."""
+    return field(default=default, metadata={"knob": {"label": label, "low": low, "high": high, "step": step,
+                                                     "help": help, **more}})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Control:
+    """One ControlNet unit: a guide picture and how hard it steers."""
+
+    image: bytes
+    model: str
+    module: str = "none"
+    weight: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+    mode: str = "Balanced"
+
+
+@dataclass(frozen=True)
+class Params:
+    """The settings of exactly one picture.  Checks itself; a change is a copy (`with_`)."""
+
+    prompt: str = knob("", "Prompt", help="What to draw. The model turns it into numbers that steer every step.")
+    negative: str = knob("", "Negative prompt", help="What to keep away from. It takes the place of the empty prompt "
+                         "that CFG pushes away from, so it does nothing at CFG 1.")  # fmt: skip
+    scheduler: str = knob("dpmpp_2m_karras", "Scheduler", help="The route from noise to picture. Each takes different "
+                          "steps through the same model; some settle on one picture, some never do.")  # fmt: skip
+    steps: int = knob(20, "Steps", 1, 500, 1, "How often the model is asked to clean the picture. Time grows with it; "
+                      "after 20 to 30 most schedulers change little.", usual=(1, 60))  # fmt: skip
+    cfg: float = knob(7.0, "CFG scale", 1.0, 30.0, 0.5, "How hard to push toward the prompt. 1 ignores the negative "
+                      "prompt and halves the time; above about 12 colours burn.", usual=(1.0, 20.0))  # fmt: skip
+    seed: int = knob(0, "Seed", 0, MAX_SEED, 1, "Names the start noise. Same seed and same settings give the same "
+                     "picture.")  # fmt: skip
+    width: int = knob(512, "Width", 64, 4096, 8, "Pixels across, in steps of 8.", needs="size")
+    height: int = knob(512, "Height", 64, 4096, 8, "Pixels down, in steps of 8.", needs="size")
+    model: str = knob("", "Model", help="The checkpoint. Empty means the one the backend has loaded.", needs="models")
+    init: bytes = knob(b"", "Start image", group="start", needs="img2img",
+                       help="Start from this picture instead of pure noise.")  # fmt: skip
+    strength: float = knob(0.75, "Strength", 0.0, 1.0, 0.05, "How much of the start image is turned to noise first: "
+                           "0 keeps it, 1 forgets it.", group="start", needs="img2img")  # fmt: skip
+    mask: bytes = knob(b"", "Mask", group="start", needs="inpaint", help="White is painted anew, black stays.")
+    mask_blur: int = knob(4, "Mask blur", 0, 64, 1, "Softens the mask's edge, in pixels.", group="start",
+                          needs="mask_blur")  # fmt: skip
+    variation_seed: int = knob(0, "Variation seed", 0, MAX_SEED, 1, "A second start noise to mix in.",
+                               group="variation", needs="variation")  # fmt: skip
+    variation_strength: float = knob(0.0, "Variation strength", 0.0, 1.0, 0.05, "0 is the seed alone, 1 the variation "
+                                     "seed alone.", group="variation", needs="variation")  # fmt: skip
+    eta: float = knob(0.0, "Eta", 0.0, 1.0, 0.1, "Fresh noise that DDIM adds at every step: 0 none, 1 as much as an "
+                      "ancestral sampler.", group="sampler", needs="eta")  # fmt: skip
+    clip_skip: int = knob(1, "Clip skip", 1, 12, 1, "Read the prompt this many layers before the text encoder's end. "
+                          "1 is the normal end.", group="sampler", needs="clip_skip")  # fmt: skip
+    hires_scale: float = knob(1.0, "Hires scale", 1.0, 4.0, 0.25, "Make the picture small first, then enlarge it by "
+                              "this and refine. 1 is off.", group="hires", needs="hires")  # fmt: skip
+    hires_strength: float = knob(0.5, "Hires strength", 0.0, 1.0, 0.05, "How much the refining pass may change.",
+                                 group="hires", needs="hires")  # fmt: skip
+    hires_steps: int = knob(0, "Hires steps", 0, 150, 1, "Steps of the refining pass. 0 means the same as the first.",
+                            group="hires", needs="hires")  # fmt: skip
+    hires_upscaler: str = knob("Latent", "Hires upscaler", help="How the small picture is enlarged.", group="hires",
+                               needs="hires")  # fmt: skip
+    refiner: str = knob("", "Refiner", help="A second checkpoint that finishes the picture. Empty is off.",
+                        group="refiner", needs="refiner")  # fmt: skip
+    refiner_at: float = knob(0.8, "Refiner takes over at", 0.0, 1.0, 0.05, "The share of steps done before the refiner "
+                             "takes over.", group="refiner", needs="refiner")  # fmt: skip
+    styles: str = knob("", "Styles", help="Names of the server's saved prompt styles, separated by |.",
+                       group="sampler", needs="styles")  # fmt: skip
+    control: tuple[Control, ...] = knob((), "ControlNet", group="control", needs="controlnet",
+                                        help="Guide pictures that steer the layout.")  # fmt: skip
+    extra: str = knob("", "Raw payload fields", help="A JSON object laid over the payload before it is sent.",
+                      group="raw")  # fmt: skip
+
+    def __post_init__(self) -> None:
+        for each in KNOBS.values():
+            object.__setattr__(self, each.name, each.check(getattr(self, each.name)))
+        self.extra_fields()
+
+    def with_(self, **changes: Any) -> Self:
+        """A copy with these settings changed, checked again."""
+        unknown = set(changes) - set(KNOBS)
+        if unknown:
+            raise BadParams(f"There is no setting called {sorted(unknown)[0]!r}. There are: {', '.join(KNOBS)}.")
+        return dataclasses.replace(self, **changes)
+
+    def extra_fields(self) -> dict[str, Any]:
+        """The raw payload fields as a dict; a sentence when the text is no JSON object."""
+        if not self.extra.strip():
+            return {}
+        try:
+            fields = json.loads(self.extra)
+        except ValueError as error:
+            raise BadParams(f"Raw payload fields are not valid JSON: {error}. Write them like this: "
+                            '{"tiling": true}') from error  # fmt: skip
+        if not isinstance(fields, dict):
+            raise BadParams('Raw payload fields must be a JSON object, like this: {"tiling": true}')
+        return fields
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values; pictures are named by their SHA-256, so a file or link never carries them."""
+        return {name: _json(getattr(self, name)) for name in KNOBS}
+
+    def changed(self) -> dict[str, Any]:
+        """as_dict() without the settings that stand at their default."""
+        return {name: value for name, value in self.as_dict().items() if value != _json(KNOBS[name].default)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], images: Mapping[str, bytes] | None = None) -> Self:
+        """Read as_dict() back, ignoring unknown names, so old and new files both load.
+
+        `images` maps "sha256:…" to the bytes; a picture that is not there is left out.
+        """
+        known = {name: value for name, value in values.items() if name in KNOBS}
+        for name in ("init", "mask"):
+            if isinstance(known.get(name), str):
+                known[name] = (images or {}).get(known[name], b"")
+        known["control"] = tuple(_controls(known.get("control"), images or {}))
+        return cls(**known)
+
+    def images(self) -> dict[str, bytes]:
+        """The pictures inside, by the name as_dict() gives them."""
+        held = [self.init, self.mask, *(unit.image for unit in self.control)]
+        return {image_name(data): data for data in held if data}
+
+    def key(self, *also: str) -> str:
+        """The recipe key: same settings, backend and model version, same key."""
+        told = json.dumps([self.as_dict(), *also], sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+KNOBS: dict[str, Knob] = {
+    each.name: Knob(each.name, each.default, **each.metadata["knob"]) for each in dataclasses.fields(Params)
+}
+
+
+def differing(one: Params, other: Params) -> dict[str, tuple[Any, Any]]:
+    """The settings in which two pictures differ, by knob name, both values."""
+    a, b = one.as_dict(), other.as_dict()
+    return {name: (a[name], b[name]) for name in KNOBS if a[name] != b[name]}
+
+
+def random_seed() -> int:
+    """A fresh seed: chance is settled here, before a Params exists."""
+    return random.SystemRandom().randrange(2**32)
+
+
+def image_name(data: bytes) -> str:
+    """The name under which a record mentions a picture that it does not carry."""
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return image_name(value) if value else ""
+    if isinstance(value, tuple):
+        return [{**dataclasses.asdict(unit), "image": _json(unit.image)} for unit in value]
+    return value
+
+
+def _controls(units: Any, images: Mapping[str, bytes]) -> Iterator[Control]:
+    for unit in units or ():
+        if isinstance(unit, Control):
+            yield unit
+        elif unit.get("image") in images:
+            yield Control(**{**unit, "image": images[unit["image"]]})
+
+
+def _plain(value: float) -> str:
+    return f"{value:d}" if isinstance(value, int) else f"{value:g}"
+
+
+def _kind_word(kind: type) -> str:
+    return {int: "a whole number", float: "a number", str: "text"}.get(kind, kind.__name__)

@@ -1,0 +1,115 @@
+"""Progress while a picture is made; Picture, Timing, Receipt and Frame when it is there."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from PIL import Image
+
+from sdplay.params import Params
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where the work stands.  None means: the backend does not tell."""
+
+    fraction: float | None = None
+    step: int | None = None
+    steps: int | None = None
+    seconds_left: float | None = None
+    preview: bytes | None = None
+    """A small JPEG."""
+    position: int | None = None
+    """Pictures ahead in the queue."""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Where the seconds went.  None means: could not be told apart, it is inside `total`."""
+
+    total: float
+    queued: float | None = None
+    network: float | None = None
+    load: float | None = None
+    sampling: float | None = None
+    decode: float | None = None
+
+    def as_dict(self) -> dict[str, float | None]:
+        names = ("queued", "network", "load", "sampling", "decode", "total")
+        return {name: getattr(self, name) for name in names}
+
+
+def _frozen(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(dict(values))
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What was asked, what was sent, what the backend says it applied; and a sentence for every difference."""
+
+    asked: Mapping[str, Any]
+    sent: Mapping[str, Any]
+    """The payload as it went out, pictures named by their SHA-256, keys never in it."""
+    applied: Mapping[str, Any]
+    """In our knob names; only what the backend reported or the picture shows."""
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("asked", "sent", "applied"):
+            object.__setattr__(self, name, _frozen(getattr(self, name)))
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"asked": dict(self.asked), "sent": dict(self.sent), "applied": dict(self.applied),
+                "warnings": list(self.warnings)}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One step on the way: the noisy latent and the picture the model predicts from it, as small JPEGs."""
+
+    step: int
+    sigma: float
+    seconds: float
+    clean: bytes
+    noisy: bytes = b""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A finished picture: the bytes as the backend gave them, and how they came to be."""
+
+    data: bytes
+    params: Params
+    backend: str
+    timing: Timing
+    receipt: Receipt
+    model: str = ""
+    """Model name and version as reported; part of the recipe key."""
+    frames: tuple[Frame, ...] = field(default=(), repr=False)
+    partial: bool = False
+    """Stopped before the end; the backend gave what it had."""
+
+    def image(self) -> Image.Image:
+        """The decoded pixels."""
+        with Image.open(io.BytesIO(self.data)) as opened:
+            opened.load()
+            return opened.copy()
+
+
+def png_bytes(image: Image.Image) -> bytes:
+    """The picture as PNG."""
+    kept = io.BytesIO()
+    image.save(kept, "PNG", compress_level=3)
+    return kept.getvalue()
+
+
+def jpeg_bytes(image: Image.Image, longest: int = 256, quality: int = 84) -> bytes:
+    """A small JPEG for previews and tiles: Streamlit passes JPEG through untouched."""
+    small = image.convert("RGB")
+    small.thumbnail((longest, longest))
+    kept = io.BytesIO()
+    small.save(kept, "JPEG", quality=quality)
+    return kept.getvalue()

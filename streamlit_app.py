@@ -1,0 +1,1 @@
+"""The page.  Wiring only: theme, sidebar form, tabs."""

@@ -1,0 +1,64 @@
+"""Params: checks itself, travels as JSON, names exactly one picture."""
+
+import pytest
+
+from sdplay.errors import BadParams
+from sdplay.params import KNOBS, Control, Params, differing, image_name
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"steps": 900}, "Steps must be between 1 and 500, not 900."),
+        ({"steps": 2.5}, "Steps must be a whole number, not 2.5."),
+        ({"cfg": "lots"}, "CFG scale must be a number, not 'lots'."),
+        ({"cfg": float("nan")}, "CFG scale must be a number, not nan."),
+        ({"width": 500}, "Width must be a multiple of 8, not 500. The nearest is 496."),
+        ({"seed": -1}, "Seed must be between 0 and 9223372036854775807, not -1."),
+        ({"prompt": None}, "Prompt must be text, not None."),
+        ({"extra": "[1]"}, "Raw payload fields must be a JSON object"),
+        ({"extra": "{"}, "Raw payload fields are not valid JSON"),
+    ],
+)
+def test_a_bad_setting_is_named_with_its_value(values, sentence):
+    with pytest.raises(BadParams) as caught:
+        Params(**values)
+    assert str(caught.value).startswith(sentence)
+
+
+@pytest.mark.parametrize("knob", KNOBS.values(), ids=KNOBS)
+def test_every_knob_is_explained_and_its_default_passes(knob):
+    assert knob.help
+    assert knob.label
+    assert knob.check(knob.default) == knob.default
+
+
+def test_text_from_a_command_line_becomes_the_knobs_type():
+    assert Params(steps="12", cfg="3.5", seed="7") == Params(steps=12, cfg=3.5, seed=7)
+
+
+def test_settings_travel_as_json_and_come_back_with_their_pictures():
+    params = Params(prompt="a fox", init=b"png", control=(Control(b"edges", "canny"),))
+    assert Params.from_dict(params.as_dict(), params.images()) == params
+
+
+def test_a_record_names_pictures_but_does_not_carry_them():
+    assert Params(init=b"png").as_dict()["init"] == image_name(b"png")
+
+
+def test_settings_of_a_newer_version_are_ignored():
+    assert Params.from_dict({"prompt": "a fox", "flux_capacity": 3}) == Params(prompt="a fox")
+
+
+def test_the_key_changes_with_any_setting_and_with_the_model():
+    keys = {Params().key("builtin"), Params(seed=1).key("builtin"), Params().key("builtin", "v2")}
+    assert len(keys) == 3
+
+
+def test_difference_names_the_settings_that_differ():
+    assert differing(Params(seed=1, steps=9), Params(seed=1, steps=8)) == {"steps": (9, 8)}
+
+
+def test_changing_a_setting_that_does_not_exist_is_an_error():
+    with pytest.raises(BadParams, match="no setting called 'colour'"):
+        Params().with_(colour="red")

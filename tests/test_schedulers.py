@@ -1,0 +1,43 @@
+"""The scheduler table: one id per entry, every dialect's name leads to it."""
+
+import pytest
+
+from sdplay.errors import BadParams
+from sdplay.schedulers import OCTOAI, PRESETS, SCHEDULERS, find, known
+
+
+@pytest.mark.parametrize("entry", SCHEDULERS.values(), ids=SCHEDULERS)
+def test_every_name_of_a_scheduler_finds_it(entry):
+    assert {name: find(name).id for name in entry.names()} == dict.fromkeys(entry.names(), entry.id)
+
+
+@pytest.mark.parametrize("entry", SCHEDULERS.values(), ids=SCHEDULERS)
+def test_every_scheduler_is_explained_in_sentences(entry):
+    assert entry.about.count(". ") >= 1
+    assert ("Never settles" in entry.about) == entry.stochastic
+
+
+def test_octoai_names_are_six_different_schedulers():
+    assert [find(name).id for name in OCTOAI] == ["pndm", "lms", "ddim", "euler", "euler_a", "dpmpp_2m"]
+
+
+def test_split_names_of_a1111_find_the_same_as_the_old_combined_ones():
+    assert find("DPM++ 2M", "Karras") == find("DPM++ 2M Karras") == SCHEDULERS["dpmpp_2m_karras"]
+    assert find("DPM++ 2M", "uniform") == SCHEDULERS["dpmpp_2m"]
+
+
+def test_a_schedule_nobody_has_is_not_found():
+    assert find("Euler a", "karras") is None
+
+
+def test_heun_and_pndm_cost_more_evaluations_than_steps():
+    assert [SCHEDULERS[name].evaluations(20) for name in ("euler", "heun", "pndm")] == [20, 39, 21]
+
+
+def test_an_unknown_scheduler_is_answered_with_the_choices():
+    with pytest.raises(BadParams, match="no scheduler called 'foo'.*dpmpp_2m_karras"):
+        known("foo")
+
+
+def test_presets_name_known_schedulers():
+    assert all(scheduler in SCHEDULERS for scheduler, _ in PRESETS)
