@@ -1,0 +1,79 @@
+"""The house rules: imports point down DESIGN's list, and heavy libraries stay where they belong."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LAYERS = (
+    "ui", "__main__", "cli", "sweeps", "jobs", "studio", "server", "training", "backends", "engine", "library",
+    "compare", "metadata", "schedulers", "picture", "params", "settings", "errors", "model",
+)  # fmt: skip
+"""From the top down: a file may import its own layer and those below it."""
+
+ONLY_IN = {
+    "streamlit": ("ui",),
+    "requests": ("backends",),
+    "torch": ("engine/torch_", "server/", "training/"),
+    "diffusers": ("engine/torch_", "server/", "training/"),
+    "transformers": ("engine/torch_", "server/", "training/"),
+    "ray": ("server/",),
+}
+FILES = sorted(
+    path for path in (ROOT / "sdplay").rglob("*.py") if path.name != "__init__.py" or path.parent.name != "sdplay"
+)
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(path.relative_to(ROOT).with_suffix("").parts[: -node.level]) if node.level else ""
+            name = ".".join(part for part in (base, node.module) if part)
+            yield from (f"{name}.{alias.name}" for alias in node.names)
+
+
+def layer(module):
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 and parts[0] == "sdplay" else ""
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_down(path):
+    own = path.relative_to(ROOT / "sdplay").with_suffix("").parts[0]
+    below = LAYERS[LAYERS.index(own) :]
+    used = {layer(name) for name in imports(path)} & set(LAYERS)
+    assert used <= set(below), f"{own} is below {sorted(used - set(below))}: move the code, not the rule"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_heavy_libraries_stay_where_they_belong(path):
+    inside = str(path.relative_to(ROOT / "sdplay"))
+    used = {name.split(".")[0] for name in imports(path)} & set(ONLY_IN)
+    assert {name for name in used if not inside.startswith(ONLY_IN[name])} == set()
+
+
+def test_the_page_never_imports_torch():
+    loaded = "import sys, sdplay.jobs, sdplay.cli, sdplay.backends as b; b.kinds(); print('torch' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "False"
+
+
+def test_the_top_level_holds_what_the_design_names():
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert {name.split("/")[0] for name in tracked} <= {
+        "streamlit_app.py", "sdplay", "requirements.txt", ".streamlit", "tests", "README.md", "pyproject.toml", ".ci",
+        ".env.example", "LICENSE", "NOTICE", ".gitignore",
+    }  # fmt: skip
+
+
+def test_requirements_are_the_default_dependencies():
+    import tomllib
+
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    listed = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line and line[0] != "#"]
+    assert listed == declared
