@@ -53,7 +53,7 @@ class Scheduler:
         """How often the model is asked for that many steps: what the time really depends on."""
         if self.sampler == "heun":
             return 2 * steps - 1
-        return steps + 1 if self.sampler == "pndm" else steps
+        return steps + 1 if self.sampler == "pndm" and steps > 1 else steps
 
 
 _DPM = "DPMSolverMultistepScheduler"
