@@ -1,0 +1,53 @@
+"""Bytes from a stranger become a picture only after they prove to be one."""
+
+import base64
+import binascii
+import io
+import re
+import struct
+import zlib
+
+from PIL import Image, UnidentifiedImageError
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
+LARGEST_PIXELS = 64_000_000
+_DATA_URI = re.compile(r"\s*data:[\w.+/-]*(;[\w=.+-]+)*,", re.IGNORECASE)
+
+
+class NotAPicture(ValueError):
+    """Ends a sentence that begins with who sent it: "is cut off", "is no picture" …"""
+
+
+def checked(data: bytes) -> bytes:
+    """The same bytes, once they decoded to the last pixel.  A bomb is refused before it is decoded."""
+    try:
+        with Image.open(io.BytesIO(data), formats=[each for each in FORMATS if each in _readable()]) as opened:
+            width, height = opened.size
+            if width * height > LARGEST_PIXELS:
+                raise NotAPicture(_too_large(f"{width}×{height} pixels"))
+            opened.load()
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise NotAPicture(_too_large("gigantic")) from error
+    except UnidentifiedImageError as error:
+        raise NotAPicture(f"is no picture (it begins with {data[:12]!r})" if data else "is empty") from error
+    except (OSError, SyntaxError, EOFError, struct.error, zlib.error, IndexError) as error:
+        raise NotAPicture(f"is cut off or damaged after {len(data):,} bytes") from error
+    return data
+
+
+def from_base64(text: str) -> bytes:
+    """The bytes in base64 text, with or without a `data:` prefix, line breaks and padding."""
+    body = "".join(_DATA_URI.sub("", text, count=1).split()).rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        return base64.b64decode(body + "=" * (-len(body) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise NotAPicture(f"is cut off or no base64 (it begins with {text[:16]!r})") from error
+
+
+def _readable() -> set[str]:
+    Image.init()
+    return set(Image.OPEN)
+
+
+def _too_large(size: str) -> str:
+    return f"is {size}; more than {LARGEST_PIXELS // 1_000_000} megapixels are not opened"

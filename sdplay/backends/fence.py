@@ -1,0 +1,124 @@
+"""Fetching a picture from an address that a visitor typed, without letting it reach this network.
+
+Every address a name resolves to must be public, and the connection goes to the address that was checked, so a name
+that resolves differently a moment later gains nothing.  The same holds after each redirect.
+"""
+
+import ipaddress
+import socket
+import time
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+import certifi
+import urllib3
+
+from sdplay.backends.decode import NotAPicture, checked
+from sdplay.errors import BadParams
+from sdplay.settings import setting
+
+LARGEST_BYTES = 32 * 1024 * 1024
+MOST_REDIRECTS = 4
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def fetch_public(url: str) -> bytes:
+    """The picture at that address, checked; a sentence when it is private, silent, too large or no picture."""
+    data = download(url, private=setting("SDPLAY_ALLOW_PRIVATE_URLS") == "1")
+    try:
+        return checked(data)
+    except NotAPicture as error:
+        raise BadParams(f"What {_shown(url)} sent {error}. Give the address of a PNG, JPEG or WebP picture.") from error
+
+
+def download(url: str, *, private: bool, largest: int = LARGEST_BYTES, seconds: float = 30) -> bytes:
+    """The bytes at that address; `private` lets it stand in a private network."""
+    until = time.monotonic() + seconds
+    for _ in range(MOST_REDIRECTS + 1):
+        response = _open(url, private, until)
+        try:
+            if response.status not in (301, 302, 303, 307, 308):
+                return _body(response, url, largest, until)
+            url = urljoin(url, response.headers.get("Location", ""))
+        finally:
+            response.close()
+    raise BadParams(f"{_shown(url)} redirects too often. Give the address of the picture itself.")
+
+
+def public(address: _Address) -> bool:
+    """Whether an address belongs to the open internet, also when it is IPv4 packed into IPv6."""
+    if isinstance(address, ipaddress.IPv6Address):
+        packed = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+        if address in _NAT64:
+            packed = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if packed is not None:
+            return public(packed)
+    return address.is_global and not address.is_multicast
+
+
+def resolve(host: str, port: int) -> list[_Address]:
+    """Every address of a host."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise BadParams(f"There is no computer called {host!r}. Check the address for typing mistakes.") from error
+    return [ipaddress.ip_address(str(entry[4][0]).split("%")[0]) for entry in found]
+
+
+def _open(url: str, private: bool, until: float) -> urllib3.BaseHTTPResponse:
+    parts, port = _parts(url)
+    host = parts.hostname or ""
+    addresses = resolve(host, port)
+    hidden = [address for address in addresses if not public(address)]
+    if hidden and not private:
+        raise BadParams(f"{_shown(url)} leads to {hidden[0]}, which is not on the open internet, so it is not fetched. "
+                        "Upload the picture instead; the owner of this page can allow it with "
+                        "SDPLAY_ALLOW_PRIVATE_URLS=1.")  # fmt: skip
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    headers = {"Host": parts.netloc.rpartition("@")[2], "Accept": "image/*", "User-Agent": "sdplay"}
+    try:
+        return _pool(parts.scheme, str(addresses[0]), port, host).urlopen(
+            "GET", path, headers=headers, redirect=False, retries=False, preload_content=False,
+            timeout=urllib3.Timeout(connect=5, read=max(0.1, min(15, until - time.monotonic()))))  # fmt: skip
+    except (urllib3.exceptions.HTTPError, UnicodeError) as error:
+        raise BadParams(f"{_shown(url)} does not answer. Check the address, or upload the picture instead.") from error
+
+
+def _pool(scheme: str, address: str, port: int, host: str) -> urllib3.HTTPConnectionPool:
+    if scheme == "http":
+        return urllib3.HTTPConnectionPool(address, port)
+    return urllib3.HTTPSConnectionPool(address, port, assert_hostname=host, server_hostname=host,
+                                       ca_certs=certifi.where())  # fmt: skip
+
+
+def _parts(url: str) -> tuple[SplitResult, int]:
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError as error:
+        raise BadParams(f"{url[:80]!r} is not a web address. Write it like this: https://example.com/a.png") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise BadParams(f"{url[:80]!r} is not a web address. Write it like this: https://example.com/a.png")
+    return parts, port
+
+
+def _body(response: urllib3.BaseHTTPResponse, url: str, largest: int, until: float) -> bytes:
+    if response.status != 200:
+        raise BadParams(f"{_shown(url)} answered {response.status} instead of a picture. Check the address.")
+    held = bytearray()
+    try:
+        while chunk := response.read1(65536):
+            held += chunk
+            if len(held) > largest:
+                raise BadParams(f"{_shown(url)} sends more than {largest // 2**20} MB. Give a smaller picture.")
+            if time.monotonic() > until:
+                raise BadParams(f"{_shown(url)} sends too slowly. Upload the picture instead.")
+    except urllib3.exceptions.HTTPError as error:
+        raise BadParams(f"{_shown(url)} broke off in the middle. Try again, or upload the picture instead.") from error
+    return bytes(held)
+
+
+def _shown(url: str) -> str:
+    """The address without password and query, where keys may stand."""
+    parts = urlsplit(url.strip())
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:120]

@@ -1,0 +1,436 @@
+"""HTTP for every backend: answers that are capped and timed, failures that are sentences, keys that never travel on.
+
+BackendOffline means that nothing was sent, so trying again is safe; after that a failure is BackendBroken, because
+the server may have begun to work.
+"""
+
+import email.utils
+import html
+import ipaddress
+import json as json_text
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+
+import requests
+import urllib3
+
+from sdplay.backends.decode import NotAPicture, checked, from_base64
+from sdplay.backends.fence import download, public, resolve
+from sdplay.backends.fence import fetch_public as fetch_public
+from sdplay.errors import BackendBroken, BackendError, BackendOffline, BackendRefused, BadParams
+from sdplay.picture import Progress
+from sdplay.settings import without_secrets
+
+LARGEST_ANSWER = 64 * 1024 * 1024
+CONNECT_SECONDS = 5.0
+_HARMLESS_HEADERS = {"accept", "content-type", "prefer", "user-agent", "cancel-after"}
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a server answered, whatever the status."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in any case."""
+    body: bytes
+    label: str = "The server"
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", "replace")
+
+    @property
+    def kind(self) -> str:
+        """The content type in lower case, without its parameters."""
+        return self.headers.get("Content-Type", "").split(";")[0].strip().lower()
+
+    @property
+    def is_page(self) -> bool:
+        """HTML: a login page, a proxy's error or a web interface, never an API's answer."""
+        return self.kind in ("text/html", "application/xhtml+xml") or self.text[:200].lstrip().lower().startswith(
+            ("<!doctype html", "<html")
+        )
+
+    def json(self) -> Any:
+        """The decoded body; None when it is empty."""
+        if not self.body.strip():
+            return None
+        if self.is_page:
+            raise BackendBroken(f"{self.label} answered with {_page(self)}. Is that the address of its API?")
+        try:
+            return json_text.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise BackendBroken(f"{self.label} sent an answer that is not valid JSON ({len(self.body):,} bytes). "
+                                "Look at its console, then try again.") from error  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Wire:
+    """One server: where it is, how to show who we are, and how to call it in a sentence."""
+
+    base: str
+    label: str = field(kw_only=True)
+    setting: str = field(kw_only=True)
+    """The environment variable that holds the address: messages tell the person to look there."""
+    headers: Mapping[str, str] = field(default_factory=dict, kw_only=True, repr=False)
+    auth: tuple[str, str] | None = field(default=None, kw_only=True, repr=False)
+    """User and password for HTTP Basic."""
+    largest: int = field(default=LARGEST_ANSWER, kw_only=True)
+    connect_seconds: float = field(default=CONNECT_SECONDS, kw_only=True)
+
+    @property
+    def address(self) -> str:
+        """The base address as people may see it: without password, query and trailing slash."""
+        parts = _split(self.base)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
+
+    def get(self, path: str = "", *, seconds: float = 20, headers: Mapping[str, str] | None = None) -> Reply:
+        """Ask; the whole answer must be there after `seconds`."""
+        return self.request("GET", path, seconds=seconds, headers=headers)
+
+    def post(self, path: str = "", json: Any = None, *, seconds: float = 600,
+             headers: Mapping[str, str] | None = None, files: Mapping[str, Any] | None = None) -> Reply:  # fmt: skip
+        """Send JSON, or a form with `files`; the whole answer must be there after `seconds`."""
+        return self.request("POST", path, json=json, seconds=seconds, headers=headers, files=files)
+
+    def request(self, method: str, path: str, *, json: Any = None, seconds: float = 20,
+                headers: Mapping[str, str] | None = None, files: Mapping[str, Any] | None = None) -> Reply:  # fmt: skip
+        """One request; `path` is below the base address, or a whole address (keys go only to the own host)."""
+        until = time.monotonic() + seconds
+        url = self._url(path)
+        for _ in range(5):
+            answer = self._once(method, url, until, seconds, {"json": json, "files": files}, headers or {})
+            if answer.status not in (301, 302, 303, 307, 308) or "Location" not in answer.headers:
+                return answer
+            onward = urljoin(url, answer.headers["Location"])
+            if not self._may_follow(method, answer.status, onward):
+                raise BackendBroken(f"{self.label} at {self.address} sends us on to {_plain(onward)}. "
+                                    f"If that is right, put it into {self.setting}.")  # fmt: skip
+            url = onward
+        raise BackendBroken(f"{self.label} at {self.address} redirects in a circle. Check {self.setting}.")
+
+    def clean(self, text: str) -> str:
+        """The text without any key this wire knows."""
+        for secret in sorted(self._secrets(), key=len, reverse=True):
+            text = text.replace(secret, "•••")
+        return without_secrets(text)
+
+    def same_host(self, url: str) -> bool:
+        """Whether an address belongs to this server; http may become https there."""
+        ours, theirs = _split(self.base), _split(url)
+        upgraded = (ours.scheme, theirs.scheme) == ("http", "https") and not ours.port and not theirs.port
+        same_door = (ours.scheme, _port(ours)) == (theirs.scheme, _port(theirs))
+        return ours.hostname == theirs.hostname and (same_door or upgraded)
+
+    def _url(self, path: str) -> str:
+        parts = _split(self.base)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise BackendOffline(f"{self.setting} is not a web address: {self.clean(self.base)[:80]!r}. "
+                                 "Write it like this: http://127.0.0.1:7860")  # fmt: skip
+        if path.startswith(("http://", "https://")):
+            return path
+        base = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
+        url = f"{base}/{path.lstrip('/')}" if path else base
+        return f"{url}{'&' if '?' in url else '?'}{parts.query}" if parts.query else url
+
+    def _may_follow(self, method: str, status: int, onward: str) -> bool:
+        if method == "GET":
+            return onward.startswith(("http://", "https://"))
+        return status in (307, 308) and self.same_host(onward)
+
+    def _once(self, method: str, url: str, until: float, seconds: float, body: Mapping[str, Any],
+              headers: Mapping[str, str]) -> Reply:  # fmt: skip
+        ours = self.same_host(url)
+        started = time.monotonic()
+        with requests.Session() as session, self._failures(seconds):
+            # A proxy set for the internet is wrong for this machine; a netrc password is never asked for (see auth).
+            session.trust_env = not _loopback(_split(url).hostname or "")
+            response = session.request(
+                method, url, headers={**(self.headers if ours else {}), **headers}, stream=True, allow_redirects=False,
+                auth=_Auth(self._auth() if ours else None), timeout=(self.connect_seconds, max(0.05, until - started)),
+                **body)  # fmt: skip
+            with response:
+                data = self._body(response.raw, until, seconds)
+            return Reply(response.status_code, response.headers, data, self.label, time.monotonic() - started)
+
+    def _body(self, raw: urllib3.BaseHTTPResponse, until: float, seconds: float) -> bytes:
+        held = bytearray()
+        while chunk := raw.read1(65536, decode_content=True):
+            held += chunk
+            if len(held) > self.largest:
+                raise BackendBroken(f"{self.label} sends more than {self.largest // 2**20} MB, which is no single "
+                                    "picture, so it was cut off. Ask for a smaller size.")  # fmt: skip
+            if time.monotonic() > until:
+                raise BackendBroken(_too_slow(self, seconds))
+        return bytes(held)
+
+    def _failures(self, seconds: float) -> "_Failures":
+        return _Failures(self, seconds)
+
+    def _auth(self) -> tuple[str, str] | None:
+        parts = _split(self.base)
+        if self.auth is None and parts.username:
+            return unquote(parts.username), unquote(parts.password or "")
+        return self.auth
+
+    def _secrets(self) -> set[str]:
+        words = [word for name, value in self.headers.items() if name.lower() not in _HARMLESS_HEADERS
+                 for word in (value, value.split(" ")[-1])]  # fmt: skip
+        user, password = self._auth() or ("", "")
+        return {word for word in (*words, f"{user}:{password}", password) if len(word) >= 4}
+
+
+class _Auth(requests.auth.AuthBase):
+    """Always given, so that requests never looks for a password in a netrc file."""
+
+    def __init__(self, pair: tuple[str, str] | None) -> None:
+        self.pair = pair
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self.pair is None:
+            return request
+        user, password = (part.encode() for part in self.pair)
+        requests.auth.HTTPBasicAuth(user, password)(request)
+        return request
+
+
+class _Failures:
+    """The one place where requests' and urllib3's errors become sentences."""
+
+    def __init__(self, wire: Wire, seconds: float) -> None:
+        self.wire, self.seconds = wire, seconds
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError, OSError)):
+            raise self._translated(error) from error
+
+    def _translated(self, error: BaseException) -> BackendError:
+        wire, causes = self.wire, list(_causes(error))
+        if any(isinstance(cause, (requests.exceptions.SSLError, urllib3.exceptions.SSLError)) for cause in causes):
+            return BackendOffline(f"{wire.label} at {wire.address} has no valid TLS certificate. Check {wire.setting}: "
+                                  "http or https, host and port.")  # fmt: skip
+        if any(isinstance(cause, _NOT_CONNECTED) for cause in causes):
+            return BackendOffline(f"{wire.label} does not answer at {wire.address}. Is it running, and started with "
+                                  f"its API on? The address stands in {wire.setting}.")  # fmt: skip
+        if any(isinstance(cause, _TOO_SLOW) for cause in causes):
+            return BackendBroken(_too_slow(wire, self.seconds))
+        if any(isinstance(cause, _BAD_ADDRESS) for cause in causes):
+            return BackendOffline(f"{wire.setting}, or the key that goes with it, has characters that cannot be sent. "
+                                  "Write the address like this: http://127.0.0.1:7860")  # fmt: skip
+        return BackendBroken(f"{wire.label} broke off in the middle of its answer. It may have crashed or run out of "
+                             "memory: look at its console, then try again.")  # fmt: skip
+
+
+_NOT_CONNECTED = (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError, urllib3.exceptions.ProxyError,
+                  urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)  # fmt: skip
+_TOO_SLOW = (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError)
+_BAD_ADDRESS = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.InvalidHeader,
+                urllib3.exceptions.LocationValueError, UnicodeError)  # fmt: skip
+
+
+class Call(Generic[_T]):
+    """A function running in its own daemon thread: a picture takes long, and someone may want to stop it."""
+
+    def __init__(self, work: Callable[[], _T]) -> None:
+        self._done = threading.Event()
+        self._value: list[_T] = []
+        self._error: BaseException | None = None
+        threading.Thread(target=self._run, args=(work,), daemon=True, name="sdplay-call").start()
+
+    def wait(self, seconds: float) -> bool:
+        """True as soon as it has ended, False after that many seconds."""
+        return self._done.wait(seconds)
+
+    def result(self) -> _T:
+        """What the function returned, or the error it ended with."""
+        self._done.wait()
+        if self._error is not None:
+            raise self._error
+        return self._value[0]
+
+    def _run(self, work: Callable[[], _T]) -> None:
+        try:
+            self._value.append(work())
+        except BaseException as error:  # handed over to result()
+            self._error = error
+        finally:
+            self._done.set()
+
+
+def refusal(reply: Reply, label: str, setting: str) -> BackendError:
+    """The sentence for an answer that is no success: what the server said, then what to do."""
+    said = error_text(reply)
+    told = f": {said}" if said else ""
+    advice, kind = _ADVICE.get(reply.status, ("Look at its console, then try again.", BackendRefused))
+    message = f"{label} answered {reply.status}{told.rstrip('.')}. {advice.format(setting=setting)}"
+    if kind is BackendRefused:
+        return BackendRefused(without_secrets(message), retry_after(reply))
+    return kind(without_secrets(message))
+
+
+_ADVICE: dict[int, tuple[str, type[BackendError]]] = {
+    400: ("Check the settings, and the raw payload fields if you use them.", BackendRefused),
+    401: ("It does not accept our key: check {setting}.", BackendRefused),
+    402: ("The account has no credit left: add some, or choose another backend.", BackendRefused),
+    403: ("The key may not do this: check {setting} and what the account allows.", BackendRefused),
+    404: ("There is nothing at that address, or a name in the request is unknown there: check {setting}.",
+          BackendRefused),
+    405: ("That address does not take such requests: check {setting}.", BackendRefused),
+    409: ("It is busy with another picture: wait a moment and try again.", BackendRefused),
+    413: ("The request is too large for it: use a smaller start image.", BackendRefused),
+    422: ("It does not take one of the settings: change that one and try again.", BackendRefused),
+    429: ("It wants fewer requests: wait a moment and try again.", BackendRefused),
+    502: ("Something between here and it failed: is it still running?", BackendRefused),
+    503: ("It is still loading or overloaded: wait a moment and try again.", BackendRefused),
+    504: ("It took too long for a proxy on the way: try fewer steps or a smaller size.", BackendRefused),
+}  # fmt: skip
+
+
+def error_text(reply: Reply, longest: int = 300) -> str:
+    """What a server says went wrong, wherever its dialect puts it."""
+    if reply.is_page:
+        return _page(reply)
+    try:
+        told = _said(json_text.loads(reply.body)) if reply.body.strip() else ""
+    except (ValueError, RecursionError):
+        told = reply.text
+    told = " ".join(told.split())
+    return told if len(told) <= longest else told[: longest - 1] + "…"
+
+
+def retry_after(reply: Reply) -> float | None:
+    """Seconds to wait, from the header (seconds or a date) or from the body; None when not told."""
+    header = reply.headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"\d+(\.\d+)?", header):
+        return float(header)
+    if header:
+        try:
+            return max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - time.time())
+        except (TypeError, ValueError, OverflowError):
+            return None
+    found = re.search(r'"estimated_time"\s*:\s*(\d+(?:\.\d+)?)|resets? in ~?(\d+(?:\.\d+)?) ?s', reply.text[:2000])
+    return float(found.group(1) or found.group(2)) if found else None
+
+
+def picture_bytes(value: Any, wire: Wire) -> bytes:
+    """The picture in an answer, whether bytes, data URI, web address or base64; decoded once to be sure."""
+    try:
+        return checked(_raw_picture(value, wire))
+    except NotAPicture as error:
+        raise BackendBroken(f"The picture from {wire.label} {error}. Try again; if it stays so, look at its "
+                            "console.") from error  # fmt: skip
+
+
+def waiting(seconds: float, message: str) -> Iterator[Progress]:
+    """A countdown that yields every second, so that closing the generator around it stops the wait."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        yield Progress(seconds_left=left, message=f"{message} ({round(left)} s left)")
+        time.sleep(min(1.0, max(0.0, until - time.monotonic())))
+
+
+def _raw_picture(value: Any, wire: Wire) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str) or not value.strip():
+        raise NotAPicture(f"is missing (there is {type(value).__name__} in its place)" if value != "" else "is empty")
+    if not value.lstrip()[:8].lower().startswith(("http://", "https://")):
+        return from_base64(value)
+    if wire.same_host(value):
+        reply = wire.get(value.strip(), seconds=60)
+        if not reply.ok:
+            raise refusal(reply, wire.label, wire.setting)
+        return reply.body
+    try:
+        return download(value.strip(), private=_in_private_network(wire), largest=wire.largest, seconds=60)
+    except BadParams as error:
+        raise BackendBroken(f"{wire.label} made a picture that could not be fetched. {error}") from error
+
+
+def _in_private_network(wire: Wire) -> bool:
+    """A server in our own network may name its neighbours there; one on the internet may not."""
+    parts = _split(wire.base)
+    return not all(public(address) for address in resolve(parts.hostname or "", _port(parts)))
+
+
+def _said(found: Any) -> str:
+    if isinstance(found, str):
+        return found
+    if isinstance(found, list):
+        return "; ".join(filter(None, map(_said, found)))
+    if not isinstance(found, dict):
+        return ""
+    if "msg" in found:
+        where = [str(part) for part in found.get("loc") or () if part not in ("body", "input")]
+        return f"{'.'.join(where)}: {found['msg']}" if where else str(found["msg"])
+    return next(filter(None, (_said(found.get(key)) for key in _ERROR_KEYS)), "")
+
+
+# `error` stands last: A1111 puts the name of the exception class there.
+_ERROR_KEYS = ("detail", "errors", "message", "error", "title", "logs")
+
+
+def _page(reply: Reply) -> str:
+    title = re.search(r"<title[^>]*>(.*?)</title>", reply.text[:20000], re.IGNORECASE | re.DOTALL)
+    name = " ".join(html.unescape(title.group(1)).split())[:80] if title else ""
+    return f"a web page ({name!r}) instead of data" if name else "a web page instead of data"
+
+
+def _too_slow(wire: Wire, seconds: float) -> str:
+    return (f"{wire.label} has not finished its answer within {seconds:g} s. It may still be working: look at its "
+            "console, or ask for fewer steps.")  # fmt: skip
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and everything inside it, because requests wraps urllib3, which wraps the socket."""
+    seen: set[int] = set()
+    stack: list[Any] = [error]
+    while stack:
+        cause = stack.pop()
+        if isinstance(cause, BaseException) and id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            stack += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
+
+
+def _split(url: str) -> SplitResult:
+    text = url.strip()
+    try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        _port(parts)
+    except ValueError:
+        return SplitResult("", "", text, "", "")
+    return parts
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _plain(url: str) -> str:
+    parts = _split(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:120]
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
