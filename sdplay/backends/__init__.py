@@ -43,6 +43,7 @@ class Capabilities:
     control_modules: tuple[str, ...] | None = None
     sizes: tuple[tuple[int, int], ...] = ((512, 512), (768, 512), (512, 768))
     size_limits: tuple[int, int] = (64, 4096)
+    size_step: int = 8
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """Knob values that suit this backend better than ours."""
     chips: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -53,6 +54,14 @@ class Capabilities:
     """Jobs it wants at the same time."""
     price: float | None = None
     """Money per picture in US dollars, where known."""
+
+    def unused(self, params: Params) -> tuple[str, ...]:
+        """A sentence for every setting that was changed and that this backend has no place for."""
+        return tuple(
+            f"{knob.label} has no effect here: this backend has no such setting."
+            for knob in KNOBS.values()
+            if not self.offers(knob.needs) and getattr(params, knob.name) != knob.default
+        )
 
     def offers(self, feature: str) -> bool:
         """Whether to show a control: yes or not told."""
@@ -66,6 +75,8 @@ class Backend(ABC):
     label: str
     remote: bool = False
     """Settings leave this machine."""
+    keep_frames: bool = False
+    """Set it to get what is seen at every step with the picture, where the feature `frames` is offered."""
 
     @abstractmethod
     def generate(self, params: Params) -> Iterator[Event]:

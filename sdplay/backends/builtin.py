@@ -1,0 +1,174 @@
+"""The built-in model: our own small latent diffusion model, in this process, on the CPU, at once."""
+
+import io
+import time
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageFilter, ImageOps
+
+from sdplay.backends import Backend, Capabilities, Event
+from sdplay.engine.loop import Engine, Job, Made, Moment
+from sdplay.engine.onnx_model import SHIPPED, Card, OnnxModel
+from sdplay.engine.words import Words
+from sdplay.errors import BadParams
+from sdplay.params import Params
+from sdplay.picture import Frame, Picture, Progress, Receipt, Timing, jpeg_bytes, png_bytes
+from sdplay.schedulers import SCHEDULERS, known
+
+SMALLEST, LARGEST, STEP = 96, 256, 32
+FEATURES = frozenset({
+    "negative", "seed", "steps", "cfg", "scheduler", "size", "img2img", "inpaint", "mask_blur", "variation", "eta",
+    "progress", "preview", "cancel", "frames", "payload",
+})  # fmt: skip
+SIZES = ((128, 128), (192, 128), (128, 192), (192, 192), (256, 256))
+
+
+@cache
+def _engine() -> tuple[Engine, float]:
+    """The one engine of this process, loaded at the first picture, and how long that took."""
+    began = time.perf_counter()
+    model = OnnxModel()
+    model.decode(model.denoise(np.zeros((1, model.channels, 16, 16), np.float32), [1.0], model.embed("")))
+    return Engine(model), time.perf_counter() - began
+
+
+@cache
+def _card() -> Card:
+    return Card.read()
+
+
+@cache
+def _words() -> Words:
+    return Words(SHIPPED / "vocab.txt", _card().max_words + 2)
+
+
+class Builtin(Backend):
+    name = "builtin"
+    label = "Built-in model"
+
+    def probe(self) -> Capabilities:
+        card = _card()
+        return Capabilities(
+            message="A small model for learning, trained on icons. It knows a hundred things; every setting is real.",
+            version=f"{card.name} {card.version}",
+            features=FEATURES,
+            schedulers=tuple(name for name in SCHEDULERS if name != "flow_euler"),
+            model=card.name,
+            sizes=SIZES,
+            size_limits=(SMALLEST, LARGEST),
+            size_step=STEP,
+            defaults={"width": 128, "height": 128, "cfg": 5.0},
+            chips={"Things": card.things, "Styles": card.styles, "Colours": card.colours},
+            at_once=16,
+        )
+
+    def model_version(self, params: Params) -> str:
+        return f"{_card().name} {_card().version}"
+
+    def payload(self, params: Params) -> dict[str, Any]:
+        entry = known(params.scheduler)
+        told = {
+            "prompt": params.prompt, "negative": params.negative, "sampler": entry.sampler, "sigmas": entry.sigmas,
+            "steps": params.steps, "cfg": params.cfg, "seed": params.seed, "width": params.width,
+            "height": params.height, "eta": params.eta, "variation_seed": params.variation_seed,
+            "variation_strength": params.variation_strength,
+        }  # fmt: skip
+        return {**told, **({"strength": params.strength} if params.init else {}), **params.extra_fields()}
+
+    def generate(self, params: Params) -> Iterator[Event]:
+        began = time.perf_counter()
+        job = self._job(params)
+        yield Progress(message="Loading the model" if not _engine.cache_info().currsize else "")
+        engine, load = _engine()
+        loaded = time.perf_counter()
+        events = engine.run(job)
+        try:
+            for event in events:
+                if isinstance(event, Moment):
+                    yield _progress(engine, event)
+                elif isinstance(event, Made):
+                    took = Timing(time.perf_counter() - began, event.queued, 0.0, min(load, loaded - began),
+                                  event.sampling, event.decode)  # fmt: skip
+                    yield self._picture(params, job, event, took)
+        finally:
+            events.close()  # type: ignore[attr-defined]  # a generator: closing it cancels the job
+
+    def _job(self, params: Params) -> Job:
+        _check_size(params)
+        if known(params.scheduler).sampler == "flow_euler":
+            raise BadParams("Flow Euler does not fit the built-in model. Choose Euler: it is the same route for it.")
+        start = _pixels(params) if params.init else None
+        mask = _mask(params) if params.init and params.mask else None
+        try:
+            return Job(start=start, mask=mask, frames=self.keep_frames, previews=True, **self.payload(params))
+        except TypeError as error:
+            raise BadParams(f"The payload has a field the built-in model does not know: {error}.") from error
+
+    def _picture(self, params: Params, job: Job, made: Made, timing: Timing) -> Picture:
+        entry = known(params.scheduler)
+        applied = {
+            "prompt": job.prompt, "negative": job.negative, "scheduler": entry.id, "steps": job.steps, "cfg": job.cfg,
+            "seed": job.seed, "width": made.pixels.shape[1], "height": made.pixels.shape[0],
+        }  # fmt: skip
+        frames = tuple(
+            Frame(moment.step, moment.sigma, moment.seconds, *(jpeg_bytes(Image.fromarray(each)) for each in pair))
+            for moment, *pair in made.frames
+        )
+        receipt = Receipt(params.changed(), self.payload(params), applied, self._warnings(params))
+        return Picture(png_bytes(Image.fromarray(made.pixels)), params, self.name, timing, receipt,
+                       self.model_version(params), frames)  # fmt: skip
+
+    def _warnings(self, params: Params) -> tuple[str, ...]:
+        told = []
+        for name, text in (("The prompt", params.prompt), ("The negative prompt", params.negative)):
+            if unknown := _words().unknown(text):
+                told.append(f"{name} has words this model has never met: {', '.join(unknown)}.")
+            if cut := _words().cut_off(text):
+                told.append(f"{name} is longer than {_card().max_words} words; left out: {' '.join(cut)}.")
+        if params.negative and params.cfg == 1:
+            told.append("The negative prompt has no effect at CFG 1: nothing is pushed away from.")
+        if params.init and int(params.steps * params.strength) == 0:
+            told.append("Strength times steps is below one step, so the start image came back as it was.")
+        return (*told, *self.probe().unused(params))
+
+
+def _progress(engine: Engine, moment: Moment) -> Progress:
+    preview = None if moment.clean is None else jpeg_bytes(Image.fromarray(engine.decode(moment.clean)))
+    left = moment.seconds / moment.step * (moment.steps - moment.step)
+    return Progress(moment.step / moment.steps, moment.step, moment.steps, left, preview)
+
+
+def _check_size(params: Params) -> None:
+    for label, value in (("Width", params.width), ("Height", params.height)):
+        if not SMALLEST <= value <= LARGEST or value % STEP:
+            near = max(SMALLEST, min(LARGEST, round(value / STEP) * STEP))
+            raise BadParams(f"{label} must be a multiple of {STEP} from {SMALLEST} to {LARGEST} for the built-in "
+                            f"model, not {value}. The nearest is {near}.")  # fmt: skip
+
+
+def _opened(data: bytes, label: str) -> Image.Image:
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            return ImageOps.exif_transpose(opened).convert("RGB" if label == "start image" else "L")
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise BadParams(f"The {label} could not be read. Choose a PNG, JPEG or WebP picture.") from error
+
+
+def _pixels(params: Params) -> Any:
+    """The start image cut to the picture's shape, never squeezed."""
+    fitted = ImageOps.fit(_opened(params.init, "start image"), (params.width, params.height), Image.Resampling.LANCZOS)
+    return np.asarray(fitted, np.float32).transpose(2, 0, 1) / 127.5 - 1
+
+
+def _mask(params: Params) -> Any:
+    fitted = ImageOps.fit(_opened(params.mask, "mask"), (params.width, params.height), Image.Resampling.LANCZOS)
+    if params.mask_blur:
+        fitted = fitted.filter(ImageFilter.GaussianBlur(params.mask_blur))
+    small = fitted.resize((params.width // 8, params.height // 8), Image.Resampling.BOX)
+    return np.asarray(small, np.float32) / 255
+
+
+BACKEND = Builtin

@@ -1,0 +1,402 @@
+"""The tick loop: denoising steps of different pictures share model calls.
+
+Jobs with different samplers, steps, CFG, seeds, prompts, strengths and sizes join and leave at any tick.  Each tick
+takes rows of one latent size, the least served owner first, so that no sweep starves another person's picture.
+"""
+
+import queue
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from sdplay.engine.noise import Array, TorchNoise
+from sdplay.engine.samplers import Levels, Mix, Plan, Step, plan
+from sdplay.errors import PlayError
+
+
+class Model(Protocol):
+    """What the loop drives: three networks, whatever they run on."""
+
+    levels: Levels
+    channels: int
+    factor: int
+    """Pixels per latent cell."""
+
+    def embed(self, prompt: str) -> Any:
+        """The meaning of one prompt: [1, tokens, width]."""
+
+    def denoise(self, x: Any, times: Sequence[float], meaning: Any) -> Any:
+        """The model's answer, row by row."""
+
+    def encode(self, pixels: Array) -> Array:
+        """Latents of pictures [n, 3, h, w] in -1 to 1."""
+
+    def decode(self, latents: Array) -> Array:
+        """Pictures of latents, in -1 to 1."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that names one picture for the engine."""
+
+    prompt: str
+    sampler: str
+    steps: int
+    negative: str = ""
+    sigmas: str = "normal"
+    cfg: float = 7.0
+    seed: int = 0
+    width: int = 128
+    height: int = 128
+    eta: float = 0.0
+    strength: float = 1.0
+    start: Array | None = field(default=None, compare=False)
+    """The start image as pixels [3, h, w] in -1 to 1."""
+    mask: Array | None = field(default=None, compare=False)
+    """1 where it is painted anew, at latent size [h, w]."""
+    variation_seed: int = 0
+    variation_strength: float = 0.0
+    owner: str = ""
+    urgent: bool = True
+    """A person waits for just this one; cells of a sweep are not urgent."""
+    frames: bool = False
+    """Keep what is seen at every step."""
+    previews: bool = False
+    snapshot_at: int | None = None
+    """Hand out the state after this many steps, so that variants can start from it."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state of a run between two steps: what a fork starts from."""
+
+    done: int
+    xs: tuple[Array, ...]
+    ms: tuple[Array, ...]
+    stream: TorchNoise
+    noise: Array
+    image: Array | None
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One step done."""
+
+    step: int
+    steps: int
+    sigma: float
+    seconds: float
+    clean: Array | None = None
+    """The predicted clean latent, when a preview or frames were asked for."""
+    noisy: Array | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """The finished picture as pixels [h, w, 3], with its frames and where the time went."""
+
+    pixels: np.ndarray[Any, np.dtype[np.uint8]]
+    sampling: float
+    decode: float
+    queued: float
+    evaluations: int
+    frames: tuple[tuple[Moment, Any, Any], ...] = ()
+    """Moment, clean picture and noisy picture."""
+
+
+Event = Moment | Made | Snapshot
+
+
+class Run:
+    """One job on its way.  Only the loop's thread changes it."""
+
+    def __init__(self, job: Job, snapshot: Snapshot | None) -> None:
+        self.job, self.snapshot = job, snapshot
+        self.events: queue.SimpleQueue[Event | BaseException] = queue.SimpleQueue()
+        self.cancelled = threading.Event()
+        self.asked = time.perf_counter()
+        self.started = 0.0
+        self.at = 0
+        self.evaluations = 0
+        self.moments: list[Moment] = []
+        self.last_preview = 0.0
+
+    def prepare(self, model: Model) -> None:
+        """Work out the plan, the prompt's meaning and the first x."""
+        job = self.job
+        self.started = time.perf_counter()
+        self.plan: Plan = plan(job.sampler, job.sigmas, job.steps, model.levels, strength=job.strength,
+                               from_image=job.start is not None, eta=job.eta)  # fmt: skip
+        self.meaning = model.embed(job.prompt)
+        self.against = model.embed(job.negative) if job.cfg != 1 else None
+        self.shape = (1, model.channels, job.height // model.factor, job.width // model.factor)
+        if self.snapshot:
+            self._resume(self.snapshot)
+            return
+        self.stream = TorchNoise(job.seed)
+        self.image = model.encode(job.start[None]) if job.start is not None else None
+        if self.image is not None:
+            self.stream.randn(self.shape)  # diffusers draws the encoder's own noise first: keep the stream in step
+        self.noise = _varied(self.stream.randn(self.shape), job)
+        signal, level = self.plan.begin
+        first = self.noise * np.float32(level)
+        if self.image is not None:
+            first = self.image * np.float32(signal) + first
+        self.xs: list[Any] = [first]
+        self.ms: list[Any] = []
+
+    def _resume(self, snapshot: Snapshot) -> None:
+        self.at, self.xs, self.ms = snapshot.done, list(snapshot.xs), list(snapshot.ms)
+        self.stream, self.noise, self.image = snapshot.stream.copy(), snapshot.noise, snapshot.image
+
+    @property
+    def step(self) -> Step:
+        return self.plan.steps[self.at]
+
+    @property
+    def finished(self) -> bool:
+        return self.at >= len(self.plan.steps)
+
+    @property
+    def rows(self) -> int:
+        return 1 if self.against is None else 2
+
+    def advance(self, output: Any) -> Moment:
+        """Take the model's answer into x."""
+        step, job = self.step, self.job
+        memory = _sum((step.memory[0], step.memory[1]), (self.xs[0], output))
+        noisy = self.xs[0] if job.frames else None
+        clean = _sum(step.clean, (self.xs[0], output)) if job.frames or job.previews else None
+        self.ms = [memory, *self.ms[:4]]
+        if step.correct:
+            self.xs[0] = _mix(step.correct, self.xs, self.ms)
+        x = _mix(step.update, self.xs, self.ms)
+        if step.noise:
+            x = x + self.stream.randn(self.shape) * np.float32(step.noise)
+        if job.mask is not None and self.image is not None:
+            kept = _sum(step.after, (self.image, self.noise))
+            x = x * job.mask + kept * (1 - job.mask)
+        self.xs = [x, *self.xs[:1]]
+        self.at += 1
+        self.evaluations += self.rows
+        spent = time.perf_counter() - self.started
+        scaled = None if noisy is None else noisy * np.float32(1 / np.sqrt(1 + step.sigma**2) if step.scale != 1 else 1)
+        return Moment(self.at, len(self.plan.steps), step.sigma, spent, clean, scaled)
+
+    def copy_state(self) -> Snapshot:
+        return Snapshot(self.at, tuple(self.xs), tuple(self.ms), self.stream.copy(), self.noise, self.image)
+
+
+def _sum(weights: Sequence[float], parts: Sequence[Any]) -> Any:
+    total = parts[0] * np.float32(weights[0])
+    for weight, part in zip(weights[1:], parts[1:], strict=True):
+        if weight:
+            total = total + part * np.float32(weight)
+    return total
+
+
+def _mix(mix: Mix, xs: Sequence[Any], ms: Sequence[Any]) -> Any:
+    pairs = [*zip(mix.xs, xs, strict=False), *zip(mix.ms, ms, strict=False)]
+    pairs = [pair for pair in pairs if pair[0]] or pairs[:1]
+    return _sum([weight for weight, _ in pairs], [part for _, part in pairs])
+
+
+def _varied(noise: Array, job: Job) -> Array:
+    """Mix in the variation seed's noise along the sphere, so that the length stays that of noise."""
+    if not job.variation_strength:
+        return noise
+    other = TorchNoise(job.variation_seed).randn(noise.shape)
+    cosine = float((noise * other).sum() / np.sqrt((noise**2).sum() * (other**2).sum()))
+    angle = np.arccos(np.clip(cosine, -1, 1))
+    share = job.variation_strength
+    mixed = (np.sin((1 - share) * angle) * noise + np.sin(share * angle) * other) / np.sin(angle)
+    return np.asarray(mixed, np.float32)
+
+
+class Engine:
+    """One model and the thread that drives it for everybody."""
+
+    def __init__(self, model: Model, *, max_rows: int = 16, preview_seconds: float = 0.3, keep: int = 32) -> None:
+        self.model, self.max_rows, self.preview_seconds = model, max_rows, preview_seconds
+        self._new: queue.SimpleQueue[Run] = queue.SimpleQueue()
+        self._runs: list[Run] = []
+        self._served: dict[str, int] = {}
+        self._results: OrderedDict[Job, Made] = OrderedDict()
+        self._keep = keep
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def run(self, job: Job, start: Snapshot | None = None) -> Iterator[Event]:
+        """Yield Moments and at the end Made.  Closing the iterator cancels the job; its neighbours never notice."""
+        cacheable = start is None and job.start is None and not job.frames and job.snapshot_at is None
+        if cacheable and (known := self._known(job)):
+            yield known
+            return
+        run = Run(job, start)
+        self._submit(run)
+        try:
+            while True:
+                event = run.events.get()
+                if isinstance(event, BaseException):
+                    raise event
+                if isinstance(event, Made):
+                    if cacheable:
+                        self._remember(job, event)
+                    yield event
+                    return
+                yield event
+        finally:
+            run.cancelled.set()
+
+    def decode(self, latent: Array) -> Any:
+        """One latent as pixels [h, w, 3]: for previews, from any thread."""
+        return _pixels(self.model.decode(latent))[0]
+
+    def _known(self, job: Job) -> Made | None:
+        with self._lock:
+            key = replace(job, owner="", urgent=True, previews=False)
+            found = self._results.get(key)
+            if found:
+                self._results.move_to_end(key)
+            return found
+
+    def _remember(self, job: Job, made: Made) -> None:
+        with self._lock:
+            self._results[replace(job, owner="", urgent=True, previews=False)] = made
+            while len(self._results) > self._keep:
+                self._results.popitem(last=False)
+
+    def _submit(self, run: Run) -> None:
+        with self._lock:
+            self._new.put(run)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._forever, name="engine", daemon=True)
+                self._thread.start()
+
+    def _forever(self) -> None:
+        while True:
+            if not self._runs:
+                self._admit(self._new.get())
+            while not self._new.empty():
+                self._admit(self._new.get())
+            self._runs = [run for run in self._runs if not run.cancelled.is_set()]
+            if self._runs:
+                self._tick()
+
+    def _admit(self, run: Run) -> None:
+        """A job that cannot start tells its owner and is gone."""
+        try:
+            run.prepare(self.model)
+        except Exception as error:  # the loop serves everybody: one job's failure is that job's alone
+            run.events.put(error)
+            return
+        waiting = {other.job.owner for other in self._runs}
+        if run.job.owner not in waiting:
+            floor = min((self._served.get(owner, 0) for owner in waiting), default=0)
+            self._served[run.job.owner] = max(self._served.get(run.job.owner, 0), floor)
+        self._runs.append(run)
+        if run.finished:
+            self._finish([run])
+
+    def _chosen(self) -> list[Run]:
+        """Rows for one call: owners who had least first, a person's single pictures before a sweep's cells."""
+        turns: dict[str, int] = {}
+        order = []
+        for run in sorted(self._runs, key=lambda run: not run.job.urgent):
+            turn = turns[run.job.owner] = turns.get(run.job.owner, -1) + 1
+            order.append((turn + self._served.get(run.job.owner, 0) / 1e9, run))
+        order.sort(key=lambda pair: pair[0])
+        first = order[0][1]
+        chosen, rows = [], 0
+        for _, run in order:
+            if run.shape == first.shape and rows + run.rows <= max(self.max_rows, run.rows):
+                chosen.append(run)
+                rows += run.rows
+        return chosen
+
+    def _tick(self) -> None:
+        chosen = self._chosen()
+        try:
+            outputs = self._denoise(chosen)
+        except Exception as error:  # whatever the model raised belongs to these jobs, not to the thread
+            self._drop(chosen, error)
+            return
+        for run, output in zip(chosen, outputs, strict=True):
+            self._served[run.job.owner] = self._served.get(run.job.owner, 0) + run.rows
+            try:
+                self._tell(run, run.advance(output))
+            except Exception as error:  # this job's arithmetic failed: its neighbours go on
+                self._drop([run], error)
+        self._finish([run for run in chosen if run in self._runs and run.finished])
+
+    def _denoise(self, chosen: list[Run]) -> list[Any]:
+        """One model call for all rows; CFG is put together per job."""
+        xs: list[Any] = []
+        times: list[float] = []
+        meanings: list[Any] = []
+        for run in chosen:
+            scaled = run.xs[0] * np.float32(run.step.scale)
+            for meaning in (run.meaning, run.against)[: run.rows]:
+                xs.append(scaled)
+                times.append(run.step.t)
+                meanings.append(meaning)
+        answers = self.model.denoise(np.concatenate(xs), times, np.concatenate(meanings))
+        outputs, at = [], 0
+        for run in chosen:
+            toward = answers[at : at + 1]
+            if run.rows == 2:
+                away = answers[at + 1 : at + 2]
+                toward = away + np.float32(run.job.cfg) * (toward - away)
+            outputs.append(toward)
+            at += run.rows
+        return outputs
+
+    def _tell(self, run: Run, moment: Moment) -> None:
+        job = run.job
+        if job.frames:
+            run.moments.append(moment)
+        due = job.previews and moment.seconds - run.last_preview >= self.preview_seconds
+        if due:
+            run.last_preview = moment.seconds
+        run.events.put(replace(moment, clean=moment.clean if due else None, noisy=None))
+        if job.snapshot_at == run.at:
+            run.events.put(run.copy_state())
+
+    def _finish(self, done: list[Run]) -> None:
+        """Decode what ended in this tick, same sizes together."""
+        while done:
+            same = [run for run in done if run.shape == done[0].shape][:4]
+            done = [run for run in done if run not in same]
+            began = time.perf_counter()
+            try:
+                pictures = _pixels(self.model.decode(np.concatenate([run.xs[0] for run in same])))
+                spent = time.perf_counter() - began
+                made = [self._made(run, pixels, began, spent) for run, pixels in zip(same, pictures, strict=True)]
+            except Exception as error:  # as in _tick
+                self._drop(same, error)
+                continue
+            for run, result in zip(same, made, strict=True):
+                run.events.put(result)
+            self._runs = [run for run in self._runs if run not in same]
+
+    def _made(self, run: Run, pixels: Any, sampled: float, spent: float) -> Made:
+        frames = tuple((moment, self.decode(moment.clean), self.decode(moment.noisy))
+                       for moment in run.moments if moment.clean is not None and moment.noisy is not None)  # fmt: skip
+        return Made(pixels, sampled - run.started, spent, run.started - run.asked, run.evaluations, frames)
+
+    def _drop(self, runs: list[Run], error: Exception) -> None:
+        told = error if isinstance(error, PlayError) else RuntimeError(f"The model failed: {error}")
+        told.__cause__ = error if told is not error else None
+        for run in runs:
+            run.events.put(told)
+        self._runs = [run for run in self._runs if run not in runs]
+
+
+def _pixels(decoded: Array) -> Any:
+    """-1 to 1 channels first to bytes channels last."""
+    return (np.clip(decoded * 0.5 + 0.5, 0, 1) * 255).round().astype(np.uint8).transpose(0, 2, 3, 1)

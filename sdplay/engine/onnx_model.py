@@ -1,0 +1,92 @@
+"""The built-in model on onnxruntime: text encoder, U-Net and autoencoder, without torch."""
+
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import psutil
+
+from sdplay.engine.noise import Array
+from sdplay.engine.samplers import Levels
+from sdplay.engine.words import Words
+
+SHIPPED = Path(__file__).parent.parent / "model"
+PREDICTS = {"epsilon": "eps", "v_prediction": "v"}
+
+
+@dataclass(frozen=True)
+class Card:
+    """What the model says of itself in model.json."""
+
+    name: str
+    version: str
+    things: tuple[str, ...]
+    styles: tuple[str, ...]
+    colours: tuple[str, ...]
+    max_words: int
+
+    @classmethod
+    def read(cls, folder: Path = SHIPPED) -> "Card":
+        told = json.loads((folder / "model.json").read_text("utf-8"))
+        lists = {name: tuple(told[name]) for name in ("things", "styles", "colours")}
+        return cls(told["name"], told["version"], max_words=told["max_words"], **lists)
+
+
+class OnnxModel:
+    """A folder in diffusers' layout with ONNX graphs beside the weights."""
+
+    def __init__(self, folder: Path = SHIPPED, threads: int | None = None) -> None:
+        self.folder = folder
+        scheduler = json.loads((folder / "scheduler/scheduler_config.json").read_text())
+        autoencoder = json.loads((folder / "vae/config.json").read_text())
+        text = json.loads((folder / "text_encoder/config.json").read_text())
+        self.levels = Levels.scaled_linear(
+            scheduler["beta_start"], scheduler["beta_end"], scheduler["num_train_timesteps"],
+            predicts=PREDICTS[scheduler["prediction_type"]],
+        )  # fmt: skip
+        self.channels: int = autoencoder["latent_channels"]
+        self.factor = 2 ** (len(autoencoder["block_out_channels"]) - 1)
+        self.scaling = np.float32(autoencoder["scaling_factor"])
+        self.words = Words(folder / "vocab.txt", text["max_position_embeddings"])
+        self._options = onnxruntime.SessionOptions()
+        self._options.log_severity_level = 3
+        self._options.intra_op_num_threads = threads or psutil.cpu_count(logical=False) or 1
+        self._sessions: dict[str, onnxruntime.InferenceSession] = {}
+        self._meanings: OrderedDict[str, Array] = OrderedDict()
+        self._lock = Lock()
+
+    def embed(self, prompt: str) -> Array:
+        """The meaning of one prompt; the last few hundred are remembered."""
+        if prompt not in self._meanings:
+            made = self._session("text_encoder").run(None, {"input_ids": self.words.tokens(prompt)})[0]
+            self._meanings[prompt] = made
+            while len(self._meanings) > 256:
+                self._meanings.popitem(last=False)
+        return self._meanings[prompt]
+
+    def denoise(self, x: Any, times: Sequence[float], meaning: Any) -> Any:
+        given = {"sample": x, "timestep": np.array(times, np.float32), "encoder_hidden_states": meaning}
+        return self._session("unet").run(None, given)[0]
+
+    def encode(self, pixels: Array) -> Array:
+        return np.asarray(self._session("vae_encoder").run(None, {"sample": pixels})[0] * self.scaling, np.float32)
+
+    def decode(self, latents: Array) -> Array:
+        # One by one: the decoder is the largest activation, and a picture costs no less in company.
+        session = self._session("vae_decoder")
+        parts = [session.run(None, {"latent": latent[None] / self.scaling})[0] for latent in latents]
+        return np.concatenate(parts)
+
+    def _session(self, name: str) -> onnxruntime.InferenceSession:
+        with self._lock:
+            if name not in self._sessions:
+                self._sessions[name] = onnxruntime.InferenceSession(
+                    str(self.folder / f"{name}.onnx"), self._options, providers=["CPUExecutionProvider"]
+                )
+            return self._sessions[name]

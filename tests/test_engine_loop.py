@@ -1,0 +1,125 @@
+"""The tick loop on the built-in model: company changes nothing, and one job's trouble is its own."""
+
+import itertools
+import threading
+
+import numpy as np
+import pytest
+
+from sdplay.engine.loop import Engine, Job, Made, Moment, Snapshot
+from sdplay.engine.onnx_model import OnnxModel
+
+SAMPLERS = ("euler", "euler_a", "dpmpp_2m", "unipc", "heun", "pndm")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return OnnxModel()
+
+
+def made(engine, job, start=None):
+    *_, last = engine.run(job, start)
+    return last
+
+
+def together(engine, jobs):
+    pictures = [None] * len(jobs)
+
+    def work(at):
+        pictures[at] = made(engine, jobs[at])
+
+    threads = [threading.Thread(target=work, args=(at,)) for at in range(len(jobs))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return pictures
+
+
+def test_a_picture_is_bit_identical_alone_and_in_company(model):
+    jobs = [Job("a red apple", sampler, steps, cfg=cfg, seed=steps, width=width, owner=sampler)
+            for sampler, (steps, width), cfg in itertools.product(SAMPLERS, ((3, 128), (5, 96)), (1, 6))]  # fmt: skip
+    alone = [made(Engine(model), job).pixels for job in jobs]
+    company = [each.pixels for each in together(Engine(model), jobs)]
+    assert len(jobs) == 24
+    assert all((one == other).all() for one, other in zip(alone, company, strict=True))
+
+
+def test_cancelling_one_job_leaves_its_neighbour_as_it_was(model):
+    engine, kept = Engine(model), Job("a fox", "euler", 8, seed=1)
+    doomed = engine.run(Job("a fish", "euler", 200, seed=2, owner="other"))
+    next(doomed)
+    run = engine.run(kept)
+    next(run)
+    doomed.close()
+    *_, last = run
+    assert (last.pixels == made(Engine(model), kept).pixels).all()
+
+
+def test_a_job_that_cannot_start_tells_why_and_the_loop_goes_on(model):
+    engine = Engine(model)
+    with pytest.raises(KeyError):
+        made(engine, Job("a fox", "no such sampler", 4))
+    assert isinstance(made(engine, Job("a fox", "euler", 2)), Made)
+
+
+def test_a_fork_goes_on_as_the_whole_run_would(model):
+    engine, job = Engine(model), Job("a fox", "euler_a", 6, seed=4, snapshot_at=3)
+    *events, whole = engine.run(job)
+    (snapshot,) = [event for event in events if isinstance(event, Snapshot)]
+    assert (made(engine, job, snapshot).pixels == whole.pixels).all()
+
+
+def test_a_sweep_does_not_starve_one_picture(model):
+    engine = Engine(model, max_rows=4)
+    sweep = [engine.run(Job("a cat", "euler", 150, seed=n, owner="sweep", urgent=False)) for n in range(6)]
+    starters = [threading.Thread(target=next, args=(run,)) for run in sweep]
+    for thread in starters:
+        thread.start()
+    events = list(engine.run(Job("a dog", "euler", 4, owner="person")))
+    assert [type(event) for event in events] == [Moment] * 4 + [Made]
+    for thread, run in zip(starters, sweep, strict=True):
+        thread.join()
+        run.close()
+
+
+def test_frames_show_every_step_and_the_last_is_the_picture(model):
+    picture = made(Engine(model), Job("a red apple", "ddim", 5, frames=True))
+    assert len(picture.frames) == 5
+    assert np.abs(picture.frames[-1][1].astype(int) - picture.pixels).mean() < 2
+
+
+def test_cfg_one_asks_the_model_half_as_often(model):
+    engine = Engine(model)
+    assert [made(engine, Job("a fox", "euler", 4, cfg=cfg)).evaluations for cfg in (1.0, 5.0)] == [4, 8]
+
+
+def test_a_start_image_runs_only_the_last_steps(model):
+    start = np.zeros((3, 128, 128), np.float32)
+    run = list(Engine(model).run(Job("a fox", "euler", 10, start=start, strength=0.3)))
+    assert sum(isinstance(event, Moment) for event in run) == 3
+
+
+def test_outside_the_mask_the_start_image_stays(model):
+    start = np.full((3, 128, 128), -0.4, np.float32)
+    mask = np.zeros((16, 16), np.float32)
+    mask[:, :4] = 1
+    job = Job("a fox", "euler", 6, start=start, strength=1.0, mask=mask)
+    again = model.decode(model.encode(start[None]))[0]
+    shown = made(Engine(model), job).pixels / 127.5 - 1
+    assert np.abs(shown[:, 80:] - again.transpose(1, 2, 0)[:, 80:]).mean() < 0.02
+
+
+def test_the_same_job_again_comes_from_memory(model):
+    engine, job = Engine(model), Job("a fox", "euler", 3, seed=9)
+    first = made(engine, job)
+    assert list(engine.run(job)) == [first]
+
+
+def test_variation_strength_zero_is_the_seed_alone_and_one_the_other(model):
+    engine = Engine(model)
+    seeds = [made(engine, Job("a fox", "euler", 3, seed=seed)).pixels for seed in (1, 2)]
+    mixed = [made(engine, Job("a fox", "euler", 3, seed=1, variation_seed=2, variation_strength=share)).pixels
+             for share in (0.0, 1.0)]  # fmt: skip
+    assert (seeds[0] == mixed[0]).all()
+    assert np.abs(seeds[1].astype(int) - mixed[1]).max() <= 1
