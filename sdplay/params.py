@@ -165,6 +165,12 @@ class Params:
         """as_dict() without the settings that stand at their default."""
         return {name: value for name, value in self.as_dict().items() if value != _json(KNOBS[name].default)}
 
+    def asked(self) -> dict[str, Any]:
+        """What a receipt repeats: the main settings, and of the others those that were changed."""
+        changed = self.changed()
+        main = {name: value for name, value in self.as_dict().items() if KNOBS[name].group == "main" and value != ""}
+        return {**main, **changed}
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], images: Mapping[str, bytes] | None = None) -> Self:
         """Read as_dict() back, ignoring unknown names, so old and new files both load.

@@ -117,7 +117,7 @@ class Builtin(Backend):
             Frame(moment.step, moment.sigma, moment.seconds, *(jpeg_bytes(Image.fromarray(each)) for each in pair))
             for moment, *pair in made.frames
         )
-        receipt = Receipt(params.changed(), self.payload(params), applied, self._warnings(params))
+        receipt = Receipt(params.asked(), self.payload(params), applied, self._warnings(params))
         return Picture(png_bytes(Image.fromarray(made.pixels)), params, self.name, timing, receipt,
                        self.model_version(params), frames)  # fmt: skip
 

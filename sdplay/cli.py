@@ -1,0 +1,205 @@
+"""The command line: generate a picture, list backends and schedulers.  The same code as the page, without a browser."""
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from sdplay import settings
+from sdplay.errors import BackendError, BadParams, LibraryError, PlayError
+from sdplay.params import KNOBS, Knob, Params, random_seed
+from sdplay.schedulers import SCHEDULERS, known
+
+FLAGS = ("negative", "steps", "scheduler", "cfg", "seed", "strength")
+
+
+class Commands(argparse.ArgumentParser):
+    """Speaks in one sentence when it does not understand."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BadParams(f"{message[:1].upper()}{message[1:]}. See: {self.prog} --help")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 is done, 1 trouble at the backend, 2 bad parameters, 130 stopped."""
+    settings.load()
+    try:
+        given = _commands().parse_args(arguments)
+        return int(given.run(given) or 0)
+    except BadParams as error:
+        return _say(error, 2)
+    except PlayError as error:
+        return _say(error, 1)
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+
+
+def _commands() -> Commands:
+    commands = Commands(prog="python -m sdplay", description="A parameter playground for Stable Diffusion.")
+    actions = commands.add_subparsers(required=True, metavar="COMMAND", parser_class=Commands)
+    generate = actions.add_parser("generate", help="make one picture", description="Make one picture.")
+    generate.add_argument("prompt", help=KNOBS["prompt"].help)
+    for name in FLAGS:
+        generate.add_argument(f"--{name}", metavar=_metavar(KNOBS[name]), help=KNOBS[name].help)
+    generate.add_argument("--size", metavar="WxH", help="Pixels across and down, in steps of 8, like 512x768.")
+    generate.add_argument("--init", metavar="FILE", type=Path, help=KNOBS["init"].help)
+    generate.add_argument("--backend", metavar="NAME", default="", help="builtin, a1111, predict or local.")
+    generate.add_argument("--set", metavar="KEY=VALUE", action="append", default=[],
+                          help="Any other setting, or a raw field of the payload. May be repeated.")  # fmt: skip
+    generate.add_argument("--out", metavar="FILE", type=Path, help="Where the PNG goes; a new name if not given.")
+    generate.add_argument("--json", action="store_true", help="Print one JSON object instead of a sentence.")
+    generate.set_defaults(run=_generate)
+    backends = actions.add_parser("backends", help="list the backends and whether they are ready")
+    backends.add_argument("--json", action="store_true", help="Print JSON.")
+    backends.set_defaults(run=_backends)
+    schedulers = actions.add_parser("schedulers", help="list the schedulers and their names elsewhere")
+    schedulers.add_argument("--json", action="store_true", help="Print JSON.")
+    schedulers.set_defaults(run=_schedulers)
+    return commands
+
+
+def _generate(given: argparse.Namespace) -> None:
+    from sdplay.backends import connect
+    from sdplay.metadata import sign
+    from sdplay.picture import Picture, Progress
+
+    backend = connect(given.backend)
+    params = Params(**{**backend.probe().defaults, **_asked(given)})
+    events = backend.generate(params)
+    picture: Picture | None = None
+    try:
+        for event in events:
+            if isinstance(event, Progress):
+                _bar(event)
+            else:
+                picture = event
+    finally:
+        events.close()  # type: ignore[attr-defined]  # a generator: closing it stops the backend
+        _bar(None)
+    if picture is None:
+        raise BackendError(f"{backend.label} ended without a picture. Try again.")
+    file = given.out or _new_name(params)
+    _write(file, sign(picture.data, picture))
+    if given.json:
+        receipt = picture.receipt.as_dict()
+        print(json.dumps({"file": str(file), "backend": backend.name, **receipt, "timing": picture.timing.as_dict()}))
+        return
+    print(f"{file}  {picture.timing.total:.2f} s, seed {params.seed}, {backend.label}")
+    for warning in picture.receipt.warnings:
+        print(f"  {warning}")
+
+
+def _asked(given: argparse.Namespace) -> dict[str, Any]:
+    """The settings that the person gave, in our names; a missing seed is drawn here."""
+    asked: dict[str, Any] = {"prompt": given.prompt, "seed": random_seed()}
+    asked |= {name: getattr(given, name) for name in FLAGS if getattr(given, name) is not None}
+    if "scheduler" in asked:
+        asked["scheduler"] = known(asked["scheduler"]).id
+    if given.size:
+        size = re.fullmatch(r"(\d+)[x×](\d+)", given.size.lower())
+        if not size:
+            raise BadParams(f"Size must look like 512x768, not {given.size!r}.")
+        asked |= {"width": int(size[1]), "height": int(size[2])}
+    if given.init:
+        try:
+            asked["init"] = given.init.read_bytes()
+        except OSError as error:
+            raise BadParams(f"The start image {given.init} could not be read: {error.strerror}.") from error
+    return _with_sets(asked, given.set)
+
+
+def _with_sets(asked: dict[str, Any], sets: list[str]) -> dict[str, Any]:
+    """A known name sets that setting; any other goes into the payload as it stands."""
+    extra: dict[str, Any] = {}
+    for each in sets:
+        key, equals, value = each.partition("=")
+        if not equals or not key.strip():
+            raise BadParams(f"--set needs KEY=VALUE, not {each!r}.")
+        key = key.strip()
+        if key in KNOBS and KNOBS[key].kind in (bytes, tuple):
+            raise BadParams(f"{KNOBS[key].label} is a picture: it cannot be set with --set.")
+        if key in KNOBS:
+            asked[key] = known(value).id if key == "scheduler" else value
+            continue
+        try:
+            extra[key] = json.loads(value)
+        except ValueError:
+            extra[key] = value
+    return asked | ({"extra": json.dumps(extra)} if extra else {})
+
+
+def _new_name(params: Params) -> Path:
+    """A file name made of prompt and seed, never one that is taken."""
+    words = re.sub(r"[^a-z0-9]+", "-", params.prompt.lower()).strip("-")[:60] or "picture"
+    name, count = f"{words}-{params.seed}", 1
+    while Path(f"{name}.png").exists():
+        count += 1
+        name = f"{words}-{params.seed}-{count}"
+    return Path(f"{name}.png")
+
+
+def _write(file: Path, data: bytes) -> None:
+    beside = file.with_name(f".{file.name}.new")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(data)
+        beside.replace(file)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise LibraryError(f"The picture could not be written to {file}: {error.strerror}.") from error
+
+
+def _backends(given: argparse.Namespace) -> None:
+    from sdplay.backends import kinds
+
+    rows = []
+    for name, kind in kinds().items():
+        told = kind().probe()
+        rows.append({"name": name, "label": kind.label, "status": told.status, "message": told.message,
+                     "version": told.version, "features": sorted(told.features)})  # fmt: skip
+    if given.json:
+        print(json.dumps(rows))
+        return
+    for row in rows:
+        print(f"{row['name']:<10} {row['status']:<13} {row['label']}: {row['message']}")
+
+
+def _schedulers(given: argparse.Namespace) -> None:
+    if given.json:
+        rows = [{"id": entry.id, "label": entry.label, "family": entry.family, "settles": not entry.stochastic,
+                 "evaluations_at_20_steps": entry.evaluations(20), "names": sorted(entry.names()),
+                 "about": entry.about} for entry in SCHEDULERS.values()]  # fmt: skip
+        print(json.dumps(rows))
+        return
+    for entry in SCHEDULERS.values():
+        print(f"{entry.id:<22} {entry.about}")
+
+
+def _bar(progress: Any) -> None:
+    """One line that fills, on a terminal only."""
+    if not sys.stderr.isatty():
+        return
+    if progress is None:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        return
+    if progress.fraction is None:
+        print(f"\r\x1b[K{progress.message}", end="", file=sys.stderr, flush=True)
+        return
+    done = round(progress.fraction * 30)
+    step = f"{progress.step} of {progress.steps}" if progress.step else ""
+    print(f"\r\x1b[K[{'█' * done}{'·' * (30 - done)}] {step} {progress.message}", end="", file=sys.stderr, flush=True)
+
+
+def _metavar(knob: Knob) -> str:
+    return {int: "N", float: "F"}.get(knob.kind, "ID" if knob.name == "scheduler" else "T")
+
+
+def _say(error: PlayError, code: int) -> int:
+    print(settings.without_secrets(str(error)), file=sys.stderr)
+    return code

@@ -1,0 +1,92 @@
+"""The command line, as a person would call it: output, exit codes, one sentence, never a traceback."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from sdplay.metadata import read
+from sdplay.params import Params
+
+ROOT = Path(__file__).parent.parent
+
+
+def sdplay(*arguments, cwd=None):
+    return subprocess.run([sys.executable, "-m", "sdplay", *arguments], cwd=cwd or ROOT, env=None, text=True,
+                          capture_output=True, timeout=120)  # fmt: skip
+
+
+def test_a_picture_is_made_with_its_receipt(tmp_path):
+    out = tmp_path / "apple.png"
+    done = sdplay("generate", "a red apple", "--seed", "7", "--steps", "4", "--out", str(out), "--json")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["file"], told["backend"]) == (0, str(out), "builtin")
+    assert set(told) == {"file", "backend", "asked", "sent", "applied", "warnings", "timing"}
+    assert told["applied"] | {"seed": 7, "steps": 4, "width": 128} == told["applied"]
+    with Image.open(out) as opened:
+        assert opened.size == (128, 128)
+
+
+def test_the_file_holds_the_settings_it_was_made_with(tmp_path):
+    out = tmp_path / "fox.png"
+    sdplay("generate", "a fox", "--scheduler", "K_EULER", "--steps", "2", "--seed", "3", "--out", str(out))
+    made = Params.from_dict(read(out.read_bytes()).settings)
+    assert (made.prompt, made.scheduler, made.steps, made.seed) == ("a fox", "euler", 2, 3)
+
+
+def test_the_same_seed_gives_the_same_file(tmp_path):
+    names = [str(tmp_path / name) for name in ("a.png", "b.png")]
+    for name in names:
+        sdplay("generate", "a cat", "--seed", "1", "--steps", "2", "--out", name)
+    one, two = (Image.open(name) for name in names)
+    with one, two:
+        assert one.tobytes() == two.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--steps", "900"), "Steps must be between 1 and 500, not 900."),
+        (("--steps", "many"), "Steps must be a whole number, not 'many'."),
+        (("--size", "500x512"), "Width must be a multiple of 8, not 500. The nearest is 496."),
+        (("--size", "big"), "Size must look like 512x768, not 'big'."),
+        (("--scheduler", "foo"), "There is no scheduler called 'foo'."),
+        (("--backend", "foo"), "There is no backend called 'foo'."),
+        (("--init", "nowhere.png"), "The start image nowhere.png could not be read: No such file or directory."),
+        (("--set", "steps"), "--set needs KEY=VALUE, not 'steps'."),
+        (("--colour", "red"), "Unrecognized arguments: --colour red."),
+    ],
+)
+def test_bad_parameters_end_with_two_and_one_sentence(arguments, sentence):
+    done = sdplay("generate", "x", *arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith(sentence)
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_unreachable_backend_ends_with_one_and_one_sentence(monkeypatch):
+    monkeypatch.setenv("SDPLAY_A1111_URL", "http://127.0.0.1:9")
+    done = sdplay("generate", "x", "--backend", "a1111")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "127.0.0.1:9" in done.stderr
+
+
+def test_a_setting_and_a_raw_field_can_be_set():
+    done = sdplay("generate", "x", "--set", "cfg=40")
+    assert done.stderr.startswith("CFG scale must be between 1 and 30, not 40.")
+
+
+def test_without_out_a_new_name_is_chosen(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    for _ in range(2):
+        sdplay("generate", "A fox!", "--steps", "1", "--seed", "5", cwd=tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["a-fox-5-2.png", "a-fox-5.png"]
+
+
+def test_schedulers_and_backends_are_listed_as_json():
+    schedulers, backends = (json.loads(sdplay(what, "--json").stdout) for what in ("schedulers", "backends"))
+    assert {"pndm", "lms", "ddim", "euler", "euler_a", "heun", "dpmpp_2m"} <= {each["id"] for each in schedulers}
+    assert backends[0]["name"] == "builtin"

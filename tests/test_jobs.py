@@ -1,0 +1,117 @@
+"""Background jobs: fair turns, progress, cancel, and sentences for what went wrong."""
+
+import time
+
+import pytest
+
+from sdplay.errors import BadParams
+from sdplay.jobs import Jobs
+from sdplay.library import Library
+from sdplay.params import Params
+from tests.making import Painter
+
+SMALL = {"width": 64, "height": 64}
+
+
+@pytest.fixture
+def jobs(tmp_path):
+    library = Library(tmp_path)
+    yield Jobs(library)
+    library.close()
+
+
+def ended(job, seconds=10):
+    until = time.monotonic() + seconds
+    while job.active and time.monotonic() < until:
+        time.sleep(0.005)
+    time.sleep(0.02)
+    return job.state
+
+
+def test_a_job_ends_with_its_picture_in_the_library(jobs):
+    job = jobs.submit(Params(steps=2, **SMALL), Painter(), "ann")
+    assert ended(job) == "done"
+    assert jobs.library.get(job.kept.id, "ann").params == job.params
+
+
+def test_cancel_stops_the_backend_at_its_next_step(jobs):
+    painter = Painter(0.01)
+    job = jobs.submit(Params(steps=500, **SMALL), painter)
+    time.sleep(0.05)
+    job.cancel()
+    assert ended(job) == "cancelled"
+    assert (painter.stopped, painter.made) == (1, [])
+
+
+def test_a_waiting_job_is_cancelled_at_once(jobs):
+    painter = Painter(0.01)
+    first, second = (jobs.submit(Params(steps=40, seed=seed, **SMALL), painter) for seed in (1, 2))
+    second.cancel()
+    assert second.state == "cancelled"
+    assert ended(first) == "done"
+    assert [params.seed for params in painter.made] == [1]
+
+
+def test_owners_take_turns(jobs):
+    painter = Painter(0.002)
+    sweep = [jobs.submit(Params(steps=10, seed=seed, **SMALL), painter, "ann", "sweep") for seed in range(5)]
+    single = jobs.submit(Params(steps=10, seed=99, **SMALL), painter, "bob")
+    assert [ended(job) for job in (*sweep, single)] == ["done"] * 6
+    assert [params.seed for params in painter.made].index(99) <= 1
+
+
+def test_the_queue_tells_how_many_are_ahead(jobs):
+    painter = Painter(0.01)
+    waiting = [jobs.submit(Params(steps=20, seed=seed, **SMALL), painter) for seed in range(3)]
+    time.sleep(0.02)
+    assert [jobs.ahead(job) for job in waiting[1:]] == [0, 1]
+    for job in waiting:
+        job.cancel()
+    assert ended(waiting[0]) == "cancelled"
+
+
+def test_a_refusal_becomes_the_jobs_sentence(jobs):
+    job = jobs.submit(Params("refuse", steps=1, **SMALL), Painter())
+    assert ended(job) == "failed"
+    assert job.error == "The painter has no such colour. Choose another."
+
+
+def test_a_bug_in_one_job_does_not_stop_the_next(jobs):
+    painter = Painter()
+    broken = jobs.submit(Params("bug", steps=1, **SMALL), painter)
+    fine = jobs.submit(Params(steps=1, **SMALL), painter)
+    assert [ended(broken), ended(fine)] == ["failed", "done"]
+    assert "the log has the details" in broken.error
+
+
+def test_too_many_waiting_pictures_are_refused(jobs, monkeypatch):
+    monkeypatch.setenv("SDPLAY_MAX_QUEUED", "2")
+    painter = Painter(0.01)
+    kept = [jobs.submit(Params(steps=50, seed=1, **SMALL), painter)]
+    time.sleep(0.05)
+    kept += [jobs.submit(Params(steps=50, seed=seed, **SMALL), painter) for seed in (2, 3)]
+    with pytest.raises(BadParams, match="2 of your pictures are waiting already"):
+        jobs.submit(Params(seed=4, **SMALL), painter)
+    for job in kept:
+        job.cancel()
+    assert ended(kept[0]) == "cancelled"
+
+
+def test_a_paused_group_waits_until_it_is_resumed(jobs):
+    painter = Painter()
+    jobs.pause("sweep")
+    job = jobs.submit(Params(steps=1, **SMALL), painter, "ann", "sweep")
+    time.sleep(0.05)
+    assert job.state == "queued"
+    jobs.resume("sweep")
+    assert ended(job) == "done"
+
+
+def test_time_is_estimated_from_past_runs(jobs):
+    assert jobs.estimates.seconds("painter", [Params(**SMALL)]) is None
+    job = jobs.submit(Params(steps=10, **SMALL), Painter())
+    ended(job)
+    jobs.estimates._known.clear()
+    low, high = jobs.estimates.seconds("painter", [Params(steps=20, **SMALL)])
+    assert low == pytest.approx(2.0)
+    assert high == pytest.approx(2.0)
