@@ -3,7 +3,6 @@
 import base64
 import binascii
 import io
-import re
 import struct
 import zlib
 
@@ -11,7 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
 LARGEST_PIXELS = 64_000_000
-_DATA_URI = re.compile(r"\s*data:[\w.+/-]*(;[\w=.+-]+)*,", re.IGNORECASE)
+_BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8")
 
 
 class NotAPicture(ValueError):
@@ -29,15 +28,16 @@ def checked(data: bytes) -> bytes:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise NotAPicture(_too_large("gigantic")) from error
     except UnidentifiedImageError as error:
-        raise NotAPicture(f"is no picture (it begins with {data[:12]!r})" if data else "is empty") from error
+        raise NotAPicture(_unknown(data)) from error
     except (OSError, SyntaxError, EOFError, struct.error, zlib.error, IndexError) as error:
         raise NotAPicture(f"is cut off or damaged after {len(data):,} bytes") from error
     return data
 
 
 def from_base64(text: str) -> bytes:
-    """The bytes in base64 text, with or without a `data:` prefix, line breaks and padding."""
-    body = "".join(_DATA_URI.sub("", text, count=1).split()).rstrip("=").replace("-", "+").replace("_", "/")
+    """The bytes in base64 text, with or without a prefix that ends in a comma, line breaks and padding."""
+    start = text.find(",", 0, 200) + 1
+    body = "".join(text[start:].split()).rstrip("=").replace("-", "+").replace("_", "/")
     try:
         return base64.b64decode(body + "=" * (-len(body) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
@@ -47,6 +47,12 @@ def from_base64(text: str) -> bytes:
 def _readable() -> set[str]:
     Image.init()
     return set(Image.OPEN)
+
+
+def _unknown(data: bytes) -> str:
+    if data.startswith(_BEGINNINGS):
+        return f"is cut off or damaged after {len(data):,} bytes"
+    return f"is no picture (it begins with {data[:12]!r})" if data else "is empty"
 
 
 def _too_large(size: str) -> str:

@@ -20,7 +20,7 @@ import requests
 import urllib3
 
 from sdplay.backends.decode import NotAPicture, checked, from_base64
-from sdplay.backends.fence import download, public, resolve
+from sdplay.backends.fence import anywhere, download, public, resolve
 from sdplay.backends.fence import fetch_public as fetch_public
 from sdplay.errors import BackendBroken, BackendError, BackendOffline, BackendRefused, BadParams
 from sdplay.picture import Progress
@@ -136,7 +136,7 @@ class Wire:
 
     def _url(self, path: str) -> str:
         parts = _split(self.base)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not re.fullmatch(r"[^\s/\\]+", parts.hostname or ""):
             raise BackendOffline(f"{self.setting} is not a web address: {self.clean(self.base)[:80]!r}. "
                                  "Write it like this: http://127.0.0.1:7860")  # fmt: skip
         if path.startswith(("http://", "https://")):
@@ -156,7 +156,7 @@ class Wire:
         started = time.monotonic()
         with requests.Session() as session, self._failures(seconds):
             # A proxy set for the internet is wrong for this machine; a netrc password is never asked for (see auth).
-            session.trust_env = not _loopback(_split(url).hostname or "")
+            session.trust_env = not on_this_machine(url)
             response = session.request(
                 method, url, headers={**(self.headers if ours else {}), **headers}, stream=True, allow_redirects=False,
                 auth=_Auth(self._auth() if ours else None), timeout=(self.connect_seconds, max(0.05, until - started)),
@@ -277,6 +277,8 @@ def refusal(reply: Reply, label: str, setting: str) -> BackendError:
     said = error_text(reply)
     told = f": {said}" if said else ""
     advice, kind = _ADVICE.get(reply.status, ("Look at its console, then try again.", BackendRefused))
+    if "out of memory" in said.lower():
+        advice = "Choose a smaller size, or close what else uses the card's memory."
     message = f"{label} answered {reply.status}{told.rstrip('.')}. {advice.format(setting=setting)}"
     if kind is BackendRefused:
         return BackendRefused(without_secrets(message), retry_after(reply))
@@ -344,6 +346,17 @@ def waiting(seconds: float, message: str) -> Iterator[Progress]:
         time.sleep(min(1.0, max(0.0, until - time.monotonic())))
 
 
+def on_this_machine(url: str) -> bool:
+    """Whether an address is this computer's own, so that nothing leaves it."""
+    host = _split(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _raw_picture(value: Any, wire: Wire) -> bytes:
     if isinstance(value, bytes):
         return value
@@ -357,7 +370,9 @@ def _raw_picture(value: Any, wire: Wire) -> bytes:
             raise refusal(reply, wire.label, wire.setting)
         return reply.body
     try:
-        return download(value.strip(), private=_in_private_network(wire), largest=wire.largest, seconds=60)
+        return download(
+            value.strip(), allowed=anywhere if _in_private_network(wire) else public, largest=wire.largest, seconds=60
+        )
     except BadParams as error:
         raise BackendBroken(f"{wire.label} made a picture that could not be fetched. {error}") from error
 
@@ -425,12 +440,3 @@ def _port(parts: SplitResult) -> int:
 def _plain(url: str) -> str:
     parts = _split(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:120]
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
