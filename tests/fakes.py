@@ -44,6 +44,7 @@ class Site:
 
 class _Quiet(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128
 
     def handle_error(self, request, client_address):
         """Clients of these tests hang up on purpose."""

@@ -1,0 +1,205 @@
+"""What an A1111 server says it applied, and a sentence for everything that differs from what was asked."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+from typing import Any
+
+from sdplay import metadata
+from sdplay.backends.a1111_dialects import FIELDS, Dialect, Names
+from sdplay.params import KNOBS, Params
+from sdplay.schedulers import find
+
+_INFO = {"steps": "steps", "cfg": "cfg_scale", "width": "width", "height": "height", "variation_seed": "subseed",
+         "variation_strength": "subseed_strength", "clip_skip": "clip_skip", "sampler": "sampler_name",
+         "model": "sd_model_name", "hash": "sd_model_hash", "strength": "denoising_strength",
+         "version": "version"}  # fmt: skip
+_TEXT = {"steps": "Steps", "cfg": "CFG scale", "seed": "Seed", "sampler": "Sampler", "schedule": "Schedule type",
+         "model": "Model", "hash": "Model hash", "strength": "Denoising strength", "variation_seed": "Variation seed",
+         "variation_strength": "Variation seed strength", "clip_skip": "Clip skip", "mask_blur": "Mask blur",
+         "hires_scale": "Hires upscale", "hires_steps": "Hires steps", "hires_upscaler": "Hires upscaler",
+         "refiner": "Refiner", "refiner_at": "Refiner switch at", "version": "Version"}  # fmt: skip
+"""A1111's names for what it applied, in its info and in the text inside a picture."""
+
+
+def info_of(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """`info` as a dict, whether it came as JSON text, a dict, nothing or something odd."""
+    info = answer.get("info")
+    if isinstance(info, str) and info.strip():
+        try:
+            info = json.loads(info)
+        except (ValueError, RecursionError):
+            return {}
+    return info if isinstance(info, dict) else {}
+
+
+def position(info: Mapping[str, Any]) -> int:
+    """Where the first real picture stands: a grid may come before it, guide pictures behind."""
+    return first if isinstance(first := info.get("index_of_first_image"), int) and first > 0 else 0
+
+
+def reported(info: Mapping[str, Any], data: bytes) -> dict[str, Any]:
+    """Everything told, by our names where we have one; the picture's own text fills what `info` leaves out."""
+    texts = info.get("infotexts")
+    at = position(info)
+    text = texts[at] if isinstance(texts, list) and len(texts) > at and isinstance(texts[at], str) else ""
+    written = metadata.parse_infotext(text or metadata.read(data).text)
+    told: dict[str, Any] = {name: written[key] for name, key in _TEXT.items() if written.get(key)}
+    told |= {name: info[key] for name, key in _INFO.items() if info.get(key) not in (None, "", [])}
+    told |= _size(written) if "width" not in told else {}
+    seeds = info.get("all_seeds")
+    told |= {"seed": seeds[0]} if isinstance(seeds, list) and seeds else {}
+    told |= {"seed": info["seed"]} if "seed" not in told and info.get("seed") is not None else {}
+    # The text carries both halves; `info` names the sampler alone.
+    return told | ({"sampler": written["Sampler"]} if written.get("Sampler") else {})
+
+
+def applied(told: Mapping[str, Any], params: Params, sent: tuple[str, str], size: tuple[int, int]) -> dict[str, Any]:
+    """What was applied, in our knob names and types."""
+    found = {name: value for name in KNOBS if name in told and (value := _typed(name, told[name])) is not None}
+    found |= {"scheduler": _scheduler(sent, told)} if told.get("sampler") else {}
+    found |= {} if params.hires_scale > 1 and not params.init else {"width": size[0], "height": size[1]}
+    if params.hires_scale > 1 and "strength" in found and not params.init:
+        found["hires_strength"] = found.pop("strength")
+    unused = {"variation_seed"} if not found.get("variation_strength") else set()
+    unused |= set() if params.init else {"strength", "mask_blur"}
+    return {name: value for name, value in found.items() if name not in unused}
+
+
+def differences(params: Params, sent: tuple[str, str], told: Mapping[str, Any],
+                done: Mapping[str, Any]) -> Iterator[str]:  # fmt: skip
+    """A sentence for every difference between what went out and what came back."""
+    replaced = dict(_replaced(params))
+    asked = {name: getattr(params, name) for name in KNOBS} | replaced
+    for name, value in replaced.items():
+        yield f"Raw payload fields replaced {KNOBS[name].label}: {value} instead of {getattr(params, name)}."
+    if not told:
+        yield "The server does not report what it applied, so only the picture's size could be checked."
+    elif "seed" not in told:
+        yield "The server does not report which seed it used."
+    if told.get("sampler") and not same_sampler(sent, told):
+        yield f"Scheduler: the server used {_shown(told)} instead of {' '.join(sent).strip()}."
+    if asked["model"] and told.get("model") and not _same_model(str(asked["model"]), told):
+        yield f"Model: the server used {told['model']} instead of {asked['model']}."
+    for name in ("seed", "steps", "cfg", *_conditional(params)):
+        if name in done and not _same(asked[name], done[name]):
+            yield f"{KNOBS[name].label}: the server used {_plain(done[name])} instead of {_plain(asked[name])}."
+
+
+def size_difference(params: Params, size: tuple[int, int]) -> Iterator[str]:
+    """A sentence when the picture is not as large as asked."""
+    asked = {"width": params.width, "height": params.height} | dict(_replaced(params))
+    scale = float(asked.get("hires_scale", params.hires_scale)) if not params.init else 1.0
+    width, height = (int(_number(asked[side]) * scale) // 8 * 8 if scale > 1 else int(_number(asked[side]))
+                     for side in ("width", "height"))  # fmt: skip
+    if (width, height) != size:
+        yield f"Size: the picture is {size[0]}×{size[1]}, not {width}×{height}."
+
+
+def sent_pair(params: Params, names: Names, body: Mapping[str, Any]) -> tuple[str, str]:
+    """The sampler and schedule type that went out."""
+    extra = params.extra_fields()
+    if "sampler_name" in extra or "scheduler" in extra:
+        return str(body.get("sampler_name", "Euler")), str(body.get("scheduler", ""))
+    return names.spoken(params.scheduler)
+
+
+def same_sampler(sent: tuple[str, str], told: Mapping[str, Any]) -> bool:
+    """Whether sampler and schedule type are the ones sent, across spellings."""
+    used, schedule = str(told["sampler"]), str(told.get("schedule", ""))
+    ours, theirs = find(*sent), find(used, schedule)
+    if ours is not None and theirs is not None and (ours is theirs or schedule):
+        return ours is theirs
+    # One half is left open: by us, when the server shall choose, or by a server that reports the sampler alone.
+    if not schedule or (not sent[1] and ours is None):
+        return _joined(sent[0], "") == _joined(used, "") or _joined(*sent) == _joined(used, "")
+    return _joined(*sent) == _joined(used, schedule)
+
+
+def _conditional(params: Params) -> Iterator[str]:
+    """Settings that count only when another one is on."""
+    if params.variation_strength:
+        yield from ("variation_seed", "variation_strength")
+    if params.init:
+        yield "strength"
+    elif params.hires_scale > 1:
+        yield from ("hires_scale", "hires_strength", "hires_upscaler")
+        yield from ("hires_steps",) if params.hires_steps else ()
+    if params.clip_skip > 1:
+        yield "clip_skip"
+
+
+def unconfirmed(params: Params, told: Mapping[str, Any], dialect: Dialect) -> Iterator[str]:
+    """A1111 writes these down whenever it applies them: silence means that it did not."""
+    wanted = {"clip_skip": params.clip_skip > 1, "variation_strength": params.variation_strength > 0,
+              "hires_scale": params.hires_scale > 1 and not params.init, "refiner": bool(params.refiner)}  # fmt: skip
+    if "version" in told or "hash" in told:
+        for name, on in wanted.items():
+            if on and name not in told and KNOBS[name].needs not in dialect.lacks:
+                yield f"{KNOBS[name].label}: the server does not mention it, so it was probably not applied."
+
+
+def _replaced(params: Params) -> Iterator[tuple[str, Any]]:
+    """Settings that the raw payload fields overrule."""
+    hires = params.hires_scale > 1 and not params.init
+    names = FIELDS | ({"denoising_strength": "hires_strength"} if hires else {})
+    for name, value in params.extra_fields().items():
+        if name in names and value is not None and not _same(getattr(params, names[name]), value):
+            yield names[name], value
+
+
+def _scheduler(sent: tuple[str, str], told: Mapping[str, Any]) -> str:
+    """Our id; the server's word where it names only half of what was sent."""
+    found = find(str(told["sampler"]), str(told.get("schedule", "")))
+    half = bool(sent[1]) and not told.get("schedule") and found is not find(*sent)
+    return found.id if found and not half else _shown(told)
+
+
+def _shown(told: Mapping[str, Any]) -> str:
+    schedule = str(told.get("schedule", ""))
+    return str(told["sampler"]) if schedule.lower() in ("", "automatic") else f"{told['sampler']} {schedule}"
+
+
+def _same_model(asked: str, told: Mapping[str, Any]) -> bool:
+    """`folder/name.safetensors [hash]`, `name` and a hash may all mean the same file."""
+    title, _, digest = asked.partition(" [")
+    used, hashed = str(told["model"]), str(told.get("hash", ""))
+    known = digest.rstrip("]") or title
+    return PurePath(title).stem in (PurePath(used).stem, used) or bool(hashed and known[:10] == hashed[:10])
+
+
+def _same(asked: Any, done: Any) -> bool:
+    if isinstance(asked, (int, float)) and not isinstance(asked, bool):
+        return math.isclose(float(asked), _number(done), rel_tol=1e-4, abs_tol=1e-4) if asked < 2**53 else asked == done
+    return str(asked) == str(done)
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def _typed(name: str, value: Any) -> Any:
+    """The value in the knob's type; None when it is something else."""
+    kind = KNOBS[name].kind
+    try:
+        return kind(value) if kind in (int, float, str) and not isinstance(value, (bool, dict, list)) else None
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _size(written: Mapping[str, str]) -> dict[str, str]:
+    width, _, height = written.get("Size", "").partition("x")
+    return {"width": width, "height": height} if width.isdigit() and height.isdigit() else {}
+
+
+def _joined(sampler: str, schedule: str) -> str:
+    plain = "" if schedule.lower() in ("automatic", "default") else schedule
+    return " ".join(f"{sampler} {plain}".replace("_", " ").lower().split())
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

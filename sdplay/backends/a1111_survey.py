@@ -1,0 +1,282 @@
+"""Finding out what stands at an A1111 address: which server, and what it tells about itself.  Nothing is required."""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from sdplay.backends import FEATURES, Capabilities, Status
+from sdplay.backends.a1111_dialects import A1111, DIALECTS, Dialect, Names
+from sdplay.backends.wire import Call, Reply, Wire, error_text
+from sdplay.errors import BackendError, BackendOffline
+
+FIRST_SECONDS = 2.0
+ALL_SECONDS = 2.8
+AT_ONCE = 4
+PROGRESS = "sdapi/v1/progress?skip_current_image=true"
+
+_ALWAYS = {
+    "samplers": "sdapi/v1/samplers", "schedulers": "sdapi/v1/schedulers", "models": "sdapi/v1/sd-models",
+    "options": "sdapi/v1/options", "upscalers": "sdapi/v1/upscalers", "styles": "sdapi/v1/prompt-styles",
+    "latent": "sdapi/v1/latent-upscale-modes",
+}  # fmt: skip
+_FAMILY = {
+    "openapi": "openapi.json", "modules": "sdapi/v1/sd-modules", "control_models": "controlnet/model_list",
+    "control_modules": "controlnet/module_list",
+}  # fmt: skip
+_OTHERS = {"sdcpp": "sdcpp/v1/capabilities", "kobold": "api/extra/version", "root": ""}
+
+
+@dataclass(frozen=True)
+class Server:
+    """What stands at the address, as far as it tells; None means it does not."""
+
+    status: Status = "ready"
+    message: str = ""
+    dialect: Dialect = A1111
+    version: str = ""
+    names: Names = field(default_factory=Names)
+    progress: bool = False
+    tasks: bool = False
+    """It tells about single tasks, so another person's picture is not taken for ours."""
+    models: Mapping[str, str] | None = None
+    """Title to hash."""
+    model: str = ""
+    upscalers: tuple[str, ...] | None = None
+    latent_modes: tuple[str, ...] = ()
+    styles: tuple[str, ...] | None = None
+    control_models: tuple[str, ...] | None = None
+    control_modules: tuple[str, ...] | None = None
+    fields: frozenset[str] | None = None
+    """The request fields its own schema lists."""
+
+    def capabilities(self) -> Capabilities:
+        """In the contract's words."""
+        dialect = self.dialect
+        yes, unknown = _features(self)
+        return Capabilities(
+            status=self.status, message=self.message, version=self.version, features=yes, unknown=unknown,
+            schedulers=self._schedulers(), models=tuple(self.models) if self.models is not None else None,
+            model=self.model, upscalers=(*self.latent_modes, *self.upscalers) if self.upscalers is not None else None,
+            styles=self.styles, control_models=self.control_models, control_modules=self.control_modules,
+            size_limits=(64, dialect.largest), defaults=self._defaults())  # fmt: skip
+
+    def weights(self, model: str) -> str:
+        """The model's title with its hash, where told."""
+        title = model or self.model
+        told = (self.models or {}).get(title, "")
+        return title if not told or told[:10] in title else f"{title} [{told[:10]}]"
+
+    def _schedulers(self) -> tuple[str, ...] | None:
+        return self.names.understood()
+
+    def _defaults(self) -> dict[str, Any]:
+        known = self._schedulers()
+        if not known or "dpmpp_2m_karras" in known:
+            return {}
+        return {"scheduler": next((name for name in ("dpmpp_2m", "euler_a", "euler") if name in known), known[0])}
+
+
+def look(wire: Wire) -> Server:
+    """Ask everything at once and take what is there when the time is up.  Never raises."""
+    until = time.monotonic() + ALL_SECONDS
+    first = Call(lambda: wire.get(PROGRESS, seconds=FIRST_SECONDS))
+    try:
+        if not first.wait(FIRST_SECONDS + 0.2):
+            return Server("down", f"Nothing answers at {wire.address}. Is the server running? Check {wire.setting}.")
+        reply = first.result()
+    except BackendOffline as error:
+        return Server("down", str(error))
+    except BackendError:
+        return Server("busy", f"{wire.label} at {wire.address} takes connections but does not answer. It may be "
+                      "loading a model: wait a moment.")  # fmt: skip
+    if reply.status in (401, 403):
+        said = error_text(reply) or "none was given"
+        return Server("unauthorised", f"{wire.label} at {wire.address} wants a password ({said}). "
+                      "Put user:password into SDPLAY_A1111_AUTH.")  # fmt: skip
+    if reply.status == 503:
+        return Server("starting", f"{wire.label} at {wire.address} is still starting: wait a moment.")
+    state = _json(reply)
+    family = isinstance(state, dict) and "progress" in state
+    told = _ask(wire, until, _ALWAYS | (_FAMILY if family else _OTHERS), family)
+    return _server(wire, state if family else None, told)
+
+
+def _ask(wire: Wire, until: float, questions: Mapping[str, str], family: bool) -> dict[str, Any]:
+    asked: dict[str, Callable[[], Reply]] = {
+        name: partial(wire.get, path, seconds=ALL_SECONDS) for name, path in questions.items()
+    }
+    if family:
+        nobody = {"id_task": "task(none)", "live_preview": False, "id_live_preview": -1}
+        asked["tasks"] = partial(wire.post, "internal/progress", nobody, seconds=ALL_SECONDS)
+    # Small servers keep only five connections waiting; one more costs a second.
+    door = threading.Semaphore(AT_ONCE)
+    calls = {name: Call(partial(_answer, ask, door)) for name, ask in asked.items()}
+    return {name: call.result() for name, call in calls.items() if call.wait(max(0.0, until - time.monotonic()))}
+
+
+def _answer(ask: Callable[[], Reply], door: threading.Semaphore) -> Any:
+    try:
+        with door:
+            return _json(ask())
+    except BackendError:
+        return None
+
+
+def _json(reply: Reply) -> Any:
+    """The decoded answer of a call nobody needs: anything odd counts as not told."""
+    if not reply.ok:
+        return None
+    try:
+        return reply.json()
+    except BackendError:
+        return None
+
+
+def _server(wire: Wire, state: dict[str, Any] | None, told: Mapping[str, Any]) -> Server:
+    fields = _fields(told.get("openapi"))
+    samplers = _names(told.get("samplers"), "name")
+    dialect = _dialect(state, told, fields, samplers)
+    if dialect is None:
+        return _silent(wire)
+    options = _dict(told.get("options"))
+    root = _dict(told.get("root"))
+    model = _text(options.get("sd_model_checkpoint")) or _text(root.get("model"))
+    models = _models(told.get("models"))
+    server = Server(
+        dialect=dialect, version=_text(_dict(told.get("kobold")).get("version")),
+        names=Names(dialect.naming, samplers or None, _schedules(told.get("schedulers"), dialect)),
+        progress=state is not None, tasks="queued" in _dict(told.get("tasks")),
+        models=models, model=model or (next(iter(models)) if models and len(models) == 1 else ""),
+        upscalers=_names(told.get("upscalers"), "name", without="None"), styles=_names(told.get("styles"), "name"),
+        latent_modes=_names(told.get("latent"), "name") or (),
+        control_models=_texts(_dict(told.get("control_models")).get("model_list")),
+        control_modules=_texts(_dict(told.get("control_modules")).get("module_list")), fields=fields)  # fmt: skip
+    return replace(server, **_status(wire, server, state))
+
+
+def _silent(wire: Wire) -> Server:
+    """A server that tells nothing may still make pictures; a web page with no API behind it will not."""
+    try:
+        reply = wire.get("sdapi/v1/txt2img", seconds=1)
+        page = reply.is_page or (reply.status == 404 and wire.get("", seconds=1).is_page)
+    except BackendError:
+        page = False
+    if page:
+        return Server("down", f"Something answers at {wire.address}, but not A1111's API. Start A1111 or Forge with "
+                      f"--api, or check {wire.setting}.", dialect=DIALECTS["other"])  # fmt: skip
+    return Server("ready", f"A server at {wire.address} that tells nothing about itself.", dialect=DIALECTS["other"])
+
+
+def _status(wire: Wire, server: Server, state: Mapping[str, Any] | None) -> dict[str, Any]:
+    what = f"{server.dialect.label} at {wire.address}"
+    jobs = _dict((state or {}).get("state")).get("job_count")
+    if isinstance(jobs, int) and jobs > 0:
+        return {"status": "busy", "message": f"{what} is making a picture now; yours waits its turn."}
+    return {"message": f"{what} with {server.model}." if server.model else f"{what}."}
+
+
+def _dialect(state: Mapping[str, Any] | None, told: Mapping[str, Any], fields: frozenset[str] | None,
+             samplers: tuple[str, ...] | None) -> Dialect | None:  # fmt: skip
+    """Which kind of server this is, by the marks that tell them apart."""
+    if state is None:
+        return _without_progress(told)
+    if "id" in state or any("cls" in item for item in _dicts(told.get("schedulers"))):
+        return DIALECTS["sdnext"]
+    if told.get("modules") is not None or (fields and "hr_additional_modules" in fields):
+        return DIALECTS["forge"]
+    if fields and "hr_cfg" in fields:
+        return DIALECTS["reforge"]
+    if (fields and "scheduler" not in fields) or any(name.endswith(" Karras") for name in samplers or ()):
+        return DIALECTS["a1111_old"]
+    return A1111
+
+
+def _without_progress(told: Mapping[str, Any]) -> Dialect | None:
+    if isinstance(told.get("sdcpp"), dict):
+        return DIALECTS["sdcpp"]
+    if "kobold" in str(_dict(told.get("kobold")).get("result", "")).lower():
+        return DIALECTS["koboldcpp"]
+    if "guidance_scale" in _dict(told.get("root")):
+        return DIALECTS["draw_things"]
+    return _plainer(told) if any(told.get(name) is not None for name in _ALWAYS) else None
+
+
+def _plainer(told: Mapping[str, Any]) -> Dialect:
+    """An older stable-diffusion.cpp is known by the names it gives."""
+    names = {name.lower() for name in _names(told.get("samplers"), "name") or ()}
+    return DIALECTS["sdcpp" if "euler_a" in names else "other"]
+
+
+_NEEDS_FIELD = {"eta": "eta", "variation": "subseed_strength", "styles": "styles", "hires": "enable_hr",
+                "refiner": "refiner_checkpoint", "clip_skip": "override_settings"}  # fmt: skip
+
+
+def _features(server: Server) -> tuple[frozenset[str], frozenset[str]]:
+    """What it surely has, and what it does not tell."""
+    possible = FEATURES - {"frames"} - server.dialect.lacks
+    sure = {"negative", "seed", "steps", "cfg", "scheduler", "size", "img2img", "payload"}
+    told = {"progress": server.progress, "preview": server.progress, "cancel": server.progress,
+            "models": bool(server.models), "upscale": bool(server.upscalers), "styles": bool(server.styles),
+            "controlnet": bool(server.control_models)}  # fmt: skip
+    if server.progress:
+        told |= {name: server.fields is None or field in server.fields for name, field in _NEEDS_FIELD.items()
+                 if name != "styles"}  # fmt: skip
+        told |= {"inpaint": True, "mask_blur": True}
+    not_told = {"models": server.models is None, "upscale": server.upscalers is None and server.progress}
+    yes = {name for name in possible if name in sure or told.get(name)}
+    maybe = {name for name in possible - yes if not_told.get(name, name not in told)}
+    return frozenset(yes), frozenset(maybe)
+
+
+def _schedules(found: Any, dialect: Dialect) -> dict[str, str] | None:
+    """Name to label; SD.Next lists its samplers there, which are no schedule types."""
+    if dialect.naming in ("sdnext", "a1111_old") or not isinstance(found, list):
+        return None
+    return {_text(item.get("name")): _text(item.get("label")) or _text(item.get("name")) for item in _dicts(found)
+            if _text(item.get("name"))} or None  # fmt: skip
+
+
+def _models(found: Any) -> dict[str, str] | None:
+    if not isinstance(found, list):
+        return None
+    return {
+        title: _hash(item) for item in _dicts(found) if (title := _text(item.get("title") or item.get("model_name")))
+    }
+
+
+def _hash(item: Mapping[str, Any]) -> str:
+    """The real hash; stable-diffusion.cpp fills in eights."""
+    told = _text(item.get("sha256")) or _text(item.get("hash"))
+    return "" if re.fullmatch(r"8*", told) else told
+
+
+def _fields(openapi: Any) -> frozenset[str] | None:
+    schemas = _dict(_dict(_dict(openapi).get("components")).get("schemas"))
+    found = _dict(_dict(schemas.get("StableDiffusionProcessingTxt2Img")).get("properties"))
+    return frozenset(found) or None
+
+
+def _names(found: Any, key: str, without: str = "") -> tuple[str, ...] | None:
+    if not isinstance(found, list):
+        return None
+    return tuple(dict.fromkeys(name for item in _dicts(found) if (name := _text(item.get(key))) and name != without))
+
+
+def _texts(found: Any) -> tuple[str, ...] | None:
+    return tuple(item for item in found if isinstance(item, str)) if isinstance(found, list) else None
+
+
+def _dicts(found: Any) -> Iterator[dict[str, Any]]:
+    yield from (item for item in (found if isinstance(found, list) else ()) if isinstance(item, dict))
+
+
+def _dict(found: Any) -> dict[str, Any]:
+    return found if isinstance(found, dict) else {}
+
+
+def _text(found: Any) -> str:
+    return found if isinstance(found, str) else ""
