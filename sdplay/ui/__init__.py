@@ -1,0 +1,1 @@
+"""The page: form, panels and widgets.  The only place that imports streamlit."""

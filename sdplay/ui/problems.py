@@ -1,0 +1,34 @@
+"""The one place that turns an error into something on screen."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from sdplay.errors import BackendOffline, BadParams, PlayError
+from sdplay.settings import without_secrets
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """An error we raise on purpose becomes a sentence; the rest of the page stays."""
+    try:
+        yield
+    except PlayError as error:
+        told(str(error), warn=isinstance(error, BadParams | BackendOffline))
+
+
+def told(sentence: str, warn: bool = False) -> None:
+    """Show one sentence."""
+    sentence = plain(without_secrets(sentence))
+    if warn:
+        st.warning(sentence, icon=":material/info:")
+    else:
+        st.error(sentence, icon=":material/error:")
+
+
+def plain(text: str) -> str:
+    """Text of people and servers, so that nothing in it is read as markdown."""
+    for mark in "\\`*_{}[]()#+!|~$<>:":
+        text = text.replace(mark, f"\\{mark}")
+    return text

@@ -1,0 +1,78 @@
+"""What outlives a rerun: the library, the jobs, the backends, and who this browser is."""
+
+import uuid
+from dataclasses import dataclass
+
+import streamlit as st
+
+from sdplay import settings
+from sdplay.backends import Backend, Capabilities, connect, kinds
+from sdplay.jobs import Job, Jobs
+from sdplay.library import Library
+
+COOKIE = "sdplay_owner"
+_REMEMBER = st.components.v2.component(
+    "sdplay_owner",
+    html="<span hidden></span>\n",
+    js="""
+export default function({data}) {
+  const kept = document.cookie.includes(data.name + "=");
+  if (!kept) document.cookie = `${data.name}=${data.owner};path=/;max-age=31536000;samesite=strict`;
+}
+""",
+)
+
+
+@dataclass(frozen=True)
+class Studio:
+    """What a panel works with."""
+
+    backend: Backend
+    capabilities: Capabilities
+    jobs: Jobs
+    library: Library
+    owner: str
+
+
+@st.cache_resource(show_spinner=False)
+def jobs() -> Jobs:
+    """One library and one set of jobs for the whole server."""
+    return Jobs(Library(settings.home()))
+
+
+@st.cache_resource(show_spinner=False)
+def labels() -> dict[str, str]:
+    """Every backend's name and label."""
+    return {name: kind.label for name, kind in kinds().items()}
+
+
+@st.cache_data(show_spinner=False, ttl=30)
+def probed(name: str) -> Capabilities:
+    """What a backend can do, asked again after half a minute or at once with `probed.clear()`."""
+    return connect(name).probe()
+
+
+def owner() -> str:
+    """A random name that this browser keeps in a cookie: its pictures are nobody else's, and a reload finds them."""
+    known = st.context.cookies.get(COOKIE, "")
+    if not (len(known) == 32 and known.isalnum()):
+        known = st.session_state.setdefault("owner", uuid.uuid4().hex)
+        _REMEMBER(key="remember_owner", data={"name": COOKIE, "owner": known})
+    return known
+
+
+def latest(studio: Studio) -> Job | None:
+    """The job to show: the one that was asked for here, else the newest that is still at work."""
+    mine = studio.jobs.get(st.session_state.get("job", ""))
+    if mine and mine.owner == studio.owner:
+        return mine
+    active = [job for job in studio.jobs.of(studio.owner, group="") if job.active]
+    return active[-1] if active else None
+
+
+def secrets() -> dict[str, str]:
+    """Streamlit's secrets, where there are any."""
+    try:
+        return {name: str(value) for name, value in st.secrets.items()}
+    except FileNotFoundError:
+        return {}

@@ -1,0 +1,131 @@
+"""The page's logic, without a browser: what a person sees after each act."""
+
+import time
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from sdplay.backends.a1111 import A1111
+from sdplay.params import KNOBS
+from sdplay.schedulers import PRESETS, SCHEDULERS
+from sdplay.ui import panels
+
+ENTRY = str(Path(__file__).parent.parent / "streamlit_app.py")
+
+
+@pytest.fixture
+def page(monkeypatch):
+    monkeypatch.chdir(Path(ENTRY).parent)
+    import streamlit as st
+
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    yield AppTest.from_file(ENTRY, default_timeout=60)
+    from sdplay.ui import session
+
+    session.jobs().library.close()
+    st.cache_resource.clear()
+
+
+def settled(page):
+    """Run again until no picture is at work."""
+    for _ in range(200):
+        if not any(button.key == "cancel" for button in page.button):
+            return page
+        time.sleep(0.1)
+        page.run()
+    raise AssertionError("the picture never came")
+
+
+def sentences(page):
+    return " ".join(each.value for kind in (page.info, page.warning, page.error, page.caption) for each in kind)
+
+
+def test_the_page_opens_without_a_problem(page):
+    page.run()
+    assert not page.exception
+    assert "A small model for learning" in sentences(page)
+
+
+def test_generate_shows_a_picture_with_its_receipt(page):
+    page.run()
+    page.slider(key="steps").set_value(3)
+    settled(page.button(key="go").click().run())
+    assert len(page.image) >= 1
+    assert "sampling" in sentences(page)
+
+
+def test_the_same_settings_come_from_the_library(page):
+    page.run()
+    page.slider(key="steps").set_value(2)
+    for _ in range(2):
+        settled(page.button(key="go").click().run())
+    assert any("from the library" in each.value for each in page.markdown)
+
+
+def test_cancel_says_so_and_keeps_the_settings(page):
+    page.run()
+    page.slider(key="steps").set_value(60)
+    page.number_input(key="seed").set_value(41)
+    page.button(key="go").click().run()
+    page.button(key="cancel").click().run()
+    settled(page)
+    page.run()
+    assert "Cancelled" in sentences(page)
+    assert page.number_input(key="seed").value == 41
+
+
+@pytest.mark.parametrize(("scheduler", "steps"), PRESETS)
+def test_a_preset_changes_scheduler_and_steps_only(page, scheduler, steps):
+    page.run()
+    before = {name: page.session_state[name] for name in ("cfg", "seed", "prompt", "width")}
+    label = f"{SCHEDULERS[scheduler].label} · {steps}"
+    page.pills(key="preset").set_value(label).run()
+    assert (page.session_state["scheduler"], page.session_state["steps"]) == (scheduler, steps)
+    assert before == {name: page.session_state[name] for name in before}
+
+
+def test_a_link_restores_the_form(page):
+    page.query_params.update(prompt="two foxes", cfg="9.5", seed="99", steps="120")
+    page.run()
+    assert page.text_area(key="prompt").value == "two foxes"
+    assert (page.slider(key="cfg").value, page.number_input(key="seed").value) == (9.5, 99)
+    assert page.slider(key="steps").value == 120
+
+
+def test_nonsense_in_a_link_falls_back_to_defaults(page):
+    page.query_params.update(cfg="999", steps="abc", view="Nope", backend="nope")
+    page.run()
+    assert not page.exception
+    assert page.slider(key="steps").value == KNOBS["steps"].default
+
+
+def test_an_unreachable_backend_takes_nothing_from_the_form(page, monkeypatch):
+    monkeypatch.setenv("SDPLAY_A1111_URL", "http://127.0.0.1:9")
+    page.query_params.update(backend=A1111.label)
+    page.run()
+    assert not page.exception
+    assert "127.0.0.1:9" in sentences(page)
+    assert page.slider(key="steps").value == 20
+
+
+def test_a_size_the_model_cannot_make_is_answered_in_a_sentence(page):
+    page.run()
+    page.number_input(key="width").set_value(1024)
+    settled(page.button(key="go").click().run())
+    page.run()
+    assert "Width must be a multiple of 32 from 96 to 256" in sentences(page).replace("\\", "")
+
+
+def test_the_dice_change_only_the_seed(page):
+    page.run()
+    page.button(key="dice").click().run()
+    assert page.number_input(key="seed").value != 7
+
+
+@pytest.mark.parametrize("panel", panels.found().values(), ids=panels.found())
+def test_every_panel_has_what_the_tabs_need(panel):
+    assert isinstance(panel.TITLE, str)
+    assert isinstance(panel.ORDER, int)
+    assert callable(panel.show)
