@@ -31,8 +31,9 @@ class Muon(torch.optim.Optimizer):
             shapes = defaultdict(list)
             for weight in group["params"]:
                 if weight.grad is not None:
-                    average = self.state[weight].setdefault("average", torch.zeros_like(weight))
-                    average.lerp_(weight.grad, 1 - group["momentum"])
+                    if weight not in self.state:
+                        self.state[weight]["average"] = torch.zeros_like(weight)
+                    self.state[weight]["average"].lerp_(weight.grad, 1 - group["momentum"])
                     shapes[weight.flatten(1).shape].append(weight)
             for shape, weights in shapes.items():
                 ahead = [weight.grad.lerp(self.state[weight]["average"], group["momentum"]) for weight in weights]

@@ -14,10 +14,12 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from sdplay.training import autoencoder
 from sdplay.training.data import Icons, Scene, as_array, caption
 from sdplay.training.log import Log, checkpoint, load, save
+from sdplay.training.muon import optimizers
 from sdplay.training.words import LENGTH, WIDTH, text_encoder, tokenizer
 
-BATCH = 32
-PACE = 7e-4
+BATCH = 48
+PACE = 1e-3
+COOLING = 0.3  # the last share of a run, in which the learning rate falls
 SCHEDULE: dict[str, Any] = {
     "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
     "prediction_type": "v_prediction", "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
@@ -97,7 +99,8 @@ def train(icons: Icons, out: Path, minutes: float, log: Log) -> None:
     began = saved = refreshed = time.monotonic()
     losses = []
     while time.monotonic() - began < minutes * 60:
-        losses.append(state.step())
+        left = 1 - (time.monotonic() - began) / (minutes * 60)
+        losses.append(state.step(pace=min(1.0, 0.05 + left / COOLING)))
         if state.done % 100 == 0:
             log(f"unet {state.done * BATCH} pictures, loss {np.mean(losses[-100:]):.4f}, "
                 f"{(time.monotonic() - began) / 60:.1f} of {minutes:g} min")  # fmt: skip
@@ -122,23 +125,24 @@ class Training:
         self.vae.load_state_dict(checkpoint(out / "autoencoder.pt")["model"])
         self.pool = pickle.loads((out / "pool.pickle").read_bytes())
         torch.manual_seed(int(time.time()))
-        self.unet = build().to(memory_format=torch.channels_last)
+        self.unet = build()
         self.text = text_encoder(self.words, kept_words["vectors"].numpy())
         self.learning = [p for model in (self.unet, self.text) for p in model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(self.learning, lr=PACE, betas=(0.9, 0.99), weight_decay=0.01)
+        self.steppers = optimizers(torch.nn.ModuleList((self.unet, self.text)), PACE)
         self.averages = [copy.deepcopy(self.unet), copy.deepcopy(self.text)]
         self.done = 0
         kept = load(out / "unet.pt")
         if kept:
             for model, weights in zip((self.unet, self.text, *self.averages), kept["models"], strict=True):
                 model.load_state_dict(weights)
-            self.optimizer.load_state_dict(kept["optimizer"])
+            for stepper, memory in zip(self.steppers, kept["steppers"], strict=True):
+                stepper.load_state_dict(memory)
             self.done = kept["steps"]
         self.alphas = DDIMScheduler(**SCHEDULE).alphas_cumprod
         self.dice = random.Random(time.time())
 
-    def step(self) -> float:
-        """One batch: noise, predict v, learn, move the averages."""
+    def step(self, pace: float = 1.0) -> float:
+        """One batch: noise, predict v, learn (at a share of the full pace), move the averages."""
         at = torch.randint(len(self.pool["scenes"]), (BATCH,))
         clean = self.pool["latents"][at].float()
         noise = torch.randn_like(clean)
@@ -148,16 +152,18 @@ class Training:
         target = alpha.sqrt() * noise - (1 - alpha).sqrt() * clean
         with torch.autocast("cpu", torch.bfloat16):
             meaning = self.text(self._captions([self.pool["scenes"][i] for i in at]))[0]
-            made = self.unet(noisy.contiguous(memory_format=torch.channels_last), times, meaning).sample
+            made = self.unet(noisy, times, meaning).sample
         snr = self.alphas[times] / (1 - self.alphas[times])
         weight = snr.clamp(max=5) / (snr + 1) * 2
         loss = (weight * (made.float() - target).pow(2).mean((1, 2, 3))).mean()
-        for group in self.optimizer.param_groups:
-            group["lr"] = PACE * min(1, (self.done + 1) / 300)
-        self.optimizer.zero_grad()
+        for group in (group for stepper in self.steppers for group in stepper.param_groups):
+            group["lr"] = PACE * pace * min(1, (self.done + 1) / 200)
+        self.unet.zero_grad()
+        self.text.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.learning, 1.0)
-        self.optimizer.step()
+        for stepper in self.steppers:
+            stepper.step()
         self.done += 1
         self._average()
         return float(loss)
@@ -176,7 +182,8 @@ class Training:
 
     def save(self) -> None:
         models = [model.state_dict() for model in (self.unet, self.text, *self.averages)]
-        save({"models": models, "optimizer": self.optimizer.state_dict(), "steps": self.done}, self.out / "unet.pt")
+        steppers = [stepper.state_dict() for stepper in self.steppers]
+        save({"models": models, "steppers": steppers, "steps": self.done}, self.out / "unet.pt")
 
 
 def _keep_pool(pool: dict[str, Any], out: Path) -> None:
