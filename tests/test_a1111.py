@@ -153,10 +153,16 @@ def test_stable_diffusion_cpp_gets_its_own_name_for_hires_steps():
         assert fake.requests()[0]["hr_steps"] == 3
 
 
+@pytest.mark.parametrize("dialect", ["sdcpp", "koboldcpp", "draw_things"])
+def test_clip_skip_is_a_field_of_its_own_where_it_must(dialect):
+    body = request(SMALL.with_(clip_skip=2), DIALECTS[dialect], Names())
+    assert (body["clip_skip"], "override_settings" in body) == (2, False)
+
+
 def test_what_a_dialect_ignores_is_left_out_and_said():
     with a1111(dialect="sdcpp") as fake:
-        warnings = made(A1111(fake.url), SMALL.with_(styles="ink", clip_skip=2)).receipt.warnings
-        assert {"styles", "override_settings"} & set(fake.requests()[0]) == set()
+        warnings = made(A1111(fake.url), SMALL.with_(styles="ink", variation_strength=0.1)).receipt.warnings
+        assert {"styles", "subseed"} & set(fake.requests()[0]) == set()
     assert sum("stable-diffusion.cpp does not know" in said for said in warnings) == 2
 
 

@@ -65,7 +65,7 @@ class A1111(Backend):
 
     def model_version(self, params: Params) -> str:
         """Asked anew each time: somebody may have changed the model in the server's own page."""
-        server = self._known()
+        server = self._known(or_again=True)
         if not params.model and server.status in ("ready", "busy"):
             server = dataclasses.replace(server, model=self._model_now() or server.model)
         return server.weights(params.model)

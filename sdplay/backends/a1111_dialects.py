@@ -32,6 +32,8 @@ class Dialect:
     """A1111's field to its own."""
     constants: Mapping[str, Any] = field(default_factory=dict)
     """Fields it must be sent even when they stand at their default."""
+    direct: frozenset[str] = frozenset()
+    """Knobs that are a field of the request under their own name, not one of A1111's option overrides."""
     hires: Mapping[str, Any] = field(default_factory=dict)
     """Further fields of a request with hires fix; None stands for the CFG scale."""
     progress: bool = True
@@ -52,15 +54,17 @@ DIALECTS: dict[str, Dialect] = {
         Dialect("reforge", "reForge", hires={"hr_cfg": None}),
         Dialect("sdnext", "SD.Next", naming="sdnext", lacks=frozenset({"controlnet"})),
         Dialect("sdcpp", "stable-diffusion.cpp", naming="sdcpp", progress=False,
-                lacks=_NO_EXTRAS | {"models", "clip_skip"}, renames={"hr_second_pass_steps": "hr_steps"}),
+                lacks=_NO_EXTRAS | {"models"}, direct=frozenset({"clip_skip"}),
+                renames={"hr_second_pass_steps": "hr_steps"}),
         Dialect("koboldcpp", "KoboldCpp", progress=False, size_step=64, largest=1024,
-                lacks=_NO_EXTRAS | {"models", "hires", "eta", "clip_skip"}),
+                lacks=_NO_EXTRAS | {"models", "hires", "eta"}, direct=frozenset({"clip_skip"})),
         # It keeps the app's current value for every field left out, so all of them are sent.
         Dialect("draw_things", "Draw Things", naming="draw_things", progress=False, size_step=64,
                 lacks=(_NO_EXTRAS | {"eta", "inpaint", "hires"}) - {"refiner"},
+                direct=frozenset({"clip_skip", "model"}),
                 renames={"cfg_scale": "guidance_scale", "sampler_name": "sampler", "denoising_strength": "strength",
                          "refiner_checkpoint": "refiner_model", "refiner_switch_at": "refiner_start"},
-                constants={"batch_count": 1, "batch_size": 1, "hires_fix": False, "strength": 1.0}),
+                constants={"batch_count": 1, "batch_size": 1, "hires_fix": False, "strength": 1.0, "clip_skip": 1}),
         Dialect("other", "The A1111-compatible server", progress=False),
     )
 }  # fmt: skip
@@ -190,17 +194,18 @@ def _standard(params: Params, dialect: Dialect, names: Names) -> Iterator[tuple[
 
 
 def _options(params: Params, dialect: Dialect, has: set[str]) -> Iterator[tuple[str, Any]]:
-    if dialect.naming == "draw_things":
-        yield from {"model": params.model}.items() if params.model else ()
-        yield "clip_skip", params.clip_skip
-        return
-    options: dict[str, Any] = {}
+    wanted: dict[str, Any] = {}
     if params.model and "models" in has:
-        options["sd_model_checkpoint"] = params.model
+        wanted["model"] = params.model
     if params.clip_skip > 1 and "clip_skip" in has:
-        options["CLIP_stop_at_last_layers"] = params.clip_skip
-    if options:
-        yield "override_settings", options
+        wanted["clip_skip"] = params.clip_skip
+    yield from ((name, value) for name, value in wanted.items() if name in dialect.direct)
+    overrides = {_OPTIONS[name]: value for name, value in wanted.items() if name not in dialect.direct}
+    if overrides:
+        yield "override_settings", overrides
+
+
+_OPTIONS = {"model": "sd_model_checkpoint", "clip_skip": "CLIP_stop_at_last_layers"}
 
 
 def _start(params: Params, has: set[str]) -> Iterator[tuple[str, Any]]:

@@ -89,12 +89,13 @@ def differences(params: Params, sent: tuple[str, str], told: Mapping[str, Any],
 
 def size_difference(params: Params, size: tuple[int, int]) -> Iterator[str]:
     """A sentence when the picture is not as large as asked."""
-    asked = {"width": params.width, "height": params.height} | dict(_replaced(params))
-    scale = float(asked.get("hires_scale", params.hires_scale)) if not params.init else 1.0
-    width, height = (int(_number(asked[side]) * scale) // 8 * 8 if scale > 1 else int(_number(asked[side]))
-                     for side in ("width", "height"))  # fmt: skip
-    if (width, height) != size:
-        yield f"Size: the picture is {size[0]}×{size[1]}, not {width}×{height}."
+    asked = {name: getattr(params, name) for name in ("width", "height", "hires_scale")} | dict(_replaced(params))
+    scale = 1.0 if params.init else _number(asked["hires_scale"])
+    sides = [_number(asked[name]) * max(1.0, scale) for name in ("width", "height")]
+    if all(map(math.isfinite, sides)):
+        width, height = (int(side) // 8 * 8 if scale > 1 else int(side) for side in sides)
+        if (width, height) != size:
+            yield f"Size: the picture is {size[0]}×{size[1]}, not {width}×{height}."
 
 
 def sent_pair(params: Params, names: Names, body: Mapping[str, Any]) -> tuple[str, str]:
@@ -185,10 +186,13 @@ def _number(value: Any) -> float:
 def _typed(name: str, value: Any) -> Any:
     """The value in the knob's type; None when it is something else."""
     kind = KNOBS[name].kind
+    if kind not in (int, float, str) or isinstance(value, (bool, dict, list)):
+        return None
     try:
-        return kind(value) if kind in (int, float, str) and not isinstance(value, (bool, dict, list)) else None
+        typed = kind(value)
     except (TypeError, ValueError, OverflowError):
         return None
+    return None if kind is float and not math.isfinite(typed) else typed
 
 
 def _size(written: Mapping[str, str]) -> dict[str, str]:

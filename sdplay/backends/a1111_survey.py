@@ -138,7 +138,7 @@ def _json(reply: Reply) -> Any:
 
 def _server(wire: Wire, state: dict[str, Any] | None, told: Mapping[str, Any]) -> Server:
     fields = _fields(told.get("openapi"))
-    samplers = _names(told.get("samplers"), "name")
+    samplers = tuple(name for name in _names(told.get("samplers"), "name") or () if name.lower() != "default")
     dialect = _dialect(state, told, fields, samplers)
     if dialect is None:
         return _silent(wire)
@@ -180,7 +180,7 @@ def _status(wire: Wire, server: Server, state: Mapping[str, Any] | None) -> dict
 
 
 def _dialect(state: Mapping[str, Any] | None, told: Mapping[str, Any], fields: frozenset[str] | None,
-             samplers: tuple[str, ...] | None) -> Dialect | None:  # fmt: skip
+             samplers: tuple[str, ...]) -> Dialect | None:  # fmt: skip
     """Which kind of server this is, by the marks that tell them apart."""
     if state is None:
         return _without_progress(told)
@@ -190,7 +190,7 @@ def _dialect(state: Mapping[str, Any] | None, told: Mapping[str, Any], fields: f
         return DIALECTS["forge"]
     if fields and "hr_cfg" in fields:
         return DIALECTS["reforge"]
-    if (fields and "scheduler" not in fields) or any(name.endswith(" Karras") for name in samplers or ()):
+    if (fields and "scheduler" not in fields) or any(name.endswith(" Karras") for name in samplers):
         return DIALECTS["a1111_old"]
     return A1111
 
