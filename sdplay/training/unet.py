@@ -14,11 +14,10 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from sdplay.training import autoencoder
 from sdplay.training.data import Icons, Scene, as_array, caption
 from sdplay.training.log import Log, checkpoint, load, save
-from sdplay.training.muon import optimizers
 from sdplay.training.words import LENGTH, WIDTH, text_encoder, tokenizer
 
-BATCH = 48
-PACE = 1e-3
+BATCH = 32
+PACE = 8e-4
 COOLING = 0.3  # the last share of a run, in which the learning rate falls
 SCHEDULE: dict[str, Any] = {
     "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
@@ -128,7 +127,7 @@ class Training:
         self.unet = build()
         self.text = text_encoder(self.words, kept_words["vectors"].numpy())
         self.learning = [p for model in (self.unet, self.text) for p in model.parameters() if p.requires_grad]
-        self.steppers = optimizers(torch.nn.ModuleList((self.unet, self.text)), PACE)
+        self.steppers = [torch.optim.AdamW(self.learning, lr=PACE, betas=(0.9, 0.99), weight_decay=0.01)]
         self.averages = [copy.deepcopy(self.unet), copy.deepcopy(self.text)]
         self.done = 0
         kept = load(out / "unet.pt")
