@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from fakes import FAULTS, a1111, b64, broken, nothing, png, sends, site, stalled
+from fakes import FAULTS, a1111, b64, broken, hanging_up, nothing, png, sends, site, stalled
 from PIL import Image
 
 from sdplay.backends import FEATURES
@@ -485,6 +485,23 @@ def test_a_server_that_never_answers_is_given_up():
     routes = {"POST /sdapi/v1/txt2img": stalled, "*": nothing}
     with site(routes) as served, pytest.raises(BackendBroken, match="within 0.8 s"):
         made(A1111(served.url, patience=0.8), SMALL)
+
+
+def test_a_server_that_forgot_the_picture_is_noticed():
+    with a1111() as fake, site() as served:
+        served.routes.update(fake.routes() | {"POST /sdapi/v1/txt2img": stalled})
+        with pytest.raises(BackendBroken, match="idle for 0.6 s and never sent the picture"):
+            made(A1111(served.url, idle=0.6), SMALL)
+
+
+def test_a_server_that_dies_at_work_is_noticed():
+    with a1111() as fake, site() as served:
+        served.routes.update(fake.routes() | {"POST /sdapi/v1/txt2img": stalled})
+        work = A1111(served.url, idle=0.6).generate(SMALL)
+        assert [next(work), next(work)]
+        served.routes["GET /sdapi/v1/progress"] = hanging_up
+        with pytest.raises(BackendOffline, match="no longer answers"):
+            list(work)
 
 
 def test_a_slow_server_can_be_waited_for_and_stopped():

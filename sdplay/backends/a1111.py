@@ -33,7 +33,7 @@ POLL_SECONDS = 0.5
 PREVIEW_SECONDS = 1.5
 CLOSE_SECONDS = 10.0
 """How long closing waits for the server to stop; a thread goes on telling it after that."""
-IDLE_SECONDS = 120.0
+IDLE_SECONDS = 300.0
 """A server that does nothing for so long while it owes us a picture has lost it."""
 
 
@@ -43,10 +43,10 @@ class A1111(Backend):
     name = "a1111"
     label = "Automatic1111, Forge and the like"
 
-    def __init__(self, url: str = "", auth: str = "", *, patience: float = 3600.0) -> None:
+    def __init__(self, url: str = "", auth: str = "", *, patience: float = 3600.0, idle: float = IDLE_SECONDS) -> None:
         base = re.sub(r"/(sdapi(/v1)?|docs)?/?$", "", url or setting("SDPLAY_A1111_URL"))
         user, colon, password = (auth or setting("SDPLAY_A1111_AUTH")).partition(":")
-        self.patience = patience
+        self.patience, self.idle = patience, idle
         self.wire = Wire(base, label="The A1111 server", setting="SDPLAY_A1111_URL",
                          auth=(user, password) if colon else None)  # fmt: skip
         self.remote = not on_this_machine(base)
@@ -72,18 +72,18 @@ class A1111(Backend):
 
     def generate(self, params: Params) -> Iterator[Event]:
         started = time.monotonic()
-        yield Progress(message="Looking what stands at the address")
+        yield Progress(message="Looking for the server")
         server = self._known(or_again=True)
         body = self.payload(params)
         wire = dataclasses.replace(self.wire, label=server.dialect.label)
         call = Call(lambda: wire.post(route(body), body, seconds=self.patience))
-        watch = _Watch(wire, server, str(body.get("force_task_id", "")))
+        watch = _Watch(wire, server, str(body.get("force_task_id", "")), self.idle)
         try:
             yield from watch.until(call)
             reply = call.result()
-        finally:
-            if not call.wait(0):
-                watch.stop(call)
+        except GeneratorExit:
+            watch.stop(call)
+            raise
         yield self._picture(params, server, body, reply, _Spent(started, watch.interrupted(), watch.queued))
 
     def upscale(self, image: Image.Image, factor: float, upscaler: str) -> Image.Image:
@@ -163,7 +163,7 @@ class A1111(Backend):
             return BackendRefused(f"{reply.label} at {self.wire.address} has no such API. Start A1111 or Forge with "
                                   f"--api, or check {self.wire.setting}.")  # fmt: skip
         name = "SDPLAY_A1111_AUTH" if reply.status in (401, 403) else self.wire.setting
-        return refusal(reply, reply.label, name)
+        return refusal(reply, reply.label, name, self.wire.clean)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,8 +178,8 @@ class _Spent:
 class _Watch:
     """Looks after one running request: where it stands, its preview, and how to stop it."""
 
-    def __init__(self, wire: Wire, server: Server, task: str) -> None:
-        self.wire, self.server, self.task = wire, server, task
+    def __init__(self, wire: Wire, server: Server, task: str, idle: float) -> None:
+        self.wire, self.server, self.task, self.idle = wire, server, task, idle
         self.started = self.heard = self.busy = time.monotonic()
         self.previewed = 0.0
         self.queued: float | None = None
@@ -205,7 +205,7 @@ class _Watch:
 
     def interrupted(self) -> bool:
         """Whether somebody stopped our picture at the server: it then answers with what it had."""
-        state = self._ask(PROGRESS).get("state") if self.server.progress else None
+        state = self._ask(PROGRESS, seconds=2).get("state") if self.server.progress else None
         return isinstance(state, dict) and (state.get("interrupted") is True) and not state.get("job_count")
 
     def stop(self, call: Call[Reply]) -> None:
@@ -264,15 +264,15 @@ class _Watch:
 
     def _check_alive(self) -> None:
         label = self.server.dialect.label
-        if time.monotonic() - self.heard > IDLE_SECONDS:
+        if time.monotonic() - self.heard > self.idle:
             raise BackendOffline(f"{label} at {self.wire.address} no longer answers. Is it still running?")
-        if time.monotonic() - self.busy > IDLE_SECONDS:
-            raise BackendBroken(f"{label} has been idle for {IDLE_SECONDS:g} s and never sent the picture. "
+        if time.monotonic() - self.busy > self.idle:
+            raise BackendBroken(f"{label} has been idle for {self.idle:g} s and never sent the picture. "
                                 "Look at its console, then try again.")  # fmt: skip
 
-    def _ask(self, path: str) -> dict[str, Any]:
+    def _ask(self, path: str, seconds: float = 5) -> dict[str, Any]:
         try:
-            told = self.wire.get(path, seconds=5).json()
+            told = self.wire.get(path, seconds=seconds).json()
         except BackendError:
             return {}
         return told if isinstance(told, dict) else {}

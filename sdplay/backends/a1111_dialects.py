@@ -36,8 +36,6 @@ class Dialect:
     """Knobs that are a field of the request under their own name, not one of A1111's option overrides."""
     hires: Mapping[str, Any] = field(default_factory=dict)
     """Further fields of a request with hires fix; None stands for the CFG scale."""
-    progress: bool = True
-    size_step: int = 8
     largest: int = 4096
 
 
@@ -53,19 +51,19 @@ DIALECTS: dict[str, Dialect] = {
         Dialect("forge", "Forge", hires={"hr_additional_modules": ["Use same choices"], "hr_cfg": None}),
         Dialect("reforge", "reForge", hires={"hr_cfg": None}),
         Dialect("sdnext", "SD.Next", naming="sdnext", lacks=frozenset({"controlnet"})),
-        Dialect("sdcpp", "stable-diffusion.cpp", naming="sdcpp", progress=False,
+        Dialect("sdcpp", "stable-diffusion.cpp", naming="sdcpp",
                 lacks=_NO_EXTRAS | {"models"}, direct=frozenset({"clip_skip"}),
                 renames={"hr_second_pass_steps": "hr_steps"}),
-        Dialect("koboldcpp", "KoboldCpp", progress=False, size_step=64, largest=1024,
+        Dialect("koboldcpp", "KoboldCpp", largest=1024,
                 lacks=_NO_EXTRAS | {"models", "hires", "eta"}, direct=frozenset({"clip_skip"})),
         # It keeps the app's current value for every field left out, so all of them are sent.
-        Dialect("draw_things", "Draw Things", naming="draw_things", progress=False, size_step=64,
+        Dialect("draw_things", "Draw Things", naming="draw_things",
                 lacks=(_NO_EXTRAS | {"eta", "inpaint", "hires"}) - {"refiner"},
                 direct=frozenset({"clip_skip", "model"}),
                 renames={"cfg_scale": "guidance_scale", "sampler_name": "sampler", "denoising_strength": "strength",
                          "refiner_checkpoint": "refiner_model", "refiner_switch_at": "refiner_start"},
                 constants={"batch_count": 1, "batch_size": 1, "hires_fix": False, "strength": 1.0, "clip_skip": 1}),
-        Dialect("other", "The A1111-compatible server", progress=False),
+        Dialect("other", "The A1111-compatible server"),
     )
 }  # fmt: skip
 

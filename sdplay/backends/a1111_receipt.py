@@ -192,7 +192,7 @@ def _typed(name: str, value: Any) -> Any:
         typed = kind(value)
     except (TypeError, ValueError, OverflowError):
         return None
-    return None if kind is float and not math.isfinite(typed) else typed
+    return None if isinstance(typed, float) and not math.isfinite(typed) else typed
 
 
 def _size(written: Mapping[str, str]) -> dict[str, str]:

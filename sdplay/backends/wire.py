@@ -272,7 +272,7 @@ class Call(Generic[_T]):
             self._done.set()
 
 
-def refusal(reply: Reply, label: str, setting: str) -> BackendError:
+def refusal(reply: Reply, label: str, setting: str, clean: Callable[[str], str] = without_secrets) -> BackendError:
     """The sentence for an answer that is no success: what the server said, then what to do."""
     said = error_text(reply)
     told = f": {said}" if said else ""
@@ -281,8 +281,8 @@ def refusal(reply: Reply, label: str, setting: str) -> BackendError:
         advice = "Choose a smaller size, or close what else uses the card's memory."
     message = f"{label} answered {reply.status}{told.rstrip('.')}. {advice.format(setting=setting)}"
     if kind is BackendRefused:
-        return BackendRefused(without_secrets(message), retry_after(reply))
-    return kind(without_secrets(message))
+        return BackendRefused(clean(message), retry_after(reply))
+    return kind(clean(message))
 
 
 _ADVICE: dict[int, tuple[str, type[BackendError]]] = {
@@ -367,7 +367,7 @@ def _raw_picture(value: Any, wire: Wire) -> bytes:
     if wire.same_host(value):
         reply = wire.get(value.strip(), seconds=60)
         if not reply.ok:
-            raise refusal(reply, wire.label, wire.setting)
+            raise refusal(reply, wire.label, wire.setting, wire.clean)
         return reply.body
     try:
         return download(
