@@ -296,6 +296,20 @@ def test_progress_and_previews_come_while_it_works():
     assert any(event.preview and event.preview.startswith(b"\xff\xd8") for event in told)
 
 
+@pytest.mark.parametrize("answer", [
+    '{"state": {"job_count": 1, "sampling_step": NaN, "sampling_steps": "x"}}', "[]", "", '{"state": 5}',
+    '{"progress": "x", "state": {"job_count": "y"}, "current_image": "z"}',
+    '{"progress": Infinity, "state": {"job_count": 1}, "eta_relative": []}',
+])  # fmt: skip
+def test_odd_progress_never_spoils_the_picture(answer):
+    with a1111(step_seconds=0.3) as fake, site() as served:
+        served.routes.update(fake.routes())
+        backend = A1111(served.url)
+        backend.probe()
+        served.routes["GET /sdapi/v1/progress"] = sends(answer)
+        assert made(backend, SMALL).image().size == (64, 64)
+
+
 def test_the_place_in_the_servers_queue_is_told():
     with a1111(extras=("tasks",), queue_seconds=1.2) as fake:
         *waits, picture = A1111(fake.url).generate(SMALL)
@@ -500,7 +514,7 @@ def test_a_server_that_dies_at_work_is_noticed():
         work = A1111(served.url, idle=0.6).generate(SMALL)
         assert [next(work), next(work)]
         served.routes["GET /sdapi/v1/progress"] = hanging_up
-        with pytest.raises(BackendOffline, match="no longer answers"):
+        with pytest.raises(BackendBroken, match="no longer answers"):
             list(work)
 
 

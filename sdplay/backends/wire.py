@@ -4,10 +4,7 @@ BackendOffline means that nothing was sent, so trying again is safe; after that 
 the server may have begun to work.
 """
 
-import email.utils
-import html
 import ipaddress
-import json as json_text
 import re
 import threading
 import time
@@ -22,7 +19,11 @@ import urllib3
 from sdplay.backends.decode import NotAPicture, checked, from_base64
 from sdplay.backends.fence import anywhere, download, public, resolve
 from sdplay.backends.fence import fetch_public as fetch_public
-from sdplay.errors import BackendBroken, BackendError, BackendOffline, BackendRefused, BadParams
+from sdplay.backends.reply import Reply as Reply
+from sdplay.backends.reply import error_text as error_text
+from sdplay.backends.reply import refusal as refusal
+from sdplay.backends.reply import retry_after as retry_after
+from sdplay.errors import BackendBroken, BackendError, BackendOffline, BadParams
 from sdplay.picture import Progress
 from sdplay.settings import without_secrets
 
@@ -30,50 +31,6 @@ LARGEST_ANSWER = 64 * 1024 * 1024
 CONNECT_SECONDS = 5.0
 _HARMLESS_HEADERS = {"accept", "content-type", "prefer", "user-agent", "cancel-after"}
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What a server answered, whatever the status."""
-
-    status: int
-    headers: Mapping[str, str]
-    """Names in any case."""
-    body: bytes
-    label: str = "The server"
-    seconds: float = 0.0
-
-    @property
-    def ok(self) -> bool:
-        return 200 <= self.status < 300
-
-    @property
-    def text(self) -> str:
-        return self.body.decode("utf-8", "replace")
-
-    @property
-    def kind(self) -> str:
-        """The content type in lower case, without its parameters."""
-        return self.headers.get("Content-Type", "").split(";")[0].strip().lower()
-
-    @property
-    def is_page(self) -> bool:
-        """HTML: a login page, a proxy's error or a web interface, never an API's answer."""
-        return self.kind in ("text/html", "application/xhtml+xml") or self.text[:200].lstrip().lower().startswith(
-            ("<!doctype html", "<html")
-        )
-
-    def json(self) -> Any:
-        """The decoded body; None when it is empty."""
-        if not self.body.strip():
-            return None
-        if self.is_page:
-            raise BackendBroken(f"{self.label} answered with {_page(self)}. Is that the address of its API?")
-        try:
-            return json_text.loads(self.body)
-        except (ValueError, RecursionError) as error:
-            raise BackendBroken(f"{self.label} sent an answer that is not valid JSON ({len(self.body):,} bytes). "
-                                "Look at its console, then try again.") from error  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -272,63 +229,6 @@ class Call(Generic[_T]):
             self._done.set()
 
 
-def refusal(reply: Reply, label: str, setting: str, clean: Callable[[str], str] = without_secrets) -> BackendError:
-    """The sentence for an answer that is no success: what the server said, then what to do."""
-    said = error_text(reply)
-    told = f": {said}" if said else ""
-    advice, kind = _ADVICE.get(reply.status, ("Look at its console, then try again.", BackendRefused))
-    if "out of memory" in said.lower():
-        advice = "Choose a smaller size, or close what else uses the card's memory."
-    message = f"{label} answered {reply.status}{told.rstrip('.')}. {advice.format(setting=setting)}"
-    if kind is BackendRefused:
-        return BackendRefused(clean(message), retry_after(reply))
-    return kind(clean(message))
-
-
-_ADVICE: dict[int, tuple[str, type[BackendError]]] = {
-    400: ("Check the settings, and the raw payload fields if you use them.", BackendRefused),
-    401: ("It does not accept our key: check {setting}.", BackendRefused),
-    402: ("The account has no credit left: add some, or choose another backend.", BackendRefused),
-    403: ("The key may not do this: check {setting} and what the account allows.", BackendRefused),
-    404: ("There is nothing at that address, or a name in the request is unknown there: check {setting}.",
-          BackendRefused),
-    405: ("That address does not take such requests: check {setting}.", BackendRefused),
-    409: ("It is busy with another picture: wait a moment and try again.", BackendRefused),
-    413: ("The request is too large for it: use a smaller start image.", BackendRefused),
-    422: ("It does not take one of the settings: change that one and try again.", BackendRefused),
-    429: ("It wants fewer requests: wait a moment and try again.", BackendRefused),
-    502: ("Something between here and it failed: is it still running?", BackendRefused),
-    503: ("It is still loading or overloaded: wait a moment and try again.", BackendRefused),
-    504: ("It took too long for a proxy on the way: try fewer steps or a smaller size.", BackendRefused),
-}  # fmt: skip
-
-
-def error_text(reply: Reply, longest: int = 300) -> str:
-    """What a server says went wrong, wherever its dialect puts it."""
-    if reply.is_page:
-        return _page(reply)
-    try:
-        told = _said(json_text.loads(reply.body)) if reply.body.strip() else ""
-    except (ValueError, RecursionError):
-        told = reply.text
-    told = " ".join(told.split())
-    return told if len(told) <= longest else told[: longest - 1] + "…"
-
-
-def retry_after(reply: Reply) -> float | None:
-    """Seconds to wait, from the header (seconds or a date) or from the body; None when not told."""
-    header = reply.headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"\d+(\.\d+)?", header):
-        return float(header)
-    if header:
-        try:
-            return max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - time.time())
-        except (TypeError, ValueError, OverflowError):
-            return None
-    found = re.search(r'"estimated_time"\s*:\s*(\d+(?:\.\d+)?)|resets? in ~?(\d+(?:\.\d+)?) ?s', reply.text[:2000])
-    return float(found.group(1) or found.group(2)) if found else None
-
-
 def picture_bytes(value: Any, wire: Wire) -> bytes:
     """The picture in an answer, whether bytes, data URI, web address or base64; decoded once to be sure."""
     try:
@@ -381,29 +281,6 @@ def _in_private_network(wire: Wire) -> bool:
     """A server in our own network may name its neighbours there; one on the internet may not."""
     parts = _split(wire.base)
     return not all(public(address) for address in resolve(parts.hostname or "", _port(parts)))
-
-
-def _said(found: Any) -> str:
-    if isinstance(found, str):
-        return found
-    if isinstance(found, list):
-        return "; ".join(filter(None, map(_said, found)))
-    if not isinstance(found, dict):
-        return ""
-    if "msg" in found:
-        where = [str(part) for part in found.get("loc") or () if part not in ("body", "input")]
-        return f"{'.'.join(where)}: {found['msg']}" if where else str(found["msg"])
-    return next(filter(None, (_said(found.get(key)) for key in _ERROR_KEYS)), "")
-
-
-# `error` stands last: A1111 puts the name of the exception class there.
-_ERROR_KEYS = ("detail", "errors", "message", "error", "title", "logs")
-
-
-def _page(reply: Reply) -> str:
-    title = re.search(r"<title[^>]*>(.*?)</title>", reply.text[:20000], re.IGNORECASE | re.DOTALL)
-    name = " ".join(html.unescape(title.group(1)).split())[:80] if title else ""
-    return f"a web page ({name!r}) instead of data" if name else "a web page instead of data"
 
 
 def _too_slow(wire: Wire, seconds: float) -> str:
