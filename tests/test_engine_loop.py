@@ -104,16 +104,10 @@ def test_outside_the_mask_the_start_image_stays(model):
     start = np.full((3, 128, 128), -0.4, np.float32)
     mask = np.zeros((16, 16), np.float32)
     mask[:, :4] = 1
-    job = Job("a fox", "euler", 6, start=start, strength=1.0, mask=mask)
-    again = model.decode(model.encode(start[None]))[0]
-    shown = made(Engine(model), job).pixels / 127.5 - 1
-    assert np.abs(shown[:, 80:] - again.transpose(1, 2, 0)[:, 80:]).mean() < 0.02
-
-
-def test_the_same_job_again_comes_from_memory(model):
-    engine, job = Engine(model), Job("a fox", "euler", 3, seed=9)
-    first = made(engine, job)
-    assert list(engine.run(job)) == [first]
+    run = made(Engine(model), Job("a fox on red", "euler", 8, start=start, strength=1.0, mask=mask)).pixels
+    again = np.clip(model.decode(model.encode(start[None]))[0].transpose(1, 2, 0) * 127.5 + 127.5, 0, 255)
+    change = np.abs(run - again).mean((0, 2))
+    assert change[64:].mean() < change[:32].mean() / 2
 
 
 def test_variation_strength_zero_is_the_seed_alone_and_one_the_other(model):

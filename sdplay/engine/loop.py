@@ -4,10 +4,10 @@ Jobs with different samplers, steps, CFG, seeds, prompts, strengths and sizes jo
 takes rows of one latent size, the least served owner first, so that no sweep starves another person's picture.
 """
 
+import atexit
 import queue
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -221,22 +221,18 @@ def _varied(noise: Array, job: Job) -> Array:
 class Engine:
     """One model and the thread that drives it for everybody."""
 
-    def __init__(self, model: Model, *, max_rows: int = 16, preview_seconds: float = 0.3, keep: int = 32) -> None:
+    def __init__(self, model: Model, *, max_rows: int = 16, preview_seconds: float = 0.3) -> None:
         self.model, self.max_rows, self.preview_seconds = model, max_rows, preview_seconds
         self._new: queue.SimpleQueue[Run] = queue.SimpleQueue()
         self._runs: list[Run] = []
         self._served: dict[str, int] = {}
-        self._results: OrderedDict[Job, Made] = OrderedDict()
-        self._keep = keep
         self._lock = threading.Lock()
+        self._in_model = threading.Lock()
+        atexit.register(self._in_model.acquire, timeout=1.5)  # a thread inside onnxruntime at exit aborts the process
         self._thread: threading.Thread | None = None
 
     def run(self, job: Job, start: Snapshot | None = None) -> Iterator[Event]:
         """Yield Moments and at the end Made.  Closing the iterator cancels the job; its neighbours never notice."""
-        cacheable = start is None and job.start is None and not job.frames and job.snapshot_at is None
-        if cacheable and (known := self._known(job)):
-            yield known
-            return
         run = Run(job, start)
         self._submit(run)
         try:
@@ -244,32 +240,16 @@ class Engine:
                 event = run.events.get()
                 if isinstance(event, BaseException):
                     raise event
-                if isinstance(event, Made):
-                    if cacheable:
-                        self._remember(job, event)
-                    yield event
-                    return
                 yield event
+                if isinstance(event, Made):
+                    return
         finally:
             run.cancelled.set()
 
     def decode(self, latent: Array) -> Any:
         """One latent as pixels [h, w, 3]: for previews, from any thread."""
-        return _pixels(self.model.decode(latent))[0]
-
-    def _known(self, job: Job) -> Made | None:
-        with self._lock:
-            key = replace(job, owner="", urgent=True, previews=False)
-            found = self._results.get(key)
-            if found:
-                self._results.move_to_end(key)
-            return found
-
-    def _remember(self, job: Job, made: Made) -> None:
-        with self._lock:
-            self._results[replace(job, owner="", urgent=True, previews=False)] = made
-            while len(self._results) > self._keep:
-                self._results.popitem(last=False)
+        with self._in_model:
+            return _pixels(self.model.decode(latent))[0]
 
     def _submit(self, run: Run) -> None:
         with self._lock:
@@ -291,7 +271,8 @@ class Engine:
     def _admit(self, run: Run) -> None:
         """A job that cannot start tells its owner and is gone."""
         try:
-            run.prepare(self.model)
+            with self._in_model:
+                run.prepare(self.model)
         except Exception as error:  # the loop serves everybody: one job's failure is that job's alone
             run.events.put(error)
             return
@@ -322,7 +303,8 @@ class Engine:
     def _tick(self) -> None:
         chosen = self._chosen()
         try:
-            outputs = self._denoise(chosen)
+            with self._in_model:
+                outputs = self._denoise(chosen)
         except Exception as error:  # whatever the model raised belongs to these jobs, not to the thread
             self._drop(chosen, error)
             return
@@ -374,7 +356,8 @@ class Engine:
             done = [run for run in done if run not in same]
             began = time.perf_counter()
             try:
-                pictures = _pixels(self.model.decode(np.concatenate([run.xs[0] for run in same])))
+                with self._in_model:
+                    pictures = _pixels(self.model.decode(np.concatenate([run.xs[0] for run in same])))
                 spent = time.perf_counter() - began
                 made = [self._made(run, pixels, began, spent) for run, pixels in zip(same, pictures, strict=True)]
             except Exception as error:  # as in _tick

@@ -67,6 +67,8 @@ def latest(studio: Studio) -> Job | None:
     if mine and mine.owner == studio.owner:
         return mine
     active = [job for job in studio.jobs.of(studio.owner, group="") if job.active]
+    if active:
+        st.session_state["job"] = active[-1].id
     return active[-1] if active else None
 
 

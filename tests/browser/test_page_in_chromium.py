@@ -1,0 +1,155 @@
+"""The page in a real browser: generate, cancel, reload, second tab, links, themes; nothing asked from elsewhere."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright: pip install '.[dev]'")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.skipif(not CHROMIUM, reason="the browser tests need Chromium, Debian's package chromium"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+ROOT = Path(__file__).parent.parent.parent
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+SLOW = 60_000
+
+
+def served(home):
+    """A server on a free port, ready to answer."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port),
+               "--server.address", "127.0.0.1", "--server.headless", "true", "--browser.gatherUsageStats", "false",
+               "--server.fileWatcherType", "none"]  # fmt: skip
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "SDPLAY_HOME": str(home)},
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    for _ in range(200):
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1) as answer:
+                if answer.read() == b"ok":
+                    break
+        except OSError:
+            time.sleep(0.1)
+    return process, f"http://127.0.0.1:{port}/"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    process, url = served(tmp_path_factory.mktemp("home"))
+    yield url
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def tab(browser):
+    """A fresh browser profile; what failed to load or complained is an error at the end."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    trouble = []
+    page.on("requestfailed", lambda request: trouble.append(request.url))
+    page.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
+    yield page
+    context.close()
+    assert trouble == []
+
+
+def opened(page, url):
+    page.goto(url)
+    page.locator(".st-key-go button").wait_for(timeout=SLOW)
+    return page
+
+
+def generated(page):
+    page.locator(".st-key-go button").click()
+    page.get_by_text("Receipt: what was sent").wait_for(timeout=SLOW)
+
+
+def test_a_newcomer_generates_a_picture(tab, address):
+    opened(tab, address + "?steps=4")
+    generated(tab)
+    assert tab.locator("[data-testid=stImage] img").first.is_visible()
+    assert tab.get_by_text("a red apple, 3d style ✓").is_visible()
+
+
+def test_cancel_in_the_middle_stops_and_says_so(tab, address):
+    opened(tab, address + "?steps=500&seed=5&width=256&height=256")
+    tab.locator(".st-key-go button").click()
+    tab.locator(".st-key-cancel button").click(timeout=SLOW)
+    tab.get_by_text("Cancelled. Your settings are as they were.").wait_for(timeout=SLOW)
+
+
+def test_a_reload_finds_the_running_job_again(tab, address):
+    opened(tab, address + "?steps=500&seed=6&width=256&height=256")
+    tab.locator(".st-key-go button").click()
+    tab.get_by_text(re.compile("Step [0-9]+ of 500")).wait_for(timeout=SLOW)
+    tab.reload()
+    tab.get_by_text(re.compile("Step [0-9]+ of 500")).wait_for(timeout=SLOW)
+    tab.locator(".st-key-cancel button").click()
+    tab.get_by_text("Cancelled").wait_for(timeout=SLOW)
+
+
+def test_another_browser_sees_nothing_of_this_one(browser, tab, address):
+    opened(tab, address + "?steps=2&seed=8")
+    generated(tab)
+    stranger = browser.new_context()
+    page = opened(stranger.new_page(), address)
+    assert page.get_by_text("Press Generate").is_visible()
+    stranger.close()
+
+
+def test_a_link_restores_the_form_in_a_second_tab(tab, address):
+    opened(tab, address)
+    tab.get_by_label("Prompt", exact=True).fill("two green frogs")
+    tab.locator(".st-key-seed input").fill("1234")
+    tab.locator(".st-key-seed input").press("Tab")
+    tab.wait_for_url("**seed=1234**", timeout=SLOW)
+    second = opened(tab.context.new_page(), tab.url)
+    assert second.get_by_label("Prompt", exact=True).input_value() == "two green frogs"
+    assert second.locator(".st-key-seed input").input_value() == "1234"
+
+
+def test_the_keyboard_alone_makes_a_picture(tab, address):
+    opened(tab, address + "?steps=3&seed=11")
+    tab.get_by_label("Prompt", exact=True).focus()
+    tab.keyboard.press("Control+Enter")
+    tab.get_by_text("Receipt: what was sent").wait_for(timeout=SLOW)
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 1440), ("light", 390)])
+def test_nothing_is_wider_than_the_screen(browser, address, scheme, width):
+    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    page = opened(context.new_page(), address)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    context.close()
+
+
+def test_the_server_ends_soon_after_sigterm_with_a_job_at_work(tmp_path, browser):
+    process, url = served(tmp_path)
+    context = browser.new_context()
+    page = opened(context.new_page(), url + "?steps=500&width=256&height=256")
+    page.locator(".st-key-go button").click()
+    page.locator(".st-key-cancel button").wait_for(timeout=SLOW)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=10) in (0, -signal.SIGTERM)
+    context.close()
