@@ -228,8 +228,8 @@ def test_nothing_applied_as_asked_is_warned_about(changes):
 
 
 @pytest.mark.parametrize(("report", "warning"), [
-    ({"sampler": "Euler a", "schedule": "Automatic"}, "Scheduler: the server used Euler a instead of DPM++ 2M karras."),
-    ({"schedule": "Exponential"}, "Scheduler: the server used DPM++ 2M Exponential instead of DPM++ 2M karras."),
+    ({"sampler": "Euler a", "schedule": "Automatic"}, "Scheduler: the server used Euler a instead of DPM++ 2M Karras."),
+    ({"schedule": "Exponential"}, "Scheduler: the server used DPM++ 2M Exponential instead of DPM++ 2M Karras."),
     ({"seed": 99}, "Seed: the server used 99 instead of 7."),
     ({"steps": 3}, "Steps: the server used 3 instead of 4."),
     ({"cfg_scale": 1.5}, "CFG scale: the server used 1.5 instead of 7."),

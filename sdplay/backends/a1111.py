@@ -113,7 +113,7 @@ class A1111(Backend):
 
     def _picture(self, params: Params, server: Server, body: dict[str, Any], reply: Reply, spent: "_Spent") -> Picture:
         answer = self._answer(reply)
-        data = picture_bytes(_first_picture(answer, self.wire.label), self.wire)
+        data = picture_bytes(_first_picture(answer, reply.label), dataclasses.replace(self.wire, label=reply.label))
         told = reported(info_of(answer), data)
         timing = Timing(time.monotonic() - spent.started, queued=spent.queued, network=_network(reply))
         receipt = self._receipt(params, server, body, told, data)

@@ -79,7 +79,7 @@ def differences(params: Params, sent: tuple[str, str], told: Mapping[str, Any],
     elif "seed" not in told:
         yield "The server does not report which seed it used."
     if told.get("sampler") and not same_sampler(sent, told):
-        yield f"Scheduler: the server used {_shown(told)} instead of {' '.join(sent).strip()}."
+        yield f"Scheduler: the server used {_shown(told)} instead of {_called(sent)}."
     if asked["model"] and told.get("model") and not _same_model(str(asked["model"]), told):
         yield f"Model: the server used {told['model']} instead of {asked['model']}."
     for name in ("seed", "steps", "cfg", *_conditional(params)):
@@ -155,6 +155,11 @@ def _scheduler(sent: tuple[str, str], told: Mapping[str, Any]) -> str:
     found = find(str(told["sampler"]), str(told.get("schedule", "")))
     half = bool(sent[1]) and not told.get("schedule") and found is not find(*sent)
     return found.id if found and not half else _shown(told)
+
+
+def _called(sent: tuple[str, str]) -> str:
+    found = find(*sent)
+    return found.label if found else " ".join(sent).strip()
 
 
 def _shown(told: Mapping[str, Any]) -> str:
