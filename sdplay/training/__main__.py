@@ -9,7 +9,7 @@ import torch
 from sdplay.training.data import Icons
 from sdplay.training.log import Log
 
-STAGES = ("autoencoder", "prepare", "unet", "decoder")
+STAGES = ("autoencoder", "prepare", "unet", "decoder", "sheet", "export", "evaluate", "card")
 
 
 def main() -> None:
@@ -19,6 +19,8 @@ def main() -> None:
     asked.add_argument("--icons", type=Path, required=True, help="folder that render.mjs filled")
     asked.add_argument("--minutes", type=float, default=20)
     asked.add_argument("--pictures", type=int, default=12_000, help="pictures in the first pool")
+    asked.add_argument("--model", type=Path, default=Path("sdplay/model"), help="folder to export to")
+    asked.add_argument("--version", default="1", help="the exported model's version")
     given = asked.parse_args()
     torch.set_num_threads(2)
     log, icons = Log(given.out), Icons(given.icons)
@@ -26,13 +28,29 @@ def main() -> None:
         from sdplay.training import autoencoder
 
         autoencoder.train(icons, given.out, given.minutes, log, only_decoder=given.stage == "decoder")
-    else:
+    elif given.stage in ("prepare", "unet"):
         from sdplay.training import unet
 
         if given.stage == "prepare":
             unet.prepare(icons, given.out, sentence_model(), given.pictures, log)
         else:
             unet.train(icons, given.out, given.minutes, log)
+    else:
+        _show(given, icons, log)
+
+
+def _show(given: argparse.Namespace, icons: Icons, log: Log) -> None:
+    from sdplay.training import evaluate, export, sample, sheets
+
+    if given.stage == "sheet":
+        log(f"wrote {sheets.progress(icons, given.out)}")
+    elif given.stage == "export":
+        export.export(given.model, *sample.parts(given.out), given.version)
+        log(f"exported version {given.version}")
+    elif given.stage == "evaluate":
+        evaluate.evaluate(icons, sample.pipeline(given.out), given.out, given.minutes, log)
+    else:
+        sheets.card(sample.pipeline(given.out), icons, given.model / "sheets")
 
 
 def sentence_model() -> Path:

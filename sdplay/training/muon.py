@@ -8,14 +8,21 @@ import torch
 
 
 def _orthogonal(stack: torch.Tensor) -> torch.Tensor:
-    """The nearest (half-)orthogonal matrix of each, roughly: five steps pull all singular values to 1."""
-    x = stack.bfloat16() / (stack.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    tall = x.size(1) > x.size(2)
-    x = x.mT if tall else x
+    """The nearest (half-)orthogonal matrix of each, roughly: five steps pull all singular values to 1.
+
+    The steps are polynomials of x times its transpose, so they are taken on that square: two big products in all.
+    """
+    x = stack / (stack.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    x = x.mT if x.size(1) > x.size(2) else x
+    square = x @ x.mT
+    one = torch.eye(square.size(1)).expand_as(square)
+    whole = one
     for _ in range(5):
-        square = x @ x.mT
-        x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
-    return (x.mT if tall else x).to(stack.dtype)
+        step = 3.4445 * one - 4.7750 * square + 2.0315 * square @ square
+        whole = step @ whole
+        square = step @ step @ square
+    x = whole @ x
+    return x.mT if stack.size(1) > stack.size(2) else x
 
 
 class Muon(torch.optim.Optimizer):

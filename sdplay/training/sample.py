@@ -1,0 +1,75 @@
+"""Pictures from a training run, painted by diffusers' own pipeline, and sheets of them to look at."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from PIL import Image, ImageDraw
+from transformers import CLIPTextModel
+
+from sdplay.training import autoencoder, unet
+from sdplay.training.log import checkpoint
+from sdplay.training.words import text_encoder, tokenizer
+
+STEPS = 25
+CFG = 5.0
+BATCH = 32
+LABEL = 14
+
+
+def parts(out: Path) -> tuple[UNet2DConditionModel, AutoencoderKL, CLIPTextModel, list[str]]:
+    """The averaged U-Net and text encoder, the autoencoder and the words of a run."""
+    words: list[str] = checkpoint(out / "words.pt")["words"]
+    painter, reader, vae = unet.build(), text_encoder(words), autoencoder.build()
+    averages = checkpoint(out / "unet.pt")["models"][2:]
+    for model, weights in zip((painter, reader), averages, strict=True):
+        model.load_state_dict(weights)
+    vae.load_state_dict(checkpoint(out / "autoencoder.pt")["model"])
+    vae.register_to_config(scaling_factor=1.0)
+    return painter.eval(), vae.eval(), reader.eval(), words
+
+
+def pipeline(out: Path) -> StableDiffusionPipeline:
+    """The run so far as a pipeline."""
+    painter, vae, reader, words = parts(out)
+    return quiet(StableDiffusionPipeline(
+        vae=vae, text_encoder=reader, unet=painter, tokenizer=tokenizer(words),
+        scheduler=DDIMScheduler(**unet.SCHEDULE), safety_checker=None, feature_extractor=None,
+        requires_safety_checker=False,
+    ))  # fmt: skip
+
+
+def quiet(pipe: StableDiffusionPipeline) -> StableDiffusionPipeline:
+    """Without its progress bars."""
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def paint(
+    pipe: StableDiffusionPipeline, prompts: Sequence[str], seeds: Sequence[int], **more: Any
+) -> list[Image.Image]:
+    """One picture for each prompt and seed."""
+    made: list[Image.Image] = []
+    asked = {"num_inference_steps": STEPS, "guidance_scale": CFG, **more}
+    negative = asked.pop("negative_prompt", "")
+    for at in range(0, len(prompts), BATCH):
+        said = list(prompts[at : at + BATCH])
+        dice = [torch.Generator().manual_seed(seed) for seed in seeds[at : at + BATCH]]
+        made += pipe(said, negative_prompt=[negative] * len(said), generator=dice, **asked).images
+    return made
+
+
+def sheet(pictures: Sequence[Image.Image], columns: int, labels: Sequence[str] = ()) -> Image.Image:
+    """Pictures in rows, each with its label below."""
+    side, foot = pictures[0].width, LABEL if labels else 0
+    rows = -(-len(pictures) // columns)
+    whole = Image.new("RGB", (columns * side, rows * (side + foot)), "white")
+    pen = ImageDraw.Draw(whole)
+    for at, picture in enumerate(pictures):
+        left, top = at % columns * side, at // columns * (side + foot)
+        whole.paste(picture, (left, top))
+        if labels:
+            pen.text((left + 3, top + side + 1), labels[at][: side // 6], fill="black")
+    return whole

@@ -1,0 +1,138 @@
+"""Captions, words and export of the built-in model; all with tiny models, no training."""
+
+import random
+import warnings
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
+pytest.importorskip("diffusers", reason="training needs the extra 'train'")
+pytest.importorskip("onnxscript", reason="training needs the extra 'train'")
+onnxruntime = pytest.importorskip("onnxruntime", reason="the engine runs on onnxruntime")
+
+from sdplay.engine.words import Words  # noqa: E402
+from sdplay.training import autoencoder, evaluate, export, unet, words  # noqa: E402
+from sdplay.training.data import COLOURS, STYLES, Scene, Thing, caption, held_out, things  # noqa: E402
+from sdplay.training.muon import Muon  # noqa: E402
+
+VOCABULARY = [*words.SPECIAL, *words.caption_words()]
+ODD = "A  Red APPLE, 3D-style: on blue! Zürich (kitten) zxqy's " + "apple " * 30
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    torch.manual_seed(0)
+    made = tmp_path_factory.mktemp("model")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's exporter warns of its own deprecations
+        export.export(made, unet.build(), autoencoder.build(), words.text_encoder(VOCABULARY), VOCABULARY, "test")
+    return made
+
+
+def run(folder, name, **given):
+    return onnxruntime.InferenceSession(str(folder / f"{name}.onnx")).run(None, given)[0]
+
+
+def test_a_caption_names_every_thing_of_its_scene():
+    scene = Scene((Thing("fox"), Thing("ice cream")), "flat", "blue")
+    for seed in range(200):
+        said = caption(scene, random.Random(seed))
+        assert {"fox", "ice", "cream"} <= set(said.replace(",", "").split())
+
+
+def test_a_caption_never_says_a_colour_or_style_that_is_not_there():
+    said = " ".join(caption(Scene((Thing("fox"),), "flat", "blue"), random.Random(seed)) for seed in range(200))
+    assert {*STYLES, *COLOURS} & set(said.replace(",", "").split()) == {"flat", "blue"}
+
+
+def test_every_word_of_a_caption_is_in_the_vocabulary():
+    dice = random.Random(0)
+    for thing in things():
+        said = caption(Scene((thing, things()[0]), "3d", "pink"), dice)
+        assert set(said.replace(",", "").split()) <= set(VOCABULARY)
+
+
+def test_about_one_in_sixteen_coloured_scenes_is_held_out_and_none_on_white():
+    scenes = [Scene((thing,), style, colour) for thing in things() for style in STYLES for colour in COLOURS]
+    kept_back = [scene for scene in scenes if held_out(scene)]
+    assert 0.04 < len(kept_back) / len(scenes) < 0.08
+    assert all(scene.colour != "white" for scene in kept_back)
+
+
+def test_things_have_names_of_their_own():
+    names = [thing.word for thing in things()]
+    assert len(set(names)) == len(names) > 100
+
+
+@pytest.mark.parametrize("prompt", ["", "a red apple, 3d style", ODD, "apple\napple\t2", "🍎 apple"])
+def test_the_engine_and_transformers_give_the_same_tokens(tmp_path, prompt):
+    (tmp_path / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", "utf-8")
+    theirs = words.tokenizer(VOCABULARY)(
+        prompt, padding="max_length", max_length=words.LENGTH, truncation=True, return_tensors="np"
+    )
+    ours = Words(tmp_path / "vocab.txt", words.LENGTH).tokens(prompt)
+    assert ours.tolist() == theirs.input_ids.tolist()
+
+
+def test_muon_moves_a_matrix_by_something_orthogonal():
+    torch.manual_seed(0)
+    weight = torch.nn.Parameter(torch.zeros(16, 40))
+    (weight * torch.randn(16, 40)).sum().backward()
+    Muon([weight], lr=1.0).step()
+    strengths = torch.linalg.svdvals(weight.detach()) / (0.2 * 40**0.5)
+    assert 0.6 < float(strengths.min()) < float(strengths.max()) < 1.3
+
+
+def test_normalised_latents_are_unit_normal_and_decode_as_before():
+    torch.manual_seed(0)
+    vae, pixels = autoencoder.build().eval(), torch.rand(8, 3, 64, 64) * 2 - 1
+    with torch.no_grad():
+        before = vae.encode(pixels).latent_dist.mean
+        drawn = vae.decode(before).sample
+        unet.normalise(vae, before)
+        after = vae.encode(pixels).latent_dist.mean
+        assert float(abs(after.std((0, 2, 3)) - 1).max()) < 1e-3
+        assert float(after.mean().abs()) < 1e-3
+        assert torch.allclose(vae.decode(after).sample, drawn, atol=1e-4)
+
+
+def test_exported_weights_are_stored_once_in_half_precision(folder):
+    graphs = sum(file.stat().st_size for file in folder.glob("*.onnx"))
+    weights = sum(file.stat().st_size for file in folder.rglob("*.safetensors"))
+    count = sum(weight.numel() for model in (unet.build(), autoencoder.build()) for weight in model.parameters())
+    assert graphs < 1_000_000
+    assert 2 * count < weights < 2 * count + 3_000_000
+
+
+@pytest.mark.parametrize(("rows", "high", "wide"), [(1, 12, 12), (3, 16, 24), (2, 32, 32)])
+def test_the_exported_unet_agrees_with_torch_for_every_size(folder, rows, high, wide):
+    from diffusers import UNet2DConditionModel
+
+    model = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
+    x, meaning = torch.randn(rows, 8, high, wide), torch.randn(rows, words.LENGTH, words.WIDTH)
+    times = torch.linspace(0.5, 998.25, rows)
+    with torch.no_grad():
+        expected = model(x, times, meaning).sample.numpy()
+    made = run(folder, "unet", sample=x.numpy(), timestep=times.numpy(), encoder_hidden_states=meaning.numpy())
+    assert np.abs(made - expected).max() < 1e-3
+
+
+def test_the_exported_autoencoder_agrees_with_torch(folder):
+    from diffusers import AutoencoderKL
+
+    model = AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=torch.float32)
+    pixels = torch.rand(2, 3, 96, 128) * 2 - 1
+    with torch.no_grad():
+        latent = model.encode(pixels).latent_dist.mean
+        expected = model.decode(latent).sample.numpy()
+    assert np.abs(run(folder, "vae_encoder", sample=pixels.numpy()) - latent.numpy()).max() < 1e-3
+    assert np.abs(run(folder, "vae_decoder", latent=latent.numpy()) - expected).max() < 1e-3
+
+
+def test_the_judge_reads_a_background_from_the_corners():
+    from PIL import Image
+
+    picture = Image.new("RGB", (128, 128), COLOURS["turquoise"])
+    picture.paste((0, 0, 0), (30, 30, 90, 90))
+    assert evaluate._background(picture) == "turquoise"
