@@ -1,0 +1,156 @@
+"""Values as people type them: both grammars, exact at both ends, and a sentence when unreadable."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from sdplay.compare.grammar import EXAMPLES, MOST, Value, expand, written
+from sdplay.errors import BadParams
+
+
+def values(text, kind):
+    return [each.value for each in expand(text, kind)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1-5", [1, 2, 3, 4, 5]),
+        ("1-5(+2)", [1, 3, 5]),
+        ("1-5 (2)", [1, 3, 5]),
+        ("1-10 [5]", [1, 3, 5, 7, 10]),
+        ("10-5 (-1)", [10, 9, 8, 7, 6, 5]),
+        ("10-5", [10, 9, 8, 7, 6, 5]),
+        ("-3--1", [-3, -2, -1]),
+        ("3–5", [3, 4, 5]),
+        ("1, 2, .., 10", list(range(1, 11))),
+        ("1, 3, 5, 6, .., 9, 11, …, 15", [1, 3, 5, 6, 7, 8, 9, 11, 13, 15]),
+        ("10, 8, .., 1", [10, 8, 6, 4, 2, 1]),
+        ("5, 5, 10", [5, 10]),
+        ("5\n10\n20", [5, 10, 20]),
+        ("-1, 7", [-1, 7]),
+    ],
+)
+def test_whole_numbers(text, expected):
+    assert values(text, int) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1-2 (+0.3)", [1, 1.3, 1.6, 1.9]),
+        (".5-1 (+.1)", [0.5, 0.6, 0.7, 0.8, 0.9, 1]),
+        ("0-1 [6]", [0, 0.2, 0.4, 0.6, 0.8, 1]),
+        ("1, 3, 5, 6, 6.5, .., 9, 11, 13", [1, 3, 5, 6, 6.5, 7, 7.5, 8, 8.5, 9, 11, 13]),
+        ("1-0(+0.25)", [1, 0.75, 0.5, 0.25, 0]),
+    ],
+)
+def test_numbers_never_run_past_the_end(text, expected):
+    assert values(text, float) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('fox, "cat, black", owl', ["fox", "cat, black", "owl"]),
+        ("red fox || cat, black", ["red fox", "cat, black"]),
+        ("a red fox, sunny\na cat", ["a red fox, sunny", "a cat"]),
+        ("blue-green, 1-5", ["blue-green", "1-5"]),
+        ("fox=wolf, fox=bear", ["fox=wolf", "fox=bear"]),
+    ],
+)
+def test_words_stay_as_they_are(text, expected):
+    assert values(text, str) == expected
+
+
+def test_a_skipped_value_keeps_its_place():
+    assert expand("1, SKIP: 2, skip:3, 4", int) == (Value(1), Value(2, True), Value(3, True), Value(4))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "item"),
+    [
+        ("3, lots", float, "'lots'"),
+        ("1.5", int, "'1.5'"),
+        ("1-5(0)", int, "'1-5(0)'"),
+        ("1-5(", int, "'1-5('"),
+        ("1, .., 5", int, "'..'"),
+        ("1, 2, ..", int, "'..'"),
+        ("1, 2, .., 0", int, "'.., 0'"),
+        ("1-2-3", int, "'1-2-3'"),
+        ("nan", float, "'nan'"),
+        ("0-1[0]", float, "'[0]'"),
+    ],
+)
+def test_bad_text_gets_one_sentence_with_an_example(text, kind, item):
+    with pytest.raises(BadParams) as told:
+        expand(text, kind, "Steps")
+    assert str(told.value) == f"Steps: could not read {item}. Write it like this: {EXAMPLES[kind]}"
+
+
+@pytest.mark.parametrize("text", ["", " , ,", "\n", "||"])
+def test_no_value_at_all_is_told(text):
+    with pytest.raises(BadParams, match="there is no value"):
+        expand(text, int)
+
+
+def test_a_runaway_range_is_refused_at_once():
+    with pytest.raises(BadParams, match=f"more than {MOST} values"):
+        expand("1-99999999999999999999", int)
+
+
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_the_examples_in_the_sentences_can_be_read(kind):
+    assert all(expand(example, kind) for example in EXAMPLES[kind].split("  or  "))
+
+
+NUMBERS = some.decimals(-1000, 1000, places=2)
+
+
+@given(NUMBERS, NUMBERS, some.decimals("0.01", 500, places=2))
+def test_a_range_is_inclusive_and_never_overshoots(first, last, step):
+    step = max(step, abs(last - first) / MOST)
+    step = Decimal(round(step, 2)) + Decimal("0.01")
+    found = values(f"{first}-{last}({step})", float)
+    assert found[0] == float(first)
+    assert all(min(first, last) <= Decimal(repr(value)) <= max(first, last) for value in found)
+    assert len(found) == int(abs(last - first) / step) + 1
+    assert (found[-1] == float(last)) == ((last - first) % step == 0)
+
+
+@given(NUMBERS, NUMBERS, some.integers(2, 60))
+def test_evenly_spaced_values_hold_both_ends(first, last, many):
+    found = values(f"{first}-{last}[{many}]", float)
+    assert {found[0], found[-1]} == {float(first), float(last)}
+    assert len(found) <= many
+
+
+@given(
+    some.lists(some.floats(-1e6, 1e6, allow_nan=False).map(lambda number: round(number, 6)), min_size=1, unique=True)
+)
+def test_numbers_written_are_read_back(numbers):
+    numbers = list(dict.fromkeys(numbers))
+    assert values(written([Value(number) for number in numbers]), float) == numbers
+
+
+WORDS = some.text(
+    some.characters(codec="utf-8", exclude_categories=["C", "Z"]) | some.sampled_from(' ,"=-'), min_size=1
+)
+
+
+@given(some.lists(WORDS.map(str.strip).filter(lambda word: word and "|" not in word), min_size=1, unique=True))
+def test_words_written_are_read_back(words):
+    words = [word for word in words if not word.lower().startswith("skip")] or ["fox"]
+    assert values(written([Value(word) for word in words]), str) == words
+
+
+@given(some.text(), some.sampled_from(list(EXAMPLES)))
+def test_any_text_is_read_or_refused_in_a_sentence(text, kind):
+    told = ""
+    try:
+        expand(text, kind)
+    except BadParams as error:
+        told = str(error)
+    assert not told or "rite" in told
