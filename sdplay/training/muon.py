@@ -8,7 +8,7 @@ import torch
 
 
 def _orthogonal(stack: torch.Tensor) -> torch.Tensor:
-    """The nearest (half-)orthogonal matrix of each, roughly: five steps pull all singular values to 1.
+    """The nearest (half-)orthogonal matrix of each, roughly: four steps pull all singular values towards 1.
 
     The steps are polynomials of x times its transpose, so they are taken on that square: two big products in all.
     """
@@ -17,10 +17,10 @@ def _orthogonal(stack: torch.Tensor) -> torch.Tensor:
     square = x @ x.mT
     one = torch.eye(square.size(1)).expand_as(square)
     whole = one
-    for _ in range(5):
-        step = 3.4445 * one - 4.7750 * square + 2.0315 * square @ square
-        whole = step @ whole
-        square = step @ step @ square
+    for more in (3, 2, 1, 0):
+        step = 3.4445 * one - 4.7750 * square + 2.0315 * (square @ square)
+        whole = step @ whole if whole is not one else step
+        square = step @ (step @ square) if more else square
     x = whole @ x
     return x.mT if stack.size(1) > stack.size(2) else x
 

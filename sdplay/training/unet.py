@@ -14,10 +14,11 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from sdplay.training import autoencoder
 from sdplay.training.data import Icons, Scene, as_array, caption
 from sdplay.training.log import Log, checkpoint, load, save
+from sdplay.training.muon import optimizers
 from sdplay.training.words import LENGTH, WIDTH, text_encoder, tokenizer
 
-BATCH = 32
-PACE = 8e-4
+BATCH = 64
+PACE = 1e-3
 COOLING = 0.3  # the last share of a run, in which the learning rate falls
 SCHEDULE: dict[str, Any] = {
     "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
@@ -101,7 +102,7 @@ def train(icons: Icons, out: Path, minutes: float, log: Log) -> None:
         left = 1 - (time.monotonic() - began) / (minutes * 60)
         losses.append(state.step(pace=min(1.0, 0.05 + left / COOLING)))
         if state.done % 100 == 0:
-            log(f"unet {state.done * BATCH} pictures, loss {np.mean(losses[-100:]):.4f}, "
+            log(f"unet {state.seen} pictures, loss {np.mean(losses[-100:]):.4f}, "
                 f"{(time.monotonic() - began) / 60:.1f} of {minutes:g} min")  # fmt: skip
         if time.monotonic() - saved > 180:
             state.save()
@@ -127,16 +128,16 @@ class Training:
         self.unet = build()
         self.text = text_encoder(self.words, kept_words["vectors"].numpy())
         self.learning = [p for model in (self.unet, self.text) for p in model.parameters() if p.requires_grad]
-        self.steppers = [torch.optim.AdamW(self.learning, lr=PACE, betas=(0.9, 0.99), weight_decay=0.01)]
+        self.steppers = optimizers(torch.nn.ModuleList((self.unet, self.text)), PACE)
         self.averages = [copy.deepcopy(self.unet), copy.deepcopy(self.text)]
-        self.done = 0
+        self.done = self.seen = 0
         kept = load(out / "unet.pt")
         if kept:
             for model, weights in zip((self.unet, self.text, *self.averages), kept["models"], strict=True):
                 model.load_state_dict(weights)
             for stepper, memory in zip(self.steppers, kept["steppers"], strict=True):
                 stepper.load_state_dict(memory)
-            self.done = kept["steps"]
+            self.done, self.seen = kept["steps"], kept["seen"]
         self.alphas = DDIMScheduler(**SCHEDULE).alphas_cumprod
         self.dice = random.Random(time.time())
 
@@ -164,6 +165,7 @@ class Training:
         for stepper in self.steppers:
             stepper.step()
         self.done += 1
+        self.seen += BATCH
         self._average()
         return float(loss)
 
@@ -182,7 +184,8 @@ class Training:
     def save(self) -> None:
         models = [model.state_dict() for model in (self.unet, self.text, *self.averages)]
         steppers = [stepper.state_dict() for stepper in self.steppers]
-        save({"models": models, "steppers": steppers, "steps": self.done}, self.out / "unet.pt")
+        counts = {"steps": self.done, "seen": self.seen}
+        save({"models": models, "steppers": steppers, **counts}, self.out / "unet.pt")
 
 
 def _keep_pool(pool: dict[str, Any], out: Path) -> None:
