@@ -1,0 +1,331 @@
+"""What a comparison can vary: one line per axis, each with its words, an example and how a value is applied."""
+
+import itertools
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sdplay.compare.grammar import EXAMPLES, Value, expand, shown
+from sdplay.errors import BadParams
+from sdplay.params import KNOBS, Control, Knob, Params, random_seed
+from sdplay.schedulers import PRESETS, SCHEDULERS, find
+
+Typed = str | Sequence[Any]
+"""Values as a person types them, or as a list from a file."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What one picture is made with."""
+
+    backend: str
+    params: Params
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One place on an axis; a skipped one keeps its place and is not made."""
+
+    label: str
+    value: Any
+    skip: bool = False
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What there is to choose from.  An axis that is missing in `choices` takes any value: nobody told."""
+
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Settings by preset name."""
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    """Start images and masks by the name under which an axis lists them."""
+    controls: Mapping[str, tuple[Control, ...]] = field(default_factory=dict)
+    seed: Callable[[], int] = random_seed
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One thing to vary."""
+
+    id: str
+    label: str
+    example: str
+    apply: Callable[[Setup, Any], Setup]
+    read: Callable[["Axis", Sequence[Value], Offer], Iterable[Mark]]
+    kind: type = str
+    cost: float = 0.0
+    """How slow it is to switch: the dearest axis becomes the outermost loop."""
+    rank: int = 2
+    """Lower ones are applied first: a search finds the prompt that another axis has set."""
+    also: tuple[str, ...] = ()
+    """Names elsewhere, A1111's first."""
+    help: str = ""
+
+    def marks(self, values: Typed, offer: Offer | None = None) -> tuple[Mark, ...]:
+        """The places on this axis, checked; a sentence when a value is none."""
+        offer = offer or Offer()
+        return tuple(self.read(self, self._values(values, offer), offer))
+
+    def _values(self, values: Typed, offer: Offer) -> tuple[Value, ...]:
+        if not isinstance(values, str):
+            return tuple(each for value in values for each in self._listed(value)) or expand("", self.kind, self.label)
+        if values.strip().lower() == "all" and self.id in offer.choices:
+            return tuple(Value(choice) for choice in offer.choices[self.id])
+        return expand(values, self.kind, self.label)
+
+    def _listed(self, value: Any) -> tuple[Value, ...]:
+        typed = isinstance(value, str) and (self.kind is not str or value.lower().startswith("skip:"))
+        return expand(value, self.kind, self.label) if typed else (Value(value),)
+
+
+def axis(name: str) -> Axis:
+    """The axis of that name, ours or A1111's, whatever its case and spaces; `{slot}` fills a slot in the prompts."""
+    if slot := re.fullmatch(r"\{(\w[\w \-]*)\}", name.strip()):
+        return Axis(name.strip(), slot[1].capitalize(), "fox, owl", _fill(name.strip()), _plain, rank=3,
+                    help=f"Put in place of {name.strip()} in the prompts.")  # fmt: skip
+    found = _BY_NAME.get(_spelled(name))
+    if found is None:
+        raise BadParams(f"There is no axis called {name!r}. There are: {', '.join(AXES)}, or a slot like {{animal}}.")
+    return found
+
+
+def _spelled(name: str) -> str:
+    return re.sub(r"[^a-z0-9&]", "", name.lower())
+
+
+def _plain(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
+    for each in values:
+        value = _choice(axis, str(each.value), offer)
+        yield Mark(value or "(none)", value, each.skip)
+
+
+def _choice(axis: Axis, value: str, offer: Offer) -> str:
+    """The choice that is meant: exactly, in other letters, or by the only one that has it as a part."""
+    choices = offer.choices.get(axis.id)
+    if choices is None or value in choices or not value:
+        return value
+    low = value.lower()
+    alike = [choice for choice in choices if choice.lower() == low] or [one for one in choices if low in one.lower()]
+    if len(alike) != 1:
+        raise BadParams(f"{axis.label}: there is no {value!r}. Choose from: {', '.join(alike or choices)}.")
+    return alike[0]
+
+
+def _numbers(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
+    for each in values:
+        value = KNOBS[axis.id].check(each.value)
+        yield Mark(shown(value), value, each.skip)
+
+
+def _seeds(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
+    """−1 is chance: drawn once for the whole axis, so that every cell of a column shares it."""
+    drawn = offer.seed() if any(str(each.value) == "-1" for each in values) else 0
+    fixed = [Value(drawn, each.skip) if str(each.value) == "-1" else each for each in values]
+    return _numbers(axis, fixed, offer)
+
+
+def _schedulers(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
+    known = offer.choices.get(axis.id)
+    for each in values:
+        entry = find(str(each.value))
+        value = entry.id if entry and str(each.value) not in (known or ()) else str(each.value)
+        if known is None and entry is None:
+            raise BadParams(f"Scheduler: there is no {value!r}. There are: {', '.join(SCHEDULERS)}.")
+        value = _choice(axis, value, offer)
+        yield Mark(SCHEDULERS[value].label if value in SCHEDULERS else value, value, each.skip)
+
+
+def _pictures(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
+    for each in values:
+        if isinstance(each.value, str) and each.value not in offer.pictures:
+            raise BadParams(f"{axis.label}: there is no picture called {each.value[:60]!r} here. "
+                            f"There are: {', '.join(offer.pictures) or 'none yet'}.")  # fmt: skip
+        name = each.value if isinstance(each.value, str) else f"picture of {len(each.value)} bytes"
+        yield Mark(name, offer.pictures.get(each.value, each.value), each.skip)
+
+
+def _controls(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
+    for each in values:
+        if each.value != "none" and each.value not in offer.controls:
+            raise BadParams(f"{axis.label}: there is no unit called {each.value!r} here. "
+                            f"There are: {', '.join(('none', *offer.controls))}.")  # fmt: skip
+        yield Mark(str(each.value), offer.controls.get(each.value, ()), each.skip)
+
+
+def _sizes(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
+    for each in values:
+        size = re.fullmatch(r"(\d+)\s*[x×*]\s*(\d+)", str(each.value).lower())
+        if not size:
+            raise BadParams(f"Size: could not read {each.value!r}. Write it like this: {axis.example}")
+        yield Mark(f"{size[1]}×{size[2]}", {"width": int(size[1]), "height": int(size[2])}, each.skip)
+
+
+def _replacements(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
+    """`fox=wolf` names both; otherwise the first value is what all are put in place of, as in A1111."""
+    texts = [str(each.value) for each in values]
+    pairs = all("=" in text for text in texts)
+    for each, text in zip(values, texts, strict=True):
+        search, _, instead = text.partition("=") if pairs else (texts[0], "", text)
+        yield Mark(
+            f"{search.strip()} → {instead.strip()}" if pairs else text, (search.strip(), instead.strip()), each.skip
+        )
+
+
+def _orders(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
+    words = [str(each.value) for each in values]
+    if len(words) > 6:
+        raise BadParams(f"Prompt order: {len(words)} parts have too many orders. Write at most 6.")
+    return (Mark(", ".join(order), [words, list(order)]) for order in itertools.permutations(words))
+
+
+def _subsets(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
+    parts = [str(each.value) for each in values]
+    if len(parts) > 8:
+        raise BadParams(f"Prompt matrix: {len(parts)} parts make {2 ** len(parts)} prompts. Write at most 8.")
+    for chosen in itertools.product((False, True), repeat=len(parts)):
+        used = list(itertools.compress(parts, chosen))
+        yield Mark(" + ".join(used) or "nothing added", used)
+
+
+def _presets(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
+    for each in values:
+        told = each.value if isinstance(each.value, Mapping) else _preset(str(each.value), offer)
+        name = told.get("name") or each.value
+        label = name if isinstance(name, str) else ", ".join(f"{key} {value}" for key, value in told.items())
+        yield Mark(label, {key: value for key, value in told.items() if key != "name"}, each.skip)
+
+
+def _preset(text: str, offer: Offer) -> Mapping[str, Any]:
+    """A saved preset, `euler 30`, or `scheduler=euler; steps=30`."""
+    if text in offer.presets:
+        return offer.presets[text]
+    pair = re.fullmatch(r"(.+?)[ ,]+(\d+)(?: steps)?", text)
+    if pair and (entry := find(pair[1])):
+        return {"scheduler": entry.id, "steps": int(pair[2])}
+    parts = [part.partition("=") for part in text.split(";")]
+    if not all(equals and key.strip() for key, equals, _ in parts):
+        known = ", ".join(offer.presets) or "none saved yet"
+        raise BadParams(f"Preset: there is no {text!r}. There are: {known}. Or write one like this: {_PRESET}")
+    return {"name": text, **{key.strip(): value.strip() for key, _, value in parts}}
+
+
+def _set(name: str) -> Callable[[Setup, Any], Setup]:
+    return lambda setup, value: replace(setup, params=setup.params.with_(**{name: value}))
+
+
+def _set_all(setup: Setup, values: Mapping[str, Any]) -> Setup:
+    """A whole preset: settings, a backend, and slots, which come last because a prompt may stand beside them."""
+    for key, value in sorted(values.items(), key=lambda item: item[0].startswith("{")):
+        if key == "backend":
+            setup = replace(setup, backend=str(value))
+        elif key.startswith("{"):
+            setup = _fill(key)(setup, value)
+        else:
+            entry = find(str(value)) if key == "scheduler" else None
+            setup = replace(setup, params=setup.params.with_(**{key: entry.id if entry else value}))
+    return setup
+
+
+def _prompts(setup: Setup, prompt: str, negative: str | None = None) -> Setup:
+    changes = {"prompt": prompt} | ({} if negative is None else {"negative": negative})
+    return replace(setup, params=setup.params.with_(**changes))
+
+
+def _fill(slot: str) -> Callable[[Setup, Any], Setup]:
+    return lambda setup, value: _exchange(setup, (slot, str(value)), "Slot")
+
+
+def _exchange(setup: Setup, pair: Sequence[str], label: str = "Prompt search and replace") -> Setup:
+    search, instead = pair
+    prompt, negative = setup.params.prompt, setup.params.negative
+    if not search or (search not in prompt and search not in negative):
+        raise BadParams(f"{label}: {search!r} is neither in the prompt {prompt[:60]!r} nor in the negative prompt.")
+    return _prompts(setup, prompt.replace(search, instead), negative.replace(search, instead))
+
+
+def _order(setup: Setup, orders: Sequence[Sequence[str]]) -> Setup:
+    """The parts change places; all between them stays."""
+    words, order = orders
+    prompt = setup.params.prompt
+    if missing := [word for word in words if word not in prompt]:
+        raise BadParams(f"Prompt order: {missing[0]!r} is not in the prompt {prompt[:60]!r}.")
+    places = iter(order)
+    once = set(words)
+    longest = sorted(map(re.escape, words), key=len, reverse=True)
+
+    def swap(found: re.Match[str]) -> str:
+        if found[0] not in once:
+            return found[0]
+        once.discard(found[0])
+        return next(places)
+
+    return _prompts(setup, re.sub("|".join(longest), swap, prompt))
+
+
+def _add(setup: Setup, parts: Sequence[str]) -> Setup:
+    return _prompts(setup, ", ".join(filter(None, [setup.params.prompt, *parts])))
+
+
+def _style(setup: Setup, style: str) -> Setup:
+    """A style has `{prompt}` where the prompt goes, or is added to its end; `none` leaves it as it is."""
+    prompt = setup.params.prompt
+    if style.lower() in ("", "none"):
+        return setup
+    return _prompts(setup, style.replace("{prompt}", prompt)) if "{prompt}" in style else _add(setup, [style])
+
+
+def _backend(setup: Setup, name: str) -> Setup:
+    return replace(setup, backend=name)
+
+
+_PRESET = "euler 30  or  scheduler=euler; steps=30"
+_READERS = {"scheduler": _schedulers, "seed": _seeds, "init": _pictures, "mask": _pictures, "control": _controls}
+_COSTS = {"model": 2.0, "refiner": 1.5, "hires_upscaler": 0.5}
+_ALSO = {
+    "cfg": ("CFG Scale",), "scheduler": ("Sampler",), "model": ("Checkpoint name", "Checkpoint"),
+    "strength": ("Denoising", "Denoising strength"), "variation_seed": ("Var. seed",),
+    "variation_strength": ("Var. strength",), "refiner": ("Refiner checkpoint",),
+    "refiner_at": ("Refiner switch at",), "hires_upscaler": ("Hires upscaler",),
+}  # fmt: skip
+_EXAMPLES = {
+    "prompt": "a red fox || a blue owl", "negative": "none || blurry, dark", "scheduler": "euler, ddim, dpmpp_2m",
+    "steps": "5-20(+5)", "cfg": "1, 3, .., 9", "seed": "1-4", "width": "128, 192, 256", "height": "128, 192, 256",
+    "strength": "0-1[6]", "clip_skip": "1, 2", "hires_scale": "1, 1.5, 2", "variation_strength": "0-1[6]",
+    "extra": '{"tiling": true} || {"tiling": false}', "init": "none", "mask": "none", "control": "none",
+}  # fmt: skip
+
+
+def _of_knob(knob: Knob) -> Axis:
+    """Every setting is an axis: a new knob needs no line here."""
+    number = knob.kind in (int, float)
+    example = _EXAMPLES.get(knob.name) or (EXAMPLES[knob.kind].split("  or  ")[0] if number else "one, two")
+    if knob.kind is float and knob.high is not None and knob.high <= 1:
+        example = "0-1[6]"
+    reader = _READERS.get(knob.name, _numbers if number else _plain)
+    return Axis(knob.name, knob.label, example, _set(knob.name), reader, knob.kind if number else str,
+                _COSTS.get(knob.name, 0.0), also=_ALSO.get(knob.name, ()), help=knob.help)  # fmt: skip
+
+
+AXES: dict[str, Axis] = {
+    each.id: each
+    for each in (
+        *map(_of_knob, KNOBS.values()),
+        Axis("size", "Size", "128x128, 192x128", _set_all, _sizes, help="Width and height together."),
+        Axis("prompt_replace", "Prompt search and replace", "fox, wolf, bear  or  fox=wolf, red=blue", _exchange,
+             _replacements, rank=4, also=("Prompt S/R",), help="The first word is looked for, and each is put there."),
+        Axis("prompt_order", "Prompt order", "fox, red, snow", _order, _orders, rank=5,
+             help="Every order of these parts of the prompt."),
+        Axis("prompt_matrix", "Prompt matrix", "in snow, at night", _add, _subsets, rank=6,
+             help="The prompt with every selection of these parts added."),
+        Axis("prompt_style", "Prompt style", "none, flat style, a sketch of {prompt}", _style, _plain, rank=7,
+             help="Words around the prompt."),
+        Axis("preset", "Preset", ", ".join(f"{name} {steps}" for name, steps in PRESETS), _set_all, _presets, rank=1,
+             help="Several settings at once."),
+        Axis("backend", "Backend", "builtin, a1111", _backend, _plain, cost=3.0, rank=0,
+             help="The same settings on another server or model."),
+    )
+}  # fmt: skip
+
+_BY_NAME = {_spelled(name): each for each in AXES.values() for name in (*each.also, each.label, each.id)}
