@@ -53,7 +53,7 @@ def test_generate_shows_a_picture_with_its_receipt(page):
     page.slider(key="steps").set_value(3)
     settled(page.button(key="go").click().run())
     assert len(page.image) >= 1
-    assert "sampling" in sentences(page)
+    assert "Applied exactly as asked" in sentences(page)
 
 
 def test_the_same_settings_come_from_the_library(page):
@@ -61,7 +61,7 @@ def test_the_same_settings_come_from_the_library(page):
     page.slider(key="steps").set_value(2)
     for _ in range(2):
         settled(page.button(key="go").click().run())
-    assert any("from the library" in each.value for each in page.markdown)
+    assert any("from your library" in each.value for each in page.markdown)
 
 
 def test_cancel_says_so_and_keeps_the_settings(page):

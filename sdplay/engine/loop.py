@@ -4,7 +4,6 @@ Jobs with different samplers, steps, CFG, seeds, prompts, strengths and sizes jo
 takes rows of one latent size, the least served owner first, so that no sweep starves another person's picture.
 """
 
-import atexit
 import queue
 import threading
 import time
@@ -20,7 +19,7 @@ from sdplay.errors import PlayError
 
 
 class Model(Protocol):
-    """What the loop drives: three networks, whatever they run on."""
+    """What the loop drives: three networks, whatever they run on, called from any thread."""
 
     levels: Levels
     channels: int
@@ -227,8 +226,6 @@ class Engine:
         self._runs: list[Run] = []
         self._served: dict[str, int] = {}
         self._lock = threading.Lock()
-        self._in_model = threading.Lock()
-        atexit.register(self._in_model.acquire, timeout=1.5)  # a thread inside onnxruntime at exit aborts the process
         self._thread: threading.Thread | None = None
 
     def run(self, job: Job, start: Snapshot | None = None) -> Iterator[Event]:
@@ -248,8 +245,7 @@ class Engine:
 
     def decode(self, latent: Array) -> Any:
         """One latent as pixels [h, w, 3]: for previews, from any thread."""
-        with self._in_model:
-            return _pixels(self.model.decode(latent))[0]
+        return _pixels(self.model.decode(latent))[0]
 
     def _submit(self, run: Run) -> None:
         with self._lock:
@@ -271,8 +267,7 @@ class Engine:
     def _admit(self, run: Run) -> None:
         """A job that cannot start tells its owner and is gone."""
         try:
-            with self._in_model:
-                run.prepare(self.model)
+            run.prepare(self.model)
         except Exception as error:  # the loop serves everybody: one job's failure is that job's alone
             run.events.put(error)
             return
@@ -303,8 +298,7 @@ class Engine:
     def _tick(self) -> None:
         chosen = self._chosen()
         try:
-            with self._in_model:
-                outputs = self._denoise(chosen)
+            outputs = self._denoise(chosen)
         except Exception as error:  # whatever the model raised belongs to these jobs, not to the thread
             self._drop(chosen, error)
             return
@@ -356,8 +350,7 @@ class Engine:
             done = [run for run in done if run not in same]
             began = time.perf_counter()
             try:
-                with self._in_model:
-                    pictures = _pixels(self.model.decode(np.concatenate([run.xs[0] for run in same])))
+                pictures = _pixels(self.model.decode(np.concatenate([run.xs[0] for run in same])))
                 spent = time.perf_counter() - began
                 made = [self._made(run, pixels, began, spent) for run, pixels in zip(same, pictures, strict=True)]
             except Exception as error:  # as in _tick

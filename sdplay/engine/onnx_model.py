@@ -1,6 +1,8 @@
 """The built-in model on onnxruntime: text encoder, U-Net and autoencoder, without torch."""
 
+import atexit
 import json
+import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +20,15 @@ from sdplay.engine.words import Words
 
 SHIPPED = Path(__file__).parent.parent / "model"
 PREDICTS = {"epsilon": "eps", "v_prediction": "v"}
+_NATIVE = Lock()
+"""Held while a thread is inside onnxruntime."""
+
+
+@atexit.register
+def _leave() -> None:
+    """A thread inside onnxruntime while Python shuts down crashes the process: let none in, wait for the last."""
+    if not _NATIVE.acquire(timeout=1.5):
+        os._exit(0)
 
 
 @dataclass(frozen=True)
@@ -59,34 +70,30 @@ class OnnxModel:
         self._options.intra_op_num_threads = threads or psutil.cpu_count(logical=False) or 1
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
         self._meanings: OrderedDict[str, Array] = OrderedDict()
-        self._lock = Lock()
 
     def embed(self, prompt: str) -> Array:
         """The meaning of one prompt; the last few hundred are remembered."""
         if prompt not in self._meanings:
-            made = self._session("text_encoder").run(None, {"input_ids": self.words.tokens(prompt)})[0]
-            self._meanings[prompt] = made
+            self._meanings[prompt] = self._run("text_encoder", input_ids=self.words.tokens(prompt))
             while len(self._meanings) > 256:
                 self._meanings.popitem(last=False)
         return self._meanings[prompt]
 
     def denoise(self, x: Any, times: Sequence[float], meaning: Any) -> Any:
-        given = {"sample": x, "timestep": np.array(times, np.float32), "encoder_hidden_states": meaning}
-        return self._session("unet").run(None, given)[0]
+        return self._run("unet", sample=x, timestep=np.array(times, np.float32), encoder_hidden_states=meaning)
 
     def encode(self, pixels: Array) -> Array:
-        return np.asarray(self._session("vae_encoder").run(None, {"sample": pixels})[0] * self.scaling, np.float32)
+        return np.asarray(self._run("vae_encoder", sample=pixels) * self.scaling, np.float32)
 
     def decode(self, latents: Array) -> Array:
         # One by one: the decoder is the largest activation, and a picture costs no less in company.
-        session = self._session("vae_decoder")
-        parts = [session.run(None, {"latent": latent[None] / self.scaling})[0] for latent in latents]
-        return np.concatenate(parts)
+        return np.concatenate([self._run("vae_decoder", latent=latent[None] / self.scaling) for latent in latents])
 
-    def _session(self, name: str) -> onnxruntime.InferenceSession:
-        with self._lock:
+    def _run(self, name: str, **given: Any) -> Any:
+        """One network's answer; one thread at a time, because each call fills all cores anyway."""
+        with _NATIVE:
             if name not in self._sessions:
                 self._sessions[name] = onnxruntime.InferenceSession(
                     str(self.folder / f"{name}.onnx"), self._options, providers=["CPUExecutionProvider"]
                 )
-            return self._sessions[name]
+            return self._sessions[name].run(None, given)[0]

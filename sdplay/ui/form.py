@@ -1,70 +1,94 @@
 """The form.  Each control is drawn from its knob; each value lives in the URL, so a link is the whole form."""
 
-from collections.abc import Callable
+import json
+import random
+from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
 from sdplay.backends import Capabilities
-from sdplay.backends.fence import fetch_public
 from sdplay.params import KNOBS, Knob, Params, random_seed
 from sdplay.schedulers import PRESETS, SCHEDULERS, find
-from sdplay.ui import session
-from sdplay.ui.problems import explained
+from sdplay.settings import setting
+from sdplay.ui import session, start_image
+from sdplay.ui.controls import BOUND, LARGEST_IN_A_BROWSER, current, default, draw, model_input, typed
 
-LARGEST_IN_A_BROWSER = 2**53 - 1
 DOTS = {"ready": "green", "busy": "orange", "starting": "orange", "unauthorised": "red", "down": "red"}
-GROUPS = {"variation": "Variation", "hires": "Hires fix", "refiner": "Refiner", "sampler": "More"}
-SIDEBAR = ("scheduler", "steps", "cfg", "seed")
-EXAMPLES = ("a red apple, 3d style", "a cat on a blue background", "octopus and chess pawn", "a rocket, flat style")
+GROUPS = {
+    "variation": ("Variation", ":material/shuffle:"),
+    "sampler": ("More settings", ":material/tune:"),
+    "hires": ("Hires fix", ":material/high_quality:"),
+    "refiner": ("Refiner", ":material/layers:"),
+    "raw": ("Raw payload fields", ":material/data_object:"),
+}
+ELSEWHERE = ("prompt", "negative", "width", "height")
+"""Main knobs that are not drawn one under the other."""
 
 
 def pick_backend() -> str:
-    """The backend and its health."""
+    """Where pictures are made."""
     names = session.labels()
+    wanted = setting("SDPLAY_BACKEND")
     chosen = st.selectbox("Backend", list(names), key="backend", bind="query-params",
-                          index=_default_backend(list(names)), format_func=lambda name: names[name],
-                          on_change=_fit_to_backend, help="Where pictures are made.")  # fmt: skip
+                          index=list(names).index(wanted) if wanted in names else 0,
+                          format_func=lambda name: names[name], on_change=_fit_to_backend,
+                          help="Where pictures are made. Everything below is what this backend offers.")  # fmt: skip
     return str(chosen)
 
 
-def health(capabilities: Capabilities) -> None:
-    """One line: a dot and a sentence; a way to ask again when it is not ready."""
-    st.caption(f":{DOTS[capabilities.status]}[●] {capabilities.message or capabilities.status.capitalize()}")
-    if capabilities.status != "ready":
-        st.button("Check again", icon=":material/refresh:", type="tertiary", on_click=session.probed.clear)
+def health(name: str, capabilities: Capabilities) -> None:
+    """A dot and a sentence; a way to ask again where the answer can change."""
+    with st.container(gap="xxsmall"):
+        st.caption(f":{DOTS[capabilities.status]}[●] {capabilities.message or capabilities.status.capitalize()}")
+        if name != "builtin" or capabilities.status != "ready":
+            st.button("Check again", icon=":material/refresh:", type="tertiary", key="check",
+                      on_click=session.probed.clear, help="Ask the backend again what it can do.")  # fmt: skip
 
 
 def settings(capabilities: Capabilities) -> None:
-    """The sidebar's controls."""
-    _presets()
-    _scheduler(capabilities)
-    for name in ("steps", "cfg"):
-        _number(KNOBS[name], capabilities)
-    _seed()
+    """The sidebar's controls: the everyday ones, then each further group in a fold."""
+    if "extra_next" in st.session_state:
+        st.session_state["extra"] = st.session_state.pop("extra_next")
+    _presets(capabilities)
+    for knob in _offered("main", capabilities):
+        SPECIAL.get(knob.name, draw)(knob, capabilities)
     if capabilities.offers("size"):
         _size(capabilities)
-    if capabilities.models:
-        _choice(KNOBS["model"], capabilities.models)
     if capabilities.offers("img2img"):
-        with st.expander("Start image", icon=":material/image:"):
-            start_image(capabilities)
-    for group, title in GROUPS.items():
-        knobs = [knob for knob in KNOBS.values() if knob.group == group and capabilities.offers(knob.needs)]
-        if knobs:
-            with st.expander(title):
+        with st.expander("Start image", icon=":material/image:", key="fold_start"):
+            start_image.choose(capabilities)
+    for group, (title, icon) in GROUPS.items():
+        if knobs := _offered(group, capabilities):
+            with st.expander(title, icon=icon, key=f"fold_{group}"):
                 for knob in knobs:
-                    _any(knob, capabilities)
+                    draw(knob, capabilities)
+    if capabilities.inputs:
+        with st.expander("This model's inputs", icon=":material/input:", key="fold_inputs"):
+            for entry in capabilities.inputs:
+                model_input(entry)
 
 
 def prompts(capabilities: Capabilities) -> None:
     """The prompt and what to keep away from."""
-    default = EXAMPLES[0]
-    st.text_area("Prompt", default, key="prompt", bind="query-params", on_change="ignore", height=78,
-                 placeholder="Describe a picture", help=KNOBS["prompt"].help)  # fmt: skip
-    if capabilities.offers("negative"):
-        st.text_input("Negative prompt", key="negative", bind="query-params", on_change="ignore",
-                      placeholder="What to keep away from", help=KNOBS["negative"].help)  # fmt: skip
+    told = {"prompt": "Describe a picture", "negative": "What to keep away from"}
+    shown = [name for name in told if name == "prompt" or capabilities.offers(name)]
+    for name, column in zip(shown, st.columns([2, 1][: len(shown)]), strict=True):
+        knob = KNOBS[name]
+        column.text_area(knob.label, default(knob, capabilities), key=name, height=78, help=knob.help,
+                         placeholder=told[name], **BOUND)  # fmt: skip
+
+
+def words(capabilities: Capabilities) -> None:
+    """Words the model knows: a click adds one to the prompt; or a prompt made of them by chance."""
+    if not capabilities.chips:
+        return
+    with st.popover("Words it knows", icon=":material/add:", type="tertiary"):
+        for group, known in capabilities.chips.items():
+            st.pills(group, known, key=f"word_{group}", on_change=_add_word, args=(group,))
+    st.button("Surprise me", icon=":material/lightbulb:", type="tertiary", key="surprise", on_click=_surprise,
+              args=(capabilities,), help="A prompt by chance, made of words this model knows.")  # fmt: skip
 
 
 def asked(capabilities: Capabilities) -> Params:
@@ -73,62 +97,63 @@ def asked(capabilities: Capabilities) -> Params:
     values = {name: state[name] for name, knob in KNOBS.items()
               if name in state and state[name] is not None and knob.kind in (str, int, float)
               and capabilities.offers(knob.needs)}  # fmt: skip
-    for name in ("init", "mask"):
-        values[name] = state.get(f"{name}_bytes", b"")
-    values["extra"] = state.get("extra_json", "")
+    if capabilities.offers("img2img"):
+        values["init"] = state.get("init_bytes", b"")
+    if capabilities.offers("inpaint") and values.get("init"):
+        values["mask"] = state.get("mask_bytes", b"")
+    if own := _own_inputs(capabilities):
+        values["extra"] = json.dumps({**own, **Params(extra=values.get("extra", "")).extra_fields()})
     return Params(**values)
 
 
 def use(params: Params) -> None:
     """Put a picture's settings into the form; call it from a callback."""
+    state = st.session_state
     for name, knob in KNOBS.items():
-        if knob.kind in (str, int, float) and name != "extra":
-            st.session_state[name] = getattr(params, name)
-    st.session_state["init_bytes"] = params.init
-    st.session_state["extra_json"] = params.extra
+        if knob.kind in (str, int, float):
+            state[name] = getattr(params, name)
+    state["style_names"] = params.styles.split("|") if params.styles else []
+    for name in ("seed", "variation_seed"):
+        if state[name] > LARGEST_IN_A_BROWSER:
+            state[name] %= LARGEST_IN_A_BROWSER
+            st.toast(f"{KNOBS[name].label} {getattr(params, name)} is too large for a browser and was made smaller.")
+    start_image.hold(params.init)
 
 
-def start_image(capabilities: Capabilities) -> None:
-    """Upload or address, how much it may change, and where."""
-    given = st.file_uploader("Start image", ["png", "jpg", "jpeg", "webp"], key="init_file", max_upload_size=20,
-                             help=KNOBS["init"].help)  # fmt: skip
-    address = st.text_input("or its address", key="init_url", placeholder="https://…")
-    st.session_state["init_bytes"] = given.getvalue() if given else b""
-    if address and not given:
-        with explained():
-            st.session_state["init_bytes"] = _fetched(address)
-    if st.session_state["init_bytes"]:
-        st.image(st.session_state["init_bytes"], width=120, alt="Start image")
-    _number(KNOBS["strength"], capabilities)
-    if capabilities.offers("inpaint"):
-        mask = st.file_uploader("Mask", ["png", "jpg", "webp"], key="mask_file", help=KNOBS["mask"].help)
-        st.session_state["mask_bytes"] = mask.getvalue() if mask else b""
+def lay_over(fields: Mapping[str, Any]) -> None:
+    """Fields to lay over the payload, from the next run on: in this one the control is drawn already."""
+    st.session_state["extra_next"] = json.dumps(fields, ensure_ascii=False) if fields else ""
 
 
-@st.cache_data(show_spinner="Fetching the picture", ttl=600, max_entries=20)
-def _fetched(address: str) -> bytes:
-    return fetch_public(address)
+def link(backend: str, capabilities: Capabilities) -> str:
+    """The address of this page with every setting written out, so that nothing depends on defaults."""
+    params = asked(capabilities)
+    told = {"backend": session.labels()[backend], **params.asked(), "scheduler": _label(params.scheduler)}
+    if address := st.session_state.get("init_url", ""):
+        told["init_url"] = address
+    values = {name: value for name, value in told.items() if name not in ("init", "mask", "control")}
+    return f"{(st.context.url or '').split('?')[0]}?{urlencode(values)}"
 
 
-def _default_backend(names: list[str]) -> int:
-    from sdplay.settings import setting
-
-    wanted = setting("SDPLAY_BACKEND")
-    return names.index(wanted) if wanted in names else 0
+def _offered(group: str, capabilities: Capabilities) -> list[Knob]:
+    return [knob for knob in KNOBS.values()
+            if knob.group == group and capabilities.offers(knob.needs) and knob.name not in ELSEWHERE
+            and (knob.name != "model" or capabilities.models)]  # fmt: skip
 
 
 def _fit_to_backend() -> None:
     """Another backend: sizes and CFG that suit it, and a scheduler it has."""
     told = session.probed(st.session_state.backend)
     for name in ("width", "height", "cfg"):
-        st.session_state[name] = told.defaults.get(name, KNOBS[name].default)
+        st.session_state[name] = default(KNOBS[name], told)
     if told.schedulers and st.session_state.get("scheduler") not in told.schedulers:
         st.session_state["scheduler"] = told.schedulers[0]
 
 
-def _presets() -> None:
+def _presets(capabilities: Capabilities) -> None:
     """Known good pairs; nothing but scheduler and steps changes."""
-    labels = {f"{SCHEDULERS[scheduler].label} · {steps}": (scheduler, steps) for scheduler, steps in PRESETS}
+    labels = {f"{_label(scheduler)} · {steps}": (scheduler, steps) for scheduler, steps in PRESETS
+              if scheduler in (capabilities.schedulers or SCHEDULERS)}  # fmt: skip
 
     def choose() -> None:
         scheduler, steps = labels[st.session_state["preset"]]
@@ -138,79 +163,84 @@ def _presets() -> None:
              help="Scheduler and steps that work well together. Nothing else changes.")  # fmt: skip
 
 
-def _scheduler(capabilities: Capabilities) -> None:
-    knob, choices = KNOBS["scheduler"], list(capabilities.schedulers or SCHEDULERS)
+def _scheduler(knob: Knob, capabilities: Capabilities) -> None:
+    """The choice and, under it, what it is."""
+    choices = list(capabilities.schedulers or SCHEDULERS)
     wanted = knob.default if knob.default in choices else choices[0]
     if st.session_state.get("scheduler", wanted) not in choices:
         st.session_state["scheduler"] = wanted
-    name = st.selectbox(knob.label, choices, index=choices.index(wanted), key="scheduler", bind="query-params",
-                        help=knob.help,
-                        format_func=lambda id: SCHEDULERS[id].label if id in SCHEDULERS else id)  # fmt: skip
-    entry = find(str(name))
-    if entry:
-        st.caption(entry.about)
+    with st.container(gap="xxsmall"):
+        name = st.selectbox(knob.label, choices, index=choices.index(wanted), key="scheduler", bind="query-params",
+                            help=knob.help, format_func=_label)  # fmt: skip
+        if entry := find(str(name)):
+            st.caption(entry.about)
 
 
-def _number(knob: Knob, capabilities: Capabilities) -> None:
-    """A slider over the usual range; it stretches when a link brings more."""
-    kind: Callable[[Any], Any] = knob.kind
-    low, high = knob.usual or (knob.low or 0, knob.high or 1)
-    default = kind(capabilities.defaults.get(knob.name, knob.default))
-    linked = st.query_params.get(knob.name, "")
-    now = st.session_state.get(knob.name, default)
-    if linked.replace(".", "", 1).isdigit():
-        now = max(now, min(float(linked), knob.high or high))
-    high = max(high, now)
-    st.slider(knob.label, kind(low), kind(high), default, kind(knob.step or 1), key=knob.name, bind="query-params",
-              on_change="ignore", help=knob.help)  # fmt: skip
+def _label(scheduler: str) -> str:
+    return SCHEDULERS[scheduler].label if scheduler in SCHEDULERS else scheduler
 
 
-def _integer(knob: Knob, capabilities: Capabilities) -> None:
-    default = capabilities.defaults.get(knob.name, knob.default)
-    top = min(int(knob.high or 0), LARGEST_IN_A_BROWSER)
-    step = capabilities.size_step if knob.name in ("width", "height") else int(knob.step or 1)
-    st.number_input(knob.label, int(knob.low or 0), top, int(default), step, key=knob.name, bind="query-params",
-                    on_change="ignore", help=knob.help)  # fmt: skip
+def _seed(knob: Knob, capabilities: Capabilities) -> None:
+    """The number and the dice."""
 
-
-def _seed() -> None:
     def roll() -> None:
         st.session_state["seed"] = random_seed()
 
-    knob = KNOBS["seed"]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
-        st.number_input(knob.label, 0, LARGEST_IN_A_BROWSER, 7, key="seed", bind="query-params", on_change="ignore",
-                        help=knob.help, width="stretch")  # fmt: skip
+        typed(knob, capabilities)
         st.button("", icon=":material/casino:", help="A new random seed", on_click=roll, key="dice")
 
 
 def _size(capabilities: Capabilities) -> None:
-    def choose(width: int, height: int) -> None:
-        st.session_state.update(width=width, height=height)
+    """Common sizes to pick, and both numbers for any other."""
+    state = st.session_state
 
-    with st.container(horizontal=True, gap="xsmall", vertical_alignment="bottom"):
-        for name in ("width", "height"):
-            with st.container(width="stretch"):
-                _integer(KNOBS[name], capabilities)
-        with st.popover("", icon=":material/aspect_ratio:", help="Common sizes"):
-            for width, height in capabilities.sizes:
-                st.button(f"{width} × {height}", key=f"size_{width}_{height}", type="tertiary", on_click=choose,
-                          args=(width, height))  # fmt: skip
+    def choose() -> None:
+        if state["shape"]:
+            state["width"], state["height"] = state["shape"]
 
-
-def _choice(knob: Knob, choices: tuple[str, ...]) -> None:
-    st.selectbox(knob.label, ["", *choices], key=knob.name, bind="query-params", on_change="ignore", help=knob.help,
-                 format_func=lambda name: name or "As loaded")  # fmt: skip
+    now = (current("width", capabilities), current("height", capabilities))
+    state["shape"] = now if now in capabilities.sizes else None
+    st.pills("Size", capabilities.sizes, key="shape", on_change=choose, format_func=_shape,
+             help="Pixels across and down. These suit the model; others can be typed below.")  # fmt: skip
+    for column, name in zip(st.columns(2, gap="xsmall", wrap=False), ("width", "height"), strict=True):
+        with column:
+            typed(KNOBS[name], capabilities, on_change="rerun")
 
 
-def _any(knob: Knob, capabilities: Capabilities) -> None:
-    """Whatever control fits the knob."""
-    listed = {"hires_upscaler": capabilities.upscalers, "refiner": capabilities.models}.get(knob.name)
-    if listed:
-        _choice(knob, listed)
-    elif knob.kind is str:
-        st.text_input(knob.label, knob.default, key=knob.name, bind="query-params", on_change="ignore", help=knob.help)
-    elif knob.kind is float or (knob.high or 0) <= 200:
-        _number(knob, capabilities)
-    else:
-        _integer(knob, capabilities)
+def _shape(size: tuple[int, int]) -> str:
+    width, height = size
+    if width == height:
+        return f":material/crop_square: {width}"
+    return f":material/crop_{'landscape' if width > height else 'portrait'}: {width}×{height}"
+
+
+def _add_word(group: str) -> None:
+    """Written the way the built-in model was taught: "a thing, some style on a colour background"."""
+    state = st.session_state
+    word, prompt = state[f"word_{group}"], state.get("prompt", "").strip().rstrip(",")
+    state[f"word_{group}"] = None
+    if word:
+        said = f"on a {word} background" if group == "Colours" else word
+        joined = {"Things": " and ", "Colours": " "}.get(group, ", ")
+        state["prompt"] = f"{prompt}{joined}{said}" if prompt else said
+
+
+def _surprise(capabilities: Capabilities) -> None:
+    st.session_state["prompt"] = ""
+    for group in capabilities.chips:
+        st.session_state[f"word_{group}"] = random.choice(capabilities.chips[group])
+        _add_word(group)
+
+
+def _own_inputs(capabilities: Capabilities) -> dict[str, Any]:
+    """The model's own inputs that were changed."""
+    changed = {}
+    for entry in capabilities.inputs:
+        value, first = st.session_state.get(f"own_{entry['name']}"), entry.get("default")
+        if value not in (None, first) and (value or first):
+            changed[entry["name"]] = value
+    return changed
+
+
+SPECIAL: dict[str, Callable[[Knob, Capabilities], None]] = {"scheduler": _scheduler, "seed": _seed}

@@ -9,6 +9,7 @@ from sdplay import settings
 from sdplay.backends import Backend, Capabilities, connect, kinds
 from sdplay.jobs import Job, Jobs
 from sdplay.library import Library
+from sdplay.params import Params
 
 COOKIE = "sdplay_owner"
 _REMEMBER = st.components.v2.component(
@@ -17,7 +18,8 @@ _REMEMBER = st.components.v2.component(
     js="""
 export default function({data}) {
   const kept = document.cookie.includes(data.name + "=");
-  if (!kept) document.cookie = `${data.name}=${data.owner};path=/;max-age=31536000;samesite=strict`;
+  const safe = location.protocol === "https:" ? ";secure" : "";
+  if (!kept) document.cookie = `${data.name}=${data.owner};path=/;max-age=31536000;samesite=strict${safe}`;
 }
 """,
 )
@@ -59,6 +61,22 @@ def owner() -> str:
         known = st.session_state.setdefault("owner", uuid.uuid4().hex)
         _REMEMBER(key="remember_owner", data={"name": COOKIE, "owner": known})
     return known
+
+
+def submit(studio: Studio, params: Params) -> None:
+    """Queue one picture and show it from now on."""
+    job = studio.jobs.submit(params, studio.backend, studio.owner, at_once=studio.capabilities.at_once)
+    st.session_state["job"] = job.id
+
+
+def want_again() -> None:
+    """Generate in this run, as if the button had been pressed; call it from a callback."""
+    st.session_state["again"] = True
+
+
+def wanted_again() -> bool:
+    """Whether want_again() was called since the last time."""
+    return bool(st.session_state.pop("again", False))
 
 
 def latest(studio: Studio) -> Job | None:

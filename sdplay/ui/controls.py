@@ -1,0 +1,92 @@
+"""One function draws any knob: whatever control fits its type, range and choices."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from sdplay.backends import Capabilities
+from sdplay.params import KNOBS, Knob
+
+LARGEST_IN_A_BROWSER = 2**53 - 1
+FIRST = {"prompt": "a red apple, 3d style", "seed": 7}
+"""What a first visitor finds filled in."""
+BOUND: dict[str, Any] = {"bind": "query-params", "on_change": "ignore"}
+"""In the link, and no rerun while a person is still setting things."""
+
+
+def draw(knob: Knob, capabilities: Capabilities) -> None:
+    """The control of one knob, its value in the link under the knob's name."""
+    choices = {"hires_upscaler": capabilities.upscalers, "refiner": capabilities.models,
+               "model": capabilities.models}.get(knob.name)  # fmt: skip
+    if choices:
+        _choice(knob, choices)
+    elif knob.name == "styles" and capabilities.styles:
+        chosen = st.pills(knob.label, capabilities.styles, selection_mode="multi", key="style_names", help=knob.help)
+        st.session_state[knob.name] = "|".join(chosen)
+    elif knob.group == "raw":
+        st.text_area(knob.label, key=knob.name, help=knob.help, height=96, placeholder='{"tiling": true}', **BOUND)
+    elif knob.kind is str:
+        st.text_input(knob.label, default(knob, capabilities), key=knob.name, help=knob.help, **BOUND)
+    elif knob.kind is float or (knob.high or 0) <= 500:
+        slider(knob, capabilities)
+    elif knob.kind is int:
+        typed(knob, capabilities)
+
+
+def default(knob: Knob, capabilities: Capabilities) -> Any:
+    """The backend's own, else ours."""
+    return knob.kind(capabilities.defaults.get(knob.name, FIRST.get(knob.name, knob.default)))
+
+
+def current(name: str, capabilities: Capabilities) -> Any:
+    """What the form says now, also before the control is drawn."""
+    return st.session_state.get(name, default(KNOBS[name], capabilities))
+
+
+def slider(knob: Knob, capabilities: Capabilities) -> None:
+    """A slider over the usual range; it stretches when a link or a picture brings more."""
+    kind: Callable[[Any], Any] = knob.kind
+    low, high = knob.usual or (knob.low or 0, knob.high or 1)
+    now = current(knob.name, capabilities)
+    linked = st.query_params.get(knob.name, "")
+    if linked.replace(".", "", 1).isdigit():
+        now = max(now, min(float(linked), knob.high or high))
+    step = kind(knob.step or 1)
+    form = "%d" if kind is int else "%.2f" if step < 0.1 else "%.1f"
+    st.slider(knob.label, kind(low), kind(max(high, now)), default(knob, capabilities), step, form, key=knob.name,
+              help=knob.help, **BOUND)  # fmt: skip
+
+
+def typed(knob: Knob, capabilities: Capabilities, **more: Any) -> None:
+    """A number to type."""
+    low, high = int(knob.low or 0), min(int(knob.high or 0), LARGEST_IN_A_BROWSER)
+    step = capabilities.size_step if knob.name in ("width", "height") else int(knob.step or 1)
+    st.number_input(knob.label, low, high, default(knob, capabilities), step, key=knob.name, help=knob.help,
+                    **{**BOUND, **more})  # fmt: skip
+
+
+def model_input(entry: Mapping[str, Any]) -> None:
+    """One input that only this model has, read from its own schema."""
+    label, first = entry.get("label") or entry["name"], entry.get("default")
+    more: dict[str, Any] = {"key": f"own_{entry['name']}", "help": entry.get("help") or None, **BOUND}
+    kind = entry.get("type", "string")
+    if choices := entry.get("choices"):
+        st.selectbox(label, choices, index=choices.index(first) if first in choices else 0, **more)
+    elif kind == "boolean":
+        st.toggle(label, bool(first), **more)
+    elif kind in ("integer", "number"):
+        number: Callable[[Any], Any] = int if kind == "integer" else float
+        low, high, value = (None if each is None else number(each)
+                            for each in (entry.get("minimum"), entry.get("maximum"), first))  # fmt: skip
+        st.number_input(label, low, high, value, **more)
+    else:
+        st.text_input(label, str(first or ""), **more)
+
+
+def _choice(knob: Knob, choices: tuple[str, ...]) -> None:
+    first = [] if knob.default in choices else [knob.default]
+    if st.session_state.get(knob.name, knob.default) not in (*first, *choices):
+        st.session_state[knob.name] = knob.default if first else choices[0]
+    st.selectbox(knob.label, [*first, *choices], key=knob.name, help=knob.help,
+                 format_func=lambda name: name or "As the backend has it", **BOUND)  # fmt: skip

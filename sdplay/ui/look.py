@@ -1,0 +1,33 @@
+"""What the theme file cannot hold: logo, icon and the font, all from this folder, none from elsewhere."""
+
+import base64
+from pathlib import Path
+
+import streamlit as st
+
+ASSETS = Path(__file__).parent / "assets"
+ICON = ASSETS / "favicon.png"
+_FONT = base64.b64encode((ASSETS / "inter-latin-wght-normal.woff2").read_bytes()).decode()
+
+# Streamlit serves font files only from a folder beside the entry file; a style sheet can carry one anywhere.
+# It goes to the browser once a session: Streamlit sends a long message again only when it changed.
+_FACE = st.components.v2.component(
+    "sdplay_font",
+    html="<span hidden></span>\n",
+    css=f"""
+@font-face{{
+  font-family:"Inter";font-weight:100 900;font-display:swap;src:url(data:font/woff2;base64,{_FONT})}}
+""",
+    isolate_styles=False,
+)
+
+
+def logo() -> None:
+    """The logo that can be read on this background."""
+    name = "logo-dark.svg" if st.context.theme.type == "dark" else "logo-light.svg"
+    st.logo(ASSETS / name, size="large", icon_image=ICON)
+
+
+def font() -> None:
+    """The theme's font; draw it last, it takes no room."""
+    _FACE(key="font")

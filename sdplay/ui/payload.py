@@ -1,0 +1,44 @@
+"""The exact request, to see and to edit before it goes."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from sdplay.errors import BadParams
+from sdplay.ui import form
+from sdplay.ui.problems import explained
+from sdplay.ui.session import Studio
+
+
+@st.dialog("Request", width=560, position="right", icon=":material/data_object:")
+def payload(studio: Studio) -> None:
+    """Show it; what is changed here is laid over every request from now on."""
+    with explained():
+        params = form.asked(studio.capabilities)
+        before = studio.backend.payload(params.with_(extra=""))
+        now = json.dumps(studio.backend.payload(params), indent=2, ensure_ascii=False)
+        st.caption("This is sent when you press Generate. Fields that you change or add stay in force, whatever the "
+                   "form says, until you reset them.")  # fmt: skip
+        text = st.text_area("Payload (JSON)", now, height=430, key=f"payload_{hash(now)}")
+        with st.container(horizontal=True, gap="xsmall"):
+            if st.button("Keep my changes", type="primary", icon=":material/check:", key="payload_keep"):
+                form.lay_over(edited(before, text))
+                st.rerun()
+            if params.extra and st.button("Reset", icon=":material/undo:", key="payload_reset"):
+                form.lay_over({})
+                st.rerun()
+
+
+def edited(before: Mapping[str, Any], text: str) -> dict[str, Any]:
+    """The fields that differ from the request as the form makes it; a sentence when the text is no JSON object."""
+    try:
+        after = json.loads(text)
+    except ValueError as error:
+        raise BadParams(f"The payload is not valid JSON: {error}.") from error
+    if not isinstance(after, dict):
+        raise BadParams("The payload must be a JSON object, in curly brackets.")
+    if gone := sorted(set(before) - set(after)):
+        raise BadParams(f"Fields cannot be taken out here: {', '.join(gone)}. Set them to null instead.")
+    return {name: value for name, value in after.items() if name not in before or value != before[name]}

@@ -1,0 +1,109 @@
+"""What was asked, what was sent, what was applied; and where the time went."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from sdplay.library import Kept
+from sdplay.params import KNOBS
+from sdplay.picture import Receipt, Timing
+from sdplay.schedulers import find
+from sdplay.ui.problems import plain
+from sdplay.ui.timebar import timebar, told
+
+SAME, OTHER, SILENT = ":green[:material/check:]", ":orange[:material/swap_horiz:]", ":gray[:material/help:]"
+HIDDEN = ("width", "height", "extra")
+
+
+def timing(kept: Kept, key: str, waited: float = 0.0, reused: bool = False) -> None:
+    """The total, the speed, and a bar of the parts."""
+    with st.container(horizontal=True, gap="xsmall"):
+        st.badge(told(kept.timing.total), icon=":material/timer:", color="primary",
+                 help="From the request to the finished picture.")  # fmt: skip
+        if kept.timing.sampling:
+            entry = find(kept.params.scheduler)
+            calls = entry.evaluations(kept.params.steps) if entry else kept.params.steps
+            st.badge(f"{calls / kept.timing.sampling:.3g} it/s", icon=":material/speed:", color="gray",
+                     help=f"The model was asked {calls} times in {told(kept.timing.sampling)}.")  # fmt: skip
+        if reused:
+            st.badge("from your library", icon=":material/inventory_2:", color="green",
+                     help="Made before with exactly these settings, so it was not made again. "
+                          "The times are those of then.")  # fmt: skip
+        if kept.partial:
+            st.badge("partial", icon=":material/incomplete_circle:", color="orange", help="Stopped before the end.")
+    timebar(_parts(kept.timing, waited), key=f"time_{key}")
+
+
+def receipt(kept: Kept, key: str) -> None:
+    """The settings with a mark each, a verdict, and the whole receipt in a fold."""
+    for warning in kept.receipt.warnings:
+        st.warning(plain(warning), icon=":material/info:")
+    rows = _rows(kept.receipt)
+    st.table({label: f"{shown(name, got if mark != SILENT else wanted)} {mark}"
+              for label, (name, wanted, got, mark) in rows.items()}, border="horizontal", hide_header=True)  # fmt: skip
+    st.caption(_verdict(kept.receipt, rows))
+    with st.expander("Receipt: asked, sent, applied", icon=":material/receipt_long:", key=f"receipt_{key}"):
+        st.table({"Setting": list(rows), "Asked": [shown(name, wanted) for name, wanted, _, _ in rows.values()],
+                  "Applied": [f"{shown(name, got)} {mark}" for name, _, got, mark in rows.values()]},
+                 border="horizontal", hide_index=True)  # fmt: skip
+        st.caption("Sent, as it went out:")
+        st.json(dict(kept.receipt.sent), expanded=1)
+
+
+def shown(name: str, value: Any) -> str:
+    """A setting's value for people, safe inside markdown and short enough for a row."""
+    if value is None:
+        return "—"
+    if name == "scheduler" and (entry := find(str(value))):
+        return plain(entry.label)
+    if name == "size":
+        return f"{value[0]} × {value[1]}"
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    if text.startswith("sha256:"):
+        text = f"a picture ({text[7:15]}…)"
+    return plain(text if len(text) <= 90 else text[:89] + "…")
+
+
+def _rows(told: Receipt) -> dict[str, tuple[str, Any, Any, str]]:
+    """By label: the knob's name, what was asked, what was applied, the mark."""
+    asked, applied = _with_size(told.asked), _with_size(told.applied)
+    names = [name for name in (*KNOBS, "size") if name not in HIDDEN and (asked.get(name) or applied.get(name))]
+    return {
+        KNOBS[name].label if name in KNOBS else "Size": (
+            name, asked.get(name), applied.get(name), _mark(name, asked, applied))
+        for name in names
+    }  # fmt: skip
+
+
+def _mark(name: str, asked: Mapping[str, Any], applied: Mapping[str, Any]) -> str:
+    if name not in applied:
+        return SILENT
+    return SAME if name not in asked or asked[name] == applied[name] else OTHER
+
+
+def _with_size(values: Mapping[str, Any]) -> dict[str, Any]:
+    size = {"size": (values["width"], values["height"])} if {"width", "height"} <= set(values) else {}
+    return {**values, **size}
+
+
+def _verdict(told: Receipt, rows: Mapping[str, tuple[str, Any, Any, str]]) -> str:
+    """One sentence over all marks."""
+    marks = {label: mark for label, (*_, mark) in rows.items()}
+    changed = [label for label, mark in marks.items() if mark == OTHER]
+    silent = [label for label, mark in marks.items() if mark == SILENT]
+    said = [f"{OTHER} Applied otherwise than asked: {', '.join(changed)}."] if changed else []
+    if silent:
+        said.append(f"{SILENT} The backend does not say what it applied for: {', '.join(silent)}.")
+    if not said:
+        said = [f"{SAME} Applied exactly as asked."]
+    return " ".join(said)
+
+
+def _parts(spent: Timing, waited: float) -> dict[str, float]:
+    parts = {"waited": waited, **{name: seconds or 0.0 for name, seconds in spent.as_dict().items()}}
+    total = parts.pop("total")
+    parts["other"] = max(0.0, total - sum(seconds for name, seconds in parts.items() if name != "waited"))
+    if parts["other"] < 0.02 * total:
+        parts.pop("other")
+    return parts

@@ -1,0 +1,95 @@
+"""The start image: by upload, address or from a picture; how much of it may change, and where."""
+
+import io
+
+import streamlit as st
+from PIL import Image
+
+from sdplay.backends import Capabilities
+from sdplay.backends.decode import NotAPicture, checked
+from sdplay.backends.fence import fetch_public
+from sdplay.errors import BadParams
+from sdplay.params import KNOBS
+from sdplay.ui.controls import current, draw
+from sdplay.ui.problems import explained
+
+KINDS = ["png", "jpg", "jpeg", "webp"]
+
+
+def choose(capabilities: Capabilities) -> None:
+    """Ask for it, show it, and put its bytes where the form finds them."""
+    state = st.session_state
+    given = st.file_uploader(KNOBS["init"].label, KINDS, max_upload_size=20, help=KNOBS["init"].help,
+                             key=f"init_file_{state.get('init_round', 0)}")  # fmt: skip
+    address = st.text_input("or its address", key="init_url", placeholder="https://…", bind="query-params",
+                            help="The picture at this address is fetched by this page.").strip()  # fmt: skip
+    state["init_bytes"] = b""
+    with explained():
+        data = given.getvalue() if given else _fetched(address) if address else state.get("init_held", b"")
+        if data:
+            _shown(data, capabilities)
+            state["init_bytes"] = data
+    draw(KNOBS["strength"], capabilities)
+    if state["init_bytes"] and capabilities.offers("inpaint"):
+        _mask(capabilities)
+
+
+def hold(data: bytes) -> None:
+    """Start from these bytes until another picture is given; empty takes it away.  Call it from a callback."""
+    state = st.session_state
+    state["init_held"] = data
+    state["init_url"] = ""
+    state["init_round"] = state.get("init_round", 0) + 1
+
+
+def fitted(size: tuple[int, int], pixels: int, capabilities: Capabilities) -> tuple[int, int]:
+    """A size of that shape with about so many pixels, that the backend can make."""
+    low, high = capabilities.size_limits
+    scale, step = (pixels / (size[0] * size[1])) ** 0.5, capabilities.size_step
+    width, height = (min(high, max(low, round(side * scale / step) * step)) for side in size)
+    return width, height
+
+
+def _shown(data: bytes, capabilities: Capabilities) -> None:
+    """The picture small, a way to take it away, and a way to a result of its shape."""
+    size, state = _size_of(data), st.session_state
+    st.image(_small(data), width=140, alt="Start image")
+    st.button("Remove", icon=":material/close:", type="tertiary", key="init_remove", on_click=hold, args=(b"",))
+    now = (current("width", capabilities), current("height", capabilities))
+    fitting = fitted(size, now[0] * now[1], capabilities)
+    if capabilities.offers("size") and fitting != now:
+        st.caption(f"It is {size[0]} × {size[1]}. In a picture of {now[0]} × {now[1]} its edges are cut.")
+        st.button(f"Make it {fitting[0]} × {fitting[1]}", icon=":material/aspect_ratio:", key="init_shape",
+                  help="The start image's shape in about as many pixels as now.",
+                  on_click=lambda: state.update(width=fitting[0], height=fitting[1]))  # fmt: skip
+
+
+def _mask(capabilities: Capabilities) -> None:
+    state = st.session_state
+    given = st.file_uploader(KNOBS["mask"].label, KINDS, key=f"mask_file_{state.get('init_round', 0)}",
+                             max_upload_size=20, help=KNOBS["mask"].help)  # fmt: skip
+    state["mask_bytes"] = given.getvalue() if given else b""
+    if given and capabilities.offers("mask_blur"):
+        draw(KNOBS["mask_blur"], capabilities)
+
+
+@st.cache_data(show_spinner="Fetching the picture", ttl=600, max_entries=20)
+def _fetched(address: str) -> bytes:
+    return fetch_public(address)
+
+
+@st.cache_data(show_spinner=False, max_entries=20)
+def _size_of(data: bytes) -> tuple[int, int]:
+    try:
+        with Image.open(io.BytesIO(checked(data))) as opened:
+            return opened.size
+    except NotAPicture as error:
+        raise BadParams(f"The start image {error}. Choose a PNG, JPEG or WebP picture.") from error
+
+
+@st.cache_data(show_spinner=False, max_entries=20)
+def _small(data: bytes) -> bytes:
+    from sdplay.picture import jpeg_bytes
+
+    with Image.open(io.BytesIO(data)) as opened:
+        return jpeg_bytes(opened)
