@@ -33,6 +33,7 @@ SETTINGS: dict[str, Setting] = {
         Setting("SDPLAY_LOCAL_TOKEN", "Token of that process, if it asks for one.", secret=True),
         Setting("SDPLAY_ALLOW_PRIVATE_URLS", "1 lets a start-image URL reach private and loopback addresses."),
         Setting("SDPLAY_MAX_QUEUED", "Pictures that one browser session may have waiting.", "64"),
+        Setting("SDPLAY_SWEEP_LIMIT", "Pictures that a sweep may have before it asks for confirmation.", "100"),
     )
 }
 

@@ -1,0 +1,321 @@
+"""The plan: every cell of a sweep, checked, counted and priced before the first picture is made."""
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from sdplay.compare.axes import Axis, Mark, Offer, Setup, Typed, axis
+from sdplay.compare.grammar import shown
+from sdplay.errors import BadParams
+from sdplay.params import KNOBS, Params
+from sdplay.schedulers import find
+from sdplay.settings import setting
+
+MOST_CELLS = 20_000
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a plan asks of the world around it; every answer may be missing."""
+
+    offer: Offer = field(default_factory=Offer)
+    check: Callable[[Setup], Iterable[str]] = lambda setup: ()
+    """Raises BadParams for settings that the backend would refuse; yields a sentence for those without effect."""
+    kept: Callable[[Sequence[Setup]], set[int]] = lambda setups: set()
+    """Which of these are in the library already."""
+    seconds: Callable[[str, list[Params]], tuple[float, float] | None] = lambda backend, planned: None
+    prices: Mapping[str, float] = field(default_factory=dict)
+    """US dollars per picture by backend."""
+
+
+@dataclass(frozen=True)
+class Varied:
+    """An axis with its places."""
+
+    axis: Axis
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One picture to be."""
+
+    at: tuple[int, ...]
+    """Its place on every axis, in the order the axes were given."""
+    labels: tuple[str, ...]
+    setup: Setup
+    evaluations: int
+    skip: bool = False
+    kept: bool = False
+    """In the library already: free."""
+    twin: tuple[int, ...] | None = None
+    """The place of an earlier cell with the same settings, whose picture this one shares."""
+
+    @property
+    def params(self) -> Params:
+        return self.setup.params
+
+    @property
+    def to_make(self) -> bool:
+        return not (self.skip or self.kept or self.twin)
+
+
+@dataclass(frozen=True)
+class Cheaper:
+    """A plan that answers nearly the same for less."""
+
+    sentence: str
+    axis: str
+    values: str
+    pictures: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Cells in the order in which they run, and what they will cost."""
+
+    base: Setup
+    varied: tuple[Varied, ...]
+    cells: tuple[Cell, ...]
+    notes: tuple[str, ...] = ()
+    seconds: tuple[float, float] | None = None
+    """The likely least and most."""
+    price: float | None = None
+    cheaper: Cheaper | None = None
+
+    @cached_property
+    def by_place(self) -> Mapping[tuple[int, ...], Cell]:
+        return {cell.at: cell for cell in self.cells}
+
+    @cached_property
+    def pictures(self) -> int:
+        """How many are to be made."""
+        return sum(cell.to_make for cell in self.cells)
+
+    @cached_property
+    def free(self) -> int:
+        return sum(cell.kept for cell in self.cells)
+
+    @cached_property
+    def evaluations(self) -> int:
+        """Model evaluations still to be paid."""
+        return sum(cell.evaluations for cell in self.cells if cell.to_make)
+
+    @property
+    def needs_confirmation(self) -> bool:
+        """More than the owner lets pass without asking."""
+        return self.pictures > limit()
+
+    def table(self, rows: int | None, columns: int | None, fixed: Mapping[int, int] | None = None) -> list[list[Cell]]:
+        """A page of the grid: two axes spread out, every other one held at a place (the first if not told)."""
+        fixed = fixed or {}
+        return [
+            [self.by_place[self._place({rows: down, columns: across}, fixed)] for across in self._places(columns)]
+            for down in self._places(rows)
+        ]
+
+    def _places(self, at: int | None) -> range:
+        return range(len(self.varied[at].marks) if at is not None else 1)
+
+    def _place(self, spread: Mapping[int | None, int], fixed: Mapping[int, int]) -> tuple[int, ...]:
+        return tuple(spread.get(at, fixed.get(at, 0)) for at in range(len(self.varied)))
+
+    @property
+    def sentence(self) -> str:
+        """The price tag: pictures, evaluations, time and money."""
+        told = [f"{_many(self.pictures, 'picture')}, {self.evaluations:,} model evaluations"]
+        if self.free:
+            told.append(f"{self.free} already in the library")
+        if self.seconds and self.pictures:
+            told.append(duration(*self.seconds))
+        if self.price:
+            told.append(f"${self.price:.2f}")
+        return "; ".join(told) + "."
+
+
+def plan(base: Setup, axes: Sequence[tuple[str, Typed]], facts: Facts | None = None) -> Plan:
+    """Every combination of the axes' values, slow axes outermost.  A bad cell is told now, before any is paid for."""
+    facts = facts or Facts()
+    varied = tuple(_varied(name, values, facts.offer) for name, values in axes)
+    _no_clash(varied)
+    cells, notes = _cells(base, varied, facts)
+    waiting = [cell for cell in cells if cell.to_make]
+    made = Plan(base, varied, tuple(cells), notes, _seconds(waiting, facts), _price(waiting, facts))
+    return Plan(base, varied, made.cells, notes, made.seconds, made.price, _cheaper(made))
+
+
+def limit() -> int:
+    """Pictures that a sweep may have before it asks for confirmation."""
+    return int(setting("SDPLAY_SWEEP_LIMIT"))
+
+
+def evaluations(params: Params) -> int:
+    """How often the model is asked for this picture: what its time depends on."""
+    entry = find(params.scheduler)
+    count = entry.evaluations if entry else int
+    passes = [int(params.steps * params.strength) if params.init else params.steps]
+    if params.hires_scale > 1:
+        passes.append(int((params.hires_steps or params.steps) * params.hires_strength))
+    return sum(count(steps) for steps in passes if steps) * (1 if params.cfg == 1 else 2)
+
+
+def duration(low: float, high: float) -> str:
+    """A range of seconds as a person says it."""
+    if high < 1:
+        return "less than a second"
+    small, large = _time(low), _time(high)
+    return f"about {large}" if small == large else f"{small} to {large}"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count:,} {word}" + "s" * (count != 1)
+
+
+def _varied(name: str, values: Typed, offer: Offer) -> Varied:
+    chosen = axis(name)
+    return Varied(chosen, chosen.marks(values, offer))
+
+
+def _no_clash(varied: Sequence[Varied]) -> None:
+    """Two axes that set the same thing would silently overrule each other."""
+    taken: dict[str, str] = {}
+    for each in varied:
+        names = {each.axis.id}
+        if isinstance(each.marks[0].value, Mapping):
+            names |= {key for mark in each.marks for key in mark.value}
+        for name in names:
+            if name in taken:
+                raise BadParams(f"{taken[name]} and {each.axis.label} both set {_label(name)}. Leave one of them out.")
+            taken[name] = each.axis.label
+    count = math.prod(len(each.marks) for each in varied)
+    if count > MOST_CELLS:
+        raise BadParams(f"That makes {count:,} cells; a sweep has room for {MOST_CELLS:,}. Take fewer values.")
+
+
+def _label(name: str) -> str:
+    return KNOBS[name].label if name in KNOBS else name
+
+
+def _cells(base: Setup, varied: Sequence[Varied], facts: Facts) -> tuple[list[Cell], tuple[str, ...]]:
+    places = list(_places(varied))
+    setups = [None if _skipped(varied, at) else _setup(base, varied, at) for at in places]
+    notes: dict[str, int] = {}
+    for at, setup in zip(places, setups, strict=True):
+        if setup:
+            with _in_cell(varied, at):
+                for note in facts.check(setup):
+                    notes[note] = notes.get(note, 0) + 1
+    kept = facts.kept([setup or base for setup in setups])
+    first: dict[Setup, tuple[int, ...]] = {}
+    cells = []
+    for number, (at, setup) in enumerate(zip(places, setups, strict=True)):
+        labels = tuple(each.marks[place].label for each, place in zip(varied, at, strict=True))
+        if setup is None:
+            cells.append(Cell(at, labels, base, 0, skip=True))
+            continue
+        twin = first.get(setup)
+        first.setdefault(setup, at)
+        cells.append(Cell(at, labels, setup, evaluations(setup.params), False, number in kept, twin))
+    return cells, _told(notes, cells)
+
+
+def _places(varied: Sequence[Varied]) -> Iterable[tuple[int, ...]]:
+    """Every place on the grid; the axis that is slowest to switch changes least often."""
+    order = sorted(range(len(varied)), key=lambda number: -varied[number].axis.cost)
+    back = sorted(range(len(order)), key=lambda number: order[number])
+    for at in itertools.product(*(range(len(varied[number].marks)) for number in order)):
+        yield tuple(at[number] for number in back)
+
+
+def _skipped(varied: Sequence[Varied], at: tuple[int, ...]) -> bool:
+    return any(each.marks[place].skip for each, place in zip(varied, at, strict=True))
+
+
+def _setup(base: Setup, varied: Sequence[Varied], at: tuple[int, ...]) -> Setup:
+    """The base with every axis applied, what sets whole things before what searches in them."""
+    with _in_cell(varied, at):
+        for each, place in sorted(zip(varied, at, strict=True), key=lambda pair: pair[0].axis.rank):
+            base = each.axis.apply(base, each.marks[place].value)
+    return base
+
+
+class _in_cell:
+    """Adds to a bad setting's sentence where it occurred."""
+
+    def __init__(self, varied: Sequence[Varied], at: tuple[int, ...]) -> None:
+        self.varied, self.at = varied, at
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, BadParams) and self.varied:
+            pairs = zip(self.varied, self.at, strict=True)
+            where = ", ".join(f"{each.axis.label} {each.marks[place].label}" for each, place in pairs)
+            raise BadParams(f"{error} This is in the cell {where}.") from error
+
+
+def _told(notes: Mapping[str, int], cells: Sequence[Cell]) -> tuple[str, ...]:
+    """Each note once, with the number of cells when it is not all of them."""
+    made = sum(not cell.skip for cell in cells)
+    told = [note if count == made else f"In {_many(count, 'cell')}: {note}" for note, count in notes.items()]
+    twins = sum(cell.twin is not None for cell in cells)
+    if twins:
+        told.append(f"{_many(twins, 'cell')} ask{'s' * (twins == 1)} for the same picture as another one; "
+                    "each picture is made once.")  # fmt: skip
+    return tuple(told)
+
+
+def _seconds(cells: Sequence[Cell], facts: Facts) -> tuple[float, float] | None:
+    low = high = 0.0
+    for backend in dict.fromkeys(cell.setup.backend for cell in cells):
+        known = facts.seconds(backend, [cell.params for cell in cells if cell.setup.backend == backend])
+        if known is None:
+            return None
+        low, high = low + known[0], high + known[1]
+    return low, high
+
+
+def _price(cells: Sequence[Cell], facts: Facts) -> float | None:
+    if not any(cell.setup.backend in facts.prices for cell in cells):
+        return None
+    return sum(facts.prices.get(cell.setup.backend, 0.0) for cell in cells)
+
+
+def _cheaper(made: Plan) -> Cheaper | None:
+    """The numeric axis that costs most, with about half its values; the ends stay."""
+    best: Cheaper | None = None
+    for number, each in enumerate(made.varied):
+        values = [mark.value for mark in each.marks if not mark.skip]
+        if len(values) < 5 or not all(isinstance(value, int | float) for value in values):
+            continue
+        fewer = thinned(values)
+        kept = [cell for cell in made.cells if cell.to_make and each.marks[cell.at[number]].value in fewer]
+        saved = 1 - sum(cell.evaluations for cell in kept) / max(1, made.evaluations)
+        if len(kept) < made.pictures and (best is None or len(kept) < best.pictures):
+            text = ", ".join(map(shown, fewer))
+            best = Cheaper(f"Cheaper: {each.axis.label} {text} asks for {_many(len(kept), 'picture')} instead of "
+                           f"{made.pictures:,} and saves {saved:.0%} of the evaluations.", each.axis.id, text,
+                           len(kept))  # fmt: skip
+    return best
+
+
+def thinned(values: Sequence[float]) -> list[float]:
+    """About half of the values with both ends: log-spaced where they span a wide range, else every other one."""
+    ordered = sorted(values)
+    many = (len(ordered) + 2) // 2
+    if ordered[0] > 0 and ordered[-1] / ordered[0] >= 4:
+        wanted = [ordered[0] * (ordered[-1] / ordered[0]) ** (at / (many - 1)) for at in range(many)]
+    else:
+        wanted = [ordered[0] + (ordered[-1] - ordered[0]) * at / (many - 1) for at in range(many)]
+    near = {min(ordered, key=lambda value: abs(value - wish)) for wish in wanted[1:-1]} | {ordered[0], ordered[-1]}
+    return [value for value in values if value in near]
