@@ -1,0 +1,118 @@
+"""The confound guard: how many things differ between pictures, and a lock for all but one of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sdplay.compare.axes import Setup
+from sdplay.compare.grammar import shown
+from sdplay.compare.plan import Plan
+from sdplay.params import KNOBS, Params, differing
+from sdplay.schedulers import find
+
+_WITHOUT_EFFECT: dict[str, tuple[Callable[[Params], bool], str]] = {
+    "negative": (lambda params: params.cfg == 1, "at CFG 1"),
+    "strength": (lambda params: not params.init, "without a start image"),
+    "mask": (lambda params: not params.init, "without a start image"),
+    "mask_blur": (lambda params: not params.mask, "without a mask"),
+    "variation_seed": (lambda params: params.variation_strength == 0, "at variation strength 0"),
+    "eta": (lambda params: (entry := find(params.scheduler)) is not None and entry.sampler != "ddim", "outside DDIM"),
+    "hires_strength": (lambda params: params.hires_scale == 1, "while hires is off"),
+    "hires_steps": (lambda params: params.hires_scale == 1, "while hires is off"),
+    "hires_upscaler": (lambda params: params.hires_scale == 1, "while hires is off"),
+    "refiner_at": (lambda params: not params.refiner, "without a refiner"),
+}
+"""Settings that change nothing under a condition, and how a sentence says it."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What differs between pictures."""
+
+    names: tuple[str, ...]
+    """Knob names, and `backend`: those that can change the picture."""
+    values: Mapping[str, tuple[Any, ...]]
+    """Every value of each, in the order of the pictures, each once."""
+    idle: tuple[str, ...] = ()
+    """A sentence for each that differs but changes nothing here."""
+
+    @property
+    def level(self) -> Literal["same", "fair", "confounded"]:
+        """Nothing differs, one thing does, or several do and no cause can be named."""
+        return "same" if not self.names else "fair" if len(self.names) == 1 else "confounded"
+
+    @property
+    def sentence(self) -> str:
+        labels = [label(name) for name in self.names]
+        if not labels:
+            told = "Nothing differs: these settings are the same."
+        elif len(labels) == 1:
+            told = f"1 thing differs: {labels[0]}."
+        else:
+            told = (f"{len(labels)} things differ: {', '.join(labels[:-1])} and {labels[-1]}. "
+                    "What you see cannot be put down to one of them; lock the rest.")  # fmt: skip
+        return " ".join((told, *self.idle))
+
+
+def guard(compared: Sequence[Params | Setup]) -> Verdict:
+    """What differs between any two or more pictures."""
+    setups = [each if isinstance(each, Setup) else Setup("", each) for each in compared]
+    names = {name: None for each in setups[1:] for name in differing(setups[0].params, each.params)}
+    values: dict[str, tuple[Any, ...]] = {}
+    if len({each.backend for each in setups} - {""}) > 1:
+        values["backend"] = tuple(dict.fromkeys(each.backend for each in setups))
+    told = [each.params.as_dict() for each in setups] if names else []
+    for name in KNOBS:
+        if name in names:
+            values[name] = _once([each[name] for each in told])
+    idle = {name: why for name in values if (why := _idle(name, setups))}
+    return Verdict(tuple(name for name in values if name not in idle), values, tuple(idle.values()))
+
+
+def guard_axes(made: Plan) -> tuple[Verdict, ...]:
+    """For each axis of a plan: what changes along it while the others stand still."""
+    return tuple(guard([row[0].setup for row in made.table(at, None) if not row[0].skip] or [made.base])
+                 for at in range(len(made.varied)))  # fmt: skip
+
+
+def plan_sentence(made: Plan) -> str:
+    """The guard's line above a grid."""
+    told = []
+    for varied, verdict in zip(made.varied, guard_axes(made), strict=True):
+        if len(varied.marks) > 1:
+            told.append(f"Along {varied.axis.label}, {verdict.sentence[0].lower()}{verdict.sentence[1:]}")
+    return " ".join(told) or "One picture: there is nothing to compare yet."
+
+
+def lock(compared: Sequence[Params], keep: Sequence[str], to: int = 0) -> tuple[Params, ...]:
+    """The same pictures with everything but `keep` taken from the one at place `to`."""
+    model = compared[to]
+    return tuple(model.with_(**{name: getattr(each, name) for name in keep}) for each in compared)
+
+
+def label(name: str) -> str:
+    """A setting's name inside a sentence."""
+    known = KNOBS[name].label if name in KNOBS else name
+    return known if known.startswith("C") and known[1].isupper() else known[0].lower() + known[1:]
+
+
+def value_text(name: str, value: Any) -> str:
+    """A value as the page shows it beside its setting."""
+    entry = find(str(value)) if name == "scheduler" else None
+    return entry.label if entry else shown(value) or "(none)"
+
+
+def _once(values: Sequence[Any]) -> tuple[Any, ...]:
+    found: list[Any] = []
+    for value in values:
+        if value not in found:
+            found.append(value)
+    return tuple(found)
+
+
+def _idle(name: str, setups: Sequence[Setup]) -> str:
+    condition, where = _WITHOUT_EFFECT.get(name, (lambda params: False, ""))
+    if not all(condition(each.params) for each in setups):
+        return ""
+    text = label(name)
+    return f"{text[0].upper()}{text[1:]} differs too, but {where} it changes nothing."

@@ -1,0 +1,104 @@
+"""The confound guard: every set of differences is told as it is, and the lock leaves only what was asked for."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from sdplay.compare.axes import Setup
+from sdplay.compare.guard import guard, guard_axes, lock, plan_sentence, value_text
+from sdplay.compare.plan import plan
+from sdplay.params import KNOBS, Control, Params
+
+IMAGE = b"picture"
+ONE = Params("a fox", init=IMAGE, mask=b"mask", hires_scale=2, refiner="r", variation_strength=0.5, scheduler="ddim")
+CHANGES = {
+    "prompt": "an owl", "negative": "dark", "scheduler": "ddim", "steps": 7, "cfg": 3.0, "seed": 9, "width": 640,
+    "height": 640, "model": "other", "init": b"new", "strength": 0.1, "mask": b"new", "mask_blur": 9,
+    "variation_seed": 4, "variation_strength": 0.75, "eta": 0.5, "clip_skip": 2, "hires_scale": 1.5,
+    "hires_strength": 0.1, "hires_steps": 5, "hires_upscaler": "Lanczos", "refiner": "q", "refiner_at": 0.5,
+    "styles": "a", "control": (Control(IMAGE, "scribble"),), "extra": '{"a": 1}',
+}  # fmt: skip
+ACTIVE = ONE.with_(scheduler="ddim")
+
+
+def test_the_changes_below_cover_every_setting():
+    assert set(CHANGES) == set(KNOBS)
+
+
+@given(some.sets(some.sampled_from([name for name in CHANGES if name != "scheduler"])))
+def test_every_set_of_differences_is_named_exactly(names):
+    verdict = guard([ACTIVE, ACTIVE.with_(**{name: CHANGES[name] for name in names})])
+    assert set(verdict.names) == names
+    assert verdict.level == ("same", "fair", "confounded")[min(len(names), 2)]
+
+
+def test_all_sets_of_the_six_main_settings_are_classified():
+    main = ("prompt", "scheduler", "steps", "cfg", "seed", "model")
+    base = Params("a fox", cfg=5)
+    for bits in range(2 ** len(main)):
+        names = {name for at, name in enumerate(main) if bits >> at & 1}
+        assert set(guard([base, base.with_(**{name: CHANGES[name] for name in names})]).names) == names
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({}, "Nothing differs: these settings are the same."),
+        ({"scheduler": "euler"}, "1 thing differs: scheduler."),
+        ({"cfg": 2.0}, "1 thing differs: CFG scale."),
+        ({"cfg": 2.0, "steps": 4, "seed": 1}, "3 things differ: steps, CFG scale and seed. "),
+    ],
+)
+def test_the_sentence_counts_and_names_them(changes, sentence):
+    assert guard([Params(), Params(**changes)]).sentence.startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("base", "name", "value", "where"),
+    [
+        ({"cfg": 1.0}, "negative", "dark", "at CFG 1"),
+        ({}, "strength", 0.2, "without a start image"),
+        ({}, "variation_seed", 8, "at variation strength 0"),
+        ({"scheduler": "euler"}, "eta", 0.7, "outside DDIM"),
+        ({}, "hires_steps", 5, "while hires is off"),
+    ],
+)
+def test_what_changes_nothing_is_no_confound(base, name, value, where):
+    verdict = guard([Params(**base), Params(**base, **{name: value})])
+    assert verdict.level == "same"
+    assert f"differs too, but {where} it changes nothing." in verdict.sentence
+
+
+def test_two_backends_are_a_difference():
+    verdict = guard([Setup("builtin", Params()), Setup("a1111", Params(steps=3))])
+    assert verdict.names == ("backend", "steps")
+    assert verdict.values == {"backend": ("builtin", "a1111"), "steps": (20, 3)}
+
+
+def test_many_pictures_are_guarded_together():
+    verdict = guard([Params(steps=steps, seed=seed) for steps, seed in ((5, 1), (9, 1), (5, 2))])
+    assert verdict.values == {"steps": (5, 9), "seed": (1, 2)}
+
+
+def test_locking_leaves_only_what_was_asked_for():
+    octoai = [Params(scheduler="dpmpp_2m", cfg=7.5, seed=42, negative="a"), Params(scheduler="euler", cfg=10, seed=24)]
+    locked = lock(octoai, ["scheduler"])
+    assert guard(octoai).level == "confounded"
+    assert guard(locked).sentence == "1 thing differs: scheduler."
+    assert locked[1] == octoai[0].with_(scheduler="euler")
+
+
+def test_locking_can_follow_any_of_them():
+    assert lock([Params(steps=3), Params(steps=5, seed=1)], [], to=1) == (Params(steps=5, seed=1),) * 2
+
+
+def test_each_axis_of_a_plan_is_judged_alone():
+    made = plan(Setup("builtin", Params()), [("preset", "euler 30, ddim 50"), ("seed", "1-3")])
+    assert [verdict.names for verdict in guard_axes(made)] == [("scheduler", "steps"), ("seed",)]
+    assert plan_sentence(made).startswith("Along Preset, 2 things differ: scheduler and steps. ")
+    assert plan_sentence(made).endswith("Along Seed, 1 thing differs: seed.")
+
+
+def test_values_are_shown_by_the_words_people_know():
+    assert value_text("scheduler", "euler_a") == "Euler a"
+    assert (value_text("cfg", 7.0), value_text("model", "")) == ("7", "(none)")
