@@ -1,0 +1,154 @@
+"""How far two pictures are apart, and where: SSIM, PSNR, mean difference, difference map."""
+
+import hashlib
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+Array = np.ndarray[Any, np.dtype[np.float32]]
+_SIDES = (("top left", "top", "top right"), ("left", "the middle", "right"),
+          ("bottom left", "bottom", "bottom right"))  # fmt: skip
+_HEAT = ((0, (0, 0, 0)), (0.25, (66, 10, 104)), (0.5, (187, 55, 84)), (0.75, (249, 142, 9)), (1, (252, 255, 164)))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two pictures measured against each other."""
+
+    ssim: float
+    """1 is the same; what people see follows it better than single pixels."""
+    psnr: float
+    """In decibels; infinite when nothing differs."""
+    mean: float
+    """Mean absolute difference, 0 to 1."""
+    largest: float
+    changed: float
+    """The share of pixels that differ visibly."""
+    box: tuple[int, int, int, int] | None
+    """Left, top, right and bottom of what changed."""
+    place: str = ""
+    resized: bool = False
+    """They had different sizes: the larger was made smaller first."""
+
+    @property
+    def same(self) -> bool:
+        return self.largest == 0 and not self.resized
+
+    @property
+    def distance(self) -> float:
+        """0 is the same; what the curves draw."""
+        return 1 - self.ssim
+
+    @property
+    def sentence(self) -> str:
+        if self.same:
+            return "The two pictures are the same, pixel for pixel."
+        size = " The sizes differ, so the larger one was made smaller first." if self.resized else ""
+        share = "less than 1 %" if self.changed < 0.01 else f"{self.changed:.0%}".replace("%", " %")
+        spread = "all over the picture" if self.changed > 0.6 else f"mostly {_at(self.place)}"
+        return f"SSIM {self.ssim:.3f}; {share} of the pixels change visibly, {spread}.{size}"
+
+
+def difference(one: Image.Image, other: Image.Image) -> Difference:
+    """Measure two pictures against each other."""
+    a, b = _pair(one, other)
+    apart = np.abs(a - b).max(axis=2)
+    visible = apart > min(8.0, float(apart.max()) / 2)
+    mean = float(np.abs(a - b).mean()) / 255
+    return Difference(ssim(one, other), _psnr(a, b), mean, float(apart.max()) / 255, float(visible.mean()),
+                      _box(visible), _place(apart), one.size != other.size)  # fmt: skip
+
+
+def ssim(one: Image.Image, other: Image.Image) -> float:
+    """Structural similarity (Wang et al. 2004): mean over the colours, Gaussian window of 11 pixels."""
+    a, b = (_shrunk(each) for each in _pair(one, other))
+    if np.array_equal(a, b):
+        return 1.0
+    small, tiny = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    mean_a, mean_b = _blurred(a), _blurred(b)
+    var_a, var_b = _blurred(a * a) - mean_a**2, _blurred(b * b) - mean_b**2
+    both = _blurred(a * b) - mean_a * mean_b
+    over = (2 * mean_a * mean_b + small) * (2 * both + tiny)
+    under = (mean_a**2 + mean_b**2 + small) * (var_a + var_b + tiny)
+    return float((over / under).mean())
+
+
+def difference_map(one: Image.Image, other: Image.Image, gain: float = 4.0, heat: bool = True) -> Image.Image:
+    """Every pixel's difference, amplified: as heat, or in the colours that differ."""
+    a, b = _pair(one, other)
+    apart = np.clip(np.abs(a - b) * gain / 255, 0, 1)
+    if not heat:
+        return Image.fromarray((apart * 255).round().astype(np.uint8))
+    strength = apart.max(axis=2)
+    stops, colours = [at for at, _ in _HEAT], np.array([colour for _, colour in _HEAT], np.float64)
+    channels = [np.interp(strength, stops, colours[:, channel]) for channel in range(3)]
+    return Image.fromarray(np.stack(channels, axis=2).round().astype(np.uint8))
+
+
+def pixels_hash(image: Image.Image) -> str:
+    """Names the pixels alone: files differ by the times written into them, pictures do not."""
+    plain = image.convert("RGB")
+    return hashlib.sha256(f"{plain.width}x{plain.height}:".encode() + plain.tobytes()).hexdigest()
+
+
+def _pair(one: Image.Image, other: Image.Image) -> tuple[Array, Array]:
+    """Both as numbers of the same shape."""
+    if one.size != other.size:
+        size = (min(one.width, other.width), min(one.height, other.height))
+        one, other = (each.convert("RGB").resize(size, Image.Resampling.LANCZOS) for each in (one, other))
+    a, b = (np.asarray(each.convert("RGB"), np.float32) for each in (one, other))
+    return a, b
+
+
+def _psnr(a: Array, b: Array) -> float:
+    error = float(np.square(a - b).mean())
+    return math.inf if error == 0 else 10 * math.log10(255**2 / error)
+
+
+def _shrunk(pixels: Array) -> Array:
+    """Near 256 pixels on the short side, as the measure's authors do: it is meant for what an eye takes in at once."""
+    factor = max(1, round(min(pixels.shape[:2]) / 256))
+    if factor == 1:
+        return pixels
+    height, width = (side // factor * factor for side in pixels.shape[:2])
+    blocks = pixels[:height, :width].reshape(height // factor, factor, width // factor, factor, 3)
+    return np.asarray(blocks.mean(axis=(1, 3)), np.float32)
+
+
+def _blurred(pixels: Array) -> Array:
+    """Weighted by a Gaussian, only where the whole window lies inside."""
+    for axis in (0, 1):
+        taps = min(11, pixels.shape[axis])
+        weights = np.exp(-0.5 * ((np.arange(taps) - (taps - 1) / 2) / 1.5) ** 2)
+        weights /= weights.sum()
+        room = pixels.shape[axis] - taps + 1
+        total = np.zeros_like(np.take(pixels, range(room), axis))
+        for start, weight in enumerate(weights):
+            total += np.take(pixels, range(start, start + room), axis) * np.float32(weight)
+        pixels = total
+    return pixels
+
+
+def _box(visible: np.ndarray[Any, np.dtype[np.bool_]]) -> tuple[int, int, int, int] | None:
+    if not visible.any():
+        return None
+    rows, columns = np.flatnonzero(visible.any(axis=1)), np.flatnonzero(visible.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def _place(apart: Array) -> str:
+    """The ninth of the picture where most of the difference lies."""
+    total = float(apart.sum())
+    if total == 0:
+        return ""
+    thirds = [np.array_split(part, 3, axis=1) for part in np.array_split(apart, 3, axis=0)]
+    sums = np.array([[float(part.sum()) for part in row] for row in thirds])
+    row, column = divmod(int(sums.argmax()), 3)
+    return _SIDES[row][column]
+
+
+def _at(place: str) -> str:
+    return "in the middle" if place == "the middle" else f"at the {place}"
