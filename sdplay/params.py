@@ -52,7 +52,7 @@ class Knob:
             raise BadParams(f"{self.label} must be {_kind_word(self.kind)}, not {value!r}.")
         try:
             typed = self.kind(value)
-            exact = self.kind is not int or float(value) == typed or isinstance(value, str)
+            exact = self.kind is not int or isinstance(value, (int, str)) or float(value) == typed
         except (TypeError, ValueError, OverflowError) as error:
             raise BadParams(f"{self.label} must be {_kind_word(self.kind)}, not {str(value)[:40]!r}.") from error
         if not exact or (self.kind is float and not math.isfinite(typed)):

@@ -37,3 +37,8 @@ class Painter(Backend):
             yield Picture(data, params, self.name, Timing(1.0), Receipt(params.asked(), {}, {}))
         finally:
             self.stopped += not done
+
+
+def colour(red: int = 200, size: int = 64) -> Image.Image:
+    """A small picture of one colour."""
+    return Image.new("RGB", (size, size), (red % 256, 90, 20))

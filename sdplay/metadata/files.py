@@ -1,0 +1,183 @@
+"""Picture files: what they tell about their making, and ours signed with it."""
+
+import io
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL import ExifTags, Image
+
+from sdplay.errors import LibraryError
+from sdplay.metadata import dialects, png
+from sdplay.metadata.infotext import infotext
+from sdplay.picture import Picture, png_bytes
+
+OURS = "sdplay"
+MAX_PIXELS = 64_000_000
+_BROKEN = (
+    OSError, ValueError, SyntaxError, EOFError, struct.error, KeyError, IndexError, TypeError, AttributeError,
+    NotImplementedError, UserWarning, Image.DecompressionBombError, Image.DecompressionBombWarning,
+)  # fmt: skip
+"""What Pillow raises on damaged files, by experience."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a picture file tells about its making."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Our setting names; only what is told, each value checked."""
+    text: str = ""
+    """The text as it stands, infotext or JSON."""
+    record: Mapping[str, Any] | None = None
+    """Our own record, when we made the picture."""
+    notes: tuple[str, ...] = ()
+    """A sentence for everything that could not be read or does not fit."""
+    dialect: str = ""
+    """The program that wrote it: sdplay, A1111, Forge, SD.Next, ComfyUI, InvokeAI, Fooocus …; empty if none."""
+    width: int = 0
+    height: int = 0
+
+
+def record(picture: Picture) -> dict[str, Any]:
+    """Our full record of a picture: what was asked, sent and applied, and where the time went."""
+    return {"params": picture.params.as_dict(), "backend": picture.backend, "model": picture.model,
+            "timing": picture.timing.as_dict(), "receipt": picture.receipt.as_dict(),
+            "partial": picture.partial}  # fmt: skip
+
+
+def sign(data: bytes, picture: Picture) -> bytes:
+    """The picture as PNG with its settings inside; the pixels of a PNG are not touched.
+
+    A text that the backend wrote itself stays; our record of an earlier making goes.
+    """
+    texts = _texts(data, [])
+    known = texts.get("parameters") or texts.get("UserComment", "")
+    if not png.whole(list(png.chunks(data))):
+        data = png_bytes(_plain(decoded(data)))
+    told = known or infotext(picture.params, model=picture.model)
+    return png.with_texts(data, {"parameters": told, OURS: json.dumps(record(picture))})
+
+
+def read(data: bytes) -> Found:
+    """What a PNG, JPEG or WebP tells about its making; a sentence when it is no picture at all."""
+    notes: list[str] = []
+    width, height = _size(data)
+    texts = _texts(data, notes)
+    own = _record(texts.get(OURS, ""))
+    if own:
+        return Found(own["params"], texts.get("parameters", ""), own, tuple(notes), OURS, width, height)
+    dialect, settings, more, text = dialects.told(texts)
+    notes += more if settings or notes else ["The picture carries no settings."]
+    return Found(settings, text, None, tuple(notes), dialect, width, height)
+
+
+def decoded(data: bytes) -> Image.Image:
+    """Every pixel, or a sentence: the size is checked before any is unpacked."""
+    _size(data)
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            opened.load()
+            return opened.copy()
+    except _BROKEN as error:
+        raise LibraryError("The picture is damaged or cut off. Save or generate it again.") from error
+
+
+def converted(data: bytes, kind: str, quality: int = 92) -> bytes:
+    """Our PNG as JPEG or WebP, its infotext in EXIF where A1111 and Civitai look for it."""
+    exif = Image.Exif()
+    text = _texts(data, []).get("parameters", "")
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = b"UNICODE\0" + text.encode("utf-16-be", "replace")
+    kept = io.BytesIO()
+    try:
+        decoded(data).convert("RGB").save(kept, kind, quality=quality, exif=exif)
+    except (ValueError, struct.error) as error:
+        raise LibraryError(f"The settings are too long for a {kind} file. Download the PNG.") from error
+    return kept.getvalue()
+
+
+def _size(data: bytes) -> tuple[int, int]:
+    size = png.size(data) if data.startswith(png.SIGNATURE) else _opened_size(data)
+    if not all(size):
+        raise LibraryError("The file could not be read as a picture. Choose a PNG, JPEG or WebP.")
+    if size[0] * size[1] > MAX_PIXELS:
+        raise LibraryError(f"The picture has {size[0]}×{size[1]} pixels; more than {MAX_PIXELS // 10**6} million "
+                           "are not opened. Make it smaller first.")  # fmt: skip
+    return size
+
+
+def _opened_size(data: bytes) -> tuple[int, int]:
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            return opened.size
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise LibraryError(f"The picture has too many pixels; more than {MAX_PIXELS // 10**6} million are not opened. "
+                           "Make it smaller first.") from error  # fmt: skip
+    except _BROKEN:
+        return 0, 0
+
+
+def _texts(data: bytes, notes: list[str]) -> dict[str, str]:
+    """Every text in the file by its key; EXIF's among them."""
+    if not data.startswith(png.SIGNATURE):
+        return _exif_of(data)
+    found = list(png.chunks(data))
+    if not png.whole(found):
+        notes.append("The file is damaged or cut off; what stands before the damage was read.")
+    exif = next((bytes(chunk.body) for chunk in found if chunk.kind == b"eXIf"), b"")
+    return _exif_texts(exif) | png.texts(found, notes)
+
+
+def _exif_of(data: bytes) -> dict[str, str]:
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            return _exif_texts(opened.info.get("exif", b""))
+    except _BROKEN:
+        return {}
+
+
+def _exif_texts(data: bytes) -> dict[str, str]:
+    """The comment, and the two fields that ComfyUI puts its graphs in."""
+    exif = Image.Exif()
+    try:
+        exif.load(data)
+        comment = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment, b"")
+        fields = [str(exif.get(tag, "")) for tag in (ExifTags.Base.Make, ExifTags.Base.Model)]
+    except _BROKEN:
+        return {}
+    told = {"UserComment": _comment(comment)} if comment else {}
+    for text in fields:
+        name, colon, value = text.partition(":")
+        told |= {name.lower(): value} if colon and name.lower() in ("prompt", "workflow") else {}
+    return told
+
+
+def _comment(value: Any) -> str:
+    """EXIF's UserComment: eight bytes name the encoding, the text follows in any of four."""
+    if isinstance(value, str):
+        return value[: png.MAX_TEXT]
+    if not isinstance(value, bytes):
+        return ""
+    head, body = value[:8], value[8 : 8 + png.MAX_TEXT]
+    if head != b"UNICODE\0":
+        return (body if head in (b"ASCII\0\0\0", b"\0" * 8) else value[: png.MAX_TEXT]).decode("utf-8", "replace")
+    if 0 not in body:
+        return body.decode("utf-8", "replace")
+    # Every infotext has plain letters, whose other byte is zero: that tells the byte order.
+    low_first = body[1::2].count(0) > body[::2].count(0)
+    return body.decode("utf-16-le" if low_first else "utf-16-be", "replace").lstrip("\ufeff")
+
+
+def _record(text: str) -> dict[str, Any] | None:
+    try:
+        kept = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return kept if isinstance(kept, dict) and isinstance(kept.get("params"), dict) else None
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """In a mode that PNG has."""
+    return image if image.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16") else image.convert("RGB")

@@ -1,0 +1,215 @@
+"""A1111's infotext: the prompt, a line "Negative prompt: …", and one last line of "Key: value" items.
+
+A value with a comma, colon or newline stands as a JSON string.  What this grammar cannot say (a prompt with a line that
+looks like a negative prompt, spaces at its ends) is said again in the item "Exact prompts", which others pass over.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sdplay.errors import BadParams
+from sdplay.params import KNOBS, Params
+from sdplay.schedulers import SCHEDULERS, find
+
+NAMES = {
+    "Steps": "steps", "CFG scale": "cfg", "Seed": "seed", "Model": "model", "Variation seed": "variation_seed",
+    "Variation seed strength": "variation_strength", "Denoising strength": "strength", "Clip skip": "clip_skip",
+    "Eta": "eta", "Hires upscale": "hires_scale", "Hires steps": "hires_steps", "Hires upscaler": "hires_upscaler",
+    "Refiner": "refiner", "Refiner switch at": "refiner_at", "Mask blur": "mask_blur", "Style names": "styles",
+    "Raw payload fields": "extra",
+}  # fmt: skip
+"""Infotext keys that are one of our settings under another name."""
+ALSO = {
+    "Eta DDIM": "eta", "Hires strength": "hires_strength", "Hires scale": "hires_scale",
+    "Denoise strength": "strength", "Refiner Switch": "refiner_at",
+}  # fmt: skip
+"""Further keys, read only."""
+EXACT = "Exact prompts"
+MAX_INFOTEXT = 1_000_000
+_KEY = re.compile(r"\s*(\w[\w \-/]{0,99}):\s*")
+_VALUE = re.compile(r'("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+_TOGETHER = {"variation_strength": ("Variation seed",), "refiner": ("Refiner switch at",)}
+"""Settings that others read only when the second key is there too, even at its default."""
+_AUTOMATIC = {"dpm++ 2m": "karras", "dpm++ 2m sde": "exponential"}
+"""What A1111 and Forge take for the schedule type "Automatic"; elsewhere it is the plain one."""
+_PLAIN = ("", "automatic", "uniform", "normal", "discrete", "default")
+
+
+def infotext(params: Params, *, model: str = "", version: str = "") -> str:
+    """The settings as A1111 writes them; what stands at its default and says nothing is left out."""
+    items = _items(params, model)
+    items |= {"Version": version} if version else {}
+    text = _joined(params, items)
+    told = parse_infotext(text)
+    if (told["Prompt"], told["Negative prompt"]) != (params.prompt, params.negative):
+        text = _joined(params, items | {EXACT: json.dumps([params.prompt, params.negative])})
+    return text
+
+
+def parse_infotext(text: str) -> dict[str, str]:
+    """Every item by its key, with "Prompt" and "Negative prompt"; a text without settings is all prompt."""
+    *lines, last = text.strip()[:MAX_INFOTEXT].split("\n")
+    if last.startswith("Negative prompt:") and (at := last.find(" Steps: ")) > 0:
+        # Civitai puts an empty negative prompt before the settings.
+        lines, last = [*lines, last[:at]], last[at:]
+    items = dict(_told(last))
+    if sum(len(key) > 1 for key in items) < 3:
+        lines, items = [*lines, last], {}
+    prompt: list[str] = []
+    negative: list[str] = []
+    into = prompt
+    for line in lines:
+        if line.startswith("Negative prompt:"):
+            into, line = negative, line.removeprefix("Negative prompt:").strip()
+        into.append(line)
+    prompts = _exact(items.pop(EXACT, "")) or ("\n".join(prompt), "\n".join(negative))
+    return {"Prompt": prompts[0], "Negative prompt": prompts[1], **items}
+
+
+def settings_from(text: str) -> tuple[dict[str, Any], list[str]]:
+    """Our settings out of infotext, and a sentence for each value that is none of ours."""
+    items = parse_infotext(text)
+    told: dict[str, Any] = {"prompt": items["Prompt"], "negative": items["Negative prompt"]}
+    notes: list[str] = []
+    if items.get("Sampler"):
+        schedule = items.get("Schedule type") or (items.get("Scheduler", "") if "Fooocus" in text[-4000:] else "")
+        told["scheduler"] = scheduler_of(items["Sampler"], schedule, notes)
+    if size := re.fullmatch(r"(\d{1,6})x(\d{1,6})", items.get("Size", "")):
+        told |= {"width": int(size[1]), "height": int(size[2])}
+    known = {key.lower(): name for key, name in (ALSO | NAMES).items()}
+    for key, value in items.items():
+        if (name := known.get(key.lower())) and (value or KNOBS[name].kind is str):
+            told[name] = value
+    if "hires_scale" in told and "strength" in told and "hires_strength" not in told:
+        told["hires_strength"] = told.pop("strength")
+    if "model" not in told and (model := _civitai_model(items)):
+        told["model"] = model
+    return checked(told, notes), notes
+
+
+def checked(told: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
+    """What fits our settings, in their types; a sentence in `notes` for what does not."""
+    fits: dict[str, Any] = {}
+    for name, value in told.items():
+        try:
+            fits[name] = KNOBS[name].check(value)
+        except BadParams as error:
+            near = _nearest(name, value)
+            fits |= {name: near} if near else {}
+            notes.append(f"{error} {near} was taken." if near else f"{KNOBS[name].label} was left out. {error}")
+    try:
+        Params(extra=fits.get("extra", ""))
+    except BadParams as error:
+        notes.append(f"{KNOBS['extra'].label} was left out. {error}")
+        del fits["extra"]
+    return fits
+
+
+def scheduler_of(sampler: str, schedule: str, notes: list[str]) -> str:
+    """Our scheduler for a pair of names; the names themselves, and a sentence, when it is none of ours."""
+    if schedule.lower() == "automatic":
+        schedule = _AUTOMATIC.get(sampler.lower(), "")
+    if entry := find(sampler, schedule):
+        return entry.id
+    name = sampler if schedule.lower() in _PLAIN else f"{sampler} {schedule}"
+    notes.append(f"The scheduler {name!r} is none of ours: only a server that has it can run it.")
+    return name
+
+
+def _items(params: Params, model: str) -> dict[str, Any]:
+    entry = SCHEDULERS.get(params.scheduler)
+    sampler, schedule = entry.a1111 if entry and entry.a1111 else (entry.label if entry else params.scheduler, "")
+    items: dict[str, Any] = {"Steps": params.steps, "Sampler": sampler}
+    items |= {"Schedule type": schedule.capitalize()} if schedule else {}
+    items |= {"CFG scale": params.cfg, "Seed": params.seed, "Size": f"{params.width}x{params.height}"}
+    items |= {"Model": params.model or model} if params.model or model else {}
+    forced = {key for name, keys in _TOGETHER.items() if getattr(params, name) for key in keys}
+    for key, name in NAMES.items():
+        needless = name in ("strength", "mask_blur") and not params.init
+        if key not in items and not needless and (key in forced or getattr(params, name) != KNOBS[name].default):
+            items["Eta DDIM" if key == "Eta" and sampler == "DDIM" else key] = getattr(params, name)
+    if params.init:
+        items["Denoising strength"] = params.strength
+    if params.hires_scale > 1:
+        items["Hires strength" if params.init else "Denoising strength"] = params.hires_strength
+    return items
+
+
+def _joined(params: Params, items: Mapping[str, Any]) -> str:
+    lines = [params.prompt] + ([f"Negative prompt: {params.negative}"] if params.negative else [])
+    return "\n".join([*lines, ", ".join(f"{key}: {_quoted(value)}" for key, value in items.items())])
+
+
+def _told(line: str) -> Iterator[tuple[str, str]]:
+    """The items of the last line; a list or object may stand unquoted, as Civitai writes it."""
+    at = 0
+    while at < len(line):
+        comma = line.find(",", at)
+        key = _KEY.search(line, at, comma + 1 or len(line))
+        if key is None:
+            if comma < 0:
+                return
+            at = comma + 1
+            continue
+        end = _json_end(line, key.end())
+        value = _VALUE.match(line, key.end())
+        if end or value is None:
+            yield key[1], line[key.end() : end]
+            at = end + 1
+        else:
+            yield key[1], _unquoted(value[1])
+            at = max(value.end(), key.end() + 1)
+
+
+def _json_end(line: str, at: int) -> int:
+    if line[at : at + 1] not in ("[", "{"):
+        return 0
+    try:
+        end = json.JSONDecoder().raw_decode(line, at)[1]
+    except (ValueError, RecursionError):
+        return 0
+    return end if line[end : end + 1] in ("", ",") else 0
+
+
+def _civitai_model(items: Mapping[str, str]) -> str:
+    """The checkpoint among Civitai's resources."""
+    try:
+        resources = json.loads(items.get("Civitai resources", "[]"))
+    except (ValueError, RecursionError):
+        return ""
+    for each in resources if isinstance(resources, list) else []:
+        if isinstance(each, dict) and each.get("type") == "checkpoint":
+            return str(each.get("modelName", ""))
+    return ""
+
+
+def _exact(value: str) -> tuple[str, str] | None:
+    try:
+        prompts = json.loads(value or "null")
+    except (ValueError, RecursionError):
+        return None
+    return (str(prompts[0]), str(prompts[1])) if isinstance(prompts, list) and len(prompts) == 2 else None
+
+
+def _nearest(name: str, value: Any) -> int | None:
+    """A size that is no multiple of ours becomes the nearest that is."""
+    if name not in ("width", "height") or not isinstance(value, int) or not 64 <= value <= 4096:
+        return None
+    return max(64, round(value / 8) * 8)
+
+
+def _quoted(value: Any) -> str:
+    text = str(int(value) if isinstance(value, float) and value.is_integer() else value)
+    odd = text != text.strip() or text[:1] in ('"', "[", "{") or re.search("[,:\n]", text)
+    return json.dumps(text, ensure_ascii=False) if odd else text
+
+
+def _unquoted(value: str) -> str:
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        try:
+            return str(json.loads(value))
+        except ValueError:
+            return value
+    return value.strip()

@@ -1,0 +1,112 @@
+"""A PNG file as its chunks: texts read with a cap, chunks put in without touching a pixel."""
+
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MAX_TEXT = 8_000_000
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One chunk; `start` and `end` take in its length and checksum."""
+
+    kind: bytes
+    body: memoryview
+    start: int
+    end: int
+
+
+def chunks(data: bytes) -> Iterator[Chunk]:
+    """Every whole chunk in order; stops at the first that is cut off or damaged."""
+    view, at = memoryview(data), len(SIGNATURE)
+    while at + 12 <= len(data):
+        (size,) = struct.unpack_from(">I", data, at)
+        end = at + 12 + size
+        if end > len(data) or zlib.crc32(view[at + 4 : end - 4]) != struct.unpack_from(">I", data, end - 4)[0]:
+            return
+        kind = bytes(view[at + 4 : at + 8])
+        yield Chunk(kind, view[at + 8 : end - 4], at, end)
+        if kind == b"IEND":
+            return
+        at = end
+
+
+def whole(found: list[Chunk]) -> bool:
+    """Whether these chunks go to the picture's end."""
+    return bool(found) and found[0].kind == b"IHDR" and found[-1].kind == b"IEND"
+
+
+def size(data: bytes) -> tuple[int, int]:
+    """Width and height as the header says; (0, 0) when there is no whole header."""
+    head = next(chunks(data), None)
+    if head is None or head.kind != b"IHDR" or len(head.body) != 13:
+        return 0, 0
+    width, height = struct.unpack_from(">II", head.body)
+    return int(width), int(height)
+
+
+def texts(found: list[Chunk], notes: list[str]) -> dict[str, str]:
+    """Every text by its key, the first of a key counts; a sentence in `notes` for one that is too long."""
+    told: dict[str, str] = {}
+    for chunk in found:
+        if chunk.kind in _TEXTS:
+            key, value = _text(chunk)
+            if len(value) > MAX_TEXT:
+                notes.append(f"The text {key[:40]!r} inside the picture is longer than {MAX_TEXT // 10**6} MB "
+                             "and was not read.")  # fmt: skip
+            else:
+                told.setdefault(key, _decoded(chunk.kind, value))
+    return told
+
+
+def key_of(chunk: Chunk) -> str:
+    """The key of a text chunk, else nothing."""
+    return bytes(chunk.body[:80]).split(b"\0", 1)[0].decode("latin-1") if chunk.kind in _TEXTS else ""
+
+
+def with_texts(data: bytes, values: Mapping[str, str]) -> bytes:
+    """The same picture with these texts behind its header; texts of the same keys go."""
+    view, head, *rest = memoryview(data), *chunks(data)
+    kept = [view[chunk.start : chunk.end] for chunk in rest if key_of(chunk) not in values]
+    new = [_chunk(key, text) for key, text in values.items()]
+    return b"".join([SIGNATURE, view[head.start : head.end], *new, *kept])
+
+
+def _text(chunk: Chunk) -> tuple[str, bytes]:
+    """Key and raw text, unpacked no further than just past the cap."""
+    key, _, rest = bytes(chunk.body[: MAX_TEXT + 200]).partition(b"\0")
+    packed = chunk.kind == b"zTXt"
+    if packed:
+        rest = rest[1:]
+    elif chunk.kind == b"iTXt":
+        packed = rest[:1] == b"\1"
+        rest = rest[2:].split(b"\0", 2)[-1]
+    if packed:
+        try:
+            rest = zlib.decompressobj().decompress(rest, MAX_TEXT + 1)
+        except zlib.error:
+            rest = b""
+    return key.decode("latin-1"), rest
+
+
+def _decoded(kind: bytes, value: bytes) -> str:
+    """Latin-1 by the standard; but many write UTF-8 into every kind of chunk."""
+    if kind == b"iTXt":
+        return value.decode("utf-8", "replace")
+    try:
+        return value.decode("utf-8") if not value.isascii() else value.decode("ascii")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def _chunk(key: str, text: str) -> bytes:
+    """Plain where ASCII suffices, as A1111 writes it, else UTF-8."""
+    if text.isascii():
+        kind, body = b"tEXt", key.encode("latin-1") + b"\0" + text.encode()
+    else:
+        kind, body = b"iTXt", key.encode("latin-1") + b"\0\0\0\0\0" + text.encode("utf-8", "replace")
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
