@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from sdplay.compare.axes import Axis, Mark, Offer, Setup, Typed, axis
-from sdplay.compare.grammar import shown
+from sdplay.compare.grammar import Value, shown, written
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params
 from sdplay.schedulers import find
@@ -37,6 +37,8 @@ class Varied:
 
     axis: Axis
     marks: tuple[Mark, ...]
+    typed: Typed
+    """The values as they were typed, chance settled: what a file keeps, to be read again."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,9 @@ def _many(count: int, word: str) -> str:
 
 def _varied(name: str, values: Typed, offer: Offer) -> Varied:
     chosen = axis(name)
-    return Varied(chosen, chosen.marks(values, offer))
+    marks = chosen.marks(values, offer)
+    fixed = written([Value(mark.value, mark.skip) for mark in marks]) if chosen.id == "seed" else values
+    return Varied(chosen, marks, fixed)
 
 
 def _no_clash(varied: Sequence[Varied]) -> None:

@@ -1,0 +1,229 @@
+"""Plans as files: JSON, TOML, a CSV table with named slots, and the infotext of an A1111 grid."""
+
+import csv
+import io
+import json
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sdplay.compare.axes import AXES, Typed, axis
+from sdplay.compare.grammar import Value, shown, written
+from sdplay.compare.plan import Plan, Varied
+from sdplay.errors import BadParams
+from sdplay.metadata import infotext, parse_infotext, settings_from
+from sdplay.params import KNOBS, Params, random_seed
+from sdplay.schedulers import SCHEDULERS, find
+
+EXAMPLE = ('{"base": {"prompt": "a red apple"}, "axes": [{"axis": "scheduler", "values": "euler, ddim"}, '
+           '{"axis": "steps", "values": "5-20(+5)"}]}')  # fmt: skip
+_KEYS = ("base", "axes", "backend", "pictures", "rows", "tree", "upscale", "name")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A plan as written, before it meets a backend."""
+
+    base: Mapping[str, Any] = field(default_factory=dict)
+    """Settings by name; pictures may be named by a file."""
+    axes: tuple[tuple[str, Typed], ...] = ()
+    backend: str = ""
+    pictures: int = 1
+    """Of every cell, with seeds counting up from the base's."""
+    tree: str = ""
+    """A folder whose pictures are the start images, one after the other; what is made mirrors it."""
+    upscale: float = 1.0
+    """Enlarge the pictures of the tree by this instead of sending them through img2img."""
+    notes: tuple[str, ...] = ()
+    """A sentence for everything that could not be taken over."""
+
+    def settled(self, seed: Callable[[], int] = random_seed) -> "Spec":
+        """The same with chance drawn once, and several pictures as an axis of seeds."""
+        base = dict(self.base)
+        if str(base.get("seed", "")) == "-1":
+            base["seed"] = seed()
+        axes = self.axes
+        if self.pictures > 1:
+            first = KNOBS["seed"].check(base.get("seed", 0))
+            axes = (*axes, ("seed", f"{first}-{first + self.pictures - 1}"))
+        return replace(self, base=base, axes=axes, pictures=1)
+
+    def params(self, defaults: Mapping[str, Any], images: Mapping[str, bytes]) -> Params:
+        """The baseline, on top of the backend's own defaults."""
+        values = {**defaults, **self.base}
+        units = values.get("control") or ()
+        named = [
+            values.get("init"),
+            values.get("mask"),
+            *(unit["image"] for unit in units if isinstance(unit, Mapping)),
+        ]
+        if missing := [name for name in named if isinstance(name, str) and name and name not in images]:
+            raise BadParams(f"The plan needs the picture {missing[0][:80]!r}, which is not there.")
+        if "scheduler" in values:
+            entry = find(str(values["scheduler"]))
+            values["scheduler"] = entry.id if entry else values["scheduler"]
+        return Params.from_dict(values, images)
+
+
+def read_plan(text: str, kind: str = "json") -> Spec:
+    """A plan out of a file's text; `kind` is json, toml or csv."""
+    if kind == "csv":
+        return _table(text)
+    try:
+        told = tomllib.loads(text) if kind == "toml" else json.loads(text)
+    except ValueError as error:
+        raise BadParams(f"The plan is no valid {kind.upper()}: {error}. Write it like this: {EXAMPLE}") from error
+    return plan_of(told)
+
+
+def plan_of(told: Any) -> Spec:
+    """A plan out of plain values; an experiment file holds one too."""
+    if isinstance(told, Mapping) and isinstance(told.get("plan"), Mapping):
+        told = told["plan"]
+    if not isinstance(told, Mapping) or not isinstance(told.get("base", {}), Mapping):
+        raise BadParams(f"A plan has a base and axes. Write it like this: {EXAMPLE}")
+    if unknown := [key for key in told if key not in _KEYS]:
+        raise BadParams(f"A plan has no {unknown[0]!r}. It may have: {', '.join(_KEYS)}.")
+    axes = [*_row_axis(told.get("rows", ())), *map(_axis, told.get("axes", ()))]
+    return Spec(_base(told.get("base", {})), tuple(axes), str(told.get("backend", "")), _count(told.get("pictures", 1)),
+                str(told.get("tree", "")), _factor(told.get("upscale", 1)))  # fmt: skip
+
+
+def outline(plan: Plan) -> dict[str, Any]:
+    """The plan as plain JSON values, as read_plan() reads it."""
+    return {"base": plan.base.params.as_dict(), "backend": plan.base.backend,
+            "axes": [{"axis": each.axis.id, "values": _plain(each)} for each in plan.varied]}  # fmt: skip
+
+
+def grid_infotext(plan: Plan) -> str:
+    """The baseline and the first three axes, as A1111's X/Y/Z plot writes them under a grid."""
+    base = plan.base.params
+    if any(each.axis.id == "scheduler" for each in plan.varied):
+        base = base.with_(scheduler="euler")  # has no schedule type of its own that would be laid over every sampler
+    items = ["Script: X/Y/Z plot"] * bool(plan.varied)
+    for letter, each in zip("XYZ", plan.varied, strict=False):
+        name = each.axis.also[0] if each.axis.also else each.axis.label
+        items += [f"{letter} Type: {name}", f"{letter} Values: {json.dumps(_a1111(each), ensure_ascii=False)}"]
+    return ", ".join([infotext(base), *items])
+
+
+def from_grid(text: str) -> Spec:
+    """The sweep that an A1111 grid's infotext describes, with the seeds that were fixed for it."""
+    items = parse_infotext(text)
+    if not any(f"{letter} Type" in items for letter in "XYZ"):
+        raise BadParams("This infotext is of a single picture: no X, Y or Z axis is in it.")
+    base, notes = settings_from(text)
+    axes: list[tuple[str, Typed]] = []
+    for letter in "XYZ":
+        name, values = items.get(f"{letter} Type", "Nothing"), items.get(f"{letter} Values", "")
+        if name == "Nothing" or not values:
+            continue
+        try:
+            chosen = axis(name)
+        except BadParams:
+            notes.append(f"The axis {name!r} is none of ours; its first value was left as it was.")
+            continue
+        axes.append((chosen.id, items.get(f"Fixed {letter} Values", values)))
+    return Spec(base, _with_schedule(axes, items), notes=tuple(notes))
+
+
+def _with_schedule(axes: Sequence[tuple[str, Typed]], items: Mapping[str, str]) -> tuple[tuple[str, Typed], ...]:
+    """A1111 tells sampler and schedule type apart; one of our schedulers is both."""
+    schedule = items.get("Schedule type", "")
+    return tuple((name, _joined(values, schedule) if name == "scheduler" else values) for name, values in axes)
+
+
+def _joined(values: Typed, schedule: str) -> Typed:
+    names = [name.strip() for row in csv.reader([str(values)], skipinitialspace=True) for name in row]
+    return [entry.id if (entry := find(name, schedule) or find(name)) else name for name in names]
+
+
+def _plain(each: Varied) -> Typed:
+    """What was typed; pictures that were handed over stand by their name."""
+    if isinstance(each.typed, str) or not any(isinstance(value, bytes) for value in each.typed):
+        return each.typed
+    return [mark.label for mark in each.marks]
+
+
+def _a1111(each: Varied) -> str:
+    if each.axis.id != "scheduler":
+        return each.typed if isinstance(each.typed, str) else ", ".join(str(value) for value in each.typed)
+    names = [SCHEDULERS[mark.value].a1111_old or mark.label if mark.value in SCHEDULERS else mark.label
+             for mark in each.marks]  # fmt: skip
+    return written([Value(name) for name in names])
+
+
+def _axis(told: Any) -> tuple[str, Typed]:
+    if not isinstance(told, Mapping) or not isinstance(told.get("axis"), str) or "values" not in told:
+        raise BadParams(f"An axis has a name and values, not {str(told)[:60]}. Write it like this: "
+                        '{"axis": "steps", "values": "5-20(+5)"}')  # fmt: skip
+    values = told["values"]
+    if not isinstance(values, str | list):
+        values = [values]
+    return axis(told["axis"]).id, values
+
+
+def _base(told: Mapping[str, Any]) -> dict[str, Any]:
+    base = dict(told)
+    if size := re.fullmatch(r"(\d+)[x×](\d+)", str(base.get("size", ""))):
+        del base["size"]
+        base |= {"width": int(size[1]), "height": int(size[2])}
+    if unknown := [name for name in base if name not in KNOBS]:
+        raise BadParams(f"There is no setting called {unknown[0]!r}. There are: size, {', '.join(KNOBS)}.")
+    return base
+
+
+def _count(value: Any) -> int:
+    if not isinstance(value, int | str) or not str(value).isdigit() or not 1 <= int(value) <= 1000:
+        raise BadParams(f"Pictures must be a whole number from 1 to 1000, not {value!r}.")
+    return int(value)
+
+
+def _factor(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= 8:
+        raise BadParams(f"Upscale must be a number from 1 to 8, not {value!r}.")
+    return float(value)
+
+
+def _table(text: str) -> Spec:
+    """A CSV: a column is a setting, `pictures`, or a slot of the prompt; lines `# name: value` on top set the base."""
+    lines = text.lstrip("\ufeff").splitlines()
+    heads = [line.lstrip("# ").partition(":") for line in lines if line.startswith("#")]
+    base = _base({name.strip().lower(): value.strip() for name, _, value in heads})
+    rows = list(csv.DictReader(io.StringIO("\n".join(line for line in lines if not line.startswith("#")))))
+    if not rows:
+        raise BadParams("The table has no rows. Its first line names the columns, like this: nation,category,pictures")
+    return Spec(base, tuple(_row_axis(rows, int(base.get("seed", 0)))))
+
+
+def _row_axis(rows: Any, seed: int = 0) -> list[tuple[str, Typed]]:
+    """Rows of a table as one axis of whole presets; an empty field takes the one above."""
+    if not isinstance(rows, Sequence) or isinstance(rows, str) or not all(isinstance(row, Mapping) for row in rows):
+        raise BadParams('Rows must be a list of objects, like this: [{"nation": "Greek", "pictures": 2}]')
+    presets: list[dict[str, Any]] = []
+    above: dict[str, Any] = {}
+    for row in rows:
+        above = above | {_column(key): _field(value) for key, value in row.items() if key and value not in ("", None)}
+        many = _count(above.get("pictures", 1))
+        told = {key: value for key, value in above.items() if key != "pictures"}
+        name = " ".join(str(value) for key, value in told.items() if key.startswith("{")) or f"row {len(presets) + 1}"
+        start = int(told.get("seed", seed))
+        presets += [{"name": name, **told} if many == 1 else {"name": f"{name} {at + 1}", **told, "seed": start + at}
+                    for at in range(many)]  # fmt: skip
+    return [("preset", presets)] if presets else []
+
+
+def _column(key: str) -> str:
+    """What a column sets: a setting under any of its names, or else a slot."""
+    name = key.strip().strip("{}")
+    if name.lower() in ("pictures", "count", "n"):
+        return "pictures"
+    known_axis = {each.label.lower(): each.id for each in AXES.values()}
+    id = known_axis.get(name.lower(), name.lower())
+    return id if id in KNOBS or id in ("backend", "name") else f"{{{name}}}"
+
+
+def _field(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else value if isinstance(value, int) else shown(value)

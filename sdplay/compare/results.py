@@ -1,0 +1,61 @@
+"""What became of each cell of a plan: state, times, what was applied, and the hash of its pixels."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL import Image
+
+from sdplay.compare.plan import Cell
+from sdplay.picture import Timing
+
+
+@dataclass(frozen=True)
+class Result:
+    """One cell and what became of it."""
+
+    cell: Cell
+    state: str = "planned"
+    """planned, queued, running, made, reused, failed, cancelled or skipped."""
+    pixels: str = ""
+    """The hash of the pixels; empty while there is no picture."""
+    timing: Timing | None = None
+    model: str = ""
+    warnings: tuple[str, ...] = ()
+    applied: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+    """The sentence of a failed cell."""
+    picture: str = ""
+    """The picture's id in the library."""
+    file: str = ""
+    """Where a copy was written, from the sweep's folder."""
+    cpu_percent: float | None = None
+    """Of the whole machine since the cell before ended."""
+    ram_mb: float | None = None
+    """Of this process when the cell ended."""
+
+    @property
+    def done(self) -> bool:
+        return self.state in ("made", "reused")
+
+    @property
+    def seconds(self) -> float | None:
+        """What making the picture took, when it was made, not while it waited."""
+        if self.timing is None:
+            return None
+        return max(0.0, self.timing.total - (self.timing.queued or 0.0) - (self.timing.load or 0.0))
+
+    @property
+    def caption(self) -> str:
+        """The line under a tile."""
+        if self.state == "skipped":
+            return "skipped"
+        if self.error:
+            return self.error
+        time = "" if self.seconds is None else f"{self.seconds:.2f} s"
+        marks = f"{len(self.warnings)} warning{'s' * (len(self.warnings) > 1)}" if self.warnings else ""
+        return ", ".join(filter(None, (time, marks)))
+
+
+Pictures = Callable[[Result], Image.Image | None]
+"""Gives a cell's pixels; called once a cell, so that a large sweep need not lie in memory."""

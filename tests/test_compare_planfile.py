@@ -1,0 +1,158 @@
+"""Plan files: what is written is read back, tables fill slots, and A1111 grids become plans."""
+
+import json
+
+import pytest
+
+from sdplay.compare.axes import Offer, Setup
+from sdplay.compare.plan import Facts, plan
+from sdplay.compare.planfile import EXAMPLE, Spec, from_grid, grid_infotext, outline, plan_of, read_plan
+from sdplay.errors import BadParams
+from sdplay.metadata import infotext
+from sdplay.params import Params
+
+TOML = """
+backend = "builtin"
+[base]
+prompt = "a red apple"
+size = "128x192"
+[[axes]]
+axis = "Sampler"
+values = ["euler", "ddim"]
+[[axes]]
+axis = "steps"
+values = 12
+"""
+CSV = """# prompt: a {nation} {category}, photo
+# seed: 100
+nation,category,steps,pictures
+Greek,family,9,2
+Turkish,,,
+"""
+GRID = """a fox
+Negative prompt: blurry
+Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 5, Size: 512x768, Script: X/Y/Z plot, \
+X Type: Steps, X Values: "5, 10-20 (+5)", Y Type: Seed, Y Values: "-1,-1", Fixed Y Values: "99, 98", \
+Z Type: Sampler, Z Values: "Euler a, DPM++ 2M", Version: v1.10"""
+
+
+def cells(spec, defaults=None):
+    spec = spec.settled()
+    return [cell.params for cell in plan(Setup("builtin", spec.params(defaults or {}, {})), spec.axes).cells]
+
+
+def test_json_becomes_a_plan():
+    spec = read_plan(EXAMPLE)
+    assert (spec.base, spec.axes) == (
+        {"prompt": "a red apple"}, (("scheduler", "euler, ddim"), ("steps", "5-20(+5)")))  # fmt: skip
+    assert len(cells(spec)) == 8
+
+
+def test_toml_becomes_a_plan():
+    made = cells(read_plan(TOML, "toml"))
+    assert [(each.scheduler, each.steps, each.width, each.height) for each in made] == [
+        ("euler", 12, 128, 192), ("ddim", 12, 128, 192)]  # fmt: skip
+
+
+def test_a_table_fills_the_slots_and_makes_several_pictures():
+    made = cells(read_plan(CSV, "csv"))
+    assert [(each.prompt, each.steps, each.seed) for each in made] == [
+        (f"a {nation} family, photo", 9, seed) for nation in ("Greek", "Turkish") for seed in (100, 101)
+    ]
+
+
+def test_rows_may_stand_in_a_json_plan_too():
+    told = {"base": {"prompt": "a {thing}"}, "rows": [{"thing": "fox"}, {"thing": "owl"}], "pictures": 2}
+    assert [(each.prompt, each.seed) for each in cells(plan_of(told))] == [
+        ("a fox", 0), ("a fox", 1), ("a owl", 0), ("a owl", 1)]  # fmt: skip
+
+
+def test_slots_are_axes_of_their_own():
+    slots = {"{nation}": "Greek, Dutch", "{category}": "family, office"}
+    axes = [{"axis": name, "values": values} for name, values in slots.items()]
+    told = {"base": {"prompt": "a {nation} {category}"}, "axes": axes}
+    assert [each.prompt for each in cells(plan_of(told))] == [
+        "a Greek family", "a Greek office", "a Dutch family", "a Dutch office"]  # fmt: skip
+
+
+def test_chance_is_settled_once():
+    spec = plan_of({"base": {"seed": -1}, "pictures": 3}).settled(lambda: 40)
+    assert [each.seed for each in cells(spec)] == [40, 41, 42]
+
+
+def test_the_backends_defaults_lie_under_the_plan():
+    made = cells(plan_of({"base": {"cfg": 3}}), {"width": 128, "cfg": 5.0})
+    assert (made[0].width, made[0].cfg) == (128, 3)
+
+
+@pytest.mark.parametrize(
+    ("told", "sentence"),
+    [
+        ([], "A plan has a base and axes."),
+        ({"axis": []}, "A plan has no 'axis'. It may have: base, axes"),
+        ({"base": {"step": 3}}, "There is no setting called 'step'."),
+        ({"axes": [{"axis": "steps"}]}, "An axis has a name and values, not"),
+        ({"axes": [{"axis": "colour", "values": "1"}]}, "There is no axis called 'colour'."),
+        ({"pictures": 0}, "Pictures must be a whole number from 1 to 1000, not 0."),
+        ({"upscale": 99}, "Upscale must be a number from 1 to 8, not 99."),
+        ({"rows": "x.csv"}, "Rows must be a list of objects"),
+    ],
+)
+def test_a_bad_plan_gets_a_sentence(told, sentence):
+    with pytest.raises(BadParams, match=sentence.replace(".", r"\.").replace("[", r"\[")):
+        plan_of(told)
+
+
+@pytest.mark.parametrize("kind", ["json", "toml"])
+def test_an_unreadable_file_gets_a_sentence(kind):
+    with pytest.raises(BadParams, match=f"The plan is no valid {kind.upper()}"):
+        read_plan("{", kind)
+
+
+def test_an_empty_table_gets_a_sentence():
+    with pytest.raises(BadParams, match="The table has no rows"):
+        read_plan("nation,category\n", "csv")
+
+
+def test_a_written_plan_is_read_back():
+    axes = [("seed", "-1, 5"), ("prompt_replace", "fox, owl"), ("size", "128x128, 64x64"), ("preset", "euler 30")]
+    made = plan(Setup("builtin", Params("a fox")), axes, Facts(Offer(seed=lambda: 77)))
+    again = cells(plan_of(json.loads(json.dumps(outline(made)))))
+    assert again == [cell.params for cell in made.cells]
+
+
+def test_an_a1111_grid_becomes_a_plan_with_its_fixed_seeds():
+    spec = from_grid(GRID)
+    assert spec.axes == (
+        ("steps", "5, 10-20 (+5)"), ("seed", "99, 98"), ("scheduler", ["euler_a", "dpmpp_2m_karras"]))  # fmt: skip
+    made = cells(spec)
+    assert len(made) == 16
+    assert (made[0].prompt, made[0].negative, made[0].height) == ("a fox", "blurry", 768)
+
+
+def test_an_axis_that_is_none_of_ours_is_told():
+    spec = from_grid(GRID.replace("X Type: Steps", "X Type: Sigma Churn"))
+    assert [name for name, _ in spec.axes] == ["seed", "scheduler"]
+    assert spec.notes == ("The axis 'Sigma Churn' is none of ours; its first value was left as it was.",)
+
+
+def test_a_single_picture_is_no_grid():
+    with pytest.raises(BadParams, match="of a single picture"):
+        from_grid(infotext(Params("a fox")))
+
+
+def test_our_grids_infotext_is_read_back():
+    made = plan(Setup("builtin", Params("a fox", steps=9)), [("scheduler", "euler, dpmpp_2m_karras"), ("cfg", "1-3")])
+    spec = from_grid(grid_infotext(made))
+    assert cells(spec) == [cell.params for cell in made.cells]
+
+
+def test_a_start_image_is_found_by_its_name():
+    spec = plan_of({"base": {"init": "fox.png"}})
+    assert spec.params({}, {"fox.png": b"bytes"}).init == b"bytes"
+    with pytest.raises(BadParams, match=r"The plan needs the picture 'fox.png', which is not there."):
+        spec.params({}, {})
+
+
+def test_an_empty_plan_is_one_picture():
+    assert cells(Spec()) == [Params()]
