@@ -1,0 +1,82 @@
+"""A GIF or WebP that walks along one axis, in the order of its values."""
+
+import io
+from collections.abc import Mapping, Sequence
+
+from PIL import Image, ImageDraw, ImageOps
+
+from sdplay.compare.plan import Plan
+from sdplay.compare.results import Pictures, Result
+from sdplay.compare.sheet import write
+from sdplay.errors import BadParams
+
+Frames = Sequence[tuple[str, Image.Image]]
+BAR = 22
+
+
+def ordered(
+    plan: Plan,
+    along: int,
+    results: Mapping[tuple[int, ...], Result],
+    pictures: Pictures,
+    fixed: Mapping[int, int] | None = None,
+) -> list[tuple[str, Image.Image]]:
+    """The finished pictures along one axis with their labels, numbers by size, words as they stand."""
+    marks = plan.varied[along].marks
+    numbers = all(isinstance(mark.value, int | float) for mark in marks)
+    places = sorted(range(len(marks)), key=lambda at: marks[at].value if numbers else at)
+    row = plan.table(None, along, fixed)[0]
+    found = []
+    for at in places:
+        result = results.get(row[at].at)
+        picture = pictures(result) if result and result.done else None
+        if picture:
+            found.append((marks[at].label, picture))
+    return found
+
+
+def animate(frames: Frames, *, kind: str = "gif", seconds: float = 0.5, ping_pong: bool = False,
+            labels: bool = False) -> bytes:  # fmt: skip
+    """The frames one after the other, for ever; ping-pong walks back again instead of jumping."""
+    if kind not in ("gif", "webp"):
+        raise BadParams(f"An animation is a gif or webp, not {kind!r}.")
+    if not frames:
+        raise BadParams("There is no finished picture along this axis yet. Run the sweep first.")
+    size = frames[0][1].size
+    shown = [_frame(image, size, label if labels else "") for label, image in frames]
+    if ping_pong:
+        shown += shown[-2:0:-1]
+    kept = io.BytesIO()
+    options = {"save_all": True, "append_images": shown[1:], "duration": max(20, round(seconds * 1000)), "loop": 0}
+    if kind == "gif":
+        # One palette for all, so that a colour does not flicker from frame to frame.
+        first = _palette(shown)
+        shown = [image.quantize(palette=first, dither=Image.Dither.FLOYDSTEINBERG) for image in shown]
+        options |= {"append_images": shown[1:], "disposal": 1, "optimize": False}
+    else:
+        options |= {"quality": 90, "method": 4}
+    shown[0].save(kept, kind.upper(), **options)
+    return kept.getvalue()
+
+
+def _frame(image: Image.Image, size: tuple[int, int], label: str) -> Image.Image:
+    frame = image.convert("RGB")
+    if frame.size != size:
+        frame = ImageOps.pad(frame, size)
+    if label:
+        frame = frame.copy()
+        pen = ImageDraw.Draw(frame)
+        pen.rectangle((0, size[1] - BAR, size[0], size[1]), (255, 255, 255))
+        write(pen, (2, size[1] - BAR + 3, size[0] - 2, size[1]), label, 14, middle=True)
+    return frame
+
+
+def _palette(frames: Sequence[Image.Image]) -> Image.Image:
+    """256 colours that suit all frames together."""
+    small = [frame.resize((min(64, frame.width), min(64, frame.height))) for frame in frames[:64]]
+    joined = Image.new("RGB", (sum(each.width for each in small), max(each.height for each in small)))
+    left = 0
+    for each in small:
+        joined.paste(each, (left, 0))
+        left += each.width
+    return joined.quantize(256)
