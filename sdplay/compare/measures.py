@@ -94,6 +94,16 @@ def pixels_hash(image: Image.Image) -> str:
     return hashlib.sha256(f"{plain.width}x{plain.height}:".encode() + plain.tobytes()).hexdigest()
 
 
+def look(image: Image.Image) -> str:
+    """The picture in 8×8 colours, as hexadecimal text."""
+    return image.convert("RGB").resize((8, 8), Image.Resampling.BOX).tobytes().hex()
+
+
+def look_apart(one: str, other: str) -> int:
+    """The largest difference of two looks, 0 to 255."""
+    return max((abs(a - b) for a, b in zip(bytes.fromhex(one), bytes.fromhex(other), strict=True)), default=0)
+
+
 def _pair(one: Image.Image, other: Image.Image) -> tuple[Array, Array]:
     """Both as numbers of the same shape."""
     if one.size != other.size:

@@ -19,6 +19,8 @@ class Result:
     """planned, queued, running, made, reused, failed, cancelled or skipped."""
     pixels: str = ""
     """The hash of the pixels; empty while there is no picture."""
+    look: str = ""
+    """The picture in 8×8 colours: tells a rounding difference from another picture."""
     timing: Timing | None = None
     model: str = ""
     warnings: tuple[str, ...] = ()

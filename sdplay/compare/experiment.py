@@ -1,0 +1,155 @@
+"""The experiment file: plan, pictures' hashes, versions and times; reopened, it says what came out differently."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sdplay import __version__
+from sdplay.compare.measures import look_apart
+from sdplay.compare.plan import Plan
+from sdplay.compare.planfile import Spec, outline, plan_of
+from sdplay.compare.results import Result
+from sdplay.errors import BadParams
+
+FORMAT = 1
+MARK = "sdplay_experiment"
+ALIKE = 3
+"""Looks this close, of 255, come from rounding on another processor."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What an experiment file tells of one cell."""
+
+    labels: tuple[str, ...] = ()
+    state: str = ""
+    pixels: str = ""
+    look: str = ""
+    model: str = ""
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment as its file tells it."""
+
+    spec: Spec
+    images: Mapping[str, bytes] = field(default_factory=dict)
+    """The start images it needs, by the name the plan gives them."""
+    cells: Mapping[tuple[int, ...], Told] = field(default_factory=dict)
+    made: str = ""
+    version: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A cell that came out differently, and the likeliest reason."""
+
+    at: tuple[int, ...]
+    labels: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A rerun laid against its experiment file."""
+
+    same: int
+    differs: tuple[Drift, ...] = ()
+    missing: int = 0
+    """Cells without a picture now or then."""
+
+    @property
+    def sentence(self) -> str:
+        count = self.same + len(self.differs)
+        if not count:
+            return "No cell has a picture on both sides yet: nothing can be compared."
+        if self.differs:
+            first = self.differs[0]
+            where = f" ({', '.join(first.labels)})" if first.labels else ""
+            verb = "differs" if len(self.differs) == 1 else "differ"
+            told = f"{len(self.differs)} of {count} pictures {verb}. The first{where}: {first.why}"
+        else:
+            told = "Reproduced: the picture is" if count == 1 else f"Reproduced: all {count} pictures are"
+            told += " the same, pixel for pixel."
+        return told + (f" {self.missing} could not be compared." if self.missing else "")
+
+
+def write_experiment(plan: Plan, results: Mapping[tuple[int, ...], Result], *, note: str = "",
+                     made: datetime | None = None) -> str:  # fmt: skip
+    """The file's text: all that is needed to run it again and to tell whether it came out the same."""
+    told = {
+        MARK: FORMAT, "version": __version__, "made": (made or datetime.now(UTC)).isoformat(timespec="seconds"),
+        "note": note, "plan": outline(plan), "images": _images(plan),
+        "cells": [_cell(result) for cell in plan.cells if (result := results.get(cell.at))],
+    }  # fmt: skip
+    return json.dumps(told, ensure_ascii=False, indent=1)
+
+
+def read_experiment(text: str) -> Experiment:
+    """An experiment out of its file's text; a plain plan is one without results."""
+    try:
+        told = json.loads(text)
+    except ValueError as error:
+        raise BadParams(f"This is no experiment file: {error}. Choose a JSON file that the app has saved.") from error
+    if not isinstance(told, dict):
+        raise BadParams("This is no experiment file. Choose a JSON file that the app has saved.")
+    if not isinstance(told.get(MARK, 0), int) or told.get(MARK, 0) > FORMAT:
+        raise BadParams("This experiment file comes from a newer version of the app. Update the app to open it.")
+    try:
+        images = {name: base64.b64decode(data, validate=True) for name, data in (told.get("images") or {}).items()}
+        cells = {tuple(map(int, each["at"])): _told(each) for each in told.get("cells") or ()}
+    except (binascii.Error, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadParams("This experiment file is damaged: its cells or images cannot be read. Save it anew.") from error
+    return Experiment(plan_of(told), images, cells, str(told.get("made", "")), str(told.get("version", "")),
+                      str(told.get("note", "")))  # fmt: skip
+
+
+def reproduced(experiment: Experiment, results: Mapping[tuple[int, ...], Result]) -> Reproduction:
+    """Lay a rerun against what the file says."""
+    same, missing = 0, 0
+    drifts = []
+    for at, then in experiment.cells.items():
+        now = results.get(at)
+        if not then.pixels or now is None or not now.pixels:
+            missing += bool(then.pixels or (now and now.pixels))
+        elif now.pixels == then.pixels:
+            same += 1
+        else:
+            drifts.append(Drift(at, then.labels, _why(then, now)))
+    return Reproduction(same, tuple(drifts), missing)
+
+
+def _why(then: Told, now: Result) -> str:
+    if then.model and now.model and then.model != now.model:
+        return f"the model was {then.model}, now it is {now.model}."
+    apart = look_apart(then.look, now.look) if then.look and now.look else None
+    if apart is not None and apart <= ALIKE:
+        return "only tiny differences, as another processor rounds them."
+    return "the pixels differ, although model and settings are the same. The backend may have changed."
+
+
+def _cell(result: Result) -> dict[str, Any]:
+    return {"at": list(result.cell.at), "labels": list(result.cell.labels), "state": result.state,
+            "pixels": result.pixels, "look": result.look, "model": result.model, "seconds": result.seconds,
+            "warnings": list(result.warnings), "error": result.error}  # fmt: skip
+
+
+def _told(each: Mapping[str, Any]) -> Told:
+    seconds = each.get("seconds")
+    return Told(tuple(map(str, each.get("labels") or ())), str(each.get("state", "")), str(each.get("pixels", "")),
+                str(each.get("look", "")), str(each.get("model", "")),
+                None if seconds is None else float(seconds))  # fmt: skip
+
+
+def _images(plan: Plan) -> dict[str, str]:
+    """Every picture the plan starts from: the base's by its hash, an axis's by its label."""
+    images = dict(plan.base.params.images())
+    for each in plan.varied:
+        images |= {mark.label: mark.value for mark in each.marks if isinstance(mark.value, bytes)}
+    return {name: base64.b64encode(data).decode() for name, data in images.items()}
