@@ -1,0 +1,76 @@
+"""Small line and point charts as SVG text, for the report that must work without a server."""
+
+import html
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sdplay.compare.grammar import shown
+
+WIDTH, HEIGHT, EDGE = 640, 300, 46
+COLOURS = ("#3566b0", "#c8553d", "#3d8f5f", "#8a5aa8", "#b58a1b", "#2f8f9d", "#b84f86", "#6b7280")
+
+
+@dataclass(frozen=True)
+class Line:
+    """Named points; `marked` are drawn larger with their own label."""
+
+    label: str
+    points: tuple[tuple[float, float], ...]
+    marked: tuple[tuple[float, float, str], ...] = ()
+    joined: bool = True
+
+
+def chart(lines: Sequence[Line], across: str, up: str) -> str:
+    """The chart as one SVG element; empty when there is nothing to draw."""
+    places = [(x, y) for line in lines for x, y in line.points if math.isfinite(x) and math.isfinite(y)]
+    if not places:
+        return ""
+    right = max(x for x, _ in places) or 1.0
+    top = max(y for _, y in places) or 1.0
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return EDGE + x / right * (WIDTH - 2 * EDGE), HEIGHT - EDGE - y / top * (HEIGHT - 2 * EDGE)
+
+    parts = [_axes(right, top, across, up)]
+    for number, line in enumerate(lines):
+        parts.append(_line(line, COLOURS[number % len(COLOURS)], at))
+        parts.append(_legend(line.label, COLOURS[number % len(COLOURS)], number))
+    high = HEIGHT + 18 * math.ceil(len(lines) / 2)
+    name = html.escape(f"{up} over {across}")
+    return f'<svg viewBox="0 0 {WIDTH} {high}" role="img" aria-label="{name}">{"".join(parts)}</svg>'
+
+
+def _axes(right: float, top: float, across: str, up: str) -> str:
+    low, left, end = HEIGHT - EDGE, EDGE, WIDTH - EDGE
+    ticks = []
+    for part in range(5):
+        x, y = left + (end - left) * part / 4, low - (low - EDGE) * part / 4
+        ticks.append(f'<text x="{x:.0f}" y="{low + 16}" text-anchor="middle">{_short(right * part / 4)}</text>'
+                     f'<text x="{left - 6}" y="{y + 4:.0f}" text-anchor="end">{_short(top * part / 4)}</text>'
+                     f'<path d="M{left} {y:.0f}H{end}" class="grid"/>')  # fmt: skip
+    return (f'{"".join(ticks)}<text x="{end}" y="{low + 34}" text-anchor="end">{html.escape(across)}</text>'
+            f'<text x="4" y="{EDGE - 14}">{html.escape(up)}</text>')  # fmt: skip
+
+
+def _line(line: Line, colour: str, at: Callable[[float, float], tuple[float, float]]) -> str:
+    places = [at(x, y) for x, y in line.points if math.isfinite(x) and math.isfinite(y)]
+    dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in places)
+    path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in places) if line.joined and places else ""
+    stroke = f'<path d="{path}" stroke="{colour}" class="line"/>' if path else ""
+    marks = []
+    for x, y, text in line.marked:
+        left, top = at(x, y)
+        marks.append(f'<circle cx="{left:.1f}" cy="{top:.1f}" r="6" stroke="{colour}" class="line"/>'
+                     f'<text x="{left + 8:.1f}" y="{top - 8:.1f}">{html.escape(text)}</text>')  # fmt: skip
+    return stroke + dots + "".join(marks)
+
+
+def _legend(label: str, colour: str, number: int) -> str:
+    x, y = EDGE + number % 2 * 290, HEIGHT + 6 + number // 2 * 18
+    return (f'<rect x="{x}" y="{y - 9}" width="10" height="10" fill="{colour}"/>'
+            f'<text x="{x + 16}" y="{y}">{html.escape(label[:44])}</text>')  # fmt: skip
+
+
+def _short(value: float) -> str:
+    return shown(float(f"{value:.3g}"))

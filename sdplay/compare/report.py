@@ -1,0 +1,152 @@
+"""The report: one HTML file with pictures, charts and sentences inside, which opens anywhere without a server."""
+
+import base64
+import html
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from sdplay.compare.answers import Convergence, frontier
+from sdplay.compare.charts import Line, chart
+from sdplay.compare.findings import Findings, find_out
+from sdplay.compare.guard import plan_sentence, value_text
+from sdplay.compare.plan import Cell, Plan
+from sdplay.compare.planfile import grid_infotext
+from sdplay.compare.results import Pictures, Result
+from sdplay.params import KNOBS
+from sdplay.picture import jpeg_bytes
+
+MOST_PICTURES = 1000
+_STYLE = """
+:root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}
+body{max-width:1200px;margin:2rem auto;padding:0 1rem}
+table{border-collapse:collapse}th,td{padding:.25rem;text-align:center;vertical-align:top;font-weight:400}
+.grid-of{overflow-x:auto;margin:1rem 0}th{font-size:.9rem}thead th,tbody th{font-weight:600}
+img{display:block;max-width:256px;height:auto;border-radius:4px}figure{margin:0}
+figcaption{font-size:.8rem;max-width:256px;opacity:.8}.bad{color:#b02020}
+details{margin:1rem 0}pre{white-space:pre-wrap;overflow-wrap:anywhere}
+svg{max-width:720px;width:100%;height:auto}svg text{font-size:12px;fill:currentColor}
+svg .line{fill:none;stroke-width:2}svg .grid{stroke:currentColor;opacity:.15}
+"""
+_SAFE = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+Results = Mapping[tuple[int, ...], Result]
+
+
+def report(
+    plan: Plan,
+    results: Results,
+    pictures: Pictures,
+    *,
+    title: str = "Comparison",
+    sentences: Sequence[str] = (),
+    findings: Findings | None = None,
+    longest: int = 256,
+) -> str:
+    """The whole report as HTML text.  What a person typed is escaped; nothing is loaded from elsewhere."""
+    found = findings or find_out(plan, results, pictures)
+    parts = [
+        f"<h1>{html.escape(title)}</h1>",
+        _paragraphs([plan_sentence(plan), _summary(plan, results), *plan.notes, *sentences, *found.sentences]),
+        _settings(plan),
+        *_grids(plan, results, pictures, longest),
+        *_charts(found),
+        f"<details><summary>Infotext</summary><pre>{html.escape(grid_infotext(plan))}</pre></details>",
+        f"<p>Made {datetime.now(UTC):%Y-%m-%d %H:%M} UTC with sdplay.</p>",
+    ]
+    return (f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+            f'<meta http-equiv="Content-Security-Policy" content="{_SAFE}">'
+            f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>'
+            f"<body>{''.join(parts)}</body></html>\n")  # fmt: skip
+
+
+def _paragraphs(sentences: Sequence[str]) -> str:
+    return "".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences if sentence)
+
+
+def _summary(plan: Plan, results: Results) -> str:
+    states = [result.state for result in results.values()]
+    seconds = sum(result.seconds or 0.0 for result in results.values() if result.state == "made")
+    told = [f"{len(plan.cells)} cells: {states.count('made')} made in {seconds:.1f} s of work"]
+    words = {"reused": "from the library", "failed": "failed", "skipped": "skipped"}
+    told += [f"{states.count(state)} {word}" for state, word in words.items() if state in states]
+    return ", ".join(told) + "."
+
+
+def _settings(plan: Plan) -> str:
+    """What all cells share."""
+    varied = {each.axis.id for each in plan.varied}
+    asked = {name: value for name, value in plan.base.params.asked().items() if name not in varied}
+    rows = "".join(f"<tr><th scope=row>{html.escape(KNOBS[name].label)}</th><td>"
+                   f"{html.escape(value_text(name, value))}</td></tr>" for name, value in asked.items())  # fmt: skip
+    backend = f"<tr><th scope=row>Backend</th><td>{html.escape(plan.base.backend)}</td></tr>"
+    return f"<details><summary>Shared settings</summary><table>{rows}{backend}</table></details>"
+
+
+def _grids(plan: Plan, results: Results, pictures: Pictures, longest: int) -> list[str]:
+    """One table for every place on the axes beyond the second."""
+    many = len(plan.varied)
+    rows, columns = (0, 1) if many > 1 else (None, 0 if many else None)
+    longest = longest if len(plan.cells) <= MOST_PICTURES else 64
+    others = sorted({cell.at[2:] for cell in plan.cells})
+    made = []
+    for other in others:
+        fixed = dict(enumerate(other, start=2))
+        title = ", ".join(
+            f"{plan.varied[at].axis.label}: {plan.varied[at].marks[to].label}" for at, to in fixed.items()
+        )
+        heading = f"<h2>{html.escape(title)}</h2>" if title else ""
+        made.append(
+            f"{heading}{_grid(plan, plan.table(rows, columns, fixed), (rows, columns), results, pictures, longest)}"
+        )
+    return made
+
+
+def _grid(plan: Plan, table: Sequence[Sequence[Cell]], axes: tuple[int | None, int | None], results: Results,
+          pictures: Pictures, longest: int) -> str:  # fmt: skip
+    rows, columns = axes
+    corner = "<td></td>" if rows is not None else ""
+    heads = "".join(f"<th scope=col>{_mark(plan, columns, cell)}</th>" for cell in table[0])
+    lines = []
+    for line in table:
+        side = f"<th scope=row>{_mark(plan, rows, line[0])}</th>" if rows is not None else ""
+        tiles = "".join(f"<td>{_tile(results.get(cell.at) or Result(cell), pictures, longest)}</td>" for cell in line)
+        lines.append(f"<tr>{side}{tiles}</tr>")
+    head, body = f"<thead><tr>{corner}{heads}</tr></thead>", f"<tbody>{''.join(lines)}</tbody>"
+    return f'<div class="grid-of"><table>{head}{body}</table></div>'
+
+
+def _mark(plan: Plan, at: int | None, cell: Cell) -> str:
+    if at is None:
+        return ""
+    return html.escape(f"{plan.varied[at].axis.label}: {plan.varied[at].marks[cell.at[at]].label}")
+
+
+def _tile(result: Result, pictures: Pictures, longest: int) -> str:
+    picture = pictures(result) if result.done else None
+    if picture is None:
+        told = html.escape(result.caption or result.state)
+        return f'<figure><figcaption class="bad">{told}</figcaption></figure>' if result.error else told
+    data = base64.b64encode(jpeg_bytes(picture, longest, 88)).decode()
+    name = html.escape(", ".join(result.cell.labels) or result.cell.params.prompt[:80])
+    told = html.escape(" ".join(filter(None, (result.caption, *result.warnings))))
+    return f'<figure><img src="data:image/jpeg;base64,{data}" alt="{name}"><figcaption>{told}</figcaption></figure>'
+
+
+def _charts(found: Findings) -> list[str]:
+    made = []
+    lines = [_curve(curve) for curve in found.curves]
+    if drawn := chart(lines, "steps", "distance to the reference (1 − SSIM)"):
+        made.append(f"<h2>Does it settle?</h2>{drawn}")
+    timed = [(point.seconds, point.distance) for point in found.points if point.seconds is not None]
+    if len(timed) > 2:
+        best = tuple(timed[at] for at in frontier(timed))
+        drawn = chart([Line("all settings", tuple(timed), joined=False), Line("none is both faster and closer", best)],
+                      "seconds", "distance to the reference (1 − SSIM)")  # fmt: skip
+        made.append(f"<h2>Is it worth the time?</h2>{drawn}")
+    return made
+
+
+def _curve(curve: Convergence) -> Line:
+    points = tuple((float(point.steps), point.distance) for point in curve.points)
+    knee = curve.knee
+    marked = ((float(knee.steps), knee.distance, f"{knee.steps} is enough here"),) if knee else ()
+    return Line(curve.label, points, marked)

@@ -1,0 +1,87 @@
+"""The report: whole in one file, safe with hostile text, and readable without a server."""
+
+import re
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pytest
+from PIL import Image
+
+from sdplay.compare.axes import Setup
+from sdplay.compare.charts import Line, chart
+from sdplay.compare.plan import plan
+from sdplay.compare.report import report
+from sdplay.compare.results import Result
+from sdplay.params import Params
+from sdplay.picture import Timing
+
+HOSTILE = '<script>alert(1)</script> "fox" & co'
+BASE = Setup("builtin", Params(HOSTILE, width=64, height=64))
+
+
+class Reader(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.text, self.sources = [], "", []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.sources += [value for name, value in attrs if name in ("src", "href", "srcset", "action")]
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def read(axes, **more):
+    planned = plan(BASE, axes)
+    results = {cell.at: Result(cell, "made", "x", timing=Timing(cell.params.steps / 10)) for cell in planned.cells}
+    results |= more.pop("changed", {})
+    text = report(planned, results, lambda result: Image.new("RGB", (64, 64), (result.cell.params.steps, 0, 0)), **more)
+    reader = Reader()
+    reader.feed(text)
+    return text, reader
+
+
+def test_every_cell_is_inside_the_file():
+    _, reader = read([("scheduler", "euler, ddim"), ("steps", "5-20(+5)"), ("seed", "1, 2")])
+    pictures = [source for source in reader.sources if source.startswith("data:image/jpeg;base64,")]
+    assert len(pictures) == reader.tags.count("img") == 16
+    assert reader.tags.count("table") == 3
+
+
+def test_nothing_is_loaded_from_elsewhere():
+    text, reader = read([("steps", "5, 10")])
+    assert all(source.startswith("data:") for source in reader.sources)
+    assert not re.search(r"https?://|@import|url\(", text)
+    assert "default-src 'none'" in text
+
+
+def test_hostile_text_stays_text():
+    changed = {(0,): Result(plan(BASE, [("steps", "5, 10")]).cells[0], "failed", error=HOSTILE)}
+    text, reader = read([("steps", "5, 10")], title=HOSTILE, sentences=[HOSTILE], changed=changed)
+    assert "script" not in reader.tags
+    assert reader.text.count(HOSTILE) >= 4
+    assert "<script>" not in text
+
+
+def test_guard_counts_and_findings_stand_on_top():
+    _, reader = read([("scheduler", "euler, ddim"), ("steps", "5, 10, 20, 40")])
+    assert "Along Scheduler, 1 thing differs: scheduler." in reader.text
+    assert "8 cells: 8 made in 15.0 s of work." in reader.text
+    assert "settings" in reader.text
+    assert reader.tags.count("svg") == 2
+
+
+def test_a_single_picture_is_a_report_too():
+    assert read([])[1].tags.count("img") == 1
+
+
+@pytest.mark.parametrize("points", [((0.0, 0.0),), ((1.0, 2.0), (float("nan"), 1.0), (3.0, 0.5))])
+def test_charts_are_well_formed(points):
+    drawn = chart([Line("<a> & b", points, ((1.0, 0.5, "<here>"),))], "x & y", "<up>")
+    assert ElementTree.fromstring(drawn).tag == "svg"
+    assert "nan" not in drawn
+
+
+def test_a_chart_of_nothing_is_nothing():
+    assert chart([Line("a", ())], "x", "y") == ""
