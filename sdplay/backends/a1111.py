@@ -23,10 +23,10 @@ from sdplay.backends.a1111_receipt import (
 )  # fmt: skip
 from sdplay.backends.a1111_survey import Server, look
 from sdplay.backends.a1111_watch import IDLE_SECONDS, Watch, number
-from sdplay.backends.decode import NotAPicture, checked, from_base64
+from sdplay.backends.shown import shown
 from sdplay.backends.wire import Call, Reply, Wire, error_text, on_this_machine, picture_bytes, refusal
 from sdplay.errors import BackendBroken, BackendError, BackendRefused, BadParams
-from sdplay.params import Params, image_name
+from sdplay.params import Params
 from sdplay.picture import Picture, Progress, Receipt, Timing, png_bytes
 from sdplay.settings import setting
 
@@ -131,17 +131,9 @@ class A1111(Backend):
         warnings = [*ignored(params, server.dialect), *differences(params, sent, told, done),
                     *size_difference(params, size), *unconfirmed(params, told, server.dialect)]  # fmt: skip
         model = {"model": str(told["model"])} if told.get("model") else {}
-        return Receipt(params.as_dict(), self._shown(body), {**done, **model}, tuple(map(self.wire.clean, warnings)))
-
-    def _shown(self, value: Any) -> Any:
-        """The request for the receipt: pictures by name, keys blanked."""
-        if isinstance(value, dict):
-            return {name: self._shown(each) for name, each in value.items()}
-        if isinstance(value, list):
-            return [self._shown(each) for each in value]
-        if not isinstance(value, str):
-            return value
-        return _image_name(value) or self.wire.clean(value)
+        return Receipt(
+            params.as_dict(), shown(body, self.wire.clean), {**done, **model}, tuple(map(self.wire.clean, warnings))
+        )
 
     def _answer(self, reply: Reply) -> dict[str, Any]:
         if not reply.ok:
@@ -192,16 +184,6 @@ def _network(reply: Reply) -> float | None:
     """The time of our request outside the server, where it tells how long it took."""
     told = number(reply.headers.get("X-Process-Time"))
     return max(0.0, reply.seconds - told) if told is not None else None
-
-
-def _image_name(text: str) -> str:
-    """The name of the picture that a long base64 text holds; empty when it holds none."""
-    if len(text) < 64:
-        return ""
-    try:
-        return image_name(checked(from_base64(text)))
-    except NotAPicture:
-        return ""
 
 
 BACKEND = A1111

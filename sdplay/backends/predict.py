@@ -1,0 +1,101 @@
+"""One hosted endpoint: Cog, Replicate, OpenAI-style images, Hugging Face inference, OctoAI-style; presets are data."""
+
+import time
+from collections.abc import Generator
+from typing import Any
+
+from sdplay.backends import Backend, Capabilities, Event
+from sdplay.backends.predict_answer import Answer, opened
+from sdplay.backends.predict_body import request
+from sdplay.backends.predict_look import Seen, look
+from sdplay.backends.predict_presets import Endpoint, endpoint
+from sdplay.backends.predict_receipt import receipt
+from sdplay.backends.predict_run import Run
+from sdplay.backends.wire import Wire, on_this_machine, picture_bytes
+from sdplay.errors import BadParams
+from sdplay.params import Params
+from sdplay.picture import Picture, Progress, Timing
+from sdplay.settings import setting
+
+
+class Predict(Backend):
+    """The endpoint that the settings SDPLAY_PREDICT_… describe, or the one given."""
+
+    name = "predict"
+    label = "Hosted endpoint"
+
+    def __init__(self, preset: str = "", url: str = "", key: str = "", fields: str = "", *, seconds: float = 3600.0,
+                 pause: float = 1.0, every: float = 0.5) -> None:  # fmt: skip
+        self.seconds, self.pause, self.every = seconds, pause, every
+        self._key = key or setting("SDPLAY_PREDICT_KEY")
+        self._seen: Seen | None = None
+        self._point: Endpoint | None = None
+        self._problem = ""
+        """Kept for whoever asks: a list of backends must not fail because one is not set up."""
+        try:
+            self._point = endpoint(preset or setting("SDPLAY_PREDICT_PRESET"), url or setting("SDPLAY_PREDICT_URL"),
+                                   fields or setting("SDPLAY_PREDICT_FIELDS"))  # fmt: skip
+        except BadParams as error:
+            self._problem = str(error)
+        self.remote = self._point is not None and not on_this_machine(self._point.base)
+
+    def probe(self) -> Capabilities:
+        return self._look().capabilities() if self._point else Capabilities("down", self._problem)
+
+    def payload(self, params: Params) -> dict[str, Any]:
+        return request(params, self._known())
+
+    def model_version(self, params: Params) -> str:
+        """The address is a part of it: the same settings elsewhere are another picture."""
+        seen = self._known()
+        return " ".join((self._wire().address, seen.point.preset.name, seen.version, params.model))
+
+    def generate(self, params: Params) -> Generator[Event, None, None]:
+        began = time.monotonic()
+        wire = self._wire()
+        yield Progress(message=f"Looking for {wire.label[:1].lower()}{wire.label[1:]}")
+        seen = self._known(or_again=True)
+        body = request(params, seen)
+        run = Run(wire, seen.point, body, self.seconds, self.pause, self.every, peeks=_peeks(seen))
+        reply = yield from run.reply()
+        answer = opened(reply, wire)
+        yield Progress(message="Fetching the picture")
+        data = picture_bytes(answer.pictures[0], wire)
+        told = receipt(params, seen, body, answer, data, wire.clean)
+        timing = _timing(time.monotonic() - began, answer, run)
+        yield Picture(data, params, self.name, timing, told, model=params.model or seen.model)
+
+    def _endpoint(self) -> Endpoint:
+        if self._point is None:
+            raise BadParams(self._problem)
+        return self._point
+
+    def _wire(self) -> Wire:
+        point = self._endpoint()
+        # A key that names its own scheme, like "Key abc", is sent as it stands.
+        key = self._key if " " in self._key or not self._key else f"Bearer {self._key}"
+        return Wire(point.base, label=point.preset.label, setting="SDPLAY_PREDICT_URL",
+                    headers={"Authorization": key} if key else {})  # fmt: skip
+
+    def _look(self) -> Seen:
+        self._seen = look(self._wire(), self._endpoint())
+        return self._seen
+
+    def _known(self, or_again: bool = False) -> Seen:
+        """What the last look found; looks when there was none, or `or_again` when it was not ready."""
+        kept = self._seen
+        return self._look() if kept is None or (or_again and kept.status not in ("ready", "busy")) else kept
+
+
+def _peeks(seen: Seen) -> bool:
+    """Cog alone lets us look in, and only where an empty request is surely refused."""
+    return seen.point.preset.method == "PUT" and seen.schema is not None and seen.schema.needs_something
+
+
+def _timing(total: float, answer: Answer, run: Run) -> Timing:
+    alone = not run.point.preset.follow and answer.working is not None
+    network = max(0.0, answer.seconds - (answer.working or 0)) if alone else None
+    return Timing(total, queued=run.waited, network=network, sampling=answer.working)
+
+
+BACKEND = Predict

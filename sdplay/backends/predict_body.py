@@ -1,0 +1,110 @@
+"""A request to a hosted endpoint: our settings put where it wants them, checked against what it takes."""
+
+import base64
+import copy
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from PIL import Image
+
+from sdplay.backends.predict_look import Seen
+from sdplay.backends.predict_presets import PICTURES, SIZE
+from sdplay.errors import BadParams
+from sdplay.params import KNOBS, Params
+from sdplay.schedulers import find
+
+
+def request(params: Params, seen: Seen) -> dict[str, Any]:
+    """The whole body; the raw payload fields laid over it."""
+    body = copy.deepcopy(dict(seen.point.constants))
+    inside = seen.point.preset.inside
+    for name, one in (seen.schema.ones if seen.schema else {}).items():
+        put(body, f"{inside}.{name}" if inside else name, one)
+    for name, value in settings(params, seen).items():
+        put(body, seen.places[name], value)
+    return _laid_over(body, params.extra_fields(), seen)
+
+
+def settings(params: Params, seen: Seen) -> dict[str, Any]:
+    """What is sent for each setting that has a place, in the endpoint's words."""
+    found = {name: value for name in seen.places if (value := _value(name, params, seen)) is not None}
+    return {name: _fitting(name, value, seen) for name, value in found.items()}
+
+
+def unsent(params: Params, seen: Seen) -> Iterator[str]:
+    """A sentence for every setting that was changed and has no place in the request."""
+    both = {"width", "height"} if SIZE in seen.places else set()
+    for knob in KNOBS.values():
+        if knob.name not in {*seen.places, *both, "extra"} and getattr(params, knob.name) != knob.default:
+            yield f"{knob.label} has no effect here: this endpoint has no such setting."
+
+
+def put(body: dict[str, Any], place: str, value: Any) -> None:
+    """Set a.b.c in nested objects."""
+    *way, last = place.split(".")
+    for part in way:
+        body = body.setdefault(part, {})
+    body[last] = value
+
+
+def get(body: Mapping[str, Any], place: str) -> Any:
+    """What stands at a.b.c; None when nothing does."""
+    found: Any = body
+    for part in place.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
+
+
+def _value(name: str, params: Params, seen: Seen) -> Any:
+    """One setting as it is sent; None leaves it out."""
+    if name == SIZE:
+        return f"{params.width}x{params.height}"
+    value = getattr(params, name)
+    if name == "scheduler":
+        return _scheduler(params, seen)
+    if name in PICTURES:
+        return _data_uri(value, KNOBS[name].label) if value and params.init else None
+    if name in ("strength", "mask_blur"):
+        return value if params.init else None
+    changed = value != KNOBS[name].default
+    return value if changed or (KNOBS[name].group == "main" and name != "model") else None
+
+
+def _scheduler(params: Params, seen: Seen) -> str:
+    names = seen.schedulers
+    if params.scheduler not in names:
+        entry = find(params.scheduler)
+        called = entry.label if entry else params.scheduler
+        raise BadParams(f"{seen.point.preset.label} has no scheduler called {called}. It has: {', '.join(names)}.")
+    return names[params.scheduler]
+
+
+def _fitting(name: str, value: Any, seen: Seen) -> Any:
+    given = seen.schema.inputs.get(seen.places[name].rpartition(".")[2]) if seen.schema else None
+    if given is None or name in PICTURES:
+        return value
+    return given.fitting(KNOBS[name].label if name in KNOBS else "Size", value)
+
+
+def _data_uri(data: bytes, label: str) -> str:
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            kind = Image.MIME.get(opened.format or "", "image/png")
+    except (OSError, Image.DecompressionBombError) as error:
+        raise BadParams(f"{label} could not be read. Choose a PNG, JPEG or WebP picture.") from error
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _laid_over(body: dict[str, Any], extra: Mapping[str, Any], seen: Seen) -> dict[str, Any]:
+    """The model's own inputs go to its inputs; fields of the request itself replace those, objects part by part."""
+    inside = seen.point.preset.inside
+    inputs = body.setdefault(inside, {}) if inside else body
+    for name, value in extra.items():
+        if isinstance(value, dict) and isinstance(body.get(name), dict):
+            body[name] |= value
+        elif name in body and not (seen.schema and name in seen.schema.inputs):
+            body[name] = value
+        else:
+            inputs[name] = value
+    return body

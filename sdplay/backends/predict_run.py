@@ -1,0 +1,182 @@
+"""One prediction from request to answer: asked again while nothing can have been charged, followed, stopped."""
+
+import math
+import random
+import re
+import time
+import uuid
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sdplay.backends.predict_presets import Endpoint
+from sdplay.backends.wire import Call, Reply, Wire, refusal, retry_after, waiting
+from sdplay.errors import BackendBroken, BackendError, BackendOffline, BackendRefused
+from sdplay.picture import Progress
+
+AGAIN = {409: ("is busy with another picture", 8.0), 429: ("wants fewer requests", math.inf),
+         503: ("is loading the model or overloaded", 30.0)}  # fmt: skip
+"""Answers that say that nothing was made, and the longest pause before asking again."""
+OFFLINE_TRIES = 3
+PATIENCE_SECONDS = 600.0
+"""How long to go on asking before giving up."""
+LONGEST_PAUSE = 30.0
+"""Where the server does not tell how long to wait."""
+SILENT_SECONDS = 60.0
+"""How long a prediction that is under way may give no sign."""
+CLOSE_SECONDS = 10.0
+"""How long closing waits for the prediction to stop; a thread goes on trying after that."""
+WAITS = frozenset({"starting", "queued", "pending", "in_queue"})
+UNFINISHED = WAITS | {"processing", "running", "in_progress"}
+_BAR = re.compile(r"\d+%\|[^|]*\|\s*(\d+)/(\d+)")
+
+
+@dataclass
+class Run:
+    """A request under way."""
+
+    wire: Wire
+    point: Endpoint
+    body: Mapping[str, Any]
+    seconds: float
+    """The longest time for the picture."""
+    pause: float = 1.0
+    """Before the second try; each further pause is twice as long."""
+    every: float = 0.5
+    """Between two looks at a running prediction."""
+    peeks: bool = False
+    """Whether an empty request with our id shows where the prediction is, and can never start one."""
+    id: str = field(default_factory=lambda: uuid.uuid4().hex[:20])
+    waited: float = 0.0
+    """Seconds spent before the work began."""
+    call: Call[Reply] | None = None
+    """The request that may have started work which nobody has fetched yet."""
+
+    def reply(self) -> Generator[Progress, None, Reply]:
+        """Progress until the final answer, whatever it says.  Closing it cancels the prediction."""
+        finished = False
+        try:
+            reply = yield from self._accepted()
+            if self.point.preset.follow:
+                reply = yield from self._followed(reply)
+            finished = reply.ok
+            return reply
+        finally:
+            if self.call and not finished and self.point.preset.cancel:
+                Call(self._stop).wait(CLOSE_SECONDS)
+
+    def _accepted(self) -> Generator[Progress, None, Reply]:
+        """The first answer that is more than "not now"."""
+        began, tries = time.monotonic(), 0
+        while True:
+            tries += 1
+            answer = yield from self._asked()
+            if isinstance(answer, Reply) and answer.status not in AGAIN:
+                self.waited = time.monotonic() - began - answer.seconds
+                return answer
+            why, seconds = self._again(answer, tries)
+            if time.monotonic() - began + seconds > PATIENCE_SECONDS:
+                raise self._refused(answer) if isinstance(answer, Reply) else answer
+            yield from waiting(seconds, f"{self.wire.label} {why}: trying again")
+
+    def _asked(self) -> Generator[Progress, None, Reply | BackendOffline]:
+        """One try; BackendOffline means that nothing was sent."""
+        preset, began = self.point.preset, time.monotonic()
+        path = self.point.create.format(id=self.id)
+        call = self.call = Call(lambda: self.wire.request(preset.method, path, json=self.body, seconds=self.seconds))
+        while not call.wait(self.every):
+            yield self._peek() or Progress(message=f"{self.wire.label} is working ({time.monotonic() - began:.0f} s)")
+        try:
+            reply = call.result()
+        except BackendOffline as error:
+            self.call = None
+            return error
+        self.call = call if reply.ok else None
+        return reply
+
+    def _again(self, answer: Reply | BackendOffline, tries: int) -> tuple[str, float]:
+        """Why not now, and how long to wait: longer each time, and never in step with other clients."""
+        pause = min(LONGEST_PAUSE, self.pause * 2 ** (tries - 1)) * random.uniform(0.8, 1.2)
+        if not isinstance(answer, Reply):
+            return "does not answer", pause if tries < OFFLINE_TRIES else math.inf
+        why, longest = AGAIN[answer.status]
+        return why, min(retry_after(answer) or pause, longest)
+
+    def _peek(self) -> Progress | None:
+        """Cog tells the state of a running prediction to those who send its id again."""
+        if not self.peeks:
+            return None
+        try:
+            reply = self.wire.request("PUT", self.point.create.format(id=self.id), json={"input": {}}, seconds=5)
+            return progress(reply.json(), self.wire.label) if reply.status == 202 else None
+        except BackendError:
+            return None
+
+    def _followed(self, reply: Reply) -> Generator[Progress, None, Reply]:
+        """The answer once the prediction has ended."""
+        began = looked = time.monotonic()
+        while reply.ok and _status(told := reply.json()) in UNFINISHED:
+            self.id = _id(told, self.wire.label)
+            yield progress(told, self.wire.label)
+            if looked - began > self.seconds:
+                raise BackendBroken(f"{self.wire.label} has not finished within {self.seconds:g} s, so it was stopped. "
+                                    "Ask for fewer steps or a smaller size.")  # fmt: skip
+            time.sleep(self.every)
+            reply = yield from self._looked()
+            self.waited += time.monotonic() - looked if _status(told) in WAITS else 0
+            looked = time.monotonic()
+        return reply
+
+    def _looked(self) -> Generator[Progress, None, Reply]:
+        """The prediction now.  Looking costs nothing, so a fault on the way is only waited out."""
+        until = time.monotonic() + SILENT_SECONDS
+        while True:
+            pause = 2 * self.every
+            try:
+                reply = self.wire.get(self.point.preset.follow.format(id=self.id))
+            except BackendError as fault:
+                error = fault
+            else:
+                if reply.status not in (429, 500, 502, 503, 504):
+                    return reply
+                error, pause = self._refused(reply), retry_after(reply) or pause
+            if time.monotonic() + pause > until:
+                raise error
+            yield from waiting(pause, f"{self.wire.label} does not tell how far it is: asking again")
+
+    def _refused(self, reply: Reply) -> BackendError:
+        return refusal(reply, self.wire.label, self.wire.setting, self.wire.clean)
+
+    def _stop(self) -> None:
+        """Cancel the prediction.  Where the id is ours it may not have arrived yet, so tell it until it has ended."""
+        preset, call, ended = self.point.preset, self.call, False
+        while call and not ended:
+            ended = call.wait(0 if preset.follow else self.every)
+            try:
+                if ended and preset.follow:
+                    self.id = _id(call.result().json(), self.wire.label)
+                if ended or not preset.follow:
+                    self.wire.post(preset.cancel.format(id=self.id), seconds=5)
+            except BackendError:
+                continue
+
+
+def progress(told: Any, label: str) -> Progress:
+    """Where a prediction is: the last line of its progress bar, else its status."""
+    logs = told.get("logs") if isinstance(told, dict) else None
+    if isinstance(logs, str) and (bars := _BAR.findall(logs[-4000:])):
+        step, steps = map(int, bars[-1])
+        return Progress(step / steps if steps else None, step, steps, message=f"{label} is working")
+    return Progress(message=f"{label} is {'waiting for a machine' if _status(told) in WAITS else 'working'}")
+
+
+def _status(told: Any) -> str:
+    return str(told.get("status", "")).lower() if isinstance(told, dict) else ""
+
+
+def _id(told: Any, label: str) -> str:
+    """The prediction's id, which becomes a part of addresses."""
+    found = str(told.get("id", "")) if isinstance(told, dict) else ""
+    if not re.fullmatch(r"[\w-]{1,80}", found):
+        raise BackendRefused(f"{label} began a prediction without telling its id. Check SDPLAY_PREDICT_PRESET.")
+    return found
