@@ -86,15 +86,17 @@ class Params:
 
     prompt: str = knob("", "Prompt", help="What to draw. The model turns it into numbers that steer every step.")
     negative: str = knob("", "Negative prompt", help="What to keep away from. It takes the place of the empty prompt "
-                         "that CFG pushes away from, so it does nothing at CFG 1.")  # fmt: skip
+                         "that CFG pushes away from, so it does nothing at CFG 1.", needs="negative")  # fmt: skip
     scheduler: str = knob("dpmpp_2m_karras", "Scheduler", help="The route from noise to picture. Each takes different "
-                          "steps through the same model; some settle on one picture, some never do.")  # fmt: skip
+                          "steps through the same model; some settle on one picture, some never do.",
+                          needs="scheduler")  # fmt: skip
     steps: int = knob(20, "Steps", 1, 500, 1, "How often the model is asked to clean the picture. Time grows with it; "
-                      "after 20 to 30 most schedulers change little.", usual=(1, 60))  # fmt: skip
+                      "after 20 to 30 most schedulers change little.", usual=(1, 60), needs="steps")  # fmt: skip
     cfg: float = knob(7.0, "CFG scale", 1.0, 30.0, 0.5, "How hard to push toward the prompt. 1 ignores the negative "
-                      "prompt and halves the time; above about 12 colours burn.", usual=(1.0, 20.0))  # fmt: skip
+                      "prompt and halves the time; above about 12 colours burn.", usual=(1.0, 20.0),
+                      needs="cfg")  # fmt: skip
     seed: int = knob(0, "Seed", 0, MAX_SEED, 1, "Names the start noise. Same seed and same settings give the same "
-                     "picture.")  # fmt: skip
+                     "picture.", needs="seed")  # fmt: skip
     width: int = knob(512, "Width", 64, 4096, 8, "Pixels across, in steps of 8.", needs="size")
     height: int = knob(512, "Height", 64, 4096, 8, "Pixels down, in steps of 8.", needs="size")
     model: str = knob("", "Model", help="The checkpoint. Empty means the one the backend has loaded.", needs="models")

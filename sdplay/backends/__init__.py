@@ -17,7 +17,9 @@ from sdplay.settings import setting
 Event = Progress | Picture
 Status = Literal["ready", "starting", "busy", "down", "unauthorised"]
 
-FEATURES = frozenset({"negative", "seed", "steps", "cfg", "scheduler"}) | {
+BASICS = frozenset({"negative", "seed", "steps", "cfg", "scheduler"})
+"""What nearly every backend has: offered by one that does not tell."""
+FEATURES = BASICS | {
     knob.needs for knob in KNOBS.values() if knob.needs
 } | {"progress", "preview", "cancel", "frames", "upscale", "payload"}  # fmt: skip
 
@@ -31,7 +33,7 @@ class Capabilities:
     """One sentence for the person: what it is, or why it is not ready and what to do."""
     version: str = ""
     features: frozenset[str] = frozenset()
-    unknown: frozenset[str] = frozenset()
+    unknown: frozenset[str] = BASICS
     schedulers: tuple[str, ...] | None = None
     """Our scheduler ids; a name that only this server knows stands as it is."""
     models: tuple[str, ...] | None = None
@@ -44,6 +46,8 @@ class Capabilities:
     sizes: tuple[tuple[int, int], ...] = ((512, 512), (768, 512), (512, 768))
     size_limits: tuple[int, int] = (64, 4096)
     size_step: int = 8
+    limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Ranges of this backend's model where they differ from ours, by knob name."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """Knob values that suit this backend better than ours."""
     chips: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -77,6 +81,8 @@ class Backend(ABC):
     """Settings leave this machine."""
     keep_frames: bool = False
     """Set it to get what is seen at every step with the picture, where the feature `frames` is offered."""
+    previews: bool = True
+    """Cleared where nobody watches a picture grow, as in a sweep: decoding previews costs time."""
 
     @abstractmethod
     def generate(self, params: Params) -> Iterator[Event]:

@@ -48,15 +48,29 @@ class Seen:
         sure = self.point.preset.sure or self.schema is not None
         cancel = {"cancel", "progress"} if self.point.preset.cancel else set()
         return Capabilities(
-            self.status, self.message,
+            self.status,
+            self.message,
             features=frozenset({"payload"} | cancel | (kinds if sure else set())),
             unknown=frozenset() if sure else kinds,
             schedulers=tuple(self.schedulers) if "scheduler" in self.places else None,
-            models=self.models, model=self.model, defaults=self._defaults(), at_once=self.point.preset.at_once,
-            **({"inputs": self.schema.own(), **self.schema.shapes()} if self.schema else {}))  # fmt: skip
+            models=self.models,
+            model=self.model,
+            defaults=self._defaults(),
+            at_once=self.point.preset.at_once,
+            limits=self.limits,
+            **({"inputs": self.schema.own(), **self.schema.shapes()} if self.schema else {}),
+        )
+
+    @property
+    def limits(self) -> dict[str, tuple[float, float]]:
+        """The model's ranges, by our settings."""
+        return self.schema.limits() if self.schema else {}
 
     def _defaults(self) -> dict[str, Any]:
-        found = self.schema.defaults() if self.schema else {}
+        """The model's own, else ours moved into its ranges."""
+        found = {name: KNOBS[name].kind(min(max(KNOBS[name].default, low), high))
+                 for name, (low, high) in self.limits.items() if name != "seed"}  # fmt: skip
+        found |= self.schema.defaults() if self.schema else {}
         if "scheduler" in self.places and found.get("scheduler") not in self.schedulers:
             found |= {"scheduler": "dpmpp_2m" if "dpmpp_2m" in self.schedulers else next(iter(self.schedulers))}
         return found

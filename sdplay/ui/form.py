@@ -51,7 +51,8 @@ def settings(capabilities: Capabilities) -> None:
     """The sidebar's controls: the everyday ones, then each further group in a fold."""
     if "extra_next" in st.session_state:
         st.session_state["extra"] = st.session_state.pop("extra_next")
-    _presets(capabilities)
+    if capabilities.offers("scheduler"):
+        _presets(capabilities)
     for knob in _offered("main", capabilities):
         SPECIAL.get(knob.name, draw)(knob, capabilities)
     if capabilities.offers("size"):
