@@ -222,6 +222,7 @@ class A1111Server:
     """Extensions and routes it has: controlnet, tasks, openapi."""
     queue_seconds: float = 0.0
     url: str = ""
+    site: Site | None = None
     asked: list = field(default_factory=list)
     interrupts: int = 0
     running: bool = False
@@ -410,7 +411,7 @@ def a1111(prefix="", **settings):
     fake = A1111Server(**settings)
     with site(prefix=prefix) as served:
         served.routes.update(fake.routes())
-        fake.url, fake.asked = served.url, served.asked
+        fake.url, fake.asked, fake.site = served.url, served.asked, served
         yield fake
 
 

@@ -129,3 +129,11 @@ def test_every_panel_has_what_the_tabs_need(panel):
     assert isinstance(panel.TITLE, str)
     assert isinstance(panel.ORDER, int)
     assert callable(panel.show)
+
+
+def test_a_link_may_say_ids_instead_of_labels(page):
+    page.query_params.update(scheduler="euler_a", backend="a1111")
+    page.run()
+    assert page.selectbox(key="backend").value == "a1111"
+    page.query_params.update(scheduler="euler_a", backend="builtin")
+    assert page.run().selectbox(key="scheduler").value == "euler_a"

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -31,6 +31,7 @@ def pick_backend() -> str:
     """Where pictures are made."""
     names = session.labels()
     wanted = setting("SDPLAY_BACKEND")
+    _linked_by_id("backend", names)
     chosen = st.selectbox("Backend", list(names), key="backend", bind="query-params",
                           index=list(names).index(wanted) if wanted in names else 0,
                           format_func=lambda name: names[name], on_change=_fit_to_backend,
@@ -167,6 +168,7 @@ def _presets(capabilities: Capabilities) -> None:
 def _scheduler(knob: Knob, capabilities: Capabilities) -> None:
     """The choice and, under it, what it is."""
     choices = list(capabilities.schedulers or SCHEDULERS)
+    _linked_by_id("scheduler", choices)
     wanted = knob.default if knob.default in choices else choices[0]
     if st.session_state.get("scheduler", wanted) not in choices:
         st.session_state["scheduler"] = wanted
@@ -175,6 +177,12 @@ def _scheduler(knob: Knob, capabilities: Capabilities) -> None:
                             help=knob.help, format_func=_label)  # fmt: skip
         if entry := find(str(name)):
             st.caption(entry.about)
+
+
+def _linked_by_id(name: str, known: Collection[str]) -> None:
+    """A link written by hand may say the short id; the page itself writes the label."""
+    if name not in st.session_state and (linked := st.query_params.get(name)) in known:
+        st.session_state[name] = linked
 
 
 def _label(scheduler: str) -> str:

@@ -1,48 +1,17 @@
 """The page in a real browser: generate, cancel, reload, second tab, links, themes; nothing asked from elsewhere."""
 
-import os
 import re
-import shutil
 import signal
-import socket
-import subprocess
-import sys
-import time
-from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 
+from tests.serving import CHROMIUM, FLAGS, SLOW, generated, opened, served
+
 sync_api = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright: pip install '.[dev]'")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
     pytest.mark.skipif(not CHROMIUM, reason="the browser tests need Chromium, Debian's package chromium"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
-ROOT = Path(__file__).parent.parent.parent
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
-SLOW = 60_000
-
-
-def served(home):
-    """A server on a free port, ready to answer."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port),
-               "--server.address", "127.0.0.1", "--server.headless", "true", "--browser.gatherUsageStats", "false",
-               "--server.fileWatcherType", "none"]  # fmt: skip
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "SDPLAY_HOME": str(home)},
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
-    for _ in range(200):
-        try:
-            with urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1) as answer:
-                if answer.read() == b"ok":
-                    break
-        except OSError:
-            time.sleep(0.1)
-    return process, f"http://127.0.0.1:{port}/"
 
 
 @pytest.fixture(scope="module")
@@ -72,17 +41,6 @@ def tab(browser):
     yield page
     context.close()
     assert trouble == []
-
-
-def opened(page, url):
-    page.goto(url)
-    page.locator(".st-key-go button").wait_for(timeout=SLOW)
-    return page
-
-
-def generated(page):
-    page.locator(".st-key-go button").click()
-    page.get_by_text("Receipt: asked, sent, applied").wait_for(timeout=SLOW)
 
 
 def test_a_newcomer_generates_a_picture(tab, address):

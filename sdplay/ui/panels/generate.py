@@ -19,7 +19,7 @@ from sdplay.ui.timebar import told as spoken
 TITLE = "Generate"
 ICON = ":material/auto_awesome:"
 ORDER = 1
-POLL_SECONDS = 0.4
+POLL_SECONDS = 0.25
 
 
 def show(studio: Studio) -> None:

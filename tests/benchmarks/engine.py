@@ -1,0 +1,71 @@
+"""The built-in model through our engine against diffusers' stock pipeline with the same weights, in one run.
+
+    python -m tests.benchmarks.engine            (needs the extra `local`)
+
+Pictures are compared too: a faster engine that paints something else would be no gain.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
+
+from sdplay.engine.loop import Engine, Job, Made
+from sdplay.engine.onnx_model import SHIPPED, OnnxModel
+
+PROMPT, STEPS, CFG, ROUNDS = "a red apple, 3d style", 20, 5.0, 7
+
+
+def ours() -> tuple[Callable[[int], np.ndarray], float]:
+    """Paints one seed; and how long the sessions took to be ready."""
+    began = time.perf_counter()
+    model = OnnxModel()
+    model.decode(model.denoise(np.zeros((1, model.channels, 16, 16), np.float32), [1.0], model.embed("")))
+    ready = time.perf_counter() - began
+    engine = Engine(model)
+
+    def paint(seed: int) -> np.ndarray:
+        job = Job(PROMPT, sampler="dpmpp_2m", sigmas="karras", steps=STEPS, cfg=CFG, seed=seed, width=128,
+                  height=128, previews=False)  # fmt: skip
+        return next(event.pixels for event in engine.run(job) if isinstance(event, Made))
+
+    return paint, ready
+
+
+def stock() -> Callable[[int], np.ndarray]:
+    """The same with diffusers, as its documentation shows it."""
+    pipe = StableDiffusionPipeline.from_pretrained(SHIPPED, torch_dtype=torch.float32, local_files_only=True)
+    pipe.scheduler = DPMSolverMultistepScheduler.from_config(pipe.scheduler.config, use_karras_sigmas=True)
+    pipe.set_progress_bar_config(disable=True)
+
+    def paint(seed: int) -> np.ndarray:
+        dice = torch.Generator().manual_seed(seed)
+        return np.asarray(pipe(PROMPT, num_inference_steps=STEPS, guidance_scale=CFG, generator=dice).images[0])
+
+    return paint
+
+
+def main() -> None:
+    """Take turns, so that a busy moment of the machine hits both."""
+    mine, ready = ours()
+    theirs = stock()
+    differs = np.abs(mine(0).astype(int) - theirs(0).astype(int))
+    spent: dict[str, list[float]] = {"ours": [], "stock": []}
+    for seed in range(1, ROUNDS + 1):
+        for name, paint in (("ours", mine), ("stock", theirs)):
+            began = time.perf_counter()
+            paint(seed)
+            spent[name].append(time.perf_counter() - began)
+    middle = {name: statistics.median(times) for name, times in spent.items()}
+    print(f"sessions ready            {ready:.2f} s")
+    print(f"largest pixel difference  {differs.max()} of 255, mean {differs.mean():.4f}")
+    print(f"our engine                {middle['ours']:.3f} s per picture ({STEPS} steps, CFG {CFG:g}, 128 × 128)")
+    print(f"diffusers' stock pipeline {middle['stock']:.3f} s per picture")
+    print(f"ratio                     {middle['stock'] / middle['ours']:.2f}×")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""What the page costs: first paint, time until a finished picture is seen, overhead, thumbnails, memory.
+
+    python -m tests.benchmarks.page              (needs Chromium and the extra `dev`; takes about four minutes)
+
+The backend of the middle part is a real A1111-shaped server on a socket that takes five seconds for a picture.
+"""
+
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+from playwright.sync_api import sync_playwright
+from streamlit.testing.v1 import AppTest
+
+from sdplay.backends.a1111 import A1111
+from sdplay.backends.builtin import Builtin
+from sdplay.jobs import Jobs
+from sdplay.library import Library
+from sdplay.params import Params
+from sdplay.picture import Picture, Receipt, Timing, png_bytes
+from tests.fakes import a1111
+from tests.serving import CHROMIUM, FLAGS, SLOW, opened, served, started
+
+SECONDS, PICTURES, MANY = 5.0, 7, 500
+
+
+def median(times: list[float]) -> str:
+    return f"{statistics.median(times):.2f} s (median of {len(times)}; {min(times):.2f} to {max(times):.2f})"
+
+
+def first_paint(browser) -> None:
+    """From `streamlit run` to a page that can be used, browser open already."""
+    times, torch = [], False
+    for _ in range(5):
+        page = browser.new_context().new_page()
+        began = time.perf_counter()
+        process, url = started(tempfile.mkdtemp())
+        while True:
+            try:
+                page.goto(url)
+                break
+            except Exception:  # nobody listens yet: whatever the browser says, ask again
+                time.sleep(0.02)
+        page.locator(".st-key-go button").wait_for(timeout=SLOW)
+        times.append(time.perf_counter() - began)
+        torch |= any("torch" in each.path for each in psutil.Process(process.pid).memory_maps())
+        process.terminate()
+        process.wait()
+        page.context.close()
+    print(f"first paint                       {median(times)}")
+    print(f"the page's process loads torch    {'yes' if torch else 'no'}")
+
+
+def seen(browser) -> None:
+    """From the backend's answer to the picture on screen, and click to picture against the backend alone."""
+    with a1111(step_seconds=SECONDS / 10) as fake:
+        answered: list[float] = []
+        make = fake.make
+
+        def timed(http, asked):
+            make(http, asked)
+            answered.append(time.perf_counter())
+
+        fake.site.routes["POST /sdapi/v1/txt2img"] = timed
+        os.environ["SDPLAY_A1111_URL"] = fake.url
+        direct, clicked, late = [], [], []
+        process, url = served(tempfile.mkdtemp(), SDPLAY_A1111_URL=fake.url)
+        page = opened(browser.new_context().new_page(), f"{url}?backend=a1111&steps=10")
+        backend = A1111()
+        for seed in range(PICTURES):
+            began = time.perf_counter()
+            list(backend.generate(Params("direct", steps=10, seed=seed, width=64, height=64)))
+            direct.append(time.perf_counter() - began)
+            page.locator(".st-key-seed input").fill(str(100 + seed))
+            page.locator(".st-key-seed input").press("Tab")
+            began = time.perf_counter()
+            page.locator(".st-key-go button").click()
+            page.locator(".st-key-cancel button").wait_for(timeout=SLOW)
+            page.locator("[data-testid=stImage] img").first.wait_for(timeout=SLOW)
+            page.wait_for_function("() => document.querySelector('[data-testid=stImage] img')?.naturalWidth > 0")
+            clicked.append(time.perf_counter() - began)
+            late.append(time.perf_counter() - answered[-1])
+        process.terminate()
+    overhead = statistics.median(clicked) / statistics.median(direct) - 1
+    print(f"picture on screen after an answer {median(late)}")
+    print(f"the backend alone                 {median(direct)}")
+    print(f"click to picture                  {median(clicked)}")
+    print(f"overhead of the page              {overhead:+.1%}")
+
+
+def thumbnails() -> None:
+    """The script time of drawing 64 thumbnails again."""
+    from PIL import Image
+
+    os.environ["SDPLAY_HOME"] = tempfile.mkdtemp()
+    library = Library(Path(os.environ["SDPLAY_HOME"]))
+    for seed in range(64):
+        params = Params("a picture", seed=seed, width=128, height=128)
+        data = png_bytes(Image.effect_noise((128, 128), 40 + seed).convert("RGB"))
+        library.save(Picture(data, params, "builtin", Timing(1.0), Receipt(params.asked(), {}, {})))
+    library.close()
+
+    def script() -> None:
+        import os
+        import time
+        from pathlib import Path
+
+        import streamlit as st
+
+        from sdplay.library import Library
+        from sdplay.ui.tiles import Tile, tiles
+
+        library = st.cache_resource(Library)(Path(os.environ["SDPLAY_HOME"]))
+        began = time.perf_counter()
+        tiles([Tile(kept.id, library.thumbnail(kept), kept.params.prompt) for kept in library.recent("", 64)], "t")
+        st.session_state["spent"] = time.perf_counter() - began
+
+    test = AppTest.from_function(script).run()
+    times = [test.run().session_state["spent"] for _ in range(21)]
+    print(f"64 thumbnails drawn again         {statistics.median(times) * 1000:.1f} ms of script time (median of 21)")
+
+
+def memory() -> None:
+    """Resident memory while many pictures are made through the jobs of the page."""
+    jobs, backend = Jobs(Library(Path(tempfile.mkdtemp()))), Builtin()
+    process, told = psutil.Process(), []
+    for seed in range(MANY + 1):
+        job = jobs.submit(Params("a red apple", steps=2, seed=seed, width=128, height=128), backend)
+        while job.active:
+            time.sleep(0.005)
+        if seed in (50, 100, 200, 300, 400, MANY):
+            told.append(f"{seed}: {process.memory_info().rss / 2**20:.0f} MiB")
+    print(f"memory after so many pictures     {', '.join(told)}")
+
+
+def main() -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        first_paint(browser)
+        seen(browser)
+    thumbnails()
+    memory()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""The page as a real server process, for browser tests and benchmarks."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+ROOT = Path(__file__).parent.parent
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+SLOW = 60_000
+
+
+def started(home, **settings):
+    """A server on a free port, still starting."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port),
+               "--server.address", "127.0.0.1", "--server.headless", "true", "--browser.gatherUsageStats", "false",
+               "--server.fileWatcherType", "none"]  # fmt: skip
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "SDPLAY_HOME": str(home), **settings},
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    return process, f"http://127.0.0.1:{port}/"
+
+
+def served(home, **settings):
+    """A server that answers."""
+    process, url = started(home, **settings)
+    for _ in range(600):
+        try:
+            with urlopen(f"{url}_stcore/health", timeout=1) as answer:
+                if answer.read() == b"ok":
+                    return process, url
+        except OSError:
+            time.sleep(0.05)
+    raise TimeoutError("the server never answered")
+
+
+def opened(page, url):
+    """The page, drawn."""
+    page.goto(url)
+    page.locator(".st-key-go button").wait_for(timeout=SLOW)
+    return page
+
+
+def generated(page):
+    """One click, and the picture is there."""
+    page.locator(".st-key-go button").click()
+    page.get_by_text("Receipt: asked, sent, applied").wait_for(timeout=SLOW)
