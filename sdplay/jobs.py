@@ -67,6 +67,7 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._waiting: dict[str, deque[Job]] = {}
         self._busy: dict[str, int] = {}
+        self._at_once: dict[str, int] = {}
         self._turns: dict[str, float] = {}
         self._paused: set[str] = set()
         self._lock = threading.Lock()
@@ -81,9 +82,8 @@ class Jobs:
             self._forget()
             self._jobs[job.id] = job
             self._waiting.setdefault(backend.name, deque()).append(job)
-            if self._busy.get(backend.name, 0) < at_once:
-                self._busy[backend.name] = self._busy.get(backend.name, 0) + 1
-                threading.Thread(target=self._work, args=(backend.name,), name=f"job-{job.id}", daemon=True).start()
+            self._at_once[backend.name] = at_once
+            self._hire(backend.name, 1)
         return job
 
     def get(self, id: str) -> Job | None:
@@ -123,14 +123,18 @@ class Jobs:
         """Jobs of this group take turns again."""
         with self._lock:
             self._paused.discard(group)
-            names = {job.backend.name for job in self._jobs.values() if job.group == group and job.state == "queued"}
-            for name in names:
-                if not self._busy.get(name):
-                    self._busy[name] = 1
-                    threading.Thread(target=self._work, args=(name,), name=f"job-{name}", daemon=True).start()
+            names = [job.backend.name for job in self._jobs.values() if job.group == group and job.state == "queued"]
+            for name in dict.fromkeys(names):
+                self._hire(name, names.count(name))
 
     def paused(self, group: str) -> bool:
         return group in self._paused
+
+    def _hire(self, backend: str, wanted: int) -> None:
+        """Start workers for so many waiting jobs, up to what the backend wants at once."""
+        for _ in range(min(wanted, self._at_once.get(backend, 1) - self._busy.get(backend, 0))):
+            self._busy[backend] = self._busy.get(backend, 0) + 1
+            threading.Thread(target=self._work, args=(backend,), name=f"job-{backend}", daemon=True).start()
 
     def _work(self, backend: str) -> None:
         """One worker: takes turns until nothing waits."""

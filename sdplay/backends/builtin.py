@@ -103,7 +103,8 @@ class Builtin(Backend):
         start = _pixels(params) if params.init else None
         mask = _mask(params) if params.init and params.mask else None
         try:
-            return Job(start=start, mask=mask, frames=self.keep_frames, previews=True, **self.payload(params))
+            return Job(start=start, mask=mask, frames=self.keep_frames, previews=self.previews,
+                       **self.payload(params))  # fmt: skip
         except TypeError as error:
             raise BadParams(f"The payload has a field the built-in model does not know: {error}.") from error
 

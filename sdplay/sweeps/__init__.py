@@ -1,0 +1,7 @@
+"""Run a comparison: backends asked once, cells as jobs, pictures and tables in a folder."""
+
+from sdplay.sweeps.bench import Bench
+from sdplay.sweeps.run import Sweep
+from sdplay.sweeps.speeds import Speeds
+
+__all__ = ["Bench", "Speeds", "Sweep"]

@@ -1,0 +1,89 @@
+"""The backends of a sweep: set up and asked once, and what a plan needs to know of them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from sdplay.backends import Backend, Capabilities, connect, kinds
+from sdplay.compare.axes import Offer, Setup
+from sdplay.compare.plan import Facts
+from sdplay.errors import BadParams
+from sdplay.library import Library
+from sdplay.params import Params
+from sdplay.schedulers import PRESETS
+from sdplay.sweeps.speeds import Speeds
+
+
+class Bench:
+    """Backends by name, made when first named and probed once."""
+
+    def __init__(self, backends: Mapping[str, Backend] | None = None, *, frames: bool = False) -> None:
+        self._backends: dict[str, Backend] = {}
+        self._told: dict[str, Capabilities] = {}
+        self._frames = frames
+        for backend in (backends or {}).values():
+            self._add(backend)
+
+    def backend(self, name: str) -> Backend:
+        """The backend of that name; a sentence when there is none."""
+        return self._backends[name] if name in self._backends else self._add(connect(name))
+
+    def told(self, name: str) -> Capabilities:
+        """What it can do."""
+        if name not in self._told:
+            self._told[name] = self.backend(name).probe()
+        return self._told[name]
+
+    def offer(self, name: str, more: Offer | None = None) -> Offer:
+        """The choices that the axes of a sweep on this backend have."""
+        told = self.told(name)
+        lists = {"scheduler": told.schedulers, "model": told.models, "hires_upscaler": told.upscalers,
+                 "refiner": told.models, "backend": tuple({**kinds(), **self._backends}),
+                 "preset": tuple(f"{scheduler} {steps}" for scheduler, steps in PRESETS)}  # fmt: skip
+        known = {axis: choices for axis, choices in lists.items() if choices is not None}
+        more = more or Offer()
+        return replace(more, choices={**known, **more.choices})
+
+    def facts(
+        self, name: str, library: Library, speeds: Speeds, *, owner: str = "", more: Offer | None = None
+    ) -> Facts:
+        """Everything that a plan asks of the world, for a sweep that starts from this backend."""
+
+        def kept(setups: Sequence[Setup]) -> set[int]:
+            return {at for at, setup in enumerate(setups) if library.by_key(self.key(setup), owner)}
+
+        def seconds(name: str, planned: list[Params]) -> tuple[float, float] | None:
+            return speeds.seconds(name, planned, self.told(name).at_once)
+
+        prices = {each: price for each, told in self._told.items() if (price := told.price) is not None}
+        return Facts(self.offer(name, more), self.check, kept, seconds, prices)
+
+    def key(self, setup: Setup) -> str:
+        """The recipe key under which the library has this cell's picture."""
+        backend = self.backend(setup.backend)
+        return setup.params.key(backend.name, backend.model_version(setup.params))
+
+    def check(self, setup: Setup) -> Iterable[str]:
+        """Refuse what this backend has not; tell what will have no effect, and that it does not answer."""
+        told, params, label = self.told(setup.backend), setup.params, self.backend(setup.backend).label
+        if told.schedulers is not None and params.scheduler not in told.schedulers:
+            raise BadParams(f"{label} has no scheduler {params.scheduler!r}. It has: {', '.join(told.schedulers)}.")
+        if params.model and told.models and not any(params.model in model for model in told.models):
+            raise BadParams(f"{label} has no model {params.model!r}. It has: {', '.join(told.models)}.")
+        if told.offers("size"):
+            _check_size(told, params, label)
+        if told.status in ("down", "unauthorised"):
+            yield told.message or f"{label} does not answer."
+        yield from told.unused(params)
+
+    def _add(self, backend: Backend) -> Backend:
+        backend.keep_frames = self._frames
+        backend.previews = False
+        return self._backends.setdefault(backend.name, backend)
+
+
+def _check_size(told: Capabilities, params: Params, label: str) -> None:
+    low, high = told.size_limits
+    for side, value in (("Width", params.width), ("Height", params.height)):
+        if not low <= value <= high or value % told.size_step:
+            raise BadParams(f"{side} must be a multiple of {told.size_step} from {low} to {high} for {label}, "
+                            f"not {value}.")  # fmt: skip

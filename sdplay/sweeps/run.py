@@ -1,0 +1,232 @@
+"""A sweep at work: cells go to the jobs a few at a time; it can be paused, resumed, cancelled and mended."""
+
+import io
+import threading
+import time
+from collections import deque
+from dataclasses import replace
+
+import psutil
+from PIL import Image
+
+from sdplay.compare.measures import look, pixels_hash
+from sdplay.compare.plan import Cell, Plan
+from sdplay.compare.results import Result
+from sdplay.errors import BadParams, LibraryError
+from sdplay.jobs import Job, Jobs
+from sdplay.params import Params
+from sdplay.sweeps.bench import Bench
+from sdplay.sweeps.speeds import Speeds, work_of
+
+POLL_SECONDS = 0.02
+SAME_FAILURES = 5
+"""After so many cells in a row that failed with one sentence the sweep waits: the rest would only fail as well."""
+At = tuple[int, ...]
+
+
+class Sweep:
+    """One plan on its way.  A thread of its own feeds the jobs, so that no page needs to stay open."""
+
+    def __init__(self, plan: Plan, bench: Bench, jobs: Jobs, *, owner: str = "", speeds: Speeds | None = None) -> None:
+        self.plan, self.bench, self.jobs, self.owner, self.speeds = plan, bench, jobs, owner, speeds
+        self.group = f"sweep-{id(self):x}-{time.time_ns():x}"
+        self.trouble = ""
+        """Why it paused by itself."""
+        self.started = self.ended = 0.0
+        self.cpu_seconds = 0.0
+        """Processor time of this process while it ran."""
+        self._results: dict[At, Result] = {cell.at: Result(cell, "skipped" if cell.skip else "planned")
+                                           for cell in plan.cells}  # fmt: skip
+        self._todo = deque(cell for cell in plan.cells if not cell.skip and cell.twin is None)
+        self._twins = [cell for cell in plan.cells if cell.twin is not None and not cell.skip]
+        self._active: dict[At, Job] = {}
+        self._lock = threading.RLock()
+        self._paused = threading.Event()
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._process = psutil.Process()
+        self._alike = ("", 0)
+        self._rested = False
+
+    def start(self) -> "Sweep":
+        """Begin, or go on after a retry."""
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                self.started, self.ended = self.started or time.time(), 0.0
+                self._thread = threading.Thread(target=self._feed, name=self.group, daemon=True)
+                self._thread.start()
+        return self
+
+    def results(self) -> dict[At, Result]:
+        """Every cell by its place, as it stands now."""
+        with self._lock:
+            return dict(self._results)
+
+    def counts(self) -> dict[str, int]:
+        """How many cells are in each state."""
+        states = [result.state for result in self.results().values()]
+        return {state: states.count(state) for state in dict.fromkeys(states)}
+
+    @property
+    def running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def paused(self) -> bool:
+        return self._paused.is_set()
+
+    @property
+    def seconds(self) -> float:
+        """Since it began, until it ended."""
+        return (self.ended or time.time()) - self.started if self.started else 0.0
+
+    def seconds_left(self) -> tuple[float, float] | None:
+        """The likely least and most until the end."""
+        rest = [result.cell.params for result in self.results().values()
+                if result.state in ("planned", "queued", "running") and not result.cell.twin]  # fmt: skip
+        done = [result.cell.params for result in self.results().values() if result.state == "made"]
+        if done and self.seconds > 1:
+            typical = self.seconds / work_of(done) * work_of(rest)
+            return 0.8 * typical, 1.3 * typical
+        backend = self.plan.base.backend
+        return self.speeds.seconds(backend, rest, self.bench.told(backend).at_once) if self.speeds else None
+
+    def pause(self) -> None:
+        """Start no further cell; those at work end."""
+        self._rested = True
+        self._paused.set()
+        self.jobs.pause(self.group)
+
+    def resume(self) -> None:
+        """Go on."""
+        self.trouble, self._alike = "", ("", 0)
+        self._paused.clear()
+        self.jobs.resume(self.group)
+
+    def cancel(self) -> None:
+        """Stop everything; what is finished stays."""
+        self._stopped.set()
+        with self._lock:
+            for job in self._active.values():
+                job.cancel()
+        self.resume()
+
+    def retry(self, at: At | None = None) -> None:
+        """Try one cell that failed or was cancelled again, or all of them."""
+        with self._lock:
+            for place, result in self._results.items():
+                if result.state in ("failed", "cancelled") and at in (None, place):
+                    self._results[place] = Result(result.cell)
+                    (self._twins if result.cell.twin is not None else self._todo).append(result.cell)
+        self._stopped.clear()
+        self.resume()
+        self.start()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Until it has ended; False when the time was too short."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+        return not self.running
+
+    def _feed(self) -> None:
+        """The sweep's own thread: fills the backends' room and takes in what has ended."""
+        psutil.cpu_percent()
+        cpu = _cpu(self._process)
+        while True:
+            with self._lock:
+                self._take_in()
+                if self._stopped.is_set():
+                    self._give_up()
+                elif not self._paused.is_set():
+                    self._fill()
+                if not self._active and not self._todo:
+                    self._share()
+                    break
+            time.sleep(POLL_SECONDS)
+        self.ended = time.time()
+        self.cpu_seconds += _cpu(self._process) - cpu
+        self._learn()
+
+    def _fill(self) -> None:
+        """Twice as many as a backend wants at once, so that none waits for this thread."""
+        busy: dict[str, int] = {}
+        for at in self._active:
+            name = self._results[at].cell.setup.backend
+            busy[name] = busy.get(name, 0) + 1
+        waiting = deque[Cell]()
+        while self._todo:
+            cell = self._todo.popleft()
+            name = cell.setup.backend
+            at_once = self.bench.told(name).at_once
+            if busy.get(name, 0) >= 2 * at_once or not self._submit(cell, at_once):
+                waiting.append(cell)
+                busy[name] = 2 * at_once
+                continue
+            busy[name] = busy.get(name, 0) + 1
+        self._todo = waiting
+
+    def _submit(self, cell: Cell, at_once: int) -> bool:
+        backend = self.bench.backend(cell.setup.backend)
+        try:
+            self._active[cell.at] = self.jobs.submit(cell.params, backend, self.owner, self.group, at_once)
+        except BadParams:
+            return False  # this owner's queue is full: the cell waits here instead
+        self._results[cell.at] = Result(cell, "queued")
+        return True
+
+    def _take_in(self) -> None:
+        for at, job in list(self._active.items()):
+            if job.active:
+                if self._results[at].state != job.state:
+                    self._results[at] = replace(self._results[at], state=job.state)
+                continue
+            del self._active[at]
+            self._results[at] = self._ended(self._results[at].cell, job)
+            self._notice_trouble(self._results[at].error)
+
+    def _ended(self, cell: Cell, job: Job) -> Result:
+        if job.kept is None:
+            return Result(cell, job.state, error=job.error)
+        try:
+            with Image.open(io.BytesIO(self.jobs.library.data(job.kept))) as opened:
+                image = opened.convert("RGB")
+        except (LibraryError, OSError) as error:
+            return Result(cell, "failed", error=str(error))
+        return Result(
+            cell, "reused" if job.reused else "made", pixels_hash(image), look(image), job.kept.timing, job.kept.model,
+            job.kept.receipt.warnings, job.kept.receipt.applied, picture=job.kept.id,
+            cpu_percent=psutil.cpu_percent(), ram_mb=self._process.memory_info().rss / 1e6,
+        )  # fmt: skip
+
+    def _notice_trouble(self, error: str) -> None:
+        """Wait when one thing fails again and again."""
+        self._alike = (self._alike[0], self._alike[1] + 1) if error and error == self._alike[0] else (error, 1)
+        if error and self._alike[1] >= SAME_FAILURES and self._todo and not self.paused:
+            self.trouble = f"Paused: {SAME_FAILURES} pictures in a row failed the same way. {error}"
+            self.pause()
+
+    def _give_up(self) -> None:
+        for cell in (*self._todo, *self._twins):
+            self._results[cell.at] = Result(cell, "cancelled")
+        self._todo.clear()
+        self._twins.clear()
+
+    def _share(self) -> None:
+        """Cells with the same settings as another one show its picture."""
+        for cell in self._twins:
+            result = self._results[cell.twin or ()]
+            self._results[cell.at] = replace(result, cell=cell, state="reused" if result.done else result.state)
+        self._twins.clear()
+
+    def _learn(self) -> None:
+        made: dict[str, list[Params]] = {}
+        for result in self._results.values():
+            if result.state == "made":
+                made.setdefault(result.cell.setup.backend, []).append(result.cell.params)
+        if self.speeds and len(made) == 1 and not self._rested:
+            self.speeds.learn(*made.popitem(), seconds=self.seconds)
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)

@@ -1,0 +1,235 @@
+"""Sweeps at work: shared batches, pause, cancel, retry and resume, and no picture made twice."""
+
+import threading
+import time
+
+import pytest
+
+from sdplay.backends import Capabilities
+from sdplay.backends.builtin import Builtin
+from sdplay.compare.axes import Setup
+from sdplay.compare.plan import plan
+from sdplay.errors import BackendOffline, BadParams
+from sdplay.jobs import Jobs
+from sdplay.library import Library
+from sdplay.params import Params
+from sdplay.sweeps import Bench, Speeds, Sweep
+from tests.making import Painter
+
+BASE = Params("a fox", width=64, height=64, steps=2, scheduler="euler")
+
+
+@pytest.fixture
+def jobs(tmp_path):
+    library = Library(tmp_path)
+    yield Jobs(library)
+    library.close()
+
+
+def sweep(jobs, painter, axes, base=BASE, **more):
+    bench = Bench({"painter": painter})
+    speeds = Speeds(jobs.library.files.folder.parent / "speeds.json", jobs.estimates)
+    made = plan(Setup("painter", base), axes, bench.facts("painter", jobs.library, speeds))
+    return Sweep(made, bench, jobs, speeds=speeds, **more)
+
+
+def until(fact, seconds=10):
+    end = time.monotonic() + seconds
+    while not fact() and time.monotonic() < end:
+        time.sleep(0.005)
+    assert fact()
+
+
+def states(run):
+    return [result.state for result in run.results().values()]
+
+
+def test_every_cell_is_made_and_measured(jobs):
+    run = sweep(jobs, Painter(), [("seed", "1-3"), ("cfg", "3, 7")]).start()
+    assert run.wait(20)
+    result = run.results()[(1, 0)]
+    assert states(run) == ["made"] * 6
+    assert (result.cell.params.seed, len(result.pixels), result.seconds) == (2, 64, 1)
+    assert result.ram_mb > 1
+    assert result.cpu_percent >= 0
+
+
+def test_running_again_makes_nothing_twice(jobs):
+    painter = Painter()
+    for _ in range(2):
+        run = sweep(jobs, painter, [("seed", "1-4")]).start()
+        run.wait(20)
+    assert len(painter.made) == 4
+    assert states(run) == ["reused"] * 4
+
+
+def test_an_interrupted_sweep_resumes_where_it_stopped(jobs):
+    painter = Painter(0.01)
+    run = sweep(jobs, painter, [("seed", "1-8")]).start()
+    until(lambda: len(painter.made) >= 3)
+    run.cancel()
+    assert run.wait(20)
+    assert "cancelled" in states(run)
+    again = sweep(jobs, painter, [("seed", "1-8")])
+    assert again.plan.free >= 3
+    assert again.start().wait(20)
+    assert sorted(params.seed for params in painter.made) == list(range(1, 9))
+
+
+def test_pause_lets_the_running_one_end_and_resume_goes_on(jobs):
+    painter = Painter(0.01)
+    run = sweep(jobs, painter, [("seed", "1-6")]).start()
+    until(lambda: painter.made)
+    run.pause()
+    time.sleep(0.15)
+    count = len(painter.made)
+    time.sleep(0.15)
+    assert (run.paused, len(painter.made)) == (True, count)
+    assert count < 6
+    run.resume()
+    assert run.wait(20)
+    assert states(run) == ["made"] * 6
+
+
+def test_a_failed_cell_tells_its_sentence_and_the_rest_goes_on(jobs):
+    run = sweep(jobs, Painter(), [("prompt", "fox, refuse, owl")]).start()
+    assert run.wait(20)
+    assert states(run) == ["made", "failed", "made"]
+    assert run.results()[(1,)].error == "The painter has no such colour. Choose another."
+
+
+def test_one_cell_is_tried_again(jobs):
+    class Moody(Painter):
+        broken = True
+
+        def generate(self, params):
+            if self.broken and params.seed == 2:
+                raise BackendOffline("Nobody is there. Start it.")
+            return super().generate(params)
+
+    painter = Moody()
+    run = sweep(jobs, painter, [("seed", "1-3")]).start()
+    run.wait(20)
+    painter.broken = False
+    run.retry((1,))
+    assert run.wait(20)
+    assert states(run) == ["made"] * 3
+    assert len(painter.made) == 3
+
+
+def test_the_sweep_waits_when_everything_fails_the_same_way(jobs):
+    run = sweep(jobs, Painter(), [("seed", "1-20")], BASE.with_(prompt="refuse")).start()
+    until(lambda: run.trouble)
+    assert run.trouble.startswith("Paused: 5 pictures in a row failed the same way. The painter has no such colour.")
+    assert states(run).count("planned") > 5
+    run.cancel()
+    assert run.wait(20)
+
+
+def test_equal_cells_share_one_picture(jobs):
+    painter = Painter()
+    run = sweep(jobs, painter, [("preset", "euler 2, scheduler=euler; steps=2")]).start()
+    assert run.wait(20)
+    first, second = run.results().values()
+    assert len(painter.made) == 1
+    assert (first.state, second.state, first.pixels) == ("made", "reused", second.pixels)
+
+
+def test_a_full_queue_only_makes_the_sweep_wait(jobs, monkeypatch):
+    monkeypatch.setenv("SDPLAY_MAX_QUEUED", "1")
+    run = sweep(jobs, Painter(), [("seed", "1-9")]).start()
+    assert run.wait(20)
+    assert states(run) == ["made"] * 9
+
+
+def test_skipped_cells_are_never_made(jobs):
+    painter = Painter()
+    run = sweep(jobs, painter, [("seed", "1, SKIP: 2, 3")]).start()
+    assert run.wait(20)
+    assert states(run) == ["made", "skipped", "made"]
+
+
+class Crowd(Painter):
+    """Counts how many pictures it makes at the same time."""
+
+    name = "crowd"
+
+    def __init__(self):
+        super().__init__(0.01)
+        self.now = self.most = 0
+        self.counting = threading.Lock()
+
+    def probe(self):
+        return Capabilities(
+            at_once=4, features=frozenset({"size"}), schedulers=("euler", "ddim"), size_limits=(64, 256), size_step=32
+        )
+
+    def generate(self, params):
+        with self.counting:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        try:
+            yield from super().generate(params)
+        finally:
+            with self.counting:
+                self.now -= 1
+
+
+def test_as_many_cells_run_at_once_as_the_backend_wants(jobs):
+    crowd = Crowd()
+    bench = Bench({"crowd": crowd})
+    run = Sweep(plan(Setup("crowd", BASE.with_(steps=10)), [("seed", "1-12")]), bench, jobs).start()
+    until(lambda: crowd.most == 4)
+    run.pause()
+    until(lambda: crowd.now == 0)
+    crowd.most = 0
+    run.resume()
+    assert run.wait(20)
+    assert crowd.most == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [({"scheduler": "lms"}, "Painter has no scheduler 'lms'. It has: euler, ddim."),
+     ({"width": 80}, "Width must be a multiple of 32 from 64 to 256 for Painter, not 80.")],
+)  # fmt: skip
+def test_what_a_backend_has_not_is_refused_before_the_first_picture(changes, sentence):
+    with pytest.raises(BadParams) as told:
+        list(Bench({"crowd": Crowd()}).check(Setup("crowd", BASE.with_(**changes))))
+    assert str(told.value) == sentence
+
+
+def test_settings_without_effect_on_a_backend_are_told():
+    bench = Bench({"builtin": Builtin()})
+    notes = list(bench.check(Setup("builtin", Params(clip_skip=2, width=128, height=128))))
+    assert notes == ["Clip skip has no effect here: this backend has no such setting."]
+
+
+def test_the_backends_lists_are_the_axes_choices(jobs):
+    offer = Bench({"crowd": Crowd()}).offer("crowd")
+    assert offer.choices["scheduler"] == ("euler", "ddim")
+    assert {"builtin", "crowd"} <= set(offer.choices["backend"])
+    assert "model" not in offer.choices
+
+
+def test_time_is_learnt_from_whole_sweeps(jobs, tmp_path):
+    speeds = Speeds(tmp_path / "speeds.json", jobs.estimates)
+    todo = [BASE.with_(seed=seed) for seed in range(4)]
+    assert speeds.seconds("crowd", todo) is None
+    speeds.learn("crowd", todo, 10.0)
+    low, high = Speeds(tmp_path / "speeds.json", jobs.estimates).seconds("crowd", todo * 2)
+    assert low < 20 < high
+    assert (low, high) == (pytest.approx(18), pytest.approx(22))
+
+
+def test_an_unreadable_file_of_speeds_counts_as_nothing_known(jobs, tmp_path):
+    (tmp_path / "speeds.json").write_text("{")
+    assert Speeds(tmp_path / "speeds.json", jobs.estimates).seconds("crowd", [BASE]) is None
+
+
+def test_the_estimate_holds_on_a_recorded_log(jobs):
+    painter = Painter()
+    sweep(jobs, painter, [("steps", "5-50(+5)")]).start().wait(20)
+    run = sweep(jobs, painter, [("steps", "12, 33"), ("seed", "4-8")])
+    assert run.plan.seconds is not None
+    assert run.plan.seconds[0] <= run.plan.seconds[1]
