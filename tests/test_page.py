@@ -10,6 +10,7 @@ from sdplay.backends.a1111 import A1111
 from sdplay.params import KNOBS
 from sdplay.schedulers import PRESETS, SCHEDULERS
 from sdplay.ui import panels
+from tests.fakes import a1111, png
 
 ENTRY = str(Path(__file__).parent.parent / "streamlit_app.py")
 
@@ -137,3 +138,15 @@ def test_a_link_may_say_ids_instead_of_labels(page):
     assert page.selectbox(key="backend").value == "a1111"
     page.query_params.update(scheduler="euler_a", backend="builtin")
     assert page.run().selectbox(key="scheduler").value == "euler_a"
+
+
+def test_a_guide_picture_goes_out_as_a_controlnet_unit(page, monkeypatch):
+    with a1111(extras=("controlnet",)) as fake:
+        monkeypatch.setenv("SDPLAY_A1111_URL", fake.url)
+        page.query_params.update(backend="a1111", steps="2")
+        page.run()
+        page.file_uploader(key="control_0_1_image").set_value(("lines.png", png(), "image/png")).run()
+        page.slider(key="control_0_1_weight").set_value(0.5)
+        settled(page.button(key="go").click().run())
+        unit = fake.requests()[0]["alwayson_scripts"]["controlnet"]["args"][0]
+        assert (unit["weight"], unit["control_mode"], bool(unit["model"])) == (0.5, "Balanced", True)

@@ -12,7 +12,7 @@ from sdplay.backends import Capabilities
 from sdplay.params import KNOBS, Knob, Params, random_seed
 from sdplay.schedulers import PRESETS, SCHEDULERS, find
 from sdplay.settings import setting
-from sdplay.ui import session, start_image
+from sdplay.ui import control, session, start_image
 from sdplay.ui.controls import BOUND, LARGEST_IN_A_BROWSER, current, default, draw, model_input, typed
 
 DOTS = {"ready": "green", "busy": "orange", "starting": "orange", "unauthorised": "red", "down": "red"}
@@ -61,6 +61,9 @@ def settings(capabilities: Capabilities) -> None:
     if capabilities.offers("img2img"):
         with st.expander("Start image", icon=":material/image:", key="fold_start"):
             start_image.choose(capabilities)
+    if capabilities.offers("controlnet"):
+        with st.expander(KNOBS["control"].label, icon=":material/polyline:", key="fold_control"):
+            control.choose(capabilities)
     for group, (title, icon) in GROUPS.items():
         if knobs := _offered(group, capabilities):
             with st.expander(title, icon=icon, key=f"fold_{group}"):
@@ -103,6 +106,8 @@ def asked(capabilities: Capabilities) -> Params:
         values["init"] = state.get("init_bytes", b"")
     if capabilities.offers("inpaint") and values.get("init"):
         values["mask"] = state.get("mask_bytes", b"")
+    if capabilities.offers("controlnet"):
+        values["control"] = state.get("control_units", ())
     if own := _own_inputs(capabilities):
         values["extra"] = json.dumps({**own, **Params(extra=values.get("extra", "")).extra_fields()})
     return Params(**values)
@@ -120,6 +125,7 @@ def use(params: Params) -> None:
             state[name] %= LARGEST_IN_A_BROWSER
             st.toast(f"{KNOBS[name].label} {getattr(params, name)} is too large for a browser and was made smaller.")
     start_image.hold(params.init)
+    control.hold(params.control)
 
 
 def lay_over(fields: Mapping[str, Any]) -> None:

@@ -53,7 +53,7 @@ def fitted(size: tuple[int, int], pixels: int, capabilities: Capabilities) -> tu
 def _shown(data: bytes, capabilities: Capabilities) -> None:
     """The picture small, a way to take it away, and a way to a result of its shape."""
     size, state = _size_of(data), st.session_state
-    st.image(_small(data), width=140, alt="Start image")
+    st.image(small(data), width=140, alt="Start image")
     st.button("Remove", icon=":material/close:", type="tertiary", key="init_remove", on_click=hold, args=(b"",))
     now = (current("width", capabilities), current("height", capabilities))
     fitting = fitted(size, now[0] * now[1], capabilities)
@@ -88,7 +88,8 @@ def _size_of(data: bytes) -> tuple[int, int]:
 
 
 @st.cache_data(show_spinner=False, max_entries=20)
-def _small(data: bytes) -> bytes:
+def small(data: bytes) -> bytes:
+    """A preview of an uploaded picture."""
     from sdplay.picture import jpeg_bytes
 
     with Image.open(io.BytesIO(data)) as opened:
