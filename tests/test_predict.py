@@ -9,7 +9,9 @@ from fakes_predict import KINDS, address, hosted
 
 from sdplay.backends import FEATURES, kinds
 from sdplay.backends.predict import Predict
+from sdplay.backends.predict_answer import opened
 from sdplay.backends.predict_presets import PRESETS, endpoint
+from sdplay.backends.wire import Reply, Wire
 from sdplay.errors import BackendBroken, BackendError, BackendOffline, BackendRefused, BadParams
 from sdplay.params import Params, image_name
 from sdplay.picture import Picture, Progress
@@ -236,6 +238,7 @@ def test_the_key_never_shows_in_a_receipt():
     with hosted("octoai", key=KEY) as fake:
         picture = made(backend("octoai", fake, key=KEY), SQUARE.with_(extra=json.dumps({"note": f"my {KEY}"})))
     assert picture.receipt.sent["note"] == "my •••"
+    assert KEY not in json.dumps(picture.receipt.as_dict())
 
 
 def test_without_an_address_the_probe_says_what_to_set():
@@ -387,3 +390,45 @@ def test_progress_comes_before_the_picture():
         *events, _ = backend("octoai", fake).generate(SQUARE)
     assert all(isinstance(event, Progress) for event in events)
     assert any(event.message.startswith("The endpoint is working") for event in events)
+
+
+def test_closing_while_the_picture_is_fetched_does_not_wait_for_it():
+    with (
+        site({"GET /a.png": stalled}) as elsewhere,
+        hosted("octoai", told={"image_0": f"{elsewhere.url}/a.png"}) as fake,
+    ):
+        events = backend("octoai", fake).generate(SQUARE)
+        next(event for event in events if event.message == "Fetching the picture")
+        next(events)
+        began = time.monotonic()
+        events.close()
+    assert time.monotonic() - began < 1
+
+
+def test_what_nobody_could_ask_for_is_not_said_to_be_asked():
+    with hosted("openai-images") as fake:
+        asked = made(backend("openai-images", fake), SMALL.with_(scheduler="dpmpp_2m_karras")).receipt.asked
+    assert set(asked) == {"prompt", "negative", "steps", "cfg", "seed", "width", "height"}
+
+
+def test_no_answer_is_too_strange_to_read():
+    hypothesis = pytest.importorskip("hypothesis", reason="hypothesis is in the dev extra")
+    values = hypothesis.strategies
+    some = values.recursive(
+        values.none() | values.booleans() | values.floats() | values.integers() | values.text(max_size=9),
+        lambda inner: values.lists(inner, max_size=3) | values.dictionaries(
+            values.sampled_from(["status", "output", "error", "detail", "images", "data", "url", "seed", "logs", "input",
+                                 "metrics", "predict_time", "has_nsfw_concepts", "message", "b64_json"]), inner,
+            max_size=4), max_leaves=9)  # fmt: skip
+
+    @hypothesis.settings(max_examples=200, deadline=None)
+    @hypothesis.given(some)
+    def reads(value):
+        try:
+            answer = opened(Reply(200, {}, json.dumps(value).encode()), Wire("http://h", label="It", setting="X"))
+        except BackendError:
+            return
+        answer.reported(png())
+        assert (answer.filtered(), answer.working, answer.echoed({"seed": "seed"})) is not None
+
+    reads()

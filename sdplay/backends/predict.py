@@ -10,8 +10,8 @@ from sdplay.backends.predict_body import request
 from sdplay.backends.predict_look import Seen, look
 from sdplay.backends.predict_presets import Endpoint, endpoint
 from sdplay.backends.predict_receipt import receipt
-from sdplay.backends.predict_run import Run
-from sdplay.backends.wire import Wire, on_this_machine, picture_bytes
+from sdplay.backends.predict_run import Run, meanwhile
+from sdplay.backends.wire import Call, Wire, on_this_machine, picture_bytes
 from sdplay.errors import BadParams
 from sdplay.params import Params
 from sdplay.picture import Picture, Progress, Timing
@@ -59,8 +59,10 @@ class Predict(Backend):
         run = Run(wire, seen.point, body, self.seconds, self.pause, self.every, peeks=_peeks(seen))
         reply = yield from run.reply()
         answer = opened(reply, wire)
-        yield Progress(message="Fetching the picture")
-        data = picture_bytes(answer.pictures[0], wire)
+        fetching = Progress(message="Fetching the picture")
+        yield fetching
+        fetched = Call(lambda: picture_bytes(answer.pictures[0], wire))
+        data = yield from meanwhile(fetched, self.every, lambda: fetching)
         told = receipt(params, seen, body, answer, data, wire.clean)
         timing = _timing(time.monotonic() - began, answer, run)
         yield Picture(data, params, self.name, timing, told, model=params.model or seen.model)

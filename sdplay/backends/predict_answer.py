@@ -1,5 +1,6 @@
 """What a hosted endpoint answered: its pictures, wherever they stand, or why there are none; and what it reports."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from sdplay.errors import BackendBroken, BackendError, BackendRefused
 from sdplay.params import KNOBS
 
 PLACES = ("image_0", "output", "outputs", "images", "data", "image", "artifacts", "result", "results", "predictions",
-          "completion", "b64_json", "base64", "b64", "url")  # fmt: skip
+          "completion", "b64_json", "image_b64", "base64", "b64", "url")  # fmt: skip
 """Where answers keep their pictures, the likeliest first."""
 FAILED = frozenset({"failed", "error", "canceled", "cancelled", "aborted"})
 _LOGGED_SEED = re.compile(r"\bseed\b\W{0,3}(?:is|to)?\W{0,3}(\d+)", re.IGNORECASE)
@@ -33,7 +34,7 @@ class Answer:
         """Seconds that the model itself took."""
         metrics = self.told.get("metrics")
         seconds = metrics.get("predict_time") if isinstance(metrics, dict) else None
-        return float(seconds) if isinstance(seconds, int | float) else None
+        return float(seconds) if isinstance(seconds, int | float) and 0 <= seconds < math.inf else None
 
     def reported(self, data: bytes) -> dict[str, Any]:
         """What it says it applied, by our names: in the picture's own text, its JSON, a header or its logs."""
@@ -43,7 +44,7 @@ class Answer:
         logged = _LOGGED_SEED.findall(str(self.told.get("logs") or ""))
         first = next(_dicts(self.told), {})
         seeds = (first.get("seed"), self.told.get("seed"), self.headers.get("seed"), logged[-1] if logged else None)
-        seed = next((int(each) for each in map(str, seeds) if each.isdecimal()), None)
+        seed = next((int(each) for each in map(str, seeds) if re.fullmatch(r"\d{1,20}", each)), None)
         return found | ({} if seed is None else {"seed": seed})
 
     def echoed(self, places: Mapping[str, str]) -> dict[str, Any]:

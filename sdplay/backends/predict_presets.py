@@ -133,8 +133,9 @@ def _replicate(preset: Preset, url: str, renamed: Mapping[str, str | None]) -> E
     """owner/name, owner/name:version, or the address of a model, a version or a deployment."""
     found = _REPLICATE.fullmatch(url)
     if not found:
+        given = url.split("?")[0].rpartition("@")[2][:80]
         raise BadParams("SDPLAY_PREDICT_URL must name a model at Replicate, like stability-ai/sdxl or "
-                        f"https://replicate.com/stability-ai/sdxl, not {url.rpartition('@')[2][:80]!r}.")  # fmt: skip
+                        f"https://replicate.com/stability-ai/sdxl, not {given!r}.")  # fmt: skip
     base, model, version = found["base"] or preset.home, found["model"], found["version"]
     if found["kind"] == "deployments/":
         place = f"deployments/{model}"

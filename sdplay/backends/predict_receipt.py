@@ -26,7 +26,15 @@ def receipt(params: Params, seen: Seen, body: Mapping[str, Any], answer: Answer,
     warnings = [*unsent(params, seen), *_raw(params, seen, body), *_differences(params, seen, body, answer, told),
                 *_size(params, seen, body, size), *_pictures(answer, brightest == 0)]  # fmt: skip
     applied = {**told, "width": size[0], "height": size[1]}
-    return Receipt(params.asked(), shown(body, clean), applied, tuple(map(clean, dict.fromkeys(warnings))))
+    return Receipt(shown(_asked(params, seen), clean), shown(body, clean), applied,
+                   tuple(map(clean, dict.fromkeys(warnings))))  # fmt: skip
+
+
+def _asked(params: Params, seen: Seen) -> dict[str, Any]:
+    """Without what stands at our default because the endpoint has no place for it: nobody asked for that."""
+    placed = {*seen.places, *(("width", "height") if SIZE in seen.places else ())}
+    changed = params.changed()
+    return {name: value for name, value in params.asked().items() if name in placed or name in changed}
 
 
 def _raw(params: Params, seen: Seen, body: Mapping[str, Any]) -> Iterator[str]:

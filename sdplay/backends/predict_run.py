@@ -5,9 +5,9 @@ import random
 import re
 import time
 import uuid
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from sdplay.backends.predict_presets import Endpoint
 from sdplay.backends.wire import Call, Reply, Wire, refusal, retry_after, waiting
@@ -28,7 +28,8 @@ CLOSE_SECONDS = 10.0
 """How long closing waits for the prediction to stop; a thread goes on trying after that."""
 WAITS = frozenset({"starting", "queued", "pending", "in_queue"})
 UNFINISHED = WAITS | {"processing", "running", "in_progress"}
-_BAR = re.compile(r"\d+%\|[^|]*\|\s*(\d+)/(\d+)")
+_T = TypeVar("_T")
+_BAR = re.compile(r"\d+%\|[^|]*\|\s*(\d{1,9})/(\d{1,9})")
 
 
 @dataclass
@@ -84,10 +85,10 @@ class Run:
         preset, began = self.point.preset, time.monotonic()
         path = self.point.create.format(id=self.id)
         call = self.call = Call(lambda: self.wire.request(preset.method, path, json=self.body, seconds=self.seconds))
-        while not call.wait(self.every):
-            yield self._peek() or Progress(message=f"{self.wire.label} is working ({time.monotonic() - began:.0f} s)")
+        said = f"{self.wire.label} is working"
         try:
-            reply = call.result()
+            reply = yield from meanwhile(call, self.every, lambda: self._peek() or Progress(
+                message=f"{said} ({time.monotonic() - began:.0f} s)"))  # fmt: skip
         except BackendOffline as error:
             self.call = None
             return error
@@ -122,18 +123,18 @@ class Run:
                 raise BackendBroken(f"{self.wire.label} has not finished within {self.seconds:g} s, so it was stopped. "
                                     "Ask for fewer steps or a smaller size.")  # fmt: skip
             time.sleep(self.every)
-            reply = yield from self._looked()
+            reply = yield from self._looked(progress(told, self.wire.label))
             self.waited += time.monotonic() - looked if _status(told) in WAITS else 0
             looked = time.monotonic()
         return reply
 
-    def _looked(self) -> Generator[Progress, None, Reply]:
+    def _looked(self, last: Progress) -> Generator[Progress, None, Reply]:
         """The prediction now.  Looking costs nothing, so a fault on the way is only waited out."""
-        until = time.monotonic() + SILENT_SECONDS
+        until, path = time.monotonic() + SILENT_SECONDS, self.point.preset.follow.format(id=self.id)
         while True:
             pause = 2 * self.every
             try:
-                reply = self.wire.get(self.point.preset.follow.format(id=self.id))
+                reply = yield from meanwhile(Call(lambda: self.wire.get(path)), self.every, lambda: last)
             except BackendError as fault:
                 error = fault
             else:
@@ -161,12 +162,19 @@ class Run:
                 continue
 
 
+def meanwhile(call: Call[_T], every: float, tell: Callable[[], Progress]) -> Generator[Progress, None, _T]:
+    """What the call returns, and progress until then, so that somebody can stop waiting for it."""
+    while not call.wait(every):
+        yield tell()
+    return call.result()
+
+
 def progress(told: Any, label: str) -> Progress:
     """Where a prediction is: the last line of its progress bar, else its status."""
     logs = told.get("logs") if isinstance(told, dict) else None
     if isinstance(logs, str) and (bars := _BAR.findall(logs[-4000:])):
-        step, steps = map(int, bars[-1])
-        return Progress(step / steps if steps else None, step, steps, message=f"{label} is working")
+        step, steps = int(bars[-1][0]), max(1, int(bars[-1][1]))
+        return Progress(min(1.0, step / steps), step, steps, message=f"{label} is working")
     return Progress(message=f"{label} is {'waiting for a machine' if _status(told) in WAITS else 'working'}")
 
 
