@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from sdplay.backends import Capabilities
+from sdplay.backends import Capabilities, builtin
 from sdplay.backends.builtin import Builtin
 from sdplay.compare.axes import Setup
 from sdplay.compare.plan import plan
@@ -233,3 +233,40 @@ def test_the_estimate_holds_on_a_recorded_log(jobs):
     run = sweep(jobs, painter, [("steps", "12, 33"), ("seed", "4-8")])
     assert run.plan.seconds is not None
     assert run.plan.seconds[0] <= run.plan.seconds[1]
+
+
+class Counting:
+    """The built-in model, noting how many rows every call had."""
+
+    def __init__(self, model):
+        self.model, self.rows = model, []
+
+    def __getattr__(self, name):
+        return getattr(self.model, name)
+
+    def denoise(self, x, times, meaning):
+        self.rows.append(len(x))
+        return self.model.denoise(x, times, meaning)
+
+
+def test_pictures_that_start_together_share_one_engine():
+    builtin._loaded.cache_clear()
+    engines = []
+    threads = [threading.Thread(target=lambda: engines.append(builtin._engine()[0])) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(map(id, engines))) == 1
+
+
+def test_a_sweep_on_the_built_in_model_shares_batches(jobs, monkeypatch):
+    counting = Counting(builtin._engine()[0].model)
+    monkeypatch.setattr(builtin._engine()[0], "model", counting)
+    base = Setup("builtin", Params("an apple", width=96, height=96, cfg=5, steps=3))
+    run = Sweep(plan(base, [("scheduler", "euler, ddim, heun"), ("cfg", "1, 5"), ("steps", "3, 4")]), Bench(), jobs)
+    assert run.start().wait(60)
+    assert states(run) == ["made"] * 12
+    assert sum(counting.rows) == run.plan.evaluations
+    assert max(counting.rows) >= 10
+    assert len(counting.rows) < run.plan.evaluations / 3

@@ -1,6 +1,7 @@
 """The built-in model: our own small latent diffusion model, in this process, on the CPU, at once."""
 
 import io
+import threading
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -26,9 +27,19 @@ FEATURES = frozenset({
 SIZES = ((128, 128), (192, 128), (128, 192), (192, 192), (256, 256))
 
 
-@cache
+_LOADING = threading.Lock()
+"""A cache alone would let pictures that start together load an engine each, and share no batches."""
+
+
 def _engine() -> tuple[Engine, float]:
-    """The one engine of this process, loaded at the first picture, and how long that took."""
+    """The one engine of this process, and how long loading it took."""
+    with _LOADING:
+        return _loaded()
+
+
+@cache
+def _loaded() -> tuple[Engine, float]:
+    """Loads the engine, at the first picture."""
     began = time.perf_counter()
     model = OnnxModel()
     model.decode(model.denoise(np.zeros((1, model.channels, 16, 16), np.float32), [1.0], model.embed("")))
@@ -81,7 +92,7 @@ class Builtin(Backend):
     def generate(self, params: Params) -> Iterator[Event]:
         began = time.perf_counter()
         job = self._job(params)
-        yield Progress(message="Loading the model" if not _engine.cache_info().currsize else "")
+        yield Progress(message="Loading the model" if not _loaded.cache_info().currsize else "")
         engine, load = _engine()
         loaded = time.perf_counter()
         events = engine.run(job)
