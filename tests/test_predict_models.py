@@ -233,14 +233,21 @@ def test_the_address_of_a_picture_at_replicate_gets_the_key_only_on_its_own_host
 
 @pytest.mark.parametrize(("theirs", "ours"), [(name, ours) for ours, names in ALIASES.items() for name in names])
 def test_our_settings_are_found_under_every_name(theirs, ours):
-    found = read(schema(**{theirs: {"type": "string" if ours not in KNOBS else "number"}}))
-    assert found.fields in ({ours: theirs}, {} if ours == "size" else None)
+    number = ours in KNOBS and KNOBS[ours].kind in (int, float)
+    assert read(schema(**{theirs: {"type": "number" if number else "string"}})).fields == {ours: theirs}
+
+
+@pytest.mark.parametrize("told", [{"type": "array"}, {"type": "boolean"}, {"type": "object"}])
+@pytest.mark.parametrize("setting", ALIASES)
+def test_an_input_of_another_kind_only_has_the_same_name(setting, told):
+    assert read(schema(**{ALIASES[setting][0]: told})).fields == {}
 
 
 @pytest.mark.parametrize("told", [
     {"type": "integer", "minimum": 1, "maximum": 50, "default": 30},
     {"allOf": [{"$ref": "#/components/schemas/N"}], "default": 30},
     {"$ref": "#/components/schemas/N", "default": 30},
+    {"type": ["integer", "null"], "minimum": 1, "maximum": 50, "default": 30},
     {"anyOf": [{"$ref": "#/components/schemas/N"}, {"type": "null"}], "default": 30},
 ])  # fmt: skip
 def test_a_range_is_read_however_it_is_written(told):
@@ -265,6 +272,13 @@ def test_a_scheduler_of_the_models_own_stands_as_it_is():
 def test_a_default_outside_its_own_range_does_not_break_the_form():
     entry = read(schema(n={"type": "integer"}, x={"type": "number", "minimum": 2, "default": 1})).own()
     assert entry == ({"name": "x", "label": "x", "type": "number", "default": 2, "minimum": 2},)
+
+
+def test_numbers_written_as_text_are_chosen_as_they_are_written():
+    with hosted("cog", schema=schema(prompt={}, width={"enum": ["512", "768"]}, height={"enum": ["512"]})) as fake:
+        made_by = backend("cog", fake)
+        assert made_by.probe().sizes == ((512, 512), (768, 512))
+        assert made_by.payload(SMALL.with_(width=768, height=512))["input"]["width"] == "768"
 
 
 def test_sizes_in_one_choice_become_sizes():

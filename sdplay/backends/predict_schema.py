@@ -40,7 +40,8 @@ class Input:
     """One input of a model."""
 
     name: str
-    kind: str = "string"
+    kind: str = ""
+    """string, integer, number, boolean, array or object; empty when not told."""
     label: str = ""
     default: Any = None
     low: float | None = None
@@ -53,17 +54,23 @@ class Input:
 
     def fitting(self, label: str, value: Any) -> Any:
         """The value in this input's type, or a sentence when the model would refuse it."""
+        if self.choices:
+            return self._chosen(label, value)
         if self.kind == "integer" and isinstance(value, float) and value.is_integer():
             value = int(value)
-        if self.choices and value not in self.choices:
-            raise BadParams(f"{label} must be one of {', '.join(map(str, self.choices))} for this model, "
-                            f"not {value}.")  # fmt: skip
         low, high = self.range()
         if isinstance(value, int | float) and not low <= value <= high:
             wanted = f"at least {low:g}" if high == math.inf else f"at most {_plain(high)}"
             wanted = wanted if math.inf in (-low, high) else f"between {low:g} and {_plain(high)}"
             raise BadParams(f"{label} must be {wanted} for this model, not {_plain(value)}.")
         return value
+
+    def _chosen(self, label: str, value: Any) -> Any:
+        """The choice that means the value, which may be 512 or "512"."""
+        for each in self.choices:
+            if each == value or str(each) == str(value):
+                return each
+        raise BadParams(f"{label} must be one of {', '.join(map(str, self.choices))} for this model, not {value}.")
 
     def range(self) -> tuple[float, float]:
         """Lowest and highest value; infinite where the schema leaves it open."""
@@ -74,8 +81,11 @@ class Input:
 
     def takes(self, value: Any) -> bool:
         """Whether fitting() would let a number pass."""
-        low, high = self.range()
-        return _is_number(value) and low <= value <= high and (not self.choices or value in self.choices)
+        try:
+            self.fitting("", value)
+        except BadParams:
+            return False
+        return _is_number(value)
 
     def entry(self) -> dict[str, Any]:
         """For the page's form, leaving out what the schema leaves open."""
@@ -85,7 +95,7 @@ class Input:
             default = min(max(default, low), high) if _is_number(default) else None
         told = {"default": default, "minimum": self.low, "maximum": self.high, "choices": list(self.choices),
                 "help": self.help}  # fmt: skip
-        return {"name": self.name, "label": self.label, "type": self.kind,
+        return {"name": self.name, "label": self.label, "type": self.kind or "string",
                 **{name: value for name, value in told.items() if value not in (None, [], "")}}  # fmt: skip
 
 
@@ -114,7 +124,7 @@ class Schema:
     @property
     def ones(self) -> dict[str, int]:
         """What keeps it to one picture."""
-        return {name: 1 for name in COUNTS if name in self.inputs and self.inputs[name].range()[0] <= 1}
+        return {name: 1 for name in COUNTS if name in self.inputs and self.inputs[name].takes(1)}
 
     @property
     def needs_something(self) -> bool:
@@ -174,7 +184,7 @@ def read(document: Any) -> Schema | None:
     if not listed:
         return None
     inputs = {each.name: each for _, each in sorted(listed, key=lambda pair: pair[0])}
-    fields = {setting: name for setting, names in ALIASES.items() if (name := _first(names, inputs))}
+    fields = {setting: name for setting in ALIASES if (name := _first(setting, inputs))}
     if {"width", "height"} <= set(fields) or not all(_SIZE.fullmatch(str(each)) for each in _sizes(inputs, fields)):
         fields.pop("size", None)
     return Schema(inputs, fields)
@@ -186,17 +196,20 @@ _SIZE = re.compile(r"\d+x\d+")
 def _sizes(inputs: Mapping[str, Input], fields: Mapping[str, str]) -> tuple[Any, ...]:
     """Words like "square" are a choice of the model's own; so is a size that is no text."""
     given = inputs.get(fields.get("size", ""))
-    return () if given is None else given.choices or (given.kind if given.kind != "string" else "1x1",)
+    return given.choices if given else ()
 
 
-_KINDS = ("string", "integer", "number", "boolean")
+_KINDS = ("string", "integer", "number", "boolean", "")
 _JOINS = ("allOf", "anyOf", "oneOf")
 DEEPEST = 5
 """A schema that refers to itself ends here."""
 
 
-def _first(names: tuple[str, ...], inputs: Mapping[str, Input]) -> str:
-    return next((name for name in names if name in inputs), "")
+def _first(setting: str, inputs: Mapping[str, Input]) -> str:
+    """The input that takes this setting; one of another kind only has the same name."""
+    kinds = ("integer", "number", "") if setting in KNOBS and KNOBS[setting].kind in (int, float) else ("string", "")
+    return next((name for name in ALIASES[setting] if name in inputs
+                 and (inputs[name].kind in kinds or inputs[name].choices)), "")  # fmt: skip
 
 
 def _input(name: str, told: Mapping[str, Any], needed: bool) -> tuple[float, Input]:
@@ -205,10 +218,16 @@ def _input(name: str, told: Mapping[str, Any], needed: bool) -> tuple[float, Inp
     low, high, step = (number if _is_number(number := told.get(word)) else None
                        for word in ("minimum", "maximum", "multipleOf"))  # fmt: skip
     return _number(told.get("x-order"), math.inf), Input(
-        name, str(told.get("type") or "string"), str(told.get("title") or name),
+        name, _kind(told.get("type")), str(told.get("title") or name),
         default if _is_plain(default) else None, low, high, step,
         tuple(filter(_is_plain, choices)) if isinstance(choices, list) else (), _help(told), needed,
         bool(told.get("x-cog-secret") or told.get("writeOnly") or told.get("format") == "password"))  # fmt: skip
+
+
+def _kind(told: Any) -> str:
+    """OpenAPI 3.1 writes a list where a value may be missing."""
+    kinds = [each for each in (told if isinstance(told, list) else [told]) if isinstance(each, str) and each != "null"]
+    return kinds[0] if kinds else ""
 
 
 def _help(told: Mapping[str, Any]) -> str:
