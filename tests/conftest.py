@@ -6,7 +6,7 @@ import pytest
 
 from sdplay.settings import SETTINGS
 
-ALLOWED_TO_SKIP = ("SDPLAY_A1111_URL", "SDPLAY_SDCPP_SERVER", "GPU")
+ALLOWED_TO_SKIP = ("SDPLAY_A1111_URL", "SDPLAY_PREDICT_URL", "SDPLAY_SDCPP_SERVER", "GPU")
 """Live tests name what they would need; everything else must run where SDPLAY_FULL_SUITE is set."""
 
 

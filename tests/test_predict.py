@@ -1,6 +1,7 @@
 """The predict backend against small real servers: every preset, every refusal, every way to send a picture."""
 
 import json
+import os
 import time
 
 import pytest
@@ -17,6 +18,8 @@ from sdplay.params import Params, image_name
 from sdplay.picture import Picture, Progress
 from sdplay.schedulers import OCTOAI, known
 
+# Read here, because no test sees the settings of this machine.
+LIVE = {name: os.environ.get(f"SDPLAY_PREDICT_{name.upper()}", "") for name in ("preset", "url", "key", "fields")}
 KEY = "sk-hunter22secret"
 SMALL = Params(prompt="a fox", negative="blur", scheduler="euler", steps=4, seed=7, width=64, height=64)
 SQUARE = SMALL.with_(width=512, height=512)
@@ -431,3 +434,11 @@ def test_no_answer_is_too_strange_to_read():
         assert (answer.filtered(), answer.working, answer.echoed({"seed": "seed"})) is not None
 
     reads()
+
+
+@pytest.mark.skipif(not LIVE["url"], reason="SDPLAY_PREDICT_URL names no hosted endpoint")
+def test_a_live_endpoint_makes_a_picture():
+    backend = Predict(**LIVE)
+    told = backend.probe()
+    assert told.status in ("ready", "busy")
+    assert isinstance(made(backend, Params(**{**told.defaults, "prompt": "a fox", "seed": 7})), Picture)
