@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from dotenv import load_dotenv
 
@@ -22,13 +23,22 @@ SETTINGS: dict[str, Setting] = {
     setting.name: setting
     for setting in (
         Setting("SDPLAY_HOME", "Folder for pictures, database and settings.", ".sdplay"),
+        Setting(
+            "SDPLAY_DATABASE_URL",
+            "Database of a team's library, like postgresql://user:password@host/name. Empty: a file in SDPLAY_HOME.",
+            secret=True,
+        ),
+        Setting(
+            "SDPLAY_STORE_URL",
+            "Folder or object store for the pictures, like s3://bucket/pictures. Empty: a folder in SDPLAY_HOME.",
+        ),
         Setting("SDPLAY_BACKEND", "Backend chosen at start: builtin, a1111, predict or local.", "builtin"),
         Setting("SDPLAY_A1111_URL", "Address of an A1111-compatible server.", "http://127.0.0.1:7860"),
         Setting("SDPLAY_A1111_AUTH", "user:password of that server (its --api-auth).", secret=True),
         Setting("SDPLAY_PREDICT_PRESET", "octoai, cog, replicate, openai-images or hf-inference.", "cog"),
-        Setting("SDPLAY_PREDICT_URL", "Address of the hosted endpoint."),
+        Setting("SDPLAY_PREDICT_URL", "Address of the hosted endpoint; owner/name at Replicate and Hugging Face."),
         Setting("SDPLAY_PREDICT_KEY", "API key of the hosted endpoint.", secret=True),
-        Setting("SDPLAY_PREDICT_FIELDS", 'JSON that renames fields, e.g. {"steps": "num_steps"}.'),
+        Setting("SDPLAY_PREDICT_FIELDS", 'JSON that renames fields or takes them out, e.g. {"steps": "num_steps", "negative": null}.'),
         Setting("SDPLAY_LOCAL_URL", "Address of `python -m sdplay serve`.", "http://127.0.0.1:7861"),
         Setting("SDPLAY_LOCAL_TOKEN", "Token of that process, if it asks for one.", secret=True),
         Setting("SDPLAY_ALLOW_PRIVATE_URLS", "1 lets a start-image URL reach private and loopback addresses."),
@@ -63,6 +73,12 @@ def without_secrets(text: str) -> str:
     for known in SETTINGS.values():
         value = os.environ.get(known.name, "").strip()
         if known.secret and len(value) >= 4:
-            for part in {value, *(piece for piece in value.split(":", 1) if len(piece) >= 4)}:
+            for part in _parts(value):
                 text = text.replace(part, "•••")
     return text
+
+
+def _parts(value: str) -> set[str]:
+    """The value, and what in it is secret by itself: user and password, or an address's password."""
+    pieces = [urlsplit(value).password or ""] if "://" in value else value.split(":", 1)
+    return {value, *(piece for piece in pieces if len(piece) >= 4)}
