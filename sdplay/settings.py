@@ -38,7 +38,10 @@ SETTINGS: dict[str, Setting] = {
         Setting("SDPLAY_PREDICT_PRESET", "octoai, cog, replicate, openai-images or hf-inference.", "cog"),
         Setting("SDPLAY_PREDICT_URL", "Address of the hosted endpoint; owner/name at Replicate and Hugging Face."),
         Setting("SDPLAY_PREDICT_KEY", "API key of the hosted endpoint.", secret=True),
-        Setting("SDPLAY_PREDICT_FIELDS", 'JSON that renames fields or takes them out, e.g. {"steps": "num_steps", "negative": null}.'),
+        Setting(
+            "SDPLAY_PREDICT_FIELDS",
+            'JSON that renames fields or takes them out, e.g. {"steps": "num_steps", "negative": null}.',
+        ),
         Setting("SDPLAY_LOCAL_URL", "Address of `python -m sdplay serve`.", "http://127.0.0.1:7861"),
         Setting("SDPLAY_LOCAL_TOKEN", "Token of that process, if it asks for one.", secret=True),
         Setting("SDPLAY_ALLOW_PRIVATE_URLS", "1 lets a start-image URL reach private and loopback addresses."),
