@@ -194,7 +194,17 @@ def _presets(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark
         told = each.value if isinstance(each.value, Mapping) else _preset(str(each.value), offer)
         name = told.get("name") or each.value
         label = name if isinstance(name, str) else ", ".join(f"{key} {value}" for key, value in told.items())
-        yield Mark(label, {key: value for key, value in told.items() if key != "name"}, each.skip)
+        settings = {key: _held(key, value, offer) for key, value in told.items() if key != "name"}
+        yield Mark(label, settings, each.skip)
+
+
+def _held(key: str, value: Any, offer: Offer) -> Any:
+    """A preset may name a picture."""
+    if key not in ("init", "mask") or not isinstance(value, str):
+        return value
+    if value and value not in offer.pictures:
+        raise BadParams(f"Preset: there is no picture called {value[:60]!r} here.")
+    return offer.pictures.get(value, b"")
 
 
 def _preset(text: str, offer: Offer) -> Mapping[str, Any]:

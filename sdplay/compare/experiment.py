@@ -17,6 +17,8 @@ from sdplay.errors import BadParams
 
 FORMAT = 1
 MARK = "sdplay_experiment"
+MOST_BYTES = 32_000_000
+"""Start images beyond this stay where they are: the file then needs them beside it."""
 ALIKE = 3
 """Looks this close, of 255, come from rounding on another processor."""
 
@@ -150,6 +152,9 @@ def _told(each: Mapping[str, Any]) -> Told:
 def _images(plan: Plan) -> dict[str, str]:
     """Every picture the plan starts from: the base's by its hash, an axis's by its label."""
     images = dict(plan.base.params.images())
-    for each in plan.varied:
-        images |= {mark.label: mark.value for mark in each.marks if isinstance(mark.value, bytes)}
+    for mark in (mark for each in plan.varied for mark in each.marks):
+        held = mark.value.get("init") if isinstance(mark.value, dict) else mark.value
+        images |= {mark.label: held} if isinstance(held, bytes) else {}
+    if sum(map(len, images.values())) > MOST_BYTES:
+        return {}
     return {name: base64.b64encode(data).decode() for name, data in images.items()}

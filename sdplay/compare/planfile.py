@@ -29,6 +29,7 @@ class Spec:
     base: Mapping[str, Any] = field(default_factory=dict)
     """Settings by name; pictures may be named by a file."""
     axes: tuple[tuple[str, Typed], ...] = ()
+    """Names and values."""
     backend: str = ""
     pictures: int = 1
     """Of every cell, with seeds counting up from the base's."""
@@ -50,6 +51,12 @@ class Spec:
             axes = (*axes, ("seed", f"{first}-{first + self.pictures - 1}"))
         return replace(self, base=base, axes=axes, pictures=1)
 
+    @property
+    def by_chance(self) -> bool:
+        """A seed of −1 is in it, so that reading it twice gives two plans."""
+        axes = [str(values) for name, values in self.axes if name == "seed"]
+        return any(re.search(r"(?<![\d.)])-1(?!\d)", text) for text in (*axes, str(self.base.get("seed", ""))))
+
     def params(self, defaults: Mapping[str, Any], images: Mapping[str, bytes]) -> Params:
         """The baseline, on top of the backend's own defaults."""
         values = {**defaults, **self.base}
@@ -67,14 +74,16 @@ class Spec:
         return Params.from_dict(values, images)
 
 
-def read_plan(text: str, kind: str = "json") -> Spec:
-    """A plan out of a file's text; `kind` is json, toml or csv."""
+def read_plan(text: str, kind: str = "json", table: Callable[[str], str] | None = None) -> Spec:
+    """A plan out of a file's text; `kind` is json, toml or csv.  `table` reads a CSV that the plan names for rows."""
     if kind == "csv":
         return _table(text)
     try:
         told = tomllib.loads(text) if kind == "toml" else json.loads(text)
     except ValueError as error:
         raise BadParams(f"The plan is no valid {kind.upper()}: {error}. Write it like this: {EXAMPLE}") from error
+    if table and isinstance(told, dict) and isinstance(told.get("rows"), str):
+        told["rows"] = list(csv.DictReader(io.StringIO(table(told["rows"]))))
     return plan_of(told)
 
 
