@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sdplay import settings
+from sdplay import cli_library, settings
 from sdplay.errors import BackendError, BadParams, LibraryError, PlayError
 from sdplay.params import KNOBS, Knob, Params, random_seed
 from sdplay.schedulers import SCHEDULERS, known
@@ -61,6 +61,7 @@ def _commands() -> Commands:
     schedulers = actions.add_parser("schedulers", help="list the schedulers and their names elsewhere")
     schedulers.add_argument("--json", action="store_true", help="Print JSON.")
     schedulers.set_defaults(run=_schedulers)
+    cli_library.register(actions)
     return commands
 
 

@@ -42,3 +42,10 @@ class Painter(Backend):
 def colour(red: int = 200, size: int = 64) -> Image.Image:
     """A small picture of one colour."""
     return Image.new("RGB", (size, size), (red % 256, 90, 20))
+
+
+def finished(seconds: float = 1.5, backend: str = "test", **settings: object) -> Picture:
+    """A finished picture whose colour comes from its seed."""
+    params = Params(**{"prompt": "a fox", "width": 64, "height": 64, **settings})
+    receipt = Receipt(params.asked(), {}, {}, ("Sent late.",))
+    return Picture(png_bytes(colour(params.seed)), params, backend, Timing(seconds), receipt, "v1")

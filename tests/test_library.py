@@ -6,11 +6,13 @@ import os
 import pytest
 from PIL import Image
 
-from sdplay.errors import LibraryError
-from sdplay.library import Library
+from sdplay.errors import BadParams, LibraryError
+from sdplay.library import Library, Query
 from sdplay.metadata import read
+from sdplay.metadata.png import with_texts
 from sdplay.params import Params
-from sdplay.picture import Frame, Picture, Receipt, Timing, png_bytes
+from sdplay.picture import Frame, Picture, png_bytes
+from tests.making import finished
 
 
 @pytest.fixture
@@ -20,14 +22,8 @@ def library(tmp_path):
     opened.close()
 
 
-def picture(**settings):
-    params = Params(prompt="a fox", width=64, height=64, **settings)
-    data = png_bytes(Image.new("RGB", (64, 64), (params.seed % 256, 90, 20)))
-    return Picture(data, params, "test", Timing(1.5), Receipt(params.changed(), {}, {}, ("Sent late.",)), "v1")
-
-
 def test_a_saved_picture_comes_back_with_all_it_was_made_with(library):
-    saved = library.save(picture(seed=3), "ann")
+    saved = library.save(finished(seed=3), "ann")
     found = library.get(saved.id, "ann")
     assert (found.params, found.timing, found.receipt, found.model) == (
         saved.params, saved.timing, saved.receipt, "v1",
@@ -35,7 +31,7 @@ def test_a_saved_picture_comes_back_with_all_it_was_made_with(library):
 
 
 def test_the_stored_file_carries_its_settings_and_the_same_pixels(library):
-    made = picture(seed=3)
+    made = finished(seed=3)
     data = library.data(library.save(made))
     assert Params.from_dict(read(data).settings) == made.params
     with Image.open(io.BytesIO(data)) as opened:
@@ -43,43 +39,43 @@ def test_the_stored_file_carries_its_settings_and_the_same_pixels(library):
 
 
 def test_pictures_of_another_owner_are_not_seen(library):
-    saved = library.save(picture(), "ann")
+    saved = library.save(finished(), "ann")
     assert library.get(saved.id, "bob") is None
     assert library.recent("bob") == []
 
 
 def test_a_picture_without_owner_is_everybodys(library):
-    saved = library.save(picture())
+    saved = library.save(finished())
     assert library.get(saved.id, "bob").id == saved.id
 
 
 def test_the_same_recipe_is_found_by_its_key(library):
-    saved = library.save(picture(seed=1), "ann")
-    assert library.by_key(picture(seed=1).params.key("test", "v1"), "ann").id == saved.id
-    assert library.by_key(picture(seed=2).params.key("test", "v1"), "ann") is None
+    saved = library.save(finished(seed=1), "ann")
+    assert library.by_key(finished(seed=1).params.key("test", "v1"), "ann").id == saved.id
+    assert library.by_key(finished(seed=2).params.key("test", "v1"), "ann") is None
 
 
 def test_a_start_image_comes_back_with_the_recipe(library):
-    saved = library.save(picture(init=png_bytes(Image.new("RGB", (8, 8)))))
+    saved = library.save(finished(init=png_bytes(Image.new("RGB", (8, 8)))))
     assert library.get(saved.id).params.init == saved.params.init
 
 
 def test_frames_are_kept_and_read_only_when_asked(library):
     frames = (Frame(1, 14.6, 0.1, b"clean", b"noisy"), Frame(2, 0.5, 0.2, b"later"))
-    made = picture()
+    made = finished()
     saved = library.save(Picture(made.data, made.params, "test", made.timing, made.receipt, "v1", frames))
     assert library.frames(library.get(saved.id)) == frames
 
 
 def test_search_finds_every_word_and_every_setting(library):
-    library.save(picture(seed=1, steps=9))
-    library.save(picture(seed=2, steps=30))
+    library.save(finished(seed=1, steps=9))
+    library.save(finished(seed=2, steps=30))
     assert [kept.params.seed for kept in library.search(text="FOX a", steps=30)] == [2]
     assert library.search(text="100% fox") == []
 
 
 def test_a_deleted_picture_can_be_brought_back(library):
-    saved = library.save(picture())
+    saved = library.save(finished())
     library.delete(saved)
     assert library.recent() == []
     library.restore(saved)
@@ -87,25 +83,111 @@ def test_a_deleted_picture_can_be_brought_back(library):
 
 
 def test_stars_tags_and_notes_stay(library):
-    saved = library.save(picture())
+    saved = library.save(finished())
     library.update(saved, stars=4, tags=("good", "fox"), note="warm light")
     found = library.get(saved.id)
     assert (found.stars, found.tags, found.note) == (4, ("good", "fox"), "warm light")
 
 
 def test_a_damaged_picture_is_refused_in_a_sentence(library):
-    made = picture()
+    made = finished()
     with pytest.raises(LibraryError, match="damaged and was not kept"):
         library.save(Picture(made.data[:-40], made.params, "test", made.timing, made.receipt))
+    assert library.recent() == []
 
 
 def test_a_file_removed_by_hand_is_explained(library):
-    saved = library.save(picture())
-    os.remove(library.files.place("originals", saved.file, ".png"))
+    saved = library.save(finished())
+    os.remove(library.files.place("originals", saved.file))
     with pytest.raises(LibraryError, match="missing"):
         library.data(saved)
 
 
 def test_a_name_that_is_a_path_never_leaves_the_folder(library):
     with pytest.raises(LibraryError, match="not the name of a picture"):
-        library.files.read("originals", "../../etc/passwd", "")
+        library.files.read("originals", "../../etc/passwd")
+
+
+def test_what_is_shared_is_seen_by_all_and_changed_by_its_owner_alone(library):
+    saved = library.save(finished(), "ann")
+    library.share(saved, "ann")
+    seen = library.get(saved.id, "bob")
+    assert (seen.id, seen.owner, seen.shared) == (saved.id, "•", True)
+    for change in (library.delete, library.share, lambda kept, owner: library.update(kept, owner, stars=1)):
+        with pytest.raises(LibraryError, match="belongs to somebody else"):
+            change(seen, "bob")
+    library.share(saved, "ann", shared=False)
+    assert library.get(saved.id, "bob") is None
+
+
+def test_a_shared_picture_is_nobody_elses_recipe(library):
+    saved = library.save(finished(), "ann")
+    library.share(saved, "ann")
+    assert library.by_key(saved.key, "bob") is None
+
+
+def test_the_same_picture_of_two_owners_is_one_file_and_two_pictures(library):
+    one, two = (library.save(finished(), owner) for owner in ("ann", "bob"))
+    assert one.file == two.file
+    library.delete(one, "ann")
+    library.purge("ann")
+    assert library.data(two)
+    assert library.get(two.id, "bob") == two
+
+
+def test_an_emptied_bin_leaves_no_file(library):
+    init = png_bytes(Image.new("RGB", (8, 8)))
+    made = finished(init=init)
+    saved = library.save(
+        Picture(made.data, made.params, "test", made.timing, made.receipt, frames=(Frame(1, 1, 1, b"x"),))
+    )
+    library.delete(saved)
+    assert library.purge(days=1) == 0
+    assert library.purge() == 1
+    assert [place for place in library.files.folder.rglob("*") if place.is_file()] == []
+
+
+def test_the_bin_is_listed_and_emptied_by_its_owner_only(library):
+    saved = library.save(finished(), "ann")
+    library.delete(saved, "ann")
+    assert [kept.id for kept in library.page(Query(deleted=True), "ann").kept] == [saved.id]
+    assert library.page(Query(deleted=True), "bob").kept == ()
+    assert library.purge("bob") == 0
+    assert library.restore(saved, "ann").deleted is False
+
+
+@pytest.mark.parametrize("change", [{"stars": 6}, {"stars": -1}, {"owner_name": "bob"}])
+def test_marks_are_checked(library, change):
+    with pytest.raises(BadParams):
+        library.update(library.save(finished()), **change)
+
+
+def test_a_lost_thumbnail_is_drawn_again(library):
+    saved = library.save(finished())
+    library.files.remove("thumbnails", saved.file)
+    with Image.open(io.BytesIO(library.thumbnail(saved))) as opened:
+        assert opened.format == "JPEG"
+
+
+def test_a_short_link_opens_the_long_one(library):
+    long = "prompt=" + "fox " * 2000
+    id = library.shorten(long)
+    assert (len(id), library.expanded(id), library.shorten(long)) == (8, long, id)
+    assert library.expanded("nothing") is None
+    assert library.expanded("../x") is None
+
+
+def test_a_picture_from_elsewhere_is_kept_once_with_its_settings(library):
+    text = "a cat\nSteps: 9, Sampler: Euler a, CFG scale: 5, Seed: 3, Size: 64x64, Version: v1.10.1"
+    data = with_texts(png_bytes(Image.new("RGB", (64, 64))), {"parameters": text})
+    one, two = (library.take(data, "ann") for _ in range(2))
+    assert one.id == two.id
+    assert (one.params.prompt, one.params.scheduler, one.backend) == ("a cat", "euler_a", "A1111")
+    assert read(library.data(one)).text == text
+
+
+def test_markup_and_odd_letters_stay_what_they_are(library):
+    prompt = "<script>alert(1)</script> **bold** ![x](javascript:1) \0 \ud800 🦊"
+    saved = library.save(finished(prompt=prompt), tags=["<b>"])
+    assert library.get(saved.id).params.prompt == prompt
+    assert [kept.id for kept in library.search(text="script alert 🦊")] == [saved.id]

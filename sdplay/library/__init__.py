@@ -1,6 +1,7 @@
 """The library: every finished picture is kept as its PNG, thumbnailed, and indexed in SQL."""
 
-from sdplay.library.kept import Kept
+from sdplay.library.kept import Group, Kept, Page, Total
 from sdplay.library.library import Library
+from sdplay.library.query import Between, Query, query
 
-__all__ = ["Kept", "Library"]
+__all__ = ["Between", "Group", "Kept", "Library", "Page", "Query", "Total", "query"]

@@ -3,54 +3,120 @@
 import hashlib
 import os
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 from sdplay.errors import LibraryError
 
+SUFFIXES = {"originals": ".png", "thumbnails": ".jpg", "inputs": ".bin", "frames": ".bin", "records": ".json",
+            "links": ".txt"}  # fmt: skip
+"""The kinds of files, and how their names end."""
+STALE = 3600
+
+
+class Store(Protocol):
+    """Bytes by kind and name: a folder, or an object store."""
+
+    def keep(self, kind: str, data: bytes) -> str: ...
+    def write(self, kind: str, name: str, data: bytes, again: bool = False) -> None: ...
+    def read(self, kind: str, name: str) -> bytes: ...
+    def has(self, kind: str, name: str) -> bool: ...
+    def remove(self, kind: str, name: str) -> None: ...
+    def names(self, kind: str) -> Iterator[str]: ...
+    def many(self, kind: str, names: list[str]) -> dict[str, bytes]: ...
+
 
 class Files:
-    """Bytes by name in a folder."""
+    """Bytes by kind and name in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def keep(self, kind: str, data: bytes, suffix: str) -> str:
+    def keep(self, kind: str, data: bytes) -> str:
         """Store the bytes under their SHA-256 and return it."""
         name = hashlib.sha256(data).hexdigest()
-        self.write(kind, name, suffix, data)
+        self.write(kind, name, data)
         return name
 
-    def write(self, kind: str, name: str, suffix: str, data: bytes) -> None:
-        """Store the bytes under a name; nobody ever sees half of them."""
-        place = self.place(kind, name, suffix)
-        if place.exists():
+    def write(self, kind: str, name: str, data: bytes, again: bool = False) -> None:
+        """Store the bytes under a name; nobody ever sees half of them.  `again` replaces what is there."""
+        place = self.place(kind, name)
+        if place.exists() and not again:
             return
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            handle, beside = tempfile.mkstemp(dir=place.parent, prefix=".new-")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(beside, place)
-            except BaseException:
-                Path(beside).unlink(missing_ok=True)
-                raise
+            _written(place, data)
+            _settled(place.parent)
         except OSError as error:
             raise LibraryError(f"The picture could not be written to {self.folder}: {error.strerror}. Make room or "
                                "choose another folder with SDPLAY_HOME, then try again.") from error  # fmt: skip
 
-    def read(self, kind: str, name: str, suffix: str) -> bytes:
+    def read(self, kind: str, name: str) -> bytes:
         """The bytes, or a sentence when somebody removed the file."""
         try:
-            return self.place(kind, name, suffix).read_bytes()
+            return self.place(kind, name).read_bytes()
         except OSError as error:
             raise LibraryError(f"The file of this picture is missing from {self.folder / kind}. It was moved or "
                                "deleted outside the app.") from error  # fmt: skip
 
-    def place(self, kind: str, name: str, suffix: str) -> Path:
-        """Where it lies; names come from hashes, so nothing can climb out of the folder."""
-        if not name.isalnum():
-            raise LibraryError("That is not the name of a picture in this library.")
-        return self.folder / kind / name[:2] / f"{name}{suffix}"
+    def has(self, kind: str, name: str) -> bool:
+        """Whether it is there."""
+        return self.place(kind, name).exists()
+
+    def remove(self, kind: str, name: str) -> None:
+        """Gone for good; nothing happens when it was not there."""
+        try:
+            self.place(kind, name).unlink(missing_ok=True)
+        except OSError as error:
+            raise LibraryError(f"A file could not be removed from {self.folder / kind}: {error.strerror}. "
+                               "Check the folder's permissions, then try again.") from error  # fmt: skip
+
+    def names(self, kind: str) -> Iterator[str]:
+        """The name of every whole file of a kind; what a killed process left half-written is swept away."""
+        for place in sorted(self.folder.glob(f"{kind}/??/*")):
+            if place.suffix == SUFFIXES[kind] and not place.name.startswith("."):
+                yield place.stem
+        for half in self.folder.glob(f"{kind}/??/.new-*"):
+            if time.time() - half.stat().st_mtime > STALE:
+                half.unlink(missing_ok=True)
+
+    def many(self, kind: str, names: list[str]) -> dict[str, bytes]:
+        """Several at once; what is not there is left out."""
+        return {name: self.read(kind, name) for name in names if self.has(kind, name)}
+
+    def place(self, kind: str, name: str) -> Path:
+        """Where it lies; names are letters and digits, so nothing can climb out of the folder."""
+        return self.folder / path_of(kind, name)
+
+
+def path_of(kind: str, name: str) -> str:
+    """A file's path inside its store."""
+    if not (name.isascii() and name.isalnum()):
+        raise LibraryError("That is not the name of a picture in this library.")
+    return f"{kind}/{name[:2]}/{name}{SUFFIXES[kind]}"
+
+
+def _written(place: Path, data: bytes) -> None:
+    handle, beside = tempfile.mkstemp(dir=place.parent, prefix=".new-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, place)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+
+
+def _settled(folder: Path) -> None:
+    """Make the renaming itself survive a power cut; Windows does not open folders."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,10 +1,14 @@
 """Kept: a picture in the library, without its pixels."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 from sdplay.params import Params
 from sdplay.picture import Receipt, Timing
+
+SOMEONE = "•"
+"""Stands for the owner of a picture that somebody else shared: an owner's name opens all that is theirs."""
 
 
 @dataclass(frozen=True)
@@ -29,3 +33,54 @@ class Kept:
     tags: tuple[str, ...] = ()
     note: str = ""
     has_frames: bool = False
+    shared: bool = False
+    """Everybody may see it; only its owner may change it."""
+    deleted: bool = False
+    at: int = 0
+    """When it was made, in microseconds since 1970: unique, and the order of every list."""
+    group: int = 0
+    """The same for pictures of one prompt, made in one go."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A stretch of a list; `next` goes on where it ends."""
+
+    kept: tuple[Kept, ...]
+    next: int | None = None
+
+
+@dataclass(frozen=True)
+class Total:
+    """How many pictures, and the seconds they took."""
+
+    count: int
+    seconds: float
+
+    @property
+    def mean(self) -> float:
+        return self.seconds / self.count if self.count else 0.0
+
+
+@dataclass(frozen=True)
+class Group:
+    """Pictures of one prompt, made in one go: those on this page, and the total of all."""
+
+    id: int
+    kept: tuple[Kept, ...]
+    total: Total
+
+    @property
+    def prompt(self) -> str:
+        return self.kept[0].params.prompt
+
+    @property
+    def same(self) -> dict[str, Any]:
+        """The settings that all of them share: the group's header."""
+        first, *others = (kept.params.asked() for kept in self.kept)
+        return {name: value for name, value in first.items() if all(other.get(name) == value for other in others)}
+
+
+def moment(at: int) -> datetime:
+    """The date and time of a picture's `at`."""
+    return datetime.fromtimestamp(at / 1e6, UTC)

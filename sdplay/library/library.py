@@ -1,216 +1,270 @@
-"""Save, find and change pictures: files in a folder, an index in a database beside them."""
+"""Save, find and change pictures: files in a folder or object store, an index in a database."""
 
+import functools
+import hashlib
 import io
 import json
 import struct
 import time
-import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from base64 import b32encode
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-import sqlalchemy as sql
 from PIL import Image
-from sqlalchemy.exc import SQLAlchemyError
 
 from sdplay import metadata
-from sdplay.errors import LibraryError
-from sdplay.library.files import Files
-from sdplay.library.kept import Kept
-from sdplay.params import Params
-from sdplay.picture import Frame, Picture, Receipt, Timing, jpeg_bytes
+from sdplay.errors import BadParams, LibraryError
+from sdplay.library.files import Files, Store
+from sdplay.library.index import Index, Record, is_sound
+from sdplay.library.kept import Group, Kept, Page, Total
+from sdplay.library.query import FACTS, Query, query
+from sdplay.library.rebuild import Reindexed, reindex, remove_unused
+from sdplay.library.tables import PICTURES, kept_of, record_of
+from sdplay.params import KNOBS, differing
+from sdplay.picture import Frame, Picture, jpeg_bytes
+from sdplay.settings import setting
 
-TABLES = sql.MetaData()
-PICTURES = sql.Table(
-    "pictures",
-    TABLES,
-    sql.Column("id", sql.String(32), primary_key=True),
-    sql.Column("key", sql.String(32), nullable=False),
-    sql.Column("owner", sql.String(64), nullable=False),
-    sql.Column("made", sql.Float, nullable=False),
-    sql.Column("file", sql.String(64), nullable=False),
-    sql.Column("backend", sql.String(64), nullable=False),
-    sql.Column("model", sql.String(256), nullable=False),
-    sql.Column("prompt", sql.Text, nullable=False),
-    sql.Column("scheduler", sql.String(64), nullable=False),
-    sql.Column("steps", sql.Integer, nullable=False),
-    sql.Column("cfg", sql.Float, nullable=False),
-    sql.Column("seed", sql.BigInteger, nullable=False),
-    sql.Column("width", sql.Integer, nullable=False),
-    sql.Column("height", sql.Integer, nullable=False),
-    sql.Column("seconds", sql.Float, nullable=False),
-    sql.Column("record", sql.Text, nullable=False),
-    sql.Column("partial", sql.Boolean, nullable=False),
-    sql.Column("stars", sql.Integer, nullable=False, default=0),
-    sql.Column("tags", sql.Text, nullable=False, default="[]"),
-    sql.Column("note", sql.Text, nullable=False, default=""),
-    sql.Column("has_frames", sql.Boolean, nullable=False, default=False),
-    sql.Column("deleted", sql.Float),
-    sql.Index("by_owner", "owner", "made"),
-    sql.Index("by_key", "key", "owner"),
-    sql.Index("by_time", "backend", "scheduler"),
-)
-FILTERS = ("backend", "model", "scheduler", "steps", "cfg", "seed", "width", "height", "stars")
+MAX_LINK = 100_000
+DAY = 86_400 * 10**6
 
 
 class Library:
-    """The pictures of one data folder."""
+    """The pictures of one data folder, or of one database and one object store.
 
-    def __init__(self, home: Path) -> None:
-        self.files = Files(home / "pictures")
+    Everything takes the owner who asks: one's own pictures, those without an owner, and those that were shared are all
+    that one sees; one's own and those without an owner are all that one can change.  None for the owner is the
+    administrator, who sees all.
+    """
+
+    def __init__(self, home: Path, database: str = "", store: str = "", patience: float = 10.0) -> None:
+        self.home = home
         try:
             home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LibraryError(f"The data folder {home} cannot be made: {error.strerror}. "
                                "Choose another with SDPLAY_HOME.") from error  # fmt: skip
-        self._engine = sql.create_engine(f"sqlite:///{home / 'library.db'}", connect_args={"timeout": 10})
-        sql.event.listen(self._engine, "connect", _set_up)
-        with self._index() as index:
-            TABLES.create_all(index)
+        self.files = _store(store, home / "pictures")
+        self.index = Index(database or f"sqlite:///{home / 'library.db'}", patience)
+        self._image = functools.lru_cache(8)(self._input)
+        self._small = functools.lru_cache(2000)(self._thumbnail)
+        if self.index.is_new:
+            self.reindex()
+
+    @classmethod
+    def opened(cls) -> Self:
+        """The library that the settings name."""
+        folder = Path(setting("SDPLAY_HOME")).expanduser()
+        return cls(folder, setting("SDPLAY_DATABASE_URL"), setting("SDPLAY_STORE_URL"))
+
+    @classmethod
+    def mended(cls) -> Self:
+        """The same, after a damaged database of ours was put aside."""
+        place = Path(setting("SDPLAY_HOME")).expanduser() / "library.db"
+        if not setting("SDPLAY_DATABASE_URL") and place.exists() and not is_sound(place):
+            for end in ("", "-wal", "-shm"):
+                beside = place.with_name(place.name + end)
+                if beside.exists():
+                    beside.replace(beside.with_name(f"{beside.name}.damaged-{time.time_ns()}"))
+        return cls.opened()
 
     def close(self) -> None:
         """Give the database back."""
-        self._engine.dispose()
+        self.index.close()
 
     def save(self, picture: Picture, owner: str = "", tags: Sequence[str] = (), key: str = "") -> Kept:
-        """Keep a finished picture: the file first, then its line in the index."""
-        image = _whole(picture)
-        file = self.files.keep("originals", metadata.sign(picture.data, picture), ".png")
-        self.files.write("thumbnails", file, ".jpg", jpeg_bytes(image))
-        for data in picture.params.images().values():
-            self.files.keep("inputs", data, ".bin")
+        """Keep a finished picture: its files first, then its line in the index.  Once this returns, it is safe."""
+        data, image = _signed(picture)
+        file = self.files.keep("originals", data)
+        self.files.write("thumbnails", file, jpeg_bytes(image))
+        for each in picture.params.images().values():
+            self.files.keep("inputs", each)
         if picture.frames:
-            self.files.write("frames", file, ".bin", _packed(picture.frames))
-        kept = Kept(
-            uuid.uuid4().hex, key or picture.params.key(picture.backend, picture.model), picture.params,
-            picture.backend, picture.model, picture.timing, picture.receipt, datetime.now(UTC), owner, image.width,
-            image.height, file, picture.partial, tags=tuple(tags), has_frames=bool(picture.frames),
-        )  # fmt: skip
-        with self._index() as index:
-            index.execute(sql.insert(PICTURES).values(**_row(kept, metadata.record(picture))))
-        return kept
+            self.files.write("frames", file, _packed(picture.frames))
+        facts = {"key": key} if key else {}
+        record = record_of(picture, metadata.record(picture), owner=owner, shared=not owner, file=file,
+                           tags=_tags(tags), width=image.width, height=image.height, **facts)  # fmt: skip
+        return self.put(record, data)
+
+    def put(self, record: Record, data: bytes) -> Kept:
+        """Write a picture's record, then index it."""
+        self._record(record)
+        found = self.index.add(record)
+        # Somebody may have emptied the bin of the same picture in between.
+        self.files.write("originals", record["file"], data)
+        return self._kept(found, record["owner"])
+
+    def take(self, data: bytes, owner: str = "", tags: Sequence[str] = ()) -> Kept:
+        """Keep a picture from elsewhere, with the settings it carries; the same file is not kept twice."""
+        picture = metadata.adopted(data)
+        signed = metadata.sign(data, picture)
+        file = hashlib.sha256(signed).hexdigest()
+        known = self.index.one(PICTURES.c.file == file, PICTURES.c.owner == owner, owner=owner, shared=False)
+        return self._kept(known, owner) if known else self.save(picture, owner, tags)
 
     def by_key(self, key: str, owner: str = "") -> Kept | None:
-        """A finished picture with this recipe that this owner may see."""
-        rows = self._rows(_seen(owner), PICTURES.c.key == key, ~PICTURES.c.partial, limit=1)
-        return rows[0] if rows else None
+        """A finished picture with this recipe, one's own or nobody's."""
+        found = self.index.one(PICTURES.c.key == key, ~PICTURES.c.partial, owner=owner, shared=False)
+        return self._kept(found, owner) if found else None
 
-    def get(self, id: str, owner: str = "") -> Kept | None:
+    def get(self, id: str, owner: str | None = "") -> Kept | None:
         """One picture that this owner may see."""
-        rows = self._rows(_seen(owner), PICTURES.c.id == id, limit=1)
-        return rows[0] if rows else None
+        found = self.index.one(PICTURES.c.id == id, owner=owner, shared=True)
+        return self._kept(found, owner) if found else None
 
-    def recent(self, owner: str = "", limit: int = 24, before: float | None = None) -> list[Kept]:
-        """The newest first; `before` goes on where the last page ended."""
-        return self._rows(_seen(owner), *([PICTURES.c.made < before] if before else []), limit=limit)
+    def recent(self, owner: str = "", limit: int = 24, after: int | None = None) -> list[Kept]:
+        """The newest first; `after` goes on behind the picture with that `at`."""
+        return list(self.page(Query(), owner, after, limit).kept)
 
     def search(self, owner: str = "", text: str = "", limit: int = 200, **filters: Any) -> list[Kept]:
-        """Pictures whose prompt has every word, and whose settings are as asked."""
-        words = [PICTURES.c.prompt.icontains(word, autoescape=True) for word in text.split()]
-        exact = [PICTURES.c[name] == value for name, value in filters.items() if name in FILTERS]
-        return self._rows(_seen(owner), *words, *exact, limit=limit)
+        """Pictures whose prompt, tags or note have every word, and whose settings are as asked."""
+        known = {name: value for name, value in filters.items() if name in KNOBS or name in FACTS}
+        return list(self.page(Query(words=tuple(text.split()), settings=known), owner, None, limit).kept)
+
+    def page(self, asked: Query | str = "", owner: str | None = "", after: int | None = None, limit: int = 48) -> Page:
+        """A stretch of what a query finds, newest first; pass `Page.next` as `after` to go on."""
+        asked = query(asked) if isinstance(asked, str) else asked
+        found = self.index.page(asked, owner, after, limit + 1)
+        kept = tuple(self._kept(each, owner) for each in found[:limit])
+        return Page(kept, kept[-1].at if len(found) > limit and kept else None)
+
+    def total(self, asked: Query | str = "", owner: str | None = "") -> Total:
+        """How many pictures a query finds, and the seconds they took."""
+        return self.index.total(query(asked) if isinstance(asked, str) else asked, owner)
+
+    def groups(self, kept: Iterable[Kept], owner: str | None = "") -> list[Group]:
+        """Pictures by prompt and time, newest group first, each with the total of all that belong to it."""
+        together: dict[int, list[Kept]] = {}
+        for each in kept:
+            together.setdefault(each.group, []).append(each)
+        totals = self.index.totals(together, owner)
+        return [Group(id, tuple(own), totals.get(id, Total(len(own), 0.0))) for id, own in together.items()]
+
+    def near(self, kept: Kept, owner: str | None = "", limit: int = 100) -> list[tuple[str, Kept]]:
+        """Pictures that differ from this one in exactly one thing, and which: a setting, or "backend"."""
+        found = self.index.one(PICTURES.c.id == kept.id, owner=owner, shared=True)
+        others = self.index.near(found[0], owner, limit) if found else []
+        told = [(self._kept(each, owner)) for each in others]
+        return [(next(iter(differing(kept.params, other.params)), "backend"), other) for other in told]
+
+    def values(self, name: str, owner: str | None = "") -> list[Any]:
+        """What a setting was set to, the most frequent first: for menus."""
+        return self.index.values(name, owner)
 
     def data(self, kept: Kept) -> bytes:
         """The original file, settings inside."""
-        return self.files.read("originals", kept.file, ".png")
+        return self.files.read("originals", kept.file)
 
     def thumbnail(self, kept: Kept) -> bytes:
         """A small JPEG."""
-        return self.files.read("thumbnails", kept.file, ".jpg")
+        return self._small(kept.file)
 
     def frames(self, kept: Kept) -> tuple[Frame, ...]:
         """What was seen at every step, if it was kept."""
-        return _unpacked(self.files.read("frames", kept.file, ".bin")) if kept.has_frames else ()
+        return _unpacked(self.files.read("frames", kept.file)) if kept.has_frames else ()
 
-    def update(self, kept: Kept, **changes: Any) -> None:
-        """Change stars, tags or note."""
-        values = {name: json.dumps(list(value)) if name == "tags" else value for name, value in changes.items()}
-        self._change(kept, **values)
+    def update(self, kept: Kept, owner: str | None = "", **changes: Any) -> Kept:
+        """Change stars (0 to 5), tags or note; returns the picture as it is now."""
+        if unknown := set(changes) - {"stars", "tags", "note"}:
+            raise BadParams(f"A kept picture has no {sorted(unknown)[0]} to change.")
+        if not 0 <= (stars := changes.get("stars", 0)) <= 5:
+            raise BadParams(f"Stars must be between 0 and 5, not {stars}.")
+        changes |= {"tags": _tags(changes["tags"])} if "tags" in changes else {}
+        return self._change(kept, owner, **changes)
 
-    def delete(self, kept: Kept) -> None:
-        """Out of sight; restore() brings it back."""
-        self._change(kept, deleted=time.time())
+    def share(self, kept: Kept, owner: str | None = "", shared: bool = True) -> Kept:
+        """Let everybody see a picture, or nobody but its owner again."""
+        return self._change(kept, owner, shared=shared)
 
-    def restore(self, kept: Kept) -> None:
+    def delete(self, kept: Kept, owner: str | None = "") -> Kept:
+        """Into the bin; restore() brings it back until purge()."""
+        return self._change(kept, owner, deleted=time.time_ns() // 1000)
+
+    def restore(self, kept: Kept, owner: str | None = "") -> Kept:
         """Undo delete()."""
-        self._change(kept, deleted=None)
+        return self._change(kept, owner, deleted=0)
+
+    def purge(self, owner: str | None = "", days: float = 0) -> int:
+        """Empty the bin of what has lain there for so many days, for good; returns how many went."""
+        before, after, gone = time.time_ns() // 1000 - int(days * DAY), None, 0
+        while found := self.index.page(Query(deleted=True), owner, after, 200):
+            after = found[-1][0]["made"]
+            for record, _ in found:
+                if record["deleted"] <= before:
+                    remove_unused(self.index, self.files, record)
+                    gone += 1
+        return gone
 
     def timings(self, backend: str, limit: int = 500) -> list[tuple[str, int, int, int, float, float]]:
         """Past runs of a backend, newest first: scheduler, steps, width, height, cfg, seconds."""
-        table = PICTURES.c
-        asked = sql.select(table.scheduler, table.steps, table.width, table.height, table.cfg, table.seconds)
-        asked = asked.where(table.backend == backend, ~table.partial).order_by(table.made.desc()).limit(limit)
-        with self._index() as index:
-            return [tuple(row) for row in index.execute(asked)]
+        return self.index.timings(backend, limit)
 
-    def _rows(self, *where: Any, limit: int) -> list[Kept]:
-        asked = sql.select(PICTURES).where(PICTURES.c.deleted.is_(None), *where)
-        with self._index() as index:
-            found = index.execute(asked.order_by(PICTURES.c.made.desc()).limit(limit)).mappings().all()
-        return [self._kept(row) for row in found]
+    def shorten(self, text: str) -> str:
+        """A short id for a long link; the same text has the same id."""
+        if len(text) > MAX_LINK:
+            raise BadParams(f"The link is {len(text)} letters long; more than {MAX_LINK} are not kept.")
+        name = b32encode(hashlib.sha256(text.encode("utf-8", "replace")).digest()).decode().lower()
+        for length in (8, 16, 32):
+            id = name[:length]
+            self.index.put_link(id, text)
+            if self.index.link(id) == text:
+                self.files.write("links", id, text.encode("utf-8", "replace"))
+                return id
+        raise LibraryError("The link could not be shortened. Copy the long one.")
 
-    def _kept(self, row: Any) -> Kept:
-        told = json.loads(row["record"])
-        names = [told["params"].get("init"), told["params"].get("mask"),
-                 *(unit.get("image") for unit in told["params"].get("control", ()))]  # fmt: skip
-        images = {name: data for name in names if name and (data := self._input(name))}
-        return Kept(
-            row["id"], row["key"], Params.from_dict(told["params"], images), row["backend"], row["model"],
-            Timing(**told["timing"]), Receipt(**{**told["receipt"], "warnings": tuple(told["receipt"]["warnings"])}),
-            datetime.fromtimestamp(row["made"], UTC), row["owner"], row["width"], row["height"], row["file"],
-            bool(row["partial"]), row["stars"], tuple(json.loads(row["tags"])), row["note"], bool(row["has_frames"]),
-        )  # fmt: skip
+    def expanded(self, id: str) -> str | None:
+        """The long link behind a short id; None when there is none."""
+        return self.index.link(id) if id.isalnum() and len(id) <= 32 else None
+
+    def reindex(self, adopt: str | None = None) -> Reindexed:
+        """Make the index anew from the files; pictures whose record is lost go to `adopt`, if it is given."""
+        return reindex(self.index, self.files, adopt)
+
+    def _change(self, kept: Kept, owner: str | None, **values: Any) -> Kept:
+        record = self.index.change(kept.id, owner, self._record, **values)
+        if record is None:
+            raise LibraryError("This picture belongs to somebody else or is gone: it was left as it is.")
+        return self._kept((record, kept.group), owner)
+
+    def _kept(self, found: tuple[Record, int], viewer: str | None) -> Kept:
+        return kept_of(found[0], viewer, found[1], self._image)
+
+    def _record(self, record: Record) -> None:
+        self.files.write("records", record["id"], json.dumps(record).encode(), again=True)
 
     def _input(self, name: str) -> bytes:
-        place = self.files.place("inputs", name.removeprefix("sha256:"), ".bin")
-        return place.read_bytes() if place.exists() else b""
+        name = name.removeprefix("sha256:")
+        return self.files.read("inputs", name) if name.isalnum() and self.files.has("inputs", name) else b""
 
-    def _change(self, kept: Kept, **values: Any) -> None:
-        with self._index() as index:
-            index.execute(sql.update(PICTURES).where(PICTURES.c.id == kept.id).values(**values))
-
-    @contextmanager
-    def _index(self) -> Iterator[sql.Connection]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            reason = str(getattr(error, "orig", None) or error).split("\n")[0]
-            raise LibraryError(f"The library's database refused: {reason}. The picture files are safe; check the "
-                               "folder's space and permissions, then try again.") from error  # fmt: skip
+    def _thumbnail(self, file: str) -> bytes:
+        if self.files.has("thumbnails", file):
+            return self.files.read("thumbnails", file)
+        small = jpeg_bytes(metadata.decoded(self.files.read("originals", file)))
+        self.files.write("thumbnails", file, small)
+        return small
 
 
-def _set_up(connection: Any, _: Any) -> None:
-    cursor = connection.cursor()
-    for line in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
-        cursor.execute(f"PRAGMA {line}")
-    cursor.close()
+def _store(address: str, folder: Path) -> Store:
+    if "://" not in address:
+        return Files(Path(address) if address else folder)
+    # Only who asks for an object store pays for loading its packages.
+    from sdplay.library.bucket import Bucket
+
+    return Bucket(address)
 
 
-def _seen(owner: str) -> Any:
-    """One's own pictures and those without an owner, which are everybody's."""
-    return PICTURES.c.owner.in_({owner, ""})
-
-
-def _whole(picture: Picture) -> Image.Image:
-    """The decoded pixels; a picture that is cut off is not kept."""
+def _signed(picture: Picture) -> tuple[bytes, Image.Image]:
+    """The bytes to keep, and every pixel seen; a picture that is cut off is not kept."""
     try:
-        return picture.image()
-    except (OSError, ValueError, SyntaxError) as error:
+        data = metadata.sign(picture.data, picture)
+        return data, metadata.decoded(data)
+    except LibraryError as error:
         raise LibraryError("The backend's picture is damaged and was not kept. Generate it again.") from error
 
 
-def _row(kept: Kept, record: dict[str, Any]) -> dict[str, Any]:
-    params = kept.params
-    return {
-        "id": kept.id, "key": kept.key, "owner": kept.owner, "made": kept.made.timestamp(), "file": kept.file,
-        "backend": kept.backend, "model": kept.model, "prompt": params.prompt, "scheduler": params.scheduler,
-        "steps": params.steps, "cfg": params.cfg, "seed": params.seed, "width": kept.width, "height": kept.height,
-        "seconds": kept.timing.total, "record": json.dumps(record, ensure_ascii=False), "partial": kept.partial,
-        "stars": kept.stars, "tags": json.dumps(list(kept.tags)), "note": kept.note, "has_frames": kept.has_frames,
-    }  # fmt: skip
+def _tags(tags: Iterable[str]) -> list[str]:
+    """Each once, without spaces around it and not too long."""
+    return list(dict.fromkeys(tag.strip()[:60] for tag in tags if tag.strip()))[:50]
 
 
 def _packed(frames: tuple[Frame, ...]) -> bytes:

@@ -11,8 +11,9 @@ from PIL import ExifTags, Image
 
 from sdplay.errors import LibraryError
 from sdplay.metadata import dialects, png
-from sdplay.metadata.infotext import infotext
-from sdplay.picture import Picture, png_bytes
+from sdplay.metadata.infotext import checked, infotext
+from sdplay.params import KNOBS, Params
+from sdplay.picture import Picture, Receipt, Timing, png_bytes
 
 OURS = "sdplay"
 MAX_PIXELS = 64_000_000
@@ -74,6 +75,21 @@ def read(data: bytes) -> Found:
     return Found(settings, text, None, tuple(notes), dialect, width, height)
 
 
+def adopted(data: bytes) -> Picture:
+    """A picture from elsewhere, or one of ours whose record is lost, with what it tells about itself."""
+    found = read(data)
+    own = found.record or {}
+    params = _params(found)
+    receipt = own.get("receipt", {"asked": params.asked(), "sent": {}, "applied": {}, "warnings": found.notes})
+    timing = own.get("timing", {"total": 0.0})
+    try:
+        return Picture(data, params, str(own.get("backend", found.dialect or "file")), Timing(**timing),
+                       Receipt(**{**receipt, "warnings": tuple(receipt["warnings"])}), str(own.get("model", "")),
+                       partial=bool(own.get("partial", False)))  # fmt: skip
+    except (TypeError, KeyError, ValueError) as error:
+        raise LibraryError("The record inside the picture is damaged.") from error
+
+
 def decoded(data: bytes) -> Image.Image:
     """Every pixel, or a sentence: the size is checked before any is unpacked."""
     _size(data)
@@ -96,6 +112,15 @@ def converted(data: bytes, kind: str, quality: int = 92) -> bytes:
     except (ValueError, struct.error) as error:
         raise LibraryError(f"The settings are too long for a {kind} file. Download the PNG.") from error
     return kept.getvalue()
+
+
+def _params(found: Found) -> Params:
+    """The settings told; those of ours that no longer fit are left out, and a size not told is the picture's own."""
+    known = {name: value for name, value in found.settings.items() if KNOBS.get(name)}
+    if found.record:
+        known = {name: value for name, value in known.items() if KNOBS[name].kind not in (bytes, tuple)}
+    near = {"width": round(found.width / 8) * 8, "height": round(found.height / 8) * 8}
+    return Params(**checked({**{name: min(4096, max(64, size)) for name, size in near.items()}, **known}, []))
 
 
 def _size(data: bytes) -> tuple[int, int]:

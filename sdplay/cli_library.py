@@ -1,0 +1,183 @@
+"""The commands `info` and `library`: read any picture's settings; find, export, import and mend what was kept."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from sdplay.errors import LibraryError
+from sdplay.params import KNOBS
+from sdplay.schedulers import SCHEDULERS
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+QUERY = "Words of the prompt and conditions: fox -blue steps=20 cfg=5..9 stars>=3 tag=good made>=2026-01-31"
+OWNER = "Only this owner's; everybody's if not given."
+
+
+def register(actions: Any) -> None:
+    """Add the commands to the command line."""
+    info = actions.add_parser("info", help="read the settings inside a picture", description="Read the settings inside "
+                              "PNG, JPEG and WebP files of sdplay, A1111, Forge, SD.Next, ComfyUI, InvokeAI, Fooocus, "
+                              "SwarmUI, stable-diffusion.cpp and Civitai.")  # fmt: skip
+    info.add_argument("pictures", metavar="PICTURE", nargs="+", type=Path)
+    info.add_argument("--json", action="store_true", help="Print a JSON list.")
+    info.set_defaults(run=_info)
+    library = actions.add_parser("library", help="find, export, import and mend kept pictures")
+    _register_library(library.add_subparsers(required=True, metavar="ACTION"))
+
+
+def _register_library(actions: Any) -> None:
+    find = actions.add_parser("find", help="list pictures, newest first")
+    _add_query(find)
+    find.add_argument("--limit", type=int, default=20, metavar="N", help="At most so many; 20 if not given.")
+    find.add_argument("--json", action="store_true", help="Print a JSON list.")
+    find.set_defaults(run=_find)
+    table = actions.add_parser("csv", help="print settings and seconds as CSV")
+    _add_query(table)
+    table.set_defaults(run=_csv)
+    export = actions.add_parser("export", help="write pictures into a zip; the whole library without a query")
+    export.add_argument("file", metavar="FILE.zip", type=Path)
+    _add_query(export)
+    export.set_defaults(run=_export)
+    take = actions.add_parser("import", help="take in a zip, pictures, or folders of pictures")
+    take.add_argument("sources", metavar="SOURCE", nargs="+", type=Path)
+    take.add_argument("--owner", metavar="NAME", help="Whose they become; as it was, or everybody's, if not given.")
+    take.set_defaults(run=_import)
+    reindex = actions.add_parser("reindex", help="make the index anew from the files")
+    reindex.add_argument("--adopt", metavar="NAME", help="Give pictures whose record is lost to this owner.")
+    reindex.set_defaults(run=_reindex)
+    purge = actions.add_parser("purge", help="empty the bin for good")
+    purge.add_argument("--days", type=float, default=30, metavar="N", help="What lies there so long; 30 if not given.")
+    purge.add_argument("--owner", metavar="NAME", help=OWNER)
+    purge.set_defaults(run=_purge)
+
+
+def _add_query(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("query", metavar="QUERY", nargs="*", help=QUERY)
+    parser.add_argument("--owner", metavar="NAME", help=OWNER)
+
+
+def _info(given: argparse.Namespace) -> int:
+    from sdplay import metadata
+
+    rows, failed = [], 0
+    for place in given.pictures:
+        try:
+            found = metadata.read(place.read_bytes())
+        except (OSError, LibraryError) as error:
+            failed = 1
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            print(f"{place}: {reason}", file=sys.stderr)
+            continue
+        rows.append({"file": str(place), "dialect": found.dialect, "width": found.width, "height": found.height,
+                     "settings": _plain(found.settings), "notes": list(found.notes), "text": found.text})  # fmt: skip
+    if given.json:
+        print(json.dumps(rows))
+        return failed
+    for row in rows:
+        _print_info(row)
+    return failed
+
+
+def _print_info(row: dict[str, Any]) -> None:
+    print(f"{row['file']}  {row['width']}×{row['height']}  {row['dialect']}".rstrip())
+    for name, value in row["settings"].items():
+        if value not in ("", [], None):
+            shown = SCHEDULERS[value].label if name == "scheduler" and value in SCHEDULERS else value
+            print(f"  {KNOBS[name].label}: {shown}")
+    for note in row["notes"]:
+        print(f"  {note}")
+
+
+def _plain(settings: Any) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name in KNOBS}
+
+
+def _library(mend: bool = False) -> Any:
+    from sdplay.library import Library
+
+    return Library.mended() if mend else Library.opened()
+
+
+def _find(given: argparse.Namespace) -> None:
+    library = _library()
+    text = " ".join(given.query)
+    page = library.page(text, given.owner, None, max(1, given.limit))
+    if given.json:
+        rows = [{"id": kept.id, "made": kept.made.isoformat(), "owner": kept.owner, "backend": kept.backend,
+                 "model": kept.model, "settings": kept.params.asked(), "seconds": kept.timing.total,
+                 "stars": kept.stars, "tags": list(kept.tags), "note": kept.note, "file": kept.file}
+                for kept in page.kept]  # fmt: skip
+        print(json.dumps(rows))
+        return
+    for kept in page.kept:
+        prompt = " ".join(kept.params.prompt.split())[:60]
+        print(f"{kept.id}  {kept.made:%Y-%m-%d %H:%M}  {kept.params.scheduler} {kept.params.steps} steps "
+              f"CFG {kept.params.cfg:g} seed {kept.params.seed}  {kept.timing.total:.1f} s  {prompt}")  # fmt: skip
+    total = library.total(text, given.owner)
+    print(f"{total.count} pictures, {total.seconds:.0f} seconds in all, {total.mean:.1f} each.")
+
+
+def _csv(given: argparse.Namespace) -> None:
+    from sdplay.library.carry import table
+
+    print(table(_library(), " ".join(given.query), given.owner), end="")
+
+
+def _export(given: argparse.Namespace) -> None:
+    from sdplay.library.carry import exported
+
+    _tell("written to " + str(given.file), exported(_library(), given.file, " ".join(given.query), given.owner))
+
+
+def _import(given: argparse.Namespace) -> int:
+    from sdplay.library.carry import Carried, imported
+
+    library, problems = _library(), 0
+    for source in given.sources:
+        if source.suffix.lower() == ".zip":
+            carried = imported(library, source, given.owner)
+        else:
+            carried = _taken(library, source, given.owner or "", Carried)
+        _tell(f"taken in from {source}", carried)
+        problems += len(carried.problems)
+    return 1 if problems else 0
+
+
+def _taken(library: Any, source: Path, owner: str, carried: Any) -> Any:
+    """One picture, or every picture of a folder."""
+    places = [source]
+    if source.is_dir():
+        places = sorted(place for place in source.rglob("*") if place.suffix.lower() in PICTURES)
+    count, problems = 0, []
+    for place in places:
+        try:
+            library.take(place.read_bytes(), owner)
+            count += 1
+        except OSError as error:
+            problems.append(f"{place}: {error.strerror}.")
+        except LibraryError as error:
+            problems.append(f"{place}: {error}")
+    return carried(count, problems=tuple(problems))
+
+
+def _tell(done: str, carried: Any) -> None:
+    known = f", {carried.known} were there already" if carried.known else ""
+    print(f"{carried.pictures} pictures {done}{known}.")
+    for problem in carried.problems:
+        print(problem, file=sys.stderr)
+
+
+def _reindex(given: argparse.Namespace) -> None:
+    found = _library(mend=True).reindex(given.adopt)
+    print(f"{found.listed} pictures listed, {found.adopted} adopted.")
+    for count, what in ((found.without_owner, "pictures have no record and are not listed: --adopt NAME gives them to "
+                         "somebody"), (found.missing, "records have no picture any more"),
+                        (found.damaged, "records or pictures are damaged")):  # fmt: skip
+        if count:
+            print(f"{count} {what}.")
+
+
+def _purge(given: argparse.Namespace) -> None:
+    print(f"{_library().purge(given.owner, given.days)} pictures removed for good.")

@@ -1,0 +1,107 @@
+"""An object store instead of a folder: any address that fsspec understands, like s3://bucket/pictures."""
+
+import hashlib
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sdplay.errors import LibraryError
+from sdplay.library.files import SUFFIXES, path_of
+from sdplay.settings import without_secrets
+
+NEEDS = "SDPLAY_STORE_URL needs more packages: pip install '.[teams]'"
+
+
+def _raised() -> tuple[type[BaseException], ...]:
+    """What stores raise; S3's library has its own kinds for wrong keys and dead connections."""
+    try:
+        kinds = importlib.import_module("botocore.exceptions")
+    except ImportError:
+        return OSError, ValueError
+    return OSError, ValueError, kinds.BotoCoreError, kinds.ClientError
+
+
+_RAISED = _raised()
+
+
+class Bucket:
+    """Bytes by kind and name in an object store, which shows a file whole or not at all."""
+
+    def __init__(self, address: str, **options: Any) -> None:
+        try:
+            fsspec = importlib.import_module("fsspec")
+            with _explained(address):
+                self._fs, self._root = fsspec.core.url_to_fs(address, use_listings_cache=False, **options)
+        except ImportError as error:
+            raise LibraryError(f"{NEEDS} ({error.name or error}).") from error
+        self.address = address
+
+    def keep(self, kind: str, data: bytes) -> str:
+        """Store the bytes under their SHA-256 and return it."""
+        name = hashlib.sha256(data).hexdigest()
+        self.write(kind, name, data)
+        return name
+
+    def write(self, kind: str, name: str, data: bytes, again: bool = False) -> None:
+        """Store the bytes under a name.  `again` replaces what is there."""
+        path = self._path(kind, name)
+        with _explained(self.address):
+            if again or not self._fs.exists(path):
+                self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+                self._fs.pipe_file(path, data)
+
+    def read(self, kind: str, name: str) -> bytes:
+        """The bytes, or a sentence when somebody removed the file."""
+        try:
+            with _explained(self.address):
+                return bytes(self._fs.cat_file(self._path(kind, name)))
+        except FileNotFoundError as error:
+            raise LibraryError(f"The file of this picture is missing from {self.address}. It was moved or deleted "
+                               "outside the app.") from error  # fmt: skip
+
+    def has(self, kind: str, name: str) -> bool:
+        """Whether it is there."""
+        with _explained(self.address):
+            return bool(self._fs.exists(self._path(kind, name)))
+
+    def remove(self, kind: str, name: str) -> None:
+        """Gone for good; nothing happens when it was not there."""
+        with _explained(self.address):
+            if self._fs.exists(path := self._path(kind, name)):
+                self._fs.rm_file(path)
+
+    def names(self, kind: str) -> Iterator[str]:
+        """The name of every file of a kind."""
+        with _explained(self.address):
+            paths = sorted(self._fs.find(f"{self._root}/{kind}"))
+        for path in paths:
+            name = path.rpartition("/")[2]
+            if name.endswith(SUFFIXES[kind]):
+                yield name.removesuffix(SUFFIXES[kind])
+
+    def many(self, kind: str, names: list[str]) -> dict[str, bytes]:
+        """Several at once, side by side; what is not there is left out."""
+        if not names:
+            return {}
+        paths = {self._path(kind, name): name for name in names}
+        with _explained(self.address):
+            found = self._fs.cat(list(paths), on_error="omit")
+        found = found if isinstance(found, dict) else {next(iter(paths)): found}
+        return {name: bytes(found[path]) for path, name in paths.items() if path in found}
+
+    def _path(self, kind: str, name: str) -> str:
+        return f"{self._root}/{path_of(kind, name)}"
+
+
+@contextmanager
+def _explained(address: str) -> Iterator[None]:
+    """Translate what stores raise; a missing file goes through, for the caller to name."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except _RAISED as error:
+        reason = without_secrets(str(error)).split("\n")[0] or type(error).__name__
+        raise LibraryError(f"The picture store {address} refused: {reason}. Check SDPLAY_STORE_URL and its keys, "
+                           "then try again.") from error  # fmt: skip

@@ -1,0 +1,257 @@
+"""Pictures out of a library and into one: a zip of PNG, CSV and JSON, or picture files from anywhere."""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import re
+import uuid
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+from sdplay import metadata
+from sdplay.errors import LibraryError
+from sdplay.library.index import Record
+from sdplay.library.kept import moment
+from sdplay.library.library import Library
+from sdplay.library.query import Query, query
+from sdplay.library.rebuild import checked
+from sdplay.library.tables import PICTURES, images_in
+from sdplay.params import KNOBS
+
+LIST = "pictures.json"
+LINKS = "links.json"
+MAX_FILE = 512 * 2**20
+PICTURES_ENDS = (".png", ".jpg", ".jpeg", ".webp")
+_TIMES = ("total", "queued", "network", "load", "sampling", "decode")
+COLUMNS = ("file", "id", "made", "backend", "model_version", *(f"seconds_{name}" for name in _TIMES),
+           *(name for name, knob in KNOBS.items() if knob.kind in (str, int, float)), "stars", "tags", "note",
+           "warnings")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Carried:
+    """How many pictures went out or came in, and a sentence for each that did not."""
+
+    pictures: int = 0
+    known: int = 0
+    """Were there already."""
+    problems: tuple[str, ...] = ()
+
+
+def exported(library: Library, to: Path | IO[bytes], asked: Query | str | Sequence[str] = "",
+             owner: str | None = "") -> Carried:  # fmt: skip
+    """Write what a query finds, or these ids, into a zip.
+
+    With None for the owner it is the whole library, bin, links and owners with it, to be read in elsewhere without
+    loss.  Else nobody's name goes out: it opens all that is theirs.
+    """
+    records = _Records(library, query(asked) if isinstance(asked, str) else asked, owner)
+    with _zip(to) as archive:
+        count = 0
+        problems = []
+        for record in records:
+            try:
+                _pack(library, archive, record)
+                count += 1
+            except LibraryError as error:
+                problems.append(f"{_name(record)}: {error}")
+        with archive.open("pictures.csv", "w", force_zip64=True) as file:
+            lines = io.TextIOWrapper(file, "utf-8-sig", newline="")
+            _table(lines, records)
+            lines.detach()
+        with archive.open(LIST, "w", force_zip64=True) as file:
+            for number, record in enumerate(records):
+                file.write((b",\n" if number else b"[\n") + json.dumps(_public(record, owner)).encode())
+            file.write(b"\n]\n" if count else b"[]\n")
+        if owner is None:
+            archive.writestr(LINKS, json.dumps(dict(library.index.links())))
+    return Carried(count, problems=tuple(problems))
+
+
+def imported(library: Library, source: Path | IO[bytes], owner: str | None = "") -> Carried:
+    """Read such a zip, or a zip of any pictures.  With None for the owner everything goes back to whose it was."""
+    try:
+        with zipfile.ZipFile(source) as archive:
+            if LIST in archive.namelist():
+                return _listed(library, archive, owner)
+            return _loose(library, archive, owner or "")
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise LibraryError(f"The zip file could not be read: {error}. Download or copy it again.") from error
+    except OSError as error:
+        raise LibraryError(f"{source} could not be read: {error.strerror or error}.") from error
+
+
+def table(library: Library, asked: Query | str | Sequence[str] = "", owner: str | None = "") -> str:
+    """Settings, seconds and marks of what a query finds, or of these ids, as CSV: one line a picture."""
+    lines = io.StringIO(newline="")
+    _table(lines, _Records(library, query(asked) if isinstance(asked, str) else asked, owner))
+    return lines.getvalue()
+
+
+class _Records:
+    """The records to write, read again for each part of the zip: memory stays flat."""
+
+    def __init__(self, library: Library, asked: Query | Sequence[str], owner: str | None) -> None:
+        self.library, self.asked, self.owner = library, asked, owner
+
+    def __iter__(self) -> Iterator[Record]:
+        index = self.library.index
+        if not isinstance(self.asked, Query):
+            for id in self.asked:
+                found = index.one(PICTURES.c.id == id, owner=self.owner, shared=True)
+                if found:
+                    yield found[0]
+            return
+        for deleted in (False, True) if self.owner is None else (False,):
+            after: int | None = None
+            while found_now := index.page(replace(self.asked, deleted=deleted), self.owner, after, 200):
+                after = found_now[-1][0]["made"]
+                yield from (record for record, _ in found_now)
+
+
+@contextmanager
+def _zip(to: Path | IO[bytes]) -> Iterator[zipfile.ZipFile]:
+    """A zip that is whole or not there.  PNG is packed already, so nothing is packed again."""
+    beside = to.with_name(f".{to.name}.new") if isinstance(to, Path) else None
+    try:
+        with zipfile.ZipFile(beside or to, "w") as archive:
+            yield archive
+        if beside and isinstance(to, Path):
+            os.replace(beside, to)
+    except OSError as error:
+        raise LibraryError(f"The zip file could not be written to {to}: {error.strerror or error}.") from error
+    finally:
+        if beside:
+            beside.unlink(missing_ok=True)
+
+
+def _pack(library: Library, archive: zipfile.ZipFile, record: Record) -> None:
+    archive.writestr(_name(record), library.files.read("originals", record["file"]))
+    extra = [("frames", record["file"])] if record["frames"] else []
+    extra += [("inputs", name.removeprefix("sha256:")) for name in images_in(record["record"]["params"])]
+    for kind, name in extra:
+        if f"{kind}/{name}" not in archive.NameToInfo and library.files.has(kind, name):
+            archive.writestr(f"{kind}/{name}", library.files.read(kind, name))
+
+
+def _listed(library: Library, archive: zipfile.ZipFile, owner: str | None) -> Carried:
+    count, known, problems = 0, 0, []
+    with archive.open(LIST) as lines:
+        for line in lines:
+            text = line.strip().rstrip(b",")
+            if text in (b"[", b"]", b"[]", b""):
+                continue
+            try:
+                if _unpack(library, archive, checked(json.loads(text)), owner):
+                    count += 1
+                else:
+                    known += 1
+            except LibraryError as error:
+                problems.append(f"A picture was left out. {error}")
+            except (ValueError, zipfile.BadZipFile, zlib.error):
+                problems.append("A picture was left out. Its part of the zip file is damaged.")
+    if owner is None and LINKS in archive.namelist():
+        for text in json.loads(_bytes(archive, LINKS)).values():
+            library.shorten(str(text))
+    library.index.tidy()
+    return Carried(count, known, tuple(problems))
+
+
+def _unpack(library: Library, archive: zipfile.ZipFile, record: Record, owner: str | None) -> bool:
+    """One picture in; False when it was there already."""
+    data = _bytes(archive, _name(record))
+    if hashlib.sha256(data).hexdigest() != record["file"]:
+        raise LibraryError(f"{_name(record)} is damaged.")
+    metadata.decoded(data)
+    if owner is not None:
+        record = {**record, "owner": owner, "shared": not owner, "deleted": 0}
+    if library.index.has(file=record["file"], owner=record["owner"]):
+        return False
+    if library.index.has(id=record["id"]):
+        record = {**record, "id": uuid.uuid4().hex}
+    for name in images_in(record["record"]["params"]):
+        name = name.removeprefix("sha256:")
+        if f"inputs/{name}" in archive.NameToInfo:
+            library.files.write("inputs", name, _verified(_bytes(archive, f"inputs/{name}"), name))
+    frames = f"frames/{record['file']}"
+    record = {**record, "frames": frames in archive.NameToInfo}
+    if record["frames"]:
+        library.files.write("frames", record["file"], _bytes(archive, frames))
+    library.files.write("originals", record["file"], data)
+    library.put(record, data)
+    return True
+
+
+def _loose(library: Library, archive: zipfile.ZipFile, owner: str) -> Carried:
+    count, problems = 0, []
+    for entry in archive.infolist():
+        if entry.filename.lower().endswith(PICTURES_ENDS) and not entry.is_dir():
+            try:
+                library.take(_bytes(archive, entry.filename), owner)
+                count += 1
+            except (LibraryError, zipfile.BadZipFile, zlib.error) as error:
+                problems.append(f"{entry.filename[-80:]}: {error}")
+    if not count and not problems:
+        problems = ["There is no picture in the zip file."]
+    return Carried(count, problems=tuple(problems))
+
+
+def _bytes(archive: zipfile.ZipFile, name: str) -> bytes:
+    """One file of a zip, unpacked no further than a picture can be large."""
+    try:
+        with archive.open(name) as file:
+            data = file.read(MAX_FILE + 1)
+    except KeyError as error:
+        raise LibraryError(f"{name[-80:]} is missing in the zip file.") from error
+    if len(data) > MAX_FILE:
+        raise LibraryError(f"{name[-80:]} is too large.")
+    return data
+
+
+def _verified(data: bytes, name: str) -> bytes:
+    if hashlib.sha256(data).hexdigest() != name:
+        raise LibraryError("A start image is damaged.")
+    return data
+
+
+def _public(record: Record, owner: str | None) -> Record:
+    return record if owner is None else {**record, "owner": "", "shared": True, "deleted": 0}
+
+
+def _name(record: Record) -> str:
+    """A name that tells what it is and sorts by time, of letters that every system takes."""
+    params = record["record"]["params"]
+    words = re.sub(r"[^a-z0-9]+", "-", str(params.get("prompt", "")).lower())[:40].strip("-") or "picture"
+    return f"pictures/{moment(record['made']):%Y-%m-%d_%H%M%S}_{words}_{params.get('seed', 0)}_{record['id'][:8]}.png"
+
+
+def _table(lines: IO[str], records: Iterable[Record]) -> None:
+    writer = csv.DictWriter(lines, COLUMNS, extrasaction="ignore")
+    writer.writeheader()
+    for record in records:
+        told = _metrics(record)
+        writer.writerow({name: _safe(told.get(name)) for name in COLUMNS})
+
+
+def _metrics(record: Record) -> dict[str, Any]:
+    told = record["record"]
+    seconds = {f"seconds_{name}": told["timing"].get(name) for name in _TIMES}
+    return {**told["params"], **seconds, "file": _name(record), "id": record["id"], "backend": told["backend"],
+            "made": moment(record["made"]).isoformat(), "model_version": told["model"], "stars": record["stars"],
+            "tags": " ".join(record["tags"]), "note": record["note"],
+            "warnings": " ".join(told["receipt"]["warnings"])}  # fmt: skip
+
+
+def _safe(value: Any) -> Any:
+    """Text that a spreadsheet would take for a formula is marked as text."""
+    if not isinstance(value, str):
+        return value
+    value = value.encode("utf-8", "replace").decode().replace("\0", "")
+    return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

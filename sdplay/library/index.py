@@ -1,0 +1,397 @@
+"""The index in SQL: one line a picture, found by owner, time, any setting and any word."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sql
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from sdplay.errors import LibraryError
+from sdplay.library import words
+from sdplay.library.kept import Total
+from sdplay.library.query import Query
+from sdplay.library.tables import FACTS, LINKS, PICTURES, RECORDS, TABLES, form, meets, row
+from sdplay.library.words import WORDS
+from sdplay.params import KNOBS
+from sdplay.settings import without_secrets
+
+Record = dict[str, Any]
+GROUP_GAP = 30 * 60 * 10**6
+"""Microseconds after which the same prompt begins a new group."""
+_C = PICTURES.c
+
+
+class Index:
+    """One database.  Every method is one transaction."""
+
+    def __init__(self, address: str, patience: float = 10.0) -> None:
+        self.address = address
+        self._engine = _engine(address, patience)
+        with self._told(), self._engine.connect() as connection:
+            self._words = words.kind_of(connection)
+        self.is_new = self._made()
+
+    def close(self) -> None:
+        """Give the database back."""
+        self._engine.dispose()
+
+    def add(self, record: Record) -> tuple[Record, int]:
+        """Put a record in, a microsecond later if another has its time; returns it and its group."""
+        for later in range(1000):
+            moved = {**record, "made": record["made"] + later}
+            try:
+                with self._told(), self._writing() as connection:
+                    if connection.scalar(sql.select(_C.at).where(_C.id == record["id"])) is None:
+                        self._put(connection, moved)
+                    group = connection.scalar(sql.select(_C.group).where(_C.id == record["id"]))
+            except IntegrityError:
+                continue
+            return moved, int(group or 0)
+        raise LibraryError("The picture could not be put into the index: too many of the same moment. Try again.")
+
+    def replace(self, records: Sequence[Record]) -> None:
+        """Put many records in at once, in the order of their time, over what the index had of them."""
+        with self._told(), self._writing() as connection:
+            self._drop(connection, _C.id.in_([record["id"] for record in records]))
+            for record in records:
+                self._put(connection, self._free(connection, record))
+
+    def tidy(self) -> None:
+        """Let the database learn what it holds, after much was put in: its plans depend on it."""
+        with self._told(), self._writing() as connection:
+            connection.exec_driver_sql("ANALYZE")
+
+    def change(self, id: str, owner: str | None, before: Callable[[Record], None], **values: Any) -> Record | None:
+        """The record with these values, if it is this owner's to change; no owner at all may change every one.
+
+        `before` sees the new record before it counts: what it raises leaves all as it was.
+        """
+        with self._told(), self._writing() as connection:
+            whose = [] if owner is None else [_C.owner.in_({owner, ""})]
+            found = connection.execute(_records(_C.group).where(_C.id == id, *whose).with_for_update()).first()
+            if found is None:
+                return None
+            record = {**json.loads(found.record), **values}
+            before(record)
+            self._drop(connection, _C.id == id)
+            self._put(connection, record, found.group)
+            return record
+
+    def forget(self, ids: Iterable[str]) -> None:
+        """Take lines out of the index."""
+        with self._told(), self._writing() as connection:
+            for some in _batches(ids, 500):
+                self._drop(connection, _C.id.in_(some))
+
+    def page(self, query: Query, owner: str | None, after: int | None, limit: int) -> list[tuple[Record, int]]:
+        """Records and their groups, newest first, from before `after` on.  Without an owner: everybody's."""
+        conditions = self._conditions(query)
+        conditions += [_C.at < after] if after is not None else []
+        with self._told(), self._reading() as connection:
+            ats = self._newest(connection, query, owner, conditions, limit)
+            found = connection.execute(_records(_C.group).where(_C.at.in_(ats)).order_by(_C.at.desc()))
+            return [(json.loads(each.record), each.group) for each in found]
+
+    def ids(self, query: Query, owner: str | None, after: int = 0, limit: int = 1000) -> list[tuple[int, str]]:
+        """Time and id of what a query finds, oldest first: to go through all of it in steps."""
+        conditions = [*self._conditions(query), _C.at > after, self._seen(query, owner)]
+        asked = sql.select(_C.at, _C.id).where(*conditions).order_by(_C.at).limit(limit)
+        if query.has_words:
+            asked = asked.select_from(self._joined()).where(self._spelled(query, owner))
+        with self._told(), self._reading() as connection:
+            return [(each.at, each.id) for each in connection.execute(asked)]
+
+    def total(self, query: Query, owner: str | None) -> Total:
+        """How many a query finds, and their seconds."""
+        asked = sql.select(sql.func.count(), sql.func.coalesce(sql.func.sum(_C.seconds), 0.0))
+        asked = asked.select_from(self._joined() if query.has_words else PICTURES)
+        asked = asked.where(*self._conditions(query), self._seen(query, owner))
+        asked = asked.where(self._spelled(query, owner)) if query.has_words else asked
+        with self._told(), self._reading() as connection:
+            return Total(*connection.execute(asked).one())
+
+    def totals(self, groups: Iterable[int], owner: str | None) -> dict[int, Total]:
+        """The totals of these groups, as far as this owner may see them."""
+        asked = sql.select(_C.group, sql.func.count(), sql.func.sum(_C.seconds)).group_by(_C.group)
+        asked = asked.where(_C.group.in_(list(groups)), ~_C.deleted, self._seen(Query(scope="all"), owner))
+        with self._told(), self._reading() as connection:
+            return {group: Total(count, seconds) for group, count, seconds in connection.execute(asked)}
+
+    def one(self, *where: Any, owner: str | None, shared: bool) -> tuple[Record, int] | None:
+        """The newest record that meets this and may be seen; `shared` takes in what others shared."""
+        seen = self._seen(Query(scope="all" if shared else "mine"), owner)
+        asked = _records(_C.group).where(*where, ~_C.deleted, seen).order_by(_C.at.desc()).limit(1)
+        with self._told(), self._reading() as connection:
+            found = connection.execute(asked).first()
+        return (json.loads(found.record), found.group) if found else None
+
+    def has(self, **facts: str) -> bool:
+        """Whether there is such a line, whoever's, in the bin or not."""
+        asked = sql.select(_C.at).where(*(_C[name] == value for name, value in facts.items())).limit(1)
+        with self._told(), self._reading() as connection:
+            return connection.scalar(asked) is not None
+
+    def near(self, record: Record, owner: str | None, limit: int) -> list[tuple[Record, int]]:
+        """Records that differ in exactly one setting or in the backend, newest first."""
+        own = row(record, 0)
+        names = [*KNOBS, "backend"]
+        differing = [sql.case((_C[name] != own[name], 1), else_=0) for name in names]
+        # Prompt and seed cannot both differ, so one of them is the same: two short looks instead of a long one.
+        same = sql.or_(_C.prompt == own["prompt"], _C.seed == own["seed"])
+        asked = sql.select(_C.at).where(same, ~_C.deleted, self._seen(Query(scope="all"), owner), ~_C.partial)
+        total: sql.ColumnElement[int] = differing[0]
+        for each in differing[1:]:
+            total = total + each
+        with self._told(), self._reading() as connection:
+            ats = connection.scalars(asked.where(total == 1).order_by(_C.at.desc()).limit(limit)).all()
+            found = connection.execute(_records(_C.group).where(_C.at.in_(ats)).order_by(_C.at.desc()))
+            return [(json.loads(each.record), each.group) for each in found]
+
+    def values(self, name: str, owner: str | None, limit: int = 200) -> list[Any]:
+        """What a setting was set to, the most frequent first."""
+        asked = sql.select(_C[name]).where(~_C.deleted, self._seen(Query(scope="all"), owner)).group_by(_C[name])
+        with self._told(), self._reading() as connection:
+            return list(connection.scalars(asked.order_by(sql.func.count().desc()).limit(limit)))
+
+    def files_used(self, file: str) -> int:
+        """How many lines name this file, in the bin or not."""
+        with self._told(), self._reading() as connection:
+            return int(connection.scalar(sql.select(sql.func.count()).where(_C.file == file)) or 0)
+
+    def input_used(self, number: int) -> bool:
+        """Whether a start image or mask of this mark is still named."""
+        asked = sql.select(_C.at).where(sql.or_(_C.init == number, _C.mask == number)).limit(1)
+        with self._told(), self._reading() as connection:
+            return connection.scalar(asked) is not None
+
+    def timings(self, backend: str, limit: int) -> list[tuple[str, int, int, int, float, float]]:
+        """Past runs of a backend, newest first: scheduler, steps, width, height, cfg, seconds."""
+        asked = sql.select(_C.scheduler, _C.steps, _C.width, _C.height, _C.cfg, _C.seconds)
+        asked = asked.where(_C.backend == backend, ~_C.partial).order_by(_C.at.desc()).limit(limit)
+        with self._told(), self._reading() as connection:
+            return [tuple(each) for each in connection.execute(asked)]
+
+    def link(self, id: str) -> str | None:
+        """The long text behind a short id."""
+        with self._told(), self._reading() as connection:
+            return connection.scalar(sql.select(LINKS.c.query).where(LINKS.c.id == id))
+
+    def put_link(self, id: str, query: str) -> None:
+        """Remember a long text."""
+        with self._told(), self._writing() as connection:
+            connection.execute(self._insert(LINKS), {"id": id, "query": query})
+
+    def links(self) -> list[tuple[str, str]]:
+        """Every short id and its text."""
+        with self._told(), self._reading() as connection:
+            return [(each.id, each.query) for each in connection.execute(sql.select(LINKS))]
+
+    def _made(self) -> bool:
+        """Make the tables where they are missing or of another form; says whether there was nothing before."""
+        with self._told(), self._reading() as connection:
+            if _form_of(connection) == form():
+                return False
+        with self._told(), self._writing() as connection:
+            if connection.dialect.name == "postgresql":
+                # Two processes that start together: the second waits here and finds all done.
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7264)")
+            if _form_of(connection) == form():
+                return False
+            _put_aside(connection)
+            TABLES.create_all(connection)
+            for line in self._words.make:
+                connection.exec_driver_sql(line)
+            connection.execute(sql.delete(FACTS))
+            connection.execute(sql.insert(FACTS), {"name": "form", "value": form()})
+            return not self._filled(connection)
+
+    def _filled(self, connection: sql.Connection) -> bool:
+        """Write every line anew from the records that the database still has."""
+        last, some = 0, False
+        while True:
+            asked = sql.select(RECORDS).where(RECORDS.c.at > last).order_by(RECORDS.c.at).limit(500)
+            found = connection.execute(asked).all()
+            if not found:
+                return some
+            some, last = True, found[-1].at
+            connection.execute(sql.delete(RECORDS).where(RECORDS.c.at.in_([each.at for each in found])))
+            for each in found:
+                self._put(connection, json.loads(each.record))
+
+    def _put(self, connection: sql.Connection, record: Record, group: int | None = None) -> None:
+        line = row(record, 0)
+        line["group"] = _group(connection, line) if group is None else group
+        connection.execute(sql.insert(PICTURES), line)
+        told = json.dumps(record)
+        connection.execute(sql.insert(RECORDS), {"at": record["made"], "record": told})
+        scopes = words.scopes_of(record["owner"], record["shared"])
+        text = words.text_of(record["record"]["params"].get("prompt", ""), record["tags"], record["note"], scopes)
+        connection.execute(sql.text(self._words.put), {"at": record["made"], "told": text})
+
+    def _drop(self, connection: sql.Connection, where: Any) -> None:
+        ats = connection.scalars(sql.select(_C.at).where(where)).all()
+        if ats:
+            connection.execute(sql.text(self._words.remove), [{"at": at} for at in ats])
+            connection.execute(sql.delete(RECORDS).where(RECORDS.c.at.in_(ats)))
+            connection.execute(sql.delete(PICTURES).where(_C.at.in_(ats)))
+
+    def _free(self, connection: sql.Connection, record: Record) -> Record:
+        """The record at its time, or a microsecond later where another has it."""
+        at = record["made"]
+        while connection.scalar(sql.select(_C.at).where(_C.at == at)) is not None:
+            at += 1
+        return {**record, "made": at}
+
+    def _newest(self, connection: sql.Connection, query: Query, owner: str | None, conditions: list[Any],
+                limit: int) -> list[int]:  # fmt: skip
+        """The times of the newest that a query finds.  Each scope is looked up by itself, along its own index."""
+        if query.has_words:
+            order: Any = sql.literal_column(f"words.{self._words.at}").desc()
+            asked = sql.select(_C.at).select_from(self._joined()).where(self._spelled(query, owner), *conditions)
+            return list(connection.scalars(asked.where(self._seen(query, owner)).order_by(order).limit(limit)))
+        found: set[int] = set()
+        for scope in _scopes(query, owner):
+            found.update(connection.scalars(sql.select(_C.at).where(scope, *conditions).order_by(_C.at.desc())
+                                            .limit(limit)))  # fmt: skip
+        return sorted(found, reverse=True)[:limit]
+
+    def _conditions(self, query: Query) -> list[Any]:
+        told = [_C.deleted == (sql.true() if query.deleted else sql.false())]
+        told += [meets(name, wanted) for name, wanted in query.settings.items()]
+        told += [_C.at >= int(query.since.timestamp() * 1e6)] if query.since else []
+        return told + ([_C.at < int(query.until.timestamp() * 1e6)] if query.until else [])
+
+    def _seen(self, query: Query, owner: str | None) -> Any:
+        return sql.or_(*_scopes(query, owner))
+
+    def _joined(self) -> Any:
+        return sql.join(WORDS, PICTURES, sql.literal_column(f"words.{self._words.at}") == _C.at)
+
+    def _spelled(self, query: Query, owner: str | None) -> Any:
+        whose = [words.EVERY] if owner is None else [f"o{words.spelled(owner)}", "o"]
+        whose = whose if owner is None or query.scope == "mine" else ["shared"]
+        whose += [f"o{words.spelled(owner)}"] if owner is not None and query.scope == "all" else []
+        return words.condition(self._words, query, whose)
+
+    def _insert(self, table: sql.Table) -> Any:
+        """An insert that passes over what is there already, where the database can."""
+        kinds: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+        kind = kinds.get(self._engine.dialect.name)
+        return kind(table).on_conflict_do_nothing() if kind else sql.insert(table)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sql.Connection]:
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sql.Connection]:
+        """SQLite is asked for the right to write at once: asked later, it refuses instead of waiting."""
+        with self._engine.connect().execution_options(begin="BEGIN IMMEDIATE") as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Translate what databases raise."""
+        try:
+            yield
+        except IntegrityError:
+            raise
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            reason = without_secrets(str(getattr(error, "orig", None) or error)).split("\n")[0]
+            raise LibraryError(f"The library's database refused: {reason}. {_advice(reason)}") from error
+
+
+def is_sound(place: Path) -> bool:
+    """Whether a SQLite file can be read from end to end."""
+    try:
+        with closing(sqlite3.connect(place)) as connection:
+            return bool(connection.execute("PRAGMA quick_check").fetchone() == ("ok",))
+    except sqlite3.Error:
+        return False
+
+
+def _engine(address: str, patience: float) -> sql.Engine:
+    try:
+        url = sql.make_url(address)
+        if url.get_backend_name() != "sqlite":
+            if url.drivername in ("postgresql", "postgres"):
+                url = url.set(drivername="postgresql+psycopg")
+            return sql.create_engine(url, pool_pre_ping=True)
+        engine = sql.create_engine(url, connect_args={"timeout": patience, "isolation_level": None})
+    except (SQLAlchemyError, ValueError) as error:
+        raise LibraryError("SDPLAY_DATABASE_URL is not the address of a database. Write it like "
+                           "postgresql://user:password@host/name.") from error  # fmt: skip
+    except ImportError as error:
+        raise LibraryError(f"SDPLAY_DATABASE_URL needs more packages: pip install '.[teams]' ({error}).") from error
+    sql.event.listen(engine, "connect", _set_up)
+    sql.event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _set_up(connection: Any, _: Any) -> None:
+    """Readers never wait for the writer; what is committed is on disk."""
+    cursor = connection.cursor()
+    for line in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY"):
+        cursor.execute(f"PRAGMA {line}")
+    cursor.close()
+
+
+def _begin(connection: sql.Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+
+def _form_of(connection: sql.Connection) -> str:
+    if not sql.inspect(connection).has_table("facts"):
+        return ""
+    return connection.scalar(sql.select(FACTS.c.value).where(FACTS.c.name == "form")) or ""
+
+
+def _put_aside(connection: sql.Connection) -> None:
+    """Drop the lines of another form; they are made again from the records."""
+    tables = sql.inspect(connection)
+    if tables.has_table("pictures") and not tables.has_table("records"):
+        connection.exec_driver_sql("ALTER TABLE pictures RENAME TO pictures_1")
+    connection.exec_driver_sql("DROP TABLE IF EXISTS pictures")
+    connection.exec_driver_sql("DROP TABLE IF EXISTS words")
+
+
+def _group(connection: sql.Connection, line: Mapping[str, Any]) -> int:
+    """The group of the picture made just before of the same prompt, or a new one."""
+    like = [_C[name] == line[name] for name in ("owner", "prompt", "negative")]
+    asked = sql.select(_C.group).where(*like, _C.at.between(line["at"] - GROUP_GAP, line["at"]))
+    return connection.scalar(asked.order_by(_C.at.desc()).limit(1)) or int(line["at"])
+
+
+def _records(*more: Any) -> Any:
+    """Records, joined to their lines."""
+    return sql.select(RECORDS.c.record, *more).join_from(PICTURES, RECORDS, RECORDS.c.at == _C.at)
+
+
+def _scopes(query: Query, owner: str | None) -> list[Any]:
+    """Whose pictures: conditions of which one must hold.  No owner at all sees everybody's."""
+    if owner is None:
+        return [sql.true()]
+    shared = _C.shared == sql.true()
+    if query.scope == "shared":
+        return [shared]
+    if query.scope == "all":
+        return [_C.owner == owner, sql.and_(shared, _C.owner != owner)]
+    return [_C.owner == each for each in dict.fromkeys((owner, ""))]
+
+
+def _batches(values: Iterable[str], size: int) -> Iterator[list[str]]:
+    waiting = list(values)
+    for at in range(0, len(waiting), size):
+        yield waiting[at : at + size]
+
+
+def _advice(reason: str) -> str:
+    if "malformed" in reason or "not a database" in reason:
+        return "It is damaged, the picture files are not: python -m sdplay library reindex makes it anew."
+    return "The picture files are safe; check the folder's space and permissions, then try again."

@@ -1,0 +1,107 @@
+"""What to look for: words of the prompt, and conditions on any setting, as typed into one box."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sdplay.errors import BadParams
+from sdplay.params import KNOBS
+from sdplay.schedulers import find
+
+FACTS: dict[str, type] = {"backend": str, "version": str, "stars": int, "seconds": float}
+"""What can be asked beside the settings."""
+SCOPES = ("mine", "shared", "all")
+_PART = re.compile(r'(-?)(?:(\w+)(>=|<=|=))?("[^"]*"|\S+)')
+
+
+@dataclass(frozen=True)
+class Between:
+    """A range, both ends in it; None is no end."""
+
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Query:
+    """Every condition must hold."""
+
+    words: tuple[str, ...] = ()
+    """Each is how a word in prompt, tags or note begins."""
+    without: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """A knob or a fact to its value, to a `Between`, or to a tuple of values of which one must hold."""
+    tags: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    scope: str = "mine"
+    """mine, shared, or all that one may see."""
+    deleted: bool = False
+    """Look in the bin instead."""
+
+    @property
+    def has_words(self) -> bool:
+        return bool(self.words or self.without or self.tags)
+
+
+def query(text: str, **more: Any) -> Query:
+    """Read a line like `fox -blue steps=20 cfg=5..9 stars>=3 tag=good made>=2026-01-31`."""
+    words: dict[str, list[str]] = {"": [], "-": [], "tag": []}
+    told: dict[str, Any] = {}
+    days: dict[str, datetime] = {}
+    for minus, name, sign, value in _PART.findall(text):
+        value = value.strip('"')
+        if not name:
+            words[minus].append(value)
+        elif name == "tag":
+            words["tag"].append(value)
+        elif name == "made":
+            days["until" if sign == "<=" else "since"] = _day(value)
+        else:
+            told[name] = _met(told.get(name), condition(name, sign, value))
+    found: dict[str, Any] = {"words": tuple(words[""]), "without": tuple(words["-"]), "tags": tuple(words["tag"]),
+                             "settings": told, **days}  # fmt: skip
+    return Query(**{**found, **more})
+
+
+def condition(name: str, sign: str, value: str) -> Any:
+    """One condition in the setting's type, or a sentence why not."""
+    kind = FACTS.get(name) or (KNOBS[name].kind if name in KNOBS else None)
+    if kind is None:
+        known = ", ".join([*KNOBS, *FACTS, "tag", "made"])
+        raise BadParams(f"There is no setting called {name!r} to look for. There are: {known}.")
+    if name == "scheduler" and (entry := find(value)):
+        value = entry.id
+    if kind not in (int, float):
+        return value
+    if sign != "=":
+        limit = _number(name, value)
+        return Between(limit, None) if sign == ">=" else Between(None, limit)
+    low, dots, high = value.partition("..")
+    if dots:
+        return Between(_number(name, low) if low else None, _number(name, high) if high else None)
+    return tuple(_number(name, each) for each in value.split(",")) if "," in value else _number(name, value)
+
+
+def _number(name: str, value: str) -> float:
+    try:
+        return float(value) if "." in value or "e" in value.lower() else int(value)
+    except ValueError as error:
+        raise BadParams(f"{name} needs a number, not {value!r}. Write it like {name}=20 or {name}=5..9.") from error
+
+
+def _met(one: Any, other: Any) -> Any:
+    """Two limits on one setting make a range."""
+    if isinstance(one, Between) and isinstance(other, Between):
+        return Between(other.low if one.low is None else one.low, other.high if one.high is None else one.high)
+    return other
+
+
+def _day(value: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise BadParams(f"made needs a date like 2026-01-31, not {value!r}.") from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -1,0 +1,138 @@
+"""The index made anew from the files, and files that nothing names any more removed."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sdplay import metadata
+from sdplay.errors import LibraryError
+from sdplay.library.files import Store
+from sdplay.library.index import Index, Record
+from sdplay.library.query import Query
+from sdplay.library.tables import images_in, kept_of, mark, record_of, row
+
+STEP = 500
+
+
+@dataclass(frozen=True)
+class Reindexed:
+    """What was found while the index was made."""
+
+    listed: int = 0
+    adopted: int = 0
+    """Pictures whose record was lost, and who have an owner again."""
+    without_owner: int = 0
+    """Pictures whose record is lost; they are not listed, because nobody knows whose they are."""
+    missing: int = 0
+    """Records whose picture is gone."""
+    damaged: int = 0
+    """Records that could not be read."""
+
+
+def reindex(index: Index, files: Store, adopt: str | None = None) -> Reindexed:
+    """Read every record, then every picture that no record names."""
+    pictures = set(files.names("originals"))
+    counts = dict.fromkeys(("listed", "adopted", "without_owner", "missing", "damaged"), 0)
+    named: set[str] = set()
+    seen: set[str] = set()
+    for records in _steps(_read(files, counts)):
+        whole = [record for record in records if record["file"] in pictures]
+        counts["missing"] += len(records) - len(whole)
+        index.replace(sorted(whole, key=lambda record: record["made"]))
+        named.update(record["file"] for record in whole)
+        seen.update(record["id"] for record in whole)
+        counts["listed"] += len(whole)
+    _forget_others(index, files, seen)
+    for file in sorted(pictures - named):
+        _adopt(index, files, file, adopt, counts)
+    for link in files.names("links"):
+        index.put_link(link, files.read("links", link).decode())
+    return Reindexed(**counts)
+
+
+def remove_unused(index: Index, files: Store, record: Record) -> None:
+    """Take a picture out for good, with every file that no other names."""
+    index.forget([record["id"]])
+    files.remove("records", record["id"])
+    file = record["file"]
+    if not index.files_used(file):
+        kept = files.many("originals", [file])
+        files.remove("originals", file)
+        if index.files_used(file) and kept:
+            # The same picture was saved again in this very moment.
+            files.write("originals", file, kept[file])
+            return
+        for kind in ("thumbnails", "frames"):
+            files.remove(kind, file)
+    for name in {record["record"]["params"].get("init"), record["record"]["params"].get("mask")} - {None, ""}:
+        if not index.input_used(mark(name)):
+            files.remove("inputs", name.removeprefix("sha256:"))
+
+
+_SHAPE = {"id": str, "key": str, "owner": str, "made": int, "file": str, "width": int, "height": int, "shared": bool,
+          "deleted": int, "stars": int, "tags": list, "note": str, "frames": bool, "record": dict}  # fmt: skip
+_TOLD = {"params": dict, "backend": str, "model": str, "timing": dict, "receipt": dict, "partial": bool}
+
+
+def checked(told: Any) -> Record:
+    """A record from a file, if it is one: every field there and of its kind, every setting one that we take."""
+    try:
+        fine = all(isinstance(told[name], kind) for name, kind in _SHAPE.items())
+        fine = fine and all(isinstance(told["record"][name], kind) for name, kind in _TOLD.items())
+        fine = fine and all(isinstance(tag, str) for tag in told["tags"]) and 0 <= told["stars"] <= 5
+        fine = fine and len(told["id"]) <= 32 and len(told["key"]) <= 32 and len(told["owner"]) <= 64
+        params = told["record"]["params"]
+        names = [told["id"], told["file"], *(name.removeprefix("sha256:") for name in images_in(params))]
+        fine = fine and all(name.isascii() and name.isalnum() for name in names) and 0 < told["made"] < 2**53
+        kept = kept_of(told, None, 0, lambda name: b"")
+        images = {name: params[name] for name in ("init", "mask", "control") if name in params}
+        whole = {**told, "record": {**told["record"], "params": {**params, **kept.params.as_dict(), **images}}}
+        row(whole, 0)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
+        raise LibraryError("A record is damaged.") from error
+    if not fine:
+        raise LibraryError("A record is damaged.")
+    return whole
+
+
+def _read(files: Store, counts: dict[str, int]) -> Iterator[Record]:
+    names = files.names("records")
+    while some := [name for name, _ in zip(names, range(STEP), strict=False)]:
+        for data in files.many("records", some).values():
+            try:
+                yield checked(json.loads(data))
+            except (ValueError, LibraryError):
+                counts["damaged"] += 1
+
+
+def _steps(records: Iterator[Record]) -> Iterator[list[Record]]:
+    while some := [record for record, _ in zip(records, range(STEP), strict=False)]:
+        yield some
+
+
+def _forget_others(index: Index, files: Store, seen: set[str]) -> None:
+    """Lines of pictures that are gone; what was saved while the files were read stays."""
+    for deleted in (False, True):
+        after = 0
+        while found := index.ids(Query(deleted=deleted), None, after):
+            after = found[-1][0]
+            index.forget(id for _, id in found if id not in seen and not files.has("records", id))
+
+
+def _adopt(index: Index, files: Store, file: str, owner: str | None, counts: dict[str, int]) -> None:
+    """A picture without a record: what it tells itself, and the owner it is given to."""
+    if owner is None:
+        counts["without_owner"] += 1
+        return
+    try:
+        picture = metadata.adopted(files.read("originals", file))
+        image = picture.image()
+    except (LibraryError, OSError):
+        counts["damaged"] += 1
+        return
+    record = record_of(picture, metadata.record(picture), owner=owner, shared=not owner, file=file, width=image.width,
+                       height=image.height)  # fmt: skip
+    files.write("records", record["id"], json.dumps(record).encode(), again=True)
+    index.add(record)
+    counts["adopted"] += 1

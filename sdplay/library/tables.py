@@ -1,0 +1,168 @@
+"""The tables, one column a setting; and the way between a row, a record file and a Kept."""
+
+import hashlib
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sqlalchemy as sql
+
+from sdplay.errors import BadParams
+from sdplay.library.kept import SOMEONE, Kept, moment
+from sdplay.library.query import Between
+from sdplay.params import KNOBS, Knob, Params
+from sdplay.picture import Picture, Receipt, Timing
+
+TABLES = sql.MetaData()
+_BIG = sql.BigInteger().with_variant(sql.Integer(), "sqlite")
+"""SQLite orders a table by a key of this kind."""
+_LONG = ("prompt", "negative", "extra")
+"""Texts that are compared by their mark, so that a row stays short."""
+
+
+def _column(knob: Knob) -> sql.Column[Any]:
+    kinds: dict[type, Any] = {int: sql.BigInteger(), float: sql.Float(53), str: sql.Text()}
+    kind = sql.BigInteger() if is_marked(knob.name) else kinds[knob.kind]
+    return sql.Column(knob.name, kind, nullable=False)
+
+
+def is_marked(name: str) -> bool:
+    """Whether a setting's column holds a mark of its value instead of the value."""
+    return name in _LONG or KNOBS[name].kind in (bytes, tuple)
+
+
+PICTURES = sql.Table(
+    "pictures", TABLES,
+    sql.Column("at", _BIG, primary_key=True, autoincrement=False),
+    sql.Column("id", sql.String(32), nullable=False, unique=True),
+    sql.Column("key", sql.String(32), nullable=False, index=True),
+    sql.Column("owner", sql.String(64), nullable=False),
+    sql.Column("shared", sql.Boolean, nullable=False),
+    sql.Column("deleted", sql.Boolean, nullable=False),
+    sql.Column("group", sql.BigInteger, nullable=False, index=True),
+    sql.Column("file", sql.String(64), nullable=False, index=True),
+    sql.Column("backend", sql.String(64), nullable=False),
+    sql.Column("version", sql.Text, nullable=False),
+    sql.Column("seconds", sql.Float(53), nullable=False),
+    sql.Column("partial", sql.Boolean, nullable=False),
+    sql.Column("stars", sql.Integer, nullable=False),
+    *(_column(knob) for knob in KNOBS.values()),
+)  # fmt: skip
+RECORDS = sql.Table(
+    "records", TABLES,
+    sql.Column("at", _BIG, primary_key=True, autoincrement=False),
+    sql.Column("record", sql.Text, nullable=False),
+)  # fmt: skip
+LINKS = sql.Table(
+    "links", TABLES, sql.Column("id", sql.String(32), primary_key=True), sql.Column("query", sql.Text, nullable=False),
+)  # fmt: skip
+FACTS = sql.Table(
+    "facts", TABLES, sql.Column("name", sql.String(32), primary_key=True), sql.Column("value", sql.Text),
+)  # fmt: skip
+_C = PICTURES.c
+sql.Index("kept_by_owner", _C.owner, _C.deleted, _C.at)
+sql.Index("kept_by_shared", _C.shared, _C.deleted, _C.at)
+sql.Index("kept_by_backend", _C.backend, _C.at)
+sql.Index("kept_by_prompt", _C.prompt, _C.owner, _C.at)
+sql.Index("kept_by_seed", _C.seed, _C.owner)
+for _name in ("scheduler", "steps", "cfg", "stars"):
+    sql.Index(f"kept_by_{_name}", _C.owner, _C[_name], _C.at)
+
+
+def form() -> str:
+    """Changes with the columns: an index of another form is made anew."""
+    return f"2 {','.join(column.name for column in _C)}"
+
+
+def mark(value: Any) -> int:
+    """A number that is the same for the same value and, for all that matters, no other."""
+    told = json.dumps(value, sort_keys=True)
+    return int.from_bytes(hashlib.sha256(told.encode()).digest()[:8], "big", signed=True)
+
+
+def row(record: Mapping[str, Any], group: int) -> dict[str, Any]:
+    """A record's line in the index."""
+    told = record["record"]
+    params = {name: told["params"].get(name, _plain(knob)) for name, knob in KNOBS.items()}
+    fields = {name: record[name] for name in ("id", "key", "owner", "shared", "file", "stars")}
+    return {
+        **{name: mark(value) if is_marked(name) else _stored(value) for name, value in params.items()},
+        **fields, "deleted": bool(record["deleted"]), "at": record["made"], "group": group,
+        "backend": told["backend"][:64], "version": _stored(told["model"]), "seconds": told["timing"]["total"],
+        "partial": told["partial"],
+    }  # fmt: skip
+
+
+def record_of(picture: Picture, told: Mapping[str, Any], **facts: Any) -> dict[str, Any]:
+    """All that is known of a picture, as its record file says it."""
+    return {
+        "id": uuid.uuid4().hex, "key": picture.params.key(picture.backend, picture.model), "owner": "",
+        "made": time.time_ns() // 1000, "shared": False, "deleted": 0, "stars": 0, "tags": [], "note": "",
+        "frames": bool(picture.frames), **facts, "record": dict(told),
+    }  # fmt: skip
+
+
+def kept_of(record: Mapping[str, Any], viewer: str | None, group: int, image: Callable[[str], bytes]) -> Kept:
+    """A record as `viewer` may see it; None sees all.  `image` finds the bytes of a start image by its name."""
+    told = record["record"]
+    owner = record["owner"] if viewer is None or record["owner"] in (viewer, "") else SOMEONE
+    receipt = {**told["receipt"], "warnings": tuple(told["receipt"]["warnings"])}
+    return Kept(
+        record["id"], record["key"], _params(told["params"], image), told["backend"], told["model"],
+        Timing(**told["timing"]), Receipt(**receipt), moment(record["made"]), owner, record["width"],
+        record["height"], record["file"], told["partial"], record["stars"], tuple(record["tags"]), record["note"],
+        record["frames"], record["shared"], bool(record["deleted"]), record["made"], group,
+    )  # fmt: skip
+
+
+def images_in(params: Mapping[str, Any]) -> list[str]:
+    """The names of the pictures that settings mention."""
+    units = params.get("control") or ()
+    names = [params.get("init"), params.get("mask"), *(unit.get("image") for unit in units)]
+    return [name for name in names if name]
+
+
+def meets(name: str, wanted: Any) -> Any:
+    """The condition that a setting has this value, one of these, or lies in this range."""
+    column = _C[name]
+    if isinstance(wanted, Between):
+        low = [] if wanted.low is None else [column >= wanted.low]
+        high = [] if wanted.high is None else [column <= wanted.high]
+        return sql.and_(sql.true(), *low, *high)
+    values = list(wanted) if isinstance(wanted, (tuple, set)) else [wanted]
+    if name in KNOBS and is_marked(name):
+        values = [mark(value) for value in values]
+    condition = column.in_(values) if len(values) != 1 else column == values[0]
+    return sql.or_(condition, _C.version.in_(values)) if name == "model" else condition
+
+
+def _params(told: Mapping[str, Any], image: Callable[[str], bytes]) -> Params:
+    """The settings; one that a later version no longer takes is left out rather than the picture."""
+    images = {name: data for name in images_in(told) if (data := image(name))}
+    try:
+        return Params.from_dict(told, images)
+    except BadParams:
+        return Params.from_dict({name: value for name, value in told.items() if _fits(name, value)}, images)
+
+
+def _fits(name: str, value: Any) -> bool:
+    try:
+        Params.from_dict({name: value})
+    except BadParams:
+        return False
+    return True
+
+
+def _plain(knob: Knob) -> Any:
+    """The default as a record writes it."""
+    empty: dict[type, Any] = {bytes: "", tuple: []}
+    return empty.get(knob.kind, knob.default)
+
+
+def _stored(value: Any) -> Any:
+    """Text that every database takes: PostgreSQL has no zero byte, UTF-8 no half of a pair."""
+    if not isinstance(value, str):
+        return value
+    return value.replace("\0", "").encode("utf-8", "replace").decode()

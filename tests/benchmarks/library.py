@@ -1,0 +1,121 @@
+"""How fast 100,000 pictures are listed and searched: python tests/benchmarks/library.py [--count N] [--database URL]
+
+The index alone is measured, on SQLite and, where it is installed, on a PostgreSQL of its own.
+"""
+
+import argparse
+import random
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from sdplay.library import Library, query
+from sdplay.library.tables import record_of
+from sdplay.metadata import record
+from sdplay.params import Params
+from sdplay.picture import Picture, Receipt, Timing
+from sdplay.schedulers import SCHEDULERS
+from tests.postgres import postgres
+
+THINGS = ("fox", "cat", "octopus", "castle", "apple", "rocket", "lighthouse", "robot", "tree", "teapot")
+STYLES = ("oil painting", "3d style", "photo", "watercolour", "flat style", "pixel art")
+LIMITS = {"open the tab": 300, "next page": 300, "jump to the end": 300}
+
+
+def told(number, dice):
+    params = Params(
+        prompt=f"a {dice.choice(('red', 'blue', 'old', 'tiny'))} {dice.choice(THINGS)}, {dice.choice(STYLES)}"
+        + (" zebra" if number % 5000 == 0 else ""),
+        negative=dice.choice(("", "blurry, low quality")), scheduler=dice.choice(list(SCHEDULERS)), seed=number // 40,
+        steps=dice.choice((8, 12, 20, 30, 50)), cfg=dice.choice((1, 3, 5, 7, 9, 12)), width=512, height=512,
+    )  # fmt: skip
+    picture = Picture(b"", params, "builtin", Timing(1.0 + number % 7, sampling=0.8),
+                      Receipt(params.asked(), params.asked(), params.asked()), "sdplay-1")  # fmt: skip
+    owner = f"{number % 20:032x}" if number % 2 else f"{1:032x}"
+    return record_of(picture, record(picture), owner=owner, file=f"{number:064x}", shared=number % 50 == 0,
+                     made=1_700_000_000_000_000 + number * 60_000_000, width=512, height=512)  # fmt: skip
+
+
+def fill(library, count):
+    dice = random.Random(0)
+    for first in range(0, count, 1000):
+        library.index.replace([told(number, dice) for number in range(first, min(first + 1000, count))])
+    library.index.tidy()
+
+
+def measured(label, work, times=15):
+    """Print the median in milliseconds of a few runs, and what was found."""
+    spent = []
+    for _ in range(times):
+        started = time.perf_counter()
+        found = work()
+        spent.append((time.perf_counter() - started) * 1000)
+    limit = LIMITS.get(label, 50)
+    middle, worst = statistics.median(spent), max(spent)
+    print(f"  {label:<34} {middle:8.1f} ms   worst {worst:8.1f} ms   limit {limit} ms   {found}")
+    return middle <= limit
+
+
+def open_tab(library, owner):
+    page = library.page("", owner)
+    return len(library.groups(page.kept, owner)), library.total("", owner).count
+
+
+def scrolled(library, owner, pages):
+    after = None
+    for _ in range(pages):
+        after = library.page("", owner, after).next
+    return after
+
+
+def run(name, library, count):
+    owner = f"{1:032x}"
+    started = time.perf_counter()
+    fill(library, count)
+    print(f"{name}: {count} pictures indexed in {time.perf_counter() - started:.0f} s")
+    middle = library.page("", owner).kept[20]
+    oldest = scrolled(library, owner, 20)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    fine = [
+        measured("open the tab", lambda: open_tab(library, owner)),
+        measured("next page", lambda: len(library.page("", owner, oldest).kept)),
+        measured("a page of what is shared", lambda: len(library.page(query("", scope="all"), owner).kept)),
+        *(measured(text, lambda text=text: len(library.page(text, owner).kept)) for text in (
+            "fox", "fo", "zebra", "red fox oil", "a", "nothing", "-fox cat", "steps=20", "cfg=5..7 steps>=30",
+            "scheduler=heun cfg=12 steps=8 fox", "seed=77", "seed=99999999", "stars>=3", "strength=0.5")),
+        measured("exactly one thing differs", lambda: len(library.near(middle, owner))),
+        measured("one recipe by its key", lambda: library.by_key(middle.key, owner) is not None),
+        measured("past seconds of a backend", lambda: len(library.timings("builtin", 200))),
+        measured("values of a setting", lambda: len(library.values("scheduler", owner))),
+        measured("total of a search", lambda: library.total("fox", owner).count),
+    ]  # fmt: skip
+    scrolled(library, owner, 300)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    print(f"  memory grew by {grown:.0f} MB over {len(fine) * 15} questions and 300 pages")
+    return all(fine)
+
+
+def main():
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--count", type=int, default=100_000)
+    asked.add_argument("--database", help="Measure this database instead; it must be empty.")
+    given = asked.parse_args()
+    fine = []
+    with tempfile.TemporaryDirectory() as folder:
+        if given.database:
+            fine.append(run("Your database", Library(Path(folder), given.database), given.count))
+        else:
+            fine.append(run("SQLite", Library(Path(folder)), given.count))
+            with postgres() as address:
+                if address:
+                    fine.append(run("PostgreSQL", Library(Path(folder), address), given.count))
+    return 0 if all(fine) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

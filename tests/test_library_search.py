@@ -1,0 +1,168 @@
+"""Finding pictures: words, any setting, one difference, groups, and lists without an end."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sdplay.errors import BadParams
+from sdplay.library import Between, Library, Query, query
+from sdplay.params import KNOBS
+from tests.making import finished
+
+
+@pytest.fixture
+def library(tmp_path):
+    opened = Library(tmp_path)
+    yield opened
+    opened.close()
+
+
+def filled(library):
+    """Twelve pictures of two prompts."""
+    for seed in range(12):
+        prompt = "a red fox, snow" if seed % 2 else "一只狐狸 🦊 robot_arm"
+        scheduler = "euler" if seed < 6 else "heun"
+        library.save(finished(prompt=prompt, seed=seed, steps=10 + seed, cfg=1 + seed / 2, scheduler=scheduler), "ann")
+    return library
+
+
+@pytest.fixture(scope="module")
+def reading_room(tmp_path_factory):
+    """A shelf that nobody changes."""
+    opened = Library(tmp_path_factory.mktemp("shelf"))
+    yield filled(opened)
+    opened.close()
+
+
+@pytest.fixture
+def shelf(library):
+    return filled(library)
+
+
+def seeds(found):
+    return [kept.params.seed for kept in found.kept]
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("fox", 6), ("FOX snow", 6), ("sno", 6), ("now", 0), ("狐", 6), ("🦊", 6), ("arm", 6), ("-fox", 6),
+    ("robot -arm", 0), ("cfg=1.5", 1), ("", 12), ("', \" %_*() NEAR OR AND", 0), ('fox"', 6),
+    ("steps=12", 1), ("steps=12..14", 3), ("steps>=20", 2), ("steps<=10", 1), ("steps>=12 steps<=13", 2),
+    ("steps=10,12,99", 2), ("scheduler=K_EULER", 6), ("scheduler=heun fox steps=17..99", 3), ("backend=test", 12),
+    ("seconds<=1.5", 12), ("seconds>=2", 0), ('prompt="a red fox, snow"', 6), ("prompt=fox", 0), ("model=v1", 12),
+    ("width=64", 12), ("made>=2020-01-01", 12), ("made<=2020-01-01", 0),
+])  # fmt: skip
+def test_a_line_of_words_and_conditions_finds(reading_room, text, expected):
+    assert len(reading_room.page(text, "ann").kept) == expected
+    assert reading_room.total(text, "ann").count == expected
+    assert reading_room.page(text, "bob").kept == ()
+
+
+@pytest.mark.parametrize(("text", "sentence"), [
+    ("stepz=3", "There is no setting called 'stepz'"), ("steps=many", "steps needs a number, not 'many'"),
+    ("made>=soon", "made needs a date like 2026-01-31, not 'soon'"), ("cfg=1..x", "cfg needs a number"),
+])  # fmt: skip
+def test_a_condition_that_cannot_be_read_is_said(text, sentence):
+    with pytest.raises(BadParams, match=sentence):
+        query(text)
+
+
+@pytest.mark.parametrize("name", KNOBS)
+def test_every_setting_can_be_asked_for(reading_room, name):
+    one = reading_room.page("seed=3", "ann").kept[0]
+    value = one.params.as_dict()[name]
+    assert one in reading_room.page(Query(settings={name: value}), "ann").kept
+
+
+def test_ranges_and_choices_can_be_asked_for_without_text(reading_room):
+    asked = Query(settings={"steps": Between(12, 20), "scheduler": ("heun", "ddim"), "cfg": Between(None, 5)})
+    assert seeds(reading_room.page(asked, "ann")) == [8, 7, 6]
+
+
+def test_tags_notes_and_stars_are_found(shelf):
+    one = shelf.page("seed=3", "ann").kept[0]
+    shelf.update(one, "ann", tags=["good one", "🦊"], note="warm light", stars=4)
+    for text in ('tag="good one"', "tag=🦊", "warm", "stars>=4", "good"):
+        assert seeds(shelf.page(text, "ann")) == [3]
+    shelf.update(one, "ann", tags=[], note="")
+    assert shelf.page("warm", "ann").kept == ()
+
+
+def test_what_was_deleted_is_not_found_until_it_is_back(shelf):
+    one = shelf.page("seed=3", "ann").kept[0]
+    shelf.delete(one, "ann")
+    assert shelf.page("fox seed=3", "ann").kept == ()
+    shelf.restore(one, "ann")
+    assert seeds(shelf.page("fox seed=3", "ann")) == [3]
+
+
+def test_pages_follow_each_other_without_gap_or_repeat(reading_room):
+    after, found = None, []
+    while True:
+        page = reading_room.page("", "ann", after, limit=5)
+        found += seeds(page)
+        after = page.next
+        if after is None:
+            break
+    assert found == list(range(11, -1, -1))
+
+
+def test_a_picture_made_meanwhile_does_not_shift_the_next_page(shelf):
+    first = shelf.page("", "ann", limit=5)
+    shelf.save(finished(seed=99), "ann")
+    assert seeds(shelf.page("", "ann", first.next, limit=5)) == [6, 5, 4, 3, 2]
+
+
+def test_exactly_one_difference_is_found_and_named(library):
+    base = library.save(finished(seed=5), "ann")
+    library.save(finished(seed=5, steps=30), "ann")
+    library.save(finished(seed=6), "ann")
+    library.save(finished(seed=5, prompt="a cat"), "ann")
+    library.save(finished(seed=5, backend="other"), "ann")
+    library.save(finished(seed=5, steps=31, cfg=3), "ann")
+    library.save(finished(seed=5, steps=32), "bob")
+    assert sorted(name for name, _ in library.near(base, "ann")) == ["backend", "prompt", "seed", "steps"]
+
+
+def test_groups_hold_one_prompt_made_in_one_go_with_their_total(reading_room):
+    page = reading_room.page("", "ann", limit=8)
+    fox, robot = reading_room.groups(page.kept, "ann")
+    assert (fox.prompt, len(fox.kept), fox.total.count, fox.total.seconds) == ("a red fox, snow", 4, 6, 9.0)
+    assert (robot.total.mean, robot.same["prompt"], "steps" in robot.same) == (1.5, "一只狐狸 🦊 robot_arm", False)
+
+
+def test_the_same_prompt_an_hour_later_is_another_group(library):
+    early = library.save(finished(seed=1), "ann")
+    record, _ = library.index.page(Query(), "ann", None, 1)[0]
+    library.index.add({**record, "id": "later", "made": record["made"] + 3600 * 10**6})
+    assert len(library.groups(library.recent("ann"), "ann")) == 2
+    assert early.group == early.at
+
+
+def test_a_time_can_be_asked_for(reading_room):
+    now = datetime.now(UTC)
+    assert (
+        len(reading_room.page(Query(since=now - timedelta(hours=1), until=now + timedelta(hours=1)), "ann").kept) == 12
+    )
+    assert reading_room.page(Query(since=now + timedelta(hours=1)), "ann").kept == ()
+
+
+def test_scopes_tell_mine_from_what_others_share(library):
+    library.save(finished(seed=1), "ann")
+    library.share(library.save(finished(seed=2), "bob"), "bob")
+    library.save(finished(seed=3), "bob")
+    library.save(finished(seed=4))
+    found = {scope: seeds(library.page(query("", scope=scope), "ann")) for scope in ("mine", "shared", "all")}
+    assert found == {"mine": [4, 1], "shared": [4, 2], "all": [4, 2, 1]}
+    worded = {scope: seeds(library.page(query("fox", scope=scope), "ann")) for scope in found}
+    assert worded == found
+
+
+def test_the_administrator_sees_all(shelf):
+    shelf.save(finished(seed=50), "bob")
+    assert len(shelf.page("", None).kept) == 13
+    assert len(shelf.page("fox", None).kept) == 7
+
+
+def test_menus_show_what_was_used(reading_room):
+    assert set(reading_room.values("scheduler", "ann")) == {"euler", "heun"}
+    assert reading_room.values("scheduler", "bob") == []
