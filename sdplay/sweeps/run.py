@@ -111,6 +111,12 @@ class Sweep:
                 job.cancel()
         self.resume()
 
+    def stop(self) -> None:
+        """Stop, and remember why."""
+        trouble = self.trouble
+        self.cancel()
+        self.trouble = trouble
+
     def retry(self, at: At | None = None) -> None:
         """Try one cell that failed or was cancelled again, or all of them."""
         with self._lock:

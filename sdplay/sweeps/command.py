@@ -1,0 +1,257 @@
+"""What the command `sweep` does: read the plan, price it, follow the sweep, and end with one line."""
+
+import argparse
+import io
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from sdplay.backends import Capabilities
+from sdplay.compare.axes import Offer, Setup
+from sdplay.compare.experiment import Reproduction, read_experiment
+from sdplay.compare.findings import find_out
+from sdplay.compare.guard import plan_sentence
+from sdplay.compare.plan import Plan, duration, plan
+from sdplay.compare.planfile import Spec, read_plan
+from sdplay.compare.results import Result
+from sdplay.errors import BadParams, LibraryError
+from sdplay.jobs import Jobs
+from sdplay.library import Library
+from sdplay.settings import home, setting
+from sdplay.sweeps import Bench, Folder, Speeds, Sweep
+from sdplay.sweeps.folder import earlier, recalled, tree
+from sdplay.sweeps.upscale import upscale_tree
+
+KINDS = {".json": "json", ".toml": "toml", ".csv": "csv"}
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What was asked for, read from the plan file and the flags."""
+
+    spec: Spec
+    text: str
+    """The plan file as it stands: an experiment file holds results to lay the new ones against."""
+    out: Path
+    images: Mapping[str, bytes]
+    tree: Mapping[str, bytes]
+    notes: tuple[str, ...]
+
+
+def run(given: argparse.Namespace) -> int:
+    """Run the command; 0 when every cell has its picture."""
+    errand = _errand(given)
+    if errand.spec.upscale > 1:
+        return _upscale(given, errand)
+    with tempfile.TemporaryDirectory() as aside:
+        library = Library(Path(aside) if given.fresh else home())
+        try:
+            return _sweep(given, errand, library)
+        finally:
+            library.close()
+
+
+def _sweep(given: argparse.Namespace, errand: Errand, library: Library) -> int:
+    bench, jobs = Bench(), Jobs(library)
+    speeds = Speeds(home() / "speeds.json", jobs.estimates)
+    name = given.backend or errand.spec.backend or setting("SDPLAY_BACKEND")
+    spec = recalled(errand.spec, errand.out).settled()
+    told = bench.told(name)
+    offer = Offer(pictures={**errand.images, **errand.tree})
+    axes = [*spec.axes, *_tree_axis(errand, spec, told)]
+    base = Setup(name, spec.params(told.defaults, errand.images))
+    made = plan(base, axes, bench.facts(name, library, speeds, more=offer))
+    _tell(plan_sentence(made), made.sentence, *errand.notes, *made.notes, made.cheaper.sentence if made.cheaper else "")
+    if given.dry_run:
+        return _end(given, errand, made, {}, None, 0.0)
+    _confirm(given, made)
+    before = errand.text if _has_results(errand.text) else earlier(errand.out)
+    folder = Folder(errand.out, made)
+    sweep = Sweep(made, bench, jobs, speeds=speeds)
+    results = _follow(sweep, folder, library)
+    findings = find_out(made, results, folder.picture)
+    drift = folder.laid_against(results, before)
+    sentences = [*([drift.sentence] if drift else []), *([sweep.trouble] if sweep.trouble else [])]
+    folder.finish(results, errand.out.name, sentences)
+    _tell(*findings.sentences, *sentences)
+    return _end(given, errand, made, results, drift, sweep.seconds)
+
+
+def _errand(given: argparse.Namespace) -> Errand:
+    """Read the plan file and the pictures that it names, which lie beside it."""
+    file: Path = given.plan
+    kind = KINDS.get(file.suffix.lower())
+    if kind is None:
+        raise BadParams(f"A plan is a .json, .toml or .csv file, not {file.name!r}.")
+    beside = file.parent
+    text = _read(file).decode("utf-8", "replace")
+    spec = read_plan(text, kind, lambda name: _read(beside / name).decode("utf-8-sig", "replace"))
+    spec = replace(spec, backend=given.backend or spec.backend)
+    names = {name for name in (spec.base.get("init"), spec.base.get("mask")) if isinstance(name, str) and name}
+    names |= {str(name) for axis, values in spec.axes if axis in ("init", "mask") for name in _listed(values)}
+    held = dict(read_experiment(text).images) if kind == "json" else {}
+    images = {name: held[name] if name in held else _read(beside / name) for name in sorted(names - {"none"})}
+    pictures, notes = tree(beside / spec.tree) if spec.tree else ({}, [])
+    out = given.out or Path(f"{file.stem}-sweep")
+    return Errand(spec, text, out, {**held, **images}, pictures, (*spec.notes, *notes))
+
+
+def _listed(values: Any) -> list[str]:
+    return [part.strip() for part in values.split(",")] if isinstance(values, str) else list(values)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise BadParams(f"{file} could not be read: {error.strerror}.") from error
+
+
+def _tree_axis(errand: Errand, spec: Spec, told: Capabilities) -> list[tuple[str, Any]]:
+    """The pictures of a tree as an axis of start images, each at its own size unless the plan sets one."""
+    sized = {"width", "height"} & set(spec.base)
+    rows = []
+    for name, data in errand.tree.items():
+        size = {} if sized else _size(data, told)
+        rows.append({"name": name, "init": name, **size})
+    return [("preset", rows)] if rows else []
+
+
+def _size(data: bytes, told: Capabilities) -> dict[str, int]:
+    """The picture's size as near as the backend takes it, its shape kept."""
+    with Image.open(io.BytesIO(data)) as opened:
+        width, height = opened.size
+    low, high = told.size_limits
+    scale = min(1.0, high / max(width, height)) * max(1.0, low / min(width, height))
+    sides = [max(low, min(high, round(side * scale / told.size_step) * told.size_step)) for side in (width, height)]
+    return {"width": sides[0], "height": sides[1]}
+
+
+def _confirm(given: argparse.Namespace, made: Plan) -> None:
+    if given.yes or not made.needs_confirmation:
+        return
+    if not sys.stdin.isatty():
+        raise BadParams(f"This makes {made.pictures} pictures, more than SDPLAY_SWEEP_LIMIT lets pass without asking. "
+                        "Add --yes, or take fewer values.")  # fmt: skip
+    print(f"Make {made.pictures} pictures? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise KeyboardInterrupt
+
+
+def _follow(sweep: Sweep, folder: Folder, library: Library) -> dict[tuple[int, ...], Result]:
+    """Start, write every cell as it ends, draw the bar; Ctrl-C stops the backend and keeps what there is."""
+    kept: dict[tuple[int, ...], Result] = {}
+    try:
+        sweep.start()
+        while True:
+            running = sweep.running
+            _take(sweep, folder, library, kept)
+            _bar(sweep)
+            if sweep.trouble:
+                sweep.stop()
+            if not running:
+                return kept | {at: result for at, result in sweep.results().items() if at not in kept}
+            time.sleep(0.05)
+    except KeyboardInterrupt:
+        sweep.cancel()
+        sweep.wait(15)
+        _take(sweep, folder, library, kept)
+        folder.finish(kept | {at: each for at, each in sweep.results().items() if at not in kept}, folder.path.name,
+                      ["Stopped before the end."])  # fmt: skip
+        _bar(None)
+        done = sum(result.done for result in kept.values())
+        print(f"{done} of {len(sweep.plan.cells)} pictures are kept in {folder.path}. Run the same command again to go "
+              "on.", file=sys.stderr)  # fmt: skip
+        raise
+    finally:
+        _bar(None)
+
+
+def _take(sweep: Sweep, folder: Folder, library: Library, kept: dict[tuple[int, ...], Result]) -> None:
+    for at, result in sweep.results().items():
+        if at in kept or not (result.done or result.state == "failed"):
+            continue
+        picture = library.get(result.picture, sweep.owner) if result.picture else None
+        if result.done and picture is None:
+            raise LibraryError("A picture vanished from the library while the sweep ran. Run the same command again.")
+        kept[at] = folder.keep(result, library.data(picture) if picture else None)
+
+
+def _end(given: argparse.Namespace, errand: Errand, made: Plan, results: Mapping[tuple[int, ...], Result],
+         drift: Reproduction | None, seconds: float) -> int:  # fmt: skip
+    """The last line, and the exit code."""
+    states = [result.state for result in results.values()]
+    cells = sum(not cell.skip for cell in made.cells)
+    count = {"made": states.count("made"), "reused": states.count("reused") if results else made.free}
+    failed = cells - sum(count.values()) if results else 0
+    told = {
+        "cells": cells, **count, "failed": failed, "differs": len(drift.differs) if drift else 0,
+        "evaluations": made.evaluations, "estimate_seconds": round(sum(made.seconds) / 2, 2) if made.seconds else None,
+        "seconds": round(seconds, 2), "dir": str(errand.out),
+    }  # fmt: skip
+    if given.json:
+        print(json.dumps(told))
+    elif results:
+        print(f"{errand.out}  {cells} cells: {count['made']} made, {count['reused']} reused, {failed} failed "
+              f"in {seconds:.1f} s")  # fmt: skip
+        for result in results.values():
+            if result.error:
+                print(f"  {', '.join(result.cell.labels)}: {result.error}")
+    return 1 if failed else 0
+
+
+def _upscale(given: argparse.Namespace, errand: Errand) -> int:
+    """The tree enlarged instead of drawn anew."""
+    if not errand.tree:
+        raise BadParams('To upscale, a plan needs a "tree": the folder with the pictures.')
+    backend = Bench().backend(given.backend or errand.spec.backend)
+    began, states = time.monotonic(), []
+    _tell(f"{len(errand.tree)} pictures to enlarge {errand.spec.upscale:g} times.", *errand.notes)
+    upscaler = str(errand.spec.base.get("hires_upscaler", ""))
+    if not given.dry_run:
+        for name, state, error in upscale_tree(errand.tree, backend, errand.out, errand.spec.upscale, upscaler):
+            states.append(state)
+            _tell(f"{name}: {error}" if error else "")
+    told = {"cells": len(errand.tree), "made": states.count("made"), "reused": states.count("reused"),
+            "failed": states.count("failed"), "differs": 0, "evaluations": 0, "estimate_seconds": None,
+            "seconds": round(time.monotonic() - began, 2), "dir": str(errand.out)}  # fmt: skip
+    print(json.dumps(told) if given.json else f"{errand.out}  {told['made']} made, {told['reused']} reused, "
+          f"{told['failed']} failed")  # fmt: skip
+    return 1 if told["failed"] else 0
+
+
+def _has_results(text: str) -> bool:
+    try:
+        return bool(read_experiment(text).cells)
+    except BadParams:
+        return False
+
+
+def _tell(*sentences: str) -> None:
+    """What a person wants to know on the way; the last line of output stays free for JSON."""
+    for sentence in filter(None, sentences):
+        print(sentence, file=sys.stderr)
+
+
+def _bar(sweep: Sweep | None) -> None:
+    """One line that fills, on a terminal only."""
+    if not sys.stderr.isatty():
+        return
+    if sweep is None:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        return
+    counts, cells = sweep.counts(), len(sweep.plan.cells)
+    done = sum(counts.get(state, 0) for state in ("made", "reused", "failed", "skipped"))
+    filled = round(30 * done / cells)
+    left = sweep.seconds_left()
+    rest = f"{duration(*left)} left" if left and done < cells else ""
+    each = f"{sweep.seconds / counts['made']:.1f} s a picture" if counts.get("made") else ""
+    line = ", ".join(filter(None, (f"{done} of {cells}", each, rest)))
+    print(f"\r\x1b[K[{'█' * filled}{'·' * (30 - filled)}] {line}", end="", file=sys.stderr, flush=True)
