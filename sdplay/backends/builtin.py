@@ -42,7 +42,7 @@ def _loaded() -> tuple[Engine, float]:
     """Loads the engine, at the first picture."""
     began = time.perf_counter()
     model = OnnxModel()
-    model.decode(model.denoise(np.zeros((1, model.channels, 16, 16), np.float32), [1.0], model.embed("")))
+    model.decode(model.denoise(np.zeros((1, model.channels, 16, 16), np.float32), [1.0], [model.embed("")]))
     return Engine(model), time.perf_counter() - began
 
 

@@ -26,14 +26,14 @@ class Model(Protocol):
     factor: int
     """Pixels per latent cell."""
 
-    def embed(self, prompt: str) -> Any:
-        """The meaning of one prompt: [1, tokens, width]."""
+    def meanings(self, job: "Job", times: Sequence[float]) -> tuple[Any, ...]:
+        """What steers the job's rows: its prompt, and with CFG its negative prompt.  The model is told these times."""
 
-    def denoise(self, x: Any, times: Sequence[float], meaning: Any) -> Any:
+    def denoise(self, x: Any, times: Sequence[float], meanings: Sequence[Any]) -> Any:
         """The model's answer, row by row."""
 
-    def encode(self, pixels: Array) -> Array:
-        """Latents of pictures [n, 3, h, w] in -1 to 1."""
+    def encode(self, pixels: Array, noise: Array) -> Array:
+        """Latents of pictures [n, 3, h, w] in -1 to 1; an encoder that answers with a spread draws with that noise."""
 
     def decode(self, latents: Array) -> Array:
         """Pictures of latents, in -1 to 1."""
@@ -60,6 +60,8 @@ class Job:
     """1 where it is painted anew, at latent size [h, w]."""
     variation_seed: int = 0
     variation_strength: float = 0.0
+    clip_skip: int = 1
+    """Read the prompt this many layers before the text encoder's end; 1 is the end."""
     owner: str = ""
     urgent: bool = True
     """A person waits for just this one; cells of a sweep are not urgent."""
@@ -131,16 +133,14 @@ class Run:
         self.started = time.perf_counter()
         self.plan: Plan = plan(job.sampler, job.sigmas, job.steps, model.levels, strength=job.strength,
                                from_image=job.start is not None, eta=job.eta)  # fmt: skip
-        self.meaning = model.embed(job.prompt)
-        self.against = model.embed(job.negative) if job.cfg != 1 else None
+        self.meanings = model.meanings(job, [step.t for step in self.plan.steps])
         self.shape = (1, model.channels, job.height // model.factor, job.width // model.factor)
         if self.snapshot:
             self._resume(self.snapshot)
             return
         self.stream = TorchNoise(job.seed)
-        self.image = model.encode(job.start[None]) if job.start is not None else None
-        if self.image is not None:
-            self.stream.randn(self.shape)  # diffusers draws the encoder's own noise first: keep the stream in step
+        # The encoder's own noise comes first, as in diffusers.
+        self.image = None if job.start is None else model.encode(job.start[None], self.stream.randn(self.shape))
         self.noise = _varied(self.stream.randn(self.shape), job)
         signal, level = self.plan.begin
         first = self.noise * np.float32(level)
@@ -163,7 +163,7 @@ class Run:
 
     @property
     def rows(self) -> int:
-        return 1 if self.against is None else 2
+        return len(self.meanings)
 
     def advance(self, output: Any) -> Moment:
         """Take the model's answer into x."""
@@ -317,11 +317,11 @@ class Engine:
         meanings: list[Any] = []
         for run in chosen:
             scaled = run.xs[0] * np.float32(run.step.scale)
-            for meaning in (run.meaning, run.against)[: run.rows]:
+            for meaning in run.meanings:
                 xs.append(scaled)
                 times.append(run.step.t)
                 meanings.append(meaning)
-        answers = self.model.denoise(np.concatenate(xs), times, np.concatenate(meanings))
+        answers = self.model.denoise(np.concatenate(xs), times, meanings)
         outputs, at = [], 0
         for run in chosen:
             toward = answers[at : at + 1]

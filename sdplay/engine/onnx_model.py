@@ -14,6 +14,7 @@ import numpy as np
 import onnxruntime
 import psutil
 
+from sdplay.engine.loop import Job
 from sdplay.engine.noise import Array
 from sdplay.engine.samplers import Levels
 from sdplay.engine.words import Words
@@ -79,10 +80,15 @@ class OnnxModel:
                 self._meanings.popitem(last=False)
         return self._meanings[prompt]
 
-    def denoise(self, x: Any, times: Sequence[float], meaning: Any) -> Any:
-        return self._run("unet", sample=x, timestep=np.array(times, np.float32), encoder_hidden_states=meaning)
+    def meanings(self, job: Job, times: Sequence[float]) -> tuple[Array, ...]:
+        return tuple(self.embed(text) for text in ((job.prompt, job.negative) if job.cfg != 1 else (job.prompt,)))
 
-    def encode(self, pixels: Array) -> Array:
+    def denoise(self, x: Any, times: Sequence[float], meanings: Sequence[Array]) -> Any:
+        return self._run("unet", sample=x, timestep=np.array(times, np.float32),
+                         encoder_hidden_states=np.concatenate(meanings))  # fmt: skip
+
+    def encode(self, pixels: Array, noise: Array | None = None) -> Array:
+        """The mean alone: this encoder's graph has no spread to draw from."""
         return np.asarray(self._run("vae_encoder", sample=pixels) * self.scaling, np.float32)
 
     def decode(self, latents: Array) -> Array:

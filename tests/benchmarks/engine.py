@@ -23,7 +23,7 @@ def ours() -> tuple[Callable[[int], np.ndarray], float]:
     """Paints one seed; and how long the sessions took to be ready."""
     began = time.perf_counter()
     model = OnnxModel()
-    model.decode(model.denoise(np.zeros((1, model.channels, 16, 16), np.float32), [1.0], model.embed("")))
+    model.decode(model.denoise(np.zeros((1, model.channels, 16, 16), np.float32), [1.0], [model.embed("")]))
     ready = time.perf_counter() - began
     engine = Engine(model)
 

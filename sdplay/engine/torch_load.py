@@ -1,0 +1,112 @@
+"""Checkpoints from disk: a diffusers folder, one .safetensors file or a hub id.  Nothing that is read can run code."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
+from safetensors import SafetensorError, safe_open
+
+from sdplay.engine.torch_model import Parts, TorchModel, best_device
+from sdplay.errors import BadParams
+
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+PICKLES = (".ckpt", ".pt", ".pth", ".bin")
+
+
+def load(source: str, *, device: str = "", dtype: str = "", config: str = "", exact_rows: int = 0) -> TorchModel:
+    """The checkpoint, ready on its device; a sentence when it cannot be.
+
+    `config` is a diffusers folder of the same kind: a single file holds weights only, no tokenizer.
+    """
+    device = device or best_device()
+    dtype = dtype or ("fp32" if device == "cpu" else "fp16")
+    if dtype not in DTYPES:
+        raise BadParams(f"There is no number format called {dtype!r}. There are: {', '.join(DTYPES)}.")
+    try:
+        parts = _parts(source, DTYPES[dtype], config)
+        return TorchModel(parts, device, DTYPES[dtype], exact_rows=exact_rows)
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise BadParams(f"The model {source} could not be loaded: {_first_sentence(error)}") from error
+    except (RuntimeError, AssertionError) as error:
+        raise BadParams(f"The model {source} could not be put on {device!r}: {_first_sentence(error)}") from error
+
+
+def kind_of(source: str) -> str:
+    """ "sd" or "sdxl"; a sentence for everything else."""
+    path = Path(source).expanduser()
+    if path.suffix.lower() in PICKLES:
+        raise BadParams(f"{path.name} is a pickle file, which can run code when it is read. "
+                        "Convert it to .safetensors first.")  # fmt: skip
+    if path.is_file():
+        return _kind_of_file(path)
+    if not path.is_dir():
+        raise BadParams(f"There is no model at {source}. Give a diffusers folder or a .safetensors file.")
+    try:
+        told = json.loads((path / "model_index.json").read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadParams(f"{source} is no diffusers folder: it has no readable model_index.json.") from error
+    name = str(told.get("_class_name", "")) if isinstance(told, dict) else ""
+    for kind, prefix in (("sdxl", "StableDiffusionXL"), ("sd", "StableDiffusion")):
+        if name.startswith(prefix) and not name.startswith("StableDiffusion3"):
+            return kind
+    raise BadParams(f"{source} is a {name or 'unknown'} model. This process runs Stable Diffusion 1.x, 2.x and SDXL.")
+
+
+def _parts(source: str, dtype: Any, config: str) -> Parts:
+    path = Path(source).expanduser()
+    if not path.exists() and _is_hub_id(source):
+        from huggingface_hub import snapshot_download
+
+        path = Path(snapshot_download(source, allow_patterns=["*.json", "*.txt", "*.safetensors"]))
+    family = {"sd": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}[kind_of(str(path))]
+    if path.is_file():
+        more = {"config": config, "local_files_only": True} if config else {}
+        pipe = family.from_single_file(str(path), torch_dtype=dtype, **more)
+    else:
+        pipe = family.from_pretrained(path, torch_dtype=dtype, use_safetensors=True, local_files_only=True,
+                                      **_variant(path), **_unguarded(family))  # fmt: skip
+    pairs = [(pipe.tokenizer, pipe.text_encoder)]
+    if family is StableDiffusionXLPipeline:
+        pairs.append((pipe.tokenizer_2, pipe.text_encoder_2))
+    if any(None in pair for pair in pairs):
+        raise BadParams(f"{source} lacks a text encoder: an SDXL refiner cannot paint alone. Choose a base checkpoint.")
+    return Parts(pipe.unet, pipe.vae, tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs),
+                 dict(pipe.scheduler.config), bool(pipe.config.get("force_zeros_for_empty_prompt")))  # fmt: skip
+
+
+def _unguarded(family: Any) -> dict[str, Any]:
+    return {"safety_checker": None, "requires_safety_checker": False} if family is StableDiffusionPipeline else {}
+
+
+def _variant(folder: Path) -> dict[str, str]:
+    """Folders that hold half-precision files only name them so."""
+    plain = (folder / "unet/diffusion_pytorch_model.safetensors").exists()
+    halves = (folder / "unet/diffusion_pytorch_model.fp16.safetensors").exists()
+    return {"variant": "fp16"} if halves and not plain else {}
+
+
+def _kind_of_file(path: Path) -> str:
+    if path.suffix.lower() != ".safetensors":
+        raise BadParams(f"{path.name} is no .safetensors file. Give one, or a diffusers folder.")
+    try:
+        with safe_open(path, "pt") as opened:
+            names = set(opened.keys())
+    except (SafetensorError, OSError) as error:
+        raise BadParams(f"{path.name} is cut off or no .safetensors file. Fetch it again.") from error
+    if any(name.startswith("conditioner.embedders.1.") for name in names):
+        return "sdxl"
+    if any(name.startswith("model.diffusion_model.input_blocks.") for name in names):
+        return "sd"
+    raise BadParams(f"{path.name} is no whole Stable Diffusion checkpoint: it has no U-Net inside.")
+
+
+def _is_hub_id(source: str) -> bool:
+    owner, slash, name = source.partition("/")
+    return bool(owner and slash and name) and "/" not in name and not source.startswith((".", "~", "/"))
+
+
+def _first_sentence(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 300 else text[:299] + "…"

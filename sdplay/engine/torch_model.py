@@ -1,0 +1,260 @@
+"""Stable Diffusion 1.x, 2.x and SDXL on torch: checkpoints from disk as a model that the tick loop drives."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import RLock
+from typing import Any
+
+import numpy as np
+import torch
+
+from sdplay.engine.loop import Job
+from sdplay.engine.noise import Array
+from sdplay.engine.samplers import Levels
+from sdplay.errors import BadParams
+
+PREDICTS = {"epsilon": "eps", "v_prediction": "v"}
+QUICK_DECODER = 5_000_000
+"""Up to so many weights a decoder is fast enough for previews; above, they are projected from the latent."""
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What steers one row: the prompt's tokens, and for SDXL the pooled prompt and the picture's size."""
+
+    tokens: Any
+    pooled: Any = None
+    size: Any = None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A checkpoint's networks, as diffusers and transformers load them."""
+
+    unet: Any
+    vae: Any
+    tokenizers: tuple[Any, ...]
+    texts: tuple[Any, ...]
+    """One text encoder, or SDXL's two."""
+    schedule: dict[str, Any]
+    zero_empty: bool = False
+    """SDXL takes zeros for an empty negative prompt."""
+
+
+class TorchModel:
+    """One checkpoint on one device.  Latents stay float32 outside; `rows` is what one call may hold."""
+
+    def __init__(self, parts: Parts, device: str = "cpu", dtype: Any = torch.float32, *, exact_rows: int = 0) -> None:
+        self.parts, self.device, self.dtype = parts, torch.device(device), dtype
+        self.exact_rows = exact_rows
+        """Every call is padded to so many rows, so that company never changes a bit; 0 is off."""
+        self.rows = exact_rows or 64
+        self.levels = levels_of(parts.schedule)
+        self.channels: int = parts.vae.config.latent_channels
+        self.factor = 2 ** (len(parts.vae.config.block_out_channels) - 1)
+        self.wide = len(parts.texts) == 2
+        for network in (parts.unet, *parts.texts):
+            network.to(self.device, dtype).eval()
+        # SDXL's decoder overflows in half precision.
+        overflows = self.wide and dtype == torch.float16 and parts.vae.config.force_upcast
+        self.vae_dtype = torch.float32 if overflows else dtype
+        parts.vae.to(self.device, self.vae_dtype).eval()
+        if parts.unet.config.in_channels != self.channels:
+            raise BadParams(f"This checkpoint's U-Net takes {parts.unet.config.in_channels} channels instead of "
+                            f"{self.channels}: it is made for inpainting only. Choose an ordinary checkpoint; it "
+                            "paints masks too.")  # fmt: skip
+        self._read: OrderedDict[tuple[str, int, bool], Meaning] = OrderedDict()
+        self._colours: Any = None
+        self._lock = RLock()
+
+    def meanings(self, job: Job, times: Sequence[float]) -> tuple[Meaning, ...]:
+        toward = self._meaning(job, job.prompt)
+        if job.cfg == 1:
+            return (toward,)
+        return toward, self._meaning(job, job.negative, empty=not job.negative)
+
+    def denoise(self, x: Any, times: Sequence[float], meanings: Sequence[Meaning]) -> Array:
+        """As many rows at once as memory holds: after running out, half as many from then on."""
+        answers = [self._call(x[at : at + count], times[at : at + count], meanings[at : at + count])
+                   for at, count in self._portions(len(x))]  # fmt: skip
+        return np.concatenate(answers)
+
+    def encode(self, pixels: Array, noise: Array) -> Array:
+        config = self.parts.vae.config
+        with self._alone():
+            spread = self.parts.vae.encode(self._on(pixels, self.vae_dtype)).latent_dist
+            latents = spread.mean + spread.std * self._on(noise, self.vae_dtype)
+            return _array((latents - (config.shift_factor or 0)) * config.scaling_factor)
+
+    def decode(self, latents: Array) -> Array:
+        # One by one: the decoder is the largest activation, and alone or in company it gives the same bits.
+        return np.concatenate([self._decoded(latent[None]) for latent in latents])
+
+    def preview(self, latent: Array) -> Array:
+        """One picture [1, 3, h, w] for people who wait: decoded when that is quick, else the latent's own colours."""
+        if sum(weights.numel() for weights in self.parts.vae.decoder.parameters()) <= QUICK_DECODER:
+            return self._decoded(latent)
+        if self._colours is None:
+            self._colours = self._fitted_colours()
+        shown = np.einsum("nchw,cd->ndhw", latent, self._colours[:-1]) + self._colours[-1][:, None, None]
+        return np.asarray(shown, np.float32)
+
+    def cut_off(self, prompt: str) -> str:
+        """The end of a prompt that is too long for the text encoder."""
+        tokenizer = self.parts.tokenizers[0]
+        ids = tokenizer(prompt).input_ids
+        longest = tokenizer.model_max_length
+        return str(tokenizer.decode(ids[longest - 1 : -1])).strip() if len(ids) > longest else ""
+
+    def close(self) -> None:
+        """Give the memory back."""
+        with self._lock:
+            self.parts, self._read = None, OrderedDict()  # type: ignore[assignment]
+            _free(self.device)
+
+    def _meaning(self, job: Job, text: str, empty: bool = False) -> Meaning:
+        zeros = empty and self.wide and self.parts.zero_empty
+        key = (text, job.clip_skip, zeros)
+        with self._alone():
+            if key not in self._read:
+                self._read[key] = self._encoded(text, job.clip_skip, zeros)
+                while len(self._read) > 256:
+                    self._read.popitem(last=False)
+            found = self._read[key]
+            if not self.wide:
+                return found
+            size = torch.tensor([[job.height, job.width, 0, 0, job.height, job.width]], device=self.device)
+            return Meaning(found.tokens, found.pooled, size.to(self.dtype))
+
+    def _encoded(self, text: str, clip_skip: int, zeros: bool) -> Meaning:
+        found = [self._layer(tokenizer, encoder, text, clip_skip)
+                 for tokenizer, encoder in zip(self.parts.tokenizers, self.parts.texts, strict=True)]  # fmt: skip
+        tokens = torch.cat([layer for layer, _ in found], -1)
+        pooled = found[-1][1] if self.wide else None
+        if zeros:
+            return Meaning(torch.zeros_like(tokens), torch.zeros_like(pooled))
+        return Meaning(tokens, pooled)
+
+    def _layer(self, tokenizer: Any, encoder: Any, text: str, clip_skip: int) -> tuple[Any, Any]:
+        """The tokens' meaning at the wanted layer, and the pooled one."""
+        told = tokenizer(text, padding="max_length", max_length=tokenizer.model_max_length, truncation=True,
+                         return_tensors="pt")  # fmt: skip
+        mask = told.attention_mask.to(self.device) if getattr(encoder.config, "use_attention_mask", False) else None
+        if clip_skip > encoder.config.num_hidden_layers - self.wide:
+            raise BadParams(f"Clip skip must be at most {encoder.config.num_hidden_layers - self.wide} for this model, "
+                            f"not {clip_skip}.")  # fmt: skip
+        heard = encoder(told.input_ids.to(self.device), attention_mask=mask, output_hidden_states=True)
+        if self.wide:
+            return heard.hidden_states[-1 - clip_skip], heard[0]
+        if clip_skip == 1:
+            return heard[0], None
+        # transformers 5.6 took the inner module away, and diffusers 0.42 still asks for it.
+        norm = getattr(encoder, "text_model", encoder).final_layer_norm
+        return norm(heard.hidden_states[-clip_skip]), None
+
+    def _portions(self, count: int) -> Iterator[tuple[int, int]]:
+        at = 0
+        while at < count:
+            size = min(self.rows, count - at)
+            yield at, size
+            at += size
+
+    def _call(self, x: Any, times: Sequence[float], meanings: Sequence[Meaning]) -> Array:
+        """One call of the U-Net; in halves when the memory does not hold it."""
+        missing = max(0, self.exact_rows - len(x))
+        if missing:
+            x = np.concatenate([x, np.repeat(x[:1], missing, 0)])
+            times, meanings = [*times, *[times[0]] * missing], [*meanings, *[meanings[0]] * missing]
+        try:
+            return self._answers(x, times, meanings)[: len(x) - missing]
+        except torch.OutOfMemoryError:
+            if len(x) == 1 or self.exact_rows:
+                raise
+        # Outside the handler, so that the failed call's tensors are gone.
+        _free(self.device)
+        self.rows = half = len(x) // 2
+        return np.concatenate([self._call(x[at : at + half], times[at : at + half], meanings[at : at + half])
+                               for at in range(0, len(x), half)])  # fmt: skip
+
+    def _answers(self, x: Any, times: Sequence[float], meanings: Sequence[Meaning]) -> Array:
+        with self._alone():
+            more = {}
+            if self.wide:
+                more["added_cond_kwargs"] = {"text_embeds": torch.cat([each.pooled for each in meanings]),
+                                             "time_ids": torch.cat([each.size for each in meanings])}  # fmt: skip
+            told = torch.tensor(times, dtype=torch.float32, device=self.device)
+            tokens = torch.cat([each.tokens for each in meanings])
+            return _array(self.parts.unet(self._on(x, self.dtype), told, tokens, return_dict=False, **more)[0])
+
+    def _decoded(self, latent: Array) -> Array:
+        config = self.parts.vae.config
+        with self._alone():
+            scaled = self._on(latent, torch.float32) / config.scaling_factor + (config.shift_factor or 0)
+            return _in_tiles_if_needed(self.parts.vae, lambda vae: _array(vae.decode(scaled.to(self.vae_dtype)).sample))
+
+    def _fitted_colours(self) -> Array:
+        """The best linear guess of a cell's colour from its latent, from one encoded picture of random patches."""
+        cells = np.random.default_rng(0).uniform(-1, 1, (1, 3, 16, 16)).astype(np.float32).repeat(2, 2).repeat(2, 3)
+        shape = (1, self.channels, *cells.shape[2:])
+        latent = self.encode(cells.repeat(self.factor, 2).repeat(self.factor, 3), np.zeros(shape, np.float32))
+        known = np.concatenate([latent[0].reshape(self.channels, -1), np.ones((1, 32 * 32), np.float32)])
+        return np.asarray(np.linalg.lstsq(known.T, cells[0].reshape(3, -1).T, rcond=None)[0], np.float32)
+
+    def _on(self, values: Any, dtype: Any) -> Any:
+        return torch.from_numpy(np.ascontiguousarray(values)).to(self.device, dtype)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One thread at a time: each call fills the device anyway, and memory is then known."""
+        with self._lock, torch.inference_mode():
+            yield
+
+
+def levels_of(schedule: dict[str, Any]) -> Levels:
+    """The noise levels a checkpoint was trained on, from its scheduler's settings."""
+    predicts = schedule.get("prediction_type", "epsilon")
+    if predicts not in PREDICTS or schedule.get("rescale_betas_zero_snr"):
+        raise BadParams(f"This checkpoint predicts {predicts!r}"
+                        f"{' down to zero signal' if schedule.get('rescale_betas_zero_snr') else ''}, which the "
+                        "samplers do not know. Choose one that predicts epsilon or v.")  # fmt: skip
+    count, kind = int(schedule.get("num_train_timesteps", 1000)), schedule.get("beta_schedule", "linear")
+    start, end = float(schedule.get("beta_start", 0.0001)), float(schedule.get("beta_end", 0.02))
+    if schedule.get("trained_betas") is None and kind == "scaled_linear":
+        return Levels.scaled_linear(start, end, count, predicts=PREDICTS[predicts])
+    if schedule.get("trained_betas") is None and kind != "linear":
+        raise BadParams(f"This checkpoint's noise schedule {kind!r} is not known. There are: scaled_linear, linear.")
+    betas = np.asarray(schedule.get("trained_betas") or np.linspace(start, end, count), np.float32)
+    return Levels(tuple(float(value) for value in np.cumprod(1 - betas, dtype=np.float32)), PREDICTS[predicts])
+
+
+def best_device() -> str:
+    """The fastest device here."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _in_tiles_if_needed(vae: Any, decode: Callable[[Any], Array]) -> Array:
+    """The picture at once; in tiles when the memory does not hold it."""
+    try:
+        return decode(vae)
+    except torch.OutOfMemoryError:
+        pass
+    vae.enable_tiling()
+    try:
+        return decode(vae)
+    finally:
+        vae.disable_tiling()
+
+
+def _array(values: Any) -> Array:
+    return np.asarray(values.float().cpu().numpy(), np.float32)
+
+
+def _free(device: Any) -> None:
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
