@@ -97,14 +97,11 @@ class Index:
             found = connection.execute(_records(_C.group).where(_C.at.in_(ats)).order_by(_C.at.desc()))
             return [(json.loads(each.record), each.group) for each in found]
 
-    def ids(self, query: Query, owner: str | None, after: int = 0, limit: int = 1000) -> list[tuple[int, str]]:
-        """Time and id of what a query finds, oldest first: to go through all of it in steps."""
-        conditions = [*self._conditions(query), _C.at > after, self._seen(query, owner)]
-        asked = sql.select(_C.at, _C.id).where(*conditions).order_by(_C.at).limit(limit)
-        if query.has_words:
-            asked = asked.select_from(self._joined()).where(self._spelled(query, owner))
+    def lines(self, after: int = 0, limit: int = 1000) -> list[tuple[int, str, str]]:
+        """Time, id and file of all there is, oldest first: to go through it in steps."""
+        asked = sql.select(_C.at, _C.id, _C.file).where(_C.at > after).order_by(_C.at).limit(limit)
         with self._told(), self._reading() as connection:
-            return [(each.at, each.id) for each in connection.execute(asked)]
+            return [(each.at, each.id, each.file) for each in connection.execute(asked)]
 
     def total(self, query: Query, owner: str | None) -> Total:
         """How many a query finds, and their seconds."""

@@ -7,7 +7,7 @@ import json
 import struct
 import time
 from base64 import b32encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -75,23 +75,27 @@ class Library:
     def save(self, picture: Picture, owner: str = "", tags: Sequence[str] = (), key: str = "") -> Kept:
         """Keep a finished picture: its files first, then its line in the index.  Once this returns, it is safe."""
         data, image = _signed(picture)
-        file = self.files.keep("originals", data)
-        self.files.write("thumbnails", file, jpeg_bytes(image))
-        for each in picture.params.images().values():
-            self.files.keep("inputs", each)
-        if picture.frames:
-            self.files.write("frames", file, _packed(picture.frames))
+        file = hashlib.sha256(data).hexdigest()
         facts = {"key": key} if key else {}
         record = record_of(picture, metadata.record(picture), owner=owner, shared=not owner, file=file,
                            tags=_tags(tags), width=image.width, height=image.height, **facts)  # fmt: skip
-        return self.put(record, data)
+        more = {"frames": _packed(picture.frames)} if picture.frames else {}
+        inputs = picture.params.images().values()
+        return self.put(record, {"originals": data, "thumbnails": jpeg_bytes(image), **more}, inputs)
 
-    def put(self, record: Record, data: bytes) -> Kept:
-        """Write a picture's record, then index it."""
+    def put(self, record: Record, files: Mapping[str, bytes], inputs: Iterable[bytes] = ()) -> Kept:
+        """Write a picture's record and files, then index it.
+
+        The record comes first: whenever this is cut short, a picture that is there has an owner.
+        """
         self._record(record)
+        for each in inputs:
+            self.files.keep("inputs", each)
+        for kind, data in files.items():
+            self.files.write(kind, record["file"], data)
         found = self.index.add(record)
         # Somebody may have emptied the bin of the same picture in between.
-        self.files.write("originals", record["file"], data)
+        self.files.write("originals", record["file"], files["originals"])
         return self._kept(found, record["owner"])
 
     def take(self, data: bytes, owner: str = "", tags: Sequence[str] = ()) -> Kept:

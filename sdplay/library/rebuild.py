@@ -9,7 +9,6 @@ from sdplay import metadata
 from sdplay.errors import LibraryError
 from sdplay.library.files import Store
 from sdplay.library.index import Index, Record
-from sdplay.library.query import Query
 from sdplay.library.tables import images_in, kept_of, mark, record_of, row
 
 STEP = 500
@@ -113,11 +112,11 @@ def _steps(records: Iterator[Record]) -> Iterator[list[Record]]:
 
 def _forget_others(index: Index, files: Store, seen: set[str]) -> None:
     """Lines of pictures that are gone; what was saved while the files were read stays."""
-    for deleted in (False, True):
-        after = 0
-        while found := index.ids(Query(deleted=deleted), None, after):
-            after = found[-1][0]
-            index.forget(id for _, id in found if id not in seen and not files.has("records", id))
+    after = 0
+    while found := index.lines(after):
+        after = found[-1][0]
+        index.forget(id for _, id, file in found
+                     if id not in seen and not (files.has("records", id) and files.has("originals", file)))  # fmt: skip
 
 
 def _adopt(index: Index, files: Store, file: str, owner: str | None, counts: dict[str, int]) -> None:

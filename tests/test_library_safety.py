@@ -1,0 +1,199 @@
+"""Nothing made is ever lost: killed processes, full disks, locked and damaged databases, two writers at once."""
+
+import json
+import os
+import resource
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from sdplay.errors import LibraryError
+from sdplay.library import Library, Query
+from tests.making import finished
+
+SAVING = Path(__file__).parent / "saving.py"
+
+
+@pytest.fixture
+def library(tmp_path):
+    with closing(Library(tmp_path, patience=0.2)) as opened:
+        yield opened
+
+
+@contextmanager
+def disk_full_at(size):
+    """No file can grow beyond this: what a full disk looks like to one process."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@contextmanager
+def read_only(folder):
+    """Nobody may write there, not even who runs the tests as root."""
+    was_root = os.geteuid() == 0
+    folder.chmod(0o555)
+    if was_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if was_root:
+            os.seteuid(0)
+        folder.chmod(0o755)
+
+
+def ids(found):
+    return {kept.id for kept in found}
+
+
+def test_two_hundred_kills_lose_nothing_that_was_called_finished(tmp_path):
+    done = subprocess.run([sys.executable, SAVING, "kill", tmp_path, "200"], capture_output=True, text=True, check=True)
+    told = json.loads(done.stderr)
+    assert len(told["told"]) >= 200
+    assert set(told["told"]) <= set(told["listed"])
+    assert told["broken"] == []
+    with closing(Library(tmp_path)) as library:
+        found = library.reindex()
+        assert (found.damaged, found.without_owner) == (0, 0)
+        assert found.listed >= len(told["listed"])
+
+
+def test_two_processes_write_at_once_from_the_first_moment(tmp_path):
+    both = [subprocess.Popen([sys.executable, SAVING, "save", tmp_path, "30"], stdout=subprocess.PIPE, text=True)
+            for _ in range(2)]  # fmt: skip
+    told = {line for process in both for line in process.communicate()[0].split()}
+    assert [process.returncode for process in both] == [0, 0]
+    with closing(Library(tmp_path)) as library:
+        assert ids(library.recent("ann", limit=100)) == told
+        assert len(told) == 60
+
+
+def test_a_full_disk_is_said_and_loses_nothing(library):
+    kept = library.save(finished(seed=1))
+    with (
+        disk_full_at(100),
+        pytest.raises(LibraryError, match=r"could not be written to .*: File too large\. Make room"),
+    ):
+        library.save(finished(seed=2))
+    assert ids(library.recent()) == {kept.id}
+    assert list(library.files.folder.rglob(".new-*")) == []
+    assert library.save(finished(seed=2)).id in ids(library.recent())
+
+
+def test_a_full_database_keeps_the_picture_for_the_next_reindex(library, tmp_path):
+    library.index.close()
+    with disk_full_at(4000), pytest.raises(LibraryError, match=r"database refused: .* The picture files are safe"):
+        library.save(finished(seed=2), "ann")
+    assert library.recent("ann") == []
+    assert library.reindex().listed == 1
+    assert library.recent("ann")[0].params.seed == 2
+
+
+def test_a_locked_database_is_said_and_the_picture_is_safe(library, tmp_path):
+    with closing(sqlite3.connect(tmp_path / "library.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LibraryError, match="database is locked. The picture files are safe"):
+            library.save(finished(), "ann")
+        assert library.recent("ann") == []
+        other.execute("ROLLBACK")
+    library.reindex()
+    assert len(library.recent("ann")) == 1
+
+
+def test_a_read_only_folder_is_said():
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        with closing(Library(Path(folder) / "home")) as library:
+            library.save(finished(seed=1))
+            (Path(folder) / "home" / "pictures" / "originals").chmod(0o555)
+            with read_only(Path(folder) / "home" / "pictures"), pytest.raises(LibraryError, match="Permission denied"):
+                library.save(finished(seed=2))
+            (Path(folder) / "home" / "pictures" / "originals").chmod(0o755)
+            assert [kept.params.seed for kept in library.recent()] == [1]
+
+
+def test_a_data_folder_that_cannot_be_made_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LibraryError, match="cannot be made: Not a directory. Choose another with SDPLAY_HOME"):
+        Library(tmp_path / "file" / "home")
+
+
+def test_a_damaged_database_says_how_to_mend_it(tmp_path):
+    (tmp_path / "library.db").write_bytes(b"no database at all" * 1000)
+    with pytest.raises(LibraryError, match="python -m sdplay library reindex makes it anew"):
+        Library(tmp_path)
+
+
+def test_a_lost_database_is_made_anew_by_itself(library, tmp_path):
+    kept = library.save(finished(seed=1), "ann", tags=["good"])
+    library.update(kept, "ann", stars=5, note="light")
+    library.delete(library.save(finished(seed=2), "ann"), "ann")
+    before = library.page("", "ann")
+    library.close()
+    for place in tmp_path.glob("library.db*"):
+        place.unlink()
+    with closing(Library(tmp_path)) as again:
+        assert again.page("", "ann") == before
+        assert again.page("good", "ann") == before
+        assert len(again.page(Query(deleted=True), "ann").kept) == 1
+
+
+def test_reindex_drops_what_is_gone_and_keeps_what_is_there(library):
+    one, two = library.save(finished(seed=1)), library.save(finished(seed=2))
+    library.files.remove("originals", one.file)
+    found = library.reindex()
+    assert (found.listed, found.missing) == (1, 1)
+    assert ids(library.recent()) == {two.id}
+
+
+def test_a_record_cut_in_half_is_counted_not_listed(library):
+    one = library.save(finished(seed=1), "ann")
+    library.save(finished(seed=2), "ann")
+    place = library.files.place("records", one.id)
+    place.write_bytes(place.read_bytes()[:100])
+    found = library.reindex()
+    assert (found.listed, found.damaged, found.without_owner) == (1, 1, 1)
+
+
+def test_what_a_killed_process_left_is_swept_away(library):
+    library.save(finished())
+    half = library.files.folder / "originals" / "ab" / ".new-half"
+    half.parent.mkdir(exist_ok=True)
+    half.write_bytes(b"half")
+    os.utime(half, (0, 0))
+    assert library.reindex().listed == 1
+    assert not half.exists()
+
+
+def test_a_picture_saved_while_its_twin_is_purged_keeps_its_file(library):
+    twin = library.save(finished(), "ann")
+    library.delete(twin, "ann")
+    saved = library.save(finished(), "ann")
+    library.purge("ann")
+    assert library.data(saved)
+
+
+def test_an_index_of_an_earlier_form_is_made_anew_from_its_records(library, tmp_path):
+    kept = library.save(finished(seed=1), "ann")
+    with closing(sqlite3.connect(tmp_path / "library.db", isolation_level=None)) as other:
+        other.execute("UPDATE facts SET value = 'older'")
+        other.execute("ALTER TABLE pictures DROP COLUMN mask_blur")
+    with closing(Library(tmp_path)) as again:
+        assert ids(again.page("mask_blur=4 fox", "ann").kept) == {kept.id}
+
+
+@pytest.mark.parametrize("name", ["../x", "..", "", "a/b", "C:\\x", "x\0y", "ä"])
+def test_a_name_that_is_a_path_is_refused_everywhere(library, name):
+    for way in (library.files.read, library.files.has, library.files.remove):
+        with pytest.raises(LibraryError, match="not the name of a picture"):
+            way("originals", name)
+    assert library.get(name) is None
