@@ -7,19 +7,19 @@ import pytest
 from PIL import Image
 
 from sdplay.errors import BadParams, LibraryError
-from sdplay.library import Library, Query
+from sdplay.library import Query
 from sdplay.metadata import read
 from sdplay.metadata.png import with_texts
 from sdplay.params import Params
 from sdplay.picture import Frame, Picture, png_bytes
+from tests.libraries import KINDS, library_on
 from tests.making import finished
 
 
-@pytest.fixture
-def library(tmp_path):
-    opened = Library(tmp_path)
-    yield opened
-    opened.close()
+@pytest.fixture(params=KINDS)
+def library(request, tmp_path):
+    with library_on(request.param, tmp_path) as opened:
+        yield opened
 
 
 def test_a_saved_picture_comes_back_with_all_it_was_made_with(library):

@@ -5,16 +5,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sdplay.errors import BadParams
-from sdplay.library import Between, Library, Query, query
+from sdplay.library import Between, Query, query
 from sdplay.params import KNOBS
+from tests.libraries import KINDS, library_on
 from tests.making import finished
 
 
-@pytest.fixture
-def library(tmp_path):
-    opened = Library(tmp_path)
-    yield opened
-    opened.close()
+@pytest.fixture(params=KINDS)
+def library(request, tmp_path):
+    with library_on(request.param, tmp_path) as opened:
+        yield opened
 
 
 def filled(library):
@@ -26,12 +26,11 @@ def filled(library):
     return library
 
 
-@pytest.fixture(scope="module")
-def reading_room(tmp_path_factory):
+@pytest.fixture(scope="module", params=KINDS)
+def reading_room(request, tmp_path_factory):
     """A shelf that nobody changes."""
-    opened = Library(tmp_path_factory.mktemp("shelf"))
-    yield filled(opened)
-    opened.close()
+    with library_on(request.param, tmp_path_factory.mktemp("shelf")) as opened:
+        yield filled(opened)
 
 
 @pytest.fixture

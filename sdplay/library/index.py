@@ -12,11 +12,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from sdplay.errors import LibraryError
-from sdplay.library import words
 from sdplay.library.kept import Total
 from sdplay.library.query import Query
 from sdplay.library.tables import FACTS, LINKS, PICTURES, RECORDS, TABLES, form, meets, row
-from sdplay.library.words import WORDS
+from sdplay.library.words import EVERY, WORDS, Words, condition, kind_of, scopes_of, spelled, text_of
 from sdplay.params import KNOBS
 from sdplay.settings import without_secrets
 
@@ -29,11 +28,10 @@ _C = PICTURES.c
 class Index:
     """One database.  Every method is one transaction."""
 
-    def __init__(self, address: str, patience: float = 10.0) -> None:
-        self.address = address
+    def __init__(self, address: str, patience: float = 10.0, words: Words | None = None) -> None:
         self._engine = _engine(address, patience)
         with self._told(), self._engine.connect() as connection:
-            self._words = words.kind_of(connection)
+            self._words = words or kind_of(connection)
         self.is_new = self._made()
 
     def close(self) -> None:
@@ -226,8 +224,8 @@ class Index:
         connection.execute(sql.insert(PICTURES), line)
         told = json.dumps(record)
         connection.execute(sql.insert(RECORDS), {"at": record["made"], "record": told})
-        scopes = words.scopes_of(record["owner"], record["shared"])
-        text = words.text_of(record["record"]["params"].get("prompt", ""), record["tags"], record["note"], scopes)
+        scopes = scopes_of(record["owner"], record["shared"])
+        text = text_of(record["record"]["params"].get("prompt", ""), record["tags"], record["note"], scopes)
         connection.execute(sql.text(self._words.put), {"at": record["made"], "told": text})
 
     def _drop(self, connection: sql.Connection, where: Any) -> None:
@@ -270,10 +268,10 @@ class Index:
         return sql.join(WORDS, PICTURES, sql.literal_column(f"words.{self._words.at}") == _C.at)
 
     def _spelled(self, query: Query, owner: str | None) -> Any:
-        whose = [words.EVERY] if owner is None else [f"o{words.spelled(owner)}", "o"]
+        whose = [EVERY] if owner is None else [f"o{spelled(owner)}", "o"]
         whose = whose if owner is None or query.scope == "mine" else ["shared"]
-        whose += [f"o{words.spelled(owner)}"] if owner is not None and query.scope == "all" else []
-        return words.condition(self._words, query, whose)
+        whose += [f"o{spelled(owner)}"] if owner is not None and query.scope == "all" else []
+        return condition(self._words, query, whose)
 
     def _insert(self, table: sql.Table) -> Any:
         """An insert that passes over what is there already, where the database can."""
