@@ -16,12 +16,12 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 SLOW = 60_000
 
 
-def started(home, **settings):
+def started(home, script="streamlit_app.py", **settings):
     """A server on a free port, still starting."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port),
+    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port),
                "--server.address", "127.0.0.1", "--server.headless", "true", "--browser.gatherUsageStats", "false",
                "--server.fileWatcherType", "none"]  # fmt: skip
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "SDPLAY_HOME": str(home), **settings},
@@ -29,9 +29,9 @@ def started(home, **settings):
     return process, f"http://127.0.0.1:{port}/"
 
 
-def served(home, **settings):
+def served(home, script="streamlit_app.py", **settings):
     """A server that answers."""
-    process, url = started(home, **settings)
+    process, url = started(home, script, **settings)
     for _ in range(600):
         try:
             with urlopen(f"{url}_stcore/health", timeout=1) as answer:
