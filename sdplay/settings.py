@@ -76,7 +76,7 @@ def without_secrets(text: str) -> str:
     for known in SETTINGS.values():
         value = os.environ.get(known.name, "").strip()
         if known.secret and len(value) >= 4:
-            for part in _parts(value):
+            for part in sorted(_parts(value), key=len, reverse=True):
                 text = text.replace(part, "•••")
     return text
 

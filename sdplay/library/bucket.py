@@ -53,12 +53,13 @@ class Bucket:
 
     def read(self, kind: str, name: str) -> bytes:
         """The bytes, or a sentence when somebody removed the file."""
-        try:
-            with _explained(self.address):
-                return bytes(self._fs.cat_file(self._path(kind, name)))
-        except FileNotFoundError as error:
-            raise LibraryError(f"The file of this picture is missing from {self.address}. It was moved or deleted "
-                               "outside the app.") from error  # fmt: skip
+        path = self._path(kind, name)
+        with _explained(self.address):
+            try:
+                return bytes(self._fs.cat_file(path))
+            except FileNotFoundError as error:
+                raise LibraryError(f"The file of this picture is missing from {self.address}. It was moved or deleted "
+                                   "outside the app.") from error  # fmt: skip
 
     def has(self, kind: str, name: str) -> bool:
         """Whether it is there."""
@@ -96,11 +97,9 @@ class Bucket:
 
 @contextmanager
 def _explained(address: str) -> Iterator[None]:
-    """Translate what stores raise; a missing file goes through, for the caller to name."""
+    """Translate what stores raise."""
     try:
         yield
-    except FileNotFoundError:
-        raise
     except _RAISED as error:
         reason = without_secrets(str(error)).split("\n")[0] or type(error).__name__
         raise LibraryError(f"The picture store {address} refused: {reason}. Check SDPLAY_STORE_URL and its keys, "
