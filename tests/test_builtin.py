@@ -1,0 +1,103 @@
+"""The built-in model as a backend: real pictures, honest receipts, one engine for everybody."""
+
+import io
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sdplay.backends import builtin
+from sdplay.backends.builtin import Builtin
+from sdplay.errors import BadParams
+from sdplay.params import Params
+from sdplay.picture import Picture, Progress, png_bytes
+
+SMALL = {"width": 96, "height": 96, "steps": 3, "cfg": 3.0}
+
+
+def made(prompt="a red apple", **settings):
+    *_, last = Builtin().generate(Params(prompt, **{**SMALL, **settings}))
+    assert isinstance(last, Picture)
+    return last
+
+
+def pixels(picture):
+    return np.asarray(Image.open(io.BytesIO(picture.data)).convert("RGB"), np.float32)
+
+
+def start(colour="orange", size=(96, 96)):
+    return png_bytes(Image.new("RGB", size, colour))
+
+
+def test_the_same_settings_give_the_same_pixels_and_another_seed_does_not():
+    assert (pixels(made(seed=3)) == pixels(made(seed=3))).all()
+    assert (pixels(made(seed=3)) != pixels(made(seed=4))).any()
+
+
+def test_progress_counts_every_step_and_shows_the_picture_so_far():
+    events = Builtin().generate(Params("a cat", **{**SMALL, "steps": 60}))
+    told = [event for event in events if isinstance(event, Progress)]
+    assert [event.step for event in told if event.step] == list(range(1, 61))
+    assert any(event.preview for event in told)
+
+
+CHANGES = ({"steps": 6}, {"cfg": 8.0}, {"scheduler": "euler_a"}, {"negative": "red"}, {"prompt": "a blue car"},
+           {"variation_strength": 0.5, "variation_seed": 9})  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_setting_really_acts(change):
+    assert (pixels(made()) != pixels(made(**change))).any()
+
+
+def test_strength_keeps_or_forgets_the_start_image():
+    faint, strong = (pixels(made(init=start(), strength=strength, steps=10)) for strength in (0.1, 1.0))
+    orange = pixels(made(init=start(), strength=0.0))
+    assert np.abs(faint - orange).mean() < np.abs(strong - orange).mean()
+
+
+def test_outside_the_mask_the_start_image_stays():
+    mask = Image.new("L", (96, 96))
+    mask.paste(255, (48, 0, 96, 96))
+    whole = pixels(made(init=start(), strength=0.0))
+    painted = pixels(made(init=start(), mask=png_bytes(mask), mask_blur=0, strength=1.0, steps=6))
+    left, right = (np.abs(painted - whole)[:, part].mean() for part in (slice(0, 32), slice(64, 96)))
+    assert left < right / 2
+
+
+def test_the_start_image_is_cut_to_the_shape_never_squeezed():
+    picture = made(init=start(size=(400, 100)), strength=0.0, width=96, height=96)
+    assert (picture.receipt.applied["width"], picture.receipt.applied["height"]) == (96, 96)
+
+
+def test_words_that_the_model_never_met_are_named():
+    assert "qwertz" in " ".join(made("a qwertz").receipt.warnings)
+    assert not made("a red apple").receipt.warnings
+
+
+def test_a_negative_prompt_at_cfg_one_is_said_to_do_nothing():
+    assert "no effect at CFG 1" in " ".join(made(cfg=1.0, negative="blue").receipt.warnings)
+
+
+@pytest.mark.parametrize("size", [(80, 96), (96, 104), (512, 96)])
+def test_a_size_it_cannot_make_is_refused_with_the_nearest_one(size):
+    with pytest.raises(BadParams, match="The nearest is"):
+        made(width=size[0], height=size[1])
+
+
+def test_a_start_image_that_is_none_is_refused_in_a_sentence():
+    with pytest.raises(BadParams, match="could not be read"):
+        made(init=b"no picture")
+
+
+def test_who_asks_while_the_model_loads_shares_the_same_engine():
+    builtin._loaded.cache_clear()
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(builtin._engine()[0])) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 6
+    assert len(set(map(id, found))) == 1
