@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -117,3 +118,12 @@ def test_variation_strength_zero_is_the_seed_alone_and_one_the_other(model):
              for share in (0.0, 1.0)]  # fmt: skip
     assert (seeds[0] == mixed[0]).all()
     assert np.abs(seeds[1].astype(int) - mixed[1]).max() <= 1
+
+
+def test_times_of_pictures_in_company_add_up_to_what_the_model_took(model):
+    jobs = [Job("a red apple", "euler", 6, seed=seed) for seed in range(4)]
+    began = time.perf_counter()
+    company = together(Engine(model), jobs)
+    took = time.perf_counter() - began
+    assert sum(each.sampling + each.decode for each in company) <= took
+    assert all(each.queued > each.sampling for each in company)

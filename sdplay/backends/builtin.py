@@ -99,7 +99,7 @@ class Builtin(Backend):
         try:
             for event in events:
                 if isinstance(event, Moment):
-                    yield _progress(engine, event)
+                    yield _progress(engine, event, time.perf_counter() - loaded)
                 elif isinstance(event, Made):
                     took = Timing(time.perf_counter() - began, event.queued, 0.0, min(load, loaded - began),
                                   event.sampling, event.decode)  # fmt: skip
@@ -147,9 +147,9 @@ class Builtin(Backend):
         return (*told, *self.probe().unused(params))
 
 
-def _progress(engine: Engine, moment: Moment) -> Progress:
+def _progress(engine: Engine, moment: Moment, spent: float) -> Progress:
     preview = None if moment.clean is None else jpeg_bytes(Image.fromarray(engine.decode(moment.clean)))
-    left = moment.seconds / moment.step * (moment.steps - moment.step)
+    left = spent / moment.step * (moment.steps - moment.step)
     return Progress(moment.step / moment.steps, moment.step, moment.steps, left, preview)
 
 

@@ -92,6 +92,7 @@ class Moment:
     steps: int
     sigma: float
     seconds: float
+    """Spent on this picture so far, without the turns of others."""
     clean: Array | None = None
     """The predicted clean latent, when a preview or frames were asked for."""
     noisy: Array | None = None
@@ -103,8 +104,10 @@ class Made:
 
     pixels: np.ndarray[Any, np.dtype[np.uint8]]
     sampling: float
+    """Its share of the time in the model."""
     decode: float
     queued: float
+    """Before its first step and while others had their turns."""
     evaluations: int
     frames: tuple[tuple[Moment, Any, Any], ...] = ()
     """Moment, clean picture and noisy picture."""
@@ -122,10 +125,12 @@ class Run:
         self.cancelled = threading.Event()
         self.asked = time.perf_counter()
         self.started = 0.0
+        self.spent = 0.0
+        """Its own share of the model's time: what the picture would cost without the company."""
         self.at = 0
         self.evaluations = 0
         self.moments: list[Moment] = []
-        self.last_preview = 0.0
+        self.last_preview = self.asked
 
     def prepare(self, model: Model) -> None:
         """Work out the plan, the prompt's meaning and the first x."""
@@ -183,9 +188,8 @@ class Run:
         self.xs = [x, *self.xs[:1]]
         self.at += 1
         self.evaluations += self.rows
-        spent = time.perf_counter() - self.started
         scaled = None if noisy is None else noisy * np.float32(1 / np.sqrt(1 + step.sigma**2) if step.scale != 1 else 1)
-        return Moment(self.at, len(self.plan.steps), step.sigma, spent, clean, scaled)
+        return Moment(self.at, len(self.plan.steps), step.sigma, self.spent, clean, scaled)
 
     def copy_state(self) -> Snapshot:
         return Snapshot(self.at, tuple(self.xs), tuple(self.ms), self.stream.copy(), self.noise, self.image)
@@ -297,12 +301,15 @@ class Engine:
 
     def _tick(self) -> None:
         chosen = self._chosen()
+        began = time.perf_counter()
         try:
             outputs = self._denoise(chosen)
         except Exception as error:  # whatever the model raised belongs to these jobs, not to the thread
             self._drop(chosen, error)
             return
+        a_row = (time.perf_counter() - began) / sum(run.rows for run in chosen)
         for run, output in zip(chosen, outputs, strict=True):
+            run.spent += a_row * run.rows
             self._served[run.job.owner] = self._served.get(run.job.owner, 0) + run.rows
             try:
                 self._tell(run, run.advance(output))
@@ -336,9 +343,10 @@ class Engine:
         job = run.job
         if job.frames:
             run.moments.append(moment)
-        due = job.previews and moment.seconds - run.last_preview >= self.preview_seconds
+        now = time.perf_counter()
+        due = job.previews and now - run.last_preview >= self.preview_seconds
         if due:
-            run.last_preview = moment.seconds
+            run.last_preview = now
         run.events.put(replace(moment, clean=moment.clean if due else None, noisy=None))
         if job.snapshot_at == run.at:
             run.events.put(run.copy_state())
@@ -351,7 +359,7 @@ class Engine:
             began = time.perf_counter()
             try:
                 pictures = _pixels(self.model.decode(np.concatenate([run.xs[0] for run in same])))
-                spent = time.perf_counter() - began
+                spent = (time.perf_counter() - began) / len(same)
                 made = [self._made(run, pixels, began, spent) for run, pixels in zip(same, pictures, strict=True)]
             except Exception as error:  # as in _tick
                 self._drop(same, error)
@@ -363,7 +371,8 @@ class Engine:
     def _made(self, run: Run, pixels: Any, sampled: float, spent: float) -> Made:
         frames = tuple((moment, self.decode(moment.clean), self.decode(moment.noisy))
                        for moment in run.moments if moment.clean is not None and moment.noisy is not None)  # fmt: skip
-        return Made(pixels, sampled - run.started, spent, run.started - run.asked, run.evaluations, frames)
+        waited = sampled - run.asked - run.spent
+        return Made(pixels, run.spent, spent, waited, run.evaluations, frames)
 
     def _drop(self, runs: list[Run], error: Exception) -> None:
         told = error if isinstance(error, PlayError) else RuntimeError(f"The model failed: {error}")
