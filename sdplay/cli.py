@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sdplay import cli_library, settings
+from sdplay import cli_library, cli_sweep, settings
 from sdplay.errors import BackendError, BadParams, LibraryError, PlayError
 from sdplay.params import KNOBS, Knob, Params, random_seed
 from sdplay.schedulers import SCHEDULERS, known
@@ -62,6 +62,7 @@ def _commands() -> Commands:
     schedulers.add_argument("--json", action="store_true", help="Print JSON.")
     schedulers.set_defaults(run=_schedulers)
     cli_library.register(actions)
+    cli_sweep.register(actions)
     return commands
 
 
