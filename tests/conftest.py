@@ -1,10 +1,12 @@
 """What every test shares: a data folder of its own, no settings of this machine, no silent skip in the full suite."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from sdplay.settings import SETTINGS
+from tests.paging import ENTRY
 
 ALLOWED_TO_SKIP = ("SDPLAY_A1111_URL", "SDPLAY_PREDICT_URL", "SDPLAY_SDCPP_SERVER", "GPU")
 """Live tests name what they would need; everything else must run where SDPLAY_FULL_SUITE is set."""
@@ -15,6 +17,22 @@ def settings_of_nobody(monkeypatch, tmp_path):
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SDPLAY_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def page(monkeypatch):
+    import streamlit as st
+    from streamlit.testing.v1 import AppTest
+
+    monkeypatch.chdir(Path(ENTRY).parent)
+
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    yield AppTest.from_file(ENTRY, default_timeout=60)
+    from sdplay.ui import session
+
+    session.jobs().library.close()
+    st.cache_resource.clear()
 
 
 def _allowed(report):

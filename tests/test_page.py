@@ -1,46 +1,13 @@
 """The page's logic, without a browser: what a person sees after each act."""
 
-import time
-from pathlib import Path
-
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from sdplay.backends.a1111 import A1111
 from sdplay.params import KNOBS
 from sdplay.schedulers import PRESETS, SCHEDULERS
 from sdplay.ui import panels
 from tests.fakes import a1111, png
-
-ENTRY = str(Path(__file__).parent.parent / "streamlit_app.py")
-
-
-@pytest.fixture
-def page(monkeypatch):
-    monkeypatch.chdir(Path(ENTRY).parent)
-    import streamlit as st
-
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    yield AppTest.from_file(ENTRY, default_timeout=60)
-    from sdplay.ui import session
-
-    session.jobs().library.close()
-    st.cache_resource.clear()
-
-
-def settled(page):
-    """Run again until no picture is at work."""
-    for _ in range(200):
-        if not any(button.key == "cancel" for button in page.button):
-            return page
-        time.sleep(0.1)
-        page.run()
-    raise AssertionError("the picture never came")
-
-
-def sentences(page):
-    return " ".join(each.value for kind in (page.info, page.warning, page.error, page.caption) for each in kind)
+from tests.paging import sentences, settled
 
 
 def test_the_page_opens_without_a_problem(page):

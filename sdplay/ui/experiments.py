@@ -1,0 +1,121 @@
+"""Take a sweep away as files, and open one again: the plan comes back, and a rerun is laid against what it was."""
+
+from collections.abc import Callable
+
+import streamlit as st
+from PIL import Image
+
+from sdplay import metadata
+from sdplay.compare.animation import animate, ordered
+from sdplay.compare.experiment import Experiment, read_experiment, reproduced, write_experiment
+from sdplay.compare.measures import Difference
+from sdplay.compare.planfile import from_grid, read_plan
+from sdplay.compare.report import report
+from sdplay.compare.results import Result
+from sdplay.compare.rows import csv_text, row
+from sdplay.compare.sheet import sheet
+from sdplay.errors import BadParams
+from sdplay.sweeps import Sweep
+from sdplay.ui import axes, form, sweeping
+from sdplay.ui.problems import explained, plain, told
+from sdplay.ui.session import Studio
+
+KINDS = ["json", "toml", "csv", "png", "jpg", "webp"]
+
+
+def take_away(studio: Studio, sweep: Sweep) -> None:
+    """Files of a finished sweep, made when they are asked for."""
+    plan, results = sweep.plan, sweep.results()
+    if not any(result.done for result in results.values()):
+        return
+
+    def pictures(result: Result) -> Image.Image | None:
+        return sweeping.pixels(studio, result)
+
+    def table() -> str:
+        rows = [row(results[cell.at], _against(studio, sweep, results[cell.at])) for cell in plan.cells]
+        return csv_text(rows)
+
+    st.markdown("**Take it away**")
+    with st.container(horizontal=True, gap="xsmall"):
+        _download("Sheet", lambda: sheet(plan, results, pictures).png, "sheet.png", "image/png", ":material/image:")
+        _download("Report", lambda: report(plan, results, pictures), "report.html", "text/html", ":material/article:")
+        _download("Table", table, "results.csv", "text/csv", ":material/table:")
+        _download("Experiment", lambda: write_experiment(plan, results), "experiment.json", "application/json",
+                  ":material/science:", "Plan, seeds, versions and hashes: open it to run it again and see whether the "
+                  "same pictures come out.")  # fmt: skip
+        if any(len(each.marks) > 1 for each in plan.varied):
+            with st.popover("Animation", icon=":material/animation:"):
+                _animation(studio, sweep)
+    _compared_with_file(sweep)
+
+
+def open_file(studio: Studio) -> None:
+    """An experiment, a plan, or a grid of A1111's, into the form."""
+    with st.popover("Open", icon=":material/folder_open:", type="tertiary"):
+        given = st.file_uploader("Experiment, plan or grid", KINDS, key="open_plan",
+                                 help="An experiment saved here, a plan for the command line, or a picture that "
+                                      "A1111 saved as a grid.")  # fmt: skip
+        if given:
+            st.button("Put it into the form", type="primary", icon=":material/input:", key="open_take",
+                      on_click=_take, args=(studio, given.name, given.getvalue()))  # fmt: skip
+
+
+def _take(studio: Studio, name: str, data: bytes) -> None:
+    with explained():
+        experiment = _read(name, data)
+        offer = sweeping.bench(False).offer(studio.backend.name)
+        spec = experiment.spec.settled()
+        form.use(spec.params(studio.capabilities.defaults, experiment.images))
+        axes.put(spec.axes, offer)
+        st.session_state["experiment"] = experiment
+        for note in spec.notes:
+            told(note, warn=True)
+        st.toast("It is in the form now. Press Run.", icon=":material/science:")
+
+
+def _read(name: str, data: bytes) -> Experiment:
+    kind = name.rpartition(".")[2].lower()
+    if kind in ("png", "jpg", "jpeg", "webp"):
+        text = metadata.read(data).text
+        if not text:
+            raise BadParams("This picture has no settings inside. Choose a grid as A1111 saves it, or an experiment.")
+        return Experiment(from_grid(text))
+    text = data.decode("utf-8", "replace")
+    return read_experiment(text) if kind == "json" else Experiment(read_plan(text, kind))
+
+
+def _download(label: str, make: Callable[[], str | bytes], name: str, mime: str, icon: str, help: str = "") -> None:
+    st.download_button(label, make, f"sdplay-{name}", mime, icon=icon, on_click="ignore", key=f"take_{name}",
+                       help=help or None)  # fmt: skip
+
+
+def _against(studio: Studio, sweep: Sweep, result: Result) -> Difference | None:
+    """The difference of a cell to the dearest one."""
+    results = [each for each in sweep.results().values() if each.picture]
+    dearest = max(results, key=lambda each: (each.cell.evaluations, each.cell.at), default=None)
+    return sweeping.measure(studio, dearest, result) if dearest else None
+
+
+def _animation(studio: Studio, sweep: Sweep) -> None:
+    plan = sweep.plan
+    long = [at for at, each in enumerate(plan.varied) if len(each.marks) > 1]
+    along = st.selectbox("Along", long, format_func=lambda at: plan.varied[at].axis.label, key="morph_along")
+    kind = st.segmented_control("As", ("gif", "webp"), default="gif", required=True, key="morph_kind")
+    seconds = st.slider("Seconds per picture", 0.05, 2.0, 0.5, 0.05, key="morph_seconds")
+    back = st.toggle("There and back", True, key="morph_back")
+    labels = st.toggle("Labels", True, key="morph_labels")
+
+    def make() -> bytes:
+        frames = ordered(plan, along, sweep.results(), lambda result: sweeping.pixels(studio, result))
+        return animate(frames, kind=str(kind), seconds=seconds, ping_pong=back, labels=labels)
+
+    _download("Save it", make, f"morph.{kind}", f"image/{kind}", ":material/animation:")
+
+
+def _compared_with_file(sweep: Sweep) -> None:
+    """The sentence of a rerun, when the file that was opened has this plan's cells."""
+    experiment: Experiment | None = st.session_state.get("experiment")
+    if experiment and experiment.cells and {cell.at for cell in sweep.plan.cells} == set(experiment.cells):
+        found = reproduced(experiment, sweep.results())
+        st.info(plain(f"Against the opened experiment: {found.sentence}"), icon=":material/science:")

@@ -1,0 +1,163 @@
+"""The sheet of a sweep on the page: rows, columns and cells that fill as pictures end, walked by mouse or arrow keys.
+
+Thumbnails travel apart from the grid, a few dozen to a message: what has not changed is not sent again, so that
+hundreds of cells stay light while they fill.
+"""
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import streamlit as st
+
+PER_MESSAGE = 24
+_STORE = st.components.v2.component(
+    "sdplay_thumbnails",
+    html="<span hidden></span>\n",
+    js="""
+export default function({data}) {
+  const store = (window.sdplayThumbnails ??= new Map());
+  for (const [id, jpeg] of Object.entries(data.pictures)) store.set(id, "data:image/jpeg;base64," + jpeg);
+  window.dispatchEvent(new Event("sdplay-thumbnails"));
+}
+""",
+)
+_GRID = st.components.v2.component(
+    "sdplay_grid",
+    html='<div class="frame"><table role="grid"></table></div>\n',
+    css="""
+.frame{overflow:auto;max-height:80vh;font-family:var(--st-font);color:var(--st-text-color);scrollbar-width:thin;
+  scrollbar-color:var(--st-border-color) transparent;padding:2px}
+table{border-collapse:separate;border-spacing:8px;margin:-8px}
+th{font-weight:600;font-size:.86rem;background:var(--st-background-color);position:sticky;z-index:1;
+  max-width:var(--tile);overflow-wrap:anywhere;line-height:1.3}
+thead th{top:0;padding:6px 4px}
+tbody th{left:0;text-align:right;padding-right:6px;min-width:64px}
+thead th:first-child{left:0;z-index:2;font-weight:400;color:var(--st-gray-text-color);text-align:right;
+  padding-right:6px}
+td{padding:0;vertical-align:top}
+button{all:unset;display:block;width:var(--tile);cursor:pointer}
+.picture{position:relative;display:block;width:var(--tile);height:var(--tall);border-radius:var(--st-base-radius);
+  overflow:hidden;background:var(--st-secondary-background-color);outline:1px solid var(--st-border-color);
+  outline-offset:-1px}
+.picture img{width:100%;height:100%;object-fit:cover;display:block}
+.picture img:not([src]){display:none}
+.running .picture{animation:pulse 1.4s ease-in-out infinite}
+@keyframes pulse{50%{opacity:.55}}
+@media (prefers-reduced-motion:reduce){.running .picture{animation:none}}
+.tone{position:absolute;inset:0;background:var(--st-primary-color);opacity:var(--heat);mix-blend-mode:multiply}
+.badge{position:absolute;top:5px;left:5px;font-size:.72rem;font-weight:650;padding:1px 6px;border-radius:99px;
+  background:var(--st-primary-color);color:#fff}
+.text{display:block;font-size:.78rem;line-height:1.3;color:var(--st-gray-text-color);margin:4px 2px 0;
+  display:-webkit-box;-webkit-line-clamp:3;-webkit-box-orient:vertical;overflow:hidden;overflow-wrap:anywhere}
+.failed .text{color:var(--st-red-text-color)}
+button:hover .picture{outline:2px solid var(--st-primary-color)}
+button:focus-visible .picture,.chosen .picture{outline:3px solid var(--st-primary-color);outline-offset:0}
+""",
+    js="""
+const made = (tag, kind, text) => {
+  const each = document.createElement(tag);
+  if (kind) each.className = kind;
+  if (text !== undefined) each.textContent = text;
+  return each;
+};
+function drawn(cell, button) {
+  const store = (window.sdplayThumbnails ??= new Map());
+  const told = JSON.stringify(cell) + store.has(cell.picture);
+  if (button.dataset.told === told) return;
+  button.dataset.told = told;
+  button.className = cell.state + (cell.badge ? " chosen" : "");
+  button.setAttribute("aria-label", cell.title);
+  button.title = cell.title;
+  const frame = made("span", "picture"), image = new Image();
+  image.alt = "";
+  if (store.has(cell.picture)) image.src = store.get(cell.picture);
+  frame.append(image);
+  if (cell.heat !== null) {
+    const tone = made("span", "tone");
+    tone.style.setProperty("--heat", cell.heat);
+    frame.append(tone);
+  }
+  if (cell.badge) frame.append(made("span", "badge", cell.badge));
+  button.replaceChildren(frame, made("span", "text", cell.text));
+}
+export default function({data, parentElement, setTriggerValue}) {
+  const table = parentElement.querySelector("table");
+  const shape = JSON.stringify([data.corner, data.columns, data.rows]);
+  table.style.setProperty("--tile", data.width + "px");
+  table.style.setProperty("--tall", data.height + "px");
+  if (table.dataset.shape !== shape) {
+    table.dataset.shape = shape;
+    const head = made("thead"), top = made("tr"), body = made("tbody");
+    top.append(made("th", "", data.corner), ...data.columns.map(label => made("th", "", label)));
+    head.append(top);
+    data.rows.forEach((label, row) => {
+      const line = made("tr");
+      line.append(made("th", "", label));
+      data.columns.forEach((_, column) => {
+        const place = made("td"), button = made("button");
+        button.type = "button";
+        button.tabIndex = row || column ? -1 : 0;
+        place.append(button);
+        line.append(place);
+      });
+      body.append(line);
+    });
+    table.replaceChildren(head, body);
+  }
+  const buttons = [...table.querySelectorAll("button")], wide = data.columns.length;
+  const refresh = () => data.cells.forEach((cell, n) => drawn(cell, buttons[n]));
+  refresh();
+  buttons.forEach((button, n) => { button.onclick = () => setTriggerValue("picked", data.cells[n].at); });
+  table.onkeydown = event => {
+    const move = {ArrowRight: 1, ArrowLeft: -1, ArrowDown: wide, ArrowUp: -wide}[event.key];
+    const from = buttons.indexOf(event.target), to = from + move;
+    if (!move || from < 0 || !buttons[to] || (Math.abs(move) === 1 && wide > 1 &&
+        Math.floor(to / wide) !== Math.floor(from / wide))) return;
+    event.preventDefault();
+    buttons[from].tabIndex = -1;
+    buttons[to].tabIndex = 0;
+    buttons[to].focus();
+  };
+  window.addEventListener("sdplay-thumbnails", refresh);
+  return () => window.removeEventListener("sdplay-thumbnails", refresh);
+}
+""",
+)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One cell as it is drawn."""
+
+    at: str
+    state: str
+    text: str
+    title: str
+    """Read aloud, and shown when the pointer rests on it."""
+    picture: str = ""
+    """The thumbnail's name in the store."""
+    badge: str = ""
+    heat: float | None = None
+    """0 to 1: how strongly it is tinted."""
+
+
+def thumbnails(pictures: Mapping[str, bytes], key: str) -> None:
+    """Bring thumbnails to the browser, once each; append new ones at the end."""
+    for number, chunk in enumerate(_chunks(list(pictures.items()))):
+        told = {name: base64.b64encode(jpeg).decode() for name, jpeg in chunk}
+        _STORE(key=f"{key}_{number}", data={"pictures": told})
+
+
+def grid(columns: Sequence[str], rows: Sequence[str], cells: Sequence[Tile], key: str, corner: str = "",
+         width: int = 140, height: int = 140) -> str:  # fmt: skip
+    """The place of the cell that was just picked, else nothing."""
+    told = {"columns": columns, "rows": rows, "cells": [asdict(cell) for cell in cells], "corner": corner,
+            "width": width, "height": height}  # fmt: skip
+    result = _GRID(key=key, data=told, height="content", on_picked_change=lambda: None)
+    return str(result.get("picked") or "")
+
+
+def _chunks(items: list[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
+    for at in range(0, len(items), PER_MESSAGE):
+        yield items[at : at + PER_MESSAGE]

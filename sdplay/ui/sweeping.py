@@ -1,0 +1,84 @@
+"""Sweeps on the page: their backends, their speeds, and those of this browser, at work or done."""
+
+import io
+
+import streamlit as st
+from PIL import Image
+
+from sdplay import settings
+from sdplay.compare.measures import Difference, difference
+from sdplay.compare.plan import Plan
+from sdplay.compare.results import Result
+from sdplay.library import Kept
+from sdplay.sweeps import Bench, Speeds, Sweep
+from sdplay.ui import session
+from sdplay.ui.session import Studio
+
+REMEMBERED = 12
+
+
+@st.cache_resource(show_spinner=False, ttl=30)
+def bench(frames: bool) -> Bench:
+    """The backends, asked again after half a minute."""
+    return Bench(frames=frames)
+
+
+@st.cache_resource(show_spinner=False)
+def speeds() -> Speeds:
+    """What past sweeps on this server took."""
+    return Speeds(settings.home() / "speeds.json", session.jobs().estimates)
+
+
+@st.cache_resource(show_spinner=False)
+def _everyones() -> dict[str, list[Sweep]]:
+    return {}
+
+
+def mine(studio: Studio) -> list[Sweep]:
+    """This browser's sweeps, the newest last; closing the tab loses none."""
+    return _everyones().setdefault(studio.owner, [])
+
+
+def start(studio: Studio, plan: Plan, frames: bool) -> Sweep:
+    """Run it, and show it from now on."""
+    sweep = Sweep(plan, bench(frames), studio.jobs, owner=studio.owner, speeds=speeds()).start()
+    all_of_mine = mine(studio)
+    all_of_mine.append(sweep)
+    del all_of_mine[:-REMEMBERED]
+    return sweep
+
+
+def kept(studio: Studio, result: Result | None) -> Kept | None:
+    """The library's picture of a cell."""
+    return studio.library.get(result.picture, studio.owner) if result and result.picture else None
+
+
+@st.cache_data(show_spinner=False, max_entries=4000)
+def thumbnail(_studio: Studio, picture: str) -> bytes:
+    """By the picture's id: a rerun with hundreds of cells asks the database for new ones only."""
+    found = _studio.library.get(picture, _studio.owner)
+    return _studio.library.thumbnail(found) if found else b""
+
+
+@st.cache_data(show_spinner=False, max_entries=600)
+def original(_studio: Studio, picture: str) -> bytes:
+    """The file as the backend made it."""
+    found = _studio.library.get(picture, _studio.owner)
+    return _studio.library.data(found) if found else b""
+
+
+def measure(studio: Studio, one: Result, other: Result) -> Difference | None:
+    """Two cells against each other; each pair is measured once."""
+    return _measured(studio, one.picture, other.picture) if one.picture and other.picture else None
+
+
+def pixels(studio: Studio, result: Result) -> Image.Image | None:
+    """A cell's picture."""
+    data = original(studio, result.picture) if result.picture else b""
+    return Image.open(io.BytesIO(data)).convert("RGB") if data else None
+
+
+@st.cache_data(show_spinner=False, max_entries=5000)
+def _measured(_studio: Studio, one: str, other: str) -> Difference | None:
+    a, b = (original(_studio, picture) for picture in (one, other))
+    return difference(Image.open(io.BytesIO(a)), Image.open(io.BytesIO(b))) if a and b else None
