@@ -55,6 +55,11 @@ def test_the_same_recipe_is_found_by_its_key(library):
     assert library.by_key(finished(seed=2).params.key("test", "v1"), "ann") is None
 
 
+def test_many_recipes_are_looked_up_at_once(library):
+    mine, nobodys, hers = (library.save(finished(seed=n), owner).key for n, owner in enumerate(("ann", "", "bob")))
+    assert library.keys([mine, nobodys, hers, *map(str, range(700))], "ann") == {mine, nobodys}
+
+
 def test_a_start_image_comes_back_with_the_recipe(library):
     saved = library.save(finished(init=png_bytes(Image.new("RGB", (8, 8)))))
     assert library.get(saved.id).params.init == saved.params.init
@@ -167,6 +172,14 @@ def test_a_lost_thumbnail_is_drawn_again(library):
     library.files.remove("thumbnails", saved.file)
     with Image.open(io.BytesIO(library.thumbnail(saved))) as opened:
         assert opened.format == "JPEG"
+
+
+def test_a_page_of_thumbnails_survives_a_lost_file(library):
+    kept = [library.save(finished(seed=seed)) for seed in range(3)]
+    for kind in ("thumbnails", "originals"):
+        library.files.remove(kind, kept[1].file)
+    assert [small[:2] for small in library.thumbnails(kept)] == [b"\xff\xd8", b"", b"\xff\xd8"]
+    assert library.thumbnails(kept[:1]) == [library.thumbnail(kept[0])]
 
 
 def test_a_short_link_opens_the_long_one(library):

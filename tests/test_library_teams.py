@@ -143,7 +143,7 @@ def test_a_lost_index_is_made_anew_from_the_store(team, tmp_path, bucket):
     lambda library, kept: library.page(query("fox", scope="all"), "bob").kept,
     lambda library, kept: library.page(query("", scope="shared"), "bob").kept,
     lambda library, kept: library.page(query("", deleted=True), "bob").kept,
-    lambda library, kept: library.near(kept, "bob"), lambda library, kept: library.values("prompt", "bob"),
+    lambda library, kept: library.near(kept, "bob"), lambda library, kept: library.values("scheduler", "bob"),
     lambda library, kept: library.total("fox", "bob").count,
     lambda library, kept: library.index.totals([kept.group], "bob"),
     lambda library, kept: library.recent(""), lambda library, kept: library.purge("bob"),
@@ -201,6 +201,15 @@ def test_an_object_removed_by_hand_is_explained(team):
     team.files.remove("originals", saved.file)
     with pytest.raises(LibraryError, match="is missing from s3://"):
         team.data(saved)
+
+
+def test_a_store_that_shows_half_files_is_written_beside_and_moved(tmp_path):
+    pytest.importorskip("fsspec", reason="needs fsspec: pip install '.[teams]'")
+    with closing(Library(tmp_path / "home", store=f"local://{tmp_path}/store")) as library:
+        saved = library.save(finished(), "ann")
+        assert library.data(saved)
+        assert library.reindex().listed == 1
+    assert list((tmp_path / "store").rglob("*.new")) == []
 
 
 def test_a_store_of_no_known_kind_is_said(tmp_path):

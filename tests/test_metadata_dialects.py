@@ -1,11 +1,13 @@
 """Files of other programs: each dialect's text, written after its documented form, read into our settings."""
 
 import json
+import random
 
 import pytest
 
 from sdplay.metadata import read
 from sdplay.metadata.png import with_texts
+from sdplay.params import Params
 from sdplay.picture import png_bytes
 from tests.making import colour
 
@@ -165,6 +167,24 @@ def test_a_file_of_that_program_gives_its_settings(name):
 def test_what_fits_leaves_no_note(name):
     _, key, text, _ = CASES[name]
     assert read(with_texts(png_bytes(colour()), {key: text})).notes == ()
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case[2].startswith("{")])
+def test_a_text_with_odd_values_never_stops_a_picture_from_being_read(name, seed):
+    _, key, text, _ = CASES[name]
+    spoilt = spoil(json.loads(text), random.Random(seed))
+    found = read(with_texts(png_bytes(colour()), {key: json.dumps(spoilt)}))
+    Params(**{"width": 64, **found.settings})
+
+
+def spoil(value, dice):
+    """The same with some values of another kind."""
+    if dice.random() < 0.15:
+        return dice.choice([None, -1, 10**30, "x", [], {}, [None], {"a": 1}, float("nan"), True, [["3", 0]]])
+    if isinstance(value, dict):
+        return {key: spoil(each, dice) for key, each in value.items()}
+    return [spoil(each, dice) for each in value] if isinstance(value, list) else value
 
 
 def test_a_graph_that_links_in_circles_is_read_to_its_end():

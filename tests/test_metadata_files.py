@@ -137,6 +137,16 @@ def test_a_file_with_broken_bytes_is_read_or_refused_but_never_a_crash(seed):
             read(bytes(data))
 
 
+@pytest.mark.parametrize("params", [
+    {"steps": "x"}, {"control": [3]}, {"control": "x"}, {"init": 5}, {"extra": "{"}, {"prompt": None}, {"seed": -1},
+    {"control": [{"image": "x", "odd": 1}]},
+])  # fmt: skip
+def test_a_forged_record_gives_only_settings_that_fit(params):
+    found = read(with_texts(png_bytes(colour()), {"sdplay": json.dumps({"params": {"steps": 9, **params}})}))
+    Params.from_dict(found.settings)
+    assert found.dialect == "sdplay"
+
+
 def test_a_record_that_is_no_record_is_passed_over():
     for text in ("{", "[]", '{"params": 3}', json.dumps({"x": 1})):
         found = read(with_texts(png_bytes(colour()), {"sdplay": text, "parameters": infotext(Params(seed=5))}))

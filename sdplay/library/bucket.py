@@ -10,6 +10,8 @@ from sdplay.errors import LibraryError
 from sdplay.library.files import SUFFIXES, path_of
 from sdplay.settings import without_secrets
 
+WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oci", "oss", "memory"})
+"""Stores that show a file whole or not at all; elsewhere it is written beside and moved."""
 NEEDS = "SDPLAY_STORE_URL needs more packages: pip install '.[teams]'"
 
 
@@ -26,7 +28,7 @@ _RAISED = _raised()
 
 
 class Bucket:
-    """Bytes by kind and name in an object store, which shows a file whole or not at all."""
+    """Bytes by kind and name in an object store."""
 
     def __init__(self, address: str, **options: Any) -> None:
         try:
@@ -36,6 +38,8 @@ class Bucket:
         except ImportError as error:
             raise LibraryError(f"{NEEDS} ({error.name or error}).") from error
         self.address = address
+        spoken = self._fs.protocol
+        self._whole = not WHOLE.isdisjoint([spoken] if isinstance(spoken, str) else spoken)
 
     def keep(self, kind: str, data: bytes) -> str:
         """Store the bytes under their SHA-256 and return it."""
@@ -49,7 +53,11 @@ class Bucket:
         with _explained(self.address):
             if again or not self._fs.exists(path):
                 self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-                self._fs.pipe_file(path, data)
+                if self._whole:
+                    self._fs.pipe_file(path, data)
+                else:
+                    self._fs.pipe_file(f"{path}.new", data)
+                    self._fs.mv(f"{path}.new", path)
 
     def read(self, kind: str, name: str) -> bytes:
         """The bytes, or a sentence when somebody removed the file."""

@@ -1,23 +1,20 @@
 """The index in SQL: one line a picture, found by owner, time, any setting and any word."""
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sql
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
 from sdplay.errors import LibraryError
+from sdplay.library.database import Database
 from sdplay.library.kept import Total
 from sdplay.library.query import Query
-from sdplay.library.tables import FACTS, LINKS, PICTURES, RECORDS, TABLES, form, meets, row
+from sdplay.library.tables import FACTS, LINKS, PICTURES, RECORDS, TABLES, form, is_marked, meets, row
 from sdplay.library.words import EVERY, WORDS, Words, condition, kind_of, scopes_of, spelled, text_of
 from sdplay.params import KNOBS
-from sdplay.settings import without_secrets
 
 Record = dict[str, Any]
 GROUP_GAP = 30 * 60 * 10**6
@@ -29,21 +26,21 @@ class Index:
     """One database.  Every method is one transaction."""
 
     def __init__(self, address: str, patience: float = 10.0, words: Words | None = None) -> None:
-        self._engine = _engine(address, patience)
-        with self._told(), self._engine.connect() as connection:
+        self._database = Database(address, patience)
+        with self._database.reading() as connection:
             self._words = words or kind_of(connection)
         self.is_new = self._made()
 
     def close(self) -> None:
         """Give the database back."""
-        self._engine.dispose()
+        self._database.close()
 
     def add(self, record: Record) -> tuple[Record, int]:
         """Put a record in, a microsecond later if another has its time; returns it and its group."""
         for later in range(1000):
             moved = {**record, "made": record["made"] + later}
             try:
-                with self._told(), self._writing() as connection:
+                with self._database.writing() as connection:
                     if connection.scalar(sql.select(_C.at).where(_C.id == record["id"])) is None:
                         self._put(connection, moved)
                     group = connection.scalar(sql.select(_C.group).where(_C.id == record["id"]))
@@ -54,14 +51,14 @@ class Index:
 
     def replace(self, records: Sequence[Record]) -> None:
         """Put many records in at once, in the order of their time, over what the index had of them."""
-        with self._told(), self._writing() as connection:
+        with self._database.writing() as connection:
             self._drop(connection, _C.id.in_([record["id"] for record in records]))
             for record in records:
                 self._put(connection, self._free(connection, record))
 
     def tidy(self) -> None:
         """Let the database learn what it holds, after much was put in: its plans depend on it."""
-        with self._told(), self._writing() as connection:
+        with self._database.writing() as connection:
             connection.exec_driver_sql("ANALYZE")
 
     def change(self, id: str, owner: str | None, before: Callable[[Record], None], **values: Any) -> Record | None:
@@ -69,7 +66,7 @@ class Index:
 
         `before` sees the new record before it counts: what it raises leaves all as it was.
         """
-        with self._told(), self._writing() as connection:
+        with self._database.writing() as connection:
             whose = [] if owner is None else [_C.owner.in_({owner, ""})]
             found = connection.execute(_records(_C.group).where(_C.id == id, *whose).with_for_update()).first()
             if found is None:
@@ -82,7 +79,7 @@ class Index:
 
     def forget(self, ids: Iterable[str]) -> None:
         """Take lines out of the index."""
-        with self._told(), self._writing() as connection:
+        with self._database.writing() as connection:
             for some in _batches(ids, 500):
                 self._drop(connection, _C.id.in_(some))
 
@@ -90,7 +87,7 @@ class Index:
         """Records and their groups, newest first, from before `after` on.  Without an owner: everybody's."""
         conditions = self._conditions(query)
         conditions += [_C.at < after] if after is not None else []
-        with self._told(), self._reading() as connection:
+        with self._database.reading() as connection:
             ats = self._newest(connection, query, owner, conditions, limit)
             found = connection.execute(_records(_C.group).where(_C.at.in_(ats)).order_by(_C.at.desc()))
             return [(json.loads(each.record), each.group) for each in found]
@@ -98,7 +95,7 @@ class Index:
     def lines(self, after: int = 0, limit: int = 1000) -> list[tuple[int, str, str]]:
         """Time, id and file of all there is, oldest first: to go through it in steps."""
         asked = sql.select(_C.at, _C.id, _C.file).where(_C.at > after).order_by(_C.at).limit(limit)
-        with self._told(), self._reading() as connection:
+        with self._database.reading() as connection:
             return [(each.at, each.id, each.file) for each in connection.execute(asked)]
 
     def total(self, query: Query, owner: str | None) -> Total:
@@ -107,91 +104,106 @@ class Index:
         asked = asked.select_from(self._joined() if query.has_words else PICTURES)
         asked = asked.where(*self._conditions(query), self._seen(query, owner))
         asked = asked.where(self._spelled(query, owner)) if query.has_words else asked
-        with self._told(), self._reading() as connection:
+        with self._database.reading() as connection:
             return Total(*connection.execute(asked).one())
 
     def totals(self, groups: Iterable[int], owner: str | None) -> dict[int, Total]:
         """The totals of these groups, as far as this owner may see them."""
         asked = sql.select(_C.group, sql.func.count(), sql.func.sum(_C.seconds)).group_by(_C.group)
         asked = asked.where(_C.group.in_(list(groups)), ~_C.deleted, self._seen(Query(scope="all"), owner))
-        with self._told(), self._reading() as connection:
+        with self._database.reading() as connection:
             return {group: Total(count, seconds) for group, count, seconds in connection.execute(asked)}
 
     def one(self, *where: Any, owner: str | None, shared: bool) -> tuple[Record, int] | None:
         """The newest record that meets this and may be seen; `shared` takes in what others shared."""
         seen = self._seen(Query(scope="all" if shared else "mine"), owner)
         asked = _records(_C.group).where(*where, ~_C.deleted, seen).order_by(_C.at.desc()).limit(1)
-        with self._told(), self._reading() as connection:
+        with self._database.reading() as connection:
             found = connection.execute(asked).first()
         return (json.loads(found.record), found.group) if found else None
+
+    def keys(self, wanted: Sequence[str], owner: str | None) -> set[str]:
+        """Which of these recipes have a finished picture of this owner's or nobody's."""
+        mine = self._seen(Query(scope="mine"), owner)
+        found: set[str] = set()
+        with self._database.reading() as connection:
+            for start in range(0, len(wanted), 500):
+                asked = sql.select(_C.key).where(
+                    _C.key.in_(wanted[start : start + 500]), ~_C.partial, ~_C.deleted, mine
+                )
+                found |= set(connection.scalars(asked))
+        return found
 
     def has(self, **facts: str) -> bool:
         """Whether there is such a line, whoever's, in the bin or not."""
         asked = sql.select(_C.at).where(*(_C[name] == value for name, value in facts.items())).limit(1)
-        with self._told(), self._reading() as connection:
+        with self._database.reading() as connection:
             return connection.scalar(asked) is not None
 
     def near(self, record: Record, owner: str | None, limit: int) -> list[tuple[Record, int]]:
-        """Records that differ in exactly one setting or in the backend, newest first."""
+        """Records that differ in exactly one setting, or in what ran them, newest first."""
         own = row(record, 0)
-        names = [*KNOBS, "backend"]
-        differing = [sql.case((_C[name] != own[name], 1), else_=0) for name in names]
+        things = [_C[name] != own[name] for name in KNOBS]
+        things += [sql.or_(_C.backend != own["backend"], _C.version != own["version"])]
+        differing = [sql.case((thing, 1), else_=0) for thing in things]
         # Prompt and seed cannot both differ, so one of them is the same: two short looks instead of a long one.
         same = sql.or_(_C.prompt == own["prompt"], _C.seed == own["seed"])
         asked = sql.select(_C.at).where(same, ~_C.deleted, self._seen(Query(scope="all"), owner), ~_C.partial)
         total: sql.ColumnElement[int] = differing[0]
         for each in differing[1:]:
             total = total + each
-        with self._told(), self._reading() as connection:
+        with self._database.reading() as connection:
             ats = connection.scalars(asked.where(total == 1).order_by(_C.at.desc()).limit(limit)).all()
             found = connection.execute(_records(_C.group).where(_C.at.in_(ats)).order_by(_C.at.desc()))
             return [(json.loads(each.record), each.group) for each in found]
 
     def values(self, name: str, owner: str | None, limit: int = 200) -> list[Any]:
-        """What a setting was set to, the most frequent first."""
+        """What a setting was set to, the most frequent first; of long texts and pictures only marks are known."""
+        if name in KNOBS and is_marked(name):
+            return []
         asked = sql.select(_C[name]).where(~_C.deleted, self._seen(Query(scope="all"), owner)).group_by(_C[name])
-        with self._told(), self._reading() as connection:
+        with self._database.reading() as connection:
             return list(connection.scalars(asked.order_by(sql.func.count().desc()).limit(limit)))
 
     def files_used(self, file: str) -> int:
         """How many lines name this file, in the bin or not."""
-        with self._told(), self._reading() as connection:
+        with self._database.reading() as connection:
             return int(connection.scalar(sql.select(sql.func.count()).where(_C.file == file)) or 0)
 
     def input_used(self, number: int) -> bool:
         """Whether a start image or mask of this mark is still named."""
         asked = sql.select(_C.at).where(sql.or_(_C.init == number, _C.mask == number)).limit(1)
-        with self._told(), self._reading() as connection:
+        with self._database.reading() as connection:
             return connection.scalar(asked) is not None
 
     def timings(self, backend: str, limit: int) -> list[tuple[str, int, int, int, float, float]]:
         """Past runs of a backend, newest first: scheduler, steps, width, height, cfg, seconds."""
         asked = sql.select(_C.scheduler, _C.steps, _C.width, _C.height, _C.cfg, _C.seconds)
         asked = asked.where(_C.backend == backend, ~_C.partial).order_by(_C.at.desc()).limit(limit)
-        with self._told(), self._reading() as connection:
+        with self._database.reading() as connection:
             return [tuple(each) for each in connection.execute(asked)]
 
     def link(self, id: str) -> str | None:
         """The long text behind a short id."""
-        with self._told(), self._reading() as connection:
+        with self._database.reading() as connection:
             return connection.scalar(sql.select(LINKS.c.query).where(LINKS.c.id == id))
 
     def put_link(self, id: str, query: str) -> None:
         """Remember a long text."""
-        with self._told(), self._writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(self._insert(LINKS), {"id": id, "query": query})
 
     def links(self) -> list[tuple[str, str]]:
         """Every short id and its text."""
-        with self._told(), self._reading() as connection:
+        with self._database.reading() as connection:
             return [(each.id, each.query) for each in connection.execute(sql.select(LINKS))]
 
     def _made(self) -> bool:
         """Make the tables where they are missing or of another form; says whether there was nothing before."""
-        with self._told(), self._reading() as connection:
+        with self._database.reading() as connection:
             if _form_of(connection) == form():
                 return False
-        with self._told(), self._writing() as connection:
+        with self._database.writing() as connection:
             if connection.dialect.name == "postgresql":
                 # Two processes that start together: the second waits here and finds all done.
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7264)")
@@ -276,69 +288,8 @@ class Index:
     def _insert(self, table: sql.Table) -> Any:
         """An insert that passes over what is there already, where the database can."""
         kinds: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-        kind = kinds.get(self._engine.dialect.name)
+        kind = kinds.get(self._database.dialect)
         return kind(table).on_conflict_do_nothing() if kind else sql.insert(table)
-
-    @contextmanager
-    def _reading(self) -> Iterator[sql.Connection]:
-        with self._engine.connect() as connection, connection.begin():
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[sql.Connection]:
-        """SQLite is asked for the right to write at once: asked later, it refuses instead of waiting."""
-        with self._engine.connect().execution_options(begin="BEGIN IMMEDIATE") as connection, connection.begin():
-            yield connection
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Translate what databases raise."""
-        try:
-            yield
-        except IntegrityError:
-            raise
-        except (SQLAlchemyError, sqlite3.Error) as error:
-            reason = without_secrets(str(getattr(error, "orig", None) or error)).split("\n")[0]
-            raise LibraryError(f"The library's database refused: {reason}. {_advice(reason)}") from error
-
-
-def is_sound(place: Path) -> bool:
-    """Whether a SQLite file can be read from end to end."""
-    try:
-        with closing(sqlite3.connect(place)) as connection:
-            return bool(connection.execute("PRAGMA quick_check").fetchone() == ("ok",))
-    except sqlite3.Error:
-        return False
-
-
-def _engine(address: str, patience: float) -> sql.Engine:
-    try:
-        url = sql.make_url(address)
-        if url.get_backend_name() != "sqlite":
-            if url.drivername in ("postgresql", "postgres"):
-                url = url.set(drivername="postgresql+psycopg")
-            return sql.create_engine(url, pool_pre_ping=True)
-        engine = sql.create_engine(url, connect_args={"timeout": patience, "isolation_level": None})
-    except (SQLAlchemyError, ValueError) as error:
-        raise LibraryError("SDPLAY_DATABASE_URL is not the address of a database. Write it like "
-                           "postgresql://user:password@host/name.") from error  # fmt: skip
-    except ImportError as error:
-        raise LibraryError(f"SDPLAY_DATABASE_URL needs more packages: pip install '.[teams]' ({error}).") from error
-    sql.event.listen(engine, "connect", _set_up)
-    sql.event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _set_up(connection: Any, _: Any) -> None:
-    """Readers never wait for the writer; what is committed is on disk."""
-    cursor = connection.cursor()
-    for line in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY"):
-        cursor.execute(f"PRAGMA {line}")
-    cursor.close()
-
-
-def _begin(connection: sql.Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
 
 def _form_of(connection: sql.Connection) -> str:
@@ -384,9 +335,3 @@ def _batches(values: Iterable[str], size: int) -> Iterator[list[str]]:
     waiting = list(values)
     for at in range(0, len(waiting), size):
         yield waiting[at : at + size]
-
-
-def _advice(reason: str) -> str:
-    if "malformed" in reason or "not a database" in reason:
-        return "It is damaged, the picture files are not: python -m sdplay library reindex makes it anew."
-    return "The picture files are safe; check the folder's space and permissions, then try again."

@@ -15,8 +15,9 @@ from PIL import Image
 
 from sdplay import metadata
 from sdplay.errors import BadParams, LibraryError
+from sdplay.library.database import is_sound
 from sdplay.library.files import Files, Store
-from sdplay.library.index import Index, Record, is_sound
+from sdplay.library.index import Index, Record
 from sdplay.library.kept import Group, Kept, Page, Total
 from sdplay.library.query import FACTS, Query, query
 from sdplay.library.rebuild import Reindexed, reindex, remove_unused
@@ -26,6 +27,8 @@ from sdplay.picture import Frame, Picture, jpeg_bytes
 from sdplay.settings import setting
 
 MAX_LINK = 100_000
+MANY_SMALL = 2000
+"""Thumbnails held in memory: about 20 MB."""
 DAY = 86_400 * 10**6
 
 
@@ -47,7 +50,7 @@ class Library:
         self.files = _store(store, home / "pictures")
         self.index = Index(database or f"sqlite:///{home / 'library.db'}", patience)
         self._image = functools.lru_cache(8)(self._input)
-        self._small = functools.lru_cache(2000)(self._thumbnail)
+        self._small: dict[str, bytes] = {}
         if self.index.is_new:
             self.reindex()
 
@@ -111,6 +114,10 @@ class Library:
         found = self.index.one(PICTURES.c.key == key, ~PICTURES.c.partial, owner=owner, shared=False)
         return self._kept(found, owner) if found else None
 
+    def keys(self, wanted: Sequence[str], owner: str = "") -> set[str]:
+        """Those of many recipes that by_key() would find, at once."""
+        return self.index.keys(wanted, owner)
+
     def get(self, id: str, owner: str | None = "") -> Kept | None:
         """One picture that this owner may see."""
         found = self.index.one(PICTURES.c.id == id, owner=owner, shared=True)
@@ -145,11 +152,10 @@ class Library:
         return [Group(id, tuple(own), totals.get(id, Total(len(own), 0.0))) for id, own in together.items()]
 
     def near(self, kept: Kept, owner: str | None = "", limit: int = 100) -> list[tuple[str, Kept]]:
-        """Pictures that differ from this one in exactly one thing, and which: a setting, or "backend"."""
+        """Pictures that differ from this one in exactly one thing, and which: a setting, "backend" or "version"."""
         found = self.index.one(PICTURES.c.id == kept.id, owner=owner, shared=True)
         others = self.index.near(found[0], owner, limit) if found else []
-        told = [(self._kept(each, owner)) for each in others]
-        return [(next(iter(differing(kept.params, other.params)), "backend"), other) for other in told]
+        return [(_difference(kept, other), other) for other in (self._kept(each, owner) for each in others)]
 
     def values(self, name: str, owner: str | None = "") -> list[Any]:
         """What a setting was set to, the most frequent first: for menus."""
@@ -161,7 +167,27 @@ class Library:
 
     def thumbnail(self, kept: Kept) -> bytes:
         """A small JPEG."""
-        return self._small(kept.file)
+        if kept.file not in self._small:
+            while len(self._small) >= MANY_SMALL:
+                self._small.pop(next(iter(self._small)), None)
+            self._small[kept.file] = self._thumbnail(kept.file)
+        return self._small.get(kept.file) or self._thumbnail(kept.file)
+
+    def thumbnails(self, kept: Sequence[Kept]) -> list[bytes]:
+        """The small JPEGs of a page, fetched side by side; empty where the file is gone."""
+        wanted = list(dict.fromkeys(each.file for each in kept if each.file not in self._small))
+        found = self.files.many("thumbnails", wanted)
+        told = []
+        for each in kept:
+            try:
+                told.append(found.get(each.file) or self.thumbnail(each))
+            except LibraryError:
+                told.append(b"")
+        room = MANY_SMALL - len(found)
+        while len(self._small) > room:
+            self._small.pop(next(iter(self._small)), None)
+        self._small |= found
+        return told
 
     def frames(self, kept: Kept) -> tuple[Frame, ...]:
         """What was seen at every step, if it was kept."""
@@ -249,6 +275,7 @@ class Library:
 
 
 def _store(address: str, folder: Path) -> Store:
+    address = address.removeprefix("file://")
     if "://" not in address:
         return Files(Path(address) if address else folder)
     # Only who asks for an object store pays for loading its packages.
@@ -264,6 +291,12 @@ def _signed(picture: Picture) -> tuple[bytes, Image.Image]:
         return data, metadata.decoded(data)
     except LibraryError as error:
         raise LibraryError("The backend's picture is damaged and was not kept. Generate it again.") from error
+
+
+def _difference(one: Kept, other: Kept) -> str:
+    """The first thing in which two pictures differ."""
+    ran = "version" if one.backend == other.backend else "backend"
+    return next(iter(differing(one.params, other.params)), ran)
 
 
 def _tags(tags: Iterable[str]) -> list[str]:

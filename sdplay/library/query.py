@@ -13,6 +13,7 @@ from sdplay.schedulers import find
 FACTS: dict[str, type] = {"backend": str, "version": str, "stars": int, "seconds": float}
 """What can be asked beside the settings."""
 SCOPES = ("mine", "shared", "all")
+MAX_TEXT = 2000
 _PART = re.compile(r'(-?)(?:(\w+)(>=|<=|=))?("[^"]*"|\S+)')
 
 
@@ -41,6 +42,10 @@ class Query:
     deleted: bool = False
     """Look in the bin instead."""
 
+    def __post_init__(self) -> None:
+        if self.scope not in SCOPES:
+            raise BadParams(f"There is no scope called {self.scope!r}. There are: {', '.join(SCOPES)}.")
+
     @property
     def has_words(self) -> bool:
         return bool(self.words or self.without or self.tags)
@@ -51,7 +56,7 @@ def query(text: str, **more: Any) -> Query:
     words: dict[str, list[str]] = {"": [], "-": [], "tag": []}
     told: dict[str, Any] = {}
     days: dict[str, datetime] = {}
-    for minus, name, sign, value in _PART.findall(text):
+    for minus, name, sign, value in _PART.findall(text[:MAX_TEXT]):
         value = value.strip('"')
         if not name:
             words[minus].append(value)

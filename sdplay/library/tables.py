@@ -16,6 +16,7 @@ from sdplay.params import KNOBS, Knob, Params
 from sdplay.picture import Picture, Receipt, Timing
 
 TABLES = sql.MetaData()
+MAX_NAME = 300
 _BIG = sql.BigInteger().with_variant(sql.Integer(), "sqlite")
 """SQLite orders a table by a key of this kind."""
 _LONG = ("prompt", "negative", "extra")
@@ -132,8 +133,8 @@ def meets(name: str, wanted: Any) -> Any:
         high = [] if wanted.high is None else [column <= wanted.high]
         return sql.and_(sql.true(), *low, *high)
     values = list(wanted) if isinstance(wanted, (tuple, set)) else [wanted]
-    if name in KNOBS and is_marked(name):
-        values = [mark(value) for value in values]
+    marked = name in KNOBS and is_marked(name)
+    values = [mark(value) if marked else _stored(value) for value in values]
     condition = column.in_(values) if len(values) != 1 else column == values[0]
     return sql.or_(condition, _C.version.in_(values)) if name == "model" else condition
 
@@ -162,7 +163,7 @@ def _plain(knob: Knob) -> Any:
 
 
 def _stored(value: Any) -> Any:
-    """Text that every database takes: PostgreSQL has no zero byte, UTF-8 no half of a pair."""
+    """Text that every database takes: no zero byte, no half of a pair, and short enough to be ordered by."""
     if not isinstance(value, str):
         return value
-    return value.replace("\0", "").encode("utf-8", "replace").decode()
+    return value[:MAX_NAME].replace("\0", "").encode("utf-8", "replace").decode()

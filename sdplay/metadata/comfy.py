@@ -7,6 +7,7 @@ Node = Mapping[str, Any]
 Graph = Mapping[str, Node]
 
 MAX_NODES = 5000
+MAX_SAMPLERS = 50
 _WIDGETS = {
     "KSampler": ("seed", "", "steps", "cfg", "sampler_name", "scheduler", "denoise"),
     "KSamplerAdvanced": ("add_noise", "noise_seed", "", "steps", "cfg", "sampler_name", "scheduler"),
@@ -26,34 +27,40 @@ def told(graph: Graph) -> dict[str, Any]:
     nodes = {str(id): node["inputs"] for id, node in list(graph.items())[:MAX_NODES]
              if isinstance(node, Mapping) and isinstance(node.get("inputs"), Mapping)}  # fmt: skip
     samplers = [id for id, inputs in nodes.items() if "latent_image" in inputs and any(k in inputs for k in _SAMPLES)]
-    first = [id for id in samplers if not set(_above(nodes, id, ("latent_image", "samples", "pixels"))) & set(samplers)]
+    first = [
+        id
+        for id in samplers[:MAX_SAMPLERS]
+        if not set(_above(nodes, id, ("latent_image", "samples", "pixels"))) & set(samplers)
+    ]
     if not first:
         return {}
-    start = first[0]
-    return _settings(nodes, start)
+    return _settings(nodes, first[0])
 
 
 def graph_of(workflow: Mapping[str, Any]) -> Graph:
     """A saved workflow, as the editor keeps it, in the form in which it is run."""
-    links = {link[0]: [str(link[1]), link[2]] for link in workflow.get("links", ())
+    links = {str(link[0]): [str(link[1]), link[2]] for link in _list(workflow.get("links"))
              if isinstance(link, list) and len(link) > 2}  # fmt: skip
     graph = {}
-    for node in workflow.get("nodes", ()):
+    for node in _list(workflow.get("nodes")):
         if isinstance(node, Mapping) and "id" in node:
             graph[str(node["id"])] = {"class_type": node.get("type", ""), "inputs": _inputs(node, links)}
     return graph
 
 
-def _inputs(node: Node, links: Mapping[Any, list[Any]]) -> dict[str, Any]:
-    values = node.get("widgets_values") or ()
-    entries = [entry for entry in node.get("inputs") or () if isinstance(entry, Mapping)]
+def _inputs(node: Node, links: Mapping[str, list[Any]]) -> dict[str, Any]:
+    values = node.get("widgets_values")
+    entries = [entry for entry in _list(node.get("inputs")) if isinstance(entry, Mapping)]
     if isinstance(values, Mapping):
         inputs = dict(values)
     else:
-        inputs = dict(zip(_WIDGETS.get(str(node.get("type")), ()), values, strict=False))
-    inputs |= {entry["name"]: links[entry["link"]] for entry in entries
-               if "name" in entry and entry.get("link") in links}  # fmt: skip
-    return inputs
+        inputs = dict(zip(_WIDGETS.get(str(node.get("type")), ()), _list(values), strict=False))
+    found = {str(entry.get("name")): links.get(str(entry.get("link"))) for entry in entries}
+    return inputs | {name: link for name, link in found.items() if link}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _settings(nodes: Mapping[str, Node], start: str) -> dict[str, Any]:

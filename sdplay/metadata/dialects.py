@@ -101,7 +101,9 @@ def _invoke_2(values: Told) -> Told:
     """Version 2: one prompt, its unwanted part in square brackets."""
     image = values["image"]
     prompt = image.get("prompt", "")
-    prompt = prompt if isinstance(prompt, str) else " ".join(str(p.get("prompt", "")) for p in prompt)
+    if isinstance(prompt, list):
+        prompt = " ".join(str(each.get("prompt", "")) for each in prompt if isinstance(each, dict))
+    prompt = str(prompt)
     away = re.findall(r"\[([^\]]*)\]", prompt)
     found = _named(image, INVOKE) | {"prompt": re.sub(r"\s*\[[^\]]*\]", "", prompt).strip()}
     return found | {"negative": ", ".join(away), "sampler": str(image.get("sampler", "")),

@@ -69,7 +69,8 @@ def read(data: bytes) -> Found:
     texts = _texts(data, notes)
     own = _record(texts.get(OURS, ""))
     if own:
-        return Found(own["params"], texts.get("parameters", ""), own, tuple(notes), OURS, width, height)
+        settings = checked({name: value for name, value in own["params"].items() if name in KNOBS}, notes)
+        return Found(settings, texts.get("parameters", ""), own, tuple(notes), OURS, width, height)
     dialect, settings, more, text = dialects.told(texts)
     notes += more if settings or notes else ["The picture carries no settings."]
     return Found(settings, text, None, tuple(notes), dialect, width, height)
@@ -80,7 +81,7 @@ def adopted(data: bytes) -> Picture:
     found = read(data)
     own = found.record or {}
     params = _params(found)
-    receipt = own.get("receipt", {"asked": params.asked(), "sent": {}, "applied": {}, "warnings": found.notes})
+    receipt = own.get("receipt", {"asked": dict(found.settings), "sent": {}, "applied": {}, "warnings": found.notes})
     timing = own.get("timing", {"total": 0.0})
     try:
         return Picture(data, params, str(own.get("backend", found.dialect or "file")), Timing(**timing),
@@ -116,9 +117,7 @@ def converted(data: bytes, kind: str, quality: int = 92) -> bytes:
 
 def _params(found: Found) -> Params:
     """The settings told; those of ours that no longer fit are left out, and a size not told is the picture's own."""
-    known = {name: value for name, value in found.settings.items() if KNOBS.get(name)}
-    if found.record:
-        known = {name: value for name, value in known.items() if KNOBS[name].kind not in (bytes, tuple)}
+    known = {name: value for name, value in found.settings.items() if KNOBS[name].kind not in (bytes, tuple)}
     near = {"width": round(found.width / 8) * 8, "height": round(found.height / 8) * 8}
     return Params(**checked({**{name: min(4096, max(64, size)) for name, size in near.items()}, **known}, []))
 

@@ -94,16 +94,11 @@ def checked(told: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
     fits: dict[str, Any] = {}
     for name, value in told.items():
         try:
-            fits[name] = KNOBS[name].check(value)
+            fits[name] = _fitting(name, value)
         except BadParams as error:
             near = _nearest(name, value)
             fits |= {name: near} if near else {}
             notes.append(f"{error} {near} was taken." if near else f"{KNOBS[name].label} was left out. {error}")
-    try:
-        Params(extra=fits.get("extra", ""))
-    except BadParams as error:
-        notes.append(f"{KNOBS['extra'].label} was left out. {error}")
-        del fits["extra"]
     return fits
 
 
@@ -191,6 +186,17 @@ def _exact(value: str) -> tuple[str, str] | None:
     except (ValueError, RecursionError):
         return None
     return (str(prompts[0]), str(prompts[1])) if isinstance(prompts, list) and len(prompts) == 2 else None
+
+
+def _fitting(name: str, value: Any) -> Any:
+    """The value, once it is known that settings can be made with it."""
+    typed = KNOBS[name].check(value)
+    if name == "extra" or KNOBS[name].kind in (bytes, tuple):
+        try:
+            Params.from_dict({name: typed})
+        except (AttributeError, TypeError) as error:
+            raise BadParams("It is not written as we write it.") from error
+    return typed
 
 
 def _nearest(name: str, value: Any) -> int | None:

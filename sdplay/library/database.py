@@ -1,0 +1,96 @@
+"""A database by its address: transactions, and its complaints as sentences."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sql
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from sdplay.errors import LibraryError
+from sdplay.settings import without_secrets
+
+
+class Database:
+    """SQLite in a file, PostgreSQL, or what else SQLAlchemy has a driver for."""
+
+    def __init__(self, address: str, patience: float) -> None:
+        self._engine = _engine(address, patience)
+        self.dialect = self._engine.dialect.name
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self._engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[sql.Connection]:
+        """One transaction that changes nothing."""
+        with _told(), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sql.Connection]:
+        """One transaction.  SQLite is asked for the right to write at once: asked later, it refuses, not waits."""
+        with _told(), self._engine.connect() as connected:
+            connection = connected.execution_options(begin="BEGIN IMMEDIATE")
+            with connection.begin():
+                yield connection
+
+
+def is_sound(place: Path) -> bool:
+    """Whether a SQLite file can be read from end to end."""
+    try:
+        with closing(sqlite3.connect(place)) as connection:
+            return bool(connection.execute("PRAGMA quick_check").fetchone() == ("ok",))
+    except sqlite3.Error:
+        return False
+
+
+def _engine(address: str, patience: float) -> sql.Engine:
+    try:
+        url = sql.make_url(address)
+        if url.get_backend_name() != "sqlite":
+            if url.drivername in ("postgresql", "postgres"):
+                url = url.set(drivername="postgresql+psycopg")
+            return sql.create_engine(url, pool_pre_ping=True)
+        engine = sql.create_engine(url, connect_args={"timeout": patience, "isolation_level": None})
+    except (SQLAlchemyError, ValueError) as error:
+        raise LibraryError("SDPLAY_DATABASE_URL is not the address of a database. Write it like "
+                           "postgresql://user:password@host/name.") from error  # fmt: skip
+    except ImportError as error:
+        raise LibraryError(f"SDPLAY_DATABASE_URL needs more packages: pip install '.[teams]' ({error}).") from error
+    sql.event.listen(engine, "connect", _set_up)
+    sql.event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _set_up(connection: Any, _: Any) -> None:
+    """Readers never wait for the writer; what is committed is on disk."""
+    cursor = connection.cursor()
+    for line in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY"):
+        cursor.execute(f"PRAGMA {line}")
+    cursor.close()
+
+
+def _begin(connection: sql.Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Translate what databases raise; that something is there already is for the caller to settle."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        reason = without_secrets(str(getattr(error, "orig", None) or error)).split("\n")[0]
+        raise LibraryError(f"The library's database refused: {reason}. {_advice(reason)}") from error
+
+
+def _advice(reason: str) -> str:
+    if "malformed" in reason or "not a database" in reason:
+        return "It is damaged, the picture files are not: python -m sdplay library reindex makes it anew."
+    return "The picture files are safe; check the folder's space and permissions, then try again."
