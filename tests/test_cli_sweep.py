@@ -38,8 +38,8 @@ def test_a_plan_becomes_a_folder_and_runs_only_once(tmp_path):
     done, told = sweep(tmp_path, PLAN, "--json")
     assert (done.returncode, set(told)) == (0, KEYS)
     assert told | {"cells": 6, "made": 6, "reused": 0, "failed": 0, "differs": 0, "evaluations": 24} == told
-    assert pictures(tmp_path) == [f"scheduler={name}/steps={n}.png" for name in ("DDIM", "Euler") for n in (1, 2, 3)]
-    found = Params.from_dict(read((tmp_path / "out/scheduler=DDIM/steps=3.png").read_bytes()).settings)
+    assert pictures(tmp_path) == [f"scheduler={name}/steps={n}.png" for name in ("ddim", "euler") for n in (1, 2, 3)]
+    found = Params.from_dict(read((tmp_path / "out/scheduler=ddim/steps=3.png").read_bytes()).settings)
     assert (found.prompt, found.scheduler, found.steps, found.width) == ("a red apple", "ddim", 3, 96)
 
     _, again = sweep(tmp_path, PLAN, "--json")

@@ -130,9 +130,20 @@ def test_a_sweep_over_steps_says_where_each_scheduler_settles():
     found = find_out(planned, results, picture)
     assert [curve.settles for curve in found.curves] == ["yes", "never"]
     assert found.sentences[0].startswith("Euler: 12 steps are enough here")
-    assert len(found.points) == 14
+    assert len(found.points) == 13
     assert found.points[0].label == "Euler, 2 steps"
     assert "settings" in found.sentences[-1]
+
+
+def test_settings_are_weighed_against_the_dearest_picture_of_their_own_kind():
+    _, results = ran([("steps", "5, 50"), ("scheduler", "euler, euler_a"), ("seed", "1, 2")])
+    found = find_out(
+        plan(BASE, [("steps", "5, 50"), ("scheduler", "euler, euler_a"), ("seed", "1, 2")]), results, picture
+    )
+    assert {point.label for point in found.points} == {
+        f"{name}, {steps} steps, Seed {seed}" for name in ("Euler", "Euler a") for steps in (5, 50) for seed in (1, 2)
+    } - {"Euler, 50 steps, Seed 1", "Euler, 50 steps, Seed 2"}
+    assert max(point.distance for point in found.points if point.steps == 50) == 0
 
 
 def test_a_sweep_over_seeds_tests_the_two_closest():

@@ -31,8 +31,8 @@ def places(axes, base=BASE, facts=None, path=None):
     [
         (
             [("scheduler", "euler, ddim"), ("steps", "5, 10")],
-            "scheduler=Euler/steps=5.png",
-            "scheduler=DDIM/steps=10.png",
+            "scheduler=euler/steps=5.png",
+            "scheduler=ddim/steps=10.png",
         ),
         ([("steps", "5, 10")], "steps/5.png", "steps/10.png"),
         ([], "picture.png", "picture.png"),

@@ -78,10 +78,10 @@ def converge(samples: Sequence[Sample], reference: Image.Image | None = None) ->
     ordered = sorted(samples, key=lambda sample: sample.params.steps)
     own = reference is None
     goal = ordered[-1].image if reference is None else reference
-    points = [_point(sample, difference(sample.image, goal).distance) for sample in ordered]
+    points = [point_of(sample, difference(sample.image, goal).distance) for sample in ordered]
     entry = find(ordered[0].params.scheduler)
     label = entry.label if entry else ordered[0].params.scheduler
-    return curve(points, label, stochastic=_adds_noise(ordered[0].params), own=own)
+    return curve(points, label, stochastic=adds_noise(ordered[0].params), own=own)
 
 
 def curve(points: Sequence[Point], label: str, *, stochastic: bool = False, own: bool = True) -> Convergence:
@@ -108,12 +108,14 @@ def _knee(points: Sequence[Point], own: bool) -> Point | None:
     return found if own or found is not points[-1] else None
 
 
-def _point(sample: Sample, distance: float) -> Point:
+def point_of(sample: Sample, distance: float) -> Point:
+    """Where a picture stands on the charts."""
     params = sample.params
     return Point(sample.label or f"{params.steps} steps", params.steps, evaluations(params), sample.seconds, distance)
 
 
-def _adds_noise(params: Params) -> bool:
+def adds_noise(params: Params) -> bool:
+    """Whether more steps lead to another picture instead of closer to one."""
     entry = find(params.scheduler)
     return entry is not None and (entry.stochastic or (entry.sampler == "ddim" and params.eta > 0))
 

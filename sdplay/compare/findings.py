@@ -10,11 +10,14 @@ from sdplay.compare.answers import (
     Point,
     Sample,
     SignTest,
+    adds_noise,
     bands,
     converge,
+    point_of,
     sign_test,
     trade_sentence,
 )
+from sdplay.compare.axes import axis
 from sdplay.compare.measures import difference
 from sdplay.compare.plan import Plan
 from sdplay.compare.results import Pictures, Result
@@ -48,9 +51,10 @@ def find_out(plan: Plan, results: Results, pictures: Pictures) -> Findings:
     names = [each.axis.id for each in plan.varied]
     found = Findings()
     if "steps" in names:
-        curves = tuple(_curves(plan, results, pictures, names.index("steps")))
-        points = [replace(point, label=f"{curve.label}, {point.label}") for curve in curves for point in curve.points]
-        found = replace(found, curves=curves, points=tuple(points))
+        along = names.index("steps")
+        curves = tuple(_curves(plan, results, pictures, along))
+        free = {along, *(at for at, name in enumerate(names) if name == "scheduler")}
+        found = replace(found, curves=curves, points=tuple(_trades(plan, results, pictures, free)))
     if "seed" in names and len(names) > 1:
         spread, test = _over_seeds(plan, results, pictures, names.index("seed"))
         found = replace(found, bands=tuple(spread), test=test)
@@ -65,6 +69,33 @@ def _curves(plan: Plan, results: Results, pictures: Pictures, along: int) -> Ite
             curve = converge(samples)
             named = _named(plan, along, other)
             yield replace(curve, label=named) if named else curve
+
+
+def _trades(plan: Plan, results: Results, pictures: Pictures, free: set[int]) -> Iterator[Point]:
+    """Every picture against the dearest one that settles and shares its place on all but the free axes.
+
+    The reference itself is left out: that it is close to itself says nothing.
+    """
+    groups: dict[tuple[int, ...], list[Result]] = {}
+    for at, result in results.items():
+        if result.done:
+            groups.setdefault(tuple(place for axis, place in enumerate(at) if axis not in free), []).append(result)
+    for group in groups.values():
+        settling = [result for result in group if not adds_noise(result.cell.params)]
+        goal = max(settling, key=lambda result: result.cell.evaluations, default=None)
+        reference = _sample(goal, pictures)
+        for result in group if reference else ():
+            if result is not goal and reference and (sample := _sample(result, pictures)):
+                apart = difference(sample.image, reference.image).distance
+                yield replace(point_of(sample, apart), label=_told(plan, result.cell.at))
+
+
+def _told(plan: Plan, at: Sequence[int]) -> str:
+    """A cell in words: Euler, 20 steps."""
+    named = {each.axis.id: each.marks[place].label for each, place in zip(plan.varied, at, strict=True)}
+    parts = [named.pop("scheduler", ""), f"{named.pop('steps')} steps"]
+    parts += [f"{axis(name).label} {label}" for name, label in named.items()]
+    return ", ".join(filter(None, parts))
 
 
 def _over_seeds(plan: Plan, results: Results, pictures: Pictures,

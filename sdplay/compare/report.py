@@ -134,13 +134,13 @@ def _tile(result: Result, pictures: Pictures, longest: int) -> str:
 def _charts(found: Findings) -> list[str]:
     made = []
     lines = [_curve(curve) for curve in found.curves]
-    if drawn := chart(lines, "steps", "distance to the reference (1 − SSIM)"):
+    if drawn := chart(lines, "steps", "distance to its own most steps (1 − SSIM)"):
         made.append(f"<h2>Does it settle?</h2>{drawn}")
     timed = [(point.seconds, point.distance) for point in found.points if point.seconds is not None]
     if len(timed) > 2:
         best = tuple(timed[at] for at in frontier(timed))
         drawn = chart([Line("all settings", tuple(timed), joined=False), Line("none is both faster and closer", best)],
-                      "seconds", "distance to the reference (1 − SSIM)")  # fmt: skip
+                      "seconds", "distance to the dearest picture that settles (1 − SSIM)")  # fmt: skip
         made.append(f"<h2>Is it worth the time?</h2>{drawn}")
     return made
 

@@ -51,7 +51,7 @@ def run(given: argparse.Namespace) -> int:
     if errand.spec.upscale > 1:
         return _upscale(given, errand)
     with tempfile.TemporaryDirectory() as aside:
-        library = Library(Path(aside) if given.fresh else home())
+        library = Library(Path(aside)) if given.fresh else Library.opened()
         try:
             return _sweep(given, errand, library)
         finally:
@@ -79,7 +79,7 @@ def _sweep(given: argparse.Namespace, errand: Errand, library: Library) -> int:
     findings = find_out(made, results, folder.picture)
     drift = folder.laid_against(results, before)
     sentences = [*([drift.sentence] if drift else []), *([sweep.trouble] if sweep.trouble else [])]
-    folder.finish(results, errand.out.name, sentences)
+    folder.finish(results, _title(made), sentences)
     _tell(*findings.sentences, *sentences)
     return _end(given, errand, made, results, drift, sweep.seconds)
 
@@ -163,8 +163,8 @@ def _follow(sweep: Sweep, folder: Folder, library: Library) -> dict[tuple[int, .
         sweep.cancel()
         sweep.wait(15)
         _take(sweep, folder, library, kept)
-        folder.finish(kept | {at: each for at, each in sweep.results().items() if at not in kept}, folder.path.name,
-                      ["Stopped before the end."])  # fmt: skip
+        folder.finish(kept | {at: each for at, each in sweep.results().items() if at not in kept},
+                      _title(sweep.plan), ["Stopped before the end."])  # fmt: skip
         _bar(None)
         done = sum(result.done for result in kept.values())
         print(f"{done} of {len(sweep.plan.cells)} pictures are kept in {folder.path}. Run the same command again to go "
@@ -225,6 +225,11 @@ def _upscale(given: argparse.Namespace, errand: Errand) -> int:
     print(json.dumps(told) if given.json else f"{errand.out}  {told['made']} made, {told['reused']} reused, "
           f"{told['failed']} failed")  # fmt: skip
     return 1 if told["failed"] else 0
+
+
+def _title(made: Plan) -> str:
+    names = " × ".join(each.axis.label for each in made.varied)
+    return ": ".join(filter(None, (names, made.base.params.prompt[:80]))) or "Sweep"
 
 
 def _has_results(text: str) -> bool:

@@ -19,6 +19,7 @@ from sdplay.compare.results import Result
 from sdplay.compare.rows import HEADER, csv_text, row
 from sdplay.compare.sheet import sheet
 from sdplay.errors import BadParams, LibraryError
+from sdplay.params import KNOBS
 
 Results = Mapping[tuple[int, ...], Result]
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
@@ -178,7 +179,8 @@ def _parts(each: Varied, label: str, value: object) -> tuple[str, ...]:
     if isinstance(value, Mapping) and each.axis.id == "preset":
         slots = [f"{key.strip('{}')}={_slug(str(given))}" for key, given in value.items() if key.startswith("{")]
         return (*slots, _slug(label))
-    return (f"{each.axis.id.strip('{}')}={_slug(label)}",)
+    name = value if each.axis.id in KNOBS and isinstance(value, str) and value else label
+    return (f"{each.axis.id.strip('{}')}={_slug(name)}",)
 
 
 def _slug(text: str) -> str:
