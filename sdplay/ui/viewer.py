@@ -100,7 +100,13 @@ button:disabled{color:var(--st-gray-color);cursor:default}
 .zoom .in{border-radius:0 var(--st-button-radius) var(--st-button-radius) 0}
 .onion{align-items:center;gap:10px;white-space:nowrap;font-variant-numeric:tabular-nums}
 .onion span{min-width:5.4em}
-input{width:min(240px,100%);accent-color:var(--st-primary-color);margin:0;height:24px}
+input{appearance:none;width:min(240px,100%);margin:0;height:24px;border-radius:12px;background:none;--bar:
+  linear-gradient(to right,var(--st-primary-color) calc(var(--seen) * 100%),var(--st-border-color) 0)}
+input::-webkit-slider-runnable-track{height:6px;border-radius:3px;background:var(--bar)}
+input::-moz-range-track{height:6px;border-radius:3px;background:var(--bar)}
+input::-webkit-slider-thumb{appearance:none;width:18px;height:18px;margin-top:-6px;border-radius:50%;
+  background:var(--st-primary-color)}
+input::-moz-range-thumb{width:18px;height:18px;border:0;border-radius:50%;background:var(--st-primary-color)}
 @media (pointer:coarse){button{height:44px;min-width:46px}input{height:40px}}
 @media (max-width:480px){.onion{flex:1 1 100%}.onion input{flex:1}}
 """,
@@ -122,7 +128,7 @@ export default function({data, parentElement}) {
   const draw = () => {
     const {zoom, x, y, at, seen} = look;
     for (const [name, value] of Object.entries({zoom, x, y, at, seen: seen / 100}))
-      stage.style.setProperty("--" + name, value);
+      viewer.style.setProperty("--" + name, value);
     stage.classList.toggle("zoomed", zoomed());
     stage.classList.toggle("pixels", zoom > 2);
     stage.classList.toggle("second", look.second);

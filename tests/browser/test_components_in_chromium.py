@@ -190,3 +190,103 @@ def test_two_fingers_zoom(tab, address):
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     assert shown.locator(".stage.pixels").count() == 1
+
+
+def filmed(page, url):
+    """The filmstrip, drawn."""
+    page.goto(f"{url}?show=film")
+    page.locator(".film .said").wait_for(timeout=SLOW)
+    page.locator(".track img.current").first.wait_for(timeout=SLOW)
+    return page.locator(".film")
+
+
+def current(film):
+    """Which frame of each run is marked in its row."""
+    return film.locator(".track").evaluate_all(
+        "rows => rows.map(row => [...row.children].findIndex(each => each.classList.contains('current')))"
+    )
+
+
+def test_the_filmstrip_opens_where_the_first_run_ends(tab, address):
+    film = filmed(tab, address)
+    assert current(film) == [4, 4]
+    said = (
+        "Step 5 of 9: noise 1.26. Euler <i>5</i> is finished here; Euler 9 still has noise 0.67: stopping early is not"
+    )
+    assert film.locator(".said").inner_text() == f"{said} the same."
+    assert film.locator(".end").evaluate_all("all => all.map(each => !each.hidden)") == [True, False]
+
+
+def test_arrow_keys_scrub_all_rows(tab, address):
+    film = filmed(tab, address)
+    seen = []
+    for key in ("ArrowLeft", "Home", "ArrowRight", "End"):
+        tab.get_by_label("Scrubber").press(key)
+        seen.append(current(film))
+    assert seen == [[3, 3], [0, 0], [1, 1], [4, 8]]
+
+
+def test_big_frames_follow_the_scrubber(tab, address):
+    film = filmed(tab, address)
+    before = film.locator(".now img").nth(1).get_attribute("src")
+    tab.get_by_label("Scrubber").press("End")
+    assert film.locator(".now img").nth(1).get_attribute("src") != before
+    assert "step\N{NO-BREAK SPACE}9\N{NO-BREAK SPACE}of\N{NO-BREAK SPACE}9" in film.locator(".now").inner_text()
+
+
+def test_a_drag_over_the_rows_scrubs(tab, address):
+    film = filmed(tab, address)
+    box = film.locator(".tracks").bounding_box()
+    tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2, steps=4)
+    tab.mouse.up()
+    assert current(film) == [4, 8]
+
+
+def test_runs_line_up_by_noise_and_by_seconds(tab, address):
+    film = filmed(tab, address)
+    tab.get_by_label("Scrubber").press("Home")
+    tab.get_by_label("Scrubber").press("ArrowRight")
+    tab.get_by_label("Scrubber").press("ArrowRight")
+    tab.get_by_role("radio", name="Noise level").check()
+    assert current(film) == [1, 2]
+    tab.get_by_label("Seconds").check()
+    assert (
+        film.locator(".said").inner_text() == "After 0.30 s: Euler <i>5</i> at step 1 of 5 and Euler 9 at step 3 of 9."
+    )
+    assert current(film) == [0, 2]
+
+
+def test_noisy_shows_what_the_model_was_given(tab, address):
+    film = filmed(tab, address)
+    clean = film.locator(".track img").first.get_attribute("src")
+    tab.get_by_label("Noisy").check()
+    assert film.locator(".track img").first.get_attribute("src") != clean
+
+
+def test_play_runs_to_the_end_and_stops(tab, address):
+    film = filmed(tab, address)
+    tab.get_by_label("Play").click()
+    tab.get_by_label("Pause").wait_for()
+    tab.get_by_label("Play").wait_for(timeout=10_000)
+    assert current(film) == [4, 8]
+
+
+def test_the_drawing_marks_where_each_run_stands(tab, address):
+    film = filmed(tab, address)
+    tab.get_by_label("Scrubber").press("Home")
+    first = film.locator(".dot").nth(1).get_attribute("cx")
+    tab.get_by_label("Scrubber").press("End")
+    assert float(film.locator(".dot").nth(1).get_attribute("cx")) > float(first)
+    assert film.locator(".curve").count() == 2
+
+
+@pytest.mark.parametrize("query", ["show=film", "mode=slider", "mode=side by side", "mode=onion", "mode=blink"])
+def test_no_component_is_wider_than_a_phone(browser, address, query):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(f"{address}?{query}")
+    page.locator(".film .said, .viewer .labels").first.wait_for(timeout=SLOW)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()
