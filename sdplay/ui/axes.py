@@ -8,6 +8,7 @@ from sdplay.compare.axes import AXES, Offer, Typed, axis
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS
 from sdplay.schedulers import SCHEDULERS
+from sdplay.ui.controls import linked_by_id
 from sdplay.ui.problems import plain
 
 PLACES = {"x": ("Columns", "steps", "4, 8, 15, 30"), "y": ("Rows", "scheduler", ""), "z": ("Pages", "", ""),
@@ -23,6 +24,7 @@ def pick(places: Sequence[str], offer: Offer, features: frozenset[str]) -> list[
     for place in places:
         label, first, values = PLACES[place]
         known = ["", *(name for name in AXES if name not in KNOBS or _offered(name, features))]
+        linked_by_id(f"{place}_axis", known)
         name = st.selectbox(label, known, index=known.index(first), key=f"{place}_axis", bind="query-params",
                             format_func=lambda name: AXES[name].label if name else "Nothing",
                             on_change=_clear, args=(place,),

@@ -1,6 +1,6 @@
 """One function draws any knob: whatever control fits its type, range and choices."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import streamlit as st
@@ -42,6 +42,12 @@ def default(knob: Knob, capabilities: Capabilities) -> Any:
 def current(name: str, capabilities: Capabilities) -> Any:
     """What the form says now, also before the control is drawn."""
     return st.session_state.get(name, default(KNOBS[name], capabilities))
+
+
+def linked_by_id(name: str, known: Collection[str]) -> None:
+    """A link written by hand may say the short id; the page itself writes the label."""
+    if name not in st.session_state and (linked := st.query_params.get(name)) in known:
+        st.session_state[name] = linked
 
 
 def slider(knob: Knob, capabilities: Capabilities) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,7 +13,16 @@ from sdplay.params import KNOBS, Knob, Params, random_seed
 from sdplay.schedulers import PRESETS, SCHEDULERS, find
 from sdplay.settings import setting
 from sdplay.ui import control, session, start_image
-from sdplay.ui.controls import BOUND, LARGEST_IN_A_BROWSER, current, default, draw, model_input, typed
+from sdplay.ui.controls import (
+    BOUND,
+    LARGEST_IN_A_BROWSER,
+    current,
+    default,
+    draw,
+    linked_by_id,
+    model_input,
+    typed,
+)
 
 DOTS = {"ready": "green", "busy": "orange", "starting": "orange", "unauthorised": "red", "down": "red"}
 GROUPS = {
@@ -31,7 +40,7 @@ def pick_backend() -> str:
     """Where pictures are made."""
     names = session.labels()
     wanted = setting("SDPLAY_BACKEND")
-    _linked_by_id("backend", names)
+    linked_by_id("backend", names)
     chosen = st.selectbox("Backend", list(names), key="backend", bind="query-params",
                           index=list(names).index(wanted) if wanted in names else 0,
                           format_func=lambda name: names[name], on_change=_fit_to_backend,
@@ -174,7 +183,7 @@ def _presets(capabilities: Capabilities) -> None:
 def _scheduler(knob: Knob, capabilities: Capabilities) -> None:
     """The choice and, under it, what it is."""
     choices = list(capabilities.schedulers or SCHEDULERS)
-    _linked_by_id("scheduler", choices)
+    linked_by_id("scheduler", choices)
     wanted = knob.default if knob.default in choices else choices[0]
     if st.session_state.get("scheduler", wanted) not in choices:
         st.session_state["scheduler"] = wanted
@@ -183,12 +192,6 @@ def _scheduler(knob: Knob, capabilities: Capabilities) -> None:
                             help=knob.help, format_func=_label)  # fmt: skip
         if entry := find(str(name)):
             st.caption(entry.about)
-
-
-def _linked_by_id(name: str, known: Collection[str]) -> None:
-    """A link written by hand may say the short id; the page itself writes the label."""
-    if name not in st.session_state and (linked := st.query_params.get(name)) in known:
-        st.session_state[name] = linked
 
 
 def _label(scheduler: str) -> str:

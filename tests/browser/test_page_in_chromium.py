@@ -5,42 +5,9 @@ import signal
 
 import pytest
 
-from tests.serving import CHROMIUM, FLAGS, SLOW, generated, opened, served
+from tests.serving import SLOW, generated, opened, served
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright: pip install '.[dev]'")
-pytestmark = [
-    pytest.mark.skipif(not CHROMIUM, reason="the browser tests need Chromium, Debian's package chromium"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    process, url = served(tmp_path_factory.mktemp("home"))
-    yield url
-    process.terminate()
-    process.wait(10)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def tab(browser):
-    """A fresh browser profile; what failed to load or complained is an error at the end."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    page = context.new_page()
-    trouble = []
-    page.on("requestfailed", lambda request: trouble.append(request.url))
-    page.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
-    yield page
-    context.close()
-    assert trouble == []
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
 def test_a_newcomer_generates_a_picture(tab, address):

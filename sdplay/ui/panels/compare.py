@@ -3,7 +3,7 @@
 import streamlit as st
 
 from sdplay.compare.axes import Setup, Typed
-from sdplay.compare.guard import label, plan_sentence, value_text
+from sdplay.compare.guard import guard, label, plan_sentence, value_text
 from sdplay.compare.plan import Plan, limit, plan
 from sdplay.ui import axes, experiments, form, sweep_view, sweeping, variants
 from sdplay.ui.problems import explained, plain
@@ -60,7 +60,7 @@ def _planned(studio: Studio, varied: list[tuple[str, Typed]]) -> Plan:
 
 def _price(studio: Studio, made: Plan) -> None:
     """The guard's verdict, the price, a cheaper way, and the button."""
-    st.markdown(f":material/balance: {plain(plan_sentence(made))}")
+    st.markdown(f":material/balance: {plain(_verdict(made))}")
     for note in made.notes:
         st.caption(f":orange[:material/info:] {plain(note)}")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -82,6 +82,13 @@ def _price(studio: Studio, made: Plan) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption(f":material/savings: {plain(made.cheaper.sentence)}")
             st.button("Take it", type="tertiary", key="cheaper", on_click=_cheaper, args=(made,))
+
+
+def _verdict(made: Plan) -> str:
+    """Along every axis; whole presets are compared with each other."""
+    if [each.axis.id for each in made.varied] == ["preset"]:
+        return guard([cell.setup for cell in made.cells]).sentence
+    return plan_sentence(made)
 
 
 def _cheaper(made: Plan) -> None:

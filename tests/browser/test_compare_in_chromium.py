@@ -1,0 +1,83 @@
+"""The comparison lab in a real browser: click to finished sheet, pause and resume, the slider, the files."""
+
+import io
+import re
+
+import pytest
+from PIL import Image
+
+from tests.serving import SLOW
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
+
+def opened(tab, address, **settings):
+    tab.goto(f"{address}?{'&'.join(f'{name}={value}' for name, value in settings.items())}&view=Compare")
+    tab.locator(".st-key-run button").wait_for(timeout=SLOW)
+    return tab
+
+
+def finished(tab):
+    tab.get_by_text("Take it away").wait_for(timeout=SLOW)
+
+
+def cell(tab, label):
+    return tab.locator(f'table[role=grid] button[aria-label^="{label}"]')
+
+
+def test_a_sweep_of_twelve_from_click_to_sheet(tab, address):
+    opened(tab, address, x_values="2,3,4,5").locator(".st-key-run button").click()
+    finished(tab)
+    assert tab.locator("table[role=grid] button").count() == 12
+    assert tab.locator("table[role=grid] img[src]").count() == 12
+    with tab.expect_download() as saved:
+        tab.get_by_role("button", name="Sheet").click()
+    assert Image.open(io.BytesIO(saved.value.path().read_bytes())).width > 500
+
+
+def test_pause_in_the_middle_and_resume(tab, address):
+    opened(tab, address, x_values="40,45,50", y_axis="seed", y_values="1-4").locator(".st-key-run button").click()
+    tab.locator(".st-key-sweep_pause button").click(timeout=SLOW)
+    tab.locator(".st-key-sweep_resume button").click(timeout=SLOW)
+    finished(tab)
+    assert tab.get_by_text("12 of 12").is_visible()
+
+
+def test_a_click_and_the_arrow_keys_walk_the_grid(tab, address):
+    opened(tab, address, x_values="2,3,4,5").locator(".st-key-run button").click()
+    finished(tab)
+    cell(tab, "3, Euler").click()
+    tab.get_by_text("B: 3, Euler").wait_for(timeout=SLOW)
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("Enter")
+    tab.get_by_text("B: 4, Euler").wait_for(timeout=SLOW)
+
+
+def test_the_slider_moves_by_mouse_and_keyboard(tab, address):
+    opened(tab, address, x_values="2,3,4,5").locator(".st-key-run button").click()
+    finished(tab)
+    handle = tab.locator("[role=slider].handle")
+    handle.focus()
+    before = float(handle.get_attribute("aria-valuenow"))
+    tab.keyboard.press("ArrowLeft")
+    assert float(handle.get_attribute("aria-valuenow")) < before
+    stage = tab.locator(".stage").bounding_box()
+    tab.mouse.move(stage["x"] + stage["width"] / 2, stage["y"] + 80)
+    handle.hover()
+    tab.mouse.down()
+    tab.mouse.move(stage["x"] + stage["width"] * 0.9, stage["y"] + 80)
+    tab.mouse.up()
+    assert float(handle.get_attribute("aria-valuenow")) > 80
+
+
+def test_the_link_brings_the_axes_back(tab, address):
+    opened(tab, address, x_axis="CFG scale", x_values="1,5,9")
+    assert re.search(r"9 pictures|already in the library", tab.locator(".st-key-lab_card").inner_text())
+    assert tab.get_by_text("1 · 5 · 9").is_visible()
+
+
+def test_the_prompt_stays_when_the_tab_changes(tab, address):
+    opened(tab, address, prompt="two+green+frogs")
+    tab.get_by_role("tab", name="Generate").click()
+    tab.locator(".st-key-go button").wait_for(timeout=SLOW)
+    assert tab.get_by_label("Prompt", exact=True).input_value() == "two green frogs"
