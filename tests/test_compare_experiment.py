@@ -17,7 +17,7 @@ from sdplay.compare.plan import Facts, plan
 from sdplay.compare.results import Result
 from sdplay.compare.rows import HEADER, csv_text, row
 from sdplay.errors import BadParams
-from sdplay.params import KNOBS, Params
+from sdplay.params import KNOBS, Control, Params
 from sdplay.picture import Timing
 
 BASE = Setup("builtin", Params("a fox", width=64, height=64, seed=9))
@@ -82,6 +82,20 @@ def test_an_experiment_makes_the_same_cells_again():
         Setup("builtin", kept.spec.params({}, kept.images)), kept.spec.axes, Facts(Offer(pictures=kept.images))
     )
     assert [cell.params for cell in again.cells] == [cell.params for cell in planned.cells]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"init": b"start", "mask": b"mask"}, {"control": (Control(b"guide", "scribble"),)}]
+)
+def test_presets_with_pictures_are_kept_too(changes):
+    planned, results = ran([("preset", [{"name": "plain"}, {"name": "held", **changes}])])
+    kept = read_experiment(write_experiment(planned, results))
+    again = plan(
+        Setup("builtin", kept.spec.params({}, kept.images)), kept.spec.axes, Facts(Offer(pictures=kept.images))
+    )
+    assert [cell.params for cell in again.cells] == [cell.params for cell in planned.cells]
+    with pytest.raises(BadParams, match="a picture that it needs is not here"):
+        plan(BASE, kept.spec.axes)
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,14 @@ def axis(name: str) -> Axis:
     return found
 
 
+def echo(name: str, values: Typed, offer: Offer | None = None) -> str:
+    """What was understood, to be shown while a person types."""
+    marks = axis(name).marks(values, offer)
+    labels = [f"({mark.label} skipped)" if mark.skip else mark.label for mark in marks]
+    shown_labels = labels if len(labels) <= 12 else [*labels[:8], "…", *labels[-2:]]
+    return f"{len(marks)} value{'s' * (len(marks) != 1)}: {', '.join(shown_labels)}"
+
+
 def _spelled(name: str) -> str:
     return re.sub(r"[^a-z0-9&]", "", name.lower())
 
@@ -199,12 +207,13 @@ def _presets(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark
 
 
 def _held(key: str, value: Any, offer: Offer) -> Any:
-    """A preset may name a picture."""
-    if key not in ("init", "mask") or not isinstance(value, str):
+    """A preset may name its pictures."""
+    if key not in ("init", "mask", "control") or isinstance(value, bytes | tuple):
         return value
-    if value and value not in offer.pictures:
-        raise BadParams(f"Preset: there is no picture called {value[:60]!r} here.")
-    return offer.pictures.get(value, b"")
+    found = getattr(Params.from_dict({key: value}, offer.pictures), key)
+    if (len(found) < len(value) and key == "control") or bool(value) > bool(found):
+        raise BadParams(f"Preset: a picture that it needs is not here: {str(value)[:80]}.")
+    return found
 
 
 def _preset(text: str, offer: Offer) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from sdplay.compare.plan import Plan
 from sdplay.compare.planfile import Spec, outline, plan_of
 from sdplay.compare.results import Result
 from sdplay.errors import BadParams
+from sdplay.params import KNOBS, Params
 
 FORMAT = 1
 MARK = "sdplay_experiment"
@@ -152,9 +153,21 @@ def _told(each: Mapping[str, Any]) -> Told:
 def _images(plan: Plan) -> dict[str, str]:
     """Every picture the plan starts from: the base's by its hash, an axis's by its label."""
     images = dict(plan.base.params.images())
-    for mark in (mark for each in plan.varied for mark in each.marks):
-        held = mark.value.get("init") if isinstance(mark.value, dict) else mark.value
-        images |= {mark.label: held} if isinstance(held, bytes) else {}
+    for each in plan.varied:
+        listed = [] if isinstance(each.typed, str) else each.typed
+        for number, mark in enumerate(each.marks):
+            if isinstance(mark.value, bytes):
+                images[mark.label] = mark.value
+            elif isinstance(mark.value, Mapping):
+                images |= _of_preset(mark.value, listed[number] if number < len(listed) else {})
     if sum(map(len, images.values())) > MOST_BYTES:
         return {}
     return {name: base64.b64encode(data).decode() for name, data in images.items()}
+
+
+def _of_preset(values: Mapping[str, Any], typed: Any) -> dict[str, bytes]:
+    """The pictures of one preset, by the names it was typed with, else by their hashes."""
+    names = {key: typed.get(key) for key in ("init", "mask")} if isinstance(typed, Mapping) else {}
+    held = {str(name): values[key] for key, name in names.items() if isinstance(name, str) and values.get(key)}
+    pictures = {key: value for key, value in values.items() if isinstance(value, bytes | tuple) and key in KNOBS}
+    return held or Params.from_dict(pictures).images()

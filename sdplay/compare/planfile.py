@@ -151,9 +151,16 @@ def _joined(values: Typed, schedule: str) -> Typed:
 
 def _plain(each: Varied) -> Typed:
     """What was typed; pictures that were handed over stand by their name."""
-    if isinstance(each.typed, str) or not any(isinstance(value, bytes) for value in each.typed):
+    if isinstance(each.typed, str):
         return each.typed
-    return [mark.label for mark in each.marks]
+    if any(isinstance(value, bytes) for value in each.typed):
+        return [mark.label for mark in each.marks]
+    return [_named(value) if isinstance(value, Mapping) else value for value in each.typed]
+
+
+def _named(preset: Mapping[str, Any]) -> dict[str, Any]:
+    held = {key: value for key, value in preset.items() if isinstance(value, bytes | tuple)}
+    return {**preset, **{key: Params.from_dict({key: value}).as_dict()[key] for key, value in held.items()}}
 
 
 def _a1111(each: Varied) -> str:
