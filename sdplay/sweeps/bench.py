@@ -49,7 +49,9 @@ class Bench:
         """Everything that a plan asks of the world, for a sweep that starts from this backend."""
 
         def kept(setups: Sequence[Setup]) -> set[int]:
-            return {at for at, setup in enumerate(setups) if library.by_key(self.key(setup), owner)}
+            keys = [self.key(setup) for setup in setups]
+            known = library.keys(keys, owner)
+            return {at for at, key in enumerate(keys) if key in known}
 
         def seconds(name: str, planned: list[Params]) -> tuple[float, float] | None:
             return speeds.seconds(name, planned, self.told(name).at_once)
