@@ -91,14 +91,6 @@ def axis(name: str) -> Axis:
     return found
 
 
-def echo(name: str, values: Typed, offer: Offer | None = None) -> str:
-    """What was understood, to be shown while a person types."""
-    marks = axis(name).marks(values, offer)
-    labels = [f"({mark.label} skipped)" if mark.skip else mark.label for mark in marks]
-    shown_labels = labels if len(labels) <= 12 else [*labels[:8], "…", *labels[-2:]]
-    return f"{len(marks)} value{'s' * (len(marks) != 1)}: {', '.join(shown_labels)}"
-
-
 def _spelled(name: str) -> str:
     return re.sub(r"[^a-z0-9&]", "", name.lower())
 
