@@ -42,9 +42,11 @@ class Result:
 
     @property
     def seconds(self) -> float | None:
-        """What making the picture took, when it was made, not while it waited."""
+        """What making the picture took: the model's time where it is told, else the whole without waiting."""
         if self.timing is None:
             return None
+        if self.timing.sampling:
+            return self.timing.sampling + (self.timing.decode or 0.0)
         return max(0.0, self.timing.total - (self.timing.queued or 0.0) - (self.timing.load or 0.0))
 
     @property

@@ -12,6 +12,7 @@ from sdplay.picture import png_bytes
 from sdplay.sweeps import Sweep
 from sdplay.ui import answers, experiments, sweeping
 from sdplay.ui.details import details
+from sdplay.ui.filmstrip import Strip, filmstrip
 from sdplay.ui.grid import Tile, grid, thumbnails
 from sdplay.ui.problems import explained, plain
 from sdplay.ui.session import Studio
@@ -191,6 +192,7 @@ def _glass(studio: Studio, sweep: Sweep, results: Mapping[At, Result], first: At
     _verdict(sweep, one, other)
     if measured := sweeping.measure(studio, one, other):
         st.caption(plain(measured.sentence))
+    _frames(studio, one, other, names)
 
 
 def _verdict(sweep: Sweep, one: Result, other: Result) -> None:
@@ -215,3 +217,15 @@ def _lock(sweep: Sweep, first: At, second: At, along: int) -> None:
 
 def _swap(sweep: Sweep, first: At | None, second: At | None) -> None:
     st.session_state[f"first_{sweep.group}"], st.session_state[f"second_{sweep.group}"] = second, first
+
+
+def _frames(studio: Studio, one: Result, other: Result, names: list[str]) -> None:
+    """The two runs as film, where the frames were kept."""
+    strips = []
+    for name, result in zip(names, (one, other), strict=True):
+        kept = sweeping.kept(studio, result)
+        if kept and kept.has_frames:
+            strips.append(Strip(name, studio.library.frames(kept)))
+    if strips:
+        with st.expander("Filmstrip", icon=":material/theaters:", key="film"):
+            filmstrip(strips, "strips")
