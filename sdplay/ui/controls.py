@@ -1,6 +1,7 @@
 """One function draws any knob: whatever control fits its type, range and choices."""
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -35,13 +36,30 @@ def draw(knob: Knob, capabilities: Capabilities) -> None:
 
 
 def default(knob: Knob, capabilities: Capabilities) -> Any:
-    """The backend's own, else ours."""
-    return knob.kind(capabilities.defaults.get(knob.name, FIRST.get(knob.name, knob.default)))
+    """The backend's own, else ours, inside its range."""
+    value = knob.kind(capabilities.defaults.get(knob.name, FIRST.get(knob.name, knob.default)))
+    return knob.kind(clamped(knob, value, capabilities)) if knob.name in capabilities.limits else value
+
+
+def clamped(knob: Knob, value: float, capabilities: Capabilities) -> float:
+    """The nearest value that this model takes."""
+    own = bounded(knob, capabilities)
+    return max(own.low or 0, min(value, own.high or value))
 
 
 def current(name: str, capabilities: Capabilities) -> Any:
     """What the form says now, also before the control is drawn."""
     return st.session_state.get(name, default(KNOBS[name], capabilities))
+
+
+def bounded(knob: Knob, capabilities: Capabilities) -> Knob:
+    """The knob with this model's own range, where it has told one."""
+    if knob.name not in capabilities.limits:
+        return knob
+    low, high = capabilities.limits[knob.name]
+    low, high = max(low, knob.low or 0), min(high, knob.high or high)
+    usual = knob.usual and (max(low, knob.usual[0]), min(high, knob.usual[1]))
+    return replace(knob, low=low, high=high, usual=usual)
 
 
 def linked_by_id(name: str, known: Collection[str]) -> None:
@@ -52,6 +70,7 @@ def linked_by_id(name: str, known: Collection[str]) -> None:
 
 def slider(knob: Knob, capabilities: Capabilities) -> None:
     """A slider over the usual range; it stretches when a link or a picture brings more."""
+    knob = bounded(knob, capabilities)
     kind: Callable[[Any], Any] = knob.kind
     low, high = knob.usual or (knob.low or 0, knob.high or 1)
     now = current(knob.name, capabilities)
@@ -66,6 +85,7 @@ def slider(knob: Knob, capabilities: Capabilities) -> None:
 
 def typed(knob: Knob, capabilities: Capabilities, **more: Any) -> None:
     """A number to type."""
+    knob = bounded(knob, capabilities)
     low, high = int(knob.low or 0), min(int(knob.high or 0), LARGEST_IN_A_BROWSER)
     step = capabilities.size_step if knob.name in ("width", "height") else int(knob.step or 1)
     st.number_input(knob.label, low, high, default(knob, capabilities), step, key=knob.name, help=knob.help,

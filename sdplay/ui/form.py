@@ -16,6 +16,8 @@ from sdplay.ui import control, session, start_image
 from sdplay.ui.controls import (
     BOUND,
     LARGEST_IN_A_BROWSER,
+    bounded,
+    clamped,
     current,
     default,
     draw,
@@ -163,8 +165,12 @@ def _fit_to_backend() -> None:
     told = session.probed(st.session_state.backend)
     for name in ("width", "height", "cfg"):
         st.session_state[name] = default(KNOBS[name], told)
+    for name in told.limits:
+        if name in st.session_state:
+            knob = KNOBS[name]
+            st.session_state[name] = knob.kind(clamped(knob, st.session_state[name], told))
     if told.schedulers and st.session_state.get("scheduler") not in told.schedulers:
-        st.session_state["scheduler"] = told.schedulers[0]
+        st.session_state["scheduler"] = told.defaults.get("scheduler", told.schedulers[0])
 
 
 def _presets(capabilities: Capabilities) -> None:
@@ -184,7 +190,7 @@ def _scheduler(knob: Knob, capabilities: Capabilities) -> None:
     """The choice and, under it, what it is."""
     choices = list(capabilities.schedulers or SCHEDULERS)
     linked_by_id("scheduler", choices)
-    wanted = knob.default if knob.default in choices else choices[0]
+    wanted = next(each for each in (capabilities.defaults.get(knob.name), knob.default, choices[0]) if each in choices)
     if st.session_state.get("scheduler", wanted) not in choices:
         st.session_state["scheduler"] = wanted
     with st.container(gap="xxsmall"):
@@ -202,7 +208,8 @@ def _seed(knob: Knob, capabilities: Capabilities) -> None:
     """The number and the dice."""
 
     def roll() -> None:
-        st.session_state["seed"] = random_seed()
+        largest = int(bounded(knob, capabilities).high or LARGEST_IN_A_BROWSER)
+        st.session_state["seed"] = random_seed() % (largest + 1)
 
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
         typed(knob, capabilities)
