@@ -75,7 +75,8 @@ def _price(studio: Studio, made: Plan) -> None:
             help=f"More than {limit():,} pictures need a word from you.")  # fmt: skip
         many = "picture" if made.pictures == 1 else "pictures"
         label = f"Run {made.pictures:,} {many}" if made.pictures else "Show what the library has"
-        if st.button(label, icon=":material/play_arrow:", type="primary", key="run", disabled=not sure):
+        pressed = st.button(label, icon=":material/play_arrow:", type="primary", key="run", disabled=not sure)
+        if pressed or (st.session_state.pop("lab_go", False) and sure):
             sweeping.start(studio, made, frames)
             st.rerun()
     if made.cheaper:
