@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sdplay import cli_library, cli_sweep, settings
+from sdplay import cli_library, cli_serve, cli_sweep, settings
 from sdplay.errors import BackendError, BadParams, LibraryError, PlayError
 from sdplay.params import KNOBS, Knob, Params, random_seed
 from sdplay.schedulers import SCHEDULERS, known
@@ -63,6 +63,7 @@ def _commands() -> Commands:
     schedulers.set_defaults(run=_schedulers)
     cli_library.register(actions)
     cli_sweep.register(actions)
+    cli_serve.register(actions)
     return commands
 
 

@@ -1,6 +1,5 @@
 """The built-in model: our own small latent diffusion model, in this process, on the CPU, at once."""
 
-import io
 import threading
 import time
 from collections.abc import Iterator
@@ -8,11 +7,12 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image
 
 from sdplay.backends import Backend, Capabilities, Event
 from sdplay.engine.loop import Engine, Job, Made, Moment
 from sdplay.engine.onnx_model import SHIPPED, Card, OnnxModel
+from sdplay.engine.start import mask_cells, start_pixels
 from sdplay.engine.words import Words
 from sdplay.errors import BadParams
 from sdplay.params import Params
@@ -111,8 +111,8 @@ class Builtin(Backend):
         _check_size(params)
         if known(params.scheduler).sampler == "flow_euler":
             raise BadParams("Flow Euler does not fit the built-in model. Choose Euler: it is the same route for it.")
-        start = _pixels(params) if params.init else None
-        mask = _mask(params) if params.init and params.mask else None
+        start = start_pixels(params) if params.init else None
+        mask = mask_cells(params) if params.init and params.mask else None
         try:
             return Job(start=start, mask=mask, frames=self.keep_frames, previews=self.previews,
                        **self.payload(params))  # fmt: skip
@@ -159,28 +159,6 @@ def _check_size(params: Params) -> None:
             near = max(SMALLEST, min(LARGEST, round(value / STEP) * STEP))
             raise BadParams(f"{label} must be a multiple of {STEP} from {SMALLEST} to {LARGEST} for the built-in "
                             f"model, not {value}. The nearest is {near}.")  # fmt: skip
-
-
-def _opened(data: bytes, label: str) -> Image.Image:
-    try:
-        with Image.open(io.BytesIO(data)) as opened:
-            return ImageOps.exif_transpose(opened).convert("RGB" if label == "start image" else "L")
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise BadParams(f"The {label} could not be read. Choose a PNG, JPEG or WebP picture.") from error
-
-
-def _pixels(params: Params) -> Any:
-    """The start image cut to the picture's shape, never squeezed."""
-    fitted = ImageOps.fit(_opened(params.init, "start image"), (params.width, params.height), Image.Resampling.LANCZOS)
-    return np.asarray(fitted, np.float32).transpose(2, 0, 1) / 127.5 - 1
-
-
-def _mask(params: Params) -> Any:
-    fitted = ImageOps.fit(_opened(params.mask, "mask"), (params.width, params.height), Image.Resampling.LANCZOS)
-    if params.mask_blur:
-        fitted = fitted.filter(ImageFilter.GaussianBlur(params.mask_blur))
-    small = fitted.resize((params.width // 8, params.height // 8), Image.Resampling.BOX)
-    return np.asarray(small, np.float32) / 255
 
 
 BACKEND = Builtin

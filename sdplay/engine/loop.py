@@ -226,7 +226,7 @@ class Engine:
 
     def __init__(self, model: Model, *, max_rows: int = 16, preview_seconds: float = 0.3) -> None:
         self.model, self.max_rows, self.preview_seconds = model, max_rows, preview_seconds
-        self._new: queue.SimpleQueue[Run] = queue.SimpleQueue()
+        self._new: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
         self._runs: list[Run] = []
         self._served: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -251,6 +251,10 @@ class Engine:
         """One latent as pixels [h, w, 3]: for previews, from any thread."""
         return _pixels(self.model.decode(latent))[0]
 
+    def close(self) -> None:
+        """End the thread of a model that nobody uses any more."""
+        self._new.put(None)
+
     def _submit(self, run: Run) -> None:
         with self._lock:
             self._new.put(run)
@@ -260,10 +264,11 @@ class Engine:
 
     def _forever(self) -> None:
         while True:
-            if not self._runs:
-                self._admit(self._new.get())
-            while not self._new.empty():
-                self._admit(self._new.get())
+            while not self._runs or not self._new.empty():
+                run = self._new.get()
+                if run is None:
+                    return
+                self._admit(run)
             self._runs = [run for run in self._runs if not run.cancelled.is_set()]
             if self._runs:
                 self._tick()

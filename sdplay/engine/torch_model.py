@@ -94,10 +94,13 @@ class TorchModel:
 
     def preview(self, latent: Array) -> Array:
         """One picture [1, 3, h, w] for people who wait: decoded when that is quick, else the latent's own colours."""
-        if sum(weights.numel() for weights in self.parts.vae.decoder.parameters()) <= QUICK_DECODER:
-            return self._decoded(latent)
-        if self._colours is None:
-            self._colours = self._fitted_colours()
+        with self._lock:
+            if self.parts is None:
+                return np.zeros((1, 3, *latent.shape[2:]), np.float32)
+            if sum(weights.numel() for weights in self.parts.vae.decoder.parameters()) <= QUICK_DECODER:
+                return self._decoded(latent)
+            if self._colours is None:
+                self._colours = self._fitted_colours()
         shown = np.einsum("nchw,cd->ndhw", latent, self._colours[:-1]) + self._colours[-1][:, None, None]
         return np.asarray(shown, np.float32)
 

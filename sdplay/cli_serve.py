@@ -1,0 +1,69 @@
+"""The command serve: the local process, which loads a checkpoint once and serves it to many."""
+
+import argparse
+import ipaddress
+import logging
+from typing import Any
+
+from sdplay.errors import BadParams
+from sdplay.settings import setting
+
+EXTRA = "The local process needs torch, diffusers and FastAPI: pip install '.[local]'"
+
+
+def register(actions: Any) -> None:
+    """Add the command to the others."""
+    serve = actions.add_parser("serve", help="serve a checkpoint to this page and to A1111's clients")
+    serve.add_argument("--model", metavar="PATH", action="append", default=[],
+                       help="A diffusers folder, a .safetensors file, a hub id, a folder of those, or builtin (the "
+                            "default). May be repeated.")  # fmt: skip
+    serve.add_argument("--host", default="127.0.0.1", help="Where it listens. Others than this machine need a token.")
+    serve.add_argument("--port", type=int, default=7861, help="7861 unless given.")
+    serve.add_argument("--token", default="", help="What clients must send; better in SDPLAY_LOCAL_TOKEN.")
+    serve.add_argument("--without-token", action="store_true", help="Listen to other machines without a token.")
+    serve.add_argument("--device", default="", help="cuda, mps or cpu; the fastest there is unless given.")
+    serve.add_argument("--dtype", default="", help="fp32, fp16 or bf16; fp16 on cards and fp32 on the CPU.")
+    serve.add_argument("--config", default="", help="A diffusers folder of the same kind, for a .safetensors file.")
+    serve.add_argument("--rows", type=int, default=16, help="Rows of one U-Net call; with CFG a picture takes two.")
+    serve.add_argument("--exact", action="store_true",
+                       help="Always that many rows: pictures are bit-identical alone and in company, but slower "
+                            "alone.")  # fmt: skip
+    serve.add_argument("--at-once", type=int, default=32, help="Pictures in the making at the same time.")
+    serve.add_argument("--queue", type=int, default=500, help="Pictures that may wait.")
+    serve.add_argument("--max-side", type=int, default=2048, help="Largest width and height.")
+    serve.add_argument("--max-steps", type=int, default=150, help="Most steps.")
+    serve.set_defaults(run=_serve)
+
+
+def _serve(given: argparse.Namespace) -> None:
+    token = given.token or setting("SDPLAY_LOCAL_TOKEN")
+    if not _only_this_machine(given.host) and not token and not given.without_token:
+        raise BadParams(f"{given.host} can be reached from other machines. Give a token with --token or in "
+                        "SDPLAY_LOCAL_TOKEN, or say --without-token.")  # fmt: skip
+    for name in ("rows", "at_once", "queue", "max_side", "max_steps"):
+        if getattr(given, name) < 1:
+            raise BadParams(f"--{name.replace('_', '-')} must be at least 1, not {getattr(given, name)}.")
+    try:
+        import uvicorn
+
+        from sdplay.server.app import build
+        from sdplay.server.desk import Desk
+        from sdplay.server.limits import Limits
+        from sdplay.server.shelf import BUILTIN, Machine, Shelf
+    except ImportError as error:
+        raise BadParams(f"{EXTRA} ({error.name} is missing).") from error
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    shelf = Shelf(given.model or [BUILTIN],
+                  Machine(given.device, given.dtype, given.config, given.rows, given.exact))  # fmt: skip
+    desk = Desk(shelf, at_once=given.at_once, most_waiting=given.queue)
+    limits = Limits(given.max_side, given.max_steps)
+    open_to_all = given.without_token and not _only_this_machine(given.host)
+    app = build(desk, token=token, limits=limits, any_host=open_to_all)
+    uvicorn.run(app, host=given.host, port=given.port, log_level="warning", timeout_graceful_shutdown=2)
+
+
+def _only_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

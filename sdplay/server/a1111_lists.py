@@ -1,0 +1,98 @@
+"""What A1111's clients ask to fill their menus: models, samplers, options, memory.  The rest is empty."""
+
+from typing import Any
+
+import psutil
+import torch
+from fastapi import APIRouter
+
+from sdplay.errors import BadParams
+from sdplay.schedulers import SCHEDULERS, Scheduler
+from sdplay.server.a1111_upscale import UPSCALERS
+from sdplay.server.paint import SCHEDULERS_HERE
+from sdplay.server.shelf import Shelf
+
+EMPTY = ("loras", "sd-vae", "hypernetworks", "face-restorers", "realesrgan-models", "prompt-styles", "script-info",
+         "extensions", "latent-upscale-modes")  # fmt: skip
+LABELS = {"automatic": "Automatic", "uniform": "Uniform", "karras": "Karras", "exponential": "Exponential"}
+
+
+def lists(shelf: Shelf) -> APIRouter:
+    """Everything that only tells."""
+    routes = APIRouter(prefix="/sdapi/v1", tags=["a1111"])
+    for name in EMPTY:
+        routes.add_api_route(f"/{name}", lambda: [], name=name)
+    routes.add_api_route("/samplers", samplers)
+    routes.add_api_route("/schedulers", schedules)
+    routes.add_api_route("/memory", memory)
+    routes.add_api_route("/cmd-flags", lambda: {"api": True, "nowebui": True}, name="cmd-flags")
+    routes.add_api_route("/scripts", lambda: {"txt2img": [], "img2img": []}, name="scripts")
+    routes.add_api_route("/embeddings", lambda: {"loaded": {}, "skipped": {}}, name="embeddings")
+    routes.add_api_route("/upscalers", lambda: [{"name": name, "scale": 4.0} for name in UPSCALERS], name="upscalers")
+    routes.add_api_route("/interrogate", _interrogate, methods=["POST"])
+    _add_models(routes, shelf)
+    return routes
+
+
+def samplers() -> list[dict[str, Any]]:
+    """A1111's names; options tell the schedule type that Automatic stands for."""
+    named: dict[str, list[Scheduler]] = {}
+    for entry in (SCHEDULERS[id] for id in SCHEDULERS_HERE):
+        named.setdefault(entry.a1111[0] if entry.a1111 else entry.label, []).append(entry)
+    return [
+        {"name": name, "aliases": sorted({alias for entry in same for alias in entry.names()} - {name}),
+         "options": {"scheduler": "karras"} if name == "DPM++ 2M" else {}}
+        for name, same in named.items()
+    ]  # fmt: skip
+
+
+def schedules() -> list[dict[str, Any]]:
+    """The schedule types that some sampler here has."""
+    return [{"name": name, "label": label, "aliases": None, "default_rho": -1.0, "need_inner_model": False}
+            for name, label in LABELS.items()]  # fmt: skip
+
+
+def memory() -> dict[str, Any]:
+    """Of this process and of its card, in bytes."""
+    told = psutil.virtual_memory()
+    ram = {"free": told.available, "used": psutil.Process().memory_info().rss, "total": told.total}
+    if not torch.cuda.is_available():
+        return {"ram": ram, "cuda": {"error": "unavailable"}}
+    free, total = torch.cuda.mem_get_info()
+    return {"ram": ram, "cuda": {"system": {"free": free, "used": total - free, "total": total},
+                                 "allocated": {"current": torch.cuda.memory_allocated()}}}  # fmt: skip
+
+
+def _interrogate() -> None:
+    raise BadParams("This process has no model that describes pictures.")
+
+
+def _add_models(routes: APIRouter, shelf: Shelf) -> None:
+    @routes.get("/sd-models")
+    def models() -> list[dict[str, Any]]:
+        return [{"title": model.title, "model_name": model.name, "hash": model.mark or None, "sha256": None,
+                 "filename": model.name, "config": None} for model in shelf.models.values()]  # fmt: skip
+
+    @routes.get("/options")
+    def options() -> dict[str, Any]:
+        return {"sd_model_checkpoint": shelf.named("").title, "CLIP_stop_at_last_layers": 1, "samples_format": "png",
+                "sd_vae": "Automatic", "sd_checkpoint_hash": shelf.named("").mark}  # fmt: skip
+
+    @routes.post("/options")
+    def choose(wanted: dict[str, Any]) -> None:
+        """Only the model can be chosen for everybody; the rest belongs into a request."""
+        known = options()
+        for name, value in wanted.items():
+            if name not in known or (name != "sd_model_checkpoint" and value != known[name]):
+                raise BadParams(f"The option {name!r} cannot be set here, only sd_model_checkpoint.")
+        if "sd_model_checkpoint" in wanted:
+            shelf.chosen = shelf.named(str(wanted["sd_model_checkpoint"])).name
+
+    @routes.post("/refresh-checkpoints")
+    def refresh() -> None:
+        shelf.refresh()
+
+    @routes.post("/unload-checkpoint")
+    def unload() -> dict[str, Any]:
+        shelf.unload()
+        return {}

@@ -1,0 +1,83 @@
+"""A1111's extras: a finished picture enlarged by Pillow's filters."""
+
+import base64
+import io
+from typing import Any
+
+from fastapi import APIRouter
+from PIL import Image
+from pydantic import BaseModel, Field
+
+from sdplay.errors import BadParams
+from sdplay.picture import png_bytes
+from sdplay.server.a1111_body import picture_in
+from sdplay.server.limits import Limits
+
+FILTERS = {"Lanczos": Image.Resampling.LANCZOS, "Bicubic": Image.Resampling.BICUBIC,
+           "Nearest": Image.Resampling.NEAREST}  # fmt: skip
+UPSCALERS = ("None", *FILTERS)
+
+
+class Extras(BaseModel):
+    """How to enlarge: mode 0 by a factor, mode 1 to a size."""
+
+    resize_mode: int = 0
+    upscaling_resize: float = Field(2, gt=0)
+    upscaling_resize_w: int = Field(512, ge=1)
+    upscaling_resize_h: int = Field(512, ge=1)
+    upscaling_crop: bool = True
+    upscaler_1: str = "None"
+    upscaler_2: str = "None"
+    extras_upscaler_2_visibility: float = 0
+    gfpgan_visibility: float = 0
+    codeformer_visibility: float = 0
+
+
+class ExtrasSingleImageRequest(Extras):
+    image: str = ""
+
+
+class FileData(BaseModel):
+    data: str
+    name: str = ""
+
+
+class ExtrasBatchImagesRequest(Extras):
+    imageList: list[FileData]
+
+
+def upscaling(limits: Limits) -> APIRouter:
+    """The two extras routes."""
+    routes = APIRouter(prefix="/sdapi/v1", tags=["a1111"])
+
+    @routes.post("/extra-single-image")
+    def single(body: ExtrasSingleImageRequest) -> dict[str, Any]:
+        return {"html_info": "", "image": _enlarged(body.image, body, limits)}
+
+    @routes.post("/extra-batch-images")
+    def batch(body: ExtrasBatchImagesRequest) -> dict[str, Any]:
+        return {"html_info": "", "images": [_enlarged(each.data, body, limits) for each in body.imageList]}
+
+    return routes
+
+
+def _enlarged(text: str, body: Extras, limits: Limits) -> str:
+    if body.upscaler_1 not in UPSCALERS:
+        raise BadParams(f"could not find upscaler named {body.upscaler_1!r}. There are: {', '.join(UPSCALERS)}.")
+    if body.gfpgan_visibility or body.codeformer_visibility or body.extras_upscaler_2_visibility:
+        raise BadParams("This process restores no faces and mixes no second upscaler: leave those fields out.")
+    with Image.open(io.BytesIO(picture_in(text, "picture"))) as opened:
+        image = opened.convert("RGB")
+    size = _size(image, body)
+    if max(size) > 4 * limits.side:
+        raise BadParams(f"This process enlarges up to {4 * limits.side} pixels a side, not {max(size)}.")
+    enlarged = image.resize(size, FILTERS.get(body.upscaler_1, Image.Resampling.NEAREST))
+    return base64.b64encode(png_bytes(enlarged)).decode()
+
+
+def _size(image: Image.Image, body: Extras) -> tuple[int, int]:
+    if body.upscaler_1 == "None":
+        return image.size
+    if body.resize_mode == 1:
+        return body.upscaling_resize_w, body.upscaling_resize_h
+    return round(image.width * body.upscaling_resize), round(image.height * body.upscaling_resize)

@@ -1,0 +1,59 @@
+"""The web application: A1111's routes, our own, health, and sentences for everything that goes wrong."""
+
+import logging
+import threading
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from sdplay import __doc__ as about
+from sdplay.errors import BackendRefused, BadParams, PlayError
+from sdplay.server import a1111, stream
+from sdplay.server.desk import Desk
+from sdplay.server.limits import ORDINARY, Doorman, Limits
+
+LOG = logging.getLogger(__name__)
+
+
+def build(desk: Desk, *, token: str = "", limits: Limits = ORDINARY, any_host: bool = False,
+          load_now: bool = True) -> FastAPI:  # fmt: skip
+    """The application around one desk; `load_now` begins with the first model at once."""
+    app = FastAPI(title="sdplay local process", description=about or "", version="1")
+    app.include_router(stream.router(desk, limits))
+    app.include_router(a1111.router(desk, limits))
+    app.add_exception_handler(PlayError, _explained)
+    app.add_middleware(Doorman, token=token, limits=limits, any_host=any_host)
+    loading = threading.Thread(target=_load, args=(desk,), name="load", daemon=True)
+
+    @app.get("/health", tags=["health"])
+    def health() -> JSONResponse:
+        """200 when a picture would start at once, 503 while a model loads or when it could not be."""
+        if desk.shelf.failure and not desk.shelf.loaded:
+            return JSONResponse({"status": "failed", "message": desk.shelf.failure}, 503)
+        if loading.is_alive() and not desk.shelf.loaded:
+            return JSONResponse({"status": "loading", "message": "The model is being loaded."}, 503)
+        return JSONResponse({"status": "ready", "message": desk.shelf.loaded})
+
+    if load_now:
+        loading.start()
+    return app
+
+
+def _load(desk: Desk) -> None:
+    """So that the first picture need not wait."""
+    try:
+        with desk.shelf.engine(""):
+            LOG.info("ready with %s", desk.shelf.loaded)
+    except PlayError as error:
+        LOG.error("%s", error)  # noqa: TRY400  # the sentence is the whole story
+
+
+def _explained(request: Request, error: Exception) -> JSONResponse:
+    """The shape of A1111's errors, with a sentence inside."""
+    body: dict[str, Any] = {"error": type(error).__name__, "detail": str(error), "body": "", "errors": ""}
+    if isinstance(error, BadParams):
+        return JSONResponse(body, 422)
+    if isinstance(error, BackendRefused):
+        return JSONResponse(body, 429, {"Retry-After": f"{error.retry_after or 5:g}"})
+    return JSONResponse(body, 500)

@@ -1,0 +1,170 @@
+"""The queue of this process: owners take turns, people before sweeps, and every job can be watched and stopped."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Literal
+from uuid import uuid4
+
+from sdplay.errors import BackendError, BackendRefused, BadParams, Cancelled, PlayError
+from sdplay.server.paint import Painted, Step, Wish, check, paint
+from sdplay.server.shelf import Shelf
+
+LOG = logging.getLogger(__name__)
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+KEPT_FREE = 4
+"""Places at the engine that sweeps leave to people."""
+
+
+class Ticket:
+    """One wish on its way.  Written by one worker, read by anybody."""
+
+    def __init__(self, wish: Wish, id: str) -> None:
+        self.wish, self.id = wish, id
+        self.state: State = "queued"
+        self.step = Step()
+        self.painted: Painted | None = None
+        self.error: PlayError | None = None
+        self.created = time.monotonic()
+        self.started = 0.0
+        self.stop = threading.Event()
+        self._watchers: list[Callable[[], None]] = []
+
+    @property
+    def over(self) -> bool:
+        return self.state in ("done", "failed", "cancelled")
+
+    @contextmanager
+    def watched(self, tell: Callable[[], None]) -> Iterator[None]:
+        """Call `tell` after every change; from a worker's thread."""
+        self._watchers.append(tell)
+        try:
+            yield
+        finally:
+            self._watchers.remove(tell)
+
+    def changed(self) -> None:
+        for tell in list(self._watchers):
+            tell()
+
+
+class Desk:
+    """All tickets that are not over yet, and the workers that serve them."""
+
+    def __init__(self, shelf: Shelf, *, at_once: int = 32, most_waiting: int = 500) -> None:
+        self.shelf, self.at_once, self.most_waiting = shelf, at_once, most_waiting
+        self.tickets: dict[str, Ticket] = {}
+        self._served: dict[str, int] = {}
+        self._workers = 0
+        self._lock = threading.Lock()
+
+    def submit(self, *wishes: Wish, id: str = "") -> list[Ticket]:
+        """Queue these together or not at all."""
+        for wish in wishes:
+            check(wish.params)
+            self.shelf.named(wish.params.model)
+        with self._lock:
+            waiting = [ticket for ticket in self.tickets.values() if ticket.state == "queued"]
+            if len(waiting) + len(wishes) > self.most_waiting:
+                raise BackendRefused(f"{len(waiting)} pictures are waiting already, and this process takes "
+                                     f"{self.most_waiting}. Try again in a moment.", retry_after=5)  # fmt: skip
+            if id in self.tickets:
+                raise BadParams(f"There is a job called {id!r} already. Choose another name.")
+            made = [Ticket(wish, id if id and at == 0 else uuid4().hex) for at, wish in enumerate(wishes)]
+            for ticket in made:
+                self._welcome(ticket.wish.owner, waiting)
+                self.tickets[ticket.id] = ticket
+            self._hire(len(made))
+        return made
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Stop one job, waiting or running."""
+        ticket.stop.set()
+        with self._lock:
+            if ticket.state == "queued":
+                self._end(ticket, "cancelled")
+        ticket.changed()
+
+    def ahead(self, ticket: Ticket) -> int:
+        """How many pictures start before this one."""
+        with self._lock:
+            order = self._order()
+            return order.index(ticket) if ticket in order else 0
+
+    def _welcome(self, owner: str, waiting: list[Ticket]) -> None:
+        """Somebody new has had as little as the one who had least: no debt, no credit from old times."""
+        here = {ticket.wish.owner for ticket in self.tickets.values()}
+        if owner not in here:
+            least = min((self._served.get(other, 0) for other in here), default=0)
+            self._served[owner] = max(self._served.get(owner, 0), least)
+        self._served = {name: count for name, count in self._served.items() if name in here | {owner}}
+
+    def _hire(self, wanted: int) -> None:
+        for _ in range(min(wanted, self.at_once - self._workers)):
+            self._workers += 1
+            threading.Thread(target=self._work, name="desk", daemon=True).start()
+
+    def _work(self) -> None:
+        while ticket := self._next():
+            self._serve(ticket)
+
+    def _next(self) -> Ticket | None:
+        with self._lock:
+            order = self._order()
+            running = sum(ticket.state == "running" for ticket in self.tickets.values())
+            if running >= max(1, self.at_once - KEPT_FREE):
+                order = [ticket for ticket in order if ticket.wish.urgent]
+            if not order:
+                self._workers -= 1
+                return None
+            ticket = order[0]
+            self._served[ticket.wish.owner] = self._served.get(ticket.wish.owner, 0) + 1
+            ticket.state, ticket.started = "running", time.monotonic()
+        ticket.changed()
+        return ticket
+
+    def _order(self) -> list[Ticket]:
+        """Who starts next: of each owner people's pictures first, among owners the one who was served least."""
+        turns: dict[str, int] = dict(self._served)
+        order = []
+        for ticket in sorted(self.tickets.values(), key=lambda ticket: (not ticket.wish.urgent, ticket.created)):
+            if ticket.state == "queued":
+                turn = turns[ticket.wish.owner] = turns.get(ticket.wish.owner, 0) + 1
+                order.append((turn, not ticket.wish.urgent, ticket.created, ticket))
+        order.sort(key=lambda entry: entry[:3])
+        return [ticket for *_, ticket in order]
+
+    def _serve(self, ticket: Ticket) -> None:
+        events = paint(self.shelf, ticket.wish, ticket.stop.is_set)
+        try:
+            for event in events:
+                if isinstance(event, Painted):
+                    ticket.painted = event
+                else:
+                    ticket.step = event
+                if ticket.stop.is_set() and not ticket.wish.partial:
+                    break
+                ticket.changed()
+            self._finish(ticket, "done" if ticket.painted and not ticket.painted.partial else "cancelled")
+        except Cancelled:
+            self._finish(ticket, "cancelled")
+        except PlayError as error:
+            ticket.error = error
+            self._finish(ticket, "failed")
+        except Exception:  # a worker serves everybody: a bug in one job is logged and told, and the next one runs
+            LOG.exception("job %s failed", ticket.id)
+            ticket.error = BackendError("Something went wrong inside the process; its log has the details.")
+            self._finish(ticket, "failed")
+        finally:
+            events.close()  # type: ignore[attr-defined]  # a generator: closing it cancels the job
+
+    def _finish(self, ticket: Ticket, state: State) -> None:
+        with self._lock:
+            self._end(ticket, state)
+        ticket.changed()
+
+    def _end(self, ticket: Ticket, state: State) -> None:
+        ticket.state = state
+        self.tickets.pop(ticket.id, None)

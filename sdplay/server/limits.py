@@ -1,0 +1,114 @@
+"""What this process gives one request at most, and who may ask at all."""
+
+import base64
+import binascii
+import hmac
+import json
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from sdplay.errors import BadParams
+from sdplay.params import Params
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+OPEN = ("/health",)
+"""Answered without a token: says only whether the process is ready."""
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The largest request that is served."""
+
+    side: int = 2048
+    """Longest side in pixels; the picture may have side × side of them."""
+    steps: int = 150
+    pictures: int = 64
+    """Of one request."""
+    megabytes: int = 64
+    """Of one request's body."""
+
+    def check(self, params: Params) -> Params:
+        """The same settings, or a sentence naming the limit."""
+        largest = max(params.width, params.height) * params.hires_scale
+        if largest > self.side:
+            raise BadParams(f"This process makes pictures of up to {self.side} pixels a side, not {largest:g}.")
+        if params.steps > self.steps:
+            raise BadParams(f"This process takes up to {self.steps} steps, not {params.steps}.")
+        return params
+
+
+ORDINARY = Limits()
+
+
+class Doorman:
+    """Checks token and host, and cuts off bodies that are too large, before anything is read."""
+
+    def __init__(self, app: App, token: str = "", limits: Limits = ORDINARY, any_host: bool = False) -> None:
+        self.app, self.token, self.limits, self.any_host = app, token, limits, any_host
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        if refused := self._refusal(scope["path"], headers):
+            await _answer(send, *refused)
+            return
+        await self.app(scope, self._measured(receive), send)
+
+    def _refusal(self, path: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
+        if self.token and path not in OPEN and not self._knows(headers.get("authorization", "")):
+            return 401, "Not authenticated" if "authorization" not in headers else "Incorrect token"
+        # Without a token a web page that points its own name at 127.0.0.1 could ask in a visitor's browser.
+        if not self.token and not self.any_host and _host(headers.get("host", "")) not in LOOPBACK:
+            return 403, "Without a token this process answers only to this machine's own names."
+        told = headers.get("content-length", "0")
+        if told.isdigit() and int(told) > self.limits.megabytes * 2**20:
+            return 413, f"The request is larger than {self.limits.megabytes} MB."
+        return None
+
+    def _knows(self, header: str) -> bool:
+        """Bearer TOKEN, or basic with the token as password or as user:password; compared in constant time."""
+        kind, _, value = header.partition(" ")
+        given = [value.strip()]
+        if kind.lower() == "basic":
+            try:
+                pair = base64.b64decode(value.strip(), validate=True).decode("utf-8", "replace")
+            except (binascii.Error, ValueError):
+                return False
+            given = [pair, pair.partition(":")[2]]
+        elif kind.lower() != "bearer":
+            return False
+        right = self.token.encode()
+        return any(hmac.compare_digest(each.encode(), right) for each in given)
+
+    def _measured(self, receive: Receive) -> Receive:
+        """A body that says nothing about its length is counted as it comes."""
+        seen = 0
+
+        async def counted() -> MutableMapping[str, Any]:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self.limits.megabytes * 2**20:
+                return {"type": "http.disconnect"}
+            return message
+
+        return counted
+
+
+def _host(header: str) -> str:
+    host, colon, port = header.rpartition(":")
+    return host if colon and port.isdigit() and (host.endswith("]") or ":" not in host) else header
+
+
+async def _answer(send: Send, status: int, detail: str) -> None:
+    body = json.dumps({"error": "HTTPException", "detail": detail, "body": "", "errors": ""}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,158 @@
+"""One picture from wish to pixels: the settings become a job of the tick loop, on the model that the wish names."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from sdplay.engine.loop import Engine, Job, Made, Moment
+from sdplay.engine.noise import Array
+from sdplay.engine.start import mask_cells, start_pixels
+from sdplay.errors import BackendError, BadParams
+from sdplay.params import Params
+from sdplay.picture import Frame, jpeg_bytes
+from sdplay.schedulers import SCHEDULERS, known
+from sdplay.server.shelf import Shelf
+
+SCHEDULERS_HERE = tuple(entry.id for entry in SCHEDULERS.values() if entry.sampler != "flow_euler")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One picture that somebody wants, and what they want to see of its making."""
+
+    params: Params
+    owner: str = ""
+    urgent: bool = True
+    """A person waits for just this one; cells of a sweep are not urgent."""
+    previews: bool = True
+    frames: bool = False
+    partial: bool = False
+    """Stopped in the middle, hand out what is there."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far a picture is."""
+
+    step: int = 0
+    steps: int = 0
+    seconds_left: float | None = None
+    preview: Callable[[], bytes] | None = None
+    """Draws what it looks like now, as a small JPEG; there when previews are wanted."""
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A finished picture, and what was really done."""
+
+    image: Image.Image
+    params: Params
+    """As asked, with the model that painted it."""
+    model: str
+    """Its title."""
+    seconds: dict[str, float]
+    """load, sampling and decode."""
+    warnings: tuple[str, ...] = ()
+    frames: tuple[Frame, ...] = ()
+    partial: bool = False
+
+
+def paint(shelf: Shelf, wish: Wish, stopped: Callable[[], bool]) -> Iterator[Step | Painted]:
+    """Yield steps, then the picture.  Closing the iterator cancels the job; its neighbours never notice."""
+    began = time.perf_counter()
+    model = shelf.named(wish.params.model)
+    with shelf.engine(model.name, stopped) as engine:
+        waited = time.perf_counter() - began
+        step, clean, made, began = Step(), None, None, time.perf_counter()
+        for event in _run(engine, job_of(wish, engine.model)):
+            if isinstance(event, Moment):
+                clean = event.clean if event.clean is not None else clean
+                step = _step(event, engine.model, step, began)
+                yield step
+                if wish.partial and stopped():
+                    break
+            elif isinstance(event, Made):
+                made = event
+        seconds = {"load": waited, "sampling": made.sampling if made else 0.0, "decode": made.decode if made else 0.0}
+        pixels = made.pixels if made else None if clean is None else engine.decode(clean)
+        if pixels is not None:
+            yield Painted(Image.fromarray(pixels), wish.params, model.title, seconds,
+                          _warnings(wish.params, engine.model), _frames(made), partial=made is None)  # fmt: skip
+
+
+def check(params: Params) -> None:
+    """A sentence for what this process cannot do, before it waits for its turn."""
+    if known(params.scheduler).id not in SCHEDULERS_HERE:
+        raise BadParams("Flow Euler does not fit Stable Diffusion. Choose Euler.")
+    if params.mask and not params.init:
+        raise BadParams("A mask needs a start image. Give one, or leave the mask out.")
+    for label, given in (("hires fix", params.hires_scale > 1), ("a refiner", params.refiner),
+                         ("styles", params.styles), ("ControlNet", params.control)):  # fmt: skip
+        if given:
+            raise BadParams(f"This process has no {label.removeprefix('a ')}: leave it out.")
+
+
+def job_of(wish: Wish, model: Any) -> Job:
+    """The settings in the engine's words."""
+    params, entry = wish.params, known(wish.params.scheduler)
+    if params.width % model.factor or params.height % model.factor:
+        raise BadParams(f"Width and height must be multiples of {model.factor} for this model, not {params.width} and "
+                        f"{params.height}.")  # fmt: skip
+    start = start_pixels(params) if params.init else None
+    mask = mask_cells(params, model.factor) if params.init and params.mask else None
+    return Job(params.prompt, entry.sampler, params.steps, params.negative, entry.sigmas, params.cfg, params.seed,
+               params.width, params.height, params.eta, params.strength if params.init else 1.0, start, mask,
+               params.variation_seed, params.variation_strength, params.clip_skip, wish.owner, wish.urgent,
+               wish.frames, wish.previews)  # fmt: skip
+
+
+def as_image(pixels: Array) -> Image.Image:
+    """Values of -1 to 1 [1, 3, h, w] as a picture."""
+    bright = (np.clip(pixels[0] * 0.5 + 0.5, 0, 1) * 255).round().astype(np.uint8)
+    return Image.fromarray(bright.transpose(1, 2, 0))
+
+
+def preview_of(model: Any, latent: Array) -> bytes:
+    """What a latent looks like, as a small JPEG."""
+    shown = as_image(model.preview(latent))
+    if max(shown.size) < 128:
+        shown = shown.resize((shown.width * 8, shown.height * 8), Image.Resampling.BICUBIC)
+    return jpeg_bytes(shown)
+
+
+def _step(moment: Moment, model: Any, before: Step, began: float) -> Step:
+    left = (time.perf_counter() - began) / moment.step * (moment.steps - moment.step)
+    preview = before.preview if moment.clean is None else partial(preview_of, model, moment.clean)
+    return Step(moment.step, moment.steps, left, preview)
+
+
+def _run(engine: Engine, job: Job) -> Iterator[Any]:
+    try:
+        yield from engine.run(job)
+    except RuntimeError as error:
+        advice = "Choose a smaller size." if "memory" in str(error).lower() else "Its log has the details."
+        raise BackendError(f"{str(error)[:300].rstrip('.')}. {advice}") from error
+
+
+def _warnings(params: Params, model: Any) -> tuple[str, ...]:
+    told = []
+    for name, text in (("The prompt", params.prompt), ("The negative prompt", params.negative)):
+        if cut := model.cut_off(text):
+            told.append(f"{name} is longer than this model reads; left out: {cut[:200]}.")
+    if params.negative and params.cfg == 1:
+        told.append("The negative prompt has no effect at CFG 1: nothing is pushed away from.")
+    if params.init and int(params.steps * params.strength) == 0:
+        told.append("Strength times steps is below one step, so the start image came back as it was.")
+    return tuple(told)
+
+
+def _frames(made: Made | None) -> tuple[Frame, ...]:
+    return tuple(
+        Frame(moment.step, moment.sigma, moment.seconds, *(jpeg_bytes(Image.fromarray(each)) for each in pair))
+        for moment, *pair in (made.frames if made else ())
+    )

@@ -1,0 +1,194 @@
+"""The models this process may use, and the one that is loaded.  Jobs for another model wait until it is its turn."""
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdplay.engine.loop import Engine
+from sdplay.engine.onnx_model import SHIPPED
+from sdplay.engine.torch_load import load
+from sdplay.engine.torch_model import TorchModel, best_device
+from sdplay.errors import BadParams, Cancelled, PlayError
+
+BUILTIN = "builtin"
+PATIENCE = 10.0
+"""Seconds that jobs of the loaded model may go before one that waits for another model."""
+
+
+@dataclass(frozen=True)
+class Shelved:
+    """One model that can be loaded."""
+
+    name: str
+    source: str
+    mark: str
+    """Ten characters that name the weights; empty for a hub id, whose weights may not be here yet."""
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} [{self.mark}]" if self.mark else self.name
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What models are loaded onto."""
+
+    device: str = ""
+    dtype: str = ""
+    config: str = ""
+    rows: int = 16
+    """Rows of one U-Net call; with CFG a picture takes two."""
+    exact: bool = False
+    """Always exactly that many rows, so that a picture is the same to the last bit alone and in company."""
+
+
+class Shelf:
+    """All models by name; at most one is loaded."""
+
+    def __init__(self, sources: Sequence[str], machine: Machine = Machine()) -> None:
+        self.machine = machine
+        self.sources = tuple(sources)
+        self.models: dict[str, Shelved] = {}
+        self.refresh()
+        self.chosen = next(iter(self.models))
+        """The model for those who name none."""
+        self.loaded = ""
+        self.failure = ""
+        self._engine: Engine | None = None
+        self._users = 0
+        self._line: list[_Waiting] = []
+        self._turn = threading.Condition()
+
+    @property
+    def device(self) -> str:
+        return self.machine.device or best_device()
+
+    def refresh(self) -> None:
+        """Look again at what lies in the places given; a folder of models counts as each of them."""
+        found: dict[str, Shelved] = {}
+        for source in [each for place in self.sources for each in _inside(place)]:
+            shelved = _shelved(source)
+            name = shelved.name
+            while name in found:
+                name += "'"
+            found[name] = Shelved(name, shelved.source, shelved.mark)
+        self.models = found
+
+    def named(self, name: str) -> Shelved:
+        """The model of that name, title or mark; the chosen one when empty; a sentence that names the choices."""
+        wanted = name.strip() or self.chosen
+        for model in self.models.values():
+            if wanted in (model.name, model.title, model.mark):
+                return model
+        raise BadParams(f"There is no model called {name!r}. There are: {', '.join(self.models)}.")
+
+    @contextmanager
+    def engine(self, name: str, stopped: Callable[[], bool] = lambda: False) -> Iterator[Engine]:
+        """The engine with that model, loaded first if need be; it stays until everybody who holds it is done."""
+        model = self.named(name)
+        engine = self._take(model, stopped)
+        try:
+            yield engine
+        finally:
+            with self._turn:
+                self._users -= 1
+                self._turn.notify_all()
+
+    def unload(self) -> None:
+        """Give the memory back, once nobody uses the model."""
+        with self._turn:
+            while self._users:
+                self._turn.wait(0.5)
+            self._drop()
+
+    def _take(self, model: Shelved, stopped: Callable[[], bool]) -> Engine:
+        waiting = _Waiting(model.name, time.monotonic())
+        with self._turn:
+            self._line.append(waiting)
+            try:
+                while not self._may_enter(waiting):
+                    self._turn.wait(0.5)
+                    if stopped():
+                        raise Cancelled("It was stopped before its model was loaded.")
+                if self._engine is None or self.loaded != model.name:
+                    self._load(model)
+                assert self._engine is not None
+                self._users += 1
+                return self._engine
+            finally:
+                self._line.remove(waiting)
+                self._turn.notify_all()
+
+    def _may_enter(self, waiting: "_Waiting") -> bool:
+        others = [each for each in self._line if each.model != self.loaded]
+        if waiting.model == self.loaded and self._engine is not None:
+            return not others or time.monotonic() - others[0].since < PATIENCE or self._line[0] is waiting
+        return self._users == 0 and others[0] is waiting
+
+    def _load(self, model: Shelved) -> None:
+        self._drop()
+        machine = self.machine
+        try:
+            loaded = load(model.source, device=machine.device, dtype=machine.dtype, config=machine.config,
+                          exact_rows=machine.rows if machine.exact else 0)  # fmt: skip
+        except PlayError as error:
+            self.failure = str(error)
+            raise
+        self.loaded, self.failure = model.name, ""
+        # Every step may be shown: it costs nothing until somebody looks.
+        self._engine = Engine(loaded, max_rows=machine.rows, preview_seconds=0)
+
+    def _drop(self) -> None:
+        if self._engine is not None and isinstance(self._engine.model, TorchModel):
+            self._engine.close()
+            self._engine.model.close()
+        self._engine, self.loaded = None, ""
+
+
+@dataclass(frozen=True, eq=False)
+class _Waiting:
+    model: str
+    since: float
+
+
+def _inside(place: str) -> list[str]:
+    """A model is itself; a folder of models is what lies in it."""
+    path = Path(place).expanduser()
+    if place == BUILTIN or not path.is_dir() or (path / "model_index.json").exists():
+        return [place]
+    found = [each for each in sorted(path.iterdir()) if each.suffix == ".safetensors" or _is_folder_model(each)]
+    if not found:
+        raise BadParams(f"There is no model in {place}. Give a diffusers folder or a .safetensors file.")
+    return [str(each) for each in found]
+
+
+def _is_folder_model(path: Path) -> bool:
+    return (path / "model_index.json").exists()
+
+
+def _shelved(source: str) -> Shelved:
+    path = SHIPPED if source == BUILTIN else Path(source).expanduser()
+    name = path.stem if path.is_file() else path.name
+    if path == SHIPPED:
+        name = str(json.loads((path / "model.json").read_text("utf-8"))["name"])
+    return Shelved(name, source if not path.exists() else str(path.resolve()), _mark(path))
+
+
+def _mark(path: Path) -> str:
+    """A fingerprint of the weights that is quick for many gigabytes: sizes, beginnings and ends of all files."""
+    files = [path] if path.is_file() else sorted(path.rglob("*.safetensors"))
+    if not files:
+        return ""
+    told = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as opened:
+            size = file.stat().st_size
+            told.update(size.to_bytes(8, "little") + opened.read(2**20))
+            opened.seek(max(0, size - 2**20))
+            told.update(opened.read())
+    return told.hexdigest()[:10]

@@ -1,0 +1,149 @@
+"""Our own API: one request per picture, answered with a line of JSON for every thing that happens to it."""
+
+import asyncio
+import base64
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+
+from sdplay.backends.decode import NotAPicture, checked, from_base64
+from sdplay.errors import BadParams
+from sdplay.params import KNOBS, Params
+from sdplay.picture import png_bytes
+from sdplay.server.desk import Desk, Ticket
+from sdplay.server.limits import Limits
+from sdplay.server.paint import SCHEDULERS_HERE, Painted, Wish
+
+BEAT_SECONDS = 1.0
+"""A line comes at least so often, so that whoever reads notices when this process dies."""
+PREVIEW_SECONDS = 0.3
+FEATURES = ("negative", "seed", "steps", "cfg", "scheduler", "size", "models", "img2img", "inpaint", "mask_blur",
+            "variation", "eta", "clip_skip", "progress", "preview", "cancel", "frames", "payload")  # fmt: skip
+
+
+class Wanted(BaseModel):
+    """One picture, in our own setting names."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    params: dict[str, Any] = Field(description="Our settings; what is left out stands at its default.")
+    images: dict[str, str] = Field({}, description="Base64 by the name that the settings give them: sha256:…")
+    id: str = Field("", pattern=r"^[\w-]{0,64}$", description="A name for this job, to cancel it by.")
+    owner: str = Field("", max_length=100, description="Owners take turns.")
+    urgent: bool = Field(True, description="False for a sweep's cells: people's pictures go first.")
+    previews: bool = True
+    frames: bool = False
+
+
+def router(desk: Desk, limits: Limits) -> APIRouter:
+    """The routes under /sdplay/v1."""
+    routes = APIRouter(prefix="/sdplay/v1", tags=["sdplay"])
+
+    @routes.get("/about")
+    def about() -> dict[str, Any]:
+        shelf = desk.shelf
+        return {"model": shelf.named("").title, "loaded": shelf.loaded, "device": shelf.device,
+                "models": [model.title for model in shelf.models.values()], "schedulers": list(SCHEDULERS_HERE),
+                "features": list(FEATURES), "failure": shelf.failure, "waiting": len(desk.tickets),
+                "limits": {"side": limits.side, "steps": limits.steps}, "exact": shelf.machine.exact,
+                "at_once": desk.at_once}  # fmt: skip
+
+    @routes.post("/pictures", response_class=StreamingResponse)
+    async def paint(wanted: Wanted, request: Request) -> StreamingResponse:
+        client = request.client.host if request.client else ""
+        wish = await run_in_threadpool(_wish, wanted, limits, client)
+        (ticket,) = desk.submit(wish, id=wanted.id)
+        return StreamingResponse(_lines(desk, ticket), media_type="application/x-ndjson")
+
+    @routes.post("/pictures/{id}/cancel")
+    def cancel(id: str) -> dict[str, bool]:
+        ticket = desk.tickets.get(id)
+        if ticket:
+            desk.cancel(ticket)
+        return {"cancelled": ticket is not None}
+
+    return routes
+
+
+def _wish(wanted: Wanted, limits: Limits, client: str) -> Wish:
+    unknown = sorted(set(wanted.params) - set(KNOBS))
+    if unknown:
+        raise BadParams(f"There is no setting called {unknown[0]!r}. There are: {', '.join(KNOBS)}.")
+    try:
+        images = {name: checked(from_base64(text)) for name, text in wanted.images.items()}
+    except NotAPicture as error:
+        raise BadParams(f"A picture in the request {error}.") from error
+    units = wanted.params.get("control") or ()
+    named = [wanted.params.get("init"), wanted.params.get("mask"), *(unit.get("image") for unit in units)]
+    missing = [name for name in named if name and name not in images]
+    if missing:
+        raise BadParams(f"The settings name the picture {missing[0]}, but the request does not carry it.")
+    params = limits.check(Params.from_dict(wanted.params, images))
+    return Wish(params, wanted.owner or client, wanted.urgent, wanted.previews, wanted.frames)
+
+
+async def _lines(desk: Desk, ticket: Ticket) -> AsyncIterator[str]:
+    """What happens to a job, until it is over; whoever stops listening stops the job."""
+    loop, changed, shown = asyncio.get_running_loop(), asyncio.Event(), -PREVIEW_SECONDS
+
+    def tell() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is gone when the process ends
+            loop.call_soon_threadsafe(changed.set)
+
+    try:
+        with ticket.watched(tell):
+            while not ticket.over:
+                changed.clear()
+                preview = ticket.step.preview if loop.time() - shown >= PREVIEW_SECONDS else None
+                yield _line(await run_in_threadpool(_status, desk, ticket, preview))
+                shown = loop.time() if preview else shown
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), BEAT_SECONDS)
+        yield _line(await run_in_threadpool(_end, ticket))
+    finally:
+        if not ticket.over:
+            desk.cancel(ticket)
+
+
+def _line(told: dict[str, Any]) -> str:
+    return json.dumps(told) + "\n"
+
+
+def _status(desk: Desk, ticket: Ticket, preview: Any) -> dict[str, Any]:
+    if ticket.state == "queued":
+        return {"event": "queued", "job": ticket.id, "position": desk.ahead(ticket)}
+    step = ticket.step
+    if not step.steps:
+        model = desk.shelf.named(ticket.wish.params.model).name
+        return {"event": "loading" if desk.shelf.loaded != model else "started", "job": ticket.id, "model": model}
+    told = {"event": "step", "job": ticket.id, "step": step.step, "steps": step.steps,
+            "seconds_left": step.seconds_left}  # fmt: skip
+    return told if preview is None else {**told, "preview": _text(preview())}
+
+
+def _end(ticket: Ticket) -> dict[str, Any]:
+    if ticket.painted is None or ticket.state != "done":
+        told = str(ticket.error) if ticket.error else "It was stopped."
+        return {"event": ticket.state, "job": ticket.id, "error": told}
+    painted = ticket.painted
+    frames = [{"step": frame.step, "sigma": frame.sigma, "seconds": frame.seconds, "clean": _text(frame.clean),
+               "noisy": _text(frame.noisy)} for frame in painted.frames]  # fmt: skip
+    return {"event": "done", "job": ticket.id, "image": _text(png_bytes(painted.image)), "model": painted.model,
+            "seconds": {"queued": ticket.started - ticket.created, **painted.seconds}, "applied": _applied(painted),
+            "warnings": list(painted.warnings), "frames": frames}  # fmt: skip
+
+
+def _applied(painted: Painted) -> dict[str, Any]:
+    """What was done, in our names: what was asked, with the true size and model."""
+    width, height = painted.image.size
+    return {**painted.params.asked(), "width": width, "height": height, "model": painted.model}
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()

@@ -1,0 +1,91 @@
+"""The local process as a real one, on a free port of this machine."""
+
+import atexit
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+ROOT = Path(__file__).parent.parent
+
+
+class Process:
+    """One `python -m sdplay serve`."""
+
+    def __init__(self, *arguments, port=0):
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115  # open as long as the process
+        self.running = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "sdplay", "serve", "--port", str(self.port), *map(str, arguments)],
+            cwd=ROOT, stdout=self.log, stderr=self.log, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+        atexit.register(self.end)
+
+    def ready(self, seconds=120):
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and self.running.poll() is None:
+            try:
+                with urlopen(f"{self.url}/health", timeout=2) as answer:
+                    json.load(answer)
+                return self
+            except (URLError, OSError):
+                time.sleep(0.1)
+        self.log.seek(0)
+        raise TimeoutError(f"the process never answered: {self.log.read()[-2000:]}")
+
+    def end(self):
+        if self.running.poll() is None:
+            self.running.kill()
+            self.running.wait()
+        self.log.close()
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@cache
+def tiny_models():
+    """A folder with two tiny checkpoints, `alpha` and `beta`."""
+    from tests.tiny_checkpoint import small_sd
+
+    folder = Path(tempfile.mkdtemp())
+    for seed, name in enumerate(("alpha", "beta")):
+        small_sd(folder / name, seed)
+    return folder
+
+
+@cache
+def shared():
+    """One process for all tests that only ask."""
+    return Process("--model", tiny_models(), "--device", "cpu", "--max-side", "1024", "--queue", "300").ready()
+
+
+def ask(url, body=None, method="", **headers):
+    """Status and decoded answer."""
+    data = None if body is None else json.dumps(body).encode()
+    asked = Request(url, data, {"Content-Type": "application/json", **headers}, method=method or None)
+    try:
+        with urlopen(asked, timeout=120) as answer:
+            return answer.status, json.load(answer)
+    except HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+def lines(url, body):
+    """The events of one picture, as they come."""
+    asked = Request(f"{url}/sdplay/v1/pictures", json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urlopen(asked, timeout=120) as answer:
+        for line in answer:
+            yield json.loads(line)
