@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from sdplay import settings
 from sdplay.backends import Backend, Capabilities, connect, kinds
 from sdplay.jobs import Job, Jobs
 from sdplay.library import Library
@@ -39,7 +38,7 @@ class Studio:
 @st.cache_resource(show_spinner=False)
 def jobs() -> Jobs:
     """One library and one set of jobs for the whole server."""
-    return Jobs(Library(settings.home()))
+    return Jobs(Library.mended())
 
 
 @st.cache_resource(show_spinner=False)

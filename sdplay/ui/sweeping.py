@@ -68,8 +68,8 @@ def original(_studio: Studio, picture: str) -> bytes:
 
 
 def measure(studio: Studio, one: Result, other: Result) -> Difference | None:
-    """Two cells against each other; each pair is measured once."""
-    return _measured(studio, one.picture, other.picture) if one.picture and other.picture else None
+    """Two cells against each other."""
+    return measured(studio, one.picture, other.picture) if one.picture and other.picture else None
 
 
 def pixels(studio: Studio, result: Result) -> Image.Image | None:
@@ -79,6 +79,7 @@ def pixels(studio: Studio, result: Result) -> Image.Image | None:
 
 
 @st.cache_data(show_spinner=False, max_entries=5000)
-def _measured(_studio: Studio, one: str, other: str) -> Difference | None:
+def measured(_studio: Studio, one: str, other: str) -> Difference | None:
+    """Two pictures of the library against each other; each pair is measured once."""
     a, b = (original(_studio, picture) for picture in (one, other))
     return difference(Image.open(io.BytesIO(a)), Image.open(io.BytesIO(b))) if a and b else None

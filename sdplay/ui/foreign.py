@@ -1,0 +1,52 @@
+"""A picture from anywhere: its settings are read, whoever wrote them, and can be used or kept."""
+
+import streamlit as st
+
+from sdplay import metadata
+from sdplay.params import KNOBS, Params
+from sdplay.ui import form
+from sdplay.ui.problems import explained, plain
+from sdplay.ui.receipt import shown
+from sdplay.ui.session import Studio
+
+
+def read_a_picture(studio: Studio) -> None:
+    """Drop a file; see what it says about itself."""
+    with st.popover("Read a picture", icon=":material/plagiarism:"):
+        given = st.file_uploader("Made by A1111, Forge, SD.Next, ComfyUI, InvokeAI, Fooocus, Civitai or this app",
+                                 ["png", "jpg", "jpeg", "webp"], key="foreign")  # fmt: skip
+        if not given:
+            return
+        with explained():
+            _told(studio, given.getvalue())
+
+
+def _told(studio: Studio, data: bytes) -> None:
+    found = metadata.read(data)
+    if not found.text:
+        st.info("It carries no settings. Programs and web sites often strip them.", icon=":material/info:")
+    else:
+        st.badge(plain(found.dialect or "unknown program"), icon=":material/edit_note:")
+        st.table({KNOBS[name].label: shown(name, value) for name, value in found.settings.items()},
+                 border="horizontal", hide_header=True)  # fmt: skip
+        with st.expander("As it stands in the file", icon=":material/notes:"):
+            st.code(found.text, language=None, wrap_lines=True)
+    for note in found.notes:
+        st.caption(f":orange[:material/info:] {plain(note)}")
+    with st.container(horizontal=True, gap="xsmall"):
+        if found.settings:
+            st.button("Use these settings", type="primary", icon=":material/replay:", key="foreign_use",
+                      on_click=_use, args=(dict(found.settings),))  # fmt: skip
+        st.button("Keep it", icon=":material/library_add:", key="foreign_keep", on_click=_keep, args=(studio, data))
+
+
+def _use(settings: dict[str, object]) -> None:
+    with explained():
+        form.use(Params.from_dict(settings))
+        st.toast("The settings are in the form.", icon=":material/replay:")
+
+
+def _keep(studio: Studio, data: bytes) -> None:
+    with explained():
+        studio.library.take(data, studio.owner)
+        st.toast("It is in your library.", icon=":material/library_add:")

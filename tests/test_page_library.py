@@ -1,0 +1,88 @@
+"""The library's logic on the page, without a browser."""
+
+import io
+
+import pytest
+from PIL import Image, PngImagePlugin
+
+from sdplay.ui import session
+from tests.paging import sentences, settled
+
+INFOTEXT = "a fox\nNegative prompt: dark\nSteps: 21, Sampler: Euler a, CFG scale: 6.5, Seed: 12, Size: 128x128"
+
+
+@pytest.fixture
+def stocked(page):
+    """A page whose owner has made three pictures."""
+    page.run()
+    page.slider(key="steps").set_value(1)
+    for seed in (1, 2, 3):
+        page.number_input(key="seed").set_value(seed)
+        settled(page.button(key="go").click().run())
+    page.session_state["view"] = "Library"
+    return page.run()
+
+
+def mine(page):
+    return session.jobs().library.recent(page.session_state["owner"])
+
+
+def foreign(text):
+    kept, told = io.BytesIO(), PngImagePlugin.PngInfo()
+    told.add_text("parameters", text)
+    Image.new("RGB", (64, 64), "red").save(kept, "PNG", pnginfo=told)
+    return kept.getvalue()
+
+
+def test_everything_made_is_there_with_its_total(stocked):
+    assert not stocked.exception
+    assert "3 pictures" in sentences(stocked)
+    assert "a red apple, 3d style" in sentences(stocked)
+
+
+@pytest.mark.parametrize(("asked", "told"), [("seed=2", "1 picture ·"), ("seed=2..3", "2 pictures ·"),
+                                             ("zebra", "Nothing fits"), ("bogus=1", "no setting called")])  # fmt: skip
+def test_the_search_reads_words_and_settings(stocked, asked, told):
+    stocked.text_input(key="find").set_value(asked).run()
+    assert told in sentences(stocked)
+
+
+def test_the_bin_gives_back(stocked):
+    kept = mine(stocked)[0]
+    session.jobs().library.delete(kept, kept.owner)
+    stocked.session_state["whose"] = "bin"
+    assert "1 picture ·" in sentences(stocked.run())
+    session.jobs().library.restore(kept, kept.owner)
+    assert "The bin is empty" in sentences(stocked.run())
+
+
+def test_two_picked_pictures_are_compared_fairly(stocked):
+    stocked.session_state["two"] = [kept.id for kept in mine(stocked)[:2]]
+    stocked.toggle(key="pick_two").set_value(True).run()
+    assert "1 thing differs: seed." in sentences(stocked)
+
+
+def test_a_picture_from_elsewhere_fills_the_form(page):
+    page.query_params.update(view="Library")
+    page.run()
+    page.file_uploader(key="foreign").set_value(("fox.png", foreign(INFOTEXT), "image/png")).run()
+    page.button(key="foreign_use").click().run()
+    assert (page.slider(key="steps").value, page.number_input(key="seed").value) == (21, 12)
+    assert page.selectbox(key="scheduler").value == "euler_a"
+
+
+def test_a_picture_from_elsewhere_can_be_kept(page):
+    page.query_params.update(view="Library")
+    page.run()
+    page.file_uploader(key="foreign").set_value(("fox.png", foreign(INFOTEXT), "image/png")).run()
+    page.button(key="foreign_keep").click().run()
+    assert [kept.params.prompt for kept in mine(page)] == ["a fox"]
+
+
+def test_a_stranger_sees_nothing_until_it_is_shared(stocked):
+    library = session.jobs().library
+    kept = mine(stocked)[0]
+    assert library.total("", "stranger").count == 0
+    library.share(kept, kept.owner)
+    stocked.session_state["whose"] = "shared"
+    assert "1 picture ·" in sentences(stocked.run())
