@@ -5,6 +5,8 @@ import io
 import math
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 from PIL import Image
 
 from sdplay.picture import Frame, jpeg_bytes, png_bytes
@@ -52,8 +54,11 @@ def test_stopping_a_long_run_early_is_told_from_a_short_run():
 
 def test_runs_still_going_are_told_apart_by_their_noise():
     stops = way("step", run("A", [8, 2]), run("B", [8, 4, 2])).stops
-    assert stops[0].said == "Step 1: A (of 2) at noise 8.00 and B (of 3) at noise 8.00."
-    assert way("step", run("A", [8, 2]), run("B", [8, 2])).stops[0].said == "Step 1 of 2: noise 8.00."
+    assert stops[0].said == "Step 1: noise 8.00 in every run."
+    assert stops[1].said.startswith("Step 2 of 3: noise 4.00.")
+    stops = way("step", run("A", [8, 2, 1]), run("B", [8, 4, 1])).stops
+    assert stops[0].said == "Step 1 of 3: noise 8.00."
+    assert stops[1].said == "Step 2: noise 2.00 in A and 4.00 in B."
 
 
 def test_sampled_frames_count_steps_where_the_next_noise_is_unknown():
@@ -77,6 +82,23 @@ def test_by_seconds_a_slow_run_may_not_have_begun():
     assert [stop.shown for stop in lined.stops] == [(0, -1), (1, -1), (1, 0), (1, 1)]
     assert lined.stops[1].said == "After 0.50 s: A finished at 0.50 s and B at its first step."
     assert lined.places == ((0.125, 0.25), (0.5, 1.0))
+
+
+SIGMAS = some.lists(some.sampled_from([0.0, math.inf, 0.03, 0.5, 1.0, 4.0, 14.6]), min_size=1, max_size=5)
+SECONDS = some.sampled_from([0.0, 0.1, 1.0])
+RUNS = some.lists(some.builds(run, some.just("A"), SIGMAS, SECONDS, some.integers(1, 4)), min_size=1, max_size=4)
+
+
+@settings(max_examples=50, deadline=None)
+@given(RUNS)
+def test_any_runs_line_up_and_every_stop_lies_on_the_scrubber(strips):
+    for lined in ways(strips):
+        places = [stop.at for stop in lined.stops]
+        assert places == sorted(places)
+        assert 0 <= places[0] <= places[-1] <= 1
+        assert all(
+            -1 <= at < len(strip.frames) for stop in lined.stops for at, strip in zip(stop.shown, strips, strict=True)
+        )
 
 
 @pytest.mark.parametrize("sigma", [0.0, math.nan, math.inf])

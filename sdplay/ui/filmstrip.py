@@ -119,17 +119,20 @@ figure{margin:0;min-width:0}
 button{flex:none;display:grid;place-items:center;width:38px;height:38px;padding:0;cursor:pointer;color:inherit;
   border:1px solid var(--st-border-color);border-radius:var(--st-button-radius);background:var(--st-background-color)}
 button:hover{border-color:var(--st-primary-color)}
-button:focus-visible,.rows input:focus-visible{outline:2px solid var(--st-primary-color);outline-offset:2px}
+button:focus-visible{outline:2px solid var(--st-primary-color);outline-offset:2px}
 button svg{width:18px;height:18px;fill:currentColor}
 .rows{position:relative;cursor:ew-resize;touch-action:pan-y;user-select:none;-webkit-user-select:none}
-.rows input{appearance:none;display:block;margin:0 calc(var(--thumb) / 2 - 9px) 8px;height:24px;border-radius:12px;
-  width:calc(100% - var(--thumb) + 18px);background:none;cursor:inherit;position:relative;z-index:2;--bar:
+.rows input{appearance:none;display:block;margin:0 calc(var(--thumb) / 2 - 9px) 8px;height:24px;outline:none;
+  width:calc(100% - var(--thumb) + 18px);background:none;cursor:inherit;position:relative;z-index:2;
+  --ring:0 0 0 2px var(--st-background-color),0 0 0 4px var(--st-primary-color);--bar:
   linear-gradient(to right,var(--st-primary-color) calc(var(--at) * 100%),var(--st-border-color) 0)}
 .rows input::-webkit-slider-runnable-track{height:6px;border-radius:3px;background:var(--bar)}
 .rows input::-moz-range-track{height:6px;border-radius:3px;background:var(--bar)}
 .rows input::-webkit-slider-thumb{appearance:none;width:18px;height:18px;margin-top:-6px;border-radius:50%;
   background:var(--st-primary-color)}
 .rows input::-moz-range-thumb{width:18px;height:18px;border:0;border-radius:50%;background:var(--st-primary-color)}
+.rows input:focus-visible::-webkit-slider-thumb{box-shadow:var(--ring)}
+.rows input:focus-visible::-moz-range-thumb{box-shadow:var(--ring)}
 .row{margin-bottom:12px}
 .row span{display:block;margin-bottom:4px;font-size:.82rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;
   position:relative;z-index:3;width:fit-content;max-width:100%;background:var(--st-background-color);padding-right:8px}
@@ -377,12 +380,16 @@ def _said_by_step(strips: Sequence[Strip], shown: tuple[int, ...], now: float) -
 
 
 def _head(going: Sequence[tuple[Strip, int]], now: float) -> str:
-    parts = [(strip.label, strip.steps, _noise(strip.frames[at])) for strip, at in going if at >= 0]
-    if len({part[1:] for part in parts}) == 1:
-        _, steps, noise = parts[0]
-        return f"Step {now:.0f} of {steps}{': noise ' + noise if noise else ''}."
-    told = _listed(f"{label} (of {steps}){' at noise ' + noise if noise else ''}" for label, steps, noise in parts)
-    return f"Step {now:.0f}: {told}."
+    """The noise that this step starts from, in every run that is under way."""
+    begun = [(strip, _noise(strip.frames[at])) for strip, at in going if at >= 0]
+    if len({(strip.steps, noise) for strip, noise in begun}) == 1:
+        strip, noise = begun[0]
+        return f"Step {now:.0f} of {strip.steps}{': noise ' + noise if noise else ''}."
+    if not begun or not all(noise for _, noise in begun):
+        return f"Step {now:.0f}."
+    if len({noise for _, noise in begun}) == 1:
+        return f"Step {now:.0f}: noise {begun[0][1]} in every run."
+    return f"Step {now:.0f}: noise {_listed(f'{noise} in {strip.label}' for strip, noise in begun)}."
 
 
 def _left(strip: Strip, at: int) -> str:

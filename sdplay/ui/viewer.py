@@ -59,7 +59,7 @@ _VIEWER = st.components.v2.component(
 [data-mode="side by side"]{--across:2;--gap:8px}
 .stage{position:relative;display:grid;cursor:default;touch-action:pan-y;user-select:none;-webkit-user-select:none;
   border-radius:var(--st-base-radius);overflow:hidden}
-.stage:focus-visible,.handle:focus-visible i,button:focus-visible,input:focus-visible{
+.stage:focus-visible,.handle:focus-visible i,button:focus-visible{
   outline:2px solid var(--st-primary-color);outline-offset:2px}
 .stage.zoomed{touch-action:none;cursor:grab}
 .stage.dragged{cursor:grabbing}
@@ -100,13 +100,16 @@ button:disabled{color:var(--st-gray-color);cursor:default}
 .zoom .in{border-radius:0 var(--st-button-radius) var(--st-button-radius) 0}
 .onion{align-items:center;gap:10px;white-space:nowrap;font-variant-numeric:tabular-nums}
 .onion span{min-width:5.4em}
-input{appearance:none;width:min(240px,100%);margin:0;height:24px;border-radius:12px;background:none;--bar:
+input{appearance:none;width:min(240px,100%);margin:0;height:24px;outline:none;background:none;
+  --ring:0 0 0 2px var(--st-background-color),0 0 0 4px var(--st-primary-color);--bar:
   linear-gradient(to right,var(--st-primary-color) calc(var(--seen) * 100%),var(--st-border-color) 0)}
 input::-webkit-slider-runnable-track{height:6px;border-radius:3px;background:var(--bar)}
 input::-moz-range-track{height:6px;border-radius:3px;background:var(--bar)}
 input::-webkit-slider-thumb{appearance:none;width:18px;height:18px;margin-top:-6px;border-radius:50%;
   background:var(--st-primary-color)}
 input::-moz-range-thumb{width:18px;height:18px;border:0;border-radius:50%;background:var(--st-primary-color)}
+input:focus-visible::-webkit-slider-thumb{box-shadow:var(--ring)}
+input:focus-visible::-moz-range-thumb{box-shadow:var(--ring)}
 @media (pointer:coarse){button{height:44px;min-width:46px}input{height:40px}}
 @media (max-width:480px){.onion{flex:1 1 100%}.onion input{flex:1}}
 """,
