@@ -30,7 +30,7 @@ def tab(browser):
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
     trouble = []
-    page.on("requestfailed", lambda request: trouble.append(request.url))
+    page.on("requestfailed", lambda asked: trouble.append(asked.url) if asked.failure != "net::ERR_ABORTED" else None)
     page.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
     yield page
     context.close()
