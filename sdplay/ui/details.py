@@ -78,6 +78,9 @@ def _use(studio: Studio, kept: Kept) -> None:
             if st.button("The prompt alone", icon=":material/short_text:", key="use_prompt", type="tertiary",
                          on_click=_prompt_alone, args=(kept.params,)):  # fmt: skip
                 st.rerun()
+            if st.button("Compare around it", icon=":material/grid_on:", key="use_compare", type="tertiary",
+                         on_click=_compare, args=(kept.params,)):  # fmt: skip
+                st.rerun()
             start_from(studio, kept, "details")
             _upscale(studio, kept)
             st.caption("As A1111 writes it:")
@@ -141,6 +144,11 @@ def _upscale(studio: Studio, kept: Kept) -> None:
 def _keep_seed(params: Params, seed: int) -> None:
     with explained():
         form.use(params.with_(seed=seed))
+
+
+def _compare(params: Params) -> None:
+    form.use(params)
+    st.session_state["view"] = "Compare"
 
 
 def _prompt_alone(params: Params) -> None:
