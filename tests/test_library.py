@@ -60,6 +60,12 @@ def test_many_recipes_are_looked_up_at_once(library):
     assert library.keys([mine, nobodys, hers, *map(str, range(700))], "ann") == {mine, nobodys}
 
 
+def test_a_longer_key_is_found_too_and_survives_a_reindex(library):
+    saved = library.save(finished(), "ann", key=f"{'a' * 32}-lanczos-2")
+    library.reindex()
+    assert library.by_key(f"{'a' * 32}-lanczos-2", "ann").id == saved.id
+
+
 def test_a_start_image_comes_back_with_the_recipe(library):
     saved = library.save(finished(init=png_bytes(Image.new("RGB", (8, 8)))))
     assert library.get(saved.id).params.init == saved.params.init

@@ -79,7 +79,7 @@ class Library:
         """Keep a finished picture: its files first, then its line in the index.  Once this returns, it is safe."""
         data, image = _signed(picture)
         file = hashlib.sha256(data).hexdigest()
-        facts = {"key": key} if key else {}
+        facts = {"key": _recipe(key)} if key else {}
         record = record_of(picture, metadata.record(picture), owner=owner, shared=not owner, file=file,
                            tags=_tags(tags), width=image.width, height=image.height, **facts)  # fmt: skip
         more = {"frames": _packed(picture.frames)} if picture.frames else {}
@@ -111,7 +111,7 @@ class Library:
 
     def by_key(self, key: str, owner: str = "") -> Kept | None:
         """A finished picture with this recipe, one's own or nobody's."""
-        found = self.index.one(PICTURES.c.key == key, ~PICTURES.c.partial, owner=owner, shared=False)
+        found = self.index.one(PICTURES.c.key == _recipe(key), ~PICTURES.c.partial, owner=owner, shared=False)
         return self._kept(found, owner) if found else None
 
     def keys(self, wanted: Sequence[str], owner: str = "") -> set[str]:
@@ -291,6 +291,11 @@ def _signed(picture: Picture) -> tuple[bytes, Image.Image]:
         return data, metadata.decoded(data)
     except LibraryError as error:
         raise LibraryError("The backend's picture is damaged and was not kept. Generate it again.") from error
+
+
+def _recipe(key: str) -> str:
+    """A recipe key as the index has room for it."""
+    return key if len(key) <= 32 else hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
 def _difference(one: Kept, other: Kept) -> str:
