@@ -156,12 +156,15 @@ def test_a_zip_that_cannot_be_written_leaves_nothing(library, tmp_path):
     assert not (tmp_path / "missing").exists()
 
 
-def test_a_missing_file_does_not_stop_the_others(library):
+def test_a_missing_file_does_not_stop_the_others(library, elsewhere):
     library.save(finished(seed=1))
     lost = library.save(finished(seed=2))
     library.files.remove("originals", lost.file)
-    carried = exported(library, io.BytesIO())
+    kept = io.BytesIO()
+    carried = exported(library, kept)
     assert (carried.pictures, len(carried.problems)) == (1, 1)
+    exported(library, kept, [lost.id])
+    assert imported(elsewhere, kept).problems[0].endswith("is missing in the zip file.")
 
 
 def test_csv_never_holds_a_formula(library):

@@ -48,7 +48,7 @@ def seeds(found):
     ("steps=12", 1), ("steps=12..14", 3), ("steps>=20", 2), ("steps<=10", 1), ("steps>=12 steps<=13", 2),
     ("steps=10,12,99", 2), ("scheduler=K_EULER", 6), ("scheduler=heun fox steps=17..99", 3), ("backend=test", 12),
     ("seconds<=1.5", 12), ("seconds>=2", 0), ('prompt="a red fox, snow"', 6), ("prompt=fox", 0), ("model=v1", 12),
-    ("width=64", 12), ("made>=2020-01-01", 12), ("made<=2020-01-01", 0),
+    ("width=64", 12), ("steps>20", 1), ("cfg<1.5", 1), ("made>=2020-01-01", 12), ("made<=2020-01-01", 0),
 ])  # fmt: skip
 def test_a_line_of_words_and_conditions_finds(reading_room, text, expected):
     assert len(reading_room.page(text, "ann").kept) == expected
@@ -59,6 +59,7 @@ def test_a_line_of_words_and_conditions_finds(reading_room, text, expected):
 @pytest.mark.parametrize(("text", "sentence"), [
     ("stepz=3", "There is no setting called 'stepz'"), ("steps=many", "steps needs a number, not 'many'"),
     ("made>=soon", "made needs a date like 2026-01-31, not 'soon'"), ("cfg=1..x", "cfg needs a number"),
+    ("seed=99999999999999999999", "seed is never as large"), ("steps=1e999", "steps is never as large"),
 ])  # fmt: skip
 def test_a_condition_that_cannot_be_read_is_said(text, sentence):
     with pytest.raises(BadParams, match=sentence):

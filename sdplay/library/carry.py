@@ -67,9 +67,11 @@ def exported(library: Library, to: Path | IO[bytes], asked: Query | str | Sequen
             _table(lines, records)
             lines.detach()
         with archive.open(LIST, "w", force_zip64=True) as file:
-            for number, record in enumerate(records):
-                file.write((b",\n" if number else b"[\n") + json.dumps(_public(record, owner)).encode())
-            file.write(b"\n]\n" if count else b"[]\n")
+            before = b"[\n"
+            for record in records:
+                file.write(before + json.dumps(_public(record, owner)).encode())
+                before = b",\n"
+            file.write(b"[]\n" if before == b"[\n" else b"\n]\n")
         if owner is None:
             archive.writestr(LINKS, json.dumps(dict(library.index.links())))
     return Carried(count, problems=tuple(problems))

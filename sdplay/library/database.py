@@ -69,7 +69,7 @@ def _engine(address: str, patience: float) -> sql.Engine:
 def _set_up(connection: Any, _: Any) -> None:
     """Readers never wait for the writer; what is committed is on disk."""
     cursor = connection.cursor()
-    for line in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY"):
+    for line in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "analysis_limit=1000"):
         cursor.execute(f"PRAGMA {line}")
     cursor.close()
 

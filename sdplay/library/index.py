@@ -46,20 +46,31 @@ class Index:
                     group = connection.scalar(sql.select(_C.group).where(_C.id == record["id"]))
             except IntegrityError:
                 continue
+            if self._database.dialect == "sqlite" and moved["made"] % 1000 == 0:
+                # About every thousandth picture; PostgreSQL does so by itself.
+                self.tidy()
             return moved, int(group or 0)
         raise LibraryError("The picture could not be put into the index: too many of the same moment. Try again.")
 
     def replace(self, records: Sequence[Record]) -> None:
         """Put many records in at once, in the order of their time, over what the index had of them."""
-        with self._database.writing() as connection:
-            self._drop(connection, _C.id.in_([record["id"] for record in records]))
-            for record in records:
-                self._put(connection, self._free(connection, record))
+        for _ in range(5):
+            try:
+                with self._database.writing() as connection:
+                    self._drop(connection, _C.id.in_([record["id"] for record in records]))
+                    for record in records:
+                        self._put(connection, self._free(connection, record))
+            except IntegrityError:
+                # Another process put one of them in at this very moment.
+                continue
+            return
+        raise LibraryError("Another process is changing the index. Try again when it is done.")
 
     def tidy(self) -> None:
         """Let the database learn what it holds, after much was put in: its plans depend on it."""
-        with self._database.writing() as connection:
-            connection.exec_driver_sql("ANALYZE")
+        if self._database.dialect in ("sqlite", "postgresql"):
+            with self._database.writing() as connection:
+                connection.exec_driver_sql("ANALYZE")
 
     def change(self, id: str, owner: str | None, before: Callable[[Record], None], **values: Any) -> Record | None:
         """The record with these values, if it is this owner's to change; no owner at all may change every one.

@@ -49,7 +49,7 @@ class Library:
                                "Choose another with SDPLAY_HOME.") from error  # fmt: skip
         self.files = _store(store, home / "pictures")
         self.index = Index(database or f"sqlite:///{home / 'library.db'}", patience)
-        self._image = functools.lru_cache(8)(self._input)
+        self._input = functools.lru_cache(8)(functools.partial(self.files.read, "inputs"))
         self._small: dict[str, bytes] = {}
         if self.index.is_new:
             self.reindex()
@@ -262,9 +262,12 @@ class Library:
     def _record(self, record: Record) -> None:
         self.files.write("records", record["id"], json.dumps(record).encode(), again=True)
 
-    def _input(self, name: str) -> bytes:
-        name = name.removeprefix("sha256:")
-        return self.files.read("inputs", name) if name.isalnum() and self.files.has("inputs", name) else b""
+    def _image(self, name: str) -> bytes:
+        """The bytes of a start image; none where it is lost, so that its picture can still be shown."""
+        try:
+            return self._input(name.removeprefix("sha256:"))
+        except LibraryError:
+            return b""
 
     def _thumbnail(self, file: str) -> bytes:
         if self.files.has("thumbnails", file):

@@ -1,5 +1,6 @@
 """What to look for: words of the prompt, and conditions on any setting, as typed into one box."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ FACTS: dict[str, type] = {"backend": str, "version": str, "stars": int, "seconds
 """What can be asked beside the settings."""
 SCOPES = ("mine", "shared", "all")
 MAX_TEXT = 2000
-_PART = re.compile(r'(-?)(?:(\w+)(>=|<=|=))?("[^"]*"|\S+)')
+_PART = re.compile(r'(-?)(?:(\w+)(>=|<=|>|<|=))?("[^"]*"|\S+)')
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Query:
     def __post_init__(self) -> None:
         if self.scope not in SCOPES:
             raise BadParams(f"There is no scope called {self.scope!r}. There are: {', '.join(SCOPES)}.")
+        if unknown := set(self.settings) - {*KNOBS, *FACTS}:
+            raise _unknown(min(unknown))
 
     @property
     def has_words(self) -> bool:
@@ -63,7 +66,7 @@ def query(text: str, **more: Any) -> Query:
         elif name == "tag":
             words["tag"].append(value)
         elif name == "made":
-            days["until" if sign == "<=" else "since"] = _day(value)
+            days["until" if sign in ("<", "<=") else "since"] = _day(value)
         else:
             told[name] = _met(told.get(name), condition(name, sign, value))
     found: dict[str, Any] = {"words": tuple(words[""]), "without": tuple(words["-"]), "tags": tuple(words["tag"]),
@@ -75,26 +78,35 @@ def condition(name: str, sign: str, value: str) -> Any:
     """One condition in the setting's type, or a sentence why not."""
     kind = FACTS.get(name) or (KNOBS[name].kind if name in KNOBS else None)
     if kind is None:
-        known = ", ".join([*KNOBS, *FACTS, "tag", "made"])
-        raise BadParams(f"There is no setting called {name!r} to look for. There are: {known}.")
+        raise _unknown(name)
     if name == "scheduler" and (entry := find(value)):
         value = entry.id
     if kind not in (int, float):
         return value
     if sign != "=":
         limit = _number(name, value)
-        return Between(limit, None) if sign == ">=" else Between(None, limit)
+        end = math.inf if sign[0] == ">" else -math.inf
+        limit = limit if sign[1:] else math.nextafter(limit, end)
+        return Between(limit, None) if end > 0 else Between(None, limit)
     low, dots, high = value.partition("..")
     if dots:
         return Between(_number(name, low) if low else None, _number(name, high) if high else None)
     return tuple(_number(name, each) for each in value.split(",")) if "," in value else _number(name, value)
 
 
+def _unknown(name: str) -> BadParams:
+    known = ", ".join([*KNOBS, *FACTS, "tag", "made"])
+    return BadParams(f"There is no setting called {name!r} to look for. There are: {known}.")
+
+
 def _number(name: str, value: str) -> float:
     try:
-        return float(value) if "." in value or "e" in value.lower() else int(value)
+        number = float(value) if "." in value or "e" in value.lower() else int(value)
     except ValueError as error:
         raise BadParams(f"{name} needs a number, not {value!r}. Write it like {name}=20 or {name}=5..9.") from error
+    if abs(number) >= 2**63:
+        raise BadParams(f"{name} is never as large as {value}.")
+    return number
 
 
 def _met(one: Any, other: Any) -> Any:
