@@ -7,15 +7,18 @@ import json
 import pytest
 from PIL import Image
 
+from sdplay.backends import Capabilities
 from sdplay.compare.axes import Offer, Setup
 from sdplay.compare.measures import look, pixels_hash
 from sdplay.compare.plan import Facts, plan
 from sdplay.compare.planfile import plan_of
 from sdplay.compare.results import Result
-from sdplay.errors import BadParams
+from sdplay.errors import BackendRefused, BadParams
 from sdplay.params import Params
 from sdplay.picture import Timing, png_bytes
 from sdplay.sweeps.folder import Folder, earlier, recalled, tree
+from sdplay.sweeps.upscale import upscale_tree
+from tests.making import Painter
 
 BASE = Setup("builtin", Params("a {nation} fox", width=64, height=64))
 
@@ -169,3 +172,31 @@ def test_kept_pictures_are_read_back(tmp_path):
     with Image.open(io.BytesIO((tmp_path / "sheet.png").read_bytes())) as drawn:
         assert drawn.width > 128
     assert folder.picture(results[(1, 0)]).getpixel((0, 0)) == (10, 1, 0)
+
+
+class Enlarger(Painter):
+    def probe(self):
+        return Capabilities(features=frozenset({"upscale"}))
+
+    def upscale(self, image, factor, upscaler):
+        if image.getpixel((0, 0)) == (255, 0, 0):
+            raise BackendRefused("No red pictures. Take another.")
+        return image.resize((int(image.width * factor), int(image.height * factor)))
+
+
+def test_a_tree_is_enlarged_once_and_mirrored(tmp_path):
+    blue, red = (png_bytes(Image.new("RGB", (64, 48), colour)) for colour in ("blue", "red"))
+    given = {"a/x.png": blue, "a/x.jpg": blue, "b.png": red}
+    first, second = (list(upscale_tree(given, Enlarger(), tmp_path, 2, "Lanczos")) for _ in range(2))
+    assert [state for _, state, _ in first] == ["made", "made", "failed"]
+    assert [state for _, state, _ in second] == ["reused", "reused", "failed"]
+    assert first[2][2] == "No red pictures. Take another."
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png")) == [
+        "a/x.jpg.png", "a/x.png.png"]  # fmt: skip
+    with Image.open(tmp_path / "a/x.png.png") as made:
+        assert made.size == (128, 96)
+
+
+def test_a_backend_that_cannot_enlarge_says_so(tmp_path):
+    with pytest.raises(BadParams, match="Painter cannot enlarge pictures"):
+        list(upscale_tree({}, Painter(), tmp_path, 2, ""))

@@ -1,20 +1,25 @@
 """Sweeps at work: shared batches, pause, cancel, retry and resume, and no picture made twice."""
 
+import random
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from sdplay.backends import Capabilities, builtin
+from sdplay.backends.a1111 import A1111
 from sdplay.backends.builtin import Builtin
 from sdplay.compare.axes import Setup
-from sdplay.compare.plan import plan
+from sdplay.compare.plan import Facts, evaluations, plan
 from sdplay.errors import BackendOffline, BadParams
 from sdplay.jobs import Jobs
 from sdplay.library import Library
 from sdplay.params import Params
+from sdplay.picture import Progress
 from sdplay.sweeps import Bench, Speeds, Sweep
-from tests.making import Painter
+from tests.fakes import a1111
+from tests.making import Painter, finished
 
 BASE = Params("a fox", width=64, height=64, steps=2, scheduler="euler")
 
@@ -33,7 +38,7 @@ def sweep(jobs, painter, axes, base=BASE, **more):
     return Sweep(made, bench, jobs, speeds=speeds, **more)
 
 
-def until(fact, seconds=10):
+def until(fact, seconds=120):
     end = time.monotonic() + seconds
     while not fact() and time.monotonic() < end:
         time.sleep(0.005)
@@ -46,7 +51,7 @@ def states(run):
 
 def test_every_cell_is_made_and_measured(jobs):
     run = sweep(jobs, Painter(), [("seed", "1-3"), ("cfg", "3, 7")]).start()
-    assert run.wait(20)
+    assert run.wait(120)
     result = run.results()[(1, 0)]
     assert states(run) == ["made"] * 6
     assert (result.cell.params.seed, len(result.pixels), result.seconds) == (2, 64, 1)
@@ -58,42 +63,54 @@ def test_running_again_makes_nothing_twice(jobs):
     painter = Painter()
     for _ in range(2):
         run = sweep(jobs, painter, [("seed", "1-4")]).start()
-        run.wait(20)
+        run.wait(120)
     assert len(painter.made) == 4
     assert states(run) == ["reused"] * 4
 
 
+class Held(Painter):
+    """Makes so many pictures and then works at the next one without an end."""
+
+    most = 3
+
+    def generate(self, params):
+        while len(self.made) >= self.most:
+            time.sleep(0.005)
+            yield Progress()
+        yield from super().generate(params)
+
+
 def test_an_interrupted_sweep_resumes_where_it_stopped(jobs):
-    painter = Painter(0.01)
+    painter = Held()
     run = sweep(jobs, painter, [("seed", "1-8")]).start()
-    until(lambda: len(painter.made) >= 3)
+    until(lambda: states(run).count("made") == 3)
     run.cancel()
-    assert run.wait(20)
-    assert "cancelled" in states(run)
+    assert run.wait(120)
+    assert states(run) == ["made"] * 3 + ["cancelled"] * 5
+    painter.most = 99
     again = sweep(jobs, painter, [("seed", "1-8")])
-    assert again.plan.free >= 3
-    assert again.start().wait(20)
+    assert again.plan.free == 3
+    assert again.start().wait(120)
     assert sorted(params.seed for params in painter.made) == list(range(1, 9))
 
 
 def test_pause_lets_the_running_one_end_and_resume_goes_on(jobs):
-    painter = Painter(0.01)
-    run = sweep(jobs, painter, [("seed", "1-6")]).start()
-    until(lambda: painter.made)
+    painter = Held()
+    run = sweep(jobs, painter, [("seed", "1-8")]).start()
+    until(lambda: states(run).count("made") == 3 and "running" in states(run))
     run.pause()
-    time.sleep(0.15)
-    count = len(painter.made)
-    time.sleep(0.15)
-    assert (run.paused, len(painter.made)) == (True, count)
-    assert count < 6
+    painter.most = 99
+    until(lambda: states(run).count("made") == 4)
+    time.sleep(0.1)
+    assert (run.paused, len(painter.made)) == (True, 4)
     run.resume()
-    assert run.wait(20)
-    assert states(run) == ["made"] * 6
+    assert run.wait(120)
+    assert states(run) == ["made"] * 8
 
 
 def test_a_failed_cell_tells_its_sentence_and_the_rest_goes_on(jobs):
     run = sweep(jobs, Painter(), [("prompt", "fox, refuse, owl")]).start()
-    assert run.wait(20)
+    assert run.wait(120)
     assert states(run) == ["made", "failed", "made"]
     assert run.results()[(1,)].error == "The painter has no such colour. Choose another."
 
@@ -109,10 +126,10 @@ def test_one_cell_is_tried_again(jobs):
 
     painter = Moody()
     run = sweep(jobs, painter, [("seed", "1-3")]).start()
-    run.wait(20)
+    run.wait(120)
     painter.broken = False
     run.retry((1,))
-    assert run.wait(20)
+    assert run.wait(120)
     assert states(run) == ["made"] * 3
     assert len(painter.made) == 3
 
@@ -123,13 +140,13 @@ def test_the_sweep_waits_when_everything_fails_the_same_way(jobs):
     assert run.trouble.startswith("Paused: 5 pictures in a row failed the same way. The painter has no such colour.")
     assert states(run).count("planned") > 5
     run.cancel()
-    assert run.wait(20)
+    assert run.wait(120)
 
 
 def test_equal_cells_share_one_picture(jobs):
     painter = Painter()
     run = sweep(jobs, painter, [("preset", "euler 2, scheduler=euler; steps=2")]).start()
-    assert run.wait(20)
+    assert run.wait(120)
     first, second = run.results().values()
     assert len(painter.made) == 1
     assert (first.state, second.state, first.pixels) == ("made", "reused", second.pixels)
@@ -138,14 +155,14 @@ def test_equal_cells_share_one_picture(jobs):
 def test_a_full_queue_only_makes_the_sweep_wait(jobs, monkeypatch):
     monkeypatch.setenv("SDPLAY_MAX_QUEUED", "1")
     run = sweep(jobs, Painter(), [("seed", "1-9")]).start()
-    assert run.wait(20)
+    assert run.wait(120)
     assert states(run) == ["made"] * 9
 
 
 def test_skipped_cells_are_never_made(jobs):
     painter = Painter()
     run = sweep(jobs, painter, [("seed", "1, SKIP: 2, 3")]).start()
-    assert run.wait(20)
+    assert run.wait(120)
     assert states(run) == ["made", "skipped", "made"]
 
 
@@ -178,13 +195,13 @@ class Crowd(Painter):
 def test_as_many_cells_run_at_once_as_the_backend_wants(jobs):
     crowd = Crowd()
     bench = Bench({"crowd": crowd})
-    run = Sweep(plan(Setup("crowd", BASE.with_(steps=10)), [("seed", "1-12")]), bench, jobs).start()
+    run = Sweep(plan(Setup("crowd", BASE.with_(steps=10)), [("seed", "1-40")]), bench, jobs).start()
     until(lambda: crowd.most == 4)
     run.pause()
     until(lambda: crowd.now == 0)
     crowd.most = 0
     run.resume()
-    assert run.wait(20)
+    assert run.wait(120)
     assert crowd.most == 4
 
 
@@ -227,12 +244,34 @@ def test_an_unreadable_file_of_speeds_counts_as_nothing_known(jobs, tmp_path):
     assert Speeds(tmp_path / "speeds.json", jobs.estimates).seconds("crowd", [BASE]) is None
 
 
-def test_the_estimate_holds_on_a_recorded_log(jobs):
+def test_the_estimate_holds_on_a_recorded_log(jobs, tmp_path):
+    dice = random.Random(4)
+    log = [Params(scheduler=name, steps=steps, cfg=5, width=64, height=64, seed=steps)
+           for name in ("euler", "heun", "ddim") for steps in range(5, 45, 4)]  # fmt: skip
+    for params in log:
+        seconds = evaluations(params) * 0.05 * dice.uniform(0.8, 1.3)
+        jobs.library.save(finished(seconds, "painter", **params.changed()))
+    planned = [params.with_(seed=900, steps=params.steps + 2) for params in log]
+    low, high = Speeds(tmp_path / "speeds.json", jobs.estimates).seconds("painter", planned)
+    assert low < sum(evaluations(params) * 0.05 * 1.05 for params in planned) < high
+    assert (low + high) / 2 == pytest.approx(sum(evaluations(params) * 0.05 * 1.05 for params in planned), rel=0.2)
+
+
+def test_pictures_without_frames_are_not_free_when_frames_are_wanted(jobs):
     painter = Painter()
-    sweep(jobs, painter, [("steps", "5-50(+5)")]).start().wait(20)
-    run = sweep(jobs, painter, [("steps", "12, 33"), ("seed", "4-8")])
-    assert run.plan.seconds is not None
-    assert run.plan.seconds[0] <= run.plan.seconds[1]
+    sweep(jobs, painter, [("seed", "1, 2")]).start().wait(120)
+    facts = Bench({"painter": painter}, frames=True).facts("painter", jobs.library, Speeds(Path("x"), jobs.estimates))
+    assert plan(Setup("painter", BASE), [("seed", "1-3")], facts).free == 0
+
+
+def test_a_server_switches_its_model_once_for_each(jobs):
+    with a1111() as fake:
+        bench = Bench({"a1111": A1111(fake.url)})
+        base = Setup("a1111", Params("a fox", width=64, height=64, steps=2, scheduler="euler"))
+        made = plan(base, [("seed", "1-3"), ("model", "v1-5, other")], Facts(bench.offer("a1111")))
+        assert Sweep(made, bench, jobs).start().wait(240)
+        models = [body["override_settings"]["sd_model_checkpoint"] for body in fake.requests()]
+    assert models == [fake.models[0]] * 3 + [fake.models[1]] * 3
 
 
 class Counting:
@@ -265,7 +304,7 @@ def test_a_sweep_on_the_built_in_model_shares_batches(jobs, monkeypatch):
     monkeypatch.setattr(builtin._engine()[0], "model", counting)
     base = Setup("builtin", Params("an apple", width=96, height=96, cfg=5, steps=3))
     run = Sweep(plan(base, [("scheduler", "euler, ddim, heun"), ("cfg", "1, 5"), ("steps", "3, 4")]), Bench(), jobs)
-    assert run.start().wait(60)
+    assert run.start().wait(240)
     assert states(run) == ["made"] * 12
     assert sum(counting.rows) == run.plan.evaluations
     assert max(counting.rows) >= 10

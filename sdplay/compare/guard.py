@@ -30,7 +30,7 @@ class Verdict:
     """What differs between pictures."""
 
     names: tuple[str, ...]
-    """Knob names, and `backend`: those that can change the picture."""
+    """Knob names, `backend` and `model_version`: those that can change the picture."""
     values: Mapping[str, tuple[Any, ...]]
     """Every value of each, in the order of the pictures, each once."""
     idle: tuple[str, ...] = ()
@@ -54,13 +54,15 @@ class Verdict:
         return " ".join((told, *self.idle))
 
 
-def guard(compared: Sequence[Params | Setup]) -> Verdict:
-    """What differs between any two or more pictures."""
+def guard(compared: Sequence[Params | Setup], models: Sequence[str] = ()) -> Verdict:
+    """What differs between any two or more pictures; `models` tells what each was made with, where that is known."""
     setups = [each if isinstance(each, Setup) else Setup("", each) for each in compared]
     names = {name: None for each in setups[1:] for name in differing(setups[0].params, each.params)}
     values: dict[str, tuple[Any, ...]] = {}
     if len({each.backend for each in setups} - {""}) > 1:
         values["backend"] = tuple(dict.fromkeys(each.backend for each in setups))
+    if len({*models} - {""}) > 1 and "model" not in names and "backend" not in values:
+        values["model_version"] = _once(models)
     told = [each.params.as_dict() for each in setups] if names else []
     for name in KNOBS:
         if name in names:
@@ -92,7 +94,7 @@ def lock(compared: Sequence[Params], keep: Sequence[str], to: int = 0) -> tuple[
 
 def label(name: str) -> str:
     """A setting's name inside a sentence."""
-    known = KNOBS[name].label if name in KNOBS else name
+    known = KNOBS[name].label if name in KNOBS else name.replace("_", " ")
     return known if known.startswith("C") and known[1].isupper() else known[0].lower() + known[1:]
 
 

@@ -151,7 +151,10 @@ def plan(base: Setup, axes: Sequence[tuple[str, Typed]], facts: Facts | None = N
 
 def limit() -> int:
     """Pictures that a sweep may have before it asks for confirmation."""
-    return int(setting("SDPLAY_SWEEP_LIMIT"))
+    told = setting("SDPLAY_SWEEP_LIMIT")
+    if not told.isdigit():
+        raise BadParams(f"SDPLAY_SWEEP_LIMIT must be a whole number, not {told!r}. Set it like this: 100")
+    return int(told)
 
 
 def evaluations(params: Params) -> int:

@@ -51,6 +51,8 @@ class Bench:
         def kept(setups: Sequence[Setup]) -> set[int]:
             keys = [self.key(setup) for setup in setups]
             known = library.keys(keys, owner)
+            if self._frames:  # a picture kept without them is made again
+                known = {key for key in known if (kept := library.by_key(key, owner)) and kept.has_frames}
             return {at for at, key in enumerate(keys) if key in known}
 
         def seconds(name: str, planned: list[Params]) -> tuple[float, float] | None:

@@ -155,21 +155,20 @@ class Sweep:
 
     def _fill(self) -> None:
         """Twice as many as a backend wants at once, so that none waits for this thread."""
-        busy: dict[str, int] = {}
+        names = {cell.setup.backend for cell in self.plan.cells}
+        room = {name: 2 * self.bench.told(name).at_once for name in names}
         for at in self._active:
-            name = self._results[at].cell.setup.backend
-            busy[name] = busy.get(name, 0) + 1
+            room[self._results[at].cell.setup.backend] -= 1
         waiting = deque[Cell]()
-        while self._todo:
+        while self._todo and any(left > 0 for left in room.values()):
             cell = self._todo.popleft()
             name = cell.setup.backend
-            at_once = self.bench.told(name).at_once
-            if busy.get(name, 0) >= 2 * at_once or not self._submit(cell, at_once):
+            if room[name] > 0 and self._submit(cell, self.bench.told(name).at_once):
+                room[name] -= 1
+            else:
+                room[name] = 0
                 waiting.append(cell)
-                busy[name] = 2 * at_once
-                continue
-            busy[name] = busy.get(name, 0) + 1
-        self._todo = waiting
+        self._todo.extendleft(reversed(waiting))
 
     def _submit(self, cell: Cell, at_once: int) -> bool:
         backend = self.bench.backend(cell.setup.backend)
