@@ -146,6 +146,12 @@ def test_the_same_picture_of_two_owners_is_one_file_and_two_pictures(library):
     assert library.get(two.id, "bob") == two
 
 
+def test_what_was_shared_is_nobodys_once_it_is_in_the_bin(library):
+    saved = library.share(library.save(finished(), "ann"), "ann")
+    library.delete(saved, "ann")
+    assert library.get(saved.id, "bob") is None
+
+
 def test_an_emptied_bin_leaves_no_file(library):
     init = png_bytes(Image.new("RGB", (8, 8)))
     made = finished(init=init)
@@ -163,6 +169,8 @@ def test_the_bin_is_listed_and_emptied_by_its_owner_only(library):
     library.delete(saved, "ann")
     assert [kept.id for kept in library.page(Query(deleted=True), "ann").kept] == [saved.id]
     assert library.page(Query(deleted=True), "bob").kept == ()
+    assert library.get(saved.id, "ann").deleted
+    assert library.get(saved.id, "bob") is None
     assert library.purge("bob") == 0
     assert library.restore(saved, "ann").deleted is False
 

@@ -125,10 +125,14 @@ class Index:
         with self._database.reading() as connection:
             return {group: Total(count, seconds) for group, count, seconds in connection.execute(asked)}
 
-    def one(self, *where: Any, owner: str | None, shared: bool) -> tuple[Record, int] | None:
-        """The newest record that meets this and may be seen; `shared` takes in what others shared."""
+    def one(self, *where: Any, owner: str | None, shared: bool, binned: bool = False) -> tuple[Record, int] | None:
+        """The newest record that meets this and may be seen.
+
+        `shared` takes in what others shared, `binned` what lies in one's own bin.
+        """
         seen = self._seen(Query(scope="all" if shared else "mine"), owner)
-        asked = _records(_C.group).where(*where, ~_C.deleted, seen).order_by(_C.at.desc()).limit(1)
+        there = sql.or_(~_C.deleted, self._seen(Query(scope="mine"), owner)) if binned else ~_C.deleted
+        asked = _records(_C.group).where(*where, there, seen).order_by(_C.at.desc()).limit(1)
         with self._database.reading() as connection:
             found = connection.execute(asked).first()
         return (json.loads(found.record), found.group) if found else None

@@ -119,8 +119,8 @@ class Library:
         return self.index.keys(wanted, owner)
 
     def get(self, id: str, owner: str | None = "") -> Kept | None:
-        """One picture that this owner may see."""
-        found = self.index.one(PICTURES.c.id == id, owner=owner, shared=True)
+        """One picture that this owner may see; one's own even from the bin (`Kept.deleted`)."""
+        found = self.index.one(PICTURES.c.id == id, owner=owner, shared=True, binned=True)
         return self._kept(found, owner) if found else None
 
     def recent(self, owner: str = "", limit: int = 24, after: int | None = None) -> list[Kept]:
