@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,22 +27,32 @@ def postgres() -> Iterator[str | None]:
         yield None
         return
     folder = Path(tempfile.mkdtemp(prefix="sdplay-pg-", dir="/tmp"))
-    # PostgreSQL refuses to run as root.
-    user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.geteuid() == 0 else []
-    if user:
+    # PostgreSQL refuses to run as root, and must not outlive a test run that was killed.
+    user = ["setpriv", "--pdeathsig", "INT"]
+    if os.geteuid() == 0:
+        user += ["--reuid=nobody", "--regid=nogroup", "--clear-groups"]
         shutil.chown(folder, "nobody", "nogroup")
-
-    def call(*command: str) -> None:
-        done = subprocess.run([*user, *command], cwd=folder, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr + done.stdout
-
+    data = folder / "data"
+    made = subprocess.run([*user, place / "initdb", "-D", data, "-U", "sdplay", "-A", "trust", "-E", "UTF8",
+                           "--locale=C.UTF-8"], cwd=folder, capture_output=True, text=True, check=False)  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    server = subprocess.Popen([*user, place / "postgres", "-D", data, "-c", "listen_addresses=", "-c", "fsync=off",
+                               "-c", f"unix_socket_directories={folder}"], cwd=folder, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL)  # fmt: skip
     try:
-        call(str(place / "initdb"), "-D", str(folder / "data"), "-U", "sdplay", "-A", "trust", "-E", "UTF8",
-             "--locale=C.UTF-8")  # fmt: skip
-        call(str(place / "pg_ctl"), "-D", str(folder / "data"), "-l", str(folder / "log"), "-w", "-o",
-             f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off", "start")  # fmt: skip
+        while not _ready(data):
+            assert server.poll() is None, "PostgreSQL ended before it was ready"
+            time.sleep(0.05)
         yield f"postgresql://sdplay@/postgres?host={quote(str(folder))}"
     finally:
-        subprocess.run([*user, str(place / "pg_ctl"), "-D", str(folder / "data"), "-m", "immediate", "stop"],
-                       cwd=folder, capture_output=True, check=False)  # fmt: skip
+        server.send_signal(signal.SIGQUIT)
+        server.wait()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ready(data: Path) -> bool:
+    """Its status file says so."""
+    try:
+        return "ready" in (data / "postmaster.pid").read_text()
+    except OSError:
+        return False
