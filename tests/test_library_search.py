@@ -78,6 +78,12 @@ def test_ranges_and_choices_can_be_asked_for_without_text(reading_room):
     assert seeds(reading_room.page(asked, "ann")) == [8, 7, 6]
 
 
+def test_a_whole_page_of_words_can_be_asked_for(reading_room):
+    text = "fox " + " ".join(f"word{number} -other{number}" for number in range(500))
+    assert reading_room.page(text, "ann").kept == ()
+    assert len(reading_room.page("fox " * 400, "ann").kept) == 6
+
+
 def test_tags_notes_and_stars_are_found(shelf):
     one = shelf.page("seed=3", "ann").kept[0]
     shelf.update(one, "ann", tags=["good one", "🦊"], note="warm light", stars=4)

@@ -15,6 +15,8 @@ from sdplay.library.query import Query
 
 WORDS = sql.table("words", sql.column("at", sql.BigInteger), sql.column("told", sql.Text))
 MANY = 5000
+ASKED = 40
+"""Words of a query that count."""
 EVERY = "every"
 """The word of all pictures."""
 _WORD = re.compile("[^\\W\u2e80-\U0001ffff]+|\\w|[\u2190-\u2bff\U0001f000-\U0001faff]")
@@ -43,8 +45,8 @@ class Words:
         wanted = [f"w{word}{self.begins}" for text in query.words for word in split(text)]
         wanted += [f"t{spelled(tag)}" for tag in query.tags]
         away = [f"w{word}{self.begins}" for text in query.without for word in split(text)]
-        told = self.both.join([f"({self.either.join(scopes)})", *wanted])
-        return told + "".join(f"{self.no}{word}" for word in away)
+        told = self.both.join([f"({self.either.join(scopes)})", *list(dict.fromkeys(wanted))[:ASKED]])
+        return told + "".join(f"{self.no}{word}" for word in list(dict.fromkeys(away))[:ASKED])
 
 
 FTS5 = Words(
