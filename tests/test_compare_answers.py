@@ -1,12 +1,11 @@
 """Answers: the knee of a known decay, the frontier of brute force, and no verdict that the seeds do not carry."""
 
 import math
+import random
 from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as some
 from PIL import Image
 
 from sdplay.compare.answers import (
@@ -97,11 +96,10 @@ def brute_force(points):
             if not any((c <= cost and f <= far) and (c, f) != (cost, far) for c, f in points)]  # fmt: skip
 
 
-PAIRS = some.tuples(some.integers(0, 12).map(float), some.integers(0, 12).map(float))
-
-
-@given(some.lists(PAIRS, max_size=25))
-def test_the_frontier_equals_brute_force(points):
+@pytest.mark.parametrize("seed", range(40))
+def test_the_frontier_equals_brute_force(seed):
+    dice = random.Random(seed)
+    points = [(dice.randrange(9) / 2, dice.randrange(9) / 2) for _ in range(dice.randrange(25))]
     assert sorted(frontier(points)) == brute_force(points)
 
 
@@ -125,9 +123,8 @@ def test_bands_span_the_middle_of_the_seeds():
     assert (band.label, band.middle, band.low, band.high, band.count) == ("Euler", 5, 1, 9, 11)
 
 
-@given(some.lists(some.floats(0, 1), min_size=1, max_size=30))
-def test_equal_settings_give_no_difference(values):
-    told = sign_test(("A", values), ("B", values))
+def test_equal_settings_give_no_difference():
+    told = sign_test(("A", [0.1, 0.2]), ("B", [0.1, 0.2]))
     assert told.chance == 1
     assert told.sentence == "No difference: A and B are the same on every seed."
 

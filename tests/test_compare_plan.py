@@ -3,11 +3,9 @@
 import time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as some
 
 from sdplay.compare.axes import Offer, Setup
-from sdplay.compare.plan import Facts, duration, evaluations, plan, thinned
+from sdplay.compare.plan import Facts, duration, evaluations, plan
 from sdplay.errors import BadParams
 from sdplay.params import Params
 from sdplay.schedulers import SCHEDULERS
@@ -95,6 +93,12 @@ def test_the_owners_cap_asks_for_confirmation(monkeypatch):
     assert not plan(BASE, [("seed", "1-3")]).needs_confirmation
 
 
+def test_a_cap_that_is_no_number_is_told(monkeypatch):
+    monkeypatch.setenv("SDPLAY_SWEEP_LIMIT", "many")
+    with pytest.raises(BadParams, match="SDPLAY_SWEEP_LIMIT must be a whole number, not 'many'"):
+        assert plan(BASE, []).needs_confirmation
+
+
 def test_skipped_values_keep_their_cell():
     made = plan(BASE, [("steps", "5, SKIP: 10, 15")])
     assert [(cell.skip, cell.to_make) for cell in made.cells] == [(False, True), (True, False), (False, True)]
@@ -145,13 +149,6 @@ def test_a_cheaper_plan_is_proposed():
 
 def test_a_small_plan_needs_no_cheaper_one():
     assert plan(BASE, [("steps", "5-20(+5)")]).cheaper is None
-
-
-@given(some.lists(some.floats(0.1, 100), min_size=5, unique=True))
-def test_thinned_values_keep_both_ends(values):
-    fewer = thinned(values)
-    assert {min(values), max(values)} <= set(fewer) <= set(values)
-    assert len(fewer) <= (len(values) + 2) // 2
 
 
 @pytest.mark.parametrize(
