@@ -195,8 +195,8 @@ export default function({data, parentElement}) {
     stage.setPointerCapture(event.pointerId);
     look.fingers.set(event.pointerId, event);
     look.moved = look.fingers.size > 1;
-    look.sliding = mode === "slider" && (!zoomed() || handle.contains(event.target));
-    if (look.sliding && look.fingers.size === 1) {
+    look.sliding = mode === "slider" && !look.moved && (!zoomed() || handle.contains(event.target));
+    if (look.sliding) {
       if (event.pointerType !== "touch") slide(place(event)[0] * 100);  // a finger may be about to scroll the page
       handle.focus({preventScroll: true});
       event.preventDefault();

@@ -33,6 +33,7 @@ def browser():
 def tab(browser):
     """A fresh browser profile; what failed to load or complained is an error at the end."""
     context = browser.new_context(viewport={"width": 1000, "height": 900}, has_touch=True)
+    context.set_default_timeout(SLOW)
     page = context.new_page()
     trouble = []
     page.on("requestfailed", lambda request: trouble.append(request.url))
@@ -115,7 +116,7 @@ def test_blinking_stops_with_space_and_goes_on_with_a_click(tab, address):
     tab.wait_for_timeout(1500)
     assert shown.locator(".labels .shown").inner_text() == before
     tab.mouse.click(*at(tab, 0.5))
-    shown.locator(".stage:not(.second)").wait_for(timeout=2000)
+    shown.locator(".stage:not(.second)").wait_for()
 
 
 def test_arrows_choose_the_picture_while_blinking(tab, address):
@@ -182,8 +183,9 @@ def test_the_fade_of_the_onion_skin_is_a_slider(tab, address):
     assert shown.locator(".pane.other").evaluate("pane => getComputedStyle(pane).opacity") == "1"
 
 
-def test_two_fingers_zoom(tab, address):
-    shown = looked(tab, address, "onion")
+@pytest.mark.parametrize("mode", ["slider", "side by side", "onion"])
+def test_two_fingers_zoom(tab, address, mode):
+    shown = looked(tab, address, mode)
     touch = tab.context.new_cdp_session(tab)
     for kind, apart in (("touchStart", 0.1), ("touchMove", 0.2), ("touchMove", 0.3)):
         fingers = [dict(zip("xy", at(tab, 0.5 + side * apart), strict=True), id=side + 1) for side in (-1, 1)]
@@ -269,7 +271,7 @@ def test_play_runs_to_the_end_and_stops(tab, address):
     film = filmed(tab, address)
     tab.get_by_label("Play").click()
     tab.get_by_label("Pause").wait_for()
-    tab.get_by_label("Play").wait_for(timeout=10_000)
+    tab.get_by_label("Play").wait_for()
     assert current(film) == [4, 8]
 
 
