@@ -222,6 +222,12 @@ def test_settings_without_effect_on_a_backend_are_told():
     assert notes == ["Clip skip has no effect here: this backend has no such setting."]
 
 
+def test_watched_pictures_go_before_a_sweeps_cells():
+    params = Params(width=128, height=128)
+    assert Builtin()._job(params).urgent
+    assert not Bench().backend("builtin")._job(params).urgent
+
+
 def test_the_backends_lists_are_the_axes_choices(jobs):
     offer = Bench({"crowd": Crowd()}).offer("crowd")
     assert offer.choices["scheduler"] == ("euler", "ddim")

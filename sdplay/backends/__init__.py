@@ -82,7 +82,7 @@ class Backend(ABC):
     keep_frames: bool = False
     """Set it to get what is seen at every step with the picture, where the feature `frames` is offered."""
     previews: bool = True
-    """Cleared where nobody watches a picture grow, as in a sweep: decoding previews costs time."""
+    """Cleared where nobody watches a picture grow, as in a sweep: previews cost time, and watched ones go first."""
 
     @abstractmethod
     def generate(self, params: Params) -> Iterator[Event]:

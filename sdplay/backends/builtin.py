@@ -115,7 +115,7 @@ class Builtin(Backend):
         mask = mask_cells(params) if params.init and params.mask else None
         try:
             return Job(start=start, mask=mask, frames=self.keep_frames, previews=self.previews,
-                       **self.payload(params))  # fmt: skip
+                       urgent=self.previews, **self.payload(params))  # fmt: skip
         except TypeError as error:
             raise BadParams(f"The payload has a field the built-in model does not know: {error}.") from error
 
