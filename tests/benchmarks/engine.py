@@ -37,7 +37,7 @@ def ours() -> tuple[Callable[[int], np.ndarray], float]:
 
 def stock() -> Callable[[int], np.ndarray]:
     """The same with diffusers, as its documentation shows it."""
-    pipe = StableDiffusionPipeline.from_pretrained(SHIPPED, torch_dtype=torch.float32, local_files_only=True)
+    pipe = StableDiffusionPipeline.from_pretrained(SHIPPED, local_files_only=True).to(torch.float32)
     pipe.scheduler = DPMSolverMultistepScheduler.from_config(pipe.scheduler.config, use_karras_sigmas=True)
     pipe.set_progress_bar_config(disable=True)
 
