@@ -10,7 +10,7 @@ from sdplay.compare.plan import Cell, duration
 from sdplay.compare.results import Result
 from sdplay.picture import png_bytes
 from sdplay.sweeps import Sweep
-from sdplay.ui import answers, experiments, sweeping
+from sdplay.ui import experiments, sweeping
 from sdplay.ui.details import details
 from sdplay.ui.filmstrip import Strip, filmstrip
 from sdplay.ui.grid import Tile, grid, thumbnails
@@ -49,6 +49,8 @@ def newest(studio: Studio) -> None:
 
     view()
     if not sweep.running:
+        from sdplay.ui import answers  # its charts cost a quarter of a second: not at the first paint of the page
+
         with explained():
             answers.show(studio, sweep)
             experiments.take_away(studio, sweep)
