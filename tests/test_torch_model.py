@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sdplay.engine.loop import Engine, Job
+from sdplay.engine.loop import Engine, Job, Made, Run
 from sdplay.engine.onnx_model import SHIPPED
 from sdplay.errors import BadParams
 from sdplay.schedulers import SCHEDULERS
@@ -13,8 +13,9 @@ from sdplay.schedulers import SCHEDULERS
 torch = pytest.importorskip("torch", reason="checkpoints need torch and diffusers: pip install '.[local]'")
 diffusers = pytest.importorskip("diffusers", reason="checkpoints need torch and diffusers: pip install '.[local]'")
 
-from sdplay.engine.torch_load import load  # noqa: E402
-from tests.tiny_checkpoint import small_sd, small_sdxl  # noqa: E402
+from sdplay.engine.torch_load import load, load_controlnet  # noqa: E402
+from sdplay.engine.torch_model import Guide  # noqa: E402
+from tests.tiny_checkpoint import single_file, small_controlnet, small_sd, small_sdxl  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 VP = [entry for entry in SCHEDULERS.values() if entry.sampler != "flow_euler"]
@@ -29,6 +30,19 @@ def sd(tmp_path_factory):
 @pytest.fixture(scope="module")
 def sdxl(tmp_path_factory):
     return small_sdxl(tmp_path_factory.mktemp("sdxl"))
+
+
+@pytest.fixture(scope="module")
+def stock(sd):
+    unguarded = {"safety_checker": None, "requires_safety_checker": False}
+    pipe = diffusers.StableDiffusionPipeline.from_pretrained(sd, torch_dtype=torch.float32, **unguarded)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+@pytest.fixture(scope="module")
+def controlnet(tmp_path_factory, sd):
+    return small_controlnet(tmp_path_factory.mktemp("controlnet"), sd)
 
 
 @pytest.fixture(scope="module", params=["sd", "sdxl", "built in"])
@@ -67,6 +81,11 @@ def ours(engine, job):
     return seen[-1]
 
 
+def until_made(run):
+    """The end of a run that was handed to the loop."""
+    return next(event for event in iter(run.events.get, None) if isinstance(event, Made))
+
+
 def off(one, other):
     return np.abs(one - other).max() / np.abs(other).max()
 
@@ -101,6 +120,57 @@ def test_settings_mean_what_they_mean_to_the_stock_pipeline(both, more):
     assert off(ours(engine, job), theirs) < 1e-3
 
 
+@pytest.mark.parametrize("strength", [1.0, 0.6])
+@pytest.mark.parametrize("entry", VP, ids=lambda entry: entry.id)
+def test_a_masked_picture_is_the_stock_pipelines(sd, stock, entry, strength):
+    mask = np.zeros((64, 96), np.float32)
+    mask[:, 32:] = 1
+    job = job_of(entry, start=START, strength=strength, mask=mask[::8, ::8])
+    other = diffusers.StableDiffusionInpaintPipeline.from_pipe(stock)
+    other.set_progress_bar_config(disable=True)
+    theirs = latents(other, entry, job, image=torch.from_numpy(START[None] * 0.5 + 0.5), strength=strength,
+                     mask_image=torch.from_numpy(mask[None, None]), width=96, height=64)  # fmt: skip
+    assert off(ours(Engine(load(str(sd), device="cpu")), job), theirs) < 1e-3
+
+
+@pytest.mark.parametrize("span", [(0.0, 1.0), (0.2, 0.7)], ids=str)
+@pytest.mark.parametrize("name", ["euler", "dpmpp_2m_karras", "euler_a", "ddim"])
+def test_a_guided_picture_is_the_stock_pipelines(sd, stock, controlnet, name, span):
+    image, entry = np.random.default_rng(8).uniform(0, 1, (3, 64, 96)).astype(np.float32), SCHEDULERS[name]
+    net = load_controlnet(str(controlnet))
+    other = diffusers.StableDiffusionControlNetPipeline.from_pipe(stock, controlnet=net)
+    other.set_progress_bar_config(disable=True)
+    job = job_of(entry, guides=(Guide(net, image, 0.8, *span),))
+    theirs = latents(other, entry, job, image=torch.from_numpy(image[None]), controlnet_conditioning_scale=0.8,
+                     control_guidance_start=span[0], control_guidance_end=span[1], width=96, height=64)  # fmt: skip
+    engine = Engine(load(str(sd), device="cpu"))
+    assert off(ours(engine, job), theirs) < 1e-3
+    assert off(ours(engine, job_of(entry)), theirs) > 1e-2
+
+
+def test_guided_and_free_pictures_share_a_call_and_change_nothing(sd, controlnet):
+    model = load(str(sd), device="cpu", exact_rows=8)
+    image = np.random.default_rng(8).uniform(0, 1, (3, 64, 64)).astype(np.float32)
+    jobs = [Job("a fox", "euler", 3, seed=seed, width=64, height=64, guides=guides)
+            for seed, guides in enumerate(((), (Guide(load_controlnet(str(controlnet)), image),), ()))]  # fmt: skip
+    rows = [meaning for job in jobs for meaning in model.meanings(job, [9.0])]
+    x = np.random.default_rng(0).normal(size=(6, 4, 8, 8)).astype(np.float32)
+    company = model.denoise(x, [9.0] * 6, rows)
+    alone = np.concatenate([model.denoise(x[at : at + 1], [9.0], rows[at : at + 1]) for at in range(6)])
+    assert off(company, alone) < 1e-4
+
+
+def test_a_whole_picture_is_bit_identical_alone_and_in_company(sd):
+    jobs = [job_of(entry, seed=at, steps=3 + at % 2, cfg=1.0 + at % 3) for at, entry in enumerate(VP)]
+    engine = Engine(load(str(sd), device="cpu", exact_rows=8), max_rows=8)
+    alone = [list(engine.run(job))[-1].pixels for job in jobs]
+    runs = [Run(job, None) for job in jobs]
+    for run in runs:
+        engine._submit(run)
+    company = [until_made(run).pixels for run in runs]
+    assert all((one == other).all() for one, other in zip(alone, company, strict=True))
+
+
 def test_the_decoded_picture_is_the_stock_pipelines(both):
     engine, pipe = both
     entry, job = SCHEDULERS["euler"], job_of(SCHEDULERS["euler"])
@@ -108,6 +178,12 @@ def test_the_decoded_picture_is_the_stock_pipelines(both):
     with torch.no_grad():
         theirs = pipe.vae.decode(latent / pipe.vae.config.scaling_factor).sample.numpy()
     assert off(engine.model.decode(latent.numpy()), theirs) < 1e-4
+
+
+def test_a_single_file_paints_what_its_folder_paints(sd, tmp_path):
+    file, job = single_file(sd, tmp_path / "one.safetensors"), job_of(SCHEDULERS["euler"])
+    models = [load(str(sd), device="cpu"), load(str(file), device="cpu", config=str(sd))]
+    assert off(*(ours(Engine(model), job) for model in models)) < 1e-5
 
 
 def test_clip_skip_reads_an_earlier_layer(sd):

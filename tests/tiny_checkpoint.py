@@ -1,5 +1,7 @@
 """Tiny random checkpoints in diffusers' layout, made in a second: the shape of the real ones, none of the size."""
 
+import re
+
 import torch
 from diffusers import (
     AutoencoderKL,
@@ -9,6 +11,7 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
+from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "clip_sample": False,
@@ -19,7 +22,7 @@ def small_sd(folder, seed=0):
     """SD 1.x in small."""
     torch.manual_seed(seed)
     StableDiffusionPipeline(
-        vae=_vae(), text_encoder=CLIPTextModel(_text()), tokenizer=_tokenizer(), unet=_unet(),
+        vae=_vae(), text_encoder=CLIPTextModel(_text()), tokenizer=tokenizer(), unet=_unet(),
         scheduler=DDIMScheduler(**SCHEDULE), safety_checker=None, feature_extractor=None, requires_safety_checker=False,
     ).save_pretrained(folder)  # fmt: skip
     return folder
@@ -32,7 +35,7 @@ def small_sdxl(folder, seed=0):
                  projection_class_embeddings_input_dim=80)  # fmt: skip
     StableDiffusionXLPipeline(
         vae=_vae(), text_encoder=CLIPTextModel(_text()), text_encoder_2=CLIPTextModelWithProjection(_text()),
-        tokenizer=_tokenizer(), tokenizer_2=_tokenizer(), unet=unet, scheduler=DDIMScheduler(**SCHEDULE),
+        tokenizer=tokenizer(), tokenizer_2=tokenizer(), unet=unet, scheduler=DDIMScheduler(**SCHEDULE),
     ).save_pretrained(folder)  # fmt: skip
     return folder
 
@@ -72,10 +75,66 @@ def _text():
                           eos_token_id=513, pad_token_id=513)  # fmt: skip
 
 
-def _tokenizer():
+def tokenizer():
     """Bytes, and bytes that end a word: every text has tokens."""
     keep = [*range(33, 127), *range(161, 173), *range(174, 256)]
     rest = [byte for byte in range(256) if byte not in keep]
     letters = [chr(byte) for byte in keep] + [chr(256 + at) for at in range(len(rest))]
     words = [*letters, *(letter + "</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
     return CLIPTokenizer(vocab={word: at for at, word in enumerate(words)}, merges=[], model_max_length=77)
+
+
+def single_file(folder, file):
+    """The same weights under the names that single-file checkpoints give them."""
+    tensors = {}
+    for part, prefix, renamed in (("unet", "model.diffusion_model.", _old_unet_name),
+                                  ("vae", "first_stage_model.", _old_vae_name),
+                                  ("text_encoder", "cond_stage_model.transformer.", _old_text_name)):  # fmt: skip
+        (weights,) = (folder / part).glob("*.safetensors")
+        for name, tensor in load_file(weights).items():
+            old = prefix + renamed(name)
+            is_conv = ".attn_1." in old and old.endswith("weight") and tensor.ndim == 2
+            tensors[old] = tensor[..., None, None] if is_conv else tensor
+    save_file(tensors, file)
+    return file
+
+
+_PLACES = {
+    "conv_in": "input_blocks.0.0", "conv_norm_out": "out.0", "conv_out": "out.2",
+    "time_embedding.linear_1": "time_embed.0", "time_embedding.linear_2": "time_embed.2",
+    "down_blocks.0.resnets.0": "input_blocks.1.0", "down_blocks.0.attentions.0": "input_blocks.1.1",
+    "down_blocks.0.downsamplers.0.conv": "input_blocks.2.0.op", "down_blocks.1.resnets.0": "input_blocks.3.0",
+    "mid_block.resnets.0": "middle_block.0", "mid_block.attentions.0": "middle_block.1",
+    "mid_block.resnets.1": "middle_block.2", "up_blocks.0.resnets.0": "output_blocks.0.0",
+    "up_blocks.0.resnets.1": "output_blocks.1.0", "up_blocks.0.upsamplers.0.conv": "output_blocks.1.1.conv",
+    "up_blocks.1.resnets.0": "output_blocks.2.0", "up_blocks.1.attentions.0": "output_blocks.2.1",
+    "up_blocks.1.resnets.1": "output_blocks.3.0", "up_blocks.1.attentions.1": "output_blocks.3.1",
+}  # fmt: skip
+_INSIDE = {
+    "norm1": "in_layers.0", "conv1": "in_layers.2", "norm2": "out_layers.0", "conv2": "out_layers.3",
+    "time_emb_proj": "emb_layers.1", "conv_shortcut": "skip_connection",
+}  # fmt: skip
+
+
+def _old_unet_name(name):
+    place = max((each for each in _PLACES if name.startswith(each + ".")), key=len)
+    rest = name[len(place) + 1 :]
+    first, _, last = rest.partition(".")
+    inside = f"{_INSIDE[first]}.{last}" if ".resnets." in name else rest
+    return f"{_PLACES[place]}.{inside}"
+
+
+def _old_vae_name(name):
+    for new, old in (("mid_block.resnets.0", "mid.block_1"), ("mid_block.resnets.1", "mid.block_2"),
+                     ("mid_block.attentions.0.group_norm", "mid.attn_1.norm"),
+                     ("mid_block.attentions.0.to_out.0", "mid.attn_1.proj_out"),
+                     ("mid_block.attentions.0.to_", "mid.attn_1."), ("conv_norm_out", "norm_out"),
+                     ("conv_shortcut", "nin_shortcut"), (".resnets.", ".block."),
+                     (".downsamplers.0.", ".downsample."), (".upsamplers.0.", ".upsample."),
+                     ("down_blocks.", "down.")):  # fmt: skip
+        name = name.replace(new, old)
+    return re.sub(r"up_blocks\.(\d)", lambda found: f"up.{3 - int(found[1])}", name)
+
+
+def _old_text_name(name):
+    return name if name.startswith("text_model.") else f"text_model.{name}"

@@ -56,6 +56,10 @@ class Job:
     strength: float = 1.0
     start: Array | None = field(default=None, compare=False)
     """The start image as pixels [3, h, w] in -1 to 1."""
+    latent: Array | None = field(default=None, compare=False)
+    """A latent [1, c, h, w] to start from instead of a picture."""
+    guides: tuple[Any, ...] = field(default=(), compare=False)
+    """ControlNets and their pictures, for models that know them."""
     mask: Array | None = field(default=None, compare=False)
     """1 where it is painted anew, at latent size [h, w]."""
     variation_seed: int = 0
@@ -111,6 +115,7 @@ class Made:
     evaluations: int
     frames: tuple[tuple[Moment, Any, Any], ...] = ()
     """Moment, clean picture and noisy picture."""
+    latent: Array | None = field(default=None, compare=False, repr=False)
 
 
 Event = Moment | Made | Snapshot
@@ -137,7 +142,7 @@ class Run:
         job = self.job
         self.started = time.perf_counter()
         self.plan: Plan = plan(job.sampler, job.sigmas, job.steps, model.levels, strength=job.strength,
-                               from_image=job.start is not None, eta=job.eta)  # fmt: skip
+                               from_image=job.start is not None or job.latent is not None, eta=job.eta)  # fmt: skip
         self.meanings = model.meanings(job, [step.t for step in self.plan.steps])
         self.shape = (1, model.channels, job.height // model.factor, job.width // model.factor)
         if self.snapshot:
@@ -145,8 +150,10 @@ class Run:
             return
         self.stream = TorchNoise(job.seed)
         # The encoder's own noise comes first, as in diffusers.
-        self.image = None if job.start is None else model.encode(job.start[None], self.stream.randn(self.shape))
+        self.image = job.latent if job.start is None else model.encode(job.start[None], self.stream.randn(self.shape))
         self.noise = _varied(self.stream.randn(self.shape), job)
+        if job.mask is not None:
+            self.stream.randn(self.shape)  # diffusers encodes the masked picture too, which draws once more
         signal, level = self.plan.begin
         first = self.noise * np.float32(level)
         if self.image is not None:
@@ -183,7 +190,9 @@ class Run:
         if step.noise:
             x = x + self.stream.randn(self.shape) * np.float32(step.noise)
         if job.mask is not None and self.image is not None:
-            kept = _sum(step.after, (self.image, self.noise))
+            # Around the mask the start image ends clean, also where a sampler's last level is not quite zero.
+            last = self.at + 1 == len(self.plan.steps)
+            kept = _sum((1.0, 0.0) if last else step.after, (self.image, self.noise))
             x = x * job.mask + kept * (1 - job.mask)
         self.xs = [x, *self.xs[:1]]
         self.at += 1
@@ -377,7 +386,7 @@ class Engine:
         frames = tuple((moment, self.decode(moment.clean), self.decode(moment.noisy))
                        for moment in run.moments if moment.clean is not None and moment.noisy is not None)  # fmt: skip
         waited = sampled - run.asked - run.spent
-        return Made(pixels, run.spent, spent, waited, run.evaluations, frames)
+        return Made(pixels, run.spent, spent, waited, run.evaluations, frames, run.xs[0])
 
     def _drop(self, runs: list[Run], error: Exception) -> None:
         told = error if isinstance(error, PlayError) else RuntimeError(f"The model failed: {error}")

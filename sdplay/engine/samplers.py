@@ -268,7 +268,7 @@ def _pndm(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Pl
         clean, _ = _split(levels, *_at(levels, t))
         made.append(Step(t, levels.sigmas[t], 1.0, (0.0, 1.0), clean,
                          Mix((0.0, carry) if count == 1 else (carry,), tuple(push * weight for weight in weights)),
-                         after=(a2, s2)))  # fmt: skip
+                         after=_at(levels, (*times, t - apart)[count + 1])))  # fmt: skip
     return Plan(tuple(made), _at(levels, times[0]) if skip else (0.0, 1.0))
 
 

@@ -9,11 +9,28 @@ from PIL import Image, ImageFilter, ImageOps
 from sdplay.errors import BadParams
 from sdplay.params import Params
 
+FILTERS = {"Lanczos": Image.Resampling.LANCZOS, "Bicubic": Image.Resampling.BICUBIC,
+           "Nearest": Image.Resampling.NEAREST}  # fmt: skip
+"""Ways to enlarge a picture, by A1111's names."""
+
 
 def start_pixels(params: Params) -> Any:
     """The start image as [3, h, w] in -1 to 1."""
     fitted = ImageOps.fit(_opened(params.init, "start image"), (params.width, params.height), Image.Resampling.LANCZOS)
     return np.asarray(fitted, np.float32).transpose(2, 0, 1) / 127.5 - 1
+
+
+def guide_pixels(data: bytes, size: tuple[int, int], inverted: bool = False) -> Any:
+    """A guide picture as [3, h, w] in 0 to 1; inverted, black lines on white become what ControlNets learned from."""
+    fitted = ImageOps.fit(_opened(data, "guide picture"), size, Image.Resampling.LANCZOS)
+    values = np.asarray(fitted, np.float32).transpose(2, 0, 1) / 255
+    return 1 - values if inverted else values
+
+
+def enlarged_latent(latent: Any, size: tuple[int, int]) -> Any:
+    """A latent [1, c, h, w] at another size (width, height), each channel like a picture."""
+    layers = [Image.fromarray(layer).resize(size, Image.Resampling.BILINEAR) for layer in latent[0]]
+    return np.stack([np.asarray(layer, np.float32) for layer in layers])[None]
 
 
 def mask_cells(params: Params, factor: int = 8) -> Any:
@@ -28,6 +45,6 @@ def mask_cells(params: Params, factor: int = 8) -> Any:
 def _opened(data: bytes, label: str) -> Image.Image:
     try:
         with Image.open(io.BytesIO(data)) as opened:
-            return ImageOps.exif_transpose(opened).convert("RGB" if label == "start image" else "L")
+            return ImageOps.exif_transpose(opened).convert("L" if label == "mask" else "RGB")
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise BadParams(f"The {label} could not be read. Choose a PNG, JPEG or WebP picture.") from error

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
+from diffusers import ControlNetModel, StableDiffusionPipeline, StableDiffusionXLPipeline
 from safetensors import SafetensorError, safe_open
 
 from sdplay.engine.torch_model import Parts, TorchModel, best_device
@@ -31,6 +31,17 @@ def load(source: str, *, device: str = "", dtype: str = "", config: str = "", ex
         raise BadParams(f"The model {source} could not be loaded: {_first_sentence(error)}") from error
     except (RuntimeError, AssertionError) as error:
         raise BadParams(f"The model {source} could not be put on {device!r}: {_first_sentence(error)}") from error
+
+
+def load_controlnet(source: str) -> Any:
+    """A ControlNet from a diffusers folder or one .safetensors file; the model that uses it moves it to its device."""
+    path = Path(source).expanduser()
+    try:
+        if path.is_file():
+            return ControlNetModel.from_single_file(str(path))
+        return ControlNetModel.from_pretrained(path, use_safetensors=True, local_files_only=True)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise BadParams(f"The ControlNet {source} could not be loaded: {_first_sentence(error)}") from error
 
 
 def kind_of(source: str) -> str:
@@ -63,9 +74,9 @@ def _parts(source: str, dtype: Any, config: str) -> Parts:
     family = {"sd": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}[kind_of(str(path))]
     if path.is_file():
         more = {"config": config, "local_files_only": True} if config else {}
-        pipe = family.from_single_file(str(path), torch_dtype=dtype, **more)
+        pipe = family.from_single_file(str(path), dtype=dtype, **more)
     else:
-        pipe = family.from_pretrained(path, torch_dtype=dtype, use_safetensors=True, local_files_only=True,
+        pipe = family.from_pretrained(path, dtype=dtype, use_safetensors=True, local_files_only=True,
                                       **_variant(path), **_unguarded(family))  # fmt: skip
     pairs = [(pipe.tokenizer, pipe.text_encoder)]
     if family is StableDiffusionXLPipeline:

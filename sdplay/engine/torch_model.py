@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import RLock
 from typing import Any
 
@@ -21,12 +21,34 @@ QUICK_DECODER = 5_000_000
 
 
 @dataclass(frozen=True)
+class Guide:
+    """One ControlNet at work: its picture [3, h, w] in 0 to 1, how hard it steers, and in which part of the run."""
+
+    net: Any
+    image: Array
+    weight: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+
+
+@dataclass(frozen=True)
+class Steering:
+    """A guide on the device, with the times at which it steers."""
+
+    net: Any
+    image: Any
+    weight: float
+    times: frozenset[float]
+
+
+@dataclass(frozen=True)
 class Meaning:
-    """What steers one row: the prompt's tokens, and for SDXL the pooled prompt and the picture's size."""
+    """What steers one row: the prompt's tokens, for SDXL the pooled prompt and the picture's size, and guides."""
 
     tokens: Any
     pooled: Any = None
     size: Any = None
+    guides: tuple[Steering, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,6 +76,8 @@ class TorchModel:
         self.levels = levels_of(parts.schedule)
         self.channels: int = parts.vae.config.latent_channels
         self.factor = 2 ** (len(parts.vae.config.block_out_channels) - 1)
+        self.native = int(parts.unet.config.sample_size or 64) * self.factor
+        """Pixels a side that it was made for."""
         self.wide = len(parts.texts) == 2
         for network in (parts.unet, *parts.texts):
             network.to(self.device, dtype).eval()
@@ -70,10 +94,11 @@ class TorchModel:
         self._lock = RLock()
 
     def meanings(self, job: Job, times: Sequence[float]) -> tuple[Meaning, ...]:
-        toward = self._meaning(job, job.prompt)
+        guides = tuple(self._steering(guide, times) for guide in job.guides)
+        toward = replace(self._meaning(job, job.prompt), guides=guides)
         if job.cfg == 1:
             return (toward,)
-        return toward, self._meaning(job, job.negative, empty=not job.negative)
+        return toward, replace(self._meaning(job, job.negative, empty=not job.negative), guides=guides)
 
     def denoise(self, x: Any, times: Sequence[float], meanings: Sequence[Meaning]) -> Array:
         """As many rows at once as memory holds: after running out, half as many from then on."""
@@ -131,6 +156,13 @@ class TorchModel:
             size = torch.tensor([[job.height, job.width, 0, 0, job.height, job.width]], device=self.device)
             return Meaning(found.tokens, found.pooled, size.to(self.dtype))
 
+    def _steering(self, guide: Guide, times: Sequence[float]) -> Steering:
+        count = len(times)
+        steers = frozenset(t for at, t in enumerate(times)
+                           if at / count >= guide.start and (at + 1) / count <= guide.end)  # fmt: skip
+        guide.net.to(self.device, self.dtype).eval()
+        return Steering(guide.net, self._on(guide.image[None], self.dtype), guide.weight, steers)
+
     def _encoded(self, text: str, clip_skip: int, zeros: bool) -> Meaning:
         found = [self._layer(tokenizer, encoder, text, clip_skip)
                  for tokenizer, encoder in zip(self.parts.tokenizers, self.parts.texts, strict=True)]  # fmt: skip
@@ -183,13 +215,39 @@ class TorchModel:
 
     def _answers(self, x: Any, times: Sequence[float], meanings: Sequence[Meaning]) -> Array:
         with self._alone():
-            more = {}
-            if self.wide:
-                more["added_cond_kwargs"] = {"text_embeds": torch.cat([each.pooled for each in meanings]),
-                                             "time_ids": torch.cat([each.size for each in meanings])}  # fmt: skip
             told = torch.tensor(times, dtype=torch.float32, device=self.device)
+            sent = self._on(x, self.dtype)
+            more = {**self._conditions(meanings), **self._steered(sent, told, times, meanings)}
             tokens = torch.cat([each.tokens for each in meanings])
-            return _array(self.parts.unet(self._on(x, self.dtype), told, tokens, return_dict=False, **more)[0])
+            return _array(self.parts.unet(sent, told, tokens, return_dict=False, **more)[0])
+
+    def _conditions(self, meanings: Sequence[Meaning]) -> dict[str, Any]:
+        """SDXL's further conditions."""
+        if not self.wide:
+            return {}
+        return {"added_cond_kwargs": {"text_embeds": torch.cat([each.pooled for each in meanings]),
+                                      "time_ids": torch.cat([each.size for each in meanings])}}  # fmt: skip
+
+    def _steered(self, x: Any, told: Any, times: Sequence[float], meanings: Sequence[Meaning]) -> dict[str, Any]:
+        """What the ControlNets add inside the U-Net: one call for all rows of a net, nothing for the other rows."""
+        at_work = [(row, guide) for row, meaning in enumerate(meanings) for guide in meaning.guides
+                   if times[row] in guide.times and guide.weight]  # fmt: skip
+        sums: list[Any] = []
+        for net in {id(guide.net): guide.net for _, guide in at_work}.values():
+            mine = [(row, guide) for row, guide in at_work if guide.net is net]
+            rows = [row for row, _ in mine]
+            those = [meanings[row] for row in rows]
+            down, middle = net(x[rows], told[rows], torch.cat([each.tokens for each in those]),
+                               controlnet_cond=torch.cat([guide.image for _, guide in mine]), return_dict=False,
+                               **self._conditions(those))  # fmt: skip
+            weights = torch.tensor([guide.weight for _, guide in mine], device=self.device, dtype=self.dtype)
+            parts = [*down, middle]
+            sums = sums or [part.new_zeros((len(x), *part.shape[1:])) for part in parts]
+            for total, part in zip(sums, parts, strict=True):
+                total.index_add_(0, torch.tensor(rows, device=self.device), part * weights.view(-1, 1, 1, 1))
+        if not sums:
+            return {}
+        return {"down_block_additional_residuals": tuple(sums[:-1]), "mid_block_additional_residual": sums[-1]}
 
     def _decoded(self, latent: Array) -> Array:
         config = self.parts.vae.config
