@@ -17,6 +17,8 @@ def register(actions: Any) -> None:
     serve.add_argument("--model", metavar="PATH", action="append", default=[],
                        help="A diffusers folder, a .safetensors file, a hub id, a folder of those, or builtin (the "
                             "default). May be repeated.")  # fmt: skip
+    serve.add_argument("--controlnet", metavar="PATH", action="append", default=[],
+                       help="A ControlNet: a diffusers folder, a .safetensors file, or a folder of those.")  # fmt: skip
     serve.add_argument("--host", default="127.0.0.1", help="Where it listens. Others than this machine need a token.")
     serve.add_argument("--port", type=int, default=7861, help="7861 unless given.")
     serve.add_argument("--token", default="", help="What clients must send; better in SDPLAY_LOCAL_TOKEN.")
@@ -53,8 +55,8 @@ def _serve(given: argparse.Namespace) -> None:
     except ImportError as error:
         raise BadParams(f"{EXTRA} ({error.name} is missing).") from error
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    shelf = Shelf(given.model or [BUILTIN],
-                  Machine(given.device, given.dtype, given.config, given.rows, given.exact))  # fmt: skip
+    machine = Machine(given.device, given.dtype, given.config, given.rows, tuple(given.controlnet), given.exact)
+    shelf = Shelf(given.model or [BUILTIN], machine)
     desk = Desk(shelf, at_once=given.at_once, most_waiting=given.queue)
     limits = Limits(given.max_side, given.max_steps)
     open_to_all = given.without_token and not _only_this_machine(given.host)

@@ -29,7 +29,7 @@ class Process:
         )  # fmt: skip
         atexit.register(self.end)
 
-    def ready(self, seconds=120):
+    def ready(self, seconds=400):
         until = time.monotonic() + seconds
         while time.monotonic() < until and self.running.poll() is None:
             try:
@@ -66,9 +66,18 @@ def tiny_models():
 
 
 @cache
+def tiny_controlnet():
+    """A ControlNet for them, `lines`."""
+    from tests.tiny_checkpoint import small_controlnet
+
+    return small_controlnet(Path(tempfile.mkdtemp()) / "lines", tiny_models() / "alpha")
+
+
+@cache
 def shared():
     """One process for all tests that only ask."""
-    return Process("--model", tiny_models(), "--device", "cpu", "--max-side", "1024", "--queue", "300").ready()
+    return Process("--model", tiny_models(), "--controlnet", tiny_controlnet(), "--device", "cpu", "--max-side", "1024",
+                   "--queue", "300").ready()  # fmt: skip
 
 
 def ask(url, body=None, method="", **headers):

@@ -101,6 +101,8 @@ def test_a_start_image_is_stretched_and_sent_back_changed(server):
     ({"alwayson_scripts": {"adetailer": {"args": []}}}, 422, "not found"),
     ({"tiling": True}, 422, "tiling"),
     ({"styles": ["mine"]}, 422, "styles"),
+    ({"enable_hr": True, "hr_upscaler": "SwinIR 4x"}, 422, "Latent, Lanczos"),
+    ({"refiner_checkpoint": "beta"}, 422, "refiner"),
     ({"width": 63}, 422, "between 64"),
     ({"width": 2048}, 422, "up to 1024 pixels"),
     ({"steps": 200}, 422, "up to 150 steps"),
@@ -112,6 +114,53 @@ def test_what_is_not_offered_is_refused_by_name(server, body, status, says):
     told = api(server, "txt2img", {**SMALL, **body})
     assert told[0] == status
     assert says in json.dumps(told[1])
+
+
+@pytest.mark.parametrize(("more", "size"), [
+    ({"inpaint_full_res": False}, (64, 64)),
+    ({}, (96, 48)),
+    ({"inpainting_fill": 1, "inpaint_full_res_padding": 8}, (96, 48)),
+])  # fmt: skip
+def test_only_what_is_masked_is_painted(server, more, size):
+    start, mask = Image.new("RGB", (96, 48), (20, 120, 200)), Image.new("L", (96, 48))
+    mask.paste(255, (64, 16, 80, 32))
+    body = {**SMALL, "init_images": [b64(start)], "mask": b64(mask), "mask_blur": 0, "denoising_strength": 0.8, **more}
+    made = opened(api(server, "img2img", body)[1]["images"][0])
+    assert made.size == size
+    if size == (96, 48):
+        assert made.getpixel((5, 5)) == (20, 120, 200)
+        assert made.getpixel((72, 24)) != (20, 120, 200)
+
+
+def test_hires_fix_enlarges_by_the_named_upscaler(server):
+    body = {**SMALL, "enable_hr": True, "hr_scale": 1.5, "denoising_strength": 0.7}
+    made = [api(server, "txt2img", {**body, "hr_upscaler": name})[1] for name in ("Latent", "Lanczos")]
+    assert [opened(each["images"][0]).size for each in made] == [(96, 96)] * 2
+    assert made[0]["images"] != made[1]["images"]
+    assert "Hires upscale: 1.5" in json.loads(made[0]["info"])["infotexts"][0]
+
+
+def test_a_controlnet_steers_through_webuiapi(server):
+    webuiapi = pytest.importorskip("webuiapi", reason="the outside judge is webuiapi: pip install webuiapi")
+    guest = webuiapi.WebUIApi(port=server.port, sampler="Euler", steps=3)
+    assert guest.has_controlnet
+    assert guest.controlnet_model_list() == ["lines"]
+    unit = webuiapi.ControlNetUnit(image=colour(), model="lines", weight=1.0)
+    free, led = (guest.txt2img(prompt="a fox", seed=3, width=64, height=64, controlnet_units=units)
+                 for units in ([], [unit]))  # fmt: skip
+    assert free.image.tobytes() != led.image.tobytes()
+
+
+@pytest.mark.parametrize(("unit", "says"), [
+    ({"model": "depth", "image": "x"}, "lines"),
+    ({"model": "lines"}, "no picture"),
+    ({"model": "lines", "image": "x", "module": "canny"}, "none, invert"),
+    ({"model": "lines", "image": "x", "control_mode": "My prompt is more important"}, "only Balanced"),
+])  # fmt: skip
+def test_a_bad_controlnet_unit_is_told(server, unit, says):
+    unit = {**unit, **({"image": b64(colour())} if "image" in unit else {})}
+    told = api(server, "txt2img", {**SMALL, "alwayson_scripts": {"ControlNet": {"args": [unit]}}})
+    assert (told[0], says in told[1]["detail"]) == (422, True)
 
 
 @pytest.mark.parametrize(("body", "status", "says"), [

@@ -8,7 +8,7 @@ import ipaddress
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
@@ -77,6 +77,34 @@ class Wire:
                                     f"If that is right, put it into {self.setting}.")  # fmt: skip
             url = onward
         raise BackendBroken(f"{self.label} at {self.address} redirects in a circle. Check {self.setting}.")
+
+    def lines(self, path: str, json: Any, *, silence: float = 60) -> Generator[bytes | Reply, None, None]:
+        """Post, and yield the answer line by line as it comes; an answer that is no success as one Reply.
+
+        Nothing for `silence` seconds counts as lost.  Closing the iterator hangs up.
+        """
+        url = self._url(path)
+        with requests.Session() as session, self._failures(silence):
+            session.trust_env = not on_this_machine(url)
+            response = session.post(url, json=json, headers=dict(self.headers), stream=True, allow_redirects=False,
+                                    auth=_Auth(self._auth()), timeout=(self.connect_seconds, silence))  # fmt: skip
+            with response:
+                if response.status_code != 200:
+                    body = self._body(response.raw, time.monotonic() + silence, silence)
+                    yield Reply(response.status_code, response.headers, body, self.label)
+                    return
+                yield from self._split(response.raw)
+
+    def _split(self, raw: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+        held = bytearray()
+        while chunk := raw.read1(65536, decode_content=True):
+            held += chunk
+            while (end := held.find(b"\n")) >= 0:
+                yield bytes(held[:end])
+                del held[: end + 1]
+            if len(held) > self.largest:
+                raise BackendBroken(f"{self.label} sends a line of more than {self.largest // 2**20} MB, which is no "
+                                    "single picture, so it was cut off. Ask for a smaller size.")  # fmt: skip
 
     def clean(self, text: str) -> str:
         """The text without any key this wire knows."""

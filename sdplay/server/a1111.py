@@ -7,7 +7,7 @@ import io
 import json
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -27,7 +27,7 @@ from sdplay.server.a1111_body import (
     picture_in,
     wishes,
 )  # fmt: skip
-from sdplay.server.a1111_lists import lists
+from sdplay.server.a1111_lists import control, lists
 from sdplay.server.a1111_upscale import upscaling
 from sdplay.server.desk import Desk, Ticket
 from sdplay.server.limits import Limits
@@ -60,6 +60,11 @@ class Asked:
     def now(self) -> Ticket:
         """The picture that is being made; the last one when all are."""
         return next((ticket for ticket in self.tickets if ticket.state == "running"), self.tickets[-1])
+
+    def forget(self) -> None:
+        """The answer is on its way: keep the numbers, not the pictures."""
+        for ticket in self.tickets:
+            ticket.painted, ticket.step = None, replace(ticket.step, preview=None)
 
 
 class TaskAsked(BaseModel):
@@ -118,6 +123,7 @@ def router(desk: Desk, limits: Limits) -> APIRouter:
     _add_making(routes, desk, limits, requests)
     _add_watching(routes, desk, requests)
     routes.include_router(lists(desk.shelf))
+    routes.include_router(control(desk.shelf))
     routes.include_router(upscaling(limits))
     return routes
 
@@ -131,11 +137,15 @@ def _add_making(routes: APIRouter, desk: Desk, limits: Limits, requests: Request
             return JSONResponse({"error": "HTTPException", "detail": str(error), "body": "", "errors": ""}, 404)
         asked = Asked(client, body.force_task_id or "", desk.submit(*wanted))
         requests.all.append(asked)
-        await requests.made(asked, request)
-        errors = [ticket.error for ticket in asked.tickets if ticket.error]
-        if errors:
-            raise errors[0]
-        answer = await run_in_threadpool(_answer, body, [each.painted for each in asked.tickets if each.painted])
+        try:
+            await requests.made(asked, request)
+            errors = [ticket.error for ticket in asked.tickets if ticket.error]
+            if errors:
+                raise errors[0]
+            painted = [ticket.painted for ticket in asked.tickets if ticket.painted]
+            answer = await run_in_threadpool(_answer, body, painted)
+        finally:
+            asked.forget()
         return JSONResponse(answer, headers={"X-Process-Time": f"{time.perf_counter() - began:.4f}"})
 
     @routes.post("/sdapi/v1/txt2img", tags=["a1111"])

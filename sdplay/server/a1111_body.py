@@ -1,10 +1,8 @@
 """Requests in A1111's words, and the wishes they mean.  What A1111 would leave out in silence is an error here."""
 
-import io
 from collections.abc import Iterator
 from typing import Any
 
-from PIL import Image, ImageOps
 from pydantic import BaseModel
 
 from sdplay.backends.decode import NotAPicture, checked, from_base64
@@ -12,9 +10,10 @@ from sdplay.backends.fence import fetch_public
 from sdplay.errors import BadParams
 from sdplay.metadata import settings_from
 from sdplay.metadata.infotext import scheduler_of
-from sdplay.params import Params, random_seed
+from sdplay.params import Control, Params, random_seed
 from sdplay.picture import png_bytes
 from sdplay.schedulers import SCHEDULERS, find
+from sdplay.server.a1111_mask import Masking, masked, resized, upright
 from sdplay.server.limits import Limits
 from sdplay.server.paint import SCHEDULERS_HERE, Wish
 
@@ -132,8 +131,10 @@ def wishes(body: Processing, limits: Limits, owner: str) -> list[Wish]:
     count = (body.batch_size or 1) * (body.n_iter or 1)
     if not 1 <= count <= limits.pictures:
         raise BadParams(f"One request may ask for 1 to {limits.pictures} pictures, not {count}.")
-    first = limits.check(Params(**_values(body)))
-    return [Wish(_nth(first, at), owner, urgent=count == 1, partial=True) for at in range(count)]
+    values = _values(body)
+    finish = values.pop("finish", None)
+    first = limits.check(Params(**values))
+    return [Wish(_nth(first, at), owner, count == 1, partial=True, finish=finish) for at in range(count)]
 
 
 def picture_in(text: str, what: str = "start image") -> bytes:
@@ -169,7 +170,8 @@ def _refuse_what_has_no_place(body: Processing) -> None:
     if body.script_name:
         raise BadParams(f"Script {body.script_name!r} not found. This process runs no scripts.")
     for name in body.alwayson_scripts or {}:
-        raise BadParams(f"Script {name!r} not found. This process runs no scripts.")
+        if name.lower() != "controlnet":
+            raise BadParams(f"Script {name!r} not found. There is: controlnet.")
     for name in body.override_settings or {}:
         if name not in OPTIONS:
             raise BadParams(f"The option {name!r} cannot be overridden here. There are: {', '.join(OPTIONS)}.")
@@ -191,9 +193,25 @@ def _values(body: Processing) -> dict[str, Any]:
     overrides = body.override_settings or {}
     values |= {"model": str(overrides.get("sd_model_checkpoint") or values.get("model", ""))}
     values |= {"clip_skip": overrides.get("CLIP_stop_at_last_layers", values.get("clip_skip", 1))}
+    values["control"] = tuple(_units(body))
     if isinstance(body, StableDiffusionProcessingImg2Img):
         return values | dict(_start(body, (values["width"], values["height"])))
     return values | dict(_hires(body))
+
+
+def _units(body: Processing) -> Iterator[Control]:
+    """The ControlNet units that are switched on."""
+    for name, told in (body.alwayson_scripts or {}).items():
+        for unit in told.get("args", ()) if name.lower() == "controlnet" and isinstance(told, dict) else ():
+            if not isinstance(unit, dict) or not unit.get("enabled", True):
+                continue
+            image = unit.get("image") or unit.get("input_image")
+            if not isinstance(image, str):
+                raise BadParams("A ControlNet unit has no picture: send it as base64 in the field image.")
+            yield Control(picture_in(image, "ControlNet picture"), str(unit.get("model", "None")),
+                          str(unit.get("module") or "none").lower(), float(unit.get("weight", 1.0)),
+                          float(unit.get("guidance_start", 0.0)), float(unit.get("guidance_end", 1.0)),
+                          str(unit.get("control_mode") or "Balanced"))  # fmt: skip
 
 
 def _hires(body: Processing) -> Iterator[tuple[str, Any]]:
@@ -210,33 +228,16 @@ def _start(body: StableDiffusionProcessingImg2Img, size: tuple[int, int]) -> Ite
         raise NoStartImage("Init image not found")
     if len(images) > 1:
         raise BadParams(f"One request takes one start image, not {len(images)}. Send one request for each.")
-    yield "init", _resized(picture_in(images[0]), size, body.resize_mode or 0)
+    start = upright(picture_in(images[0]))
     yield "strength", 0.75 if body.denoising_strength is None else body.denoising_strength
     if not body.mask:
+        yield "init", png_bytes(resized(start, size, body.resize_mode or 0))
         return
-    if body.inpainting_fill != 1 or body.inpaint_full_res:
-        raise BadParams("A mask works with inpainting_fill 1 (original) and inpaint_full_res false here. Set both.")
-    mask = _resized(picture_in(body.mask, "mask"), size, body.resize_mode or 0)
-    yield "mask", _inverted(mask) if body.inpainting_mask_invert else mask
-    yield "mask_blur", body.mask_blur if body.mask_blur is not None else body.mask_blur_x or 0
-
-
-def _resized(data: bytes, size: tuple[int, int], mode: int) -> bytes:
-    """The picture at the asked size: stretched (mode 0) or cropped (mode 1), as A1111 does."""
-    if mode not in (0, 1):
-        raise BadParams(f"resize_mode must be 0 (stretch) or 1 (crop) here, not {mode}.")
-    with Image.open(io.BytesIO(data)) as opened:
-        upright = ImageOps.exif_transpose(opened).convert("RGB")
-    if upright.size == size:
-        return png_bytes(upright)
-    if mode == 0:
-        return png_bytes(upright.resize(size, Image.Resampling.LANCZOS))
-    return png_bytes(ImageOps.fit(upright, size, Image.Resampling.LANCZOS))
-
-
-def _inverted(data: bytes) -> bytes:
-    with Image.open(io.BytesIO(data)) as opened:
-        return png_bytes(ImageOps.invert(opened.convert("L")))
+    blur = body.mask_blur if body.mask_blur is not None else body.mask_blur_x or 0
+    ready = masked(start, upright(picture_in(body.mask, "mask"), "L"), size, Masking(
+        body.inpainting_fill or 0, body.inpaint_full_res is not False, body.inpaint_full_res_padding or 0,
+        bool(body.inpainting_mask_invert), blur, body.resize_mode or 0))  # fmt: skip
+    yield from (("init", ready.init), ("mask", ready.mask), ("mask_blur", blur), ("finish", ready.finish))
 
 
 def _nth(params: Params, at: int) -> Params:

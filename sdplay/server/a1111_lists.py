@@ -1,5 +1,6 @@
 """What A1111's clients ask to fill their menus: models, samplers, options, memory.  The rest is empty."""
 
+from collections.abc import Callable
 from typing import Any
 
 import psutil
@@ -9,11 +10,11 @@ from fastapi import APIRouter
 from sdplay.errors import BadParams
 from sdplay.schedulers import SCHEDULERS, Scheduler
 from sdplay.server.a1111_upscale import UPSCALERS
-from sdplay.server.paint import SCHEDULERS_HERE
+from sdplay.server.paint import CONTROL_MODULES, SCHEDULERS_HERE
 from sdplay.server.shelf import Shelf
 
 EMPTY = ("loras", "sd-vae", "hypernetworks", "face-restorers", "realesrgan-models", "prompt-styles", "script-info",
-         "extensions", "latent-upscale-modes")  # fmt: skip
+         "extensions")  # fmt: skip
 LABELS = {"automatic": "Automatic", "uniform": "Uniform", "karras": "Karras", "exponential": "Exponential"}
 
 
@@ -26,12 +27,30 @@ def lists(shelf: Shelf) -> APIRouter:
     routes.add_api_route("/schedulers", schedules)
     routes.add_api_route("/memory", memory)
     routes.add_api_route("/cmd-flags", lambda: {"api": True, "nowebui": True}, name="cmd-flags")
-    routes.add_api_route("/scripts", lambda: {"txt2img": [], "img2img": []}, name="scripts")
+    scripts = ["controlnet", "controlnet m2m"] if shelf.nets else []
+    routes.add_api_route("/scripts", lambda: {"txt2img": scripts, "img2img": scripts}, name="scripts")
+    routes.add_api_route("/latent-upscale-modes", lambda: [{"name": "Latent"}], name="latent-upscale-modes")
     routes.add_api_route("/embeddings", lambda: {"loaded": {}, "skipped": {}}, name="embeddings")
     routes.add_api_route("/upscalers", lambda: [{"name": name, "scale": 4.0} for name in UPSCALERS], name="upscalers")
     routes.add_api_route("/interrogate", _interrogate, methods=["POST"])
     _add_models(routes, shelf)
     return routes
+
+
+def control(shelf: Shelf) -> APIRouter:
+    """What the ControlNet extension tells about itself."""
+    routes = APIRouter(prefix="/controlnet", tags=["a1111"])
+    modules = {"module_list": list(CONTROL_MODULES), "module_detail": {}}
+    told = {"version": {"version": 3}, "module_list": modules, "settings": {"control_net_unit_count": 10},
+            "control_types": {"control_types": {}}}  # fmt: skip
+    for name, answer in told.items():
+        routes.add_api_route(f"/{name}", _always(answer), name=name)
+    routes.add_api_route("/model_list", lambda: {"model_list": list(shelf.nets)}, name="model_list")
+    return routes
+
+
+def _always(answer: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+    return lambda: answer
 
 
 def samplers() -> list[dict[str, Any]]:

@@ -8,13 +8,12 @@ from fastapi import APIRouter
 from PIL import Image
 from pydantic import BaseModel, Field
 
+from sdplay.engine.start import FILTERS
 from sdplay.errors import BadParams
 from sdplay.picture import png_bytes
 from sdplay.server.a1111_body import picture_in
 from sdplay.server.limits import Limits
 
-FILTERS = {"Lanczos": Image.Resampling.LANCZOS, "Bicubic": Image.Resampling.BICUBIC,
-           "Nearest": Image.Resampling.NEAREST}  # fmt: skip
 UPSCALERS = ("None", *FILTERS)
 
 

@@ -65,6 +65,8 @@ class Desk:
         for wish in wishes:
             check(wish.params)
             self.shelf.named(wish.params.model)
+            for unit in wish.params.control:
+                self.shelf.net(unit.model)
         with self._lock:
             waiting = [ticket for ticket in self.tickets.values() if ticket.state == "queued"]
             if len(waiting) + len(wishes) > self.most_waiting:

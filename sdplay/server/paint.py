@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -11,13 +11,16 @@ from PIL import Image
 
 from sdplay.engine.loop import Engine, Job, Made, Moment
 from sdplay.engine.noise import Array
-from sdplay.engine.start import mask_cells, start_pixels
+from sdplay.engine.start import FILTERS, enlarged_latent, guide_pixels, mask_cells, start_pixels
+from sdplay.engine.torch_model import Guide
 from sdplay.errors import BackendError, BadParams
 from sdplay.params import Params
 from sdplay.picture import Frame, jpeg_bytes
 from sdplay.schedulers import SCHEDULERS, known
 from sdplay.server.shelf import Shelf
 
+HIRES_UPSCALERS = ("Latent", *FILTERS)
+CONTROL_MODULES = ("none", "invert")
 SCHEDULERS_HERE = tuple(entry.id for entry in SCHEDULERS.values() if entry.sampler != "flow_euler")
 
 
@@ -33,6 +36,8 @@ class Wish:
     frames: bool = False
     partial: bool = False
     """Stopped in the middle, hand out what is there."""
+    finish: Callable[[Image.Image], Image.Image] | None = None
+    """What is done with the painted picture."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,8 @@ class Painted:
     """As asked, with the model that painted it."""
     model: str
     """Its title."""
+    version: str
+    """Its title and number format."""
     seconds: dict[str, float]
     """load, sampling and decode."""
     warnings: tuple[str, ...] = ()
@@ -67,21 +74,30 @@ def paint(shelf: Shelf, wish: Wish, stopped: Callable[[], bool]) -> Iterator[Ste
     began = time.perf_counter()
     model = shelf.named(wish.params.model)
     with shelf.engine(model.name, stopped) as engine:
-        waited = time.perf_counter() - began
-        step, clean, made, began = Step(), None, None, time.perf_counter()
-        for event in _run(engine, job_of(wish, engine.model)):
-            if isinstance(event, Moment):
-                clean = event.clean if event.clean is not None else clean
-                step = _step(event, engine.model, step, began)
-                yield step
-                if wish.partial and stopped():
-                    break
-            elif isinstance(event, Made):
-                made = event
+        waited, began = time.perf_counter() - began, time.perf_counter()
+        step, clean, made = Step(), None, None
+        job, done, later = job_of(wish, engine.model, shelf), 0, _later_steps(wish.params)
+        while True:
+            for event in _run(engine, job):
+                if isinstance(event, Moment):
+                    clean = event.clean if event.clean is not None else clean
+                    step = _step(event, engine.model, step, began)
+                    yield replace(step, step=done + step.step, steps=done + step.steps + later)
+                    if wish.partial and stopped():
+                        later, made = 0, None
+                        break
+                elif isinstance(event, Made):
+                    made = event
+            if made is None or not later:
+                break
+            job, done, later = enlarged(job, made, wish.params, shelf), step.steps, 0
+            made = None
         seconds = {"load": waited, "sampling": made.sampling if made else 0.0, "decode": made.decode if made else 0.0}
         pixels = made.pixels if made else None if clean is None else engine.decode(clean)
         if pixels is not None:
-            yield Painted(Image.fromarray(pixels), wish.params, model.title, seconds,
+            image = Image.fromarray(pixels)
+            image = wish.finish(image) if wish.finish else image
+            yield Painted(image, wish.params, model.title, shelf.version(model), seconds,
                           _warnings(wish.params, engine.model), _frames(made), partial=made is None)  # fmt: skip
 
 
@@ -91,13 +107,23 @@ def check(params: Params) -> None:
         raise BadParams("Flow Euler does not fit Stable Diffusion. Choose Euler.")
     if params.mask and not params.init:
         raise BadParams("A mask needs a start image. Give one, or leave the mask out.")
-    for label, given in (("hires fix", params.hires_scale > 1), ("a refiner", params.refiner),
-                         ("styles", params.styles), ("ControlNet", params.control)):  # fmt: skip
+    if params.hires_scale > 1 and params.init:
+        raise BadParams("Hires fix works on pictures made from words alone. Leave it or the start image out.")
+    if params.hires_scale > 1 and params.hires_upscaler not in HIRES_UPSCALERS:
+        raise BadParams(f"There is no hires upscaler called {params.hires_upscaler!r}. "
+                        f"There are: {', '.join(HIRES_UPSCALERS)}.")  # fmt: skip
+    for label, given in (("refiner", params.refiner), ("styles", params.styles)):
         if given:
-            raise BadParams(f"This process has no {label.removeprefix('a ')}: leave it out.")
+            raise BadParams(f"This process has no {label}: leave it out.")
+    for unit in params.control:
+        if unit.module not in CONTROL_MODULES:
+            raise BadParams(f"There is no ControlNet module called {unit.module!r}. "
+                            f"There are: {', '.join(CONTROL_MODULES)}.")  # fmt: skip
+        if unit.mode != "Balanced":
+            raise BadParams(f"The ControlNet mode {unit.mode!r} is not offered here, only Balanced.")
 
 
-def job_of(wish: Wish, model: Any) -> Job:
+def job_of(wish: Wish, model: Any, shelf: Shelf) -> Job:
     """The settings in the engine's words."""
     params, entry = wish.params, known(wish.params.scheduler)
     if params.width % model.factor or params.height % model.factor:
@@ -105,10 +131,39 @@ def job_of(wish: Wish, model: Any) -> Job:
                         f"{params.height}.")  # fmt: skip
     start = start_pixels(params) if params.init else None
     mask = mask_cells(params, model.factor) if params.init and params.mask else None
+    guides = _guides(params, (params.width, params.height), shelf)
     return Job(params.prompt, entry.sampler, params.steps, params.negative, entry.sigmas, params.cfg, params.seed,
-               params.width, params.height, params.eta, params.strength if params.init else 1.0, start, mask,
-               params.variation_seed, params.variation_strength, params.clip_skip, wish.owner, wish.urgent,
-               wish.frames, wish.previews)  # fmt: skip
+               params.width, params.height, params.eta, strength=params.strength if params.init else 1.0, start=start,
+               mask=mask, guides=guides, variation_seed=params.variation_seed,
+               variation_strength=params.variation_strength, clip_skip=params.clip_skip, owner=wish.owner,
+               urgent=wish.urgent, frames=wish.frames, previews=wish.previews)  # fmt: skip
+
+
+def enlarged(job: Job, made: Made, params: Params, shelf: Shelf) -> Job:
+    """Hires fix: the small picture enlarged, then painted over from a middle noise level."""
+    assert made.latent is not None
+    factor = job.width // made.latent.shape[3]
+    width, height = (round(side * params.hires_scale / factor) * factor for side in (job.width, job.height))
+    start = latent = None
+    if params.hires_upscaler == "Latent":
+        latent = enlarged_latent(made.latent, (width // factor, height // factor))
+    else:
+        picture = Image.fromarray(made.pixels).resize((width, height), FILTERS[params.hires_upscaler])
+        start = np.asarray(picture, np.float32).transpose(2, 0, 1) / 127.5 - 1
+    return replace(job, width=width, height=height, start=start, latent=latent, strength=params.hires_strength,
+                   steps=params.hires_steps or params.steps, guides=_guides(params, (width, height), shelf),
+                   variation_strength=0.0)  # fmt: skip
+
+
+def _guides(params: Params, size: tuple[int, int], shelf: Shelf) -> tuple[Guide, ...]:
+    return tuple(
+        Guide(shelf.net(unit.model), guide_pixels(unit.image, size, unit.module == "invert"), unit.weight, unit.start,
+              unit.end) for unit in params.control
+    )  # fmt: skip
+
+
+def _later_steps(params: Params) -> int:
+    return int((params.hires_steps or params.steps) * params.hires_strength) if params.hires_scale > 1 else 0
 
 
 def as_image(pixels: Array) -> Image.Image:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sdplay.engine.loop import Engine
 from sdplay.engine.onnx_model import SHIPPED
-from sdplay.engine.torch_load import load
+from sdplay.engine.torch_load import load, load_controlnet
 from sdplay.engine.torch_model import TorchModel, best_device
 from sdplay.errors import BadParams, Cancelled, PlayError
 
@@ -43,6 +44,8 @@ class Machine:
     config: str = ""
     rows: int = 16
     """Rows of one U-Net call; with CFG a picture takes two."""
+    controlnets: tuple[str, ...] = ()
+    """Folders and files of ControlNets, or folders of those."""
     exact: bool = False
     """Always exactly that many rows, so that a picture is the same to the last bit alone and in company."""
 
@@ -54,6 +57,9 @@ class Shelf:
         self.machine = machine
         self.sources = tuple(sources)
         self.models: dict[str, Shelved] = {}
+        self.nets: dict[str, str] = {}
+        """ControlNets: name to place."""
+        self._nets: dict[str, Any] = {}
         self.refresh()
         self.chosen = next(iter(self.models))
         """The model for those who name none."""
@@ -68,6 +74,17 @@ class Shelf:
     def device(self) -> str:
         return self.machine.device or best_device()
 
+    def version(self, model: Shelved) -> str:
+        """Names the weights and the number format, which changes pixels too."""
+        dtype = self.machine.dtype or ("fp32" if self.device == "cpu" else "fp16")
+        return model.title if dtype == "fp32" else f"{model.title} {dtype}"
+
+    @property
+    def native(self) -> int | None:
+        """Pixels a side that the loaded model was made for."""
+        engine = self._engine
+        return engine.model.native if engine is not None and isinstance(engine.model, TorchModel) else None
+
     def refresh(self) -> None:
         """Look again at what lies in the places given; a folder of models counts as each of them."""
         found: dict[str, Shelved] = {}
@@ -78,6 +95,16 @@ class Shelf:
                 name += "'"
             found[name] = Shelved(name, shelved.source, shelved.mark)
         self.models = found
+        self.nets = {Path(each).stem: each for place in self.machine.controlnets for each in _nets_inside(place)}
+
+    def net(self, name: str) -> Any:
+        """A ControlNet, loaded at its first use and kept."""
+        known = name.split(" [")[0]
+        if known not in self.nets:
+            raise BadParams(f"There is no ControlNet called {name!r}. There are: {', '.join(self.nets) or 'none'}.")
+        if known not in self._nets:
+            self._nets[known] = load_controlnet(self.nets[known])
+        return self._nets[known]
 
     def named(self, name: str) -> Shelved:
         """The model of that name, title or mark; the chosen one when empty; a sentence that names the choices."""
@@ -165,6 +192,16 @@ def _inside(place: str) -> list[str]:
     if not found:
         raise BadParams(f"There is no model in {place}. Give a diffusers folder or a .safetensors file.")
     return [str(each) for each in found]
+
+
+def _nets_inside(place: str) -> list[str]:
+    path = Path(place).expanduser()
+    if path.is_file() or (path / "config.json").exists():
+        return [str(path)]
+    if not path.is_dir():
+        raise BadParams(f"There is no ControlNet at {place}. Give a diffusers folder or a .safetensors file.")
+    return [str(each) for each in sorted(path.iterdir())
+            if each.suffix == ".safetensors" or (each / "config.json").exists()]  # fmt: skip
 
 
 def _is_folder_model(path: Path) -> bool:

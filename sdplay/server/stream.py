@@ -12,19 +12,22 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
+from sdplay import __version__
 from sdplay.backends.decode import NotAPicture, checked, from_base64
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params
 from sdplay.picture import png_bytes
+from sdplay.server.a1111_upscale import UPSCALERS
 from sdplay.server.desk import Desk, Ticket
 from sdplay.server.limits import Limits
-from sdplay.server.paint import SCHEDULERS_HERE, Painted, Wish
+from sdplay.server.paint import CONTROL_MODULES, HIRES_UPSCALERS, SCHEDULERS_HERE, Painted, Wish
 
 BEAT_SECONDS = 1.0
 """A line comes at least so often, so that whoever reads notices when this process dies."""
 PREVIEW_SECONDS = 0.3
 FEATURES = ("negative", "seed", "steps", "cfg", "scheduler", "size", "models", "img2img", "inpaint", "mask_blur",
-            "variation", "eta", "clip_skip", "progress", "preview", "cancel", "frames", "payload")  # fmt: skip
+            "variation", "eta", "clip_skip", "hires", "progress", "preview", "cancel", "frames", "upscale",
+            "payload")  # fmt: skip
 
 
 class Wanted(BaseModel):
@@ -48,11 +51,17 @@ def router(desk: Desk, limits: Limits) -> APIRouter:
     @routes.get("/about")
     def about() -> dict[str, Any]:
         shelf = desk.shelf
-        return {"model": shelf.named("").title, "loaded": shelf.loaded, "device": shelf.device,
-                "models": [model.title for model in shelf.models.values()], "schedulers": list(SCHEDULERS_HERE),
-                "features": list(FEATURES), "failure": shelf.failure, "waiting": len(desk.tickets),
-                "limits": {"side": limits.side, "steps": limits.steps}, "exact": shelf.machine.exact,
-                "at_once": desk.at_once}  # fmt: skip
+        models = list(shelf.models.values())
+        return {
+            "version": f"sdplay {__version__}", "model": shelf.named("").title, "loaded": shelf.loaded,
+            "failure": shelf.failure, "device": shelf.device, "models": [model.title for model in models],
+            "versions": {name: shelf.version(model) for model in models for name in (model.name, model.title)},
+            "schedulers": list(SCHEDULERS_HERE), "features": [*FEATURES, *(["controlnet"] if shelf.nets else [])],
+            "upscalers": list(UPSCALERS[1:]), "hires_upscalers": list(HIRES_UPSCALERS),
+            "control_models": list(shelf.nets), "control_modules": list(CONTROL_MODULES), "size": shelf.native,
+            "limits": {"side": limits.side, "steps": limits.steps}, "exact": shelf.machine.exact,
+            "at_once": desk.at_once, "waiting": len(desk.tickets),
+        }  # fmt: skip
 
     @routes.post("/pictures", response_class=StreamingResponse)
     async def paint(wanted: Wanted, request: Request) -> StreamingResponse:
@@ -134,8 +143,9 @@ def _end(ticket: Ticket) -> dict[str, Any]:
     painted = ticket.painted
     frames = [{"step": frame.step, "sigma": frame.sigma, "seconds": frame.seconds, "clean": _text(frame.clean),
                "noisy": _text(frame.noisy)} for frame in painted.frames]  # fmt: skip
+    seconds = {"queued": ticket.started - ticket.created, **painted.seconds}
     return {"event": "done", "job": ticket.id, "image": _text(png_bytes(painted.image)), "model": painted.model,
-            "seconds": {"queued": ticket.started - ticket.created, **painted.seconds}, "applied": _applied(painted),
+            "version": painted.version, "seconds": seconds, "applied": _applied(painted),
             "warnings": list(painted.warnings), "frames": frames}  # fmt: skip
 
 

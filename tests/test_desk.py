@@ -1,0 +1,201 @@
+"""The local process without its door: whose turn it is, which model is loaded, who may ask."""
+
+import asyncio
+import base64
+import threading
+import time
+
+import pytest
+from PIL import Image
+
+from sdplay.errors import BackendRefused, BadParams, Cancelled
+from sdplay.params import Params
+
+pytest.importorskip("torch", reason="the local process needs torch: pip install '.[local]'")
+pytest.importorskip("fastapi", reason="the local process needs FastAPI: pip install '.[local]'")
+
+from sdplay.server.a1111_mask import Masking, filled, masked
+from sdplay.server.desk import Desk
+from sdplay.server.limits import Doorman, Limits
+from sdplay.server.paint import Wish
+from sdplay.server.shelf import Machine, Shelf
+from tests.local_process import tiny_models
+
+CPU = Machine(device="cpu")
+
+
+def desk(**more):
+    """A queue that nobody serves, so that its order can be seen."""
+    return Desk(Shelf(["builtin"], CPU), at_once=0, **more)
+
+
+def wish(owner, urgent=True, **params):
+    return Wish(Params(**{"width": 128, "height": 128, "steps": 2, **params}), owner, urgent)
+
+
+def test_owners_take_turns_and_people_go_before_sweeps():
+    waiting = desk()
+    sweep = waiting.submit(*[wish("team", urgent=False) for _ in range(5)])
+    guest = waiting.submit(wish("guest"), wish("guest"))
+    (person,) = waiting.submit(wish("team"))
+    order = sorted([*sweep, *guest, person], key=waiting.ahead)
+    assert order[:4] == [guest[0], person, guest[1], sweep[0]]
+
+
+def test_a_full_queue_refuses_and_says_when_to_come_again():
+    waiting = desk(most_waiting=3)
+    waiting.submit(*[wish("a")] * 3)
+    with pytest.raises(BackendRefused, match="3 pictures are waiting") as told:
+        waiting.submit(wish("b"))
+    assert told.value.retry_after
+
+
+def test_a_request_is_queued_whole_or_not_at_all():
+    waiting = desk()
+    with pytest.raises(BadParams, match="no model called"):
+        waiting.submit(wish("a"), wish("a", model="nope"))
+    assert waiting.tickets == {}
+
+
+def test_a_name_is_given_once():
+    waiting = desk()
+    waiting.submit(wish("a"), id="mine")
+    with pytest.raises(BadParams, match="already"):
+        waiting.submit(wish("b"), id="mine")
+
+
+def test_a_waiting_job_is_cancelled_at_once():
+    waiting = desk()
+    (ticket,) = waiting.submit(wish("a"))
+    waiting.cancel(ticket)
+    assert (ticket.state, waiting.tickets) == ("cancelled", {})
+
+
+def test_a_shelf_names_its_models_by_folder_and_weights():
+    shelf = Shelf([str(tiny_models()), "builtin"], CPU)
+    assert list(shelf.models) == ["alpha", "beta", "sdplay-icons"]
+    assert len({model.mark for model in shelf.models.values()}) == 3
+    assert shelf.named(shelf.models["beta"].title) is shelf.named(shelf.models["beta"].mark) is shelf.models["beta"]
+
+
+def test_a_model_that_fails_tells_why_and_the_next_one_loads(tmp_path):
+    (tmp_path / "flux").mkdir()
+    (tmp_path / "flux/model_index.json").write_text('{"_class_name": "FluxPipeline"}')
+    shelf = Shelf([str(tmp_path / "flux"), str(tiny_models() / "alpha")], CPU)
+    with pytest.raises(BadParams, match="FluxPipeline"), shelf.engine("flux"):
+        pass
+    assert "FluxPipeline" in shelf.failure
+    with shelf.engine("alpha") as engine:
+        assert engine.model.channels == 4
+
+
+def test_another_model_waits_until_the_first_is_free_and_can_give_up():
+    shelf = Shelf([str(tiny_models())], CPU)
+    got = []
+
+    def other():
+        with shelf.engine("beta"):
+            got.append(shelf.loaded)
+
+    with shelf.engine("alpha"):
+        waiting = threading.Thread(target=other)
+        waiting.start()
+        with pytest.raises(Cancelled), shelf.engine("beta", lambda: True):
+            pass
+        assert got == []
+    waiting.join(60)
+    assert (got, shelf.loaded) == (["beta"], "beta")
+
+
+def test_the_memory_of_a_model_is_given_back():
+    shelf = Shelf([str(tiny_models())], CPU)
+    with shelf.engine("alpha") as engine:
+        model = engine.model
+    shelf.unload()
+    assert (model.parts, shelf.loaded) == (None, "")
+
+
+def test_an_empty_folder_is_no_shelf(tmp_path):
+    with pytest.raises(BadParams, match="no model in"):
+        Shelf([str(tmp_path)], CPU)
+
+
+def test_a_mask_is_filled_with_the_colours_around_it():
+    picture, mask = Image.new("RGB", (64, 64), (10, 200, 30)), Image.new("L", (64, 64))
+    picture.paste((255, 0, 0), (24, 24, 40, 40))
+    mask.paste(255, (24, 24, 40, 40))
+    red, green, _ = filled(picture, mask).getpixel((32, 32))
+    assert red < 60 < 150 < green
+
+
+def test_a_masks_neighbourhood_has_the_asked_shape_and_lies_inside():
+    picture, mask = Image.new("RGB", (100, 60)), Image.new("L", (100, 60))
+    mask.paste(255, (90, 0, 100, 10))
+    ready = masked(picture, mask, (64, 64), Masking(padding=5))
+    done = ready.finish(Image.new("RGB", (64, 64), "white"))
+    assert done.size == (100, 60)
+    assert done.getpixel((98, 2)) > (200, 200, 200)
+    assert done.getpixel((50, 30)) == (0, 0, 0)
+
+
+def answered(headers, token="", path="/sdapi/v1/options"):
+    """The status with which the door answers; 200 when it lets through."""
+    sent = []
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200})
+
+    async def send(message):
+        sent.append(message.get("status"))
+
+    scope = {"type": "http", "path": path, "headers": [(k.encode(), v.encode()) for k, v in headers.items()]}
+    asyncio.run(Doorman(app, token, Limits(megabytes=1))(scope, None, send))
+    return sent[0]
+
+
+def basic(text):
+    return {"authorization": "Basic " + base64.b64encode(text.encode()).decode()}
+
+
+@pytest.mark.parametrize(("headers", "status"), [
+    ({}, 401), ({"authorization": "Bearer tok"}, 401), ({"authorization": "Bearer token"}, 200),
+    ({"authorization": "bearer token"}, 200), (basic("me:token"), 200), (basic("token"), 200), (basic("me:toke"), 401),
+    ({"authorization": "Basic %%%"}, 401), ({"authorization": "Digest token"}, 401),
+    ({"authorization": "Bearer tökén"}, 401),
+])  # fmt: skip
+def test_the_door_knows_the_token_in_every_form(headers, status):
+    assert answered(headers, "token") == status
+
+
+@pytest.mark.parametrize(("host", "status"), [
+    ("127.0.0.1:7861", 200), ("localhost", 200), ("[::1]:7861", 200), ("evil.example:7861", 403), ("", 403),
+    ("127.0.0.1.evil.example", 403),
+])  # fmt: skip
+def test_without_a_token_only_this_machines_names_are_answered(host, status):
+    assert answered({"host": host}) == status
+
+
+def test_a_large_body_and_health_are_judged_before_anything_else():
+    assert answered({"host": "localhost", "content-length": str(2**21)}) == 413
+    assert answered({}, "token", "/health") == 200
+
+
+def test_a_job_that_waits_long_for_another_model_is_let_in_first(monkeypatch):
+    monkeypatch.setattr("sdplay.server.shelf.PATIENCE", 0.2)
+    shelf, order = Shelf([str(tiny_models())], CPU), []
+
+    def use(name):
+        with shelf.engine(name):
+            order.append(name)
+
+    with shelf.engine("alpha"):
+        threads = [threading.Thread(target=use, args=("beta",))]
+        threads[0].start()
+        time.sleep(0.5)
+        threads.append(threading.Thread(target=use, args=("alpha",)))
+        threads[1].start()
+        time.sleep(0.3)
+        assert order == []
+    for thread in threads:
+        thread.join(60)
+    assert order == ["beta", "alpha"]

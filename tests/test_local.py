@@ -1,0 +1,188 @@
+"""The page's backend for the local process, against a real one."""
+
+import os
+import signal
+import socket
+import threading
+
+import numpy as np
+import pytest
+
+from sdplay import studio
+from sdplay.backends.local import Local
+from sdplay.errors import BackendBroken, BackendOffline, BackendRefused, BadParams
+from sdplay.library import Library
+from sdplay.params import Control, Params
+from sdplay.picture import Picture, Progress, png_bytes
+from tests.local_process import Process, free_port, shared, tiny_models
+from tests.making import colour
+
+pytest.importorskip("torch", reason="the local process needs torch: pip install '.[local]'")
+pytest.importorskip("fastapi", reason="the local process needs FastAPI: pip install '.[local]'")
+
+SMALL = Params("a fox", "dog", "euler", 3, 4, 7, 64, 64)
+
+
+@pytest.fixture(scope="module")
+def url():
+    return shared().url
+
+
+def made(backend, params):
+    *_, picture = backend.generate(params)
+    return picture
+
+
+def test_a_picture_comes_with_progress_and_an_honest_receipt(url):
+    events = list(Local(url).generate(SMALL.with_(steps=30)))
+    picture = events[-1]
+    assert any(event.step == 30 or event.fraction for event in events[:-1])
+    assert picture.image().size == (64, 64)
+    assert picture.receipt.applied["seed"] == 7
+    assert picture.receipt.sent["params"]["scheduler"] == "euler"
+    assert picture.receipt.warnings == ()
+    assert picture.timing.sampling > 0
+    assert picture.model.startswith("alpha [")
+
+
+def test_previews_are_small_pictures_and_can_be_left_out(url):
+    backend = Local(url)
+    seen = [event.preview for event in backend.generate(SMALL.with_(steps=60)) if isinstance(event, Progress)]
+    backend.previews = False
+    unseen = [event.preview for event in backend.generate(SMALL) if isinstance(event, Progress)]
+    assert any(preview and preview.startswith(b"\xff\xd8") for preview in seen)
+    assert not any(unseen)
+
+
+def test_frames_come_when_they_are_wanted(url):
+    backend = Local(url)
+    backend.keep_frames = True
+    picture = made(backend, SMALL)
+    assert [frame.step for frame in picture.frames] == [1, 2, 3]
+    assert all(frame.clean and frame.noisy for frame in picture.frames)
+
+
+def test_it_tells_what_it_can_do(url):
+    told = Local(url).probe()
+    assert told.status == "ready"
+    assert {"euler", "unipc_karras"} <= set(told.schedulers)
+    assert [name.split(" ")[0] for name in told.models] == ["alpha", "beta"]
+    assert told.sizes[0] == (256, 256)
+    assert told.size_limits == (64, 1024)
+
+
+def test_a_model_of_the_list_is_used_and_named(url):
+    backend = Local(url)
+    title = backend.probe().models[1]
+    picture = made(backend, SMALL.with_(model=title))
+    assert picture.model == title == backend.model_version(SMALL.with_(model=title))
+
+
+def test_the_same_settings_are_not_painted_twice(url, tmp_path):
+    backend, library = Local(url), Library(tmp_path)
+    kept = [list(studio.make(SMALL, backend, library))[-1] for _ in range(2)]
+    assert kept[0].id == kept[1].id
+
+
+def test_a_start_image_travels_and_the_receipt_names_it(url):
+    picture = made(Local(url), SMALL.with_(init=png_bytes(colour()), strength=0.5))
+    assert picture.receipt.sent["params"]["init"].startswith("sha256:")
+    assert next(iter(picture.receipt.sent["images"].values())).startswith("sha256:")
+
+
+def test_hires_fix_and_controlnet_work_together_and_are_counted(url):
+    guide = Control(png_bytes(colour()), "lines", "invert", 0.7)
+    params = SMALL.with_(hires_scale=1.5, hires_strength=0.7, hires_steps=4, control=(guide,))
+    *events, picture = Local(url).generate(params)
+    assert picture.image().size == (96, 96)
+    assert {event.steps for event in events if event.steps} == {5}
+
+
+def test_raw_fields_change_what_is_sent(url):
+    picture = made(Local(url), SMALL.with_(extra='{"steps": 2}'))
+    assert picture.receipt.sent["params"]["steps"] == picture.receipt.applied["steps"] == 2
+
+
+def test_what_the_process_refuses_is_said_in_its_words(url):
+    with pytest.raises(BackendRefused, match="There are: alpha, beta"):
+        made(Local(url), SMALL.with_(model="gamma"))
+
+
+def test_closing_early_stops_the_job_and_the_next_one_runs(url):
+    backend = Local(url)
+    run = backend.generate(SMALL.with_(steps=150))
+    next(event for event in run if event.step)
+    run.close()
+    assert isinstance(made(backend, SMALL), Picture)
+
+
+def test_pictures_at_once_are_the_pictures_alone(url):
+    alone = [made(Local(url), SMALL.with_(seed=seed)).image() for seed in range(4)]
+    together = [None] * 4
+
+    def work(seed):
+        together[seed] = made(Local(url), SMALL.with_(seed=seed)).image()
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    pairs = zip(alone, together, strict=True)
+    assert max(np.abs(np.asarray(one, int) - np.asarray(other, int)).max() for one, other in pairs) <= 1
+
+
+def test_it_enlarges_a_picture(url):
+    assert Local(url).upscale(colour(size=32), 3, "Lanczos").size == (96, 96)
+    with pytest.raises(BackendRefused, match="There are: None, Lanczos"):
+        Local(url).upscale(colour(), 2, "ESRGAN")
+
+
+def test_without_a_process_it_says_how_to_start_one():
+    backend = Local(f"http://127.0.0.1:{free_port()}")
+    told = backend.probe()
+    assert (told.status, "python -m sdplay serve --model" in told.message) == ("down", True)
+    with pytest.raises(BackendOffline, match="SDPLAY_LOCAL_URL"):
+        made(backend, SMALL)
+
+
+def test_something_else_at_the_address_is_told(url):
+    told = Local(f"{url}/elsewhere").probe()
+    assert (told.status, "Something else" in told.message) == ("down", True)
+
+
+def test_a_process_that_falls_silent_is_given_up():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        backend = Local(f"http://127.0.0.1:{silent.getsockname()[1]}", silence=0.3)
+        with pytest.raises(BackendBroken, match="within"):
+            made(backend, SMALL)
+
+
+def test_a_line_that_is_no_json_is_no_local_process(url):
+    with pytest.raises(BackendBroken, match="no local process"):
+        Local(url)._event(b"<html>")
+
+
+def test_settings_that_fit_no_model_cost_nothing(url):
+    with pytest.raises((BackendRefused, BadParams), match="Choose Euler"):
+        made(Local(url), SMALL.with_(scheduler="flow_euler"))
+
+
+def test_a_wrong_token_and_a_killed_process_are_sentences_and_the_next_process_works():
+    process = Process("--model", tiny_models() / "alpha", "--device", "cpu", "--token", "s3cret").ready()
+    told = Local(process.url, "wrong").probe()
+    assert (told.status, "SDPLAY_LOCAL_TOKEN" in told.message) == ("unauthorised", True)
+    with pytest.raises(BackendRefused, match="SDPLAY_LOCAL_TOKEN"):
+        made(Local(process.url, "wrong"), SMALL)
+    backend = Local(process.url, "s3cret")
+    run = backend.generate(SMALL.with_(steps=150))
+    next(event for event in run if event.step)
+    os.kill(process.running.pid, signal.SIGKILL)
+    with pytest.raises(BackendBroken, match="broke off"):
+        list(run)
+    process.running.wait()
+    assert backend.probe().status == "down"
+    again = Process("--model", tiny_models() / "alpha", "--device", "cpu", "--token", "s3cret", port=process.port)
+    again.ready()
+    assert isinstance(made(backend, SMALL), Picture)
+    again.end()
