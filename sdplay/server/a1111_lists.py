@@ -41,8 +41,10 @@ def control(shelf: Shelf) -> APIRouter:
     """What the ControlNet extension tells about itself."""
     routes = APIRouter(prefix="/controlnet", tags=["a1111"])
     modules = {"module_list": list(CONTROL_MODULES), "module_detail": {}}
-    told = {"version": {"version": 3}, "module_list": modules, "settings": {"control_net_unit_count": 10},
-            "control_types": {"control_types": {}}}  # fmt: skip
+    told: dict[str, dict[str, Any]] = {
+        "version": {"version": 3}, "module_list": modules, "settings": {"control_net_unit_count": 10},
+        "control_types": {"control_types": {}},
+    }  # fmt: skip
     for name, answer in told.items():
         routes.add_api_route(f"/{name}", _always(answer), name=name)
     routes.add_api_route("/model_list", lambda: {"model_list": list(shelf.nets)}, name="model_list")
