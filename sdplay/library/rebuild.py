@@ -1,5 +1,6 @@
 """The index made anew from the files, and files that nothing names any more removed."""
 
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -98,7 +99,7 @@ def checked(told: Any) -> Record:
 
 def _read(files: Store, counts: dict[str, int]) -> Iterator[Record]:
     names = files.names("records")
-    while some := [name for name, _ in zip(names, range(STEP), strict=False)]:
+    while some := list(itertools.islice(names, STEP)):
         for data in files.many("records", some).values():
             try:
                 yield checked(json.loads(data))
@@ -107,7 +108,7 @@ def _read(files: Store, counts: dict[str, int]) -> Iterator[Record]:
 
 
 def _steps(records: Iterator[Record]) -> Iterator[list[Record]]:
-    while some := [record for record, _ in zip(records, range(STEP), strict=False)]:
+    while some := list(itertools.islice(records, STEP)):
         yield some
 
 
