@@ -20,7 +20,8 @@ def test_a_click_opens_the_drawer_and_brings_the_settings_back(tab, address):
     tab.locator(".tiles button").last.click()
     tab.get_by_role("button", name="Use these settings").click(timeout=SLOW)
     tab.wait_for_url("**seed=101**", timeout=SLOW)
-    assert tab.locator(".st-key-seed input").input_value() == "101"
+    seed = "document.querySelector('.st-key-seed input').value"
+    tab.wait_for_function(f"() => {seed} === '101'", timeout=SLOW)
 
 
 def test_a_star_and_the_search_find_a_picture_again(tab, address):
