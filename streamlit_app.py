@@ -20,9 +20,8 @@ with st.sidebar:
 
 jobs = session.jobs()
 studio = session.Studio(connect(name), capabilities, jobs, jobs.library, owner)
-found = panels.found()
-tabs = st.tabs(list(found), key="view", on_change="rerun", bind="query-params")
-for tab, panel in zip(tabs, found.values(), strict=True):
+titles = panels.titles()
+for title, tab in zip(titles, st.tabs(titles, key="view", on_change="rerun", bind="query-params"), strict=True):
     if tab.open:
         with tab:
-            panel.show(studio)
+            panels.show(title, studio)

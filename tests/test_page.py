@@ -1,5 +1,8 @@
 """The page's logic, without a browser: what a person sees after each act."""
 
+import subprocess
+import sys
+
 import pytest
 
 from sdplay.backends.a1111 import A1111
@@ -92,11 +95,17 @@ def test_the_dice_change_only_the_seed(page):
     assert page.number_input(key="seed").value != 7
 
 
-@pytest.mark.parametrize("panel", panels.found().values(), ids=panels.found())
-def test_every_panel_has_what_the_tabs_need(panel):
-    assert isinstance(panel.TITLE, str)
-    assert isinstance(panel.ORDER, int)
-    assert callable(panel.show)
+@pytest.mark.parametrize("title", panels.titles())
+def test_every_panel_opens_from_its_link(page, title):
+    page.query_params["view"] = title
+    assert not page.run().exception
+    assert page.session_state["view"] == title
+
+
+def test_the_page_opens_without_the_panels_that_nobody_looks_at():
+    opened = "import sys, sdplay.ui.panels as panels; panels.titles(); import sdplay.ui.panels.generate"
+    told = f"{opened}; print([name for name in ('numpy', 'altair', 'torch', 'sdplay.sweeps') if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", told], capture_output=True, text=True).stdout.strip() == "[]"
 
 
 def test_a_link_may_say_ids_instead_of_labels(page):

@@ -1,11 +1,20 @@
-"""A file in this folder with TITLE, ORDER and show(studio) is a tab."""
+"""A file in this folder with show(studio) is a tab, named like the file."""
 
 import importlib
 import pkgutil
-from types import ModuleType
+
+from sdplay.ui.session import Studio
+
+FIRST = ("Generate", "Compare", "Library", "Learn")
+"""The order of the tabs.  A file that is not named here comes after them."""
 
 
-def found() -> dict[str, ModuleType]:
-    """Every panel by its title, in the order of the tabs."""
-    modules = [importlib.import_module(f"{__name__}.{each.name}") for each in pkgutil.iter_modules(__path__)]
-    return {module.TITLE: module for module in sorted(modules, key=lambda module: module.ORDER)}
+def titles() -> list[str]:
+    """Every panel's title.  Nothing is imported for it: the page opens without the panels that nobody looks at."""
+    found = sorted(each.name.capitalize() for each in pkgutil.iter_modules(__path__))
+    return sorted(found, key=lambda title: FIRST.index(title) if title in FIRST else len(FIRST))
+
+
+def show(title: str, studio: Studio) -> None:
+    """Draw one panel."""
+    importlib.import_module(f"{__name__}.{title.lower()}").show(studio)

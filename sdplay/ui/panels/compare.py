@@ -9,10 +9,6 @@ from sdplay.ui import axes, experiments, form, sweep_view, sweeping, variants
 from sdplay.ui.problems import explained, plain
 from sdplay.ui.session import Studio
 
-TITLE = "Compare"
-ICON = ":material/grid_on:"
-ORDER = 2
-
 
 def show(studio: Studio) -> None:
     """What to vary, what it costs, then the newest sweep."""

@@ -16,9 +16,6 @@ from sdplay.ui.session import Studio
 from sdplay.ui.tiles import Tile, tiles
 from sdplay.ui.timebar import told as spoken
 
-TITLE = "Generate"
-ICON = ":material/auto_awesome:"
-ORDER = 1
 POLL_SECONDS = 0.25
 
 

@@ -9,10 +9,6 @@ from sdplay.schedulers import SCHEDULERS
 from sdplay.ui import axes, sweeping
 from sdplay.ui.session import Studio
 
-TITLE = "Learn"
-ICON = ":material/school:"
-ORDER = 9
-
 
 @dataclass(frozen=True)
 class Lesson:

@@ -21,9 +21,6 @@ from sdplay.ui.tiles import Tile, tiles
 from sdplay.ui.timebar import told
 from sdplay.ui.viewer import MODES, Shown, viewer
 
-TITLE = "Library"
-ICON = ":material/photo_library:"
-ORDER = 3
 A_PAGE = 48
 SCOPES = {"mine": "Mine", "shared": "Shared", "all": "All", "bin": "Bin"}
 SYNTAX = ("Words of the prompt, and any setting: `fox -blue steps=20 cfg=5..9 stars>=3 scheduler=euler tag=good "
