@@ -42,6 +42,7 @@ class Job:
     started: float = 0.0
     ended: float = 0.0
     stop: threading.Event = field(default_factory=threading.Event, repr=False)
+    news: threading.Condition = field(default_factory=threading.Condition, repr=False)
 
     @property
     def active(self) -> bool:
@@ -53,9 +54,21 @@ class Job:
         if self.state == "queued":
             self._end("cancelled")
 
+    def wait(self, seen: Progress | None, seconds: float) -> None:
+        """Until there is news: progress later than what was seen, or the end; at most so long."""
+        with self.news:
+            self.news.wait_for(lambda: self.progress is not seen or not self.active, seconds)
+
+    def _advance(self, progress: Progress) -> None:
+        with self.news:
+            self.progress = progress
+            self.news.notify_all()
+
     def _end(self, state: str) -> None:
-        self.ended = time.time()
-        self.state = state
+        with self.news:
+            self.ended = time.time()
+            self.state = state
+            self.news.notify_all()
 
 
 class Jobs:
@@ -175,7 +188,7 @@ class Jobs:
                     job._end("done")
                     return
                 job.reused = False
-                job.progress = event
+                job._advance(event)
                 if job.stop.is_set():
                     break
             job._end("cancelled")

@@ -34,6 +34,17 @@ def test_a_job_ends_with_its_picture_in_the_library(jobs):
     assert jobs.library.get(job.kept.id, "ann").params == job.params
 
 
+def test_waiting_for_news_ends_with_each_step_and_with_the_job(jobs):
+    job = jobs.submit(Params(steps=5, **SMALL), Painter(0.02))
+    seen = [job.progress]
+    while job.active:
+        job.wait(seen[-1], 30)
+        seen.append(job.progress)
+    steps = [progress.step for progress in seen[1:-1] if progress.step]
+    assert len(steps) > 1
+    assert steps == sorted(set(steps))
+
+
 def test_cancel_stops_the_backend_at_its_next_step(jobs):
     painter = Painter(0.01)
     job = jobs.submit(Params(steps=500, **SMALL), painter)

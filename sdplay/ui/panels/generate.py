@@ -7,6 +7,7 @@ import streamlit as st
 from sdplay.jobs import Job
 from sdplay.library import Kept
 from sdplay.params import Params
+from sdplay.picture import Progress
 from sdplay.ui import form, session
 from sdplay.ui.details import details, download, hero, start_from
 from sdplay.ui.payload import payload
@@ -37,12 +38,17 @@ def show(studio: Studio) -> None:
             session.submit(studio, form.asked(studio.capabilities))
     job = session.latest(studio)
     busy = bool(job and job.active)
+    seen: Progress | None = None
 
     @st.fragment(run_every=POLL_SECONDS if busy else None)
     def result() -> None:
+        nonlocal seen
+        if job and busy:
+            job.wait(seen, POLL_SECONDS)
+            if not job.active:
+                st.rerun()  # one full run: the timer stops and everything is drawn anew
+            seen = job.progress
         _result(studio, job)
-        if busy and not (job and job.active):
-            st.rerun()  # one full run: the timer stops and everything is drawn anew
 
     result()
     _recent(studio)
