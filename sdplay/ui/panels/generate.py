@@ -18,6 +18,8 @@ from sdplay.ui.tiles import Tile, tiles
 from sdplay.ui.timebar import told as spoken
 
 POLL_SECONDS = 0.25
+LINGER = 2
+"""Ticks in which a finished picture has the browser to itself, before the whole page is drawn anew."""
 
 
 def show(studio: Studio) -> None:
@@ -39,15 +41,16 @@ def show(studio: Studio) -> None:
     job = session.latest(studio)
     busy = bool(job and job.active)
     seen: Progress | None = None
+    ended = 0
 
     @st.fragment(run_every=POLL_SECONDS if busy else None)
     def result() -> None:
-        nonlocal seen
+        nonlocal seen, ended
         if job and busy:
             job.wait(seen, POLL_SECONDS)
-            if not job.active:
-                st.rerun()  # one full run: the timer stops and everything is drawn anew
-            seen = job.progress
+            seen, ended = job.progress, ended + (not job.active)
+        if ended > LINGER:
+            st.rerun()  # one full run: the timer stops, and the picture comes into the strip below
         _result(studio, job)
 
     result()
