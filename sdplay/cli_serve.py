@@ -19,6 +19,9 @@ def register(actions: Any) -> None:
                             "default). May be repeated.")  # fmt: skip
     serve.add_argument("--controlnet", metavar="PATH", action="append", default=[],
                        help="A ControlNet: a diffusers folder, a .safetensors file, or a folder of those.")  # fmt: skip
+    serve.add_argument("--lora-dir", metavar="PATH", action="append", default=[],
+                       help="A folder of LoRA files for <lora:name:weight> in a prompt; the folder loras beside the "
+                            "model unless given.")  # fmt: skip
     serve.add_argument("--host", default="127.0.0.1", help="Where it listens. Others than this machine need a token.")
     serve.add_argument("--port", type=int, default=7861, help="7861 unless given.")
     serve.add_argument("--token", default="", help="What clients must send; better in SDPLAY_LOCAL_TOKEN.")
@@ -55,7 +58,8 @@ def _serve(given: argparse.Namespace) -> None:
     except ImportError as error:
         raise BadParams(f"{EXTRA} ({error.name} is missing).") from error
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    machine = Machine(given.device, given.dtype, given.config, given.rows, tuple(given.controlnet), given.exact)
+    machine = Machine(given.device, given.dtype, given.config, given.rows, tuple(given.controlnet),
+                      tuple(given.lora_dir), given.exact)  # fmt: skip
     shelf = Shelf(given.model or [BUILTIN], machine)
     desk = Desk(shelf, at_once=given.at_once, most_waiting=given.queue)
     limits = Limits(given.max_side, given.max_steps)

@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import shutil
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -76,6 +78,17 @@ def test_a_shelf_names_its_models_by_folder_and_weights():
     assert list(shelf.models) == ["alpha", "beta", "sdplay-icons"]
     assert len({model.mark for model in shelf.models.values()}) == 3
     assert shelf.named(shelf.models["beta"].title) is shelf.named(shelf.models["beta"].mark) is shelf.models["beta"]
+
+
+def test_loras_lie_beside_the_model_or_where_told_and_are_no_part_of_it(tmp_path):
+    model = Path(shutil.copytree(tiny_models() / "alpha", tmp_path / "alpha"))
+    mark = Shelf([str(model)], CPU).named("alpha").mark
+    shutil.copytree(tiny_models() / "loras", model / "loras/deep")
+    beside, told = Shelf([str(model)], CPU), Shelf(["builtin"], Machine(device="cpu", loras=(str(model / "loras"),)))
+    assert list(beside.loras) == list(told.loras) == ["ink"]
+    assert beside.named("alpha").mark == mark
+    with pytest.raises(BadParams, match="no folder"):
+        Shelf(["builtin"], Machine(loras=(str(tmp_path / "nowhere"),)))
 
 
 def test_a_model_that_fails_tells_why_and_the_next_one_loads(tmp_path):

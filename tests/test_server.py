@@ -96,6 +96,8 @@ def test_a_start_image_is_stretched_and_sent_back_changed(server):
     ({"sampler_name": "k_dpm_2"}, 422, "There are"),
     ({"sampler_name": "Euler a", "scheduler": "karras"}, 422, "schedule type 'karras'"),
     ({"override_settings": {"sd_model_checkpoint": "nope"}}, 422, "There are: alpha, beta"),
+    ({"prompt": "a fox <lora:oil:1>"}, 422, "no LoRA called 'oil'. There are: ink"),
+    ({"negative_prompt": "<lora:ink:1>"}, 422, "in the prompt, not in the negative prompt"),
     ({"override_settings": {"sd_hypernetwork": "x"}}, 422, "sd_model_checkpoint"),
     ({"script_name": "x/y/z plot"}, 422, "not found"),
     ({"alwayson_scripts": {"adetailer": {"args": []}}}, 422, "not found"),
@@ -138,6 +140,16 @@ def test_hires_fix_enlarges_by_the_named_upscaler(server):
     assert [opened(each["images"][0]).size for each in made] == [(96, 96)] * 2
     assert made[0]["images"] != made[1]["images"]
     assert "Hires upscale: 1.5" in json.loads(made[0]["info"])["infotexts"][0]
+
+
+def test_a_lora_of_the_prompt_changes_the_picture_and_is_told(server):
+    plain, inked, again = (api(server, "txt2img", {**SMALL, "prompt": f"a fox{tag}"})[1]
+                           for tag in ("", " <lora:ink:0.8>", " <lora:ink:0>"))  # fmt: skip
+    assert opened(plain["images"][0]).tobytes() == opened(again["images"][0]).tobytes()
+    assert opened(plain["images"][0]).tobytes() != opened(inked["images"][0]).tobytes()
+    assert "<lora:ink:0.8>" in json.loads(inked["info"])["infotexts"][0]
+    assert [(each["name"], each["path"]) for each in api(server, "loras")[1]] == [("ink", "ink.safetensors")]
+    assert api(server, "refresh-loras", {}) == (200, None)
 
 
 def test_a_controlnet_steers_through_webuiapi(server):

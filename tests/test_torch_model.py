@@ -15,6 +15,7 @@ diffusers = pytest.importorskip("diffusers", reason="checkpoints need torch and 
 
 from sdplay.engine.torch_load import load, load_controlnet  # noqa: E402
 from sdplay.engine.torch_model import Guide  # noqa: E402
+from tests.oracle import job_of, latents, off, ours  # noqa: E402
 from tests.tiny_checkpoint import single_file, small_controlnet, small_sd, small_sdxl  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
@@ -55,44 +56,9 @@ def both(request, sd, sdxl):
     return Engine(load(str(folder), device="cpu")), pipe
 
 
-def latents(pipe, entry, job, **more):
-    """The stock pipeline's last latent."""
-    known = {key: pipe.scheduler.config[key] for key in ("beta_start", "beta_end", "beta_schedule", "prediction_type")}
-    name, settings = entry.diffusers
-    pipe.scheduler = getattr(diffusers, name)(**known, **settings)
-    return pipe(job.prompt, negative_prompt=job.negative or None, num_inference_steps=job.steps,
-                guidance_scale=job.cfg, generator=torch.Generator().manual_seed(job.seed), output_type="latent",
-                **more).images.numpy()  # fmt: skip
-
-
-def ours(engine, job):
-    """The last latent of our run: where its decoder would begin."""
-    seen = []
-
-    class Watching:
-        def __getattr__(self, name):
-            return getattr(engine.model, name)
-
-        def decode(self, latent):
-            seen.append(latent)
-            return engine.model.decode(latent)
-
-    list(Engine(Watching()).run(job))
-    return seen[-1]
-
-
 def until_made(run):
     """The end of a run that was handed to the loop."""
     return next(event for event in iter(run.events.get, None) if isinstance(event, Made))
-
-
-def off(one, other):
-    return np.abs(one - other).max() / np.abs(other).max()
-
-
-def job_of(entry, **more):
-    return Job(**{"prompt": "a red fox, 3d style", "negative": "blue", "sampler": entry.sampler, "sigmas": entry.sigmas,
-                  "steps": 5, "cfg": 4.0, "seed": 11, "width": 96, "height": 64, **more})  # fmt: skip
 
 
 @pytest.mark.parametrize("entry", VP, ids=lambda entry: entry.id)

@@ -138,3 +138,39 @@ def _old_vae_name(name):
 
 def _old_text_name(name):
     return name if name.startswith("text_model.") else f"text_model.{name}"
+
+
+def small_lora(file, base, seed=7, *, rank=4, dialect="kohya"):
+    """A LoRA for `base` as kohya's or diffusers' trainer writes it: attention, convolutions and the prompt."""
+    generator, tensors = torch.Generator().manual_seed(seed), {}
+    for part, name, (out, *rest) in _layers_for_loras(base):
+        down = torch.randn([rank, *rest], generator=generator) * 0.3
+        up = torch.randn([out, rank, *[1] * (len(rest) - 1)], generator=generator) * 0.3
+        if dialect == "kohya":
+            layer = _kohya_name(part, name, wide=(base / "text_encoder_2").is_dir())
+            more = {f"{layer}.alpha": torch.tensor(2.0)}
+            tensors |= {f"{layer}.lora_down.weight": down, f"{layer}.lora_up.weight": up, **more}
+        else:
+            tensors |= {f"{part}.{name}.lora_A.weight": down, f"{part}.{name}.lora_B.weight": up}
+    save_file(tensors, file)
+    return file
+
+
+def _layers_for_loras(base):
+    wanted = re.compile(
+        r"(to_[qkv]|to_out\.0|q_proj|out_proj|fc1|ff\.net\.2|proj_in|resnets\.\d\.conv1|downsamplers\.0\.conv)\.weight"
+    )
+    for part in ("unet", "text_encoder", "text_encoder_2"):
+        for weights in sorted((base / part).glob("*.safetensors")):
+            for name, tensor in load_file(weights).items():
+                if wanted.search(name):
+                    yield part, name.removesuffix(".weight"), tensor.shape
+
+
+def _kohya_name(part, name, wide):
+    """SDXL's U-Net goes by Stability's names, SD's by diffusers'."""
+    if part == "unet":
+        old = _old_unet_name(f"{name}.weight").removesuffix(".weight") if wide else name
+        return f"lora_unet_{old}".replace(".", "_")
+    at = {"text_encoder": "1" if wide else "", "text_encoder_2": "2"}[part]
+    return f"lora_te{at}_{_old_text_name(name)}".replace(".", "_")

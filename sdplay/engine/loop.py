@@ -60,6 +60,8 @@ class Job:
     """A latent [1, c, h, w] to start from instead of a picture."""
     guides: tuple[Any, ...] = field(default=(), compare=False)
     """ControlNets and their pictures, for models that know them."""
+    loras: tuple[Any, ...] = ()
+    """LoRAs as they are worn in this picture, for models that know them."""
     mask: Array | None = field(default=None, compare=False)
     """1 where it is painted anew, at latent size [h, w]."""
     variation_seed: int = 0

@@ -1,9 +1,10 @@
 """Stable Diffusion 1.x, 2.x and SDXL on torch: checkpoints from disk as a model that the tick loop drives."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from threading import RLock
 from typing import Any
 
@@ -13,9 +14,11 @@ import torch
 from sdplay.engine.loop import Job
 from sdplay.engine.noise import Array
 from sdplay.engine.samplers import Levels
+from sdplay.engine.torch_lora import Lora, load_lora, worn
 from sdplay.errors import BadParams
 
 PREDICTS = {"epsilon": "eps", "v_prediction": "v"}
+KEPT_LORAS = 16
 QUICK_DECODER = 5_000_000
 """Up to so many weights a decoder is fast enough for previews; above, they are projected from the latent."""
 
@@ -43,12 +46,13 @@ class Steering:
 
 @dataclass(frozen=True)
 class Meaning:
-    """What steers one row: the prompt's tokens, for SDXL the pooled prompt and the picture's size, and guides."""
+    """What steers one row: the prompt's tokens, for SDXL the pooled prompt and the picture's size, guides and LoRAs."""
 
     tokens: Any
     pooled: Any = None
     size: Any = None
     guides: tuple[Steering, ...] = ()
+    loras: Mapping[Lora, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,16 +93,19 @@ class TorchModel:
             raise BadParams(f"This checkpoint's U-Net takes {parts.unet.config.in_channels} channels instead of "
                             f"{self.channels}: it is made for inpainting only. Choose an ordinary checkpoint; it "
                             "paints masks too.")  # fmt: skip
-        self._read: OrderedDict[tuple[str, int, bool], Meaning] = OrderedDict()
+        self._read: OrderedDict[tuple[Any, ...], Meaning] = OrderedDict()
+        self._loras: OrderedDict[tuple[Path, int], Lora] = OrderedDict()
         self._colours: Any = None
         self._lock = RLock()
 
     def meanings(self, job: Job, times: Sequence[float]) -> tuple[Meaning, ...]:
         guides = tuple(self._steering(guide, times) for guide in job.guides)
-        toward = replace(self._meaning(job, job.prompt), guides=guides)
+        loras = {each.lora: each.weight for each in job.loras}
+        toward = replace(self._meaning(job, job.prompt), guides=guides, loras=loras)
         if job.cfg == 1:
             return (toward,)
-        return toward, replace(self._meaning(job, job.negative, empty=not job.negative), guides=guides)
+        away = self._meaning(job, job.negative, empty=not job.negative)
+        return toward, replace(away, guides=guides, loras=loras)
 
     def denoise(self, x: Any, times: Sequence[float], meanings: Sequence[Meaning]) -> Array:
         """As many rows at once as memory holds: after running out, half as many from then on."""
@@ -129,6 +136,18 @@ class TorchModel:
         shown = np.einsum("nchw,cd->ndhw", latent, self._colours[:-1]) + self._colours[-1][:, None, None]
         return np.asarray(shown, np.float32)
 
+    def lora(self, file: Path) -> Lora:
+        """A LoRA for this model; the last ones used are kept, and a file that has changed is read again."""
+        key = file, file.stat().st_mtime_ns
+        with self._lock:
+            if key not in self._loras:
+                networks = (self.parts.unet, *self.parts.texts)
+                self._loras[key] = load_lora(file, networks, self.device, self.dtype)
+            self._loras.move_to_end(key)
+            while len(self._loras) > KEPT_LORAS:
+                self._loras.popitem(last=False)
+            return self._loras[key]
+
     def cut_off(self, prompt: str) -> str:
         """The end of a prompt that is too long for the text encoder."""
         tokenizer = self.parts.tokenizers[0]
@@ -139,15 +158,16 @@ class TorchModel:
     def close(self) -> None:
         """Give the memory back."""
         with self._lock:
-            self.parts, self._read = None, OrderedDict()  # type: ignore[assignment]
+            self.parts, self._read, self._loras = None, OrderedDict(), OrderedDict()  # type: ignore[assignment]
             _free(self.device)
 
     def _meaning(self, job: Job, text: str, empty: bool = False) -> Meaning:
         zeros = empty and self.wide and self.parts.zero_empty
-        key = (text, job.clip_skip, zeros)
+        loras = tuple((each.lora, each.text_weight) for each in job.loras)
+        key = (text, job.clip_skip, zeros, loras)
         with self._alone():
             if key not in self._read:
-                self._read[key] = self._encoded(text, job.clip_skip, zeros)
+                self._read[key] = self._encoded(text, job, zeros)
                 while len(self._read) > 256:
                     self._read.popitem(last=False)
             found = self._read[key]
@@ -163,9 +183,11 @@ class TorchModel:
         guide.net.to(self.device, self.dtype).eval()
         return Steering(guide.net, self._on(guide.image[None], self.dtype), guide.weight, steers)
 
-    def _encoded(self, text: str, clip_skip: int, zeros: bool) -> Meaning:
-        found = [self._layer(tokenizer, encoder, text, clip_skip)
-                 for tokenizer, encoder in zip(self.parts.tokenizers, self.parts.texts, strict=True)]  # fmt: skip
+    def _encoded(self, text: str, job: Job, zeros: bool) -> Meaning:
+        found = []
+        for at, (tokenizer, encoder) in enumerate(zip(self.parts.tokenizers, self.parts.texts, strict=True), 1):
+            with worn(encoder, at, [{each.lora: each.text_weight for each in job.loras}]):
+                found.append(self._layer(tokenizer, encoder, text, job.clip_skip))
         tokens = torch.cat([layer for layer, _ in found], -1)
         pooled = found[-1][1] if self.wide else None
         if zeros:
@@ -219,7 +241,8 @@ class TorchModel:
             sent = self._on(x, self.dtype)
             more = {**self._conditions(meanings), **self._steered(sent, told, times, meanings)}
             tokens = torch.cat([each.tokens for each in meanings])
-            return _array(self.parts.unet(sent, told, tokens, return_dict=False, **more)[0])
+            with worn(self.parts.unet, 0, [each.loras for each in meanings]):
+                return _array(self.parts.unet(sent, told, tokens, return_dict=False, **more)[0])
 
     def _conditions(self, meanings: Sequence[Meaning]) -> dict[str, Any]:
         """SDXL's further conditions."""

@@ -13,7 +13,7 @@ from sdplay.server.a1111_upscale import UPSCALERS
 from sdplay.server.paint import CONTROL_MODULES, SCHEDULERS_HERE
 from sdplay.server.shelf import Shelf
 
-EMPTY = ("loras", "sd-vae", "hypernetworks", "face-restorers", "realesrgan-models", "prompt-styles", "script-info",
+EMPTY = ("sd-vae", "hypernetworks", "face-restorers", "realesrgan-models", "prompt-styles", "script-info",
          "extensions")  # fmt: skip
 LABELS = {"automatic": "Automatic", "uniform": "Uniform", "karras": "Karras", "exponential": "Exponential"}
 
@@ -109,7 +109,12 @@ def _add_models(routes: APIRouter, shelf: Shelf) -> None:
         if "sd_model_checkpoint" in wanted:
             shelf.chosen = shelf.named(str(wanted["sd_model_checkpoint"])).name
 
+    @routes.get("/loras")
+    def loras() -> list[dict[str, Any]]:
+        return [{"name": name, "alias": name, "path": file.name, "metadata": {}} for name, file in shelf.loras.items()]
+
     @routes.post("/refresh-checkpoints")
+    @routes.post("/refresh-loras")
     def refresh() -> None:
         shelf.refresh()
 

@@ -9,6 +9,7 @@ from typing import Literal
 from uuid import uuid4
 
 from sdplay.errors import BackendError, BackendRefused, BadParams, Cancelled, PlayError
+from sdplay.server.addons import loras_in
 from sdplay.server.paint import Painted, Step, Wish, check, paint
 from sdplay.server.shelf import Shelf
 
@@ -67,6 +68,8 @@ class Desk:
             self.shelf.named(wish.params.model)
             for unit in wish.params.control:
                 self.shelf.net(unit.model)
+            for lora in loras_in(wish.params.prompt):
+                self.shelf.lora(lora.name)
         with self._lock:
             waiting = [ticket for ticket in self.tickets.values() if ticket.state == "queued"]
             if len(waiting) + len(wishes) > self.most_waiting:

@@ -12,11 +12,13 @@ from PIL import Image
 from sdplay.engine.loop import Engine, Job, Made, Moment
 from sdplay.engine.noise import Array
 from sdplay.engine.start import FILTERS, enlarged_latent, guide_pixels, mask_cells, start_pixels
+from sdplay.engine.torch_lora import Worn
 from sdplay.engine.torch_model import Guide
 from sdplay.errors import BackendError, BadParams
 from sdplay.params import Params
 from sdplay.picture import Frame, jpeg_bytes
 from sdplay.schedulers import SCHEDULERS, known
+from sdplay.server.addons import loras_in, without_tags
 from sdplay.server.shelf import Shelf
 
 HIRES_UPSCALERS = ("Latent", *FILTERS)
@@ -115,6 +117,8 @@ def check(params: Params) -> None:
     for label, given in (("refiner", params.refiner), ("styles", params.styles)):
         if given:
             raise BadParams(f"This process has no {label}: leave it out.")
+    if loras_in(params.negative):
+        raise BadParams("A LoRA acts on the whole picture: name it in the prompt, not in the negative prompt.")
     for unit in params.control:
         if unit.module not in CONTROL_MODULES:
             raise BadParams(f"There is no ControlNet module called {unit.module!r}. "
@@ -132,9 +136,11 @@ def job_of(wish: Wish, model: Any, shelf: Shelf) -> Job:
     start = start_pixels(params) if params.init else None
     mask = mask_cells(params, model.factor) if params.init and params.mask else None
     guides = _guides(params, (params.width, params.height), shelf)
-    return Job(params.prompt, entry.sampler, params.steps, params.negative, entry.sigmas, params.cfg, params.seed,
-               params.width, params.height, params.eta, strength=params.strength if params.init else 1.0, start=start,
-               mask=mask, guides=guides, variation_seed=params.variation_seed,
+    loras = tuple(Worn(model.lora(shelf.lora(each.name)), each.weight, each.text_weight)
+                  for each in loras_in(params.prompt))  # fmt: skip
+    return Job(without_tags(params.prompt), entry.sampler, params.steps, params.negative, entry.sigmas, params.cfg,
+               params.seed, params.width, params.height, params.eta, strength=params.strength if params.init else 1.0,
+               start=start, mask=mask, guides=guides, loras=loras, variation_seed=params.variation_seed,
                variation_strength=params.variation_strength, clip_skip=params.clip_skip, owner=wish.owner,
                urgent=wish.urgent, frames=wish.frames, previews=wish.previews)  # fmt: skip
 
@@ -196,7 +202,7 @@ def _run(engine: Engine, job: Job) -> Iterator[Any]:
 
 def _warnings(params: Params, model: Any) -> tuple[str, ...]:
     told = []
-    for name, text in (("The prompt", params.prompt), ("The negative prompt", params.negative)):
+    for name, text in (("The prompt", without_tags(params.prompt)), ("The negative prompt", params.negative)):
         if cut := model.cut_off(text):
             told.append(f"{name} is longer than this model reads; left out: {cut[:200]}.")
     if params.negative and params.cfg == 1:

@@ -15,6 +15,7 @@ from sdplay.engine.onnx_model import SHIPPED
 from sdplay.engine.torch_load import load, load_controlnet
 from sdplay.engine.torch_model import TorchModel, best_device
 from sdplay.errors import BadParams, Cancelled, PlayError
+from sdplay.server.addons import FOLDERS, beside, files_in
 
 BUILTIN = "builtin"
 PATIENCE = 10.0
@@ -46,6 +47,8 @@ class Machine:
     """Rows of one U-Net call; with CFG a picture takes two."""
     controlnets: tuple[str, ...] = ()
     """Folders and files of ControlNets, or folders of those."""
+    loras: tuple[str, ...] = ()
+    """Folders of LoRA files; without any, the folders `loras` beside the models."""
     exact: bool = False
     """Always exactly that many rows, so that a picture is the same to the last bit alone and in company."""
 
@@ -60,6 +63,7 @@ class Shelf:
         self.nets: dict[str, str] = {}
         """ControlNets: name to place."""
         self._nets: dict[str, Any] = {}
+        self.loras: dict[str, Path] = {}
         self.refresh()
         self.chosen = next(iter(self.models))
         """The model for those who name none."""
@@ -96,6 +100,8 @@ class Shelf:
             found[name] = Shelved(name, shelved.source, shelved.mark)
         self.models = found
         self.nets = {Path(each).stem: each for place in self.machine.controlnets for each in _nets_inside(place)}
+        given = [Path(each).expanduser() for each in self.machine.loras]
+        self.loras = files_in(given or beside(self.sources, "loras"))
 
     def net(self, name: str) -> Any:
         """A ControlNet, loaded at its first use and kept."""
@@ -105,6 +111,12 @@ class Shelf:
         if known not in self._nets:
             self._nets[known] = load_controlnet(self.nets[known])
         return self._nets[known]
+
+    def lora(self, name: str) -> Path:
+        """The file of a LoRA; a sentence that names the choices."""
+        if name not in self.loras:
+            raise BadParams(f"There is no LoRA called {name!r}. There are: {', '.join(self.loras) or 'none'}.")
+        return self.loras[name]
 
     def named(self, name: str) -> Shelved:
         """The model of that name, title or mark; the chosen one when empty; a sentence that names the choices."""
@@ -218,7 +230,8 @@ def _shelved(source: str) -> Shelved:
 
 def _mark(path: Path) -> str:
     """A fingerprint of the weights that is quick for many gigabytes: sizes, beginnings and ends of all files."""
-    files = [path] if path.is_file() else sorted(path.rglob("*.safetensors"))
+    inside = [each for each in sorted(path.rglob("*.safetensors")) if each.relative_to(path).parts[0] not in FOLDERS]
+    files = [path] if path.is_file() else inside
     if not files:
         return ""
     told = hashlib.sha256()

@@ -58,7 +58,8 @@ def router(desk: Desk, limits: Limits) -> APIRouter:
             "versions": {name: shelf.version(model) for model in models for name in (model.name, model.title)},
             "schedulers": list(SCHEDULERS_HERE), "features": [*FEATURES, *(["controlnet"] if shelf.nets else [])],
             "upscalers": list(UPSCALERS[1:]), "hires_upscalers": list(HIRES_UPSCALERS),
-            "control_models": list(shelf.nets), "control_modules": list(CONTROL_MODULES), "size": shelf.native,
+            "control_models": list(shelf.nets), "control_modules": list(CONTROL_MODULES),
+            "loras": list(shelf.loras), "size": shelf.native,
             "limits": {"side": limits.side, "steps": limits.steps}, "exact": shelf.machine.exact,
             "at_once": desk.at_once, "waiting": len(desk.tickets),
         }  # fmt: skip

@@ -1,0 +1,68 @@
+"""What a prompt asks for by name beside words: <lora:name:weight>, as A1111's users write it."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdplay.errors import BadParams
+
+FOLDERS = ("loras", "embeddings")
+"""Beside or in a model's folder; what lies in them is no part of the model."""
+_TAG = re.compile(r"<lora:([^:>]+)((?::[^:>]*)*)>")
+
+
+@dataclass(frozen=True)
+class Named:
+    """One LoRA that a prompt names, and how strongly it acts on the picture and on the prompt's meaning."""
+
+    name: str
+    weight: float = 1.0
+    text_weight: float = 1.0
+
+
+def without_tags(prompt: str) -> str:
+    """The words that are left for the model to read."""
+    return _TAG.sub("", prompt).strip() if "<lora:" in prompt else prompt
+
+
+def loras_in(prompt: str) -> tuple[Named, ...]:
+    """The LoRAs that a prompt names; one that is named twice acts as strongly as both together."""
+    found: dict[str, Named] = {}
+    for tag in _TAG.finditer(prompt):
+        new = _named(tag[1].strip(), tag[2].split(":")[1:], tag[0])
+        old = found.get(new.name, Named(new.name, 0.0, 0.0))
+        found[new.name] = Named(new.name, old.weight + new.weight, old.text_weight + new.text_weight)
+    return tuple(found.values())
+
+
+def beside(models: Iterable[str], folder: str) -> list[Path]:
+    """The folders of that name in or next to the models, where there are any."""
+    places = [place for place in (Path(each).expanduser() for each in models) if place.exists()]
+    found = [(place if place.is_dir() else place.parent) / folder for place in places]
+    return [each for each in dict.fromkeys(found) if each.is_dir()]
+
+
+def files_in(folders: Iterable[Path]) -> dict[str, Path]:
+    """The .safetensors files in these folders and below, by name."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise BadParams(f"There is no folder {folder}.")
+        for file in sorted(folder.rglob("*.safetensors")):
+            found.setdefault(file.stem, file)
+    return found
+
+
+def _named(name: str, told: list[str], tag: str) -> Named:
+    """`0.8` is for both; `0.5:0.8` is prompt, then picture; `te=0.5` and `unet=0.8` say which they mean."""
+    parts = [each.partition("=") for each in told]
+    given = {key.strip(): value for key, equals, value in parts if equals}
+    plain = [value for value, equals, _ in parts if not equals]
+    if len(plain) > 2 or not set(given) <= {"te", "unet"}:
+        raise BadParams(f"{tag} could not be read. Write it like this: <lora:{name}:0.8>")
+    try:
+        text = float(given.get("te", plain[0] if plain else 1.0))
+        return Named(name, float(given.get("unet", plain[-1] if plain else text)), text)
+    except ValueError as error:
+        raise BadParams(f"{tag} could not be read. Write it like this: <lora:{name}:0.8>") from error
