@@ -4,19 +4,17 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from sdplay.compare.guard import guard, label, value_text
-from sdplay.compare.measures import difference_map
+from sdplay.compare.guard import Verdict
 from sdplay.compare.plan import Cell, duration
 from sdplay.compare.results import Result
-from sdplay.picture import png_bytes
 from sdplay.sweeps import Sweep
 from sdplay.ui import experiments, sweeping
 from sdplay.ui.details import details
 from sdplay.ui.filmstrip import Strip, filmstrip
 from sdplay.ui.grid import Tile, grid, thumbnails
+from sdplay.ui.pair import Side, pair
 from sdplay.ui.problems import explained, plain
 from sdplay.ui.session import Studio
-from sdplay.ui.viewer import MODES, Shown, viewer
 
 POLL_SECONDS = 1.0
 AT_ONCE = 600
@@ -176,41 +174,30 @@ def _glass(studio: Studio, sweep: Sweep, results: Mapping[At, Result], first: At
     one, other = results.get(first or ()), results.get(second or ())
     if one is None or other is None or not (one.picture and other.picture):
         return
-    left, right = sweeping.pixels(studio, one), sweeping.pixels(studio, other)
-    if left is None or right is None:
+    sides = [Side(f"{letter}: {', '.join(each.cell.labels) or 'the picture'}", data, each.cell.setup)
+             for letter, each in (("A", one), ("B", other))
+             if each.picture and (data := sweeping.original(studio, each.picture))]  # fmt: skip
+    if len(sides) < 2:
         return
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        mode = st.segmented_control("Look", MODES, default="slider", required=True, key="look",
-                                    format_func=str.capitalize, bind="query-params")  # fmt: skip
-        gain = st.slider("Gain", 1.0, 16.0, 4.0, 1.0, key="gain", width=180) if mode == "difference" else 4.0
-        st.space("stretch")
+
+    def tools() -> None:
         st.button("Make B the reference", icon=":material/swap_horiz:", key="look_swap", on_click=_swap,
                   args=(sweep, first, second))  # fmt: skip
         if st.button("Details of B", icon=":material/receipt_long:", key="look_details"):
             details(studio, other.picture)
-    names = [f"{letter}: {', '.join(each.cell.labels) or 'the picture'}" for letter, each in (("A", one), ("B", other))]
-    apart = png_bytes(difference_map(left, right, gain)) if mode == "difference" else b""
-    viewer(Shown(names[0], png_bytes(left)), Shown(names[1], png_bytes(right)), str(mode), "glass", apart)
-    _verdict(sweep, one, other)
-    if measured := sweeping.measure(studio, one, other):
-        st.caption(plain(measured.sentence))
-    _frames(studio, one, other, names)
+
+    pair(sides, "glass", sweeping.measure(studio, one, other), tools, lambda told: _locks(sweep, one, other, told))
+    _frames(studio, one, other, [side.label for side in sides])
 
 
-def _verdict(sweep: Sweep, one: Result, other: Result) -> None:
-    """How many settings differ, their values, and the cells beside A in which only one of them does."""
-    verdict = guard([one.cell.setup, other.cell.setup])
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f":material/balance: {plain(verdict.sentence)}")
-        if verdict.level == "confounded":
-            for along, (mine, yours) in enumerate(zip(one.cell.at, other.cell.at, strict=True)):
-                if mine != yours:
-                    st.button(f"Only {sweep.plan.varied[along].axis.label}", icon=":material/lock:", type="tertiary",
-                              key=f"lock_{along}", on_click=_lock, args=(sweep, one.cell.at, other.cell.at, along),
-                              help="Show beside A the cell that differs in nothing else.")  # fmt: skip
-    for name in verdict.names:
-        values = " → ".join(plain(value_text(name, value)) for value in verdict.values[name])
-        st.caption(f"{plain(label(name).capitalize())}: {values}")
+def _locks(sweep: Sweep, one: Result, other: Result, verdict: Verdict) -> None:
+    """Ways to the cells beside A in which only one thing differs."""
+    if verdict.level == "confounded":
+        for along, (mine, yours) in enumerate(zip(one.cell.at, other.cell.at, strict=True)):
+            if mine != yours:
+                st.button(f"Only {sweep.plan.varied[along].axis.label}", icon=":material/lock:", type="tertiary",
+                          key=f"lock_{along}", on_click=_lock, args=(sweep, one.cell.at, other.cell.at, along),
+                          help="Show beside A the cell that differs in nothing else.")  # fmt: skip
 
 
 def _lock(sweep: Sweep, first: At, second: At, along: int) -> None:

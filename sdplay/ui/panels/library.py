@@ -4,22 +4,19 @@ import io
 from dataclasses import replace
 
 import streamlit as st
-from PIL import Image
 
-from sdplay.compare.guard import guard, label, value_text
-from sdplay.compare.measures import difference_map
+from sdplay.compare.guard import label, value_text
 from sdplay.library import Group, Kept, Query
 from sdplay.library.carry import Carried, exported, imported, table
 from sdplay.library.query import query
-from sdplay.picture import png_bytes
 from sdplay.ui import foreign, sweeping
 from sdplay.ui.details import details
 from sdplay.ui.more import reached_end
+from sdplay.ui.pair import Side, pair
 from sdplay.ui.problems import explained, plain
 from sdplay.ui.session import Studio
 from sdplay.ui.tiles import Tile, tiles
 from sdplay.ui.timebar import told
-from sdplay.ui.viewer import MODES, Shown, viewer
 
 A_PAGE = 48
 SCOPES = {"mine": "Mine", "shared": "Shared", "all": "All", "bin": "Bin"}
@@ -115,20 +112,9 @@ def _two(studio: Studio) -> None:
     if len(held) < 2:
         st.info(f"Click {2 - len(held)} {'more picture' if held else 'pictures'} below.", icon=":material/compare:")
         return
-    mode = st.segmented_control("Look", MODES, default="slider", required=True, key="two_look",
-                                format_func=str.capitalize)  # fmt: skip
-    one, other = (studio.library.data(kept) for kept in held)
-    names = [plain(kept.params.prompt[:60]) or letter for letter, kept in zip("AB", held, strict=True)]
-    apart = b""
-    if mode == "difference":
-        apart = png_bytes(difference_map(Image.open(io.BytesIO(one)), Image.open(io.BytesIO(other))))
-    viewer(Shown(f"A: {names[0]}", one), Shown(f"B: {names[1]}", other), str(mode), "two_glass", apart)
-    verdict = guard([kept.params for kept in held])
-    st.markdown(f":material/balance: {plain(verdict.sentence)}")
-    for name in verdict.names:
-        st.caption(f"{plain(label(name))}: {' → '.join(plain(value_text(name, v)) for v in verdict.values[name])}")
-    if measured := sweeping.measured(studio, held[0].id, held[1].id):
-        st.caption(plain(measured.sentence))
+    sides = [Side(f"{letter}: {plain(kept.params.prompt[:60]) or 'no prompt'}", studio.library.data(kept), kept.params)
+             for letter, kept in zip("AB", held, strict=True)]  # fmt: skip
+    pair(sides, "two_glass", sweeping.measured(studio, held[0].id, held[1].id))
 
 
 def _carry(studio: Studio, text: str) -> None:

@@ -1,0 +1,55 @@
+"""Two pictures under the glass: looked at in five ways, how many settings differ, and how far apart the pixels are."""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+from PIL import Image
+
+from sdplay.compare.axes import Setup
+from sdplay.compare.guard import Verdict, guard, label, value_text
+from sdplay.compare.measures import Difference, difference_map
+from sdplay.params import Params
+from sdplay.picture import png_bytes
+from sdplay.ui.problems import plain
+from sdplay.ui.viewer import MODES, Shown, viewer
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two: what it is called, its file, and the settings that made it."""
+
+    label: str
+    data: bytes
+    settings: Setup | Params
+
+
+def pair(sides: Sequence[Side], key: str, measured: Difference | None, tools: Callable[[], None] | None = None,
+         locks: Callable[[Verdict], None] | None = None) -> None:  # fmt: skip
+    """Draw all of it.  `tools` adds buttons beside the ways to look, `locks` beside the verdict."""
+    one, other = sides
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        mode = st.segmented_control("Look", MODES, default="slider", required=True, key="look",
+                                    format_func=str.capitalize, bind="query-params")  # fmt: skip
+        gain = st.slider("Gain", 1.0, 16.0, 4.0, 1.0, key="gain", width=180) if mode == "difference" else 4.0
+        if tools:
+            st.space("stretch")
+            tools()
+    apart = _apart(one.data, other.data, gain) if mode == "difference" else b""
+    viewer(Shown(one.label, one.data), Shown(other.label, other.data), str(mode), key, apart)
+    verdict = guard([one.settings, other.settings])
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f":material/balance: {plain(verdict.sentence)}")
+        if locks:
+            locks(verdict)
+    for name in verdict.names:
+        values = " → ".join(plain(value_text(name, value)) for value in verdict.values[name])
+        st.caption(f"{plain(label(name).capitalize())}: {values}")
+    if measured:
+        st.caption(plain(measured.sentence))
+
+
+def _apart(one: bytes, other: bytes, gain: float) -> bytes:
+    with Image.open(io.BytesIO(one)) as left, Image.open(io.BytesIO(other)) as right:
+        return png_bytes(difference_map(left, right, gain))
