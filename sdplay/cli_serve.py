@@ -3,6 +3,8 @@
 import argparse
 import ipaddress
 import logging
+import os
+import threading
 from typing import Any
 
 from sdplay.errors import BadParams
@@ -37,10 +39,14 @@ def register(actions: Any) -> None:
     serve.add_argument("--queue", type=int, default=500, help="Pictures that may wait.")
     serve.add_argument("--max-side", type=int, default=2048, help="Largest width and height.")
     serve.add_argument("--max-steps", type=int, default=150, help="Most steps.")
+    serve.add_argument("--end-with-input", action="store_true",
+                       help="End when standard input ends: with whoever started it, however that happens.")  # fmt: skip
     serve.set_defaults(run=_serve)
 
 
 def _serve(given: argparse.Namespace) -> None:
+    if given.end_with_input:
+        threading.Thread(target=_end_with_input, name="input", daemon=True).start()
     token = given.token or setting("SDPLAY_LOCAL_TOKEN")
     if not _only_this_machine(given.host) and not token and not given.without_token:
         raise BadParams(f"{given.host} can be reached from other machines. Give a token with --token or in "
@@ -66,6 +72,13 @@ def _serve(given: argparse.Namespace) -> None:
     open_to_all = given.without_token and not _only_this_machine(given.host)
     app = build(desk, token=token, limits=limits, any_host=open_to_all)
     uvicorn.run(app, host=given.host, port=given.port, log_level="warning", timeout_graceful_shutdown=2)
+
+
+def _end_with_input() -> None:
+    """At once, whatever is at work: nobody is left to take the picture."""
+    while os.read(0, 4096):
+        pass
+    os._exit(0)
 
 
 def _only_this_machine(host: str) -> bool:

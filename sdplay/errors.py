@@ -6,6 +6,7 @@ PlayError
 │   ├── BackendOffline   nothing answers there
 │   ├── BackendRefused   it answered and said no (key, quota, validation); `retry_after` when it told how long to wait
 │   └── BackendBroken    it answered with something that is no picture
+│       └── BackendLost    the connection ended in the middle: it may have crashed
 ├── Cancelled          the person stopped it
 └── LibraryError       a picture could not be kept, found or read
 """
@@ -37,6 +38,10 @@ class BackendRefused(BackendError):
 
 class BackendBroken(BackendError):
     """The backend answered with something that is no picture."""
+
+
+class BackendLost(BackendBroken):
+    """The connection ended in the middle of the answer."""
 
 
 class Cancelled(PlayError):

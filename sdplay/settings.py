@@ -44,6 +44,12 @@ SETTINGS: dict[str, Setting] = {
         ),
         Setting("SDPLAY_LOCAL_URL", "Address of `python -m sdplay serve`.", "http://127.0.0.1:7861"),
         Setting("SDPLAY_LOCAL_TOKEN", "Token of that process, if it asks for one.", secret=True),
+        Setting(
+            "SDPLAY_LOCAL_START",
+            "Who may start and stop that process on the page. Empty: visits from this machine. 1: everybody, with the "
+            "models in SDPLAY_MODELS. 0: nobody.",
+        ),
+        Setting("SDPLAY_MODELS", "Folder whose checkpoints the page offers to start.", "models"),
         Setting("SDPLAY_ALLOW_PRIVATE_URLS", "1 lets a start-image URL reach private and loopback addresses."),
         Setting("SDPLAY_MAX_QUEUED", "Pictures that one browser session may have waiting.", "64"),
         Setting("SDPLAY_SWEEP_LIMIT", "Pictures that a sweep may have before it asks for confirmation.", "100"),

@@ -5,16 +5,18 @@ import dataclasses
 import io
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from typing import Any
 from uuid import uuid4
 
 from PIL import Image
 
 from sdplay.backends import Backend, Capabilities, Event
+from sdplay.backends.local_process import OURS, LocalProcess
 from sdplay.backends.shown import shown
 from sdplay.backends.wire import Call, Reply, Wire, on_this_machine, picture_bytes, refusal
-from sdplay.errors import BackendBroken, BackendError, BackendOffline, BackendRefused, Cancelled
+from sdplay.errors import BackendBroken, BackendError, BackendLost, BackendOffline, BackendRefused, Cancelled
 from sdplay.params import Params
 from sdplay.picture import Frame, Picture, Progress, Receipt, Timing, png_bytes
 from sdplay.settings import setting
@@ -22,6 +24,8 @@ from sdplay.settings import setting
 START = "python -m sdplay serve --model <folder or .safetensors file>"
 SILENT_SECONDS = 60.0
 """The process sends a line every second; without any for so long it is stuck."""
+PATIENCE_SECONDS = 60.0
+"""Jobs wait so long for a process that was there and is gone: somebody may be starting it anew."""
 
 
 class Local(Backend):
@@ -30,20 +34,26 @@ class Local(Backend):
     name = "local"
     label = "Local process (diffusers)"
 
-    def __init__(self, url: str = "", token: str = "", *, silence: float = SILENT_SECONDS) -> None:
-        token = token or setting("SDPLAY_LOCAL_TOKEN")
-        base = url or setting("SDPLAY_LOCAL_URL")
-        self.silence = silence
-        self.wire = Wire(base, label="The local process", setting="SDPLAY_LOCAL_URL",
-                         headers={"Authorization": f"Bearer {token}"} if token else {})  # fmt: skip
-        self.remote = not on_this_machine(base)
+    def __init__(self, url: str = "", token: str = "", *, silence: float = SILENT_SECONDS,
+                 patience: float = PATIENCE_SECONDS, process: LocalProcess = OURS) -> None:  # fmt: skip
+        self._base, self._token = url or setting("SDPLAY_LOCAL_URL"), token
+        self.silence, self.patience, self.process = silence, patience, process
+        self.remote = not on_this_machine(self._base)
+
+    @property
+    def wire(self) -> Wire:
+        """Made anew for every use: a process that we start while a job waits has a token of its own."""
+        wire = Wire(self._base, label="The local process", setting="SDPLAY_LOCAL_URL")
+        ours = self.process.token if self.process.child(wire.address) else ""
+        token = self._token or setting("SDPLAY_LOCAL_TOKEN") or ours
+        return dataclasses.replace(wire, headers={"Authorization": f"Bearer {token}"} if token else {})
 
     def probe(self) -> Capabilities:
         try:
             reply = self.wire.get("sdplay/v1/about", seconds=3)
             told = reply.json() if reply.ok else None
         except BackendOffline:
-            return Capabilities("down", f"No local process answers at {self.wire.address}. Start one: {START}")
+            return self._absent()
         except BackendError as error:
             return Capabilities("down", str(error))
         if reply.status in (401, 403):
@@ -52,16 +62,22 @@ class Local(Backend):
         if not isinstance(told, dict) or "schedulers" not in told:
             return Capabilities("down", f"Something else answers at {self.wire.address}. Check SDPLAY_LOCAL_URL, or "
                                 f"start a local process: {START}")  # fmt: skip
-        return _capabilities(told, self.wire.address)
+        found = _capabilities(told, self.wire.address)
+        if found.status == "ready":
+            self.process.seen(self.wire.address)
+        return found
 
     def model_version(self, params: Params) -> str:
-        """Asked anew each time: another model may have been chosen for everybody."""
+        """Asked anew each time: another model may have been chosen for everybody.
+
+        What is unknown is like nothing else: no picture of another model may be taken for this one.
+        """
         try:
             told = self.wire.get("sdplay/v1/about", seconds=3).json()
             versions = told["versions"] if isinstance(told, dict) else {}
             name = params.model.split(" [")[0] or told["model"]
         except (BackendError, KeyError, TypeError):
-            return params.model
+            return f"{params.model} unknown {uuid4().hex}"
         return str(versions.get(name, params.model))
 
     def payload(self, params: Params) -> dict[str, Any]:
@@ -70,9 +86,27 @@ class Local(Backend):
         return {"params": {**settings, **params.extra_fields()}, "images": images}
 
     def generate(self, params: Params) -> Iterator[Event]:
-        began, id = time.monotonic(), uuid4().hex
+        """A job that was not begun when the process went away is sent once more to the next one."""
         yield Progress(message="Looking for the local process")
-        body = self.payload(params)
+        for again in (True, False):
+            address, begun = self.wire.address, False
+            child = self.process.child(address)
+            try:
+                with closing(self._asked(params)) as events:
+                    for event in events:
+                        begun = begun or isinstance(event, Picture) or bool(event.step)
+                        if begun:
+                            self.process.seen(address)
+                        yield event
+                return
+            except (BackendOffline, BackendLost) as error:
+                if begun or not again:
+                    raise self._gone(error, child) from error
+            yield from self._awaited()
+
+    def _asked(self, params: Params) -> Generator[Event, None, None]:
+        """One request and what comes of it."""
+        began, body, id = time.monotonic(), self.payload(params), uuid4().hex
         more = {"id": id, "previews": self.previews, "urgent": self.previews, "frames": self.keep_frames}
         lines = self.wire.lines("sdplay/v1/pictures", {**body, **more}, silence=self.silence)
         try:
@@ -88,8 +122,42 @@ class Local(Backend):
             raise
         finally:
             lines.close()
-        raise BackendBroken(f"The local process broke off in the middle of the picture. It may have crashed: look at "
-                            f"its console, then start it again: {START}")  # fmt: skip
+        raise BackendLost("The local process closed the connection in the middle of the picture.")
+
+    def _awaited(self) -> Iterator[Progress]:
+        """Until it answers: our own one as long as it starts, another one for a while after it was last there."""
+        while True:
+            wire = self.wire
+            try:
+                wire.get("health", seconds=3)
+                return
+            except BackendOffline as error:
+                left = self.process.last_seen(wire.address) + self.patience - time.monotonic()
+                if left <= 0 and not self.process.hopeful(wire.address):
+                    raise BackendOffline(self._absent().message) from error
+            yield Progress(message="Waiting for the local process to come back")
+            time.sleep(0.3)
+
+    def _gone(self, error: BackendError, child: int) -> BackendError:
+        """What to say when the process went away with a picture in the making."""
+        told = self.process.fate(child) if child else ""
+        if told:
+            again = " Make the picture again." if self.process.child(self.wire.address) else ""
+            return BackendLost(told + again)
+        if isinstance(error, BackendOffline):
+            return error
+        return BackendLost("The local process broke off in the middle of the picture. It may have crashed: look at its "
+                           f"console, then start it again: {START}")  # fmt: skip
+
+    def _absent(self) -> Capabilities:
+        """Nothing answers: what is known about it, and what to do."""
+        process, address = self.process, self.wire.address
+        if process.child(address):
+            return Capabilities("starting", process.told or "The local process is starting.")
+        if process.told and process.address == address:
+            return Capabilities("down", process.told)
+        return Capabilities("down", f"No local process answers at {address}. Start one: {START}. Its address stands in "
+                            "SDPLAY_LOCAL_URL.")  # fmt: skip
 
     def upscale(self, image: Image.Image, factor: float, upscaler: str) -> Image.Image:
         body = {"image": base64.b64encode(png_bytes(image)).decode(), "upscaler_1": upscaler,

@@ -23,7 +23,7 @@ from sdplay.backends.reply import Reply as Reply
 from sdplay.backends.reply import error_text as error_text
 from sdplay.backends.reply import refusal as refusal
 from sdplay.backends.reply import retry_after as retry_after
-from sdplay.errors import BackendBroken, BackendError, BackendOffline, BadParams
+from sdplay.errors import BackendBroken, BackendError, BackendLost, BackendOffline, BadParams
 from sdplay.picture import Progress
 from sdplay.settings import without_secrets
 
@@ -217,7 +217,7 @@ class _Failures:
         if any(isinstance(cause, _BAD_ADDRESS) for cause in causes):
             return BackendOffline(f"{wire.setting}, or the key that goes with it, has characters that cannot be sent. "
                                   "Write the address like this: http://127.0.0.1:7860")  # fmt: skip
-        return BackendBroken(f"{wire.label} broke off in the middle of its answer. It may have crashed or run out of "
+        return BackendLost(f"{wire.label} broke off in the middle of its answer. It may have crashed or run out of "
                              "memory: look at its console, then try again.")  # fmt: skip
 
 

@@ -1,0 +1,227 @@
+"""The local process as this server starts it: watched, started anew after a crash, gone when the server is gone."""
+
+import importlib.util
+import json
+import os
+import secrets
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import psutil
+
+from sdplay.errors import BadParams
+from sdplay.settings import home, setting, without_secrets
+
+BUILTIN = "builtin"
+SERVE = ("-m", "sdplay", "serve", "--end-with-input")
+NEEDS = ("torch", "diffusers", "transformers", "accelerate", "safetensors", "fastapi", "uvicorn")
+INSTALL = f"{shlex.quote(sys.executable)} -m pip install '.[local]'"
+DEVICES = ("", "cpu", "cuda", "mps")
+DTYPES = ("", "fp32", "fp16", "bf16")
+START_SECONDS = 300.0
+"""Reading torch from a slow disk takes its time; a model may take longer still, but by then the process answers."""
+CRASHES = 3
+CRASH_WINDOW = 600.0
+"""So many crashes within so many seconds, and it stays off: the next start would end the same way."""
+ROOT = Path(__file__).parent.parent.parent
+
+State = Literal["off", "starting", "ready", "failed"]
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What to start; an empty device or number format is the best there is."""
+
+    model: str = BUILTIN
+    device: str = ""
+    dtype: str = ""
+
+
+class LocalProcess:
+    """At most one child of this server, which answers at one address with one token."""
+
+    def __init__(self, program: Sequence[str] = SERVE) -> None:
+        self.program = tuple(program)
+        self.token = secrets.token_urlsafe(24)
+        self.launch = Launch()
+        self.address = ""
+        self.told = ""
+        """How the last child ended, and whether it was started anew."""
+        self._births = 0
+        self._child: subprocess.Popen[str] | None = None
+        self._born = 0.0
+        self._stopping = False
+        self._seen: dict[str, float] = {}
+        self._crashes: deque[float] = deque(maxlen=CRASHES - 1)
+        self._log: deque[str] = deque(maxlen=200)
+        self._change = threading.Condition()
+
+    @property
+    def state(self) -> State:
+        if self._child is None:
+            return "failed" if self.told and not self._stopping else "off"
+        return "ready" if self.last_seen(self.address) > self._born else "starting"
+
+    def child(self, address: str) -> int:
+        """The number of our child at this address, counted from 1; 0 when there is none."""
+        return self._births if self._child is not None and self.address == address else 0
+
+    def hopeful(self, address: str) -> bool:
+        """Whether our child will soon answer there."""
+        starts = time.monotonic() < self._born + START_SECONDS
+        return self.child(address) > 0 and (starts or self.state == "ready")
+
+    def seen(self, address: str) -> None:
+        """A process was ready there just now, ours or another."""
+        self._seen[address] = time.monotonic()
+
+    def last_seen(self, address: str) -> float:
+        """When it was, on the monotonic clock."""
+        return self._seen.get(address, float("-inf"))
+
+    def start(self, launch: Launch, address: str) -> None:
+        """Start it there, unless it runs already."""
+        if launch.device not in DEVICES or launch.dtype not in DTYPES or not launch.model.strip():
+            raise BadParams("Choose a model, a device and a precision of the lists, then start the local process.")
+        with self._change:
+            if self._child is None:
+                self.launch, self.address, self.told, self._stopping = launch, address, "", False
+                self._crashes.clear()
+                self._log.clear()
+                self._spawn()
+        (home() / "local-process.json").write_text(json.dumps(asdict(launch)), "utf-8")
+
+    def stop(self) -> None:
+        """End it; it is not started anew."""
+        with self._change:
+            child = self._child
+            if child is None:
+                return
+            self._stopping = True
+            child.kill()
+            self._change.wait_for(lambda: self._child is not child, 10)
+
+    def fate(self, child: int, seconds: float = 5.0) -> str:
+        """How that child ended, as soon as its end is known; empty when it lives on."""
+        with self._change:
+            over = self._change.wait_for(lambda: self._births != child or self._child is None, seconds)
+            return self.told if over else ""
+
+    def log(self, lines: int) -> str:
+        """The last lines that it wrote."""
+        return "\n".join(list(self._log)[-lines:])
+
+    def memory(self) -> int:
+        """Bytes that it holds; 0 when it does not run."""
+        child = self._child
+        try:
+            return int(psutil.Process(child.pid).memory_info().rss) if child else 0
+        except psutil.Error:
+            return 0
+
+    def _spawn(self) -> None:
+        self._births += 1
+        self._born = time.monotonic()
+        env = {**os.environ, "SDPLAY_LOCAL_TOKEN": setting("SDPLAY_LOCAL_TOKEN") or self.token, "PYTHONUNBUFFERED": "1",
+               "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}  # fmt: skip
+        # Its input ends when this server ends, however that happens; a session of its own keeps Ctrl+C from it.
+        child = subprocess.Popen(
+            [sys.executable, *self.program, *_arguments(self.launch, self.address)], env=env, start_new_session=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
+        )  # fmt: skip
+        self._child = child
+        threading.Thread(target=self._tend, args=(child,), name="local-process", daemon=True).start()
+
+    def _tend(self, child: subprocess.Popen[str]) -> None:
+        reader = threading.Thread(target=self._read, args=(child,), name="local-process-log", daemon=True)
+        reader.start()
+        code = child.wait()
+        reader.join(1.0)
+        if child.stdin:
+            child.stdin.close()
+        with self._change:
+            self._ended(code)
+            self._change.notify_all()
+
+    def _read(self, child: subprocess.Popen[str]) -> None:
+        if child.stdout:
+            with child.stdout:
+                for line in child.stdout:
+                    self._log.append(without_secrets(line.replace(self.token, "•••").rstrip())[:300])
+
+    def _ended(self, code: int) -> None:
+        was_ready, now = self.state == "ready", time.monotonic()
+        self._child = None
+        if self._stopping:
+            self.told = "The local process was stopped on this page. Start it again first."
+        elif not was_ready:
+            last = self.log(1)
+            self.told = f"The local process ended before it was ready: {last or _cause(code)}"
+        elif len(self._crashes) == CRASHES - 1 and now - self._crashes[0] < CRASH_WINDOW:
+            self.told = (f"The local process stopped again: {_cause(code)}. It stays off after {CRASHES} crashes: look "
+                         "at its log, then start it with another model, device or precision.")  # fmt: skip
+        else:
+            self._crashes.append(now)
+            self.told = f"The local process stopped: {_cause(code)}. It was started anew."
+            self._spawn()
+
+
+OURS = LocalProcess()
+"""The one of this server."""
+
+
+def startable(address: str) -> bool:
+    """Whether a process started here would answer there: a plain address of this machine."""
+    parts = urlsplit(address)
+    return parts.scheme == "http" and not parts.path and parts.hostname in ("127.0.0.1", "localhost", "::1")
+
+
+def missing() -> bool:
+    """Whether the extra `local` is not installed; looked up, not imported: the page stays light."""
+    return any(importlib.util.find_spec(name) is None for name in NEEDS)
+
+
+def offered() -> list[str]:
+    """Models to choose from: the built-in one's weights, and what lies in SDPLAY_MODELS."""
+    return [BUILTIN, *map(str, checkpoints_in(Path(setting("SDPLAY_MODELS")).expanduser()))]
+
+
+def checkpoints_in(folder: Path) -> list[Path]:
+    """The checkpoints that lie in a folder: single files, and folders in diffusers' layout."""
+    if not folder.is_dir():
+        return []
+    return [each for each in sorted(folder.iterdir())
+            if each.suffix == ".safetensors" or (each / "model_index.json").exists()]  # fmt: skip
+
+
+def last_launch() -> Launch:
+    """What was started last on this machine."""
+    try:
+        told = json.loads((home() / "local-process.json").read_text("utf-8"))
+        return Launch(str(told["model"]), str(told["device"]), str(told["dtype"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return Launch()
+
+
+def _arguments(launch: Launch, address: str) -> list[str]:
+    """The chosen model first, then the others, so that the form can switch without a restart."""
+    parts = urlsplit(address)
+    models = [launch.model, *(other for other in offered() if other != launch.model)]
+    return [f"--host={parts.hostname}", f"--port={parts.port or 80}", *(f"--model={model}" for model in models),
+            f"--device={launch.device}", f"--dtype={launch.dtype}"]  # fmt: skip
+
+
+def _cause(code: int) -> str:
+    if code == -getattr(signal, "SIGKILL", 9):
+        return "it was killed, often for lack of memory"
+    return f"it crashed ({signal.Signals(-code).name})" if code < 0 else f"it ended with code {code}"

@@ -1,0 +1,210 @@
+"""The local process as the page starts it: real child processes, killed and started anew."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from sdplay.backends import local_process
+from sdplay.backends.local import Local
+from sdplay.backends.local_process import BUILTIN, Launch, LocalProcess
+from sdplay.errors import BackendLost, BackendOffline, BadParams
+from sdplay.jobs import Jobs
+from sdplay.library import Library
+from sdplay.params import Params
+from tests.local_process import free_port
+
+ROOT = Path(__file__).parent.parent
+FAKE = ROOT / "tests" / "fake_serve.py"
+SMALL = Params("a fox", scheduler="euler", steps=3, width=64, height=64)
+
+
+@pytest.fixture
+def address():
+    return f"http://127.0.0.1:{free_port()}"
+
+
+@pytest.fixture
+def process():
+    made = LocalProcess([str(FAKE)])
+    yield made
+    made.stop()
+
+
+def ready(process, address, **launch):
+    process.start(Launch(**launch), address)
+    backend = Local(address, process=process, patience=5)
+    until(lambda: backend.probe().status == "ready")
+    return backend
+
+
+def until(true, seconds=20):
+    ends = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+def made(backend, params=SMALL):
+    *_, picture = backend.generate(params)
+    return picture
+
+
+def pid(process):
+    return process._child.pid
+
+
+def kill(process):
+    os.kill(pid(process), signal.SIGKILL)
+
+
+def test_a_started_process_answers_with_its_own_token(process, address):
+    backend = ready(process, address)
+    assert process.state == "ready"
+    assert made(backend).image().size == (64, 64)
+    assert process.token not in " ".join(psutil.Process(pid(process)).cmdline())
+
+
+def test_its_log_and_memory_can_be_seen(process, address):
+    ready(process, address, model="x.safetensors")
+    assert process.log(5) == "serving x.safetensors"
+    assert process.memory() > 2**20
+
+
+def test_a_crash_in_the_middle_is_a_sentence_and_the_next_picture_works(process, address):
+    backend = ready(process, address)
+    run = backend.generate(SMALL.with_(steps=400))
+    next(event for event in run if event.step)
+    kill(process)
+    with pytest.raises(BackendLost, match="stopped: it was killed.* It was started anew. Make the picture again"):
+        list(run)
+    assert made(backend).image().size == (64, 64)
+
+
+def test_waiting_jobs_survive_a_crash(process, address, tmp_path):
+    backend, jobs = ready(process, address), Jobs(Library(tmp_path))
+    first, *others = [jobs.submit(SMALL.with_(seed=seed, steps=400 if seed == 0 else 3), backend) for seed in range(5)]
+    until(lambda: first.progress.step)
+    kill(process)
+    until(lambda: not any(job.active for job in (first, *others)))
+    assert (first.state, "was started anew" in first.error) == ("failed", True)
+    assert [job.state for job in others] == ["done"] * 4
+    jobs.library.close()
+
+
+def test_a_job_that_had_not_begun_is_sent_again(process, address):
+    backend = ready(process, address)
+    run = backend.generate(SMALL)
+    next(run)
+    kill(process)
+    *_, picture = run
+    assert picture.image().size == (64, 64)
+
+
+def test_a_process_that_always_crashes_stays_off_in_the_end(process, address):
+    backend = ready(process, address)
+    for _ in range(2):
+        with pytest.raises(BackendLost, match="was started anew"):
+            made(backend, SMALL.with_(prompt="crash"))
+    with pytest.raises(BackendLost, match="stays off after 3 crashes"):
+        made(backend, SMALL.with_(prompt="crash"))
+    assert (process.state, backend.probe().status) == ("failed", "down")
+
+
+def test_a_process_that_never_got_ready_is_not_started_anew(process, address):
+    process.start(Launch("broken.safetensors"), address)
+    until(lambda: process.state == "failed")
+    told = Local(address, process=process).probe()
+    assert told.message == "The local process ended before it was ready: broken.safetensors is cut off. Fetch it again."
+
+
+def test_a_stopped_process_stays_off_and_its_picture_ends_with_a_sentence(process, address):
+    backend = ready(process, address)
+    run = backend.generate(SMALL.with_(steps=400))
+    next(event for event in run if event.step)
+    process.stop()
+    with pytest.raises(BackendLost, match="was stopped on this page"):
+        list(run)
+    assert process.state == "off"
+
+
+def test_jobs_wait_a_while_for_a_process_of_somebody_else(process, address):
+    backend = ready(process, address)
+    foreign = Local(address, process.token, patience=0.5, process=LocalProcess())
+    assert foreign.probe().status == "ready"
+    process.stop()
+    began = time.monotonic()
+    with pytest.raises(BackendOffline, match="Start one: python -m sdplay serve"):
+        made(foreign)
+    assert time.monotonic() - began >= 0.4
+    assert backend.model_version(SMALL) != backend.model_version(SMALL)
+
+
+def test_without_a_process_ever_seen_nobody_waits(address):
+    with pytest.raises(BackendOffline, match="No local process answers"):
+        made(Local(address, process=LocalProcess()))
+
+
+def test_closing_while_it_waits_ends_the_wait(process, address):
+    process.start(Launch(), address)
+    run = Local(address, process=process).generate(SMALL)
+    assert "come back" in next(event for event in run if "come back" in event.message).message
+    run.close()
+
+
+def test_the_child_ends_with_its_server_even_after_sigkill(address):
+    code = ("import sys, time; from sdplay.backends.local_process import *; p = LocalProcess([sys.argv[1]]);"
+            "p.start(Launch(), sys.argv[2]); print(p._child.pid, flush=True); time.sleep(60)")  # fmt: skip
+    with subprocess.Popen([sys.executable, "-c", code, str(FAKE), address], cwd=ROOT, stdout=subprocess.PIPE) as server:
+        child = psutil.Process(int(server.stdout.readline()))
+        server.kill()
+    assert child.wait(10) is None or not child.is_running()
+
+
+def test_the_last_choice_is_remembered(process, address):
+    assert local_process.last_launch() == Launch()
+    process.start(Launch("x.safetensors", "cpu", "bf16"), address)
+    assert local_process.last_launch() == Launch("x.safetensors", "cpu", "bf16")
+
+
+def test_a_damaged_memory_of_the_last_choice_is_no_trouble():
+    (local_process.home() / "local-process.json").write_text("{")
+    assert local_process.last_launch() == Launch()
+
+
+def test_only_choices_of_the_lists_are_started(process, address):
+    with pytest.raises(BadParams, match="of the lists"):
+        process.start(Launch(device="--host=0.0.0.0"), address)
+
+
+def test_the_models_folder_is_offered_and_given_along(process, address, tmp_path, monkeypatch):
+    (tmp_path / "one.safetensors").touch()
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "model_index.json").write_text("{}")
+    (tmp_path / "notes.txt").touch()
+    monkeypatch.setenv("SDPLAY_MODELS", str(tmp_path))
+    one, two = str(tmp_path / "one.safetensors"), str(tmp_path / "two")
+    assert local_process.offered() == [BUILTIN, one, two]
+    assert ready(process, address, model=two).probe().models == (two, BUILTIN, one)
+
+
+@pytest.mark.parametrize(("address", "can"), [
+    ("http://127.0.0.1:7861", True), ("http://localhost:7861", True), ("http://10.0.0.5:7861", False),
+    ("https://127.0.0.1:7861", False), ("http://127.0.0.1:7861/behind/a/proxy", False),
+])  # fmt: skip
+def test_only_a_plain_address_of_this_machine_can_be_started(address, can):
+    assert local_process.startable(address) is can
+
+
+def test_what_the_extra_needs_is_looked_up_without_importing_it():
+    code = (
+        "import json, sys, sdplay.backends.local_process as p; p.missing(); print(json.dumps('torch' in sys.modules))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert json.loads(told.stdout) is False
