@@ -24,6 +24,9 @@ def register(actions: Any) -> None:
     serve.add_argument("--lora-dir", metavar="PATH", action="append", default=[],
                        help="A folder of LoRA files for <lora:name:weight> in a prompt; the folder loras beside the "
                             "model unless given.")  # fmt: skip
+    serve.add_argument("--upscaler-dir", metavar="FOLDER", action="append", default=[],
+                       help="A folder of networks that enlarge pictures (ESRGAN …); the folder upscalers "
+                            "beside the model unless given.")  # fmt: skip
     serve.add_argument("--host", default="127.0.0.1", help="Where it listens. Others than this machine need a token.")
     serve.add_argument("--port", type=int, default=7861, help="7861 unless given.")
     serve.add_argument("--token", default="", help="What clients must send; better in SDPLAY_LOCAL_TOKEN.")
@@ -65,7 +68,7 @@ def _serve(given: argparse.Namespace) -> None:
         raise BadParams(f"{EXTRA} ({error.name} is missing).") from error
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     machine = Machine(given.device, given.dtype, given.config, given.rows, tuple(given.controlnet),
-                      tuple(given.lora_dir), given.exact)  # fmt: skip
+                      tuple(given.lora_dir), tuple(given.upscaler_dir), given.exact)  # fmt: skip
     shelf = Shelf(given.model or [BUILTIN], machine)
     desk = Desk(shelf, at_once=given.at_once, most_waiting=given.queue)
     limits = Limits(given.max_side, given.max_steps)

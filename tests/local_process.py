@@ -56,14 +56,15 @@ def free_port():
 
 @cache
 def tiny_models():
-    """A folder with two tiny checkpoints, `alpha` and `beta`, and a LoRA for them, `ink`."""
-    from tests.tiny_checkpoint import small_lora, small_sd
+    """A folder with two tiny checkpoints, `alpha` and `beta`, a LoRA for them, `ink`, and the upscaler `4x-tiny`."""
+    from tests.tiny_checkpoint import small_esrgan, small_lora, small_sd
 
     folder = Path(tempfile.mkdtemp())
     for seed, name in enumerate(("alpha", "beta")):
         small_sd(folder / name, seed)
     (folder / "loras").mkdir()
     small_lora(folder / "loras/ink.safetensors", folder / "alpha")
+    small_esrgan(folder / "upscalers" / "4x-tiny.safetensors")
     return folder
 
 

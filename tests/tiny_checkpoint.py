@@ -52,6 +52,26 @@ def small_controlnet(folder, base, seed=5):
     return folder
 
 
+def small_esrgan(file, scale=4, seed=0):
+    """Real-ESRGAN in small, under the names that its checkpoints use."""
+    torch.manual_seed(seed)
+    width, grown, tensors = 8, 32, {}
+    ups = [f"conv_up{at + 1}" for at in range({1: 0, 2: 1, 4: 2}[scale])]
+    shapes = {"conv_first": (width, 3), "conv_last": (3, width),
+              **dict.fromkeys(("conv_body", "conv_hr", *ups), (width, width))}  # fmt: skip
+    for block in range(3):
+        for at in range(5):
+            shapes[f"body.0.rdb{block + 1}.conv{at + 1}"] = (grown if at < 4 else width, width + at * grown)
+    for name, (out, into) in shapes.items():
+        tensors |= {
+            f"{name}.weight": torch.randn(out, into, 3, 3) / (3 * into**0.5),
+            f"{name}.bias": torch.rand(out) * 0.1,
+        }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, file)
+    return file
+
+
 def _unet(**more):
     return UNet2DConditionModel(**{
         "sample_size": 32, "block_out_channels": (32, 64), "layers_per_block": 1, "norm_num_groups": 8,

@@ -124,7 +124,7 @@ def router(desk: Desk, limits: Limits) -> APIRouter:
     _add_watching(routes, desk, requests)
     routes.include_router(lists(desk.shelf))
     routes.include_router(control(desk.shelf))
-    routes.include_router(upscaling(limits))
+    routes.include_router(upscaling(desk.shelf.upscalers, limits))
     return routes
 
 

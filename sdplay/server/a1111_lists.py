@@ -9,7 +9,6 @@ from fastapi import APIRouter
 
 from sdplay.errors import BadParams
 from sdplay.schedulers import SCHEDULERS, Scheduler
-from sdplay.server.a1111_upscale import UPSCALERS
 from sdplay.server.paint import CONTROL_MODULES, SCHEDULERS_HERE
 from sdplay.server.shelf import Shelf
 
@@ -31,7 +30,7 @@ def lists(shelf: Shelf) -> APIRouter:
     routes.add_api_route("/scripts", lambda: {"txt2img": scripts, "img2img": scripts}, name="scripts")
     routes.add_api_route("/latent-upscale-modes", lambda: [{"name": "Latent"}], name="latent-upscale-modes")
     routes.add_api_route("/embeddings", lambda: {"loaded": {}, "skipped": {}}, name="embeddings")
-    routes.add_api_route("/upscalers", lambda: [{"name": name, "scale": 4.0} for name in UPSCALERS], name="upscalers")
+    routes.add_api_route("/upscalers", lambda: _named(shelf.upscalers.names), name="upscalers")
     routes.add_api_route("/interrogate", _interrogate, methods=["POST"])
     _add_models(routes, shelf)
     return routes
@@ -82,6 +81,10 @@ def memory() -> dict[str, Any]:
     free, total = torch.cuda.mem_get_info()
     return {"ram": ram, "cuda": {"system": {"free": free, "used": total - free, "total": total},
                                  "allocated": {"current": torch.cuda.memory_allocated()}}}  # fmt: skip
+
+
+def _named(upscalers: tuple[str, ...]) -> list[dict[str, Any]]:
+    return [{"name": name, "scale": 4.0} for name in ("None", *upscalers)]
 
 
 def _interrogate() -> None:

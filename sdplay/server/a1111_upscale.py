@@ -1,4 +1,4 @@
-"""A1111's extras: a finished picture enlarged by Pillow's filters."""
+"""A1111's extras: a finished picture enlarged."""
 
 import base64
 import io
@@ -8,13 +8,11 @@ from fastapi import APIRouter
 from PIL import Image
 from pydantic import BaseModel, Field
 
-from sdplay.engine.start import FILTERS
 from sdplay.errors import BadParams
 from sdplay.picture import png_bytes
 from sdplay.server.a1111_body import picture_in
 from sdplay.server.limits import Limits
-
-UPSCALERS = ("None", *FILTERS)
+from sdplay.server.upscalers import Upscalers
 
 
 class Extras(BaseModel):
@@ -45,32 +43,33 @@ class ExtrasBatchImagesRequest(Extras):
     imageList: list[FileData]
 
 
-def upscaling(limits: Limits) -> APIRouter:
+def upscaling(upscalers: Upscalers, limits: Limits) -> APIRouter:
     """The two extras routes."""
     routes = APIRouter(prefix="/sdapi/v1", tags=["a1111"])
 
     @routes.post("/extra-single-image")
     def single(body: ExtrasSingleImageRequest) -> dict[str, Any]:
-        return {"html_info": "", "image": _enlarged(body.image, body, limits)}
+        return {"html_info": "", "image": _enlarged(body.image, body, upscalers, limits)}
 
     @routes.post("/extra-batch-images")
     def batch(body: ExtrasBatchImagesRequest) -> dict[str, Any]:
-        return {"html_info": "", "images": [_enlarged(each.data, body, limits) for each in body.imageList]}
+        images = [_enlarged(each.data, body, upscalers, limits) for each in body.imageList]
+        return {"html_info": "", "images": images}
 
     return routes
 
 
-def _enlarged(text: str, body: Extras, limits: Limits) -> str:
-    if body.upscaler_1 not in UPSCALERS:
-        raise BadParams(f"could not find upscaler named {body.upscaler_1!r}. There are: {', '.join(UPSCALERS)}.")
+def _enlarged(text: str, body: Extras, upscalers: Upscalers, limits: Limits) -> str:
+    if body.upscaler_1 != "None":
+        upscalers.check(body.upscaler_1)
     if body.gfpgan_visibility or body.codeformer_visibility or body.extras_upscaler_2_visibility:
         raise BadParams("This process restores no faces and mixes no second upscaler: leave those fields out.")
     with Image.open(io.BytesIO(picture_in(text, "picture"))) as opened:
-        image = opened.convert("RGB")
+        image = opened.convert("RGBA" if opened.has_transparency_data else "RGB")
     size = _size(image, body)
     if max(size) > 4 * limits.side:
         raise BadParams(f"This process enlarges up to {4 * limits.side} pixels a side, not {max(size)}.")
-    enlarged = image.resize(size, FILTERS.get(body.upscaler_1, Image.Resampling.NEAREST))
+    enlarged = image if body.upscaler_1 == "None" else upscalers.enlarged(image, size, body.upscaler_1)
     return base64.b64encode(png_bytes(enlarged)).decode()
 
 

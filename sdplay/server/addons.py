@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sdplay.errors import BadParams
 
-FOLDERS = ("loras", "embeddings")
+FOLDERS = ("loras", "embeddings", "upscalers")
 """Beside or in a model's folder; what lies in them is no part of the model."""
 _TAG = re.compile(r"<lora:([^:>]+)((?::[^:>]*)*)>")
 

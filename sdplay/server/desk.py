@@ -64,7 +64,7 @@ class Desk:
     def submit(self, *wishes: Wish, id: str = "") -> list[Ticket]:
         """Queue these together or not at all."""
         for wish in wishes:
-            check(wish.params)
+            check(wish.params, self.shelf)
             self.shelf.named(wish.params.model)
             for unit in wish.params.control:
                 self.shelf.net(unit.model)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from sdplay.engine.loop import Engine, Job, Made, Moment
 from sdplay.engine.noise import Array
-from sdplay.engine.start import FILTERS, enlarged_latent, guide_pixels, mask_cells, start_pixels
+from sdplay.engine.start import enlarged_latent, guide_pixels, mask_cells, start_pixels
 from sdplay.engine.torch_lora import Worn
 from sdplay.engine.torch_model import Guide
 from sdplay.errors import BackendError, BadParams
@@ -21,7 +21,6 @@ from sdplay.schedulers import SCHEDULERS, known
 from sdplay.server.addons import loras_in, without_tags
 from sdplay.server.shelf import Shelf
 
-HIRES_UPSCALERS = ("Latent", *FILTERS)
 CONTROL_MODULES = ("none", "invert")
 SCHEDULERS_HERE = tuple(entry.id for entry in SCHEDULERS.values() if entry.sampler != "flow_euler")
 
@@ -103,7 +102,12 @@ def paint(shelf: Shelf, wish: Wish, stopped: Callable[[], bool]) -> Iterator[Ste
                           _warnings(wish.params, engine.model), _frames(made), partial=made is None)  # fmt: skip
 
 
-def check(params: Params) -> None:
+def hires_upscalers(shelf: Shelf) -> tuple[str, ...]:
+    """How hires fix may enlarge: inside the latent, or the picture itself."""
+    return ("Latent", *shelf.upscalers.names)
+
+
+def check(params: Params, shelf: Shelf) -> None:
     """A sentence for what this process cannot do, before it waits for its turn."""
     if known(params.scheduler).id not in SCHEDULERS_HERE:
         raise BadParams("Flow Euler does not fit Stable Diffusion. Choose Euler.")
@@ -111,9 +115,9 @@ def check(params: Params) -> None:
         raise BadParams("A mask needs a start image. Give one, or leave the mask out.")
     if params.hires_scale > 1 and params.init:
         raise BadParams("Hires fix works on pictures made from words alone. Leave it or the start image out.")
-    if params.hires_scale > 1 and params.hires_upscaler not in HIRES_UPSCALERS:
+    if params.hires_scale > 1 and params.hires_upscaler not in hires_upscalers(shelf):
         raise BadParams(f"There is no hires upscaler called {params.hires_upscaler!r}. "
-                        f"There are: {', '.join(HIRES_UPSCALERS)}.")  # fmt: skip
+                        f"There are: {', '.join(hires_upscalers(shelf))}.")  # fmt: skip
     for label, given in (("refiner", params.refiner), ("styles", params.styles)):
         if given:
             raise BadParams(f"This process has no {label}: leave it out.")
@@ -154,7 +158,7 @@ def enlarged(job: Job, made: Made, params: Params, shelf: Shelf) -> Job:
     if params.hires_upscaler == "Latent":
         latent = enlarged_latent(made.latent, (width // factor, height // factor))
     else:
-        picture = Image.fromarray(made.pixels).resize((width, height), FILTERS[params.hires_upscaler])
+        picture = shelf.upscalers.enlarged(Image.fromarray(made.pixels), (width, height), params.hires_upscaler)
         start = np.asarray(picture, np.float32).transpose(2, 0, 1) / 127.5 - 1
     return replace(job, width=width, height=height, start=start, latent=latent, strength=params.hires_strength,
                    steps=params.hires_steps or params.steps, guides=_guides(params, (width, height), shelf),

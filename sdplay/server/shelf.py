@@ -16,6 +16,7 @@ from sdplay.engine.torch_load import load, load_controlnet
 from sdplay.engine.torch_model import TorchModel, best_device
 from sdplay.errors import BadParams, Cancelled, PlayError
 from sdplay.server.addons import FOLDERS, beside, files_in
+from sdplay.server.upscalers import Upscalers
 
 BUILTIN = "builtin"
 PATIENCE = 10.0
@@ -49,6 +50,8 @@ class Machine:
     """Folders and files of ControlNets, or folders of those."""
     loras: tuple[str, ...] = ()
     """Folders of LoRA files; without any, the folders `loras` beside the models."""
+    upscalers: tuple[str, ...] = ()
+    """Folders of networks that enlarge; without any, the folders `upscalers` beside the models."""
     exact: bool = False
     """Always exactly that many rows, so that a picture is the same to the last bit alone and in company."""
 
@@ -64,6 +67,7 @@ class Shelf:
         """ControlNets: name to place."""
         self._nets: dict[str, Any] = {}
         self.loras: dict[str, Path] = {}
+        self.upscalers = Upscalers(self.device)
         self.refresh()
         self.chosen = next(iter(self.models))
         """The model for those who name none."""
@@ -102,6 +106,8 @@ class Shelf:
         self.nets = {Path(each).stem: each for place in self.machine.controlnets for each in _nets_inside(place)}
         given = [Path(each).expanduser() for each in self.machine.loras]
         self.loras = files_in(given or beside(self.sources, "loras"))
+        given = [Path(each).expanduser() for each in self.machine.upscalers]
+        self.upscalers.files = files_in(given or beside(self.sources, "upscalers"))
 
     def net(self, name: str) -> Any:
         """A ControlNet, loaded at its first use and kept."""
@@ -140,6 +146,7 @@ class Shelf:
 
     def unload(self) -> None:
         """Give the memory back, once nobody uses the model."""
+        self.upscalers.unload()
         with self._turn:
             while self._users:
                 self._turn.wait(0.5)

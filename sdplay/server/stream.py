@@ -17,10 +17,9 @@ from sdplay.backends.decode import NotAPicture, checked, from_base64
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params
 from sdplay.picture import png_bytes
-from sdplay.server.a1111_upscale import UPSCALERS
 from sdplay.server.desk import Desk, Ticket
 from sdplay.server.limits import Limits
-from sdplay.server.paint import CONTROL_MODULES, HIRES_UPSCALERS, SCHEDULERS_HERE, Painted, Wish
+from sdplay.server.paint import CONTROL_MODULES, SCHEDULERS_HERE, Painted, Wish, hires_upscalers
 
 BEAT_SECONDS = 1.0
 """A line comes at least so often, so that whoever reads notices when this process dies."""
@@ -57,7 +56,7 @@ def router(desk: Desk, limits: Limits) -> APIRouter:
             "failure": shelf.failure, "device": shelf.device, "models": [model.title for model in models],
             "versions": {name: shelf.version(model) for model in models for name in (model.name, model.title)},
             "schedulers": list(SCHEDULERS_HERE), "features": [*FEATURES, *(["controlnet"] if shelf.nets else [])],
-            "upscalers": list(UPSCALERS[1:]), "hires_upscalers": list(HIRES_UPSCALERS),
+            "upscalers": list(shelf.upscalers.names), "hires_upscalers": list(hires_upscalers(shelf)),
             "control_models": list(shelf.nets), "control_modules": list(CONTROL_MODULES),
             "loras": list(shelf.loras), "size": shelf.native,
             "limits": {"side": limits.side, "steps": limits.steps}, "exact": shelf.machine.exact,
