@@ -56,15 +56,18 @@ def free_port():
 
 @cache
 def tiny_models():
-    """A folder with two tiny checkpoints, `alpha` and `beta`, a LoRA for them, `ink`, and the upscaler `4x-tiny`."""
-    from tests.tiny_checkpoint import small_esrgan, small_lora, small_sd
+    """Two tiny checkpoints, `alpha` and `beta`; for them LoRA `ink`, embedding `paper` and upscaler `4x-tiny`."""
+    from tests.tiny_checkpoint import small_embedding, small_esrgan, small_lora, small_sd
 
     folder = Path(tempfile.mkdtemp())
     for seed, name in enumerate(("alpha", "beta")):
         small_sd(folder / name, seed)
-    (folder / "loras").mkdir()
+    for each in ("loras", "embeddings"):
+        (folder / each).mkdir()
     small_lora(folder / "loras/ink.safetensors", folder / "alpha")
     small_esrgan(folder / "upscalers" / "4x-tiny.safetensors")
+    small_embedding(folder / "embeddings/paper.safetensors")
+    small_embedding(folder / "embeddings/for-sdxl.safetensors", wide=True)
     return folder
 
 

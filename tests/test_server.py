@@ -152,6 +152,17 @@ def test_a_lora_of_the_prompt_changes_the_picture_and_is_told(server):
     assert api(server, "refresh-loras", {}) == (200, None)
 
 
+def test_an_embedding_is_a_word_of_the_prompt_and_is_listed(server):
+    plain, named, misfit = (api(server, "txt2img", {**SMALL, "prompt": f"a fox on {word}"})[1]
+                            for word in ("wood", "paper", "for-sdxl"))  # fmt: skip
+    status, told = api(server, "embeddings")
+    assert len({opened(each["images"][0]).tobytes() for each in (plain, named, misfit)}) == 3
+    assert (json.loads(named["info"])["warnings"], status) == ([], 200)
+    assert "for-sdxl was made for another kind of model" in json.loads(misfit["info"])["warnings"][0]
+    assert [list(told[each]) for each in ("loaded", "skipped")] == [["paper"], ["for-sdxl"]]
+    assert (told["loaded"]["paper"]["vectors"], told["loaded"]["paper"]["shape"]) == (2, 32)
+
+
 def test_a_controlnet_steers_through_webuiapi(server):
     webuiapi = pytest.importorskip("webuiapi", reason="the outside judge is webuiapi: pip install webuiapi")
     guest = webuiapi.WebUIApi(port=server.port, sampler="Euler", steps=3)

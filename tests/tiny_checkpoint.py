@@ -176,6 +176,14 @@ def small_lora(file, base, seed=7, *, rank=4, dialect="kohya"):
     return file
 
 
+def small_embedding(file, *, wide=False, vectors=2, seed=3):
+    """Vectors that a word may stand for; `wide` for SDXL."""
+    generator = torch.Generator().manual_seed(seed)
+    names = ("clip_l", "clip_g") if wide else ("emb_params",)
+    save_file({name: torch.randn(vectors, 32, generator=generator) for name in names}, file)
+    return file
+
+
 def _layers_for_loras(base):
     wanted = re.compile(
         r"(to_[qkv]|to_out\.0|q_proj|out_proj|fc1|ff\.net\.2|proj_in|resnets\.\d\.conv1|downsamplers\.0\.conv)\.weight"

@@ -62,6 +62,8 @@ class Job:
     """ControlNets and their pictures, for models that know them."""
     loras: tuple[Any, ...] = ()
     """LoRAs as they are worn in this picture, for models that know them."""
+    embeddings: tuple[Any, ...] = ()
+    """Names in the prompts that stand for vectors, and those, for models that know them."""
     mask: Array | None = field(default=None, compare=False)
     """1 where it is painted anew, at latent size [h, w]."""
     variation_seed: int = 0

@@ -15,10 +15,12 @@ from sdplay.engine.loop import Job
 from sdplay.engine.noise import Array
 from sdplay.engine.samplers import Levels
 from sdplay.engine.torch_lora import Lora, load_lora, worn
+from sdplay.engine.torch_words import Embedding, framed, heard, load_embedding, spelled
 from sdplay.errors import BadParams
 
 PREDICTS = {"epsilon": "eps", "v_prediction": "v"}
-KEPT_LORAS = 16
+KEPT_FILES = 32
+"""LoRAs and embeddings."""
 QUICK_DECODER = 5_000_000
 """Up to so many weights a decoder is fast enough for previews; above, they are projected from the latent."""
 
@@ -83,6 +85,7 @@ class TorchModel:
         self.native = int(parts.unet.config.sample_size or 64) * self.factor
         """Pixels a side that it was made for."""
         self.wide = len(parts.texts) == 2
+        self.widths = tuple(text.get_input_embeddings().weight.shape[1] for text in parts.texts)
         for network in (parts.unet, *parts.texts):
             network.to(self.device, dtype).eval()
         # SDXL's decoder overflows in half precision.
@@ -94,7 +97,7 @@ class TorchModel:
                             f"{self.channels}: it is made for inpainting only. Choose an ordinary checkpoint; it "
                             "paints masks too.")  # fmt: skip
         self._read: OrderedDict[tuple[Any, ...], Meaning] = OrderedDict()
-        self._loras: OrderedDict[tuple[Path, int], Lora] = OrderedDict()
+        self._files: OrderedDict[tuple[Path, int], Any] = OrderedDict()
         self._colours: Any = None
         self._lock = RLock()
 
@@ -137,34 +140,43 @@ class TorchModel:
         return np.asarray(shown, np.float32)
 
     def lora(self, file: Path) -> Lora:
-        """A LoRA for this model; the last ones used are kept, and a file that has changed is read again."""
-        key = file, file.stat().st_mtime_ns
-        with self._lock:
-            if key not in self._loras:
-                networks = (self.parts.unet, *self.parts.texts)
-                self._loras[key] = load_lora(file, networks, self.device, self.dtype)
-            self._loras.move_to_end(key)
-            while len(self._loras) > KEPT_LORAS:
-                self._loras.popitem(last=False)
-            return self._loras[key]
+        """A LoRA for this model."""
+        networks = (self.parts.unet, *self.parts.texts)
+        found: Lora = self._kept(file, lambda: load_lora(file, networks, self.device, self.dtype))
+        return found
 
-    def cut_off(self, prompt: str) -> str:
+    def embedding(self, file: Path) -> Embedding:
+        """An embedding for this model's text encoders."""
+        found: Embedding = self._kept(file, lambda: load_embedding(file, self.widths))
+        return found
+
+    def cut_off(self, prompt: str, embeddings: Sequence[tuple[str, Embedding]] = ()) -> str:
         """The end of a prompt that is too long for the text encoder."""
         tokenizer = self.parts.tokenizers[0]
-        ids = tokenizer(prompt).input_ids
-        longest = tokenizer.model_max_length
-        return str(tokenizer.decode(ids[longest - 1 : -1])).strip() if len(ids) > longest else ""
+        ids = spelled(tokenizer, prompt, embeddings, 0).ids
+        return str(tokenizer.decode(ids[tokenizer.model_max_length - 2 :])).strip()
 
     def close(self) -> None:
         """Give the memory back."""
         with self._lock:
-            self.parts, self._read, self._loras = None, OrderedDict(), OrderedDict()  # type: ignore[assignment]
+            self.parts, self._read, self._files = None, OrderedDict(), OrderedDict()  # type: ignore[assignment]
             _free(self.device)
+
+    def _kept(self, file: Path, read: Callable[[], Any]) -> Any:
+        """The last files used are kept, and a file that has changed is read again."""
+        key = file, file.stat().st_mtime_ns
+        with self._lock:
+            if key not in self._files:
+                self._files[key] = read()
+            self._files.move_to_end(key)
+            while len(self._files) > KEPT_FILES:
+                self._files.popitem(last=False)
+            return self._files[key]
 
     def _meaning(self, job: Job, text: str, empty: bool = False) -> Meaning:
         zeros = empty and self.wide and self.parts.zero_empty
         loras = tuple((each.lora, each.text_weight) for each in job.loras)
-        key = (text, job.clip_skip, zeros, loras)
+        key = (text, job.clip_skip, zeros, loras, job.embeddings)
         with self._alone():
             if key not in self._read:
                 self._read[key] = self._encoded(text, job, zeros)
@@ -185,31 +197,31 @@ class TorchModel:
 
     def _encoded(self, text: str, job: Job, zeros: bool) -> Meaning:
         found = []
-        for at, (tokenizer, encoder) in enumerate(zip(self.parts.tokenizers, self.parts.texts, strict=True), 1):
-            with worn(encoder, at, [{each.lora: each.text_weight for each in job.loras}]):
-                found.append(self._layer(tokenizer, encoder, text, job.clip_skip))
+        for at, (tokenizer, encoder) in enumerate(zip(self.parts.tokenizers, self.parts.texts, strict=True)):
+            told = spelled(tokenizer, text, job.embeddings, at)
+            worn_here = worn(encoder, at + 1, [{each.lora: each.text_weight for each in job.loras}])
+            with worn_here, heard(encoder, told.vectors):
+                found.append(self._layer(encoder, *framed(tokenizer, told.ids), job.clip_skip))
         tokens = torch.cat([layer for layer, _ in found], -1)
         pooled = found[-1][1] if self.wide else None
         if zeros:
             return Meaning(torch.zeros_like(tokens), torch.zeros_like(pooled))
         return Meaning(tokens, pooled)
 
-    def _layer(self, tokenizer: Any, encoder: Any, text: str, clip_skip: int) -> tuple[Any, Any]:
+    def _layer(self, encoder: Any, ids: Any, mask: Any, clip_skip: int) -> tuple[Any, Any]:
         """The tokens' meaning at the wanted layer, and the pooled one."""
-        told = tokenizer(text, padding="max_length", max_length=tokenizer.model_max_length, truncation=True,
-                         return_tensors="pt")  # fmt: skip
-        mask = told.attention_mask.to(self.device) if getattr(encoder.config, "use_attention_mask", False) else None
+        mask = mask.to(self.device) if getattr(encoder.config, "use_attention_mask", False) else None
         if clip_skip > encoder.config.num_hidden_layers - self.wide:
             raise BadParams(f"Clip skip must be at most {encoder.config.num_hidden_layers - self.wide} for this model, "
                             f"not {clip_skip}.")  # fmt: skip
-        heard = encoder(told.input_ids.to(self.device), attention_mask=mask, output_hidden_states=True)
+        told = encoder(ids.to(self.device), attention_mask=mask, output_hidden_states=True)
         if self.wide:
-            return heard.hidden_states[-1 - clip_skip], heard[0]
+            return told.hidden_states[-1 - clip_skip], told[0]
         if clip_skip == 1:
-            return heard[0], None
+            return told[0], None
         # transformers 5.6 took the inner module away, and diffusers 0.42 still asks for it.
         norm = getattr(encoder, "text_model", encoder).final_layer_norm
-        return norm(heard.hidden_states[-clip_skip]), None
+        return norm(told.hidden_states[-clip_skip]), None
 
     def _portions(self, count: int) -> Iterator[tuple[int, int]]:
         at = 0

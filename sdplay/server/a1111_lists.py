@@ -29,7 +29,6 @@ def lists(shelf: Shelf) -> APIRouter:
     scripts = ["controlnet", "controlnet m2m"] if shelf.nets else []
     routes.add_api_route("/scripts", lambda: {"txt2img": scripts, "img2img": scripts}, name="scripts")
     routes.add_api_route("/latent-upscale-modes", lambda: [{"name": "Latent"}], name="latent-upscale-modes")
-    routes.add_api_route("/embeddings", lambda: {"loaded": {}, "skipped": {}}, name="embeddings")
     routes.add_api_route("/upscalers", lambda: _named(shelf.upscalers.names), name="upscalers")
     routes.add_api_route("/interrogate", _interrogate, methods=["POST"])
     _add_models(routes, shelf)
@@ -116,7 +115,20 @@ def _add_models(routes: APIRouter, shelf: Shelf) -> None:
     def loras() -> list[dict[str, Any]]:
         return [{"name": name, "alias": name, "path": file.name, "metadata": {}} for name, file in shelf.loras.items()]
 
+    @routes.get("/embeddings")
+    def embeddings() -> dict[str, dict[str, Any]]:
+        """What prompts may name, and what was made for other kinds of models than the loaded one."""
+        told: dict[str, dict[str, Any]] = {"loaded": {}, "skipped": {}}
+        for name in shelf.embeddings:
+            found = shelf.embedding(name)
+            told["loaded" if found.fits else "skipped"][name] = {
+                "step": None, "sd_checkpoint": None, "sd_checkpoint_name": None,
+                "shape": found.vectors[-1].shape[1], "vectors": len(found.vectors[-1]),
+            }  # fmt: skip
+        return told
+
     @routes.post("/refresh-checkpoints")
+    @routes.post("/refresh-embeddings")
     @routes.post("/refresh-loras")
     def refresh() -> None:
         shelf.refresh()

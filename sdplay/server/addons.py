@@ -36,17 +36,17 @@ def loras_in(prompt: str) -> tuple[Named, ...]:
     return tuple(found.values())
 
 
-def beside(models: Iterable[str], folder: str) -> list[Path]:
+def beside(models: Iterable[str], folder: str) -> list[str]:
     """The folders of that name in or next to the models, where there are any."""
     places = [place for place in (Path(each).expanduser() for each in models) if place.exists()]
     found = [(place if place.is_dir() else place.parent) / folder for place in places]
-    return [each for each in dict.fromkeys(found) if each.is_dir()]
+    return [str(each) for each in dict.fromkeys(found) if each.is_dir()]
 
 
-def files_in(folders: Iterable[Path]) -> dict[str, Path]:
+def files_in(folders: Iterable[str]) -> dict[str, Path]:
     """The .safetensors files in these folders and below, by name."""
     found: dict[str, Path] = {}
-    for folder in folders:
+    for folder in (Path(each).expanduser() for each in folders):
         if not folder.is_dir():
             raise BadParams(f"There is no folder {folder}.")
         for file in sorted(folder.rglob("*.safetensors")):

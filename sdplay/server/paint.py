@@ -14,6 +14,7 @@ from sdplay.engine.noise import Array
 from sdplay.engine.start import enlarged_latent, guide_pixels, mask_cells, start_pixels
 from sdplay.engine.torch_lora import Worn
 from sdplay.engine.torch_model import Guide
+from sdplay.engine.torch_words import named_in
 from sdplay.errors import BackendError, BadParams
 from sdplay.params import Params
 from sdplay.picture import Frame, jpeg_bytes
@@ -99,7 +100,7 @@ def paint(shelf: Shelf, wish: Wish, stopped: Callable[[], bool]) -> Iterator[Ste
             image = Image.fromarray(pixels)
             image = wish.finish(image) if wish.finish else image
             yield Painted(image, wish.params, model.title, shelf.version(model), seconds,
-                          _warnings(wish.params, engine.model), _frames(made), partial=made is None)  # fmt: skip
+                          _warnings(wish.params, job, engine.model), _frames(made), partial=made is None)  # fmt: skip
 
 
 def hires_upscalers(shelf: Shelf) -> tuple[str, ...]:
@@ -142,11 +143,15 @@ def job_of(wish: Wish, model: Any, shelf: Shelf) -> Job:
     guides = _guides(params, (params.width, params.height), shelf)
     loras = tuple(Worn(model.lora(shelf.lora(each.name)), each.weight, each.text_weight)
                   for each in loras_in(params.prompt))  # fmt: skip
+    files = shelf.embeddings
+    embeddings = tuple((name, model.embedding(files[name]))
+                       for name in named_in(f"{params.prompt}\n{params.negative}", files))  # fmt: skip
     return Job(without_tags(params.prompt), entry.sampler, params.steps, params.negative, entry.sigmas, params.cfg,
                params.seed, params.width, params.height, params.eta, strength=params.strength if params.init else 1.0,
-               start=start, mask=mask, guides=guides, loras=loras, variation_seed=params.variation_seed,
-               variation_strength=params.variation_strength, clip_skip=params.clip_skip, owner=wish.owner,
-               urgent=wish.urgent, frames=wish.frames, previews=wish.previews)  # fmt: skip
+               start=start, mask=mask, guides=guides, loras=loras, embeddings=embeddings,
+               variation_seed=params.variation_seed, variation_strength=params.variation_strength,
+               clip_skip=params.clip_skip, owner=wish.owner, urgent=wish.urgent, frames=wish.frames,
+               previews=wish.previews)  # fmt: skip
 
 
 def enlarged(job: Job, made: Made, params: Params, shelf: Shelf) -> Job:
@@ -204,10 +209,11 @@ def _run(engine: Engine, job: Job) -> Iterator[Any]:
         raise BackendError(f"{str(error)[:300].rstrip('.')}. {advice}") from error
 
 
-def _warnings(params: Params, model: Any) -> tuple[str, ...]:
-    told = []
-    for name, text in (("The prompt", without_tags(params.prompt)), ("The negative prompt", params.negative)):
-        if cut := model.cut_off(text):
+def _warnings(params: Params, job: Job, model: Any) -> tuple[str, ...]:
+    told = [f"The embedding {name} was made for another kind of model: its name was read as words."
+            for name, each in job.embeddings if not each.fits]  # fmt: skip
+    for name, text in (("The prompt", job.prompt), ("The negative prompt", job.negative)):
+        if cut := model.cut_off(text, job.embeddings):
             told.append(f"{name} is longer than this model reads; left out: {cut[:200]}.")
     if params.negative and params.cfg == 1:
         told.append("The negative prompt has no effect at CFG 1: nothing is pushed away from.")

@@ -14,6 +14,7 @@ from sdplay.engine.loop import Engine
 from sdplay.engine.onnx_model import SHIPPED
 from sdplay.engine.torch_load import load, load_controlnet
 from sdplay.engine.torch_model import TorchModel, best_device
+from sdplay.engine.torch_words import Embedding, load_embedding
 from sdplay.errors import BadParams, Cancelled, PlayError
 from sdplay.server.addons import FOLDERS, beside, files_in
 from sdplay.server.upscalers import Upscalers
@@ -50,6 +51,8 @@ class Machine:
     """Folders and files of ControlNets, or folders of those."""
     loras: tuple[str, ...] = ()
     """Folders of LoRA files; without any, the folders `loras` beside the models."""
+    embeddings: tuple[str, ...] = ()
+    """Folders of embeddings; without any, the folders `embeddings` beside the models."""
     upscalers: tuple[str, ...] = ()
     """Folders of networks that enlarge; without any, the folders `upscalers` beside the models."""
     exact: bool = False
@@ -68,6 +71,7 @@ class Shelf:
         self._nets: dict[str, Any] = {}
         self.loras: dict[str, Path] = {}
         self.upscalers = Upscalers(self.device)
+        self.embeddings: dict[str, Path] = {}
         self.refresh()
         self.chosen = next(iter(self.models))
         """The model for those who name none."""
@@ -104,10 +108,14 @@ class Shelf:
             found[name] = Shelved(name, shelved.source, shelved.mark)
         self.models = found
         self.nets = {Path(each).stem: each for place in self.machine.controlnets for each in _nets_inside(place)}
-        given = [Path(each).expanduser() for each in self.machine.loras]
-        self.loras = files_in(given or beside(self.sources, "loras"))
-        given = [Path(each).expanduser() for each in self.machine.upscalers]
-        self.upscalers.files = files_in(given or beside(self.sources, "upscalers"))
+        self.loras = files_in(self.machine.loras or beside(self.sources, "loras"))
+        self.embeddings = files_in(self.machine.embeddings or beside(self.sources, "embeddings"))
+        self.upscalers.files = files_in(self.machine.upscalers or beside(self.sources, "upscalers"))
+
+    def embedding(self, name: str) -> Embedding:
+        """As the loaded model understands it."""
+        model, file = self._engine.model if self._engine else None, self.embeddings[name]
+        return model.embedding(file) if isinstance(model, TorchModel) else load_embedding(file)
 
     def net(self, name: str) -> Any:
         """A ControlNet, loaded at its first use and kept."""

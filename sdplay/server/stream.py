@@ -58,7 +58,7 @@ def router(desk: Desk, limits: Limits) -> APIRouter:
             "schedulers": list(SCHEDULERS_HERE), "features": [*FEATURES, *(["controlnet"] if shelf.nets else [])],
             "upscalers": list(shelf.upscalers.names), "hires_upscalers": list(hires_upscalers(shelf)),
             "control_models": list(shelf.nets), "control_modules": list(CONTROL_MODULES),
-            "loras": list(shelf.loras), "size": shelf.native,
+            "loras": list(shelf.loras), "embeddings": list(shelf.embeddings), "size": shelf.native,
             "limits": {"side": limits.side, "steps": limits.steps}, "exact": shelf.machine.exact,
             "at_once": desk.at_once, "waiting": len(desk.tickets),
         }  # fmt: skip
