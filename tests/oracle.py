@@ -17,7 +17,7 @@ def latents(pipe, entry, job, **more):
                 **more).images.numpy()  # fmt: skip
 
 
-def ours(engine, job):
+def ours(engine, job, start=None):
     """The last latent of our run: where its decoder would begin."""
     seen = []
 
@@ -29,7 +29,7 @@ def ours(engine, job):
             seen.append(latent)
             return engine.model.decode(latent)
 
-    list(Engine(Watching()).run(job))
+    list(Engine(Watching()).run(job, start))
     return seen[-1]
 
 

@@ -104,7 +104,7 @@ def test_a_start_image_is_stretched_and_sent_back_changed(server):
     ({"tiling": True}, 422, "tiling"),
     ({"styles": ["mine"]}, 422, "styles"),
     ({"enable_hr": True, "hr_upscaler": "SwinIR 4x"}, 422, "Latent, Lanczos"),
-    ({"refiner_checkpoint": "beta"}, 422, "refiner"),
+    ({"refiner_checkpoint": "gamma"}, 422, "There are: alpha, beta"),
     ({"width": 63}, 422, "between 64"),
     ({"width": 2048}, 422, "up to 1024 pixels"),
     ({"steps": 200}, 422, "up to 150 steps"),
@@ -161,6 +161,13 @@ def test_an_embedding_is_a_word_of_the_prompt_and_is_listed(server):
     assert "for-sdxl was made for another kind of model" in json.loads(misfit["info"])["warnings"][0]
     assert [list(told[each]) for each in ("loaded", "skipped")] == [["paper"], ["for-sdxl"]]
     assert (told["loaded"]["paper"]["vectors"], told["loaded"]["paper"]["shape"]) == (2, 32)
+
+
+def test_a_refiner_finishes_the_picture_and_is_told(server):
+    plain, refined = (api(server, "txt2img", {**SMALL, "refiner_checkpoint": name, "refiner_switch_at": 0.5})[1]
+                      for name in ("None", "beta"))  # fmt: skip
+    assert opened(plain["images"][0]).tobytes() != opened(refined["images"][0]).tobytes()
+    assert "Refiner: beta, Refiner switch at: 0.5" in json.loads(refined["info"])["infotexts"][0]
 
 
 def test_a_controlnet_steers_through_webuiapi(server):

@@ -8,6 +8,7 @@ from diffusers import (
     ControlNetModel,
     DDIMScheduler,
     StableDiffusionPipeline,
+    StableDiffusionXLImg2ImgPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
@@ -36,6 +37,18 @@ def small_sdxl(folder, seed=0):
     StableDiffusionXLPipeline(
         vae=_vae(), text_encoder=CLIPTextModel(_text()), text_encoder_2=CLIPTextModelWithProjection(_text()),
         tokenizer=tokenizer(), tokenizer_2=tokenizer(), unet=unet, scheduler=DDIMScheduler(**SCHEDULE),
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def small_refiner(folder, seed=9):
+    """SDXL's refiner in small: the second text encoder only, and a mark for beauty instead of the target size."""
+    torch.manual_seed(seed)
+    unet = _unet(addition_embed_type="text_time", addition_time_embed_dim=8, projection_class_embeddings_input_dim=72)
+    StableDiffusionXLImg2ImgPipeline(
+        vae=_vae(), text_encoder=None, text_encoder_2=CLIPTextModelWithProjection(_text()), tokenizer=None,
+        tokenizer_2=tokenizer(), unet=unet, scheduler=DDIMScheduler(**SCHEDULE), requires_aesthetics_score=True,
+        force_zeros_for_empty_prompt=False,
     ).save_pretrained(folder)  # fmt: skip
     return folder
 

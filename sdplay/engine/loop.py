@@ -90,6 +90,9 @@ class Snapshot:
     stream: TorchNoise
     noise: Array
     image: Array | None
+    spent: float = 0.0
+    moments: tuple["Moment", ...] = ()
+    """What frames are made of."""
 
 
 @dataclass(frozen=True)
@@ -145,8 +148,7 @@ class Run:
         """Work out the plan, the prompt's meaning and the first x."""
         job = self.job
         self.started = time.perf_counter()
-        self.plan: Plan = plan(job.sampler, job.sigmas, job.steps, model.levels, strength=job.strength,
-                               from_image=job.start is not None or job.latent is not None, eta=job.eta)  # fmt: skip
+        self.plan: Plan = planned(job, model.levels)
         self.meanings = model.meanings(job, [step.t for step in self.plan.steps])
         self.shape = (1, model.channels, job.height // model.factor, job.width // model.factor)
         if self.snapshot:
@@ -168,6 +170,7 @@ class Run:
     def _resume(self, snapshot: Snapshot) -> None:
         self.at, self.xs, self.ms = snapshot.done, list(snapshot.xs), list(snapshot.ms)
         self.stream, self.noise, self.image = snapshot.stream.copy(), snapshot.noise, snapshot.image
+        self.spent, self.moments = snapshot.spent, list(snapshot.moments)
 
     @property
     def step(self) -> Step:
@@ -205,7 +208,14 @@ class Run:
         return Moment(self.at, len(self.plan.steps), step.sigma, self.spent, clean, scaled)
 
     def copy_state(self) -> Snapshot:
-        return Snapshot(self.at, tuple(self.xs), tuple(self.ms), self.stream.copy(), self.noise, self.image)
+        return Snapshot(self.at, tuple(self.xs), tuple(self.ms), self.stream.copy(), self.noise, self.image, self.spent,
+                        tuple(self.moments))  # fmt: skip
+
+
+def planned(job: Job, levels: Levels) -> Plan:
+    """The steps that a job takes on a model with these noise levels."""
+    return plan(job.sampler, job.sigmas, job.steps, levels, strength=job.strength,
+                from_image=job.start is not None or job.latent is not None, eta=job.eta)  # fmt: skip
 
 
 def _sum(weights: Sequence[float], parts: Sequence[Any]) -> Any:

@@ -80,9 +80,10 @@ def _parts(source: str, dtype: Any, config: str) -> Parts:
                                       **_variant(path), **_unguarded(family))  # fmt: skip
     pairs = [(pipe.tokenizer, pipe.text_encoder)]
     if family is StableDiffusionXLPipeline:
-        pairs.append((pipe.tokenizer_2, pipe.text_encoder_2))
-    if any(None in pair for pair in pairs):
-        raise BadParams(f"{source} lacks a text encoder: an SDXL refiner cannot paint alone. Choose a base checkpoint.")
+        # Its refiner has the second text encoder only.
+        pairs = [pair for pair in (*pairs, (pipe.tokenizer_2, pipe.text_encoder_2)) if pair != (None, None)]
+    if not pairs or any(None in pair for pair in pairs):
+        raise BadParams(f"{source} lacks a text encoder or its tokenizer. Fetch the whole checkpoint.")
     return Parts(pipe.unet, pipe.vae, tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs),
                  dict(pipe.scheduler.config), bool(pipe.config.get("force_zeros_for_empty_prompt")))  # fmt: skip
 
@@ -106,7 +107,7 @@ def _kind_of_file(path: Path) -> str:
             names = set(opened.keys())
     except (SafetensorError, OSError) as error:
         raise BadParams(f"{path.name} is cut off or no .safetensors file. Fetch it again.") from error
-    if any(name.startswith("conditioner.embedders.1.") for name in names):
+    if any(name.startswith(("conditioner.embedders.1.", "conditioner.embedders.0.model.")) for name in names):
         return "sdxl"
     if any(name.startswith("model.diffusion_model.input_blocks.") for name in names):
         return "sd"

@@ -65,7 +65,7 @@ class Parts:
     vae: Any
     tokenizers: tuple[Any, ...]
     texts: tuple[Any, ...]
-    """One text encoder, or SDXL's two."""
+    """One text encoder, or SDXL's two; its refiner has the second only."""
     schedule: dict[str, Any]
     zero_empty: bool = False
     """SDXL takes zeros for an empty negative prompt."""
@@ -84,7 +84,17 @@ class TorchModel:
         self.factor = 2 ** (len(parts.vae.config.block_out_channels) - 1)
         self.native = int(parts.unet.config.sample_size or 64) * self.factor
         """Pixels a side that it was made for."""
-        self.wide = len(parts.texts) == 2
+        shape = parts.unet.config
+        self.wide = shape.addition_embed_type == "text_time"
+        """SDXL or its refiner: a pooled prompt and numbers about the picture steer too."""
+        self.build = (shape.cross_attention_dim, tuple(shape.block_out_channels), self.wide)
+        """Models of one build share LoRAs and ControlNets."""
+        self.latents = (self.channels, self.factor, parts.vae.config.scaling_factor)
+        """Models with the same kind of latents can go on with each other's pictures."""
+        if self.wide:
+            about = shape.projection_class_embeddings_input_dim - parts.texts[-1].config.projection_dim
+            self.rated = about == 5 * shape.addition_time_embed_dim
+            """SDXL's refiner is told how beautiful the picture shall be."""
         self.widths = tuple(text.get_input_embeddings().weight.shape[1] for text in parts.texts)
         for network in (parts.unet, *parts.texts):
             network.to(self.device, dtype).eval()
@@ -107,7 +117,7 @@ class TorchModel:
         toward = replace(self._meaning(job, job.prompt), guides=guides, loras=loras)
         if job.cfg == 1:
             return (toward,)
-        away = self._meaning(job, job.negative, empty=not job.negative)
+        away = self._meaning(job, job.negative, away=True)
         return toward, replace(away, guides=guides, loras=loras)
 
     def denoise(self, x: Any, times: Sequence[float], meanings: Sequence[Meaning]) -> Array:
@@ -173,8 +183,8 @@ class TorchModel:
                 self._files.popitem(last=False)
             return self._files[key]
 
-    def _meaning(self, job: Job, text: str, empty: bool = False) -> Meaning:
-        zeros = empty and self.wide and self.parts.zero_empty
+    def _meaning(self, job: Job, text: str, away: bool = False) -> Meaning:
+        zeros = away and not text and self.wide and self.parts.zero_empty
         loras = tuple((each.lora, each.text_weight) for each in job.loras)
         key = (text, job.clip_skip, zeros, loras, job.embeddings)
         with self._alone():
@@ -185,8 +195,9 @@ class TorchModel:
             found = self._read[key]
             if not self.wide:
                 return found
-            size = torch.tensor([[job.height, job.width, 0, 0, job.height, job.width]], device=self.device)
-            return Meaning(found.tokens, found.pooled, size.to(self.dtype))
+            wanted = [2.5 if away else 6.0] if self.rated else [job.height, job.width]
+            size = torch.tensor([[job.height, job.width, 0, 0, *wanted]], device=self.device, dtype=self.dtype)
+            return Meaning(found.tokens, found.pooled, size)
 
     def _steering(self, guide: Guide, times: Sequence[float]) -> Steering:
         count = len(times)

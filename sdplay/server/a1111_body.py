@@ -114,7 +114,7 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "hr_checkpoint_name": ("", "Use same checkpoint"), "hr_sampler_name": ("", "Use same sampler"),
     "hr_scheduler": ("", "Use same scheduler"), "hr_prompt": ("",), "hr_negative_prompt": ("",), "hr_resize_x": (0,),
     "hr_resize_y": (0,), "firstphase_width": (0,), "firstphase_height": (0,), "latent_mask": (),
-    "initial_noise_multiplier": (1,), "refiner_checkpoint": ("", "None"), "styles": ([],),
+    "initial_noise_multiplier": (1,), "styles": ([],),
 }  # fmt: skip
 """Fields that this process does not serve, and the values with which they mean nothing."""
 OPTIONS = ("sd_model_checkpoint", "CLIP_stop_at_last_layers")
@@ -193,6 +193,9 @@ def _values(body: Processing) -> dict[str, Any]:
     overrides = body.override_settings or {}
     values |= {"model": str(overrides.get("sd_model_checkpoint") or values.get("model", ""))}
     values |= {"clip_skip": overrides.get("CLIP_stop_at_last_layers", values.get("clip_skip", 1))}
+    if body.refiner_checkpoint not in (None, "", "None"):
+        values |= {"refiner": body.refiner_checkpoint}
+        values |= {} if body.refiner_switch_at is None else {"refiner_at": body.refiner_switch_at}
     values["control"] = tuple(_units(body))
     if isinstance(body, StableDiffusionProcessingImg2Img):
         return values | dict(_start(body, (values["width"], values["height"])))

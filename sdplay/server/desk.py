@@ -65,7 +65,8 @@ class Desk:
         """Queue these together or not at all."""
         for wish in wishes:
             check(wish.params, self.shelf)
-            self.shelf.named(wish.params.model)
+            for model in filter(None, (wish.params.model, wish.params.refiner)):
+                self.shelf.named(model)
             for unit in wish.params.control:
                 self.shelf.net(unit.model)
             for lora in loras_in(wish.params.prompt):

@@ -1,7 +1,9 @@
 """One picture from wish to pixels: the settings become a job of the tick loop, on the model that the wish names."""
 
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sdplay.engine.loop import Engine, Job, Made, Moment
+from sdplay.engine.loop import Engine, Event, Job, Made, Moment, Snapshot, planned
 from sdplay.engine.noise import Array
 from sdplay.engine.start import enlarged_latent, guide_pixels, mask_cells, start_pixels
 from sdplay.engine.torch_lora import Worn
@@ -73,34 +75,69 @@ class Painted:
 
 def paint(shelf: Shelf, wish: Wish, stopped: Callable[[], bool]) -> Iterator[Step | Painted]:
     """Yield steps, then the picture.  Closing the iterator cancels the job; its neighbours never notice."""
-    began = time.perf_counter()
-    model = shelf.named(wish.params.model)
-    with shelf.engine(model.name, stopped) as engine:
-        waited, began = time.perf_counter() - began, time.perf_counter()
-        step, clean, made = Step(), None, None
-        job, done, later = job_of(wish, engine.model, shelf), 0, _later_steps(wish.params)
-        while True:
-            for event in _run(engine, job):
-                if isinstance(event, Moment):
-                    clean = event.clean if event.clean is not None else clean
-                    step = _step(event, engine.model, step, began)
-                    yield replace(step, step=done + step.step, steps=done + step.steps + later)
-                    if wish.partial and stopped():
-                        later, made = 0, None
-                        break
-                elif isinstance(event, Made):
-                    made = event
-            if made is None or not later:
-                break
-            job, done, later = enlarged(job, made, wish.params, shelf), step.steps, 0
-            made = None
-        seconds = {"load": waited, "sampling": made.sampling if made else 0.0, "decode": made.decode if made else 0.0}
-        pixels = made.pixels if made else None if clean is None else engine.decode(clean)
-        if pixels is not None:
-            image = Image.fromarray(pixels)
-            image = wish.finish(image) if wish.finish else image
-            yield Painted(image, wish.params, model.title, shelf.version(model), seconds,
-                          _warnings(wish.params, job, engine.model), _frames(made), partial=made is None)  # fmt: skip
+    params, work = wish.params, _Work(shelf, wish, stopped)
+    with work.engine(params.model) as engine:
+        base, job = engine.model, job_of(wish, engine.model, shelf)
+        told = _warnings(params, job, base)
+        work.later = _later_steps(params)
+        end = yield from work.run(engine, job if work.later else _until_refined(job, params, base))
+        if isinstance(end, Made) and work.later:
+            work.done, work.later = work.step.steps, 0
+            job = enlarged(job, end, params, shelf)
+            end = yield from work.run(engine, _until_refined(job, params, base))
+        if not isinstance(end, Snapshot):
+            yield from work.finished(engine, end, told)
+            return
+    with work.engine(params.refiner) as engine:
+        job, more = handed_over(job, params, base, engine.model, shelf)
+        yield from work.finished(engine, (yield from work.run(engine, job, end)), (*told, *more))
+
+
+class _Work:
+    """One wish on its way through its passes: how far it is, what it looks like, where the time went."""
+
+    def __init__(self, shelf: Shelf, wish: Wish, stopped: Callable[[], bool]) -> None:
+        self.shelf, self.wish, self.stopped = shelf, wish, stopped
+        self.step, self.done, self.later = Step(), 0, 0
+        """Of this pass, and steps of the passes before and after it."""
+        self.clean: Array | None = None
+        self.loading = self.began = 0.0
+
+    @contextmanager
+    def engine(self, model: str) -> Iterator[Engine]:
+        """The engine with that model; waiting for it counts as loading."""
+        asked = time.perf_counter()
+        with self.shelf.engine(model, self.stopped) as engine:
+            self.began = time.perf_counter()
+            self.loading += self.began - asked
+            yield engine
+
+    def run(self, engine: Engine, job: Job, start: Snapshot | None = None) -> Generator[Step, None, "End"]:
+        """One pass.  None at its end: it was stopped, and what is there is wanted."""
+        for event in _run(engine, job, start):
+            if not isinstance(event, Moment):
+                return event
+            self.clean = self.clean if event.clean is None else event.clean
+            self.step = _step(event, engine.model, self.step, self.began)
+            yield replace(self.step, step=self.done + self.step.step, steps=self.done + self.step.steps + self.later)
+            if self.wish.partial and self.stopped():
+                return None
+        return None
+
+    def finished(self, engine: Engine, end: "End", told: Sequence[str]) -> Iterator[Painted]:
+        """The picture, or what there is of it."""
+        made = end if isinstance(end, Made) else None
+        pixels = made.pixels if made else None if self.clean is None else engine.decode(self.clean)
+        if pixels is None:
+            return
+        image, model = Image.fromarray(pixels), self.shelf.named(self.wish.params.model)
+        seconds = {"load": self.loading, "sampling": made.sampling if made else 0.0,
+                   "decode": made.decode if made else 0.0}  # fmt: skip
+        yield Painted(self.wish.finish(image) if self.wish.finish else image, self.wish.params, model.title,
+                      self.shelf.version(model), seconds, tuple(told), _frames(made), partial=made is None)  # fmt: skip
+
+
+End = Made | Snapshot | None
 
 
 def hires_upscalers(shelf: Shelf) -> tuple[str, ...]:
@@ -119,9 +156,8 @@ def check(params: Params, shelf: Shelf) -> None:
     if params.hires_scale > 1 and params.hires_upscaler not in hires_upscalers(shelf):
         raise BadParams(f"There is no hires upscaler called {params.hires_upscaler!r}. "
                         f"There are: {', '.join(hires_upscalers(shelf))}.")  # fmt: skip
-    for label, given in (("refiner", params.refiner), ("styles", params.styles)):
-        if given:
-            raise BadParams(f"This process has no {label}: leave it out.")
+    if params.styles:
+        raise BadParams("This process has no styles: leave them out.")
     if loras_in(params.negative):
         raise BadParams("A LoRA acts on the whole picture: name it in the prompt, not in the negative prompt.")
     for unit in params.control:
@@ -141,17 +177,12 @@ def job_of(wish: Wish, model: Any, shelf: Shelf) -> Job:
     start = start_pixels(params) if params.init else None
     mask = mask_cells(params, model.factor) if params.init and params.mask else None
     guides = _guides(params, (params.width, params.height), shelf)
-    loras = tuple(Worn(model.lora(shelf.lora(each.name)), each.weight, each.text_weight)
-                  for each in loras_in(params.prompt))  # fmt: skip
-    files = shelf.embeddings
-    embeddings = tuple((name, model.embedding(files[name]))
-                       for name in named_in(f"{params.prompt}\n{params.negative}", files))  # fmt: skip
     return Job(without_tags(params.prompt), entry.sampler, params.steps, params.negative, entry.sigmas, params.cfg,
                params.seed, params.width, params.height, params.eta, strength=params.strength if params.init else 1.0,
-               start=start, mask=mask, guides=guides, loras=loras, embeddings=embeddings,
-               variation_seed=params.variation_seed, variation_strength=params.variation_strength,
-               clip_skip=params.clip_skip, owner=wish.owner, urgent=wish.urgent, frames=wish.frames,
-               previews=wish.previews)  # fmt: skip
+               start=start, mask=mask, guides=guides, variation_seed=params.variation_seed,
+               variation_strength=params.variation_strength, clip_skip=params.clip_skip, owner=wish.owner,
+               urgent=wish.urgent, frames=wish.frames, previews=wish.previews,
+               **_named_files(params, model, shelf))  # fmt: skip
 
 
 def enlarged(job: Job, made: Made, params: Params, shelf: Shelf) -> Job:
@@ -168,6 +199,35 @@ def enlarged(job: Job, made: Made, params: Params, shelf: Shelf) -> Job:
     return replace(job, width=width, height=height, start=start, latent=latent, strength=params.hires_strength,
                    steps=params.hires_steps or params.steps, guides=_guides(params, (width, height), shelf),
                    variation_strength=0.0)  # fmt: skip
+
+
+def handed_over(job: Job, params: Params, base: Any, refiner: Any, shelf: Shelf) -> tuple[Job, tuple[str, ...]]:
+    """The same job for the model that finishes the picture, and what it has to leave out."""
+    if base.latents != refiner.latents:
+        raise BadParams(f"The refiner {params.refiner} cannot go on with this model's pictures: it is made for another "
+                        "kind of latent. Choose a refiner of the same family.")  # fmt: skip
+    job = replace(job, snapshot_at=None, **_named_files(params, refiner, shelf, loras=base.build == refiner.build))
+    if base.build == refiner.build or not (job.guides or loras_in(params.prompt)):
+        return job, ()
+    told = "The refiner is another kind of model: LoRAs and ControlNets acted until it took over."
+    return replace(job, guides=()), (told,)
+
+
+def _until_refined(job: Job, params: Params, model: Any) -> Job:
+    """Ends where the refiner takes over: at the first step that begins at or after its share."""
+    if not params.refiner:
+        return job
+    steps = len(planned(job, model.levels).steps)
+    at = max(1, math.ceil(steps * params.refiner_at - 1e-6))
+    return replace(job, snapshot_at=at) if at < steps else job
+
+
+def _named_files(params: Params, model: Any, shelf: Shelf, loras: bool = True) -> dict[str, Any]:
+    """The LoRAs and embeddings that the prompts name, as this model takes them."""
+    files, both = shelf.embeddings, f"{params.prompt}\n{params.negative}"
+    worn = (Worn(model.lora(shelf.lora(each.name)), each.weight, each.text_weight) for each in loras_in(params.prompt))
+    return {"loras": tuple(worn) if loras else (),
+            "embeddings": tuple((name, model.embedding(files[name])) for name in named_in(both, files))}  # fmt: skip
 
 
 def _guides(params: Params, size: tuple[int, int], shelf: Shelf) -> tuple[Guide, ...]:
@@ -201,9 +261,9 @@ def _step(moment: Moment, model: Any, before: Step, began: float) -> Step:
     return Step(moment.step, moment.steps, left, preview)
 
 
-def _run(engine: Engine, job: Job) -> Iterator[Any]:
+def _run(engine: Engine, job: Job, start: Snapshot | None) -> Iterator[Event]:
     try:
-        yield from engine.run(job)
+        yield from engine.run(job, start)
     except RuntimeError as error:
         advice = "Choose a smaller size." if "memory" in str(error).lower() else "Its log has the details."
         raise BackendError(f"{str(error)[:300].rstrip('.')}. {advice}") from error
@@ -219,6 +279,8 @@ def _warnings(params: Params, job: Job, model: Any) -> tuple[str, ...]:
         told.append("The negative prompt has no effect at CFG 1: nothing is pushed away from.")
     if params.init and int(params.steps * params.strength) == 0:
         told.append("Strength times steps is below one step, so the start image came back as it was.")
+    if params.refiner and _until_refined(job, params, model).snapshot_at is None:
+        told.append("No steps were left for the refiner. Let it take over earlier.")
     return tuple(told)
 
 

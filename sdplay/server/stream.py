@@ -25,7 +25,7 @@ BEAT_SECONDS = 1.0
 """A line comes at least so often, so that whoever reads notices when this process dies."""
 PREVIEW_SECONDS = 0.3
 FEATURES = ("negative", "seed", "steps", "cfg", "scheduler", "size", "models", "img2img", "inpaint", "mask_blur",
-            "variation", "eta", "clip_skip", "hires", "progress", "preview", "cancel", "frames", "upscale",
+            "variation", "eta", "clip_skip", "hires", "refiner", "progress", "preview", "cancel", "frames", "upscale",
             "payload")  # fmt: skip
 
 

@@ -12,6 +12,8 @@ from sdplay.params import KNOBS, Knob
 LARGEST_IN_A_BROWSER = 2**53 - 1
 FIRST = {"prompt": "a red apple, 3d style", "seed": 7}
 """What a first visitor finds filled in."""
+NOTHING = {"refiner": "None"}
+"""What an empty choice means."""
 BOUND: dict[str, Any] = {"bind": "query-params", "on_change": "ignore"}
 """In the link, and no rerun while a person is still setting things."""
 
@@ -115,4 +117,4 @@ def _choice(knob: Knob, choices: tuple[str, ...]) -> None:
     if st.session_state.get(knob.name, knob.default) not in (*first, *choices):
         st.session_state[knob.name] = knob.default if first else choices[0]
     st.selectbox(knob.label, [*first, *choices], key=knob.name, help=knob.help,
-                 format_func=lambda name: name or "As the backend has it", **BOUND)  # fmt: skip
+                 format_func=lambda name: name or NOTHING.get(knob.name, "As the backend has it"), **BOUND)  # fmt: skip
