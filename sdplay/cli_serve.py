@@ -47,6 +47,8 @@ def register(actions: Any) -> None:
     serve.add_argument("--max-steps", type=int, default=150, help="Most steps.")
     serve.add_argument("--end-with-input", action="store_true",
                        help="End when standard input ends: with whoever started it, however that happens.")  # fmt: skip
+    serve.add_argument("--ray", type=int, default=0, metavar="N",
+                       help="N replicas on Ray Serve, each on a card of its own; a sweep stays on one.")  # fmt: skip
     serve.set_defaults(run=_serve)
 
 
@@ -65,7 +67,7 @@ def _serve(given: argparse.Namespace) -> None:
 
         from sdplay.server.app import build
         from sdplay.server.desk import Desk
-        from sdplay.server.limits import Limits
+        from sdplay.server.limits import Doorman, Limits
         from sdplay.server.shelf import BUILTIN, Machine, Shelf
     except ImportError as error:
         raise BadParams(f"{EXTRA} ({error.name} is missing).") from error
@@ -77,8 +79,14 @@ def _serve(given: argparse.Namespace) -> None:
     desk = Desk(shelf, at_once=given.at_once, most_waiting=given.queue)
     limits = Limits(given.max_side, given.max_steps)
     open_to_all = given.without_token and not _only_this_machine(given.host)
-    app = build(desk, token=token, limits=limits, any_host=open_to_all)
-    uvicorn.run(app, host=given.host, port=given.port, log_level="warning", timeout_graceful_shutdown=2)
+    at = {"host": given.host, "port": given.port, "log_level": "warning", "timeout_graceful_shutdown": 2}
+    if given.ray < 1:
+        uvicorn.run(build(desk, token=token, limits=limits, any_host=open_to_all), **at)
+        return
+    from sdplay.server.many import replicas
+
+    with replicas(desk, limits, given.ray) as door:
+        uvicorn.run(Doorman(door, token, limits, open_to_all), **at, lifespan="off", ws="none")
 
 
 def _end_with_input() -> None:

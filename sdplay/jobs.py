@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sdplay import studio
-from sdplay.backends import Backend
+from sdplay.backends import ASKER, Asker, Backend
 from sdplay.errors import BadParams, PlayError
 from sdplay.library import Kept, Library
 from sdplay.params import Params
@@ -179,6 +179,7 @@ class Jobs:
         return lambda job: place[job.id]
 
     def _run(self, job: Job) -> None:
+        ASKER.set(Asker(job.owner, job.group))
         events = studio.make(job.params, job.backend, self.library, job.owner)
         try:
             job.reused = True

@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -70,6 +71,20 @@ class Capabilities:
     def offers(self, feature: str) -> bool:
         """Whether to show a control: yes or not told."""
         return not feature or feature in self.features or feature in self.unknown
+
+
+@dataclass(frozen=True)
+class Asker:
+    """On whose behalf a picture is made."""
+
+    owner: str = ""
+    group: str = ""
+    """Names the sweep that it is a cell of."""
+
+
+NOBODY = Asker()
+ASKER: ContextVar[Asker] = ContextVar("ASKER", default=NOBODY)
+"""Set by whoever runs generate(), so that what many share can give its askers turns and keep a sweep together."""
 
 
 class Backend(ABC):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sdplay.backends import Backend, Capabilities, Event
+from sdplay.backends import ASKER, Backend, Capabilities, Event
 from sdplay.engine.loop import Engine, Job, Made, Moment
 from sdplay.engine.onnx_model import SHIPPED, Card, OnnxModel
 from sdplay.engine.start import mask_cells, start_pixels
@@ -115,7 +115,7 @@ class Builtin(Backend):
         mask = mask_cells(params) if params.init and params.mask else None
         try:
             return Job(start=start, mask=mask, frames=self.keep_frames, previews=self.previews,
-                       urgent=self.previews, **self.payload(params))  # fmt: skip
+                       urgent=self.previews, owner=ASKER.get().owner, **self.payload(params))  # fmt: skip
         except TypeError as error:
             raise BadParams(f"The payload has a field the built-in model does not know: {error}.") from error
 

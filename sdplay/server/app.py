@@ -17,10 +17,10 @@ LOG = logging.getLogger(__name__)
 
 
 def build(desk: Desk, *, token: str = "", limits: Limits = ORDINARY, any_host: bool = False,
-          load_now: bool = True) -> FastAPI:  # fmt: skip
-    """The application around one desk; `load_now` begins with the first model at once."""
+          load_now: bool = True, replicas: int = 1) -> FastAPI:  # fmt: skip
+    """The application around one desk; `load_now` begins with the first model at once.  It may be one of `replicas`."""
     app = FastAPI(title="sdplay local process", description=about or "", version="1")
-    app.include_router(stream.router(desk, limits))
+    app.include_router(stream.router(desk, limits, replicas))
     app.include_router(a1111.router(desk, limits))
     app.add_exception_handler(PlayError, _explained)
     app.add_middleware(Doorman, token=token, limits=limits, any_host=any_host)

@@ -12,8 +12,9 @@ from sdplay.errors import BadParams
 from sdplay.params import Params
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 OPEN = ("/health",)
 """Answered without a token: says only whether the process is ready."""
@@ -57,7 +58,7 @@ class Doorman:
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         if refused := self._refusal(scope["path"], headers):
-            await _answer(send, *refused)
+            await answer(send, *refused)
             return
         await self.app(scope, self._measured(receive), send)
 
@@ -107,7 +108,8 @@ def _host(header: str) -> str:
     return host if colon and port.isdigit() and (host.endswith("]") or ":" not in host) else header
 
 
-async def _answer(send: Send, status: int, detail: str) -> None:
+async def answer(send: Send, status: int, detail: str) -> None:
+    """A whole answer in the shape of A1111's errors."""
     body = json.dumps({"error": "HTTPException", "detail": detail, "body": "", "errors": ""}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})

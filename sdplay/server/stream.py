@@ -38,29 +38,32 @@ class Wanted(BaseModel):
     images: dict[str, str] = Field({}, description="Base64 by the name that the settings give them: sha256:…")
     id: str = Field("", pattern=r"^[\w-]{0,64}$", description="A name for this job, to cancel it by.")
     owner: str = Field("", max_length=100, description="Owners take turns.")
+    group: str = Field("", max_length=100, description="Pictures that belong together, as a sweep's cells: of many "
+                                                       "replicas one makes them all.")  # fmt: skip
     urgent: bool = Field(True, description="False for a sweep's cells: people's pictures go first.")
     previews: bool = True
     frames: bool = False
 
 
-def router(desk: Desk, limits: Limits) -> APIRouter:
-    """The routes under /sdplay/v1."""
+def router(desk: Desk, limits: Limits, replicas: int = 1) -> APIRouter:
+    """The routes under /sdplay/v1; what they tell is of all replicas together."""
     routes = APIRouter(prefix="/sdplay/v1", tags=["sdplay"])
 
     @routes.get("/about")
     def about() -> dict[str, Any]:
         shelf = desk.shelf
         models = list(shelf.models.values())
+        device = f"{replicas} × {shelf.device}" if replicas > 1 else shelf.device
         return {
             "version": f"sdplay {__version__}", "model": shelf.named("").title, "loaded": shelf.loaded,
-            "failure": shelf.failure, "device": shelf.device, "models": [model.title for model in models],
+            "failure": shelf.failure, "device": device, "models": [model.title for model in models],
             "versions": {name: shelf.version(model) for model in models for name in (model.name, model.title)},
             "schedulers": list(SCHEDULERS_HERE), "features": [*FEATURES, *(["controlnet"] if shelf.nets else [])],
             "upscalers": list(shelf.upscalers.names), "hires_upscalers": list(hires_upscalers(shelf)),
             "control_models": list(shelf.nets), "control_modules": list(CONTROL_MODULES),
             "loras": list(shelf.loras), "embeddings": list(shelf.embeddings), "size": shelf.native,
             "limits": {"side": limits.side, "steps": limits.steps}, "exact": shelf.machine.exact,
-            "at_once": desk.at_once, "waiting": len(desk.tickets),
+            "at_once": desk.at_once * replicas, "waiting": len(desk.tickets),
         }  # fmt: skip
 
     @routes.post("/pictures", response_class=StreamingResponse)

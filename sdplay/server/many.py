@@ -1,0 +1,312 @@
+"""Many replicas of the application on Ray Serve, one a card, behind one door.
+
+The door is ours because what belongs together must meet the same replica for certain: a sweep's cells share U-Net
+calls there, a cancel must find its job, and A1111's progress is its asker's.  Serve's own routing makes that only
+likely.  So every replica is a deployment of its own, reached by its handle, and Serve starts it again when it dies.
+
+The door also sends a request again when its replica died.  The same settings make the same picture, so nothing is
+changed by that, and here it serves every client alike: neither the page nor A1111's clients notice more than progress
+that begins again.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import secrets
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import replace
+from typing import Any, Protocol
+from urllib.parse import parse_qs
+
+import torch
+
+from sdplay.errors import BadParams
+from sdplay.server.app import build
+from sdplay.server.desk import Desk
+from sdplay.server.limits import Limits, Message, Receive, Scope, Send, answer
+from sdplay.server.shelf import Machine, Shelf
+
+LOG = logging.getLogger(__name__)
+JOB_NAMES = ("id", "force_task_id", "id_task")
+LIVES = 3
+"""Replicas that one request may lose; after so many it is taken for the reason."""
+PICTURES = "/sdplay/v1/pictures"
+MAKING = (PICTURES, "/sdapi/v1/txt2img", "/sdapi/v1/img2img")
+OPTIONS = "/sdapi/v1/options"
+FOR_ALL = (OPTIONS, *(f"/sdapi/v1/{name}" for name in ("refresh-checkpoints", "refresh-loras", "unload-checkpoint")))
+"""Posted to every replica."""
+PLAIN = ("type", "asgi", "http_version", "method", "scheme", "path", "raw_path", "query_string", "root_path", "headers",
+         "client", "server")  # fmt: skip
+"""What of a request's scope travels: the rest are objects of the web server's."""
+ALONE = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's word for: one machine only, so it listens to that one alone
+    "RAY_AUTH_MODE": "token",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+"""Ray's ports run any code for those who reach them, and by default it reports its use to its makers."""
+
+
+class Lost(Exception):
+    """A replica died in the middle of its answer."""
+
+
+class Lane(Protocol):
+    """The way to one replica."""
+
+    name: str
+
+    def ask(self, scope: Scope, body: bytes) -> AsyncGenerator[Message, None]:
+        """The answer as it comes; closing it hangs up.  Raises Lost."""
+
+
+class Replica:
+    """The application of one process, asked through Ray instead of a socket."""
+
+    def __init__(self, sources: Sequence[str], machine: Machine, at_once: int, waiting: int, limits: Limits,
+                 replicas: int) -> None:  # fmt: skip
+        desk = Desk(Shelf(sources, machine), at_once=at_once, most_waiting=waiting)
+        self.app = build(desk, limits=limits, any_host=True, replicas=replicas)
+
+    async def ask(self, scope: Scope, body: bytes) -> AsyncGenerator[Message, None]:
+        messages: asyncio.Queue[Message | None] = asyncio.Queue()
+        unread, hung_up = [{"type": "http.request", "body": body, "more_body": False}], asyncio.Event()
+
+        async def receive() -> Message:
+            if unread:
+                return unread.pop()
+            await hung_up.wait()
+            return {"type": "http.disconnect"}
+
+        running = asyncio.create_task(self.app(scope, receive, messages.put))
+        running.add_done_callback(lambda _: messages.put_nowait(None))
+        try:
+            while message := await messages.get():
+                yield message
+        finally:
+            hung_up.set()
+            await asyncio.wait([running])
+
+
+class ServeLane:
+    """A replica's handle at Ray Serve."""
+
+    def __init__(self, name: str, handle: Any) -> None:
+        self.name, self.handle = name, handle.options(stream=True)
+
+    async def ask(self, scope: Scope, body: bytes) -> AsyncGenerator[Message, None]:
+        from ray.exceptions import RayActorError
+
+        messages = self.handle.ask.remote({key: scope[key] for key in PLAIN if key in scope}, body)
+        try:
+            async for message in messages:
+                yield message
+        except RayActorError as error:
+            raise Lost(self.name) from error
+        finally:
+            messages.cancel()
+
+
+class Asked:
+    """One request at the door, and what it belongs to."""
+
+    def __init__(self, scope: Scope, body: bytes) -> None:
+        self.scope, self.body = scope, body
+        self.path: str = scope["path"]
+        self.posted = scope["method"] == "POST"
+        self.makes = self.posted and self.path in MAKING
+        self.lane: Lane | None = None
+        self.told = _told(body) if self.posted else {}
+        self.client = (scope.get("client") or ("",))[0]
+        self.group = str(self.told.get("group") or "")
+        self.job = next((str(self.told[name]) for name in JOB_NAMES if self.told.get(name)), "") or self._named()
+
+    def _named(self) -> str:
+        """The job that a watching or cancelling request's address names."""
+        if self.path.startswith(f"{PICTURES}/"):
+            return self.path.split("/")[4]
+        query: bytes = self.scope["query_string"]
+        return parse_qs(query.decode("latin-1")).get("id_task", [""])[0]
+
+    def follows(self, other: "Asked") -> bool:
+        """Whether this request must meet the replica that has the other one."""
+        if self.makes:
+            return bool(self.group) and self.group == other.group
+        return self.job == other.job if self.job else self.client == other.client
+
+
+class Door:
+    """Gives every request to a replica, and again to another one when that died."""
+
+    def __init__(self, lanes: Sequence[Lane]) -> None:
+        self.lanes = lanes
+        self.under_way: list[Asked] = []
+        """Pictures being made, the oldest first."""
+        self.down: dict[Lane, asyncio.Task[None]] = {}
+        """Replicas that died, until they are back."""
+        self._options: dict[str, Any] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _whole(receive)
+        if body is None:
+            return
+        asked = Asked(scope, body)
+        serve = self._serve_everywhere if asked.posted and asked.path in FOR_ALL else self._serve
+        serving, leaving = asyncio.create_task(serve(asked, send)), asyncio.create_task(_left(receive))
+        await asyncio.wait({serving, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        leaving.cancel()
+        serving.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await serving
+
+    async def _serve(self, asked: Asked, send: Send) -> None:
+        begun = False
+        for _ in range(LIVES):
+            lane = asked.lane = self._lane(asked)
+            self.under_way += [asked] if asked.makes else []
+            head: Message = {}
+            try:
+                async with aclosing(lane.ask(asked.scope, asked.body)) as messages:
+                    async for message in messages:
+                        if message["type"] == "http.response.start":
+                            signed = (b"sdplay-replica", lane.name.encode())
+                            head = {**message, "headers": [*message["headers"], signed]}
+                            continue
+                        if not begun:  # held back until here: an answer that was lost before can begin anew
+                            await send(head)
+                            begun = True
+                        await send(message)
+                return
+            except Lost:
+                self._mend(lane)
+            finally:
+                self.under_way = [other for other in self.under_way if other is not asked]
+        await _give_up(asked, send, begun)
+
+    async def _serve_everywhere(self, asked: Asked, send: Send) -> None:
+        """What is set or refreshed holds for all; the answers are alike."""
+        answers = []
+        for lane in self._up():
+            try:
+                answers.append(await _answer(lane, asked.scope, asked.body))
+            except Lost:
+                self._mend(lane)
+        if not answers:
+            await _give_up(asked, send, False)
+            return
+        if asked.path == OPTIONS and answers[0][0]["status"] == 200:
+            self._options |= asked.told
+        for message in answers[0]:
+            await send(message)
+
+    def _up(self) -> Sequence[Lane]:
+        """Those that are not dead; when all are, it is one of them that will be back."""
+        return [lane for lane in self.lanes if lane not in self.down] or self.lanes
+
+    def _lane(self, asked: Asked) -> Lane:
+        """The replica of what this belongs to, else the one that has the least to do."""
+        up, busy = self._up(), Counter(other.lane.name for other in self.under_way if other.lane)
+        kin = (other.lane for other in self.under_way if other.lane in up and asked.follows(other))
+        return next(kin, None) or min(up, key=lambda lane: busy[lane.name])
+
+    def _mend(self, lane: Lane) -> None:
+        if lane not in self.down:
+            LOG.warning("%s died; its pictures are made again.", lane.name)
+            self.down[lane] = asyncio.create_task(self._welcome(lane))
+
+    async def _welcome(self, lane: Lane) -> None:
+        """Wait until Serve has started it again, and tell it the options that the others were told."""
+        scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
+                 "path": OPTIONS, "raw_path": OPTIONS.encode(), "query_string": b"", "root_path": "",
+                 "headers": [(b"content-type", b"application/json")]}  # fmt: skip
+        while lane in self.down:
+            try:
+                await _answer(lane, scope, json.dumps(self._options).encode())
+                del self.down[lane]
+            except Lost:
+                await asyncio.sleep(0.5)
+
+
+async def _answer(lane: Lane, scope: Scope, body: bytes) -> list[Message]:
+    return [message async for message in lane.ask(scope, body)]
+
+
+async def _give_up(asked: Asked, send: Send, begun: bool) -> None:
+    told = (f"{LIVES} replicas in a row died over this request, so it was given up. Their log says why; a smaller size "
+            "may help.")  # fmt: skip
+    if not begun:
+        await answer(send, 500, told)
+        return
+    line = json.dumps({"event": "failed", "job": asked.job, "error": told}) + "\n"
+    await send({"type": "http.response.body", "body": line.encode()})
+
+
+async def _whole(receive: Receive) -> bytes | None:
+    """The request's body; None when its sender left.  The doorman has limited it."""
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return bytes(body)
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _told(body: bytes) -> dict[str, Any]:
+    """A JSON object; what is none is judged by the replica."""
+    try:
+        told = json.loads(body)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+@contextmanager
+def replicas(desk: Desk, limits: Limits, count: int) -> Iterator[Door]:
+    """The door to so many processes with a desk like this one, each on a card of its own; Ray ends with it."""
+    shelf = desk.shelf
+    share = _share(shelf.device, count)
+    # Ray gives each replica one card, which is the first and only one it sees.
+    machine = replace(shelf.machine, device=shelf.device.partition(":")[0])
+    os.environ.update(ALONE, RAY_AUTH_TOKEN=secrets.token_hex(32))
+    try:
+        import ray
+        from ray import serve
+    except ImportError as error:
+        raise BadParams(f"Many replicas need Ray: pip install '.[local,ray]' ({error.name} is missing).") from error
+    ray.init(address="local", include_dashboard=False, object_store_memory=2**28,
+             num_cpus=max(1, count * share["num_cpus"]), logging_level=logging.WARNING)  # fmt: skip
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
+    try:
+        quiet = {"log_level": "WARNING", "enable_access_log": False}
+        serve.start(proxy_location="Disabled", logging_config=quiet)
+        deployed = serve.deployment(Replica).options(
+            ray_actor_options=share, max_ongoing_requests=10_000, health_check_period_s=2, logging_config=quiet,
+            graceful_shutdown_timeout_s=1, graceful_shutdown_wait_loop_s=0.1,
+        )  # fmt: skip
+        names = [f"replica-{at}" for at in range(count)]
+        bound = deployed.bind(shelf.sources, machine, desk.at_once, desk.most_waiting, limits, count)
+        targets = [serve.RunTarget(bound, name=name, route_prefix=None, logging_config=quiet) for name in names]
+        yield Door([ServeLane(name, handle) for name, handle in zip(names, serve.run_many(targets), strict=True)])
+    finally:
+        serve.shutdown()
+        ray.shutdown()
+
+
+def _share(device: str, count: int) -> dict[str, int]:
+    """What of the machine one replica gets."""
+    if not device.startswith("cuda"):
+        return {"num_cpus": max(1, (os.cpu_count() or 1) // count)}
+    cards = torch.cuda.device_count()
+    if count > cards:
+        raise BadParams(f"There are {cards} cards here, so --ray can be {cards} at most, not {count}.")
+    return {"num_cpus": 0, "num_gpus": 1}

@@ -1,0 +1,237 @@
+"""Many replicas: the door in front of them with lanes of its own making, then two real ones on Ray Serve."""
+
+import asyncio
+import json
+import os
+import signal
+import threading
+import time
+from urllib.request import Request, urlopen
+
+import psutil
+import pytest
+
+from sdplay.backends import ASKER, Asker
+from sdplay.backends.a1111 import A1111
+from sdplay.backends.local import Local
+from sdplay.params import Params
+from sdplay.picture import Picture
+
+pytest.importorskip("torch", reason="the local process needs torch: pip install '.[local]'")
+pytest.importorskip("fastapi", reason="the local process needs FastAPI: pip install '.[local]'")
+
+from sdplay.server.many import Asked, Door, Lost
+from tests.local_process import Process, ask, lines, shared, tiny_models
+
+PICTURES, OPTIONS = "/sdplay/v1/pictures", "/sdapi/v1/options"
+
+
+class Line:
+    """A replica that answers with its script: body chunks, or its death."""
+
+    def __init__(self, name, *script):
+        self.name, self.script, self.asked = name, list(script), []
+
+    async def ask(self, scope, body):
+        self.asked.append((scope["path"], body))
+        if self.script and self.script[0] is Lost:
+            raise self.script.pop(0)
+        yield {"type": "http.response.start", "status": 200, "headers": []}
+        while self.script:
+            told = self.script.pop(0)
+            if told is Lost:
+                raise Lost
+            yield {"type": "http.response.body", "body": told, "more_body": True}
+        yield {"type": "http.response.body", "body": b"", "more_body": False}
+
+
+def scope(path, method="POST", client="me", query=b""):
+    return {"type": "http", "method": method, "path": path, "query_string": query, "client": (client, 1)}
+
+
+async def answered(door, path, body=b"{}", **more):
+    """What the door sends: the heads' statuses and the body."""
+    sent, unread = [], [{"type": "http.request", "body": body}]
+
+    async def receive():
+        return unread.pop() if unread else await asyncio.sleep(60)
+
+    async def send(message):
+        sent.append(message)
+
+    await door(scope(path, **more), receive, send)
+    return [each["status"] for each in sent if "status" in each], b"".join(each.get("body", b"") for each in sent)
+
+
+def at_work(lane, path=PICTURES, client="me", **told):
+    asked = Asked(scope(path, client=client), json.dumps(told).encode())
+    asked.lane = lane
+    return asked
+
+
+@pytest.mark.parametrize(("path", "told", "query", "lane"), [
+    (PICTURES, {"group": "sweep"}, b"", "second"), (PICTURES, {"group": "other"}, b"", "third"),
+    (PICTURES, {}, b"", "third"), (f"{PICTURES}/mine/cancel", {}, b"", "first"),
+    ("/internal/progress", {"id_task": "task"}, b"", "second"), ("/sdapi/v1/interrupt", {}, b"id_task=task", "second"),
+    ("/sdapi/v1/progress", {}, b"", "first"),
+])  # fmt: skip
+def test_what_belongs_together_meets_the_same_replica(path, told, query, lane):
+    first, second, _ = lanes = [Line(name) for name in ("first", "second", "third")]
+    door = Door(lanes)
+    door.under_way = [
+        at_work(first, id="mine"),
+        at_work(second, group="sweep", client="page"),
+        at_work(second, "/sdapi/v1/txt2img", "guest", force_task_id="task"),
+    ]
+    assert door._lane(Asked(scope(path, query=query), json.dumps(told).encode())).name == lane
+
+
+@pytest.mark.parametrize("before", [(), (b"one\n",)])
+def test_a_request_is_sent_again_when_its_replica_dies(before):
+    first, second = lanes = [Line("first", *before, Lost), Line("second", b"two\n")]
+    heads, told = asyncio.run(answered(Door(lanes), PICTURES))
+    assert (heads, told) == ([200], b"".join(before) + b"two\n")
+    assert first.asked[0] == second.asked[0]
+
+
+@pytest.mark.parametrize(("before", "heads"), [((), [500]), ((b"one\n",), [200])])
+def test_a_request_that_three_replicas_died_of_is_given_up_in_a_sentence(before, heads):
+    lanes = [Line("first", *before, Lost), Line("second", *before, Lost), Line("third", *before, Lost)]
+    status, told = asyncio.run(answered(Door(lanes), PICTURES))
+    assert (status, b"given up" in told) == (heads, True)
+
+
+def test_the_chosen_model_holds_for_all_and_for_those_who_come_back():
+    first, second = lanes = [Line("first"), Line("second")]
+    door = Door(lanes)
+
+    async def story():
+        await answered(door, OPTIONS, b'{"sd_model_checkpoint": "beta"}')
+        second.script = [Lost]
+        door.under_way = [at_work(first)]
+        await answered(door, PICTURES)
+        await asyncio.gather(*door.down.values())
+
+    asyncio.run(story())
+    assert [path for path, _ in second.asked] == [OPTIONS, PICTURES, OPTIONS]
+    assert second.asked[0][1] == second.asked[2][1]
+    assert door.down == {}
+
+
+@pytest.fixture(scope="module")
+def two():
+    """Two replicas on Ray Serve."""
+    pytest.importorskip("ray", reason="many replicas need Ray: pip install '.[local,ray]'")
+    process = Process("--model", tiny_models() / "alpha", "--device", "cpu", "--ray", 2).ready()
+    yield process
+    process.end()
+
+
+def family(process):
+    return psutil.Process(process.running.pid).children(recursive=True)
+
+
+def replicas(process):
+    return [each for each in family(process) if "ServeReplica" in "".join(each.cmdline())]
+
+
+def small(seed, steps=3):
+    return Params("a fox", scheduler="euler", steps=steps, seed=seed, width=64, height=64)
+
+
+def made(url, **more):
+    """Which replica made a picture."""
+    body = {"params": small(1, 30).as_dict(), "previews": False, **more}
+    request = Request(f"{url}{PICTURES}", json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urlopen(request, timeout=60) as answer:
+        assert json.loads(answer.read().splitlines()[-1])["event"] == "done"
+        return answer.headers["sdplay-replica"]
+
+
+def at_once(*work):
+    threads = [threading.Thread(target=each) for each in work]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(90)
+
+
+def test_both_replicas_work_and_a_sweep_stays_on_one(two):
+    swept, alone = [], []
+    sweep = [lambda: swept.append(made(two.url, group="sweep", urgent=False))] * 6
+    at_once(*sweep, *[lambda: alone.append(made(two.url))] * 12)
+    assert (len(swept), len(set(swept))) == (6, 1)
+    assert (len(alone), len(set(alone))) == (12, 2)
+
+
+def test_the_page_names_its_sweeps_and_hears_of_all_replicas(two):
+    asker = ASKER.set(Asker("somebody", "sweep"))
+    *_, picture = Local(two.url).generate(small(1))
+    ASKER.reset(asker)
+    told = Local(two.url).probe()
+    assert isinstance(picture, Picture)
+    assert (told.status, told.at_once, "2 × cpu" in told.message) == ("ready", 64, True)
+
+
+def test_a_job_is_cancelled_through_the_door_and_leaving_stops_it(two):
+    seen = []
+    for line in lines(two.url, {"params": small(1, 150).as_dict(), "id": "mine"}):
+        seen.append(line["event"])
+        if seen.count("step") == 1:
+            ask(f"{two.url}{PICTURES}/mine/cancel", {})
+    run = Local(two.url).generate(small(1, 150))
+    next(event for event in run if event.step)
+    run.close()
+    until = time.monotonic() + 20
+    while time.monotonic() < until and ask(f"{two.url}/sdplay/v1/about")[1]["waiting"]:
+        time.sleep(0.1)
+    assert seen[-1] == "cancelled"
+    assert ask(f"{two.url}/sdplay/v1/about")[1]["waiting"] == 0
+
+
+def test_every_picture_arrives_when_a_replica_is_killed_in_the_middle(two):
+    pictures, answers, begun = {}, [], threading.Semaphore(0)
+
+    def paint(seed):
+        events = Local(two.url).generate(small(seed, 60))
+        next(event for event in events if event.step)
+        begun.release()
+        *_, pictures[seed] = events
+
+    def guest():
+        answers.extend(A1111(two.url).generate(small(8, 60)))
+
+    def kill():
+        for _ in range(8):
+            assert begun.acquire(timeout=60)
+        os.kill(replicas(two)[0].pid, signal.SIGKILL)
+
+    at_once(*[lambda seed=seed: paint(seed) for seed in range(8)], guest, kill)
+    assert [isinstance(pictures[seed], Picture) for seed in range(8)] == [True] * 8
+    assert isinstance(answers[-1], Picture)
+    for seed in (0, 5):
+        *_, alone = Local(shared().url).generate(small(seed, 60))
+        assert _difference(alone, pictures[seed]) <= 1
+
+
+def _difference(one, other):
+    pairs = zip(one.image().tobytes(), other.image().tobytes(), strict=True)
+    return max(abs(a - b) for a, b in pairs)
+
+
+def test_a_port_that_others_can_reach_asks_for_a_token(two):
+    import grpc
+
+    ports = {held.laddr.port for each in family(two) for held in each.net_connections()
+             if held.status == "LISTEN" and held.laddr.ip.rpartition(":")[2] != "127.0.0.1"}  # fmt: skip
+    for port in ports:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, pytest.raises(grpc.RpcError) as told:
+            channel.unary_unary("/ray.serve.ASGIService/HandleRequest")(b"", timeout=10)
+        assert told.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_ending_the_command_leaves_no_process_behind(two):
+    own = family(two)
+    two.running.terminate()
+    two.running.wait(30)
+    assert psutil.wait_procs(own, 20)[1] == []
