@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sdplay import cli_library, cli_serve, cli_sweep, settings
+from sdplay import cli_cutouts, cli_library, cli_serve, cli_sweep, settings
 from sdplay.errors import BackendError, BadParams, LibraryError, PlayError
 from sdplay.params import KNOBS, Knob, Params, random_seed
 from sdplay.schedulers import SCHEDULERS, known
@@ -64,6 +64,7 @@ def _commands() -> Commands:
     cli_library.register(actions)
     cli_sweep.register(actions)
     cli_serve.register(actions)
+    cli_cutouts.register(actions)
     return commands
 
 

@@ -30,6 +30,12 @@ def register(actions: Any) -> None:
     serve.add_argument("--embedding-dir", metavar="PATH", action="append", default=[],
                        help="A folder of embeddings (textual inversion), to be named in prompts; the folder embeddings "
                             "beside the model unless given.")  # fmt: skip
+    serve.add_argument(
+        "--segmenter",
+        metavar="FOLDER",
+        default="",
+        help="A Segment Anything model that cuts things out of pictures, as transformers keeps it.",
+    )
     serve.add_argument("--host", default="127.0.0.1", help="Where it listens. Others than this machine need a token.")
     serve.add_argument("--port", type=int, default=7861, help="7861 unless given.")
     serve.add_argument("--token", default="", help="What clients must send; better in SDPLAY_LOCAL_TOKEN.")
@@ -74,7 +80,7 @@ def _serve(given: argparse.Namespace) -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     machine = Machine(given.device, given.dtype, given.config, given.rows, tuple(given.controlnet),
                       tuple(given.lora_dir), tuple(given.embedding_dir), tuple(given.upscaler_dir),
-                      given.exact)  # fmt: skip
+                      given.segmenter, given.exact)  # fmt: skip
     shelf = Shelf(given.model or [BUILTIN], machine)
     desk = Desk(shelf, at_once=given.at_once, most_waiting=given.queue)
     limits = Limits(given.max_side, given.max_steps)

@@ -99,6 +99,20 @@ class Picture:
             return opened.copy()
 
 
+@dataclass(frozen=True, eq=False)
+class CutOut:
+    """A thing cut out of a picture."""
+
+    image: Image.Image
+    """On a transparent ground, no larger than the thing."""
+    box: tuple[int, int, int, int]
+    """Where it was: left, top, right, bottom."""
+    score: float
+    """How sure the model is, up to about 1."""
+    model: str
+    """The name of the model."""
+
+
 def png_bytes(image: Image.Image) -> bytes:
     """The picture as PNG."""
     kept = io.BytesIO()

@@ -80,9 +80,18 @@ def tiny_controlnet():
 
 
 @cache
+def tiny_segmenter():
+    """Segment Anything in small."""
+    from tests.tiny_checkpoint import small_sam
+
+    return small_sam(Path(tempfile.mkdtemp()) / "tiny-sam")
+
+
+@cache
 def shared():
     """One process for all tests that only ask."""
-    return Process("--model", tiny_models(), "--controlnet", tiny_controlnet(), "--device", "cpu", "--max-side", "1024",
+    return Process("--model", tiny_models(), "--controlnet", tiny_controlnet(), "--segmenter",
+                   tiny_segmenter(), "--device", "cpu", "--max-side", "1024",
                    "--queue", "300").ready()  # fmt: skip
 
 

@@ -9,9 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
-    "ui", "__main__", "cli", "cli_library", "cli_serve", "cli_sweep", "sweeps", "jobs", "studio", "server", "training",
-    "backends", "engine", "library", "compare", "metadata", "schedulers", "picture", "params", "settings", "errors",
-    "model",
+    "ui", "__main__", "cli", "cli_cutouts", "cli_library", "cli_serve", "cli_sweep", "sweeps", "jobs", "studio",
+    "server", "training", "backends", "engine", "library", "compare", "metadata", "schedulers", "picture", "params",
+    "settings", "errors", "model",
 )  # fmt: skip
 """From the top down: a file may import its own layer and those below it."""
 

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -100,6 +101,12 @@ def test_what_is_no_upscaler_is_refused_in_a_sentence(tmp_path, name, says):
     (tmp_path / name).write_bytes(b"\x80\x04 no weights")
     with pytest.raises(BadParams, match=says):
         load_upscaler(tmp_path / name, "cpu")
+
+
+def test_without_the_package_it_says_what_to_install(file, monkeypatch):
+    monkeypatch.setitem(sys.modules, "spandrel", None)
+    with pytest.raises(BadParams, match=r"needs the package spandrel: pip install '\.\[upscale\]'"):
+        load_upscaler(file, "cpu")
 
 
 def test_pickles_are_not_even_listed(tmp_path, file):

@@ -13,7 +13,14 @@ from diffusers import (
     UNet2DConditionModel,
 )
 from safetensors.torch import load_file, save_file
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+    SamConfig,
+    SamModel,
+)
 
 SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "clip_sample": False,
             "set_alpha_to_one": False, "steps_offset": 1}  # fmt: skip
@@ -83,6 +90,26 @@ def small_esrgan(file, scale=4, seed=0):
     file.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, file)
     return file
+
+
+def small_sam(folder, seed=0):
+    """Segment Anything in small; its masks are bold, and it is sure of them."""
+    torch.manual_seed(seed)
+    model = SamModel(SamConfig(
+        vision_config={"hidden_size": 16, "output_channels": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
+                       "image_size": 64, "patch_size": 4, "mlp_dim": 32, "window_size": 4, "num_pos_feats": 8,
+                       "global_attn_indexes": [1], "initializer_range": 0.5},
+        prompt_encoder_config={"hidden_size": 16, "image_size": 64, "patch_size": 4},
+        mask_decoder_config={"hidden_size": 16, "mlp_dim": 32, "num_attention_heads": 2, "iou_head_hidden_dim": 16},
+        initializer_range=0.5,
+    ))  # fmt: skip
+    with torch.no_grad():
+        model.mask_decoder.iou_prediction_head.proj_out.bias.fill_(1.0)
+        model.mask_decoder.iou_prediction_head.proj_out.weight.mul_(0.01)
+        for layer in model.mask_decoder.output_hypernetworks_mlps:
+            layer.proj_out.weight.mul_(1000)
+    model.save_pretrained(folder)
+    return folder
 
 
 def _unet(**more):

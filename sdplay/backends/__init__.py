@@ -12,7 +12,7 @@ from PIL import Image
 
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params
-from sdplay.picture import Picture, Progress
+from sdplay.picture import CutOut, Picture, Progress
 from sdplay.settings import setting
 
 Event = Progress | Picture
@@ -22,7 +22,7 @@ BASICS = frozenset({"negative", "seed", "steps", "cfg", "scheduler"})
 """What nearly every backend has: offered by one that does not tell."""
 FEATURES = BASICS | {
     knob.needs for knob in KNOBS.values() if knob.needs
-} | {"progress", "preview", "cancel", "frames", "upscale", "payload"}  # fmt: skip
+} | {"progress", "preview", "cancel", "frames", "upscale", "cutouts", "payload"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,10 @@ class Backend(ABC):
     def upscale(self, image: Image.Image, factor: float, upscaler: str) -> Image.Image:
         """Enlarge a picture, where the feature `upscale` is offered."""
         raise BadParams(f"{self.label} cannot enlarge pictures. Choose another backend for that.")
+
+    def cut_out(self, image: Image.Image) -> list[CutOut]:
+        """The things in a picture, each on a transparent ground, where the feature `cutouts` is offered."""
+        raise BadParams(f"{self.label} cannot cut things out. Choose another backend for that.")
 
 
 def kinds() -> dict[str, type[Backend]]:

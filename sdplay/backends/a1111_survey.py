@@ -217,7 +217,7 @@ _NEEDS_FIELD = {"eta": "eta", "variation": "subseed_strength", "styles": "styles
 
 def _features(server: Server) -> tuple[frozenset[str], frozenset[str]]:
     """What it surely has, and what it does not tell."""
-    possible = FEATURES - {"frames"} - server.dialect.lacks
+    possible = FEATURES - {"frames", "cutouts"} - server.dialect.lacks
     sure = {"negative", "seed", "steps", "cfg", "scheduler", "size", "img2img", "payload"}
     told = {"progress": server.progress, "preview": server.progress, "cancel": server.progress,
             "models": bool(server.models), "upscale": bool(server.upscalers), "styles": bool(server.styles),

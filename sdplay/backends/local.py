@@ -19,7 +19,7 @@ from sdplay.backends.shown import shown
 from sdplay.backends.wire import Call, Reply, Wire, on_this_machine, picture_bytes, refusal
 from sdplay.errors import BackendBroken, BackendError, BackendLost, BackendOffline, BackendRefused, Cancelled
 from sdplay.params import Params
-from sdplay.picture import Frame, Picture, Progress, Receipt, Timing, png_bytes
+from sdplay.picture import CutOut, Frame, Picture, Progress, Receipt, Timing, png_bytes
 from sdplay.settings import setting
 
 START = "python -m sdplay serve --model <folder or .safetensors file>"
@@ -163,10 +163,21 @@ class Local(Backend):
     def upscale(self, image: Image.Image, factor: float, upscaler: str) -> Image.Image:
         body = {"image": base64.b64encode(png_bytes(image)).decode(), "upscaler_1": upscaler,
                 "upscaling_resize": factor}  # fmt: skip
-        reply = self.wire.post("sdapi/v1/extra-single-image", body)
+        return self._opened(self._told("sdapi/v1/extra-single-image", body).get("image"))
+
+    def cut_out(self, image: Image.Image) -> list[CutOut]:
+        told = self._told("sdplay/v1/cutouts", {"image": base64.b64encode(png_bytes(image)).decode()})
+        return [CutOut(self._opened(each["image"]), tuple(each["box"]), each["score"], each["model"])
+                for each in told["cutouts"]]  # fmt: skip
+
+    def _told(self, path: str, body: dict[str, Any]) -> Any:
+        reply = self.wire.post(path, body)
         if not reply.ok:
             raise self._refused(reply)
-        with Image.open(io.BytesIO(picture_bytes(reply.json().get("image"), self.wire))) as opened:
+        return reply.json()
+
+    def _opened(self, value: Any) -> Image.Image:
+        with Image.open(io.BytesIO(picture_bytes(value, self.wire))) as opened:
             opened.load()
             return opened.copy()
 

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 
 from sdplay import __doc__ as about
 from sdplay.errors import BackendRefused, BadParams, PlayError
-from sdplay.server import a1111, stream
+from sdplay.server import a1111, cutouts, stream
 from sdplay.server.desk import Desk
 from sdplay.server.limits import ORDINARY, Doorman, Limits
 
@@ -22,6 +22,7 @@ def build(desk: Desk, *, token: str = "", limits: Limits = ORDINARY, any_host: b
     app = FastAPI(title="sdplay local process", description=about or "", version="1")
     app.include_router(stream.router(desk, limits, replicas))
     app.include_router(a1111.router(desk, limits))
+    app.include_router(cutouts.router(desk.shelf.cutter))
     app.add_exception_handler(PlayError, _explained)
     app.add_middleware(Doorman, token=token, limits=limits, any_host=any_host)
     loading = threading.Thread(target=_load, args=(desk,), name="load", daemon=True)

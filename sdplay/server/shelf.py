@@ -17,6 +17,7 @@ from sdplay.engine.torch_model import TorchModel, best_device
 from sdplay.engine.torch_words import Embedding, load_embedding
 from sdplay.errors import BadParams, Cancelled, PlayError
 from sdplay.server.addons import FOLDERS, beside, files_in
+from sdplay.server.cutter import Cutter
 from sdplay.server.upscalers import Upscalers
 
 BUILTIN = "builtin"
@@ -55,6 +56,8 @@ class Machine:
     """Folders of embeddings; without any, the folders `embeddings` beside the models."""
     upscalers: tuple[str, ...] = ()
     """Folders of networks that enlarge; without any, the folders `upscalers` beside the models."""
+    segmenter: str = ""
+    """Folder of a Segment Anything model."""
     exact: bool = False
     """Always exactly that many rows, so that a picture is the same to the last bit alone and in company."""
 
@@ -71,6 +74,7 @@ class Shelf:
         self._nets: dict[str, Any] = {}
         self.loras: dict[str, Path] = {}
         self.upscalers = Upscalers(self.device)
+        self.cutter = Cutter(machine.segmenter, self.device)
         self.embeddings: dict[str, Path] = {}
         self.refresh()
         self.chosen = next(iter(self.models))
@@ -155,6 +159,7 @@ class Shelf:
     def unload(self) -> None:
         """Give the memory back, once nobody uses the model."""
         self.upscalers.unload()
+        self.cutter.unload()
         with self._turn:
             while self._users:
                 self._turn.wait(0.5)

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -20,6 +20,7 @@ from sdplay.picture import png_bytes
 from sdplay.server.desk import Desk, Ticket
 from sdplay.server.limits import Limits
 from sdplay.server.paint import CONTROL_MODULES, SCHEDULERS_HERE, Painted, Wish, hires_upscalers
+from sdplay.server.shelf import Shelf
 
 BEAT_SECONDS = 1.0
 """A line comes at least so often, so that whoever reads notices when this process dies."""
@@ -58,7 +59,7 @@ def router(desk: Desk, limits: Limits, replicas: int = 1) -> APIRouter:
             "version": f"sdplay {__version__}", "model": shelf.named("").title, "loaded": shelf.loaded,
             "failure": shelf.failure, "device": device, "models": [model.title for model in models],
             "versions": {name: shelf.version(model) for model in models for name in (model.name, model.title)},
-            "schedulers": list(SCHEDULERS_HERE), "features": [*FEATURES, *(["controlnet"] if shelf.nets else [])],
+            "schedulers": list(SCHEDULERS_HERE), "features": [*FEATURES, *_more(shelf)],
             "upscalers": list(shelf.upscalers.names), "hires_upscalers": list(hires_upscalers(shelf)),
             "control_models": list(shelf.nets), "control_modules": list(CONTROL_MODULES),
             "loras": list(shelf.loras), "embeddings": list(shelf.embeddings), "size": shelf.native,
@@ -81,6 +82,12 @@ def router(desk: Desk, limits: Limits, replicas: int = 1) -> APIRouter:
         return {"cancelled": ticket is not None}
 
     return routes
+
+
+def _more(shelf: Shelf) -> Iterator[str]:
+    """What only some processes have."""
+    yield from ["controlnet"] if shelf.nets else []
+    yield from ["cutouts"] if shelf.cutter.source else []
 
 
 def _wish(wanted: Wanted, limits: Limits, client: str) -> Wish:

@@ -1,7 +1,7 @@
 """Enlarge a tree of pictures with a backend's upscaler; what lies there already is not made again."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from PIL import Image
@@ -16,7 +16,7 @@ def upscale_tree(pictures: Mapping[str, bytes], backend: Backend, out: Path, fac
     """Yield name, state (made, reused or failed) and the sentence of a failure; the tree in `out` mirrors the names."""
     if "upscale" not in backend.probe().features:
         raise BadParams(f"{backend.label} cannot enlarge pictures. Choose another backend for that.")
-    for name, place in _places(pictures).items():
+    for name, place in places(pictures).items():
         file = out / place
         if file.is_file():
             yield name, "reused", ""
@@ -34,7 +34,7 @@ def upscale_tree(pictures: Mapping[str, bytes], backend: Backend, out: Path, fac
         yield name, "made", ""
 
 
-def _places(pictures: Mapping[str, bytes]) -> dict[str, PurePosixPath]:
+def places(pictures: Iterable[str]) -> dict[str, PurePosixPath]:
     """Where each goes: the same path as PNG; a.jpg beside a.png keeps its ending in the name."""
     plain = [PurePosixPath(name).with_suffix(".png") for name in pictures]
     return {name: place if plain.count(place) == 1 else PurePosixPath(f"{name}.png")
