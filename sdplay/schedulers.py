@@ -209,6 +209,11 @@ def find(name: str, schedule: str = "") -> Scheduler | None:
     return None
 
 
+def scheduler_label(name: str) -> str:
+    """The name for people; a word that is none of ours stays as it is."""
+    return SCHEDULERS[name].label if name in SCHEDULERS else name
+
+
 def known(name: str) -> Scheduler:
     """find(), or a sentence that names the choices."""
     entry = find(name)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sdplay.compare.axes import AXES, Offer, Setup, axis
+from sdplay.compare.axes import AXES, Offer, Setup, axis, slots
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params
 
@@ -122,6 +122,14 @@ def test_a_style_stands_around_the_prompt():
         "a fox, flat",
         "a sketch of a fox",
     ]
+
+
+def test_every_slot_of_the_prompts_is_found_once():
+    assert slots(Params("a {thing} and a {thing}, {art style}", "not {colour}")) == (
+        "{thing}",
+        "{art style}",
+        "{colour}",
+    )
 
 
 def test_slots_are_filled_in_both_prompts():

@@ -3,7 +3,7 @@
 import pytest
 
 from sdplay.compare.axes import Setup
-from sdplay.compare.guard import guard, guard_axes, lock, plan_sentence, value_text
+from sdplay.compare.guard import guard, guard_axes, lock, plan_sentence, settings_text, value_text
 from sdplay.compare.plan import plan
 from sdplay.params import KNOBS, Control, Params
 
@@ -99,3 +99,8 @@ def test_each_axis_of_a_plan_is_judged_alone():
 def test_values_are_shown_by_the_words_people_know():
     assert value_text("scheduler", "euler_a") == "Euler a"
     assert (value_text("cfg", 7.0), value_text("model", "")) == ("7", "(none)")
+
+
+def test_settings_are_told_in_words():
+    asked = {"prompt": "a fox", "scheduler": "euler", "cfg": 7.0, "width": 64}
+    assert settings_text(asked, ["steps"]) == ["scheduler Euler", "CFG scale 7"]

@@ -9,7 +9,7 @@ from typing import Any
 from sdplay.compare.grammar import EXAMPLES, Value, expand, shown
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Control, Knob, Params, random_seed
-from sdplay.schedulers import PRESETS, SCHEDULERS, find
+from sdplay.schedulers import PRESETS, SCHEDULERS, find, scheduler_label
 
 Typed = str | Sequence[Any]
 """Values as a person types them, or as a list from a file."""
@@ -80,15 +80,23 @@ class Axis:
         return expand(value, self.kind, self.label) if typed else (Value(value),)
 
 
+_SLOT = r"\{(\w[\w \-]*)\}"
+
+
 def axis(name: str) -> Axis:
     """The axis of that name, ours or A1111's, whatever its case and spaces; `{slot}` fills a slot in the prompts."""
-    if slot := re.fullmatch(r"\{(\w[\w \-]*)\}", name.strip()):
+    if slot := re.fullmatch(_SLOT, name.strip()):
         return Axis(name.strip(), slot[1].capitalize(), "fox, owl", _fill(name.strip()), _plain, rank=3,
                     help=f"Put in place of {name.strip()} in the prompts.")  # fmt: skip
     found = _BY_NAME.get(_spelled(name))
     if found is None:
         raise BadParams(f"There is no axis called {name!r}. There are: {', '.join(AXES)}, or a slot like {{animal}}.")
     return found
+
+
+def slots(params: Params) -> tuple[str, ...]:
+    """The named slots in the prompts, each an axis of its own."""
+    return tuple(dict.fromkeys(found[0] for found in re.finditer(_SLOT, f"{params.prompt} {params.negative}")))
 
 
 def _spelled(name: str) -> str:
@@ -134,7 +142,7 @@ def _schedulers(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[M
         if known is None and entry is None:
             raise BadParams(f"Scheduler: there is no {value!r}. There are: {', '.join(SCHEDULERS)}.")
         value = _choice(axis, value, offer)
-        yield Mark(SCHEDULERS[value].label if value in SCHEDULERS else value, value, each.skip)
+        yield Mark(scheduler_label(value), value, each.skip)
 
 
 def _pictures(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:

@@ -1,6 +1,6 @@
 """The confound guard: how many things differ between pictures, and a lock for all but one of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -102,6 +102,12 @@ def value_text(name: str, value: Any) -> str:
     """A value as the page shows it beside its setting."""
     entry = find(str(value)) if name == "scheduler" else None
     return entry.label if entry else shown(value) or "(none)"
+
+
+def settings_text(values: Mapping[str, Any], without: Collection[str] = ()) -> list[str]:
+    """Settings in words, each with its name; the prompt and the size are told elsewhere."""
+    return [f"{label(name)} {value_text(name, value)}" for name, value in values.items()
+            if name not in ("prompt", "width", "height", *without)]  # fmt: skip
 
 
 def _once(values: Sequence[Any]) -> tuple[Any, ...]:

@@ -128,7 +128,7 @@ class Plan:
     @property
     def sentence(self) -> str:
         """The price tag: pictures, evaluations, time and money."""
-        told = [f"{_many(self.pictures, 'picture')}, {self.evaluations:,} model evaluations"]
+        told = [f"{many(self.pictures, 'picture')}, {self.evaluations:,} model evaluations"]
         if self.free:
             told.append(f"{self.free} already in the library")
         if self.seconds and self.pictures:
@@ -175,14 +175,15 @@ def duration(low: float, high: float) -> str:
     return f"about {large}" if small == large else f"{small} to {large}"
 
 
+def many(count: int, word: str) -> str:
+    """A number with its word: 1 picture, 2 pictures."""
+    return f"{count:,} {word}" + "s" * (count != 1)
+
+
 def _time(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def _many(count: int, word: str) -> str:
-    return f"{count:,} {word}" + "s" * (count != 1)
 
 
 def _varied(name: str, values: Typed, offer: Offer) -> Varied:
@@ -274,10 +275,10 @@ class _in_cell:
 def _told(notes: Mapping[str, int], cells: Sequence[Cell]) -> tuple[str, ...]:
     """Each note once, with the number of cells when it is not all of them."""
     made = sum(not cell.skip for cell in cells)
-    told = [note if count == made else f"In {_many(count, 'cell')}: {note}" for note, count in notes.items()]
+    told = [note if count == made else f"In {many(count, 'cell')}: {note}" for note, count in notes.items()]
     twins = sum(cell.twin is not None for cell in cells)
     if twins:
-        told.append(f"{_many(twins, 'cell')} ask{'s' * (twins == 1)} for the same picture as another one; "
+        told.append(f"{many(twins, 'cell')} ask{'s' * (twins == 1)} for the same picture as another one; "
                     "each picture is made once.")  # fmt: skip
     return tuple(told)
 
@@ -310,7 +311,7 @@ def _cheaper(made: Plan) -> Cheaper | None:
         saved = 1 - sum(cell.evaluations for cell in kept) / max(1, made.evaluations)
         if len(kept) < made.pictures and (best is None or len(kept) < best.pictures):
             text = ", ".join(map(shown, fewer))
-            best = Cheaper(f"Cheaper: {each.axis.label} {text} asks for {_many(len(kept), 'picture')} instead of "
+            best = Cheaper(f"Cheaper: {each.axis.label} {text} asks for {many(len(kept), 'picture')} instead of "
                            f"{made.pictures:,} and saves {saved:.0%} of the evaluations.", each.axis.id, text,
                            len(kept))  # fmt: skip
     return best
@@ -319,10 +320,10 @@ def _cheaper(made: Plan) -> Cheaper | None:
 def thinned(values: Sequence[float]) -> list[float]:
     """About half of the values with both ends: log-spaced where they span a wide range, else every other one."""
     ordered = sorted(values)
-    many = (len(ordered) + 2) // 2
+    kept = (len(ordered) + 2) // 2
     if ordered[0] > 0 and ordered[-1] / ordered[0] >= 4:
-        wanted = [ordered[0] * (ordered[-1] / ordered[0]) ** (at / (many - 1)) for at in range(many)]
+        wanted = [ordered[0] * (ordered[-1] / ordered[0]) ** (at / (kept - 1)) for at in range(kept)]
     else:
-        wanted = [ordered[0] + (ordered[-1] - ordered[0]) * at / (many - 1) for at in range(many)]
+        wanted = [ordered[0] + (ordered[-1] - ordered[0]) * at / (kept - 1) for at in range(kept)]
     near = {min(ordered, key=lambda value: abs(value - wish)) for wish in wanted[1:-1]} | {ordered[0], ordered[-1]}
     return [value for value in values if value in near]

@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image
 
-from sdplay.compare.plan import Cell
+from sdplay.compare.plan import Cell, many
 from sdplay.picture import Timing
 
 
@@ -57,7 +57,7 @@ class Result:
         if self.error:
             return self.error
         time = "" if self.seconds is None else f"{self.seconds:.2f} s"
-        marks = f"{len(self.warnings)} warning{'s' * (len(self.warnings) > 1)}" if self.warnings else ""
+        marks = many(len(self.warnings), "warning") if self.warnings else ""
         return ", ".join(filter(None, (time, marks)))
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from sdplay.backends import Capabilities
 from sdplay.params import KNOBS, Knob, Params, random_seed
-from sdplay.schedulers import PRESETS, SCHEDULERS, find
+from sdplay.schedulers import PRESETS, SCHEDULERS, find, scheduler_label
 from sdplay.settings import setting
 from sdplay.ui import control, session, start_image
 from sdplay.ui.controls import (
@@ -147,7 +147,7 @@ def lay_over(fields: Mapping[str, Any]) -> None:
 def link(backend: str, capabilities: Capabilities) -> str:
     """The address of this page with every setting written out, so that nothing depends on defaults."""
     params = asked(capabilities)
-    told = {"backend": session.labels()[backend], **params.asked(), "scheduler": _label(params.scheduler)}
+    told = {"backend": session.labels()[backend], **params.asked(), "scheduler": scheduler_label(params.scheduler)}
     if address := st.session_state.get("init_url", ""):
         told["init_url"] = address
     values = {name: value for name, value in told.items() if name not in ("init", "mask", "control")}
@@ -175,7 +175,7 @@ def _fit_to_backend() -> None:
 
 def _presets(capabilities: Capabilities) -> None:
     """Known good pairs; nothing but scheduler and steps changes."""
-    labels = {f"{_label(scheduler)} · {steps}": (scheduler, steps) for scheduler, steps in PRESETS
+    labels = {f"{scheduler_label(scheduler)} · {steps}": (scheduler, steps) for scheduler, steps in PRESETS
               if scheduler in (capabilities.schedulers or SCHEDULERS)}  # fmt: skip
 
     def choose() -> None:
@@ -195,13 +195,9 @@ def _scheduler(knob: Knob, capabilities: Capabilities) -> None:
         st.session_state["scheduler"] = wanted
     with st.container(gap="xxsmall"):
         name = st.selectbox(knob.label, choices, index=choices.index(wanted), key="scheduler", bind="query-params",
-                            help=knob.help, format_func=_label)  # fmt: skip
+                            help=knob.help, format_func=scheduler_label)  # fmt: skip
         if entry := find(str(name)):
             st.caption(entry.about)
-
-
-def _label(scheduler: str) -> str:
-    return SCHEDULERS[scheduler].label if scheduler in SCHEDULERS else scheduler
 
 
 def _seed(knob: Knob, capabilities: Capabilities) -> None:
