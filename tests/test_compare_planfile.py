@@ -6,7 +6,7 @@ import pytest
 
 from sdplay.compare.axes import Offer, Setup
 from sdplay.compare.plan import Facts, plan
-from sdplay.compare.planfile import EXAMPLE, Spec, from_grid, grid_infotext, outline, plan_of, read_plan
+from sdplay.compare.planfile import EXAMPLE, Spec, from_grid, grid_infotext, outline, plan_of, read_plan, table_rows
 from sdplay.errors import BadParams
 from sdplay.metadata import infotext
 from sdplay.params import Params
@@ -59,6 +59,16 @@ def test_a_table_fills_the_slots_and_makes_several_pictures():
     assert [(each.prompt, each.steps, each.seed) for each in made] == [
         (f"a {nation} family, photo", 9, seed) for nation in ("Greek", "Turkish") for seed in (100, 101)
     ]
+
+
+@pytest.mark.parametrize("comma", [";", "\t"])
+def test_a_table_may_come_from_a_spreadsheet(comma):
+    rows = table_rows(f"nation{comma}steps\r\nGreek{comma}9\r\n\r\nDutch{comma}\r\n")
+    assert [(row["{nation}"], row["steps"]) for row in rows] == [("Greek", "9"), ("Dutch", "9")]
+
+
+def test_the_pictures_of_a_row_count_up_from_the_form_s_seed():
+    assert [row["seed"] for row in table_rows("thing,pictures\nfox,3\n", 7)] == [7, 8, 9]
 
 
 def test_rows_may_stand_in_a_json_plan_too():

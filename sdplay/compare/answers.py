@@ -29,6 +29,8 @@ class Sample:
     image: Image.Image
     seconds: float | None = None
     label: str = ""
+    at: tuple[int, ...] = ()
+    """Its place in the plan."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Point:
     seconds: float | None
     distance: float
     """To the reference; 0 is the same."""
+    at: tuple[int, ...] = ()
+    """Whose picture it is: its place in the plan."""
 
     def along(self, scale: Scale) -> float:
         return math.nan if getattr(self, scale) is None else float(getattr(self, scale))
@@ -111,7 +115,8 @@ def _knee(points: Sequence[Point], own: bool) -> Point | None:
 def point_of(sample: Sample, distance: float) -> Point:
     """Where a picture stands on the charts."""
     params = sample.params
-    return Point(sample.label or f"{params.steps} steps", params.steps, evaluations(params), sample.seconds, distance)
+    label = sample.label or f"{params.steps} steps"
+    return Point(label, params.steps, evaluations(params), sample.seconds, distance, sample.at)
 
 
 def adds_noise(params: Params) -> bool:
@@ -137,14 +142,19 @@ def fastest_within(points: Sequence[Point], distance: float, scale: Scale = "sec
     return min(close, key=lambda point: point.along(scale), default=None)
 
 
+def bargain(points: Sequence[Point], scale: Scale = "seconds") -> Point | None:
+    """The cheapest setting that looks like the reference, or nearly so."""
+    known = [point for point in points if not math.isnan(point.along(scale))]
+    return fastest_within(known, max(UNSEEN, ENOUGH * max((point.distance for point in known), default=0.0)), scale)
+
+
 def trade_sentence(points: Sequence[Point], scale: Scale = "seconds") -> str:
     """One sentence for the chart of cost against distance."""
     known = [point for point in points if not math.isnan(point.along(scale))]
     if len(known) < 3:
         return "Fewer than 3 measured settings: too few for a recommendation."
     best = [known[at] for at in frontier([(point.along(scale), point.distance) for point in known])]
-    close = max(UNSEEN, ENOUGH * max(point.distance for point in known))
-    pick = fastest_within(known, close, scale)
+    pick = bargain(known, scale)
     lost = len(known) - len(best)
     told = (
         f"{lost} of {len(known)} settings {'is' if lost == 1 else 'are'} beaten in both {scale} and distance by another"

@@ -46,32 +46,34 @@ class Findings:
         return tuple(told)
 
 
-def find_out(plan: Plan, results: Results, pictures: Pictures) -> Findings:
-    """Measure what the plan's axes allow."""
+def find_out(plan: Plan, results: Results, pictures: Pictures, reference: Result | None = None) -> Findings:
+    """Measure what the plan's axes allow: against the reference, or each against the dearest of its own kind."""
     names = [each.axis.id for each in plan.varied]
     found = Findings()
     if "steps" in names:
         along = names.index("steps")
-        curves = tuple(_curves(plan, results, pictures, along))
+        curves = tuple(_curves(plan, results, pictures, along, _sample(reference, pictures)))
         free = {along, *(at for at, name in enumerate(names) if name == "scheduler")}
-        found = replace(found, curves=curves, points=tuple(_trades(plan, results, pictures, free)))
+        found = replace(found, curves=curves, points=tuple(_trades(plan, results, pictures, free, reference)))
     if "seed" in names and len(names) > 1:
         spread, test = _over_seeds(plan, results, pictures, names.index("seed"))
         found = replace(found, bands=tuple(spread), test=test)
     return found
 
 
-def _curves(plan: Plan, results: Results, pictures: Pictures, along: int) -> Iterator[Convergence]:
-    """One curve for every place on the other axes, each against its own picture at the most steps."""
+def _curves(plan: Plan, results: Results, pictures: Pictures, along: int,
+            reference: Sample | None) -> Iterator[Convergence]:  # fmt: skip
+    """One curve for every place on the other axes, each against its own picture at the most steps if not told."""
     for other in itertools.islice(_others(plan, along), MOST_CURVES):
         samples = [sample for at in _line(plan, along, other) if (sample := _sample(results.get(at), pictures))]
         if len(samples) > 1:
-            curve = converge(samples)
+            curve = converge(samples, reference.image if reference else None)
             named = _named(plan, along, other)
             yield replace(curve, label=named) if named else curve
 
 
-def _trades(plan: Plan, results: Results, pictures: Pictures, free: set[int]) -> Iterator[Point]:
+def _trades(plan: Plan, results: Results, pictures: Pictures, free: set[int],
+            chosen: Result | None) -> Iterator[Point]:  # fmt: skip
     """Every picture against the dearest one that settles and shares its place on all but the free axes.
 
     The reference itself is left out: that it is close to itself says nothing.
@@ -82,7 +84,7 @@ def _trades(plan: Plan, results: Results, pictures: Pictures, free: set[int]) ->
             groups.setdefault(tuple(place for axis, place in enumerate(at) if axis not in free), []).append(result)
     for group in groups.values():
         settling = [result for result in group if not adds_noise(result.cell.params)]
-        goal = max(settling, key=lambda result: result.cell.evaluations, default=None)
+        goal = chosen or max(settling, key=lambda result: result.cell.evaluations, default=None)
         reference = _sample(goal, pictures)
         for result in group if reference else ():
             if result is not goal and reference and (sample := _sample(result, pictures)):
@@ -137,7 +139,7 @@ def _named(plan: Plan, along: int, other: Sequence[int]) -> str:
 
 def _sample(result: Result | None, pictures: Pictures) -> Sample | None:
     image = pictures(result) if result and result.done else None
-    return Sample(result.cell.params, image, result.seconds) if result and image else None
+    return Sample(result.cell.params, image, result.seconds, at=result.cell.at) if result and image else None
 
 
 def _apart(one: Result | None, other: Result | None, pictures: Pictures) -> float | None:

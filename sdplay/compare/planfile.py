@@ -77,7 +77,8 @@ class Spec:
 def read_plan(text: str, kind: str = "json", table: Callable[[str], str] | None = None) -> Spec:
     """A plan out of a file's text; `kind` is json, toml or csv.  `table` reads a CSV that the plan names for rows."""
     if kind == "csv":
-        return _table(text)
+        base, rows = _table(text)
+        return Spec(base, tuple(_row_axis(rows, int(base.get("seed", 0)))))
     try:
         told = tomllib.loads(text) if kind == "toml" else json.loads(text)
     except ValueError as error:
@@ -98,6 +99,12 @@ def plan_of(told: Any) -> Spec:
     axes = [*_row_axis(told.get("rows", ())), *map(_axis, told.get("axes", ()))]
     return Spec(_base(told.get("base", {})), tuple(axes), str(told.get("backend", "")), _count(told.get("pictures", 1)),
                 str(told.get("tree", "")), _factor(told.get("upscale", 1)))  # fmt: skip
+
+
+def table_rows(text: str, seed: int = 0) -> list[dict[str, Any]]:
+    """The rows of a CSV as whole presets, its own base under each; several pictures count up from its seed or this."""
+    base, rows = _table(text)
+    return [{**base, **row} for row in _presets(rows, int(base.get("seed", seed)))]
 
 
 def outline(plan: Plan) -> dict[str, Any]:
@@ -203,19 +210,27 @@ def _factor(value: Any) -> float:
     return float(value)
 
 
-def _table(text: str) -> Spec:
+def _table(text: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """A CSV: a column is a setting, `pictures`, or a slot of the prompt; lines `# name: value` on top set the base."""
     lines = text.lstrip("\ufeff").splitlines()
     heads = [line.lstrip("# ").partition(":") for line in lines if line.startswith("#")]
     base = _base({name.strip().lower(): value.strip() for name, _, value in heads})
-    rows = list(csv.DictReader(io.StringIO("\n".join(line for line in lines if not line.startswith("#")))))
+    body = [line for line in lines if line.strip() and not line.startswith("#")]
+    comma = max(",;\t", key=body[0].count) if body else ","  # as spreadsheets save them, or as they are pasted
+    rows = list(csv.DictReader(body, delimiter=comma))
     if not rows:
         raise BadParams("The table has no rows. Its first line names the columns, like this: nation,category,pictures")
-    return Spec(base, tuple(_row_axis(rows, int(base.get("seed", 0)))))
+    return base, rows
 
 
 def _row_axis(rows: Any, seed: int = 0) -> list[tuple[str, Typed]]:
-    """Rows of a table as one axis of whole presets; an empty field takes the one above."""
+    """Rows of a table as one axis of whole presets."""
+    presets = _presets(rows, seed)
+    return [("preset", presets)] if presets else []
+
+
+def _presets(rows: Any, seed: int) -> list[dict[str, Any]]:
+    """Every row, as often as it asks for pictures; an empty field takes the one above."""
     if not isinstance(rows, Sequence) or isinstance(rows, str) or not all(isinstance(row, Mapping) for row in rows):
         raise BadParams('Rows must be a list of objects, like this: [{"nation": "Greek", "pictures": 2}]')
     presets: list[dict[str, Any]] = []
@@ -228,7 +243,7 @@ def _row_axis(rows: Any, seed: int = 0) -> list[tuple[str, Typed]]:
         start = int(told.get("seed", seed))
         presets += [{"name": name, **told} if many == 1 else {"name": f"{name} {at + 1}", **told, "seed": start + at}
                     for at in range(many)]  # fmt: skip
-    return [("preset", presets)] if presets else []
+    return presets
 
 
 def _column(key: str) -> str:

@@ -76,6 +76,11 @@ class Sweep:
         return self._paused.is_set()
 
     @property
+    def moving(self) -> bool:
+        """Whether cells will change by themselves: not at the end, and not at rest with nothing left at work."""
+        return self.running and not (self.paused and "running" not in self.counts())
+
+    @property
     def seconds(self) -> float:
         """Since it began, until it ended."""
         return (self.ended or time.time()) - self.started if self.started else 0.0
