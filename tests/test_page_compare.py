@@ -19,6 +19,17 @@ def finished(page):
     raise AssertionError("the sweep never ended")
 
 
+def newest():
+    """The sweep that was started last."""
+    return next(iter(sweeping._everyones().values()))[-1]
+
+
+def picked(page, place):
+    """As if the cell had been clicked."""
+    page.session_state[f"second_{newest().group}"] = place
+    return page.run()
+
+
 def opened(page, **settings):
     page.query_params.update({"view": "Compare", "steps": "2", "x_values": "2, 3", **settings})
     page.run()
@@ -33,8 +44,12 @@ def test_the_price_and_the_guard_stand_above_the_button(page):
 
 def test_a_sweep_runs_and_answers(page):
     page = finished(opened(page).button(key="run").click().run())
-    assert "2 things differ: scheduler and steps" in sentences(page)
     assert "step counts are too few to say" in sentences(page)
+
+
+def test_the_first_two_pictures_under_the_glass_differ_in_one_thing(page):
+    page = finished(opened(page).button(key="run").click().run())
+    assert "1 thing differs: steps." in sentences(page)
 
 
 def test_running_it_again_makes_nothing(page):
@@ -43,7 +58,8 @@ def test_running_it_again_makes_nothing(page):
 
 
 def test_one_click_leaves_a_single_difference(page):
-    page = finished(opened(page).button(key="run").click().run())
+    page = picked(finished(opened(page).button(key="run").click().run()), (0, 0))
+    assert "2 things differ: scheduler and steps" in sentences(page)
     page.button(key="lock_0").click().run()
     assert "1 thing differs: steps." in sentences(page)
 
@@ -64,8 +80,7 @@ def test_variants_differ_in_what_was_chosen_only(page):
 
 def test_an_opened_experiment_says_whether_it_was_reproduced(page):
     page = finished(opened(page).button(key="run").click().run())
-    sweep = next(iter(sweeping._everyones().values()))[-1]
-    text = write_experiment(sweep.plan, sweep.results()).encode()
+    text = write_experiment(newest().plan, newest().results()).encode()
     page.file_uploader(key="open_plan").set_value(("experiment.json", text, "application/json")).run()
     page.button(key="open_take").click().run()
     page = finished(page.button(key="run").click().run())
@@ -79,3 +94,70 @@ def test_a_file_that_is_no_plan_is_refused_in_a_sentence(page, name):
     page.button(key="open_take").click().run()
     assert not page.exception
     assert len(page.warning) == 1
+
+
+def cancelled(page):
+    """A sweep that was stopped before anything was done."""
+    opened(page, x_values="100, 110", y_axis="Nothing").button(key="run").click().run()
+    page.button(key="sweep_cancel").click().run()
+    newest().wait(30)
+    return page.run()
+
+
+def test_one_cell_is_tried_again_without_the_others(page):
+    picked(cancelled(page), (0,)).button(key="cell_retry").click().run()
+    newest().wait(30)
+    assert [result.state for result in newest().results().values()] == ["made", "cancelled"]
+    assert "1 of 2" in page.run().get("progress")[0].proto.text
+
+
+def test_an_edited_plan_goes_on_with_what_is_left(page):
+    opened(page, x_values="2, 90", y_axis="Nothing").button(key="run").click().run()
+    page.button(key="sweep_edit").click().run()
+    assert newest().paused
+    page.text_input(key="x_values").set_value("2, 3").run()
+    assert page.button(key="run").label.startswith("Continue with")
+    finished(page.button(key="run").click().run())
+    assert [[cell.params.steps for cell in sweep.plan.cells] for sweep in sweeping._everyones().popitem()[1]] == [
+        [2, 3]
+    ]
+
+
+def test_a_table_fills_the_slots_of_the_prompt(page):
+    opened(page, lab="Table", prompt="a {thing}", table="thing,pictures\nfox,2\nowl,")
+    assert "**4** · fox 1 · fox 2 · owl 1 · owl 2" in sentences(page)
+    page = finished(page.button(key="run").click().run())
+    assert [(cell.params.prompt, cell.params.seed) for cell in newest().plan.cells] == [
+        ("a fox", 7), ("a fox", 8), ("a owl", 7), ("a owl", 8)]  # fmt: skip
+
+
+def test_a_slot_of_the_prompt_is_an_axis(page):
+    opened(page, prompt="a {thing} on snow", x_axis="{thing}", x_values="fox, owl", y_axis="Nothing")
+    assert "Along Thing, 1 thing differs: prompt" in sentences(page)
+
+
+def test_a_csv_is_opened_as_a_table(page):
+    opened(page)
+    text = b"# prompt: a {thing}\nthing,steps\nfox,2\nowl,3\n"
+    page.file_uploader(key="open_plan").set_value(("batch.csv", text, "text/csv")).run()
+    page.button(key="open_take").click().run()
+    assert page.text_area(key="table").value == "name,thing,steps\nfox,fox,2\nowl,owl,3\n"
+    assert "**2** · fox · owl" in sentences(page)
+
+
+@pytest.mark.parametrize("names", [["DDIM", "Heun"], ["ddim", "heun"]])
+def test_the_link_brings_the_chosen_schedulers_back(page, names):
+    opened(page, y_scheduler=names)
+    assert page.multiselect(key="y_scheduler").value == ["ddim", "heun"]
+
+
+def test_the_link_brings_the_variants_back(page):
+    opened(page, lab="Variants", variants='[{"name":"mine","steps":9}]')
+    assert "2 pictures" in sentences(page)
+
+
+def test_the_charts_measure_against_a_chosen_cell_too(page):
+    page = picked(finished(opened(page, x_values="2, 3, 4, 5").button(key="run").click().run()), (0, 0))
+    page.button(key="look_swap").click().run()
+    page.segmented_control(key="against").set_value("A").run()
+    assert "has not settled by 5 steps" in sentences(page)

@@ -5,69 +5,77 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
-from sdplay.compare.answers import Convergence, Scale, frontier
+from sdplay.compare.answers import Convergence, Point, Scale, bargain, frontier
 from sdplay.compare.findings import Findings, find_out
 from sdplay.sweeps import Sweep
-from sdplay.ui import sweeping
+from sdplay.ui import cells, sweeping
+from sdplay.ui.cells import Results
 from sdplay.ui.problems import plain
 from sdplay.ui.session import Studio
 
 SCALES: dict[Scale, str] = {"steps": "Steps", "evaluations": "Model evaluations", "seconds": "Seconds"}
+GOALS = {"own": "The same at its most steps", "A": "A"}
 HEIGHT = 280
+PICK = alt.selection_point(name="picked", fields=["at"], nearest=True, toggle=False)
+"""A click anywhere takes the point that is nearest."""
 
 
 def show(studio: Studio, sweep: Sweep) -> None:
     """The charts that the axes allow; nothing where they carry none."""
-    found = _found(studio, sweep)
+    results = sweep.results()
+    found = _found(studio, sweep, results)
     if not (found.curves or found.bands):
         return
     with st.container(border=True, key="answers"):
         if found.curves:
-            _convergence(found.curves)
-            _trade(found)
+            st.segmented_control("Distance to", list(GOALS), default="own", required=True, key="against",
+                                 format_func=GOALS.__getitem__, bind="query-params",
+                                 help="What every picture is measured against.")  # fmt: skip
+            _convergence(studio, sweep, found.curves)
+            _trade(studio, sweep, found)
         if found.bands:
             _spread(found)
 
 
-def _found(studio: Studio, sweep: Sweep) -> Findings:
-    """Measured once for each state of the sweep."""
+def _found(studio: Studio, sweep: Sweep, results: Results) -> Findings:
+    """Measured once for each state of the sweep and each reference."""
+    chosen = cells.picked(sweep, results)[0] if st.session_state.get("against") == "A" else None
     key = f"found_{sweep.group}"
-    finished = sum(result.done for result in sweep.results().values())
-    if st.session_state.get(key, (None, None))[0] != finished:
+    state = (chosen, sum(result.done for result in results.values()))
+    if st.session_state.get(key, (None, None))[0] != state:
         with st.spinner("Measuring"):
-            findings = find_out(sweep.plan, sweep.results(), lambda result: sweeping.pixels(studio, result))
-            st.session_state[key] = (finished, findings)
+            findings = find_out(sweep.plan, results, lambda result: sweeping.pixels(studio, result),
+                                results[chosen] if chosen else None)  # fmt: skip
+            st.session_state[key] = (state, findings)
     return st.session_state[key][1]  # type: ignore[no-any-return]
 
 
-def _scale(key: str, known: list[Scale]) -> Scale:
-    return st.segmented_control("Across", known, default=known[0], required=True, key=key,
-                                format_func=SCALES.__getitem__, label_visibility="collapsed") or "steps"  # fmt: skip
-
-
-def _convergence(curves: tuple[Convergence, ...]) -> None:
-    """Distance to each scheduler's own picture at its most steps; the knee is a ring."""
+@st.fragment
+def _convergence(studio: Studio, sweep: Sweep, curves: tuple[Convergence, ...]) -> None:
+    """Distance to each scheduler's own picture at its most steps, or to A; the knee is a ring."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**How many steps are enough?**")
         st.space("stretch")
-        scale = _scale("scale_curves", ["steps", "evaluations", "seconds"])
-    rows: list[dict[str, Any]] = [
+        scale: Scale = st.segmented_control("Across", list(SCALES), default="steps", required=True, key="scale",
+                                            format_func=SCALES.__getitem__, label_visibility="collapsed")  # fmt: skip
+    rows = [
         {"curve": curve.label, "x": point.along(scale), "distance": point.distance, "point": point.label,
-         "knee": point == curve.knee, "settles": curve.settles}
+         "knee": point == curve.knee, "at": _written(point)}
         for curve in curves for point in curve.points
     ]  # fmt: skip
-    base = alt.Chart(alt.Data(values=rows)).encode(
-        x=alt.X("x:Q", title=SCALES[scale]), y=alt.Y("distance:Q", title="Distance to its last picture (1 − SSIM)"),
+    base = _chart(rows, SCALES[scale]).encode(
         color=alt.Color("curve:N", title=None, legend=alt.Legend(orient="top")),
         tooltip=["curve:N", "point:N", alt.Tooltip("distance:Q", format=".3f")],
-    )  # fmt: skip
+    )
     knees = base.transform_filter("datum.knee").mark_point(size=180, strokeWidth=2.5)
-    st.altair_chart((base.mark_line() + base.mark_circle(size=42) + knees).properties(height=HEIGHT), width="stretch")
+    first = next((curve.knee for curve in curves if curve.knee), None)
+    _beside(studio, sweep, base.mark_line() + knees + base.mark_circle(size=60).add_params(PICK), "curves", first)
     for curve in curves:
         st.markdown(f"{':material/check_circle:' if curve.knee else ':material/info:'} {plain(curve.sentence)}")
 
 
-def _trade(found: Findings) -> None:
+@st.fragment
+def _trade(studio: Studio, sweep: Sweep, found: Findings) -> None:
     """What each setting costs and how close it comes; what nothing beats is joined."""
     timed = [point for point in found.points if point.seconds is not None]
     scale: Scale = "seconds" if timed else "evaluations"
@@ -75,18 +83,45 @@ def _trade(found: Findings) -> None:
     if len(points) < 3:
         return
     best = set(frontier([(point.along(scale), point.distance) for point in points]))
-    rows = [{"label": point.label, "x": point.along(scale), "distance": point.distance, "best": at in best}
-            for at, point in enumerate(points)]  # fmt: skip
+    rows = [{"label": point.label, "x": point.along(scale), "distance": point.distance, "best": number in best,
+             "at": _written(point)} for number, point in enumerate(points)]  # fmt: skip
     st.markdown("**What is worth its time?**")
-    base = alt.Chart(alt.Data(values=rows)).encode(
-        x=alt.X("x:Q", title=SCALES[scale]), y=alt.Y("distance:Q", title="Distance to its last picture"),
-        tooltip=["label:N", alt.Tooltip("x:Q", format=".2f", title=SCALES[scale]),
-                 alt.Tooltip("distance:Q", format=".3f")],
-    )  # fmt: skip
-    dots = base.mark_circle(size=60).encode(opacity=alt.condition("datum.best", alt.value(1), alt.value(0.35)))
+    told = ["label:N", alt.Tooltip("x:Q", format=".2f", title=SCALES[scale]), alt.Tooltip("distance:Q", format=".3f")]
+    base = _chart(rows, SCALES[scale]).encode(tooltip=told)
+    dots = base.mark_circle(size=70).encode(opacity=alt.condition("datum.best", alt.value(1), alt.value(0.35)))
     line = base.transform_filter("datum.best").mark_line(strokeDash=[4, 3])
-    st.altair_chart((line + dots).properties(height=HEIGHT), width="stretch")
+    _beside(studio, sweep, line + dots.add_params(PICK), "trade", bargain(points, scale))
     st.markdown(f":material/savings: {plain(found.sentences[len(found.curves)])}")
+
+
+def _chart(rows: list[dict[str, Any]], across: str) -> alt.Chart:
+    """Distance over what it costs."""
+    return alt.Chart(alt.Data(values=rows)).encode(
+        x=alt.X("x:Q", title=across, axis=alt.Axis(tickCount=8)), y=alt.Y("distance:Q", title="Distance (1 − SSIM)")
+    )
+
+
+def _beside(studio: Studio, sweep: Sweep, chart: alt.LayerChart, key: str, first: Point | None) -> None:
+    """A chart, and beside it the picture of the point that was clicked, at first of the one that is recommended."""
+    left, right = st.columns([4, 1], gap="medium", vertical_alignment="center")
+    with left:
+        event = st.altair_chart(chart.properties(height=HEIGHT), width="stretch", key=f"{key}_{sweep.group}",
+                                on_select="rerun")  # fmt: skip
+    clicked = event["selection"].get(PICK.name)
+    at = tuple(map(int, clicked[0]["at"].split(","))) if clicked else first.at if first else None
+    result = sweep.results().get(at or ())
+    if result is None or not result.picture:
+        return
+    with right, st.container(gap="xsmall", key=f"seen_{key}"):
+        st.image(sweeping.original(studio, result.picture), width="stretch", output_format="PNG")
+        st.caption(plain(", ".join(result.cell.labels)))
+        if st.button("Beside A", icon=":material/compare:", type="tertiary", key=f"beside_{key}", on_click=cells.pick,
+                     args=(sweep, at), help="Make it B: under the glass, above."):  # fmt: skip
+            st.rerun()
+
+
+def _written(point: Point) -> str:
+    return ",".join(map(str, point.at))
 
 
 def _spread(found: Findings) -> None:

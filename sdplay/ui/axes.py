@@ -1,52 +1,84 @@
 """What to vary: an axis and its values for columns, rows and pages; what is typed is echoed as it will be read."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import streamlit as st
 
-from sdplay.compare.axes import AXES, Offer, Typed, axis
+from sdplay.compare.axes import AXES, Mark, Offer, Typed, axis
+from sdplay.compare.grammar import Value, written
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS
-from sdplay.schedulers import SCHEDULERS
+from sdplay.schedulers import scheduler_label
 from sdplay.ui.controls import linked_by_id
 from sdplay.ui.problems import plain
 
 PLACES = {"x": ("Columns", "steps", "4, 8, 15, 30"), "y": ("Rows", "scheduler", ""), "z": ("Pages", "", ""),
           "w": ("More pages", "", "")}  # fmt: skip
 """Name in the link, label, first axis, first values."""
+GRID, PAGES = ("x", "y"), ("z", "w")
 FIRST_CHOICES = {"scheduler": ("euler", "ddim", "dpmpp_2m_karras")}
 SHOWN = 14
 
 
-def pick(places: Sequence[str], offer: Offer, features: frozenset[str]) -> list[tuple[str, Typed]]:
-    """The axes as they stand in the form, the empty ones left out."""
-    found = []
-    for place in places:
-        label, first, values = PLACES[place]
-        known = ["", *(name for name in AXES if name not in KNOBS or _offered(name, features))]
-        linked_by_id(f"{place}_axis", known)
-        name = st.selectbox(label, known, index=known.index(first), key=f"{place}_axis", bind="query-params",
-                            format_func=lambda name: AXES[name].label if name else "Nothing",
-                            on_change=_clear, args=(place,),
-                            help=axis(st.session_state.get(f"{place}_axis") or first or "steps").help)  # fmt: skip
-        if name:
-            typed = _values(place, name, values if name == first else "", offer)
-            _echo(name, typed, offer)
-            found.append((name, typed))
-    return found
+def pick(place: str, offer: Offer, features: frozenset[str], slots: Sequence[str] = ()) -> list[tuple[str, Typed]]:
+    """The axis of that place as it stands in the form; nothing while there is none."""
+    label, first, values = PLACES[place]
+    known = ["", *slots, *(name for name in AXES if name not in KNOBS or _offered(name, features))]
+    linked_by_id(f"{place}_axis", known)
+    if st.session_state.get(f"{place}_axis", first) not in known:
+        st.session_state[f"{place}_axis"] = ""  # its slot is gone from the prompt
+    name = st.selectbox(label, known, index=known.index(first), key=f"{place}_axis", bind="query-params",
+                        format_func=_named, on_change=_clear, args=(place,),
+                        help=axis(st.session_state.get(f"{place}_axis") or first or "steps").help)  # fmt: skip
+    if not name:
+        return []
+    typed = _values(place, name, values if name == first else "", offer)
+    echo(axis(name).marks, typed, offer)
+    return [(name, typed)]
 
 
-def put(axes: Sequence[tuple[str, Typed]], offer: Offer) -> None:
-    """Axes of a file into the form; call it from a callback."""
+def pick_both(
+    places: Sequence[str], offer: Offer, features: frozenset[str], slots: Sequence[str]
+) -> list[tuple[str, Typed]]:
+    """Two places side by side."""
+    varied = []
+    for column, place in zip(st.columns(2, gap="medium"), places, strict=True):
+        with column:
+            varied += pick(place, offer, features, slots)
+    return varied
+
+
+def put(axes: Sequence[tuple[str, Typed]], offer: Offer, places: Sequence[str]) -> None:
+    """Axes of a file into these places of the form, all others emptied; call it from a callback."""
+    if len(axes) > len(places):
+        raise BadParams(f"The form has room for {len(places)} axes, and this plan has {len(axes)}. "
+                        "Run it with python -m sdplay sweep.")  # fmt: skip
     for place in PLACES:
         st.session_state[f"{place}_axis"] = ""
-    for place, (name, typed) in zip(PLACES, axes, strict=False):
+    for place, (name, typed) in zip(places, axes, strict=False):
         chosen = axis(name).id
         st.session_state[f"{place}_axis"] = chosen
         if offer.choices.get(chosen):
-            st.session_state[f"{place}_choices"] = [mark.value for mark in axis(name).marks(typed, offer)]
+            st.session_state[f"{place}_{chosen}"] = [mark.value for mark in axis(name).marks(typed, offer)]
         else:
-            st.session_state[f"{place}_values"] = typed if isinstance(typed, str) else ", ".join(map(str, typed))
+            values = typed if isinstance(typed, str) else written([Value(str(value)) for value in typed])
+            st.session_state[f"{place}_values"] = values
+
+
+def echo(read: Callable[[Typed, Offer], Iterable[Mark]], typed: Typed, offer: Offer) -> None:
+    """How the values are read; a sentence when they cannot be."""
+    try:
+        labels = [f"~~{plain(mark.label)}~~" if mark.skip else plain(mark.label) for mark in read(typed, offer)]
+    except BadParams as error:
+        st.caption(f":orange[:material/info: {plain(str(error))}]")
+        return
+    more = f" … and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
+    st.caption(f"**{len(labels)}** · {' · '.join(labels[:SHOWN])}{more}")
+
+
+def _named(name: str) -> str:
+    """The axis as the list shows it; a slot stands in its braces, as in the prompt."""
+    return AXES[name].label if name in AXES else name or "Nothing"
 
 
 def _offered(name: str, features: frozenset[str]) -> bool:
@@ -56,33 +88,29 @@ def _offered(name: str, features: frozenset[str]) -> bool:
 def _clear(place: str) -> None:
     """Another axis: its own example, not the values of the one before."""
     name = st.session_state[f"{place}_axis"]
-    st.session_state[f"{place}_values"] = AXES[name].example.split("  or  ")[0] if name else ""
+    st.session_state[f"{place}_values"] = _example(name) if name else ""
+
+
+def _example(name: str) -> str:
+    return axis(name).example.split("  or  ")[0]
 
 
 def _values(place: str, name: str, first: str, offer: Offer) -> Typed:
     choices = offer.choices.get(name)
     if choices:
-        chosen = [each for each in FIRST_CHOICES.get(name, choices[:2]) if each in choices]
-        return st.multiselect("Values", choices, chosen, key=f"{place}_choices", format_func=scheduler_label)
+        return _choices(f"{place}_{name}", choices, FIRST_CHOICES.get(name, choices[:2]))
     key = f"{place}_values"
     if key not in st.session_state and not st.query_params.get(key):
-        first = first or AXES[name].example.split("  or  ")[0]
-    return st.text_input("Values", first, key=key, bind="query-params", placeholder=AXES[name].example,
-                         help=f"For example {AXES[name].example}. Ranges: 5-20(+5), 0-1[6], 1, 2, .., 10. "
+        first = first or _example(name)
+    example = axis(name).example
+    return st.text_input("Values", first, key=key, bind="query-params", placeholder=example,
+                         help=f"For example {example}. Ranges: 5-20(+5), 0-1[6], 1, 2, .., 10. "
                               "Texts with commas are parted by ||. SKIP: in front leaves a place empty.")  # fmt: skip
 
 
-def _echo(name: str, typed: Typed, offer: Offer) -> None:
-    """How the values are read; a sentence when they cannot be."""
-    try:
-        labels = [f"~~{plain(mark.label)}~~" if mark.skip else plain(mark.label)
-                  for mark in axis(name).marks(typed, offer)]  # fmt: skip
-        more = f" … and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
-        st.caption(f"**{len(labels)}** · {' · '.join(labels[:SHOWN])}{more}")
-    except BadParams as error:
-        st.caption(f":orange[:material/info: {plain(str(error))}]")
-
-
-def scheduler_label(value: str) -> str:
-    """The name for people; other words stay as they are."""
-    return SCHEDULERS[value].label if value in SCHEDULERS else value
+def _choices(key: str, choices: Sequence[str], first: Sequence[str]) -> list[str]:
+    linked = st.query_params.get_all(key)
+    if key not in st.session_state and linked and set(linked) <= set(choices):
+        st.session_state[key] = linked
+    return st.multiselect("Values", choices, [each for each in first if each in choices], key=key,
+                          format_func=scheduler_label, bind="query-params")  # fmt: skip

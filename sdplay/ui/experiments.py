@@ -1,12 +1,14 @@
 """Take a sweep away as files, and open one again: the plan comes back, and a rerun is laid against what it was."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeGuard
 
 import streamlit as st
 from PIL import Image
 
 from sdplay import metadata
 from sdplay.compare.animation import animate, ordered
+from sdplay.compare.axes import Setup, Typed
 from sdplay.compare.experiment import Experiment, read_experiment, reproduced, write_experiment
 from sdplay.compare.measures import Difference
 from sdplay.compare.planfile import from_grid, read_plan
@@ -16,7 +18,7 @@ from sdplay.compare.rows import csv_text, row
 from sdplay.compare.sheet import sheet
 from sdplay.errors import BadParams
 from sdplay.sweeps import Sweep
-from sdplay.ui import axes, form, sweeping
+from sdplay.ui import axes, form, session, sweeping, table, variants
 from sdplay.ui.problems import explained, plain, told
 from sdplay.ui.session import Studio
 
@@ -64,14 +66,40 @@ def open_file(studio: Studio) -> None:
 def _take(studio: Studio, name: str, data: bytes) -> None:
     with explained():
         experiment = _read(name, data)
-        offer = sweeping.bench(False).offer(studio.backend.name)
         spec = experiment.spec.settled()
-        form.use(spec.params(studio.capabilities.defaults, experiment.images))
-        axes.put(spec.axes, offer)
+        setup = Setup(spec.backend, spec.params(studio.capabilities.defaults, experiment.images))
+        into_form(studio, setup, spec.axes)
         st.session_state["experiment"] = experiment
         for note in spec.notes:
             told(note, warn=True)
         st.toast("It is in the form now. Press Run.", icon=":material/science:")
+
+
+def edit(studio: Studio, sweep: Sweep) -> None:
+    """A sweep's plan back into the form, where it can be changed and gone on with."""
+    with explained():
+        into_form(studio, sweep.plan.base, [(each.axis.id, each.typed) for each in sweep.plan.varied])
+        sweeping.edit(sweep)
+
+
+def into_form(studio: Studio, base: Setup, varied: Sequence[tuple[str, Typed]]) -> None:
+    """A plan into the view that fits it: rows of settings, a table with slots, or a grid."""
+    rows = next((list(typed) for name, typed in varied if name == "preset" and _are_rows(typed)), [])
+    view = "Grid" if not rows else "Variants" if variants.fits(rows) else "Table"
+    rest = [each for each in varied if each[1] != rows]
+    axes.put(rest, sweeping.bench(False).offer(studio.backend.name), axes.PAGES if rows else tuple(axes.PLACES))
+    form.use(base.params)
+    if view == "Variants":
+        variants.put(rows)
+    elif view == "Table":
+        table.put(rows, base.params)
+    st.session_state["lab"] = view
+    if base.backend in session.labels():
+        st.session_state["backend"] = base.backend
+
+
+def _are_rows(typed: Typed) -> TypeGuard[Sequence[Mapping[str, Any]]]:
+    return not isinstance(typed, str) and all(isinstance(row, Mapping) for row in typed)
 
 
 def _read(name: str, data: bytes) -> Experiment:

@@ -28,7 +28,7 @@ _GRID = st.components.v2.component(
     css="""
 .frame{overflow:auto;max-height:80vh;font-family:var(--st-font);color:var(--st-text-color);scrollbar-width:thin;
   scrollbar-color:var(--st-border-color) transparent;padding:2px}
-table{border-collapse:separate;border-spacing:8px;margin:-8px}
+table{border-collapse:separate;border-spacing:8px;margin:-8px;--tile:clamp(88px,22vw,var(--width))}
 th{font-weight:600;font-size:.86rem;background:var(--st-background-color);position:sticky;z-index:1;
   max-width:var(--tile);overflow-wrap:anywhere;line-height:1.3}
 thead th{top:0;padding:6px 4px}
@@ -37,9 +37,11 @@ thead th:first-child{left:0;z-index:2;font-weight:400;color:var(--st-gray-text-c
   padding-right:6px}
 td{padding:0;vertical-align:top}
 button{all:unset;display:block;width:var(--tile);cursor:pointer}
-.picture{position:relative;display:block;width:var(--tile);height:var(--tall);border-radius:var(--st-base-radius);
-  overflow:hidden;background:var(--st-secondary-background-color);outline:1px solid var(--st-border-color);
-  outline-offset:-1px}
+.flow thead,.flow th{display:none}
+.flow tr{display:flex;flex-wrap:wrap;gap:12px 8px;padding:8px}
+.picture{position:relative;display:block;width:var(--tile);aspect-ratio:var(--ratio);overflow:hidden;
+  border-radius:var(--st-base-radius);background:var(--st-secondary-background-color);
+  outline:1px solid var(--st-border-color);outline-offset:-1px}
 .picture img{width:100%;height:100%;object-fit:cover;display:block}
 .picture img:not([src]){display:none}
 .running .picture{animation:pulse 1.4s ease-in-out infinite}
@@ -83,9 +85,11 @@ function drawn(cell, button) {
 }
 export default function({data, parentElement, setTriggerValue}) {
   const table = parentElement.querySelector("table");
-  const shape = JSON.stringify([data.corner, data.columns, data.rows]);
-  table.style.setProperty("--tile", data.width + "px");
-  table.style.setProperty("--tall", data.height + "px");
+  const shape = JSON.stringify([data.corner, data.columns, data.rows, data.cells.length]);
+  const flows = !data.columns.length;
+  table.classList.toggle("flow", flows);
+  table.style.setProperty("--width", data.width + "px");
+  table.style.setProperty("--ratio", data.ratio);
   if (table.dataset.shape !== shape) {
     table.dataset.shape = shape;
     const head = made("thead"), top = made("tr"), body = made("tbody");
@@ -94,22 +98,23 @@ export default function({data, parentElement, setTriggerValue}) {
     data.rows.forEach((label, row) => {
       const line = made("tr");
       line.append(made("th", "", label));
-      data.columns.forEach((_, column) => {
+      for (let column = 0; column < (data.columns.length || data.cells.length); column++) {
         const place = made("td"), button = made("button");
         button.type = "button";
         button.tabIndex = row || column ? -1 : 0;
         place.append(button);
         line.append(place);
-      });
+      }
       body.append(line);
     });
     table.replaceChildren(head, body);
   }
-  const buttons = [...table.querySelectorAll("button")], wide = data.columns.length;
+  const buttons = [...table.querySelectorAll("button")], upper = each => each.getBoundingClientRect().top;
   const refresh = () => data.cells.forEach((cell, n) => drawn(cell, buttons[n]));
   refresh();
   buttons.forEach((button, n) => { button.onclick = () => setTriggerValue("picked", data.cells[n].at); });
   table.onkeydown = event => {
+    const wide = flows ? buttons.filter(each => upper(each) === upper(buttons[0])).length : data.columns.length;
     const move = {ArrowRight: 1, ArrowLeft: -1, ArrowDown: wide, ArrowUp: -wide}[event.key];
     const from = buttons.indexOf(event.target), to = from + move;
     if (!move || from < 0 || !buttons[to] || (Math.abs(move) === 1 && wide > 1 &&
@@ -150,10 +155,10 @@ def thumbnails(pictures: Mapping[str, bytes], key: str) -> None:
 
 
 def grid(columns: Sequence[str], rows: Sequence[str], cells: Sequence[Tile], key: str, corner: str = "",
-         width: int = 140, height: int = 140) -> str:  # fmt: skip
-    """The place of the cell that was just picked, else nothing."""
+         width: int = 140, ratio: float = 1.0) -> str:  # fmt: skip
+    """The place of the cell that was just picked, else nothing.  Without columns the cells fill line after line."""
     told = {"columns": columns, "rows": rows, "cells": [asdict(cell) for cell in cells], "corner": corner,
-            "width": width, "height": height}  # fmt: skip
+            "width": width, "ratio": ratio}  # fmt: skip
     result = _GRID(key=key, data=told, height="content", on_picked_change=lambda: None)
     return str(result.get("picked") or "")
 

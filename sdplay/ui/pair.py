@@ -10,7 +10,6 @@ from PIL import Image
 from sdplay.compare.axes import Setup
 from sdplay.compare.guard import Verdict, guard, label, value_text
 from sdplay.compare.measures import Difference, difference_map
-from sdplay.params import Params
 from sdplay.picture import png_bytes
 from sdplay.ui.problems import plain
 from sdplay.ui.viewer import MODES, Shown, viewer
@@ -22,7 +21,9 @@ class Side:
 
     label: str
     data: bytes
-    settings: Setup | Params
+    settings: Setup
+    model: str = ""
+    """The version of the model, where it is known."""
 
 
 def pair(sides: Sequence[Side], key: str, measured: Difference | None, tools: Callable[[], None] | None = None,
@@ -38,7 +39,7 @@ def pair(sides: Sequence[Side], key: str, measured: Difference | None, tools: Ca
             tools()
     apart = _apart(one.data, other.data, gain) if mode == "difference" else b""
     viewer(Shown(one.label, one.data), Shown(other.label, other.data), str(mode), key, apart)
-    verdict = guard([one.settings, other.settings])
+    verdict = guard([side.settings for side in sides], [side.model for side in sides])
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f":material/balance: {plain(verdict.sentence)}")
         if locks:

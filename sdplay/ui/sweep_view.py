@@ -1,26 +1,20 @@
 """A sweep on the page: its progress, its sheet, two of its pictures under the glass, and what it tells."""
 
-from collections.abc import Mapping
-
 import streamlit as st
 
 from sdplay.compare.guard import Verdict
-from sdplay.compare.plan import Cell, duration
+from sdplay.compare.plan import duration
 from sdplay.compare.results import Result
 from sdplay.sweeps import Sweep
-from sdplay.ui import experiments, sweeping
+from sdplay.ui import cells, experiments, form, sweeping
+from sdplay.ui.cells import At, Results
 from sdplay.ui.details import details
 from sdplay.ui.filmstrip import Strip, filmstrip
-from sdplay.ui.grid import Tile, grid, thumbnails
 from sdplay.ui.pair import Side, pair
 from sdplay.ui.problems import explained, plain
 from sdplay.ui.session import Studio
 
 POLL_SECONDS = 1.0
-AT_ONCE = 600
-"""Cells drawn on one page of the grid."""
-ICONS = {"failed": "✗", "cancelled": "–", "queued": "…", "running": "…", "planned": ""}
-At = tuple[int, ...]
 
 
 def newest(studio: Studio) -> None:
@@ -35,15 +29,18 @@ def newest(studio: Studio) -> None:
         chosen = st.selectbox("Sweep", numbers, index=len(numbers) - 1, key=f"sweep_of_{len(known)}",
                               format_func=lambda number: _named(known[number]))  # fmt: skip
         sweep = known[chosen]
-    busy = sweep.running
+    moving = sweep.moving
 
-    @st.fragment(run_every=POLL_SECONDS if busy and not sweep.paused else None)
+    @st.fragment(run_every=POLL_SECONDS if moving else None)
     def view() -> None:
         _progress(sweep)
+        _controls(studio, sweep)
+        results = sweep.results()
         with explained():
-            _sheet(studio, sweep)
-        if busy and not sweep.running:
-            st.rerun()
+            cells.sheet(studio, sweep, results)
+            _glass(studio, sweep, results)
+        if moving != sweep.moving:
+            st.rerun()  # the timer starts or stops, and a finished sweep tells what it found
 
     view()
     if not sweep.running:
@@ -82,6 +79,12 @@ def _progress(sweep: Sweep) -> None:
     if sweep.trouble:
         st.warning(plain(sweep.trouble), icon=":material/pause_circle:")
     st.progress(ended / max(1, total), text=" · ".join(parts))
+
+
+def _controls(studio: Studio, sweep: Sweep) -> None:
+    """What can be done with the sweep as it stands."""
+    counts = sweep.counts()
+    undone = counts.get("failed", 0) + counts.get("cancelled", 0)
     with st.container(horizontal=True, gap="xsmall"):
         if sweep.running and sweep.paused:
             st.button("Resume", icon=":material/play_arrow:", key="sweep_resume", on_click=sweep.resume)
@@ -89,99 +92,31 @@ def _progress(sweep: Sweep) -> None:
             st.button("Pause", icon=":material/pause:", key="sweep_pause", on_click=sweep.pause)
         if sweep.running:
             st.button("Cancel", icon=":material/stop_circle:", key="sweep_cancel", on_click=sweep.cancel)
-        elif ended > done:
-            st.button(f"Try {ended - done} again", icon=":material/refresh:", key="sweep_retry", on_click=sweep.retry)
+        elif undone:
+            st.button(f"Try {undone} again", icon=":material/refresh:", key="sweep_retry", on_click=sweep.retry)
+        edit = "Edit and continue" if sweep.running else "Edit the plan"
+        if st.button(edit, icon=":material/edit:", key="sweep_edit", on_click=experiments.edit, args=(studio, sweep),
+                     help="Brings the plan into the form above. What is made already is not made again."):  # fmt: skip
+            st.rerun()
 
 
-def _sheet(studio: Studio, sweep: Sweep) -> None:
-    """Rows and columns of one page, then the two pictures that were picked."""
-    plan, results = sweep.plan, sweep.results()
-    columns, rows, fixed = _laid_out(sweep)
-    table = plan.table(rows, columns, fixed)
-    finished = [result for result in results.values() if result.picture]
-    first, second = _picked(sweep, finished)
-    order: list[str] = st.session_state.setdefault(f"order_{sweep.group}", [])
-    order += [result.picture for result in finished if result.picture not in order]
-    thumbnails({picture: sweeping.thumbnail(studio, picture) for picture in order}, key=f"thumbs_{sweep.group}")
-    heat, told = _heat(studio, results, first) if finished else ({}, {})
-    cells = [_tile(cell, results[cell.at], heat, told, first, second) for line in table for cell in line][:AT_ONCE]
-    params = plan.base.params
-    tall = round(140 * params.height / params.width)
-    across = [cell.labels[columns] if columns is not None else "" for cell in table[0]]
-    down = [line[0].labels[rows] if rows is not None else "" for line in table]
-    corner = " / ".join(plan.varied[at].axis.label for at in (rows, columns) if at is not None)
-    if place := grid(across, down, cells, f"grid_{sweep.group}", corner, 140, tall):
-        st.session_state[f"second_{sweep.group}"] = tuple(map(int, place.split(",")))
-        st.rerun(scope="fragment")
-    if finished:
-        _glass(studio, sweep, results, first, second)
-
-
-def _laid_out(sweep: Sweep) -> tuple[int | None, int | None, dict[int, int]]:
-    """Which axis runs across, which down, and where the others stand."""
-    varied = sweep.plan.varied
-    fixed: dict[int, int] = {}
-    if len(varied) > 2:
-        with st.container(horizontal=True):
-            for at, each in enumerate(varied[2:], 2):
-                labels = [mark.label for mark in each.marks]
-                fixed[at] = int(st.segmented_control(
-                    each.axis.label, range(len(labels)), default=0, required=True, key=f"page_{sweep.group}_{at}",
-                    format_func=lambda number, labels=labels: labels[number]) or 0)  # type: ignore[misc]  # fmt: skip
-    return (0 if varied else None), (1 if len(varied) > 1 else None), fixed
-
-
-def _picked(sweep: Sweep, finished: list[Result]) -> tuple[At | None, At | None]:
-    """The reference and the one beside it: chosen, or the dearest and the first finished."""
-    state = st.session_state
-    if not finished:
-        return None, None
-    places = [result.cell.at for result in finished]
-    dearest = max(finished, key=lambda result: (result.cell.evaluations, result.cell.at)).cell.at
-    first = state.get(f"first_{sweep.group}", dearest)
-    second = state.get(f"second_{sweep.group}", next((at for at in places if at != first), places[0]))
-    return first, second
-
-
-def _heat(studio: Studio, results: Mapping[At, Result], first: At | None) -> tuple[dict[At, float], dict[At, str]]:
-    """How strongly each cell is tinted, and what is said about it."""
-    wanted = st.segmented_control("Tint by", ("Nothing", "Time", "Difference"), default="Nothing", required=True,
-                                  key="tint", help="Difference is to the cell marked A.")  # fmt: skip
-    measured: dict[At, float] = {}
-    told: dict[At, str] = {}
-    for at, result in results.items():
-        if wanted == "Time" and result.seconds is not None:
-            measured[at] = result.seconds
-        elif wanted == "Difference" and first is not None and result.pixels:
-            apart = sweeping.measure(studio, results[first], result)
-            if apart:
-                measured[at] = apart.distance
-                told[at] = f"difference {apart.distance:.3f}"
-    most = max(measured.values(), default=0.0)
-    return {at: value / most if most else 0.0 for at, value in measured.items()}, told
-
-
-def _tile(cell: Cell, result: Result, heat: Mapping[At, float], told: Mapping[At, str], first: At | None,
-          second: At | None) -> Tile:  # fmt: skip
-    text = told.get(cell.at) or result.caption or ICONS.get(result.state, "")
-    badge = "A" if cell.at == first else "B" if cell.at == second else ""
-    title = ", ".join((*cell.labels, result.state, result.caption)).strip(", ")
-    return Tile(",".join(map(str, cell.at)), result.state, text, title, result.picture, badge, heat.get(cell.at))
-
-
-def _glass(studio: Studio, sweep: Sweep, results: Mapping[At, Result], first: At | None, second: At | None) -> None:
+def _glass(studio: Studio, sweep: Sweep, results: Results) -> None:
     """A and B, large: what differs in the settings, what differs in the pixels."""
-    one, other = results.get(first or ()), results.get(second or ())
-    if one is None or other is None or not (one.picture and other.picture):
+    first, second = cells.picked(sweep, results)
+    if second is not None and results[second].state in ("failed", "cancelled"):
+        _undone(sweep, results[second])
         return
-    sides = [Side(f"{letter}: {', '.join(each.cell.labels) or 'the picture'}", data, each.cell.setup)
+    if first is None or second is None:
+        return
+    one, other = results[first], results[second]
+    sides = [Side(f"{letter}: {', '.join(each.cell.labels) or 'the picture'}", data, each.cell.setup, each.model)
              for letter, each in (("A", one), ("B", other))
              if each.picture and (data := sweeping.original(studio, each.picture))]  # fmt: skip
     if len(sides) < 2:
         return
 
     def tools() -> None:
-        st.button("Make B the reference", icon=":material/swap_horiz:", key="look_swap", on_click=_swap,
+        st.button("Make B the reference", icon=":material/swap_horiz:", key="look_swap", on_click=cells.pick,
                   args=(sweep, first, second))  # fmt: skip
         if st.button("Details of B", icon=":material/receipt_long:", key="look_details"):
             details(studio, other.picture)
@@ -190,22 +125,28 @@ def _glass(studio: Studio, sweep: Sweep, results: Mapping[At, Result], first: At
     _frames(studio, one, other, [side.label for side in sides])
 
 
+def _undone(sweep: Sweep, result: Result) -> None:
+    """A cell without a picture: why, and what to do about this one."""
+    with st.container(border=True, key="undone"):
+        name = plain(", ".join(result.cell.labels))
+        st.markdown(f":material/error: **{name}**: {plain(result.error) or 'stopped before its end.'}")
+        with st.container(horizontal=True, gap="xsmall"):
+            st.button("Try this one again", icon=":material/refresh:", key="cell_retry", on_click=sweep.retry,
+                      args=(result.cell.at,))  # fmt: skip
+            if st.button("Its settings into the form", icon=":material/input:", key="cell_use", on_click=form.use,
+                         args=(result.cell.params,)):  # fmt: skip
+                st.rerun()
+
+
 def _locks(sweep: Sweep, one: Result, other: Result, verdict: Verdict) -> None:
     """Ways to the cells beside A in which only one thing differs."""
     if verdict.level == "confounded":
         for along, (mine, yours) in enumerate(zip(one.cell.at, other.cell.at, strict=True)):
             if mine != yours:
+                fair: At = (*one.cell.at[:along], yours, *one.cell.at[along + 1 :])
                 st.button(f"Only {sweep.plan.varied[along].axis.label}", icon=":material/lock:", type="tertiary",
-                          key=f"lock_{along}", on_click=_lock, args=(sweep, one.cell.at, other.cell.at, along),
+                          key=f"lock_{along}", on_click=cells.pick, args=(sweep, fair),
                           help="Show beside A the cell that differs in nothing else.")  # fmt: skip
-
-
-def _lock(sweep: Sweep, first: At, second: At, along: int) -> None:
-    st.session_state[f"second_{sweep.group}"] = (*first[:along], second[along], *first[along + 1 :])
-
-
-def _swap(sweep: Sweep, first: At | None, second: At | None) -> None:
-    st.session_state[f"first_{sweep.group}"], st.session_state[f"second_{sweep.group}"] = second, first
 
 
 def _frames(studio: Studio, one: Result, other: Result, names: list[str]) -> None:

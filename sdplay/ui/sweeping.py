@@ -1,6 +1,7 @@
 """Sweeps on the page: their backends, their speeds, and those of this browser, at work or done."""
 
 import io
+from collections.abc import Iterable
 
 import streamlit as st
 from PIL import Image
@@ -39,13 +40,27 @@ def mine(studio: Studio) -> list[Sweep]:
     return _everyones().setdefault(studio.owner, [])
 
 
-def start(studio: Studio, plan: Plan, frames: bool) -> Sweep:
-    """Run it, and show it from now on."""
-    sweep = Sweep(plan, bench(frames), studio.jobs, owner=studio.owner, speeds=speeds()).start()
+def start(studio: Studio, plan: Plan, frames: bool) -> None:
+    """Run it, and show it from now on; it takes the place of a sweep that was paused to be edited."""
     all_of_mine = mine(studio)
-    all_of_mine.append(sweep)
+    if old := edited(studio):
+        old.cancel()
+        all_of_mine.remove(old)
+    all_of_mine.append(Sweep(plan, bench(frames), studio.jobs, owner=studio.owner, speeds=speeds()).start())
     del all_of_mine[:-REMEMBERED]
-    return sweep
+
+
+def edit(sweep: Sweep) -> None:
+    """Let it rest until its plan, changed in the form, takes over; what it has made is in the library."""
+    if sweep.running:
+        sweep.pause()
+        st.session_state["edited"] = sweep.group
+
+
+def edited(studio: Studio) -> Sweep | None:
+    """The sweep that rests for that."""
+    group = st.session_state.get("edited", "")
+    return next((each for each in mine(studio) if each.group == group and each.paused), None)
 
 
 def kept(studio: Studio, result: Result | None) -> Kept | None:
@@ -53,11 +68,11 @@ def kept(studio: Studio, result: Result | None) -> Kept | None:
     return studio.library.get(result.picture, studio.owner) if result and result.picture else None
 
 
-@st.cache_data(show_spinner=False, max_entries=4000)
-def thumbnail(_studio: Studio, picture: str) -> bytes:
-    """By the picture's id: a rerun with hundreds of cells asks the database for new ones only."""
-    found = _studio.library.get(picture, _studio.owner)
-    return _studio.library.thumbnail(found) if found else b""
+def thumbnails(studio: Studio, pictures: Iterable[str]) -> dict[str, bytes]:
+    """Small JPEGs by the picture's id; one that is gone is left out."""
+    found = [kept for picture in pictures if (kept := studio.library.get(picture, studio.owner))]
+    small = studio.library.thumbnails(found)
+    return {kept.id: jpeg for kept, jpeg in zip(found, small, strict=True) if jpeg}
 
 
 @st.cache_data(show_spinner=False, max_entries=600)
@@ -65,6 +80,12 @@ def original(_studio: Studio, picture: str) -> bytes:
     """The file as the backend made it."""
     found = _studio.library.get(picture, _studio.owner)
     return _studio.library.data(found) if found else b""
+
+
+def distances(studio: Studio, one: Result, others: Iterable[Result]) -> dict[tuple[int, ...], float]:
+    """How far each cell is from one of them."""
+    apart = {other.cell.at: measure(studio, one, other) for other in others}
+    return {at: each.distance for at, each in apart.items() if each}
 
 
 def measure(studio: Studio, one: Result, other: Result) -> Difference | None:

@@ -1,20 +1,25 @@
 """Compare: a fair sweep over anything, seen as it fills, measured, explained and taken away."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
-from sdplay.compare.axes import Setup, Typed
-from sdplay.compare.guard import guard, label, plan_sentence, value_text
-from sdplay.compare.plan import Plan, limit, plan
-from sdplay.ui import axes, experiments, form, sweep_view, sweeping, variants
+from sdplay.compare.axes import Setup, Typed, slots
+from sdplay.compare.guard import guard, plan_sentence, settings_text
+from sdplay.compare.plan import Plan, limit, many, plan
+from sdplay.params import Params
+from sdplay.ui import axes, experiments, form, sweep_view, sweeping, table, variants
 from sdplay.ui.problems import explained, plain
 from sdplay.ui.session import Studio
+
+VIEWS = ("Grid", "Variants", "Table")
 
 
 def show(studio: Studio) -> None:
     """What to vary, what it costs, then the newest sweep."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        view = st.segmented_control("View", ("Grid", "Variants"), default="Grid", key="lab", bind="query-params",
-                                    required=True, label_visibility="collapsed")  # fmt: skip
+        view = st.segmented_control("View", VIEWS, default="Grid", key="lab", bind="query-params", required=True,
+                                    label_visibility="collapsed")  # fmt: skip
         st.space("stretch")
         experiments.open_file(studio)
     with st.container(border=True, gap="small", key="lab_card"):
@@ -27,31 +32,28 @@ def show(studio: Studio) -> None:
 def _card(studio: Studio, view: str) -> None:
     """The only part that runs again while values are typed."""
     with explained():
-        varied = variants.pick(studio) if view == "Variants" else _grid(studio)
-        made = _planned(studio, varied)
+        base = form.asked(studio.capabilities)
+        made = _planned(studio, base, _varied(studio, base, view))
         _price(studio, made)
-    st.caption(f"Everything else is as in the form: {plain(_baseline(studio))}")
+        st.caption(f"Everything else is as in the form: {plain(_rest(made))}")
 
 
-def _grid(studio: Studio) -> list[tuple[str, Typed]]:
-    """Two axes side by side, further ones on request."""
-    offer = sweeping.bench(False).offer(studio.backend.name)
-    features = studio.capabilities.features
-    varied = []
-    for column, place in zip(st.columns(2, gap="medium"), ("x", "y"), strict=True):
-        with column:
-            varied += axes.pick((place,), offer, features)
+def _varied(studio: Studio, base: Params, view: str) -> list[tuple[str, Typed]]:
+    """What this view varies, and further axes on request."""
+    offer, features = sweeping.bench(False).offer(studio.backend.name), studio.capabilities.features
+    if view == "Variants":
+        varied = variants.pick(studio)
+    elif view == "Table":
+        varied = table.pick(base.seed)
+    else:
+        varied = axes.pick_both(axes.GRID, offer, features, slots(base))
     with st.expander("More axes", icon=":material/layers:", key="more_axes"):
-        for column, place in zip(st.columns(2, gap="medium"), ("z", "w"), strict=True):
-            with column:
-                varied += axes.pick((place,), offer, features)
-    return varied
+        return varied + axes.pick_both(axes.PAGES, offer, features, slots(base))
 
 
-def _planned(studio: Studio, varied: list[tuple[str, Typed]]) -> Plan:
-    base = Setup(studio.backend.name, form.asked(studio.capabilities))
+def _planned(studio: Studio, base: Params, varied: list[tuple[str, Typed]]) -> Plan:
     facts = sweeping.bench(False).facts(studio.backend.name, studio.library, sweeping.speeds(), owner=studio.owner)
-    return plan(base, varied, facts)
+    return plan(Setup(studio.backend.name, base), varied, facts)
 
 
 def _price(studio: Studio, made: Plan) -> None:
@@ -67,11 +69,10 @@ def _price(studio: Studio, made: Plan) -> None:
             frames = st.toggle("Keep frames", key="lab_frames", help="Keep what was seen at every step, for the "
                                "filmstrip. Pictures kept without frames are made again.")  # fmt: skip
         sure = not made.needs_confirmation or st.checkbox(
-            f"Yes, {made.pictures:,} pictures", key="lab_sure",
+            f"Yes, {many(made.pictures, 'picture')}", key="lab_sure",
             help=f"More than {limit():,} pictures need a word from you.")  # fmt: skip
-        many = "picture" if made.pictures == 1 else "pictures"
-        label = f"Run {made.pictures:,} {many}" if made.pictures else "Show what the library has"
-        pressed = st.button(label, icon=":material/play_arrow:", type="primary", key="run", disabled=not sure)
+        pressed = st.button(_go(studio, made), icon=":material/play_arrow:", type="primary", key="run",
+                            disabled=not sure)  # fmt: skip
         if pressed or (st.session_state.pop("lab_go", False) and sure):
             sweeping.start(studio, made, frames)
             st.rerun()
@@ -79,6 +80,14 @@ def _price(studio: Studio, made: Plan) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption(f":material/savings: {plain(made.cheaper.sentence)}")
             st.button("Take it", type="tertiary", key="cheaper", on_click=_cheaper, args=(made,))
+
+
+def _go(studio: Studio, made: Plan) -> str:
+    """What the button says: what a click will cost."""
+    if not made.pictures:
+        return "Show what the library has"
+    verb = "Continue with" if sweeping.edited(studio) else "Run"
+    return f"{verb} {many(made.pictures, 'picture')}"
 
 
 def _verdict(made: Plan) -> str:
@@ -95,9 +104,10 @@ def _cheaper(made: Plan) -> None:
                 st.session_state[f"{place}_values"] = made.cheaper.values
 
 
-def _baseline(studio: Studio) -> str:
-    asked = form.asked(studio.capabilities).asked()
-    told = [f"{label(name)} {value_text(name, value)}" for name, value in asked.items()
-            if name not in ("prompt", "negative", "width", "height")]  # fmt: skip
-    size = f"{asked['width']} × {asked['height']}" if "width" in asked else ""
-    return ", ".join(filter(None, [*told, size])) + "."
+def _rest(made: Plan) -> str:
+    """The settings that no axis touches, in words."""
+    base, varied = made.base.params, {each.axis.id for each in made.varied}
+    varied |= {name for each in made.varied for mark in each.marks if isinstance(mark.value, Mapping)
+               for name in mark.value}  # fmt: skip
+    size = [] if varied & {"width", "height", "size"} else [f"{base.width} × {base.height}"]
+    return ", ".join([*settings_text(base.asked(), {"negative", *varied}), *size]) + "."

@@ -75,5 +75,5 @@ def show(studio: Studio) -> None:
 
 def _open(studio: Studio, lesson: Lesson) -> None:
     """The lesson's axes into the comparison lab, which runs them at once."""
-    axes.put(lesson.axes, sweeping.bench(False).offer(studio.backend.name))
+    axes.put(lesson.axes, sweeping.bench(False).offer(studio.backend.name), tuple(axes.PLACES))
     st.session_state.update(view="Compare", lab="Grid", lab_go=True)

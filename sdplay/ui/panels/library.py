@@ -1,15 +1,19 @@
 """Library: everything made here, grouped, searched, starred, shared, taken out and brought in."""
 
 import io
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import streamlit as st
 
-from sdplay.compare.guard import label, value_text
+from sdplay.compare.axes import Setup
+from sdplay.compare.guard import Verdict, label, lock, settings_text
+from sdplay.compare.plan import many
 from sdplay.library import Group, Kept, Query
 from sdplay.library.carry import Carried, exported, imported, table
 from sdplay.library.query import query
-from sdplay.ui import foreign, sweeping
+from sdplay.params import KNOBS
+from sdplay.ui import foreign, form, sweeping
 from sdplay.ui.details import details
 from sdplay.ui.more import reached_end
 from sdplay.ui.pair import Side, pair
@@ -48,7 +52,7 @@ def _list(studio: Studio, asked: Query, two: bool) -> None:
     if not total.count:
         _nothing(asked)
         return
-    st.caption(f"{total.count:,} {'picture' if total.count == 1 else 'pictures'} · {told(total.seconds)} of work · "
+    st.caption(f"{many(total.count, 'picture')} · {told(total.seconds)} of work · "
                f"{told(total.mean)} each")  # fmt: skip
     if asked.deleted:
         _purge(studio, total.count)
@@ -63,14 +67,13 @@ def _list(studio: Studio, asked: Query, two: bool) -> None:
 
 
 def _group(studio: Studio, group: Group, two: bool) -> None:
-    same = {name: value for name, value in group.same.items() if name not in ("prompt", "width", "height")}
-    settings = " · ".join(f"{label(name)} {value_text(name, value)}" for name, value in same.items())
+    settings = " · ".join(settings_text(group.same))
     size = f"{group.kept[0].width} × {group.kept[0].height}"
     st.markdown(f"**{plain(group.prompt) or 'No prompt'}**")
     count = group.total.count
-    st.caption(plain(f"{settings} · {size} · {count} {'picture' if count == 1 else 'pictures'}, "
+    st.caption(plain(f"{settings} · {size} · {many(count, 'picture')}, "
                      f"{told(group.total.mean)} each"))  # fmt: skip
-    shown = [Tile(kept.id, small, kept.params.prompt or "Picture", _line(kept, set(same)))
+    shown = [Tile(kept.id, small, kept.params.prompt or "Picture", _line(kept, group.same))
              for kept, small in zip(group.kept, studio.library.thumbnails(group.kept), strict=True)]  # fmt: skip
     if id := tiles(shown, key=f"group_{group.id}", width=150):
         if two:
@@ -80,10 +83,9 @@ def _group(studio: Studio, group: Group, two: bool) -> None:
         details(studio, id)
 
 
-def _line(kept: Kept, same: set[str]) -> str:
+def _line(kept: Kept, same: Collection[str]) -> str:
     """What sets this one apart in its group."""
-    own = [f"{label(name)} {value_text(name, value)}" for name, value in kept.params.asked().items()
-           if name not in same and name not in ("prompt", "width", "height")]  # fmt: skip
+    own = settings_text(kept.params.asked(), same)
     return " · ".join(["★" * kept.stars, *own] if kept.stars else own) or told(kept.timing.total)
 
 
@@ -100,7 +102,7 @@ def _nothing(asked: Query) -> None:
 
 def _purge(studio: Studio, count: int) -> None:
     with st.popover("Empty the bin", icon=":material/delete_forever:"):
-        st.caption(f"{count} {'picture goes' if count == 1 else 'pictures go'} for good.")
+        st.caption(f"{many(count, 'picture')} will be gone for good.")
         if st.button("Yes, empty it", type="primary", key="purge"):
             studio.library.purge(studio.owner)
             st.rerun()
@@ -112,9 +114,22 @@ def _two(studio: Studio) -> None:
     if len(held) < 2:
         st.info(f"Click {2 - len(held)} {'more picture' if held else 'pictures'} below.", icon=":material/compare:")
         return
-    sides = [Side(f"{letter}: {plain(kept.params.prompt[:60]) or 'no prompt'}", studio.library.data(kept), kept.params)
+    sides = [Side(f"{letter}: {plain(kept.params.prompt[:60]) or 'no prompt'}", studio.library.data(kept),
+                  Setup(kept.backend, kept.params), kept.model)
              for letter, kept in zip("AB", held, strict=True)]  # fmt: skip
-    pair(sides, "two_glass", sweeping.measured(studio, held[0].id, held[1].id))
+    pair(sides, "two_glass", sweeping.measured(studio, held[0].id, held[1].id), locks=lambda told: _locks(held, told))
+
+
+def _locks(held: Sequence[Kept], verdict: Verdict) -> None:
+    """Ways to a picture that differs from A in one thing only."""
+    if verdict.level == "confounded":
+        for name in KNOBS:
+            if name in verdict.names:
+                fair = lock([kept.params for kept in held], [name])[1]
+                if st.button(f"Only {label(name)}", icon=":material/lock:", type="tertiary", key=f"two_lock_{name}",
+                             on_click=form.use, args=(fair,), help="A's settings with this one of B into the form: "
+                             "made there, it can be compared with A."):  # fmt: skip
+                    st.rerun()
 
 
 def _carry(studio: Studio, text: str) -> None:

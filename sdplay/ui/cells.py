@@ -1,0 +1,117 @@
+"""The cells of a sweep as a sheet: laid out by its axes, tinted by what was measured, two of them picked as A and B."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from sdplay.compare.plan import Cell, Plan
+from sdplay.compare.results import Result
+from sdplay.sweeps import Sweep
+from sdplay.ui import sweeping
+from sdplay.ui.grid import Tile, grid, thumbnails
+from sdplay.ui.session import Studio
+
+AT_ONCE = 600
+"""Cells drawn on one page of the grid."""
+WIDTH = 140
+LONG_ROW = 8
+"""More cells than this along a single axis are drawn line after line, each with its own label."""
+MARKS = {"failed": "✗", "cancelled": "–", "queued": "…", "running": "…", "planned": ""}
+At = tuple[int, ...]
+Results = Mapping[At, Result]
+
+
+def sheet(studio: Studio, sweep: Sweep, results: Results) -> None:
+    """One page of the grid; a click makes a cell B."""
+    plan = sweep.plan
+    columns, rows, fixed = _laid_out(sweep)
+    table = plan.table(rows, columns, fixed)
+    first, second = picked(sweep, results)
+    _send(studio, sweep, results)
+    heat, told = _heat(studio, results, first)
+    flows = rows is None and len(table[0]) > LONG_ROW
+    cells = [_tile(cell, results[cell.at], heat, told, "A" if cell.at == first else "B" if cell.at == second else "",
+                   flows) for line in table for cell in line][:AT_ONCE]  # fmt: skip
+    across = [] if flows else [cell.labels[columns] if columns is not None else "" for cell in table[0]]
+    down = [line[0].labels[rows] if rows is not None else "" for line in table]
+    if place := grid(across, down, cells, f"grid_{sweep.group}", _corner(plan, rows, columns), WIDTH, _ratio(plan)):
+        pick(sweep, tuple(map(int, place.split(","))))
+        st.rerun(scope="fragment")
+
+
+def picked(sweep: Sweep, results: Results) -> tuple[At | None, At | None]:
+    """A and B as chosen; at rest else the dearest cell and the first that differs from it in the fewest things."""
+    first, second = (st.session_state.get(f"{which}_{sweep.group}") for which in ("first", "second"))
+    if sweep.moving and not second:
+        return None, None
+    made = [at for at, result in results.items() if result.picture]
+    first = first or max(made, key=lambda at: (results[at].cell.evaluations, at), default=None)
+    if first is None or second:
+        return first, second
+    apart = {at: sum(a != b for a, b in zip(at, first, strict=True)) for at in made if at != first}
+    return first, min(apart, key=apart.__getitem__, default=first)
+
+
+def pick(sweep: Sweep, second: At, first: At | None = None) -> None:
+    """Make a cell B, and another one A."""
+    st.session_state[f"second_{sweep.group}"] = second
+    if first is not None:
+        st.session_state[f"first_{sweep.group}"] = first
+
+
+def _send(studio: Studio, sweep: Sweep, results: Results) -> None:
+    """Every thumbnail to the browser, new ones after those it has."""
+    sent: dict[str, bytes] = st.session_state.setdefault(f"sent_{sweep.group}", {})
+    new = [result.picture for result in results.values() if result.picture and result.picture not in sent]
+    sent |= sweeping.thumbnails(studio, new)
+    thumbnails(sent, key=f"thumbs_{sweep.group}")
+
+
+def _laid_out(sweep: Sweep) -> tuple[int | None, int | None, dict[int, int]]:
+    """Which axis runs across, which down, and where the others stand."""
+    varied = sweep.plan.varied
+    fixed: dict[int, int] = {}
+    if len(varied) > 2:
+        with st.container(horizontal=True):
+            for at, each in enumerate(varied[2:], 2):
+                labels = [mark.label for mark in each.marks]
+                fixed[at] = int(st.segmented_control(
+                    each.axis.label, range(len(labels)), default=0, required=True, key=f"page_{sweep.group}_{at}",
+                    format_func=lambda number, labels=labels: labels[number]) or 0)  # type: ignore[misc]  # fmt: skip
+    return (0 if varied else None), (1 if len(varied) > 1 else None), fixed
+
+
+def _heat(studio: Studio, results: Results, first: At | None) -> tuple[dict[At, float], dict[At, str]]:
+    """How strongly each cell is tinted, and what is said about it."""
+    if first is None:
+        return {}, {}
+    wanted = st.segmented_control("Tint by", ("Nothing", "Time", "Difference"), default="Nothing", required=True,
+                                  key="tint", help="Difference is to the cell marked A.")  # fmt: skip
+    if wanted == "Nothing":
+        return {}, {}
+    if wanted == "Time":
+        measured = {at: result.seconds for at, result in results.items() if result.seconds is not None}
+        return _shares(measured), {}
+    measured = sweeping.distances(studio, results[first], results.values())
+    return _shares(measured), {at: f"difference {distance:.3f}" for at, distance in measured.items()}
+
+
+def _shares(measured: Mapping[At, float]) -> dict[At, float]:
+    most = max(measured.values(), default=0.0)
+    return {at: value / most if most else 0.0 for at, value in measured.items()}
+
+
+def _tile(cell: Cell, result: Result, heat: Mapping[At, float], told: Mapping[At, str], badge: str,
+          named: bool) -> Tile:  # fmt: skip
+    text = told.get(cell.at) or result.caption or MARKS.get(result.state, "")
+    title = ", ".join((*cell.labels, result.state, result.caption)).strip(", ")
+    said = " · ".join(filter(None, (*cell.labels, text))) if named else text
+    return Tile(",".join(map(str, cell.at)), result.state, said, title, result.picture, badge, heat.get(cell.at))
+
+
+def _corner(plan: Plan, *axes: int | None) -> str:
+    return " / ".join(plan.varied[at].axis.label for at in axes if at is not None)
+
+
+def _ratio(plan: Plan) -> float:
+    return plan.base.params.width / plan.base.params.height

@@ -1,0 +1,39 @@
+"""A table as text: a row is a picture, a column a setting or a `{slot}` of the prompt, so that a file makes a batch."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from sdplay.compare.axes import Offer, Typed, axis
+from sdplay.compare.planfile import table_rows
+from sdplay.params import Params
+from sdplay.ui.axes import echo
+
+EXAMPLE = """prompt,thing,style,pictures
+"a {thing}, {style}",fox,3d style,2
+,owl,flat style,2
+"""
+
+
+def pick(seed: int) -> list[tuple[str, Typed]]:
+    """All rows as one axis of presets; several pictures of a row count up from this seed."""
+    text = st.text_area("Table", EXAMPLE, key="table", height=140, bind="query-params",
+                        help="The first line names the columns: a setting, a slot like {thing} of the prompt, or "
+                             "`pictures`, how many of that row. An empty field takes the one above. Paste from a "
+                             "spreadsheet, or use Open for a file.")  # fmt: skip
+    rows = table_rows(str(text), seed)
+    echo(axis("preset").marks, rows, Offer())
+    return [("preset", rows)]
+
+
+def put(rows: Sequence[Mapping[str, Any]], base: Params) -> None:
+    """Rows of a file into the form, what they leave open as in the base; call it from a callback."""
+    columns = dict.fromkeys(key for row in rows for key in row)
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow([key.strip("{}") for key in columns])
+    lines.writerows([row.get(key, getattr(base, key, "")) for key in columns] for row in rows)
+    st.session_state["table"] = text.getvalue()
