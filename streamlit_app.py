@@ -4,7 +4,7 @@ import streamlit as st
 
 from sdplay import settings
 from sdplay.backends import connect
-from sdplay.ui import form, look, panels, session
+from sdplay.ui import form, local_card, look, panels, session
 
 st.set_page_config("sdplay · Stable Diffusion playground", look.ICON, "wide", initial_sidebar_state=320)
 look.logo()
@@ -14,10 +14,12 @@ with st.sidebar:
     name = form.pick_backend()
     capabilities = session.probed(name)
     form.health(name, capabilities)
+    local_card.menu(name)
     form.settings(capabilities)
     owner = session.owner()
     look.font()
 
+local_card.show(name, capabilities)
 jobs = session.jobs()
 studio = session.Studio(connect(name), capabilities, jobs, jobs.library, owner)
 titles = panels.titles()

@@ -19,6 +19,7 @@ SECONDS_A_STEP = 0.01
 def main():
     given = arguments()
     threading.Thread(target=end_with_input, daemon=True).start()
+    print("\x1b[32mloading\x1b[0m\n\nLoading:  0%|    |\rLoading: 50%|##  |\rLoading: 100%|####|")
     print(f"serving {given.model[0]}", flush=True)
     if given.model[0].endswith("broken.safetensors"):
         sys.exit("broken.safetensors is cut off. Fetch it again.")

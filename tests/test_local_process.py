@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -73,7 +74,7 @@ def test_a_started_process_answers_with_its_own_token(process, address):
 
 def test_its_log_and_memory_can_be_seen(process, address):
     ready(process, address, model="x.safetensors")
-    assert process.log(5) == "serving x.safetensors"
+    assert process.log(5) == "loading\nLoading: 100%|####|\nserving x.safetensors"
     assert process.memory() > 2**20
 
 
@@ -85,6 +86,14 @@ def test_a_crash_in_the_middle_is_a_sentence_and_the_next_picture_works(process,
     with pytest.raises(BackendLost, match="stopped: it was killed.* It was started anew. Make the picture again"):
         list(run)
     assert made(backend).image().size == (64, 64)
+
+
+def test_meanwhile_the_form_is_told_what_it_could_do(process, address):
+    backend = ready(process, address)
+    kill(process)
+    until(lambda: process.state == "starting")
+    told = backend.probe()
+    assert (told.status, "started anew" in told.message, "size" in told.features) == ("starting", True, True)
 
 
 def test_waiting_jobs_survive_a_crash(process, address, tmp_path):
@@ -194,12 +203,17 @@ def test_the_models_folder_is_offered_and_given_along(process, address, tmp_path
     assert ready(process, address, model=two).probe().models == (two, BUILTIN, one)
 
 
-@pytest.mark.parametrize(("address", "can"), [
-    ("http://127.0.0.1:7861", True), ("http://localhost:7861", True), ("http://10.0.0.5:7861", False),
-    ("https://127.0.0.1:7861", False), ("http://127.0.0.1:7861/behind/a/proxy", False),
+@pytest.mark.parametrize(("pattern", "can"), [
+    ("http://127.0.0.1:{}", True), ("http://localhost:{}", True), ("http://10.0.0.5:{}", False),
+    ("https://127.0.0.1:{}", False), ("http://127.0.0.1:{}/behind/a/proxy", False),
 ])  # fmt: skip
-def test_only_a_plain_address_of_this_machine_can_be_started(address, can):
-    assert local_process.startable(address) is can
+def test_only_a_plain_address_of_this_machine_can_be_started(pattern, can):
+    assert local_process.startable(pattern.format(free_port())) is can
+
+
+def test_an_address_that_is_taken_can_not_be_started():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert not local_process.startable(f"http://127.0.0.1:{taken.getsockname()[1]}")
 
 
 def test_what_the_extra_needs_is_looked_up_without_importing_it():

@@ -66,7 +66,8 @@ class Local(Backend):
         found = _capabilities(told, self.wire.address)
         if found.status == "ready":
             self.process.seen(self.wire.address)
-        return found
+            self.process.capabilities = found
+        return self._again(found) if found.status == "starting" else found
 
     def model_version(self, params: Params) -> str:
         """Asked anew each time: another model may have been chosen for everybody.
@@ -154,11 +155,24 @@ class Local(Backend):
         """Nothing answers: what is known about it, and what to do."""
         process, address = self.process, self.wire.address
         if process.child(address):
-            return Capabilities("starting", process.told or "The local process is starting.")
+            return self._again(Capabilities("starting", process.told or "The local process is starting."))
         if process.told and process.address == address:
             return Capabilities("down", process.told)
         return Capabilities("down", f"No local process answers at {address}. Start one: {START}. Its address stands in "
                             "SDPLAY_LOCAL_URL.")  # fmt: skip
+
+    def _again(self, told: Capabilities) -> Capabilities:
+        """One that comes back after a crash can do what it could: the form stays as it is meanwhile."""
+        ours = self.process.child(self.wire.address) and self.process.capabilities
+        return dataclasses.replace(ours, status=told.status, message=told.message) if ours else told
+
+    def graphics_memory(self) -> tuple[int, int] | None:
+        """Used and whole memory of its graphics card in bytes; None when it has none or does not tell."""
+        try:
+            system = self.wire.get("sdapi/v1/memory", seconds=3).json()["cuda"]["system"]
+            return int(system["used"]), int(system["total"])
+        except (BackendError, KeyError, TypeError):
+            return None
 
     def upscale(self, image: Image.Image, factor: float, upscaler: str) -> Image.Image:
         body = {"image": base64.b64encode(png_bytes(image)).decode(), "upscaler_1": upscaler,

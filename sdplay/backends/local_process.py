@@ -1,11 +1,14 @@
 """The local process as this server starts it: watched, started anew after a crash, gone when the server is gone."""
 
+import contextlib
 import importlib.util
 import json
 import os
+import re
 import secrets
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +22,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from sdplay.backends import Capabilities
 from sdplay.errors import BadParams
 from sdplay.settings import home, setting, without_secrets
 
@@ -33,6 +37,10 @@ START_SECONDS = 300.0
 CRASHES = 3
 CRASH_WINDOW = 600.0
 """So many crashes within so many seconds, and it stays off: the next start would end the same way."""
+QUIET = {"TRANSFORMERS_VERBOSITY": "error", "DIFFUSERS_VERBOSITY": "error"}
+"""For a log that people read; who sets them otherwise is heard."""
+BAR = "%|"
+"""What progress bars have in common."""
 ROOT = Path(__file__).parent.parent.parent
 
 State = Literal["off", "starting", "ready", "failed"]
@@ -57,6 +65,8 @@ class LocalProcess:
         self.address = ""
         self.told = ""
         """How the last child ended, and whether it was started anew."""
+        self.capabilities: Capabilities | None = None
+        """What the child could do when it was ready: its successor can do the same."""
         self._births = 0
         self._child: subprocess.Popen[str] | None = None
         self._born = 0.0
@@ -96,6 +106,7 @@ class LocalProcess:
         with self._change:
             if self._child is None:
                 self.launch, self.address, self.told, self._stopping = launch, address, "", False
+                self.capabilities = None
                 self._crashes.clear()
                 self._log.clear()
                 self._spawn()
@@ -132,8 +143,9 @@ class LocalProcess:
     def _spawn(self) -> None:
         self._births += 1
         self._born = time.monotonic()
-        env = {**os.environ, "SDPLAY_LOCAL_TOKEN": setting("SDPLAY_LOCAL_TOKEN") or self.token, "PYTHONUNBUFFERED": "1",
-               "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}  # fmt: skip
+        env = {**QUIET, **os.environ, "SDPLAY_LOCAL_TOKEN": setting("SDPLAY_LOCAL_TOKEN") or self.token,
+               "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
+               "PYTHONUNBUFFERED": "1"}  # fmt: skip
         # Its input ends when this server ends, however that happens; a session of its own keeps Ctrl+C from it.
         child = subprocess.Popen(
             [sys.executable, *self.program, *_arguments(self.launch, self.address)], env=env, start_new_session=True,
@@ -157,7 +169,15 @@ class LocalProcess:
         if child.stdout:
             with child.stdout:
                 for line in child.stdout:
-                    self._log.append(without_secrets(line.replace(self.token, "•••").rstrip())[:300])
+                    self._write(without_secrets(line.replace(self.token, "•••")))
+
+    def _write(self, line: str) -> None:
+        """Without colours and empty lines; a progress bar takes the place of the one before."""
+        line = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", line).rstrip()[:300]
+        if BAR in line and self._log and BAR in self._log[-1]:
+            self._log.pop()
+        if line:
+            self._log.append(line)
 
     def _ended(self, code: int) -> None:
         was_ready, now = self.state == "ready", time.monotonic()
@@ -173,6 +193,7 @@ class LocalProcess:
         else:
             self._crashes.append(now)
             self.told = f"The local process stopped: {_cause(code)}. It was started anew."
+            self._log.append(self.told)
             self._spawn()
 
 
@@ -181,9 +202,13 @@ OURS = LocalProcess()
 
 
 def startable(address: str) -> bool:
-    """Whether a process started here would answer there: a plain address of this machine."""
+    """Whether a process started here would answer there: a plain address of this machine that nobody has taken."""
     parts = urlsplit(address)
-    return parts.scheme == "http" and not parts.path and parts.hostname in ("127.0.0.1", "localhost", "::1")
+    if parts.scheme != "http" or parts.path or parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        return False
+    with contextlib.suppress(OSError), socket.create_connection((parts.hostname, parts.port or 80), 1):
+        return False
+    return True
 
 
 def missing() -> bool:

@@ -1,0 +1,150 @@
+"""The local process on the page: start it, watch it start, see what it holds, stop it."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from sdplay.backends import Capabilities
+from sdplay.backends.local import Local
+from sdplay.backends.local_process import (
+    BUILTIN,
+    DEVICES,
+    DTYPES,
+    INSTALL,
+    OURS,
+    Launch,
+    last_launch,
+    missing,
+    offered,
+    startable,
+)
+from sdplay.errors import BadParams
+from sdplay.settings import setting
+from sdplay.ui import session
+from sdplay.ui.problems import explained, plain
+from sdplay.ui.visit import from_this_machine
+
+LOOK_SECONDS = 1.0
+LOG_LINES = 8
+
+
+def show(backend: str, capabilities: Capabilities) -> None:
+    """A card above the tabs while the local process is chosen and not ready, for those who may start it."""
+    if backend != Local.name or not may_start():
+        return
+    _notice()
+    address = Local().wire.address
+    if OURS.child(address):
+        _watch()
+    elif capabilities.status == "down" and startable(address):
+        with st.container(border=True, gap="small", key="local_card"):
+            if missing():
+                _how_to_install()
+            else:
+                _ask(OURS.told or "No local process answers yet.")
+
+
+def menu(backend: str) -> None:
+    """In the sidebar, once it is ready: what it holds, what it says, and how to stop it."""
+    if backend != Local.name or OURS.state != "ready" or not may_start():
+        return
+    popover = st.popover("Process", icon=":material/memory:", type="tertiary", key="local_menu", on_change="rerun")
+    if popover.open:
+        with popover:
+            _live()
+
+
+def may_start() -> bool:
+    """SDPLAY_LOCAL_START, or else only visits from this machine: what is started reads files and takes memory."""
+    rule = setting("SDPLAY_LOCAL_START")
+    return rule == "1" if rule else from_this_machine()
+
+
+def _notice() -> None:
+    """Ask the backend again as soon as the process that we started has changed."""
+    state = st.session_state
+    before, state["local_state"] = state.get("local_state"), (OURS.state, OURS.child(OURS.address))
+    if before not in (None, state["local_state"]):
+        session.probed.clear()
+        st.rerun()
+
+
+def _ask(why: str) -> None:
+    last, choices = last_launch(), offered()
+    anything = from_this_machine()
+    if anything and last.model not in choices:
+        choices.insert(0, last.model)
+    st.markdown(f"{plain(why)} Start one here: it keeps a Stable Diffusion model ready on your GPU or CPU.")
+    model, device, precision = st.columns([2, 1, 1], gap="small")
+    model.selectbox("Model", choices, choices.index(last.model) if last.model in choices else 0, key="local_model",
+                    format_func=_named, accept_new_options=anything,
+                    help="A folder in diffusers' layout, a .safetensors file, or a hub id like owner/name. What lies "
+                         f"in {plain(setting('SDPLAY_MODELS'))} is listed.")  # fmt: skip
+    device.selectbox("Device", DEVICES, DEVICES.index(last.device), key="local_device",
+                     format_func=lambda name: name.upper() or "Auto",
+                     help="Auto takes CUDA or MPS where there is one.")  # fmt: skip
+    precision.selectbox("Precision", DTYPES, DTYPES.index(last.dtype), key="local_dtype",
+                        format_func=lambda name: name or "Auto",
+                        help="Auto is fp16 on cards and fp32 on the CPU.")  # fmt: skip
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if OURS.log(1):
+            with st.popover("Log", icon=":material/subject:", type="tertiary"):
+                _log()
+        st.space("stretch")
+        st.button("Start", icon=":material/play_arrow:", type="primary", key="local_start", on_click=_start)
+
+
+def _start() -> None:
+    state = st.session_state
+    with explained():
+        if not may_start() or not (from_this_machine() or state["local_model"] in offered()):
+            raise BadParams(f"Choose a model of the list: it shows what lies in {setting('SDPLAY_MODELS')}.")
+        OURS.start(Launch(state["local_model"], state["local_device"], state["local_dtype"]), Local().wire.address)
+
+
+@st.fragment(run_every=LOOK_SECONDS)
+def _watch() -> None:
+    """Nothing is drawn once it is ready, but a crash is noticed."""
+    if OURS.state == "ready":
+        _notice()
+        return
+    told = Local().probe()
+    _notice()
+    with st.container(border=True, gap="small", key="local_card"):
+        st.markdown(f":material/hourglass_top: {plain(told.message)}")
+        _facts()
+
+
+@st.fragment(run_every=LOOK_SECONDS)
+def _live() -> None:
+    _facts()
+
+
+def _facts() -> None:
+    launch, gpu = OURS.launch, Local().graphics_memory()
+    parts = [_named(launch.model), launch.device.upper(), launch.dtype, _size(OURS.memory())]
+    if gpu:
+        parts.append(f"{_size(gpu[0])} of {_size(gpu[1])} on the card")
+    st.caption(" · ".join(plain(part) for part in parts if part))
+    _log()
+    st.button("Stop", icon=":material/stop_circle:", key="local_stop", on_click=OURS.stop)
+
+
+def _log() -> None:
+    st.code(OURS.log(LOG_LINES) or "…", language=None)
+
+
+def _how_to_install() -> None:
+    st.markdown("The local process needs torch and diffusers, which are not installed beside this page. In its folder:")
+    st.code(INSTALL, language="bash", wrap_lines=True)
+
+
+def _named(source: str) -> str:
+    if source == BUILTIN:
+        return "Built-in model's weights"
+    path = Path(source)
+    return path.name if path.exists() else source
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**30:.1f} GB" if count >= 2**30 else f"{count / 2**20:.0f} MB"

@@ -1,0 +1,116 @@
+"""The local process on the page: who may start it, what is asked, what a crash looks like."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from sdplay.backends import local_process
+from sdplay.backends.local_process import OURS
+from sdplay.ui import visit
+from tests.local_process import free_port
+from tests.paging import sentences, settled
+from tests.test_local_process import FAKE
+
+HERE = {"Host": "localhost:8501", "Origin": "http://localhost:8501"}
+
+
+@pytest.fixture
+def local(page, monkeypatch):
+    monkeypatch.setattr(OURS, "program", (str(FAKE),))
+    monkeypatch.setattr(local_process, "NEEDS", ("json",))
+    monkeypatch.setenv("SDPLAY_LOCAL_URL", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("SDPLAY_LOCAL_START", "1")
+    page.query_params.update(backend="local", steps="3")
+    yield page.run()
+    OURS.stop()
+    OURS.told = ""
+
+
+def started(page):
+    page.button(key="local_start").click().run()
+    return until(page, lambda: OURS.state == "ready" and not has(page, "local_stop"))
+
+
+def until(page, true):
+    ends = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+        page.run()
+    return page
+
+
+def has(page, key):
+    return any(button.key == key for button in page.button)
+
+
+def test_the_page_offers_to_start_one(local):
+    assert "No local process answers yet" in sentences(local)
+    assert local.selectbox(key="local_model").options == ["Built-in model's weights"]
+    assert local.selectbox(key="local_device").options == ["Auto", "CPU", "CUDA", "MPS"]
+    assert local.selectbox(key="local_dtype").options == ["Auto", "fp32", "fp16", "bf16"]
+
+
+def test_start_brings_a_process_that_makes_pictures(local):
+    started(local)
+    assert not local.exception
+    assert not has(local, "local_start")
+    settled(local.button(key="go").click().run())
+    assert len(local.image) >= 1
+
+
+def test_a_crash_in_the_middle_is_told_and_the_next_picture_comes(local):
+    started(local)
+    local.number_input(key="seed").set_value(8)
+    local.slider(key="steps").set_value(150)
+    local.button(key="go").click().run()
+    until(local, lambda: any(bar.value for bar in local.get("progress")))
+    os.kill(OURS._child.pid, signal.SIGKILL)
+    settled(local)
+    assert "It was started anew. Make the picture again." in sentences(local.run())
+    settled(local.button(key="go").click().run())
+    assert len(local.image) >= 1
+
+
+def test_a_start_that_fails_is_told_and_another_model_can_be_chosen(local, tmp_path, monkeypatch):
+    (tmp_path / "broken.safetensors").touch()
+    monkeypatch.setenv("SDPLAY_MODELS", str(tmp_path))
+    local.run().selectbox(key="local_model").set_value(str(tmp_path / "broken.safetensors"))
+    local.button(key="local_start").click().run()
+    until(local, lambda: OURS.state == "failed" and has(local, "local_start"))
+    assert "ended before it was ready: broken.safetensors is cut off." in sentences(local)
+
+
+def test_a_visitor_from_elsewhere_can_start_only_what_is_listed(local, tmp_path, monkeypatch):
+    (tmp_path / "mine.safetensors").touch()
+    monkeypatch.setenv("SDPLAY_MODELS", str(tmp_path))
+    local.run().selectbox(key="local_model").set_value(str(tmp_path / "mine.safetensors"))
+    monkeypatch.delenv("SDPLAY_MODELS")
+    local.button(key="local_start").click().run()
+    assert "Choose a model of the list" in sentences(local)
+    assert OURS.state == "off"
+
+
+def test_without_the_extra_the_page_says_how_to_install_it(local, monkeypatch):
+    monkeypatch.setattr(local_process, "NEEDS", ("no_such_package",))
+    local.run()
+    assert "needs torch and diffusers" in sentences(local)
+    assert "-m pip install '.[local]'" in local.code[0].value
+
+
+def test_nobody_starts_anything_where_the_owner_says_no(local, monkeypatch):
+    for rule in ("0", ""):  # a test's visit comes from nowhere, which is not this machine
+        monkeypatch.setenv("SDPLAY_LOCAL_START", rule)
+        assert not has(local.run(), "local_start")
+
+
+@pytest.mark.parametrize(("address", "headers", "direct"), [
+    (None, HERE, True), (None, {"host": "[::1]:8501", "origin": "http://[::1]:8501"}, True),
+    ("10.0.0.7", HERE, False), (None, {}, False), (None, {**HERE, "Host": "play.example.org"}, False),
+    (None, {**HERE, "Origin": "https://evil.example.org"}, False),
+    (None, {**HERE, "X-Forwarded-For": "127.0.0.1"}, False),
+])  # fmt: skip
+def test_a_visit_from_this_machine_is_told_from_others(address, headers, direct):
+    assert visit.direct(address, headers) is direct
