@@ -71,10 +71,11 @@ def _serve(given: argparse.Namespace) -> None:
     try:
         import uvicorn
 
+        from sdplay.backends.local_process import BUILTIN
         from sdplay.server.app import build
         from sdplay.server.desk import Desk
         from sdplay.server.limits import Doorman, Limits
-        from sdplay.server.shelf import BUILTIN, Machine, Shelf
+        from sdplay.server.shelf import Machine, Shelf
     except ImportError as error:
         raise BadParams(f"{EXTRA} ({error.name} is missing).") from error
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")

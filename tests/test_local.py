@@ -10,12 +10,15 @@ import pytest
 
 from sdplay import studio
 from sdplay.backends.local import Local
+from sdplay.backends.local_process import Launch, LocalProcess
 from sdplay.errors import BackendBroken, BackendOffline, BackendRefused, BadParams
+from sdplay.jobs import Jobs
 from sdplay.library import Library
 from sdplay.params import Control, Params
 from sdplay.picture import Picture, Progress, png_bytes
 from tests.local_process import Process, free_port, shared, tiny_models
 from tests.making import colour
+from tests.test_local_process import until
 
 pytest.importorskip("torch", reason="the local process needs torch: pip install '.[local]'")
 pytest.importorskip("fastapi", reason="the local process needs FastAPI: pip install '.[local]'")
@@ -166,6 +169,21 @@ def test_a_line_that_is_no_json_is_no_local_process(url):
 def test_settings_that_fit_no_model_cost_nothing(url):
     with pytest.raises((BackendRefused, BadParams), match="Choose Euler"):
         made(Local(url), SMALL.with_(scheduler="flow_euler"))
+
+
+def test_one_that_the_page_started_is_back_after_a_crash_and_its_queue_goes_on(tmp_path):
+    process, address = LocalProcess(), f"http://127.0.0.1:{free_port()}"
+    process.start(Launch(str(tiny_models() / "alpha"), "cpu"), address)
+    backend, jobs = Local(address, process=process), Jobs(Library(tmp_path))
+    assert made(backend, SMALL).model.startswith("alpha")
+    first, *waiting = [jobs.submit(SMALL.with_(seed=seed, steps=150), backend) for seed in range(3)]
+    until(lambda: first.progress.step)
+    os.kill(process._child.pid, signal.SIGKILL)
+    until(lambda: not any(job.active for job in (first, *waiting)), 100)
+    assert "It was started anew. Make the picture again." in first.error
+    assert [job.state for job in waiting] == ["done", "done"]
+    process.stop()
+    jobs.library.close()
 
 
 def test_a_wrong_token_and_a_killed_process_are_sentences_and_the_next_process_works():

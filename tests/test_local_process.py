@@ -200,7 +200,7 @@ def test_the_models_folder_is_offered_and_given_along(process, address, tmp_path
     monkeypatch.setenv("SDPLAY_MODELS", str(tmp_path))
     one, two = str(tmp_path / "one.safetensors"), str(tmp_path / "two")
     assert local_process.offered() == [BUILTIN, one, two]
-    assert ready(process, address, model=two).probe().models == (two, BUILTIN, one)
+    assert ready(process, address, model=two).probe().models == (two, BUILTIN, str(tmp_path))
 
 
 @pytest.mark.parametrize(("pattern", "can"), [

@@ -218,7 +218,7 @@ def missing() -> bool:
 
 def offered() -> list[str]:
     """Models to choose from: the built-in one's weights, and what lies in SDPLAY_MODELS."""
-    return [BUILTIN, *map(str, checkpoints_in(Path(setting("SDPLAY_MODELS")).expanduser()))]
+    return [BUILTIN, *map(str, checkpoints_in(_folder()))]
 
 
 def checkpoints_in(folder: Path) -> list[Path]:
@@ -239,11 +239,15 @@ def last_launch() -> Launch:
 
 
 def _arguments(launch: Launch, address: str) -> list[str]:
-    """The chosen model first, then the others, so that the form can switch without a restart."""
+    """The chosen model first, then whatever else is offered, so that the form can switch without a restart."""
     parts = urlsplit(address)
-    models = [launch.model, *(other for other in offered() if other != launch.model)]
+    models = dict.fromkeys([launch.model, BUILTIN, *([str(_folder())] if checkpoints_in(_folder()) else [])])
     return [f"--host={parts.hostname}", f"--port={parts.port or 80}", *(f"--model={model}" for model in models),
             f"--device={launch.device}", f"--dtype={launch.dtype}"]  # fmt: skip
+
+
+def _folder() -> Path:
+    return Path(setting("SDPLAY_MODELS")).expanduser()
 
 
 def _cause(code: int) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sdplay.backends.local_process import BUILTIN, checkpoints_in
 from sdplay.engine.loop import Engine
 from sdplay.engine.onnx_model import SHIPPED
 from sdplay.engine.torch_load import load, load_controlnet
@@ -20,7 +21,6 @@ from sdplay.server.addons import FOLDERS, beside, files_in
 from sdplay.server.cutter import Cutter
 from sdplay.server.upscalers import Upscalers
 
-BUILTIN = "builtin"
 PATIENCE = 10.0
 """Seconds that jobs of the loaded model may go before one that waits for another model."""
 
@@ -104,7 +104,7 @@ class Shelf:
     def refresh(self) -> None:
         """Look again at what lies in the places given; a folder of models counts as each of them."""
         found: dict[str, Shelved] = {}
-        for source in [each for place in self.sources for each in _inside(place)]:
+        for source in dict.fromkeys(each for place in self.sources for each in _inside(place)):
             shelved = _shelved(source)
             name = shelved.name
             while name in found:
@@ -220,7 +220,7 @@ def _inside(place: str) -> list[str]:
     path = Path(place).expanduser()
     if place == BUILTIN or not path.is_dir() or (path / "model_index.json").exists():
         return [place]
-    found = [each for each in sorted(path.iterdir()) if each.suffix == ".safetensors" or _is_folder_model(each)]
+    found = checkpoints_in(path)
     if not found:
         raise BadParams(f"There is no model in {place}. Give a diffusers folder or a .safetensors file.")
     return [str(each) for each in found]
@@ -234,10 +234,6 @@ def _nets_inside(place: str) -> list[str]:
         raise BadParams(f"There is no ControlNet at {place}. Give a diffusers folder or a .safetensors file.")
     return [str(each) for each in sorted(path.iterdir())
             if each.suffix == ".safetensors" or (each / "config.json").exists()]  # fmt: skip
-
-
-def _is_folder_model(path: Path) -> bool:
-    return (path / "model_index.json").exists()
 
 
 def _shelved(source: str) -> Shelved:

@@ -121,7 +121,8 @@ def _live() -> None:
 
 
 def _facts() -> None:
-    launch, gpu = OURS.launch, Local().graphics_memory()
+    launch = OURS.launch
+    gpu = Local().graphics_memory() if OURS.state == "ready" else None
     parts = [_named(launch.model), launch.device.upper(), launch.dtype, _size(OURS.memory())]
     if gpu:
         parts.append(f"{_size(gpu[0])} of {_size(gpu[1])} on the card")
