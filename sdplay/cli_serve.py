@@ -36,6 +36,9 @@ def register(actions: Any) -> None:
         default="",
         help="A Segment Anything model that cuts things out of pictures, as transformers keeps it.",
     )
+    serve.add_argument("--safety-checker", metavar="PATH", default="",
+                       help="A checkpoint's folder with a safety checker inside, or the checker's own: pictures that "
+                            "it finds unsuitable become black.")  # fmt: skip
     serve.add_argument("--host", default="127.0.0.1", help="Where it listens. Others than this machine need a token.")
     serve.add_argument("--port", type=int, default=7861, help="7861 unless given.")
     serve.add_argument("--token", default="", help="What clients must send; better in SDPLAY_LOCAL_TOKEN.")
@@ -79,9 +82,11 @@ def _serve(given: argparse.Namespace) -> None:
     except ImportError as error:
         raise BadParams(f"{EXTRA} ({error.name} is missing).") from error
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    machine = Machine(given.device, given.dtype, given.config, given.rows, tuple(given.controlnet),
-                      tuple(given.lora_dir), tuple(given.embedding_dir), tuple(given.upscaler_dir),
-                      given.segmenter, given.exact)  # fmt: skip
+    machine = Machine(
+        given.device, given.dtype, given.config, given.rows, controlnets=tuple(given.controlnet),
+        loras=tuple(given.lora_dir), embeddings=tuple(given.embedding_dir), upscalers=tuple(given.upscaler_dir),
+        segmenter=given.segmenter, safety_checker=given.safety_checker, exact=given.exact,
+    )  # fmt: skip
     shelf = Shelf(given.model or [BUILTIN], machine)
     desk = Desk(shelf, at_once=given.at_once, most_waiting=given.queue)
     limits = Limits(given.max_side, given.max_steps)

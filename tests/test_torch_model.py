@@ -137,6 +137,16 @@ def test_a_whole_picture_is_bit_identical_alone_and_in_company(sd):
     assert all((one == other).all() for one, other in zip(alone, company, strict=True))
 
 
+def test_a_varied_picture_starts_between_the_two_noises(sd, stock):
+    entry = SCHEDULERS["euler"]
+    one, other = (torch.randn(1, 4, 8, 12, generator=torch.Generator().manual_seed(seed)) for seed in (11, 5))
+    angle = torch.acos((one * other).sum() / (one.norm() * other.norm()))
+    mixed = (torch.sin(0.7 * angle) * one + torch.sin(0.3 * angle) * other) / torch.sin(angle)
+    job = job_of(entry, variation_seed=5, variation_strength=0.3)
+    theirs = latents(stock, entry, job, latents=mixed, width=96, height=64)
+    assert off(ours(Engine(load(str(sd), device="cpu")), job), theirs) < 1e-3
+
+
 def test_the_decoded_picture_is_the_stock_pipelines(both):
     engine, pipe = both
     entry, job = SCHEDULERS["euler"], job_of(SCHEDULERS["euler"])

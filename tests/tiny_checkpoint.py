@@ -12,12 +12,16 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
+from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from safetensors.torch import load_file, save_file
 from transformers import (
+    CLIPConfig,
+    CLIPImageProcessor,
     CLIPTextConfig,
     CLIPTextModel,
     CLIPTextModelWithProjection,
     CLIPTokenizer,
+    CLIPVisionConfig,
     SamConfig,
     SamModel,
 )
@@ -214,6 +218,20 @@ def small_lora(file, base, seed=7, *, rank=4, dialect="kohya"):
             tensors |= {f"{part}.{name}.lora_A.weight": down, f"{part}.{name}.lora_B.weight": up}
     save_file(tensors, file)
     return file
+
+
+def small_checker(folder, threshold, seed=4):
+    """A safety checker that objects to everything more like its one concept than `threshold` (a cosine)."""
+    torch.manual_seed(seed)
+    seen = CLIPVisionConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+                            image_size=32, patch_size=8, projection_dim=16)  # fmt: skip
+    network = StableDiffusionSafetyChecker(CLIPConfig(text_config=_text(), vision_config=seen, projection_dim=16))
+    network.concept_embeds.data.normal_()
+    network.concept_embeds_weights.data.fill_(9)[0] = threshold
+    network.special_care_embeds_weights.data.fill_(9)
+    network.save_pretrained(folder / "safety_checker")
+    CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=32).save_pretrained(folder / "feature_extractor")
+    return folder
 
 
 def small_embedding(file, *, wide=False, vectors=2, seed=3):

@@ -25,6 +25,7 @@ from sdplay.server.addons import loras_in, without_tags
 from sdplay.server.shelf import Shelf
 
 CONTROL_MODULES = ("none", "invert")
+BLACKENED = "The safety checker found the picture unsuitable and made it black. Try another seed or prompt."
 SCHEDULERS_HERE = tuple(entry.id for entry in SCHEDULERS.values() if entry.sampler != "flow_euler")
 
 
@@ -77,7 +78,7 @@ def paint(shelf: Shelf, wish: Wish, stopped: Callable[[], bool]) -> Iterator[Ste
     """Yield steps, then the picture.  Closing the iterator cancels the job; its neighbours never notice."""
     params, work = wish.params, _Work(shelf, wish, stopped)
     with work.engine(params.model) as engine:
-        base, job = engine.model, job_of(wish, engine.model, shelf)
+        base, job = engine.model, job_of(work.wish, engine.model, shelf)
         told = _warnings(params, job, base)
         work.later = _later_steps(params)
         end = yield from work.run(engine, job if work.later else _until_refined(job, params, base))
@@ -97,6 +98,9 @@ class _Work:
     """One wish on its way through its passes: how far it is, what it looks like, where the time went."""
 
     def __init__(self, shelf: Shelf, wish: Wish, stopped: Callable[[], bool]) -> None:
+        if shelf.checker:
+            # What nobody has checked is not shown.
+            wish = replace(wish, previews=False, frames=False)
         self.shelf, self.wish, self.stopped = shelf, wish, stopped
         self.step, self.done, self.later = Step(), 0, 0
         """Of this pass, and steps of the passes before and after it."""
@@ -131,10 +135,13 @@ class _Work:
         if pixels is None:
             return
         image, model = Image.fromarray(pixels), self.shelf.named(self.wish.params.model)
+        image = self.wish.finish(image) if self.wish.finish else image
+        if self.shelf.checker and not self.shelf.checker.passed(image):
+            image, told = Image.new("RGB", image.size), (*told, BLACKENED)
         seconds = {"load": self.loading, "sampling": made.sampling if made else 0.0,
                    "decode": made.decode if made else 0.0}  # fmt: skip
-        yield Painted(self.wish.finish(image) if self.wish.finish else image, self.wish.params, model.title,
-                      self.shelf.version(model), seconds, tuple(told), _frames(made), partial=made is None)  # fmt: skip
+        yield Painted(image, self.wish.params, model.title, self.shelf.version(model), seconds, tuple(told),
+                      _frames(made), partial=made is None)  # fmt: skip
 
 
 End = Made | Snapshot | None

@@ -15,6 +15,7 @@ from sdplay.engine.loop import Engine
 from sdplay.engine.onnx_model import SHIPPED
 from sdplay.engine.torch_load import load, load_controlnet
 from sdplay.engine.torch_model import TorchModel, best_device
+from sdplay.engine.torch_safety import load_checker
 from sdplay.engine.torch_words import Embedding, load_embedding
 from sdplay.errors import BadParams, Cancelled, PlayError
 from sdplay.server.addons import FOLDERS, beside, files_in
@@ -58,6 +59,8 @@ class Machine:
     """Folders of networks that enlarge; without any, the folders `upscalers` beside the models."""
     segmenter: str = ""
     """Folder of a Segment Anything model."""
+    safety_checker: str = ""
+    """The folder of a network that looks at every picture; none unless given."""
     exact: bool = False
     """Always exactly that many rows, so that a picture is the same to the last bit alone and in company."""
 
@@ -76,6 +79,7 @@ class Shelf:
         self.upscalers = Upscalers(self.device)
         self.cutter = Cutter(machine.segmenter, self.device)
         self.embeddings: dict[str, Path] = {}
+        self.checker = load_checker(machine.safety_checker, self.device) if machine.safety_checker else None
         self.refresh()
         self.chosen = next(iter(self.models))
         """The model for those who name none."""

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import contextlib
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -59,7 +59,7 @@ def router(desk: Desk, limits: Limits, replicas: int = 1) -> APIRouter:
             "version": f"sdplay {__version__}", "model": shelf.named("").title, "loaded": shelf.loaded,
             "failure": shelf.failure, "device": device, "models": [model.title for model in models],
             "versions": {name: shelf.version(model) for model in models for name in (model.name, model.title)},
-            "schedulers": list(SCHEDULERS_HERE), "features": [*FEATURES, *_more(shelf)],
+            "schedulers": list(SCHEDULERS_HERE), "features": features(shelf),
             "upscalers": list(shelf.upscalers.names), "hires_upscalers": list(hires_upscalers(shelf)),
             "control_models": list(shelf.nets), "control_modules": list(CONTROL_MODULES),
             "loras": list(shelf.loras), "embeddings": list(shelf.embeddings), "size": shelf.native,
@@ -84,10 +84,11 @@ def router(desk: Desk, limits: Limits, replicas: int = 1) -> APIRouter:
     return routes
 
 
-def _more(shelf: Shelf) -> Iterator[str]:
-    """What only some processes have."""
-    yield from ["controlnet"] if shelf.nets else []
-    yield from ["cutouts"] if shelf.cutter.source else []
+def features(shelf: Shelf) -> list[str]:
+    """What this process can do; with a safety checker nothing is shown that it has not seen."""
+    unseen = {"preview", "frames"} if shelf.checker else set()
+    more = {"controlnet": shelf.nets, "cutouts": shelf.cutter.source}
+    return [*(each for each in FEATURES if each not in unseen), *(name for name, there in more.items() if there)]
 
 
 def _wish(wanted: Wanted, limits: Limits, client: str) -> Wish:
