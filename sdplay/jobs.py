@@ -158,6 +158,8 @@ class Jobs:
         with self._lock:
             waiting = self._waiting.get(backend, deque())
             ready = [job for job in waiting if job.state == "queued" and job.group not in self._paused]
+            if self._full_of_sweeps(backend):
+                ready = [job for job in ready if not job.group]
             self._waiting[backend] = deque(job for job in waiting if job.state == "queued")
             if not ready:
                 self._busy[backend] -= 1
@@ -168,6 +170,12 @@ class Jobs:
             job.started = time.time()
             job.state = "running"
             return job
+
+    def _full_of_sweeps(self, backend: str) -> bool:
+        """Where many are made at once, sweeps leave an eighth of the places to people's single pictures."""
+        at_once = self._at_once.get(backend, 1)
+        cells = [job for job in self._jobs.values() if job.group and job.state == "running"]
+        return sum(job.backend.name == backend for job in cells) >= at_once - at_once // 8
 
     def _turn_order(self, waiting: Iterable[Job]):  # type: ignore[no-untyped-def]
         """Owners in turn, the longest unserved first; among one owner's jobs single pictures before a sweep's."""

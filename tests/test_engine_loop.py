@@ -64,6 +64,26 @@ def test_a_job_that_cannot_start_tells_why_and_the_loop_goes_on(model):
     assert isinstance(made(engine, Job("a fox", "euler", 2)), Made)
 
 
+class Narrow(OnnxModel):
+    """Has no memory for whales."""
+
+    def denoise(self, x, times, meanings):
+        if any(meaning is self.embed("a whale") for meaning in meanings):
+            raise MemoryError("no memory left")
+        return super().denoise(x, times, meanings)
+
+
+def test_running_out_of_memory_in_one_job_leaves_its_company_as_it_was(model):
+    engine, jobs = Engine(Narrow()), [Job("a fox", "euler", 20, seed=seed) for seed in range(3)]
+    company = [engine.run(job) for job in jobs]
+    for run in company:
+        next(run)
+    with pytest.raises(RuntimeError, match="no memory left"):
+        made(engine, Job("a whale", "euler", 20))
+    assert all((list(run)[-1].pixels == made(Engine(model), job).pixels).all()
+               for run, job in zip(company, jobs, strict=True))  # fmt: skip
+
+
 def test_a_fork_goes_on_as_the_whole_run_would(model):
     engine, job = Engine(model), Job("a fox", "euler_a", 6, seed=4, snapshot_at=3)
     *events, whole = engine.run(job)

@@ -71,6 +71,20 @@ def test_owners_take_turns(jobs):
     assert [params.seed for params in painter.made].index(99) <= 1
 
 
+def test_a_sweep_leaves_places_to_single_pictures(jobs):
+    painter = Painter(60)
+    sweep = [jobs.submit(Params(seed=seed, **SMALL), painter, "ann", "sweep", at_once=8) for seed in range(20)]
+    single = jobs.submit(Params(seed=99, **SMALL), painter, "ann", at_once=8)
+    until = time.monotonic() + 10
+    while sum(job.state == "running" for job in (*sweep, single)) < 8 and time.monotonic() < until:
+        time.sleep(0.005)
+    assert [job.state for job in sweep] == ["running"] * 7 + ["queued"] * 13
+    assert single.state == "running"
+    painter.pause.set()
+    for job in (*sweep, single):
+        job.cancel()
+
+
 def test_the_queue_tells_how_many_are_ahead(jobs):
     painter = Painter(0.01)
     waiting = [jobs.submit(Params(steps=20, seed=seed, **SMALL), painter) for seed in range(3)]

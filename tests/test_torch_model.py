@@ -218,7 +218,8 @@ def test_running_out_of_memory_halves_the_batch_and_goes_on(sd):
     whole = model.denoise(x, [500.0] * 5, meanings)
     model.parts.unet.forward = Cramped(load(str(sd), device="cpu").parts.unet, 2).forward
     assert off(model.denoise(x, [500.0] * 5, meanings), whole) < 1e-4
-    assert model.rows <= 2
+    assert [count for _, count in model._portions(x)] == [2, 2, 1]
+    assert [count for _, count in model._portions(np.zeros((9, 4, 4, 4)))] == [8, 1]
 
 
 def test_exact_rows_make_a_row_bit_identical_alone_and_in_company(sd):

@@ -330,13 +330,9 @@ class Engine:
     def _tick(self) -> None:
         chosen = self._chosen()
         began = time.perf_counter()
-        try:
-            outputs = self._denoise(chosen)
-        except Exception as error:  # whatever the model raised belongs to these jobs, not to the thread
-            self._drop(chosen, error)
-            return
+        answered = self._answered(chosen)
         a_row = (time.perf_counter() - began) / sum(run.rows for run in chosen)
-        for run, output in zip(chosen, outputs, strict=True):
+        for run, output in answered:
             run.spent += a_row * run.rows
             self._served[run.job.owner] = self._served.get(run.job.owner, 0) + run.rows
             try:
@@ -344,6 +340,16 @@ class Engine:
             except Exception as error:  # this job's arithmetic failed: its neighbours go on
                 self._drop([run], error)
         self._finish([run for run in chosen if run in self._runs and run.finished])
+
+    def _answered(self, chosen: list[Run]) -> list[tuple[Run, Any]]:
+        """Each run with the model's answer.  A call that fails is made again one by one: only the culprits are gone."""
+        try:
+            return list(zip(chosen, self._denoise(chosen), strict=True))
+        except Exception as error:  # whatever the model raised belongs to these jobs, not to the thread
+            if len(chosen) == 1:
+                self._drop(chosen, error)
+                return []
+        return [pair for run in chosen for pair in self._answered([run])]
 
     def _denoise(self, chosen: list[Run]) -> list[Any]:
         """One model call for all rows; CFG is put together per job."""

@@ -72,13 +72,14 @@ class Parts:
 
 
 class TorchModel:
-    """One checkpoint on one device.  Latents stay float32 outside; `rows` is what one call may hold."""
+    """One checkpoint on one device.  Latents stay float32 outside."""
 
     def __init__(self, parts: Parts, device: str = "cpu", dtype: Any = torch.float32, *, exact_rows: int = 0) -> None:
         self.parts, self.device, self.dtype = parts, torch.device(device), dtype
         self.exact_rows = exact_rows
         """Every call is padded to so many rows, so that company never changes a bit; 0 is off."""
-        self.rows = exact_rows or 64
+        self.cells = float("inf")
+        """Latent cells that one call may have: learnt by running out of memory, so that large pictures get few rows."""
         self.levels = levels_of(parts.schedule)
         self.channels: int = parts.vae.config.latent_channels
         self.factor = 2 ** (len(parts.vae.config.block_out_channels) - 1)
@@ -123,7 +124,7 @@ class TorchModel:
     def denoise(self, x: Any, times: Sequence[float], meanings: Sequence[Meaning]) -> Array:
         """As many rows at once as memory holds: after running out, half as many from then on."""
         answers = [self._call(x[at : at + count], times[at : at + count], meanings[at : at + count])
-                   for at, count in self._portions(len(x))]  # fmt: skip
+                   for at, count in self._portions(x)]  # fmt: skip
         return np.concatenate(answers)
 
     def encode(self, pixels: Array, noise: Array) -> Array:
@@ -234,12 +235,11 @@ class TorchModel:
         norm = getattr(encoder, "text_model", encoder).final_layer_norm
         return norm(told.hidden_states[-clip_skip]), None
 
-    def _portions(self, count: int) -> Iterator[tuple[int, int]]:
-        at = 0
-        while at < count:
-            size = min(self.rows, count - at)
-            yield at, size
-            at += size
+    def _portions(self, x: Any) -> Iterator[tuple[int, int]]:
+        """Where each call's rows begin, and how many they are."""
+        most = self.exact_rows or max(1, int(min(64, self.cells // _cells(x))))
+        for at in range(0, len(x), most):
+            yield at, min(most, len(x) - at)
 
     def _call(self, x: Any, times: Sequence[float], meanings: Sequence[Meaning]) -> Array:
         """One call of the U-Net; in halves when the memory does not hold it."""
@@ -254,7 +254,8 @@ class TorchModel:
                 raise
         # Outside the handler, so that the failed call's tensors are gone.
         _free(self.device)
-        self.rows = half = len(x) // 2
+        half = len(x) // 2
+        self.cells = half * _cells(x)
         return np.concatenate([self._call(x[at : at + half], times[at : at + half], meanings[at : at + half])
                                for at in range(0, len(x), half)])  # fmt: skip
 
@@ -354,6 +355,11 @@ def _in_tiles_if_needed(vae: Any, decode: Callable[[Any], Array]) -> Array:
         return decode(vae)
     finally:
         vae.disable_tiling()
+
+
+def _cells(x: Any) -> int:
+    """Of one row."""
+    return int(x.shape[2] * x.shape[3])
 
 
 def _array(values: Any) -> Array:
