@@ -368,22 +368,6 @@ def test_another_model_is_loaded_for_a_job_that_names_it(server):
     assert made[0]["image"] == made[2]["image"] != made[1]["image"]
 
 
-def test_two_hundred_requests_at_once_all_get_their_picture(server):
-    ends = []
-
-    def work(seed):
-        params = {"steps": 1, "width": 64, "height": 64, "seed": seed, "cfg": 1}
-        *_, last = lines(server.url, {"params": params, "owner": f"owner{seed % 5}", "previews": False})
-        ends.append((last["event"], last["applied"]["seed"]))
-
-    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(200)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(ends) == [("done", seed) for seed in range(200)]
-
-
 def test_health_and_the_page_of_routes_are_there(server):
     status, told = ask(f"{server.url}/health")
     assert (status, told["status"]) == (200, "ready")

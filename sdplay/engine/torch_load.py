@@ -36,6 +36,7 @@ def load(source: str, *, device: str = "", dtype: str = "", config: str = "", ex
 def load_controlnet(source: str) -> Any:
     """A ControlNet from a diffusers folder or one .safetensors file; the model that uses it moves it to its device."""
     path = Path(source).expanduser()
+    _refuse_pickle(path)
     try:
         if path.is_file():
             return ControlNetModel.from_single_file(str(path))
@@ -47,9 +48,7 @@ def load_controlnet(source: str) -> Any:
 def kind_of(source: str) -> str:
     """ "sd" or "sdxl"; a sentence for everything else."""
     path = Path(source).expanduser()
-    if path.suffix.lower() in PICKLES:
-        raise BadParams(f"{path.name} is a pickle file, which can run code when it is read. "
-                        "Convert it to .safetensors first.")  # fmt: skip
+    _refuse_pickle(path)
     if path.is_file():
         return _kind_of_file(path)
     if not path.is_dir():
@@ -63,6 +62,12 @@ def kind_of(source: str) -> str:
         if name.startswith(prefix) and not name.startswith("StableDiffusion3"):
             return kind
     raise BadParams(f"{source} is a {name or 'unknown'} model. This process runs Stable Diffusion 1.x, 2.x and SDXL.")
+
+
+def _refuse_pickle(path: Path) -> None:
+    if path.suffix.lower() in PICKLES:
+        raise BadParams(f"{path.name} is a pickle file, which can run code when it is read. "
+                        "Convert it to .safetensors first.")  # fmt: skip
 
 
 def _parts(source: str, dtype: Any, config: str) -> Parts:

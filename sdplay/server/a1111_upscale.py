@@ -53,6 +53,8 @@ def upscaling(upscalers: Upscalers, limits: Limits) -> APIRouter:
 
     @routes.post("/extra-batch-images")
     def batch(body: ExtrasBatchImagesRequest) -> dict[str, Any]:
+        if len(body.imageList) > limits.pictures:
+            raise BadParams(f"One request takes 1 to {limits.pictures} pictures, not {len(body.imageList)}.")
         images = [_enlarged(each.data, body, upscalers, limits) for each in body.imageList]
         return {"html_info": "", "images": images}
 
