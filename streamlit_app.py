@@ -4,11 +4,12 @@ import streamlit as st
 
 from sdplay import settings
 from sdplay.backends import connect
-from sdplay.ui import form, local_card, look, panels, session
+from sdplay.ui import details, form, links, local_card, look, panels, session
 
 st.set_page_config("sdplay · Stable Diffusion playground", look.ICON, "wide", initial_sidebar_state=320)
 look.logo()
 settings.load(session.secrets())
+links.follow()
 
 with st.sidebar:
     name = form.pick_backend()
@@ -22,8 +23,10 @@ with st.sidebar:
 local_card.show(name, capabilities)
 jobs = session.jobs()
 studio = session.Studio(connect(name), capabilities, jobs, jobs.library, owner)
+details.undo(studio)
 titles = panels.titles()
 for title, tab in zip(titles, st.tabs(titles, key="view", on_change="rerun", bind="query-params"), strict=True):
     if tab.open:
         with tab:
             panels.show(title, studio)
+details.linked(studio)

@@ -4,6 +4,7 @@ import io
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import replace
 
 import psutil
@@ -14,6 +15,7 @@ from sdplay.compare.plan import Cell, Plan
 from sdplay.compare.results import Result
 from sdplay.errors import BadParams, LibraryError
 from sdplay.jobs import Job, Jobs
+from sdplay.library import Kept
 from sdplay.params import Params
 from sdplay.sweeps.bench import Bench
 from sdplay.sweeps.speeds import Speeds, work_of
@@ -55,6 +57,17 @@ class Sweep:
                 self.started, self.ended = self.started or time.time(), 0.0
                 self._thread = threading.Thread(target=self._feed, name=self.group, daemon=True)
                 self._thread.start()
+        return self
+
+    def recall(self, kept: Mapping[At, Kept]) -> "Sweep":
+        """Show what was made before instead of making it; retry() makes the rest."""
+        with self._lock:
+            self._todo.clear()
+            self._twins.clear()
+            for cell in self.plan.cells:
+                if not cell.skip:
+                    one = kept.get(cell.at)
+                    self._results[cell.at] = self._found(cell, one, "reused") if one else Result(cell, "cancelled")
         return self
 
     def results(self) -> dict[At, Result]:
@@ -197,16 +210,18 @@ class Sweep:
     def _ended(self, cell: Cell, job: Job) -> Result:
         if job.kept is None:
             return Result(cell, job.state, error=job.error)
+        found = self._found(cell, job.kept, "reused" if job.reused else "made")
+        return replace(found, cpu_percent=psutil.cpu_percent(), ram_mb=self._process.memory_info().rss / 1e6)
+
+    def _found(self, cell: Cell, kept: Kept, state: str) -> Result:
+        """A cell with its picture."""
         try:
-            with Image.open(io.BytesIO(self.jobs.library.data(job.kept))) as opened:
+            with Image.open(io.BytesIO(self.jobs.library.data(kept))) as opened:
                 image = opened.convert("RGB")
         except (LibraryError, OSError) as error:
             return Result(cell, "failed", error=str(error))
-        return Result(
-            cell, "reused" if job.reused else "made", pixels_hash(image), look(image), job.kept.timing, job.kept.model,
-            job.kept.receipt.warnings, job.kept.receipt.applied, picture=job.kept.id,
-            cpu_percent=psutil.cpu_percent(), ram_mb=self._process.memory_info().rss / 1e6,
-        )  # fmt: skip
+        return Result(cell, state, pixels_hash(image), look(image), kept.timing, kept.model, kept.receipt.warnings,
+                      kept.receipt.applied, picture=kept.id)  # fmt: skip
 
     def _notice_trouble(self, error: str) -> None:
         """Wait when one thing fails again and again."""

@@ -1,6 +1,8 @@
 """One picture of the library: large, with its receipt and what can be done with it."""
 
 import io
+from collections.abc import Callable
+from typing import Any, Literal
 
 import streamlit as st
 from PIL import Image
@@ -10,13 +12,14 @@ from sdplay.compare.guard import label
 from sdplay.library import Kept
 from sdplay.params import KNOBS, Params, differing
 from sdplay.picture import Picture, png_bytes
-from sdplay.ui import form, start_image
+from sdplay.ui import form, links, start_image
 from sdplay.ui.problems import explained, plain
 from sdplay.ui.receipt import receipt, timing
 from sdplay.ui.session import Studio
 from sdplay.ui.tiles import Tile, tiles
 
 NEIGHBOURS = 12
+ButtonType = Literal["primary", "secondary", "tertiary"]
 
 
 def hero(studio: Studio, kept: Kept) -> None:
@@ -39,13 +42,56 @@ def start_from(studio: Studio, kept: Kept, key: str) -> None:
                   help="Make it the start image of the next picture.")  # fmt: skip
 
 
-@st.dialog("Picture", width=480, position="right", icon=":material/image:")
 def details(studio: Studio, id: str) -> None:
-    """The drawer."""
-    id = st.session_state.get("details_next", {}).get(id, id)
-    kept = studio.library.get(id, studio.owner)
+    """Open the drawer; the address says so, and opened again it shows the same."""
+    st.query_params["picture"] = id
+    _drawer(studio)
+
+
+def linked(studio: Studio) -> None:
+    """The drawer of the picture that the address names, as long as it does."""
+    if "picture" in st.query_params:
+        _drawer(studio)
+
+
+def undo(studio: Studio) -> None:
+    """A way back for what was just deleted."""
+    gone = [kept for id in st.session_state.get("binned", ()) if (kept := studio.library.get(id, studio.owner))]
+    if gone:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="undo_line"):
+            told = "picture is" if len(gone) == 1 else "pictures are"
+            st.markdown(f":material/delete: {len(gone)} {told} in the bin.")
+            st.button("Undo", icon=":material/undo:", key="undo", on_click=_restore, args=(studio, gone))
+            st.button("", icon=":material/close:", type="tertiary", key="undo_not", help="Leave it there",
+                      on_click=st.session_state.pop, args=("binned",))  # fmt: skip
+
+
+def delete(studio: Studio, pictures: list[Kept]) -> None:
+    """Into the bin, with a way back; call it from a callback."""
+    with explained():
+        for kept in pictures:
+            studio.library.delete(kept, studio.owner)
+        st.session_state["binned"] = [kept.id for kept in pictures]
+
+
+def _restore(studio: Studio, pictures: list[Kept]) -> None:
+    with explained():
+        for kept in pictures:
+            studio.library.restore(kept, studio.owner)
+    st.session_state.pop("binned", None)
+
+
+def _close() -> None:
+    st.query_params.pop("picture", None)
+
+
+@st.dialog("Picture", width=480, position="right", icon=":material/image:", on_dismiss=_close)
+def _drawer(studio: Studio) -> None:
+    if "picture" not in st.query_params:
+        st.rerun()  # what was pressed has closed it
+    kept = studio.library.get(st.query_params["picture"], studio.owner)
     if kept is None:
-        st.info("This picture is no longer in the library.", icon=":material/delete:")
+        st.info("There is no such picture here, or its owner keeps it private.", icon=":material/lock:")
         return
     hero(studio, kept)
     st.code(kept.params.prompt, language=None, wrap_lines=True)
@@ -65,35 +111,44 @@ def details(studio: Studio, id: str) -> None:
 
 def _use(studio: Studio, kept: Kept) -> None:
     """What the picture's settings and pixels can become."""
-    form_now = st.session_state.get("seed", kept.params.seed)
     with st.container(horizontal=True, gap="xsmall"):
-        if st.button("Use these settings", type="primary", icon=":material/replay:", key="use", on_click=form.use,
-                     args=(kept.params,)):  # fmt: skip
-            st.rerun()
+        _leave("Use these settings", form.use, kept.params, key="use", icon=":material/replay:", type="primary")
         download(studio, kept, "details")
-        with st.popover("More", icon=":material/more_horiz:"):
-            if st.button("All but the seed", icon=":material/shuffle:", key="use_remix", type="tertiary",
-                         on_click=_keep_seed, args=(kept.params, form_now)):  # fmt: skip
-                st.rerun()
-            if st.button("The prompt alone", icon=":material/short_text:", key="use_prompt", type="tertiary",
-                         on_click=_prompt_alone, args=(kept.params,)):  # fmt: skip
-                st.rerun()
-            if st.button("Compare around it", icon=":material/grid_on:", key="use_compare", type="tertiary",
-                         on_click=_compare, args=(kept.params,)):  # fmt: skip
-                st.rerun()
+        with st.popover("Link", icon=":material/link:"):
+            st.code(links.picture(kept.id), language=None, wrap_lines=True)
+            st.caption("Everybody who has it sees the picture." if kept.shared or not kept.owner else
+                       "It opens for you alone, until you share the picture.")  # fmt: skip
+        with st.popover("More"):
+            _leave("All but the seed", _all_but_the_seed, kept.params, key="use_remix", icon=":material/shuffle:")
+            _leave("The prompt alone", _prompt_alone, kept.params, key="use_prompt", icon=":material/short_text:")
+            _leave("Compare around it", _compare, kept.params, key="use_compare", icon=":material/grid_on:")
             start_from(studio, kept, "details")
             _upscale(studio, kept)
             st.caption("As A1111 writes it:")
             st.code(metadata.infotext(kept.params, model=kept.model), language=None, wrap_lines=True)
 
 
+def _leave(
+    label: str, act: Callable[..., object], *args: Any, key: str, icon: str, type: ButtonType = "tertiary"
+) -> None:
+    """A button that does it and closes the drawer."""
+
+    def done() -> None:
+        with explained():
+            act(*args)
+        _close()
+
+    st.button(label, type=type, icon=icon, key=key, on_click=done)
+
+
 def _marks(studio: Studio, kept: Kept) -> None:
     """Stars, tags, a note, who may see it, and the way into the bin and out."""
     library, owner = studio.library, studio.owner
+    if kept.owner not in (owner, ""):
+        st.caption(":material/group: Somebody on this page shared it.")
+        return
     if kept.deleted:
-        if st.button("Bring it back", icon=":material/restore_from_trash:", key="restore"):
-            library.restore(kept, owner)
-            st.rerun()
+        _leave("Bring it back", library.restore, kept, owner, key="restore", icon=":material/restore_from_trash:")
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         given = st.feedback("stars", key=f"stars_{kept.id}", default=kept.stars - 1 if kept.stars else None)
@@ -101,9 +156,9 @@ def _marks(studio: Studio, kept: Kept) -> None:
         shared = st.toggle("Shared", kept.shared, key=f"shared_{kept.id}", help="Everybody on this page may see it; "
                            "only you may change it.")  # fmt: skip
         st.space("stretch")
-        if st.button("Delete", icon=":material/delete:", type="tertiary", key="delete", on_click=_delete,
-                     args=(studio, kept)):  # fmt: skip
-            st.rerun()
+        with st.popover("Delete", icon=":material/delete:", type="tertiary", key="delete"):
+            st.caption("It goes into the bin, which can give it back.")
+            _leave("Yes, delete it", delete, studio, [kept], key="delete_yes", icon=":material/delete:", type="primary")
     tags = st.multiselect("Tags", list(kept.tags), list(kept.tags), accept_new_options=True, key=f"tags_{kept.id}")
     note = st.text_input("Note", kept.note, key=f"note_{kept.id}")
     if (stars, tuple(tags), note) != (kept.stars, kept.tags, kept.note):
@@ -122,7 +177,7 @@ def _neighbours(studio: Studio, kept: Kept) -> None:
     shown = [Tile(other.id, jpeg, f"{label(name)}: {other.params.prompt}", label(name))
              for (name, other), jpeg in zip(near, small, strict=True)]  # fmt: skip
     if id := tiles(shown, key=f"near_{kept.id}", width=92, strip=True):
-        st.session_state["details_next"] = {kept.id: id}
+        st.query_params["picture"] = id
         st.rerun(scope="fragment")
 
 
@@ -141,9 +196,8 @@ def _upscale(studio: Studio, kept: Kept) -> None:
             st.toast("The larger picture is in your library.", icon=":material/open_in_full:")
 
 
-def _keep_seed(params: Params, seed: int) -> None:
-    with explained():
-        form.use(params.with_(seed=seed))
+def _all_but_the_seed(params: Params) -> None:
+    form.use(params.with_(seed=st.session_state.get("seed", params.seed)))
 
 
 def _compare(params: Params) -> None:
@@ -159,9 +213,3 @@ def _hold(studio: Studio, kept: Kept) -> None:
     with explained():
         start_image.hold(studio.library.data(kept))
         st.toast("It is the start image now. Strength says how much of it may change.", icon=":material/image:")
-
-
-def _delete(studio: Studio, kept: Kept) -> None:
-    with explained():
-        studio.library.delete(kept, studio.owner)
-        st.toast("It is in the bin of the Library tab, which can bring it back.", icon=":material/delete:")

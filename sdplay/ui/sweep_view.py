@@ -29,6 +29,7 @@ def newest(studio: Studio) -> None:
         chosen = st.selectbox("Sweep", numbers, index=len(numbers) - 1, key=f"sweep_of_{len(known)}",
                               format_func=lambda number: _named(known[number]))  # fmt: skip
         sweep = known[chosen]
+    st.session_state["sweep_shown"] = sweep.group
     moving = sweep.moving
 
     @st.fragment(run_every=POLL_SECONDS if moving else None)

@@ -8,7 +8,7 @@ from sdplay.compare.axes import Setup, Typed, slots
 from sdplay.compare.guard import guard, plan_sentence, settings_text
 from sdplay.compare.plan import Plan, limit, many, plan
 from sdplay.params import Params
-from sdplay.ui import axes, experiments, form, sweep_view, sweeping, table, variants
+from sdplay.ui import axes, experiments, form, links, sweep_link, sweep_view, sweeping, table, variants
 from sdplay.ui.problems import explained, plain
 from sdplay.ui.session import Studio
 
@@ -17,10 +17,13 @@ VIEWS = ("Grid", "Variants", "Table")
 
 def show(studio: Studio) -> None:
     """What to vary, what it costs, then the newest sweep."""
+    with explained():
+        sweep_link.arrive(studio)
     with st.container(horizontal=True, vertical_alignment="center"):
         view = st.segmented_control("View", VIEWS, default="Grid", key="lab", bind="query-params", required=True,
                                     label_visibility="collapsed")  # fmt: skip
         st.space("stretch")
+        links.share(studio, "Compare", lambda: sweep_link.offered(studio))
         experiments.open_file(studio)
     with st.container(border=True, gap="small", key="lab_card"):
         form.prompts(studio.capabilities)

@@ -8,7 +8,7 @@ from sdplay.jobs import Job
 from sdplay.library import Kept
 from sdplay.params import Params
 from sdplay.picture import Progress
-from sdplay.ui import form, session
+from sdplay.ui import form, links, session
 from sdplay.ui.details import details, download, hero, start_from
 from sdplay.ui.payload import payload
 from sdplay.ui.problems import explained, told
@@ -31,7 +31,7 @@ def show(studio: Studio) -> None:
             if st.button("Request", icon=":material/data_object:", type="tertiary", key="request",
                          help="See and edit the exact JSON before it goes."):  # fmt: skip
                 payload(studio)
-            _share(studio)
+            links.share(studio, "Generate")
             st.space("stretch")
             wanted = st.button("Generate", icon=":material/auto_awesome:", type="primary", key="go",
                                shortcut="ctrl+enter")  # fmt: skip
@@ -55,14 +55,6 @@ def show(studio: Studio) -> None:
 
     result()
     _recent(studio)
-
-
-def _share(studio: Studio) -> None:
-    with st.popover("Share", icon=":material/link:", type="tertiary"), explained():
-        st.caption("This link opens the page with every setting as it is now.")
-        st.code(form.link(studio.backend.name, studio.capabilities), language=None, wrap_lines=True)
-        if form.asked(studio.capabilities).init:
-            st.caption("An uploaded start image is not in the link; one from an address is.")
 
 
 def _result(studio: Studio, job: Job | None) -> None:

@@ -1,0 +1,109 @@
+"""Links: the page as it stands, as an address; a long one becomes a short id that the library's database keeps."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from sdplay.errors import LibraryError
+from sdplay.params import KNOBS, Params
+from sdplay.ui import form, session
+from sdplay.ui.problems import explained, told
+from sdplay.ui.session import Studio
+
+LONG = 300
+"""Letters beyond which an address is made short."""
+VIEWS: Mapping[str, tuple[str, ...]] = {
+    "Compare": ("lab", "look", "varying", "variants", "with_baseline"),
+    "Library": ("find", "whose", "picked", "look"),
+}
+"""What a tab's address tells beside the form."""
+AXES = ("x_", "y_", "z_", "w_")
+UNTOLD = {"varying", "variants", "with_baseline", "sweep"}
+"""What an address cannot say and only a short link can bring."""
+State = dict[str, Any]
+
+
+def share(studio: Studio, view: str, more: Callable[[], State] | None = None) -> None:
+    """A button that tells the address of what is on the screen.  `more` asks what else goes with it."""
+    box = st.popover("Share", icon=":material/link:", type="tertiary", key=f"share_{view}", on_change="rerun")
+    if box.open:
+        with box, explained():
+            state = {**_state(studio, view), **(more() if more else {})}
+            st.caption("Whoever opens this link finds the page as it is now.")
+            st.code(_address(studio, state), language=None, wrap_lines=True)
+
+
+def picture(id: str) -> str:
+    """The address of one picture; it opens for its owner, and for all once it is shared."""
+    return f"{_page()}?{urlencode({'picture': id})}"
+
+
+def follow() -> None:
+    """Put what a short link stands for in its place.  Call it before any control is drawn."""
+    id = st.query_params.get("link", "")
+    if not id or "followed" in st.session_state:
+        return
+    st.session_state["followed"] = id
+    try:
+        state: State = json.loads(session.jobs().library.expanded(id) or "")
+    except ValueError:
+        told("This link is not known here. It was made on another server, or its database is gone.", warn=True)
+        return
+    if "params" in state:
+        form.use(params(state["params"]))
+    st.session_state.update({name: value for name, value in state.items() if name not in ("params", "sweep")})
+    st.session_state["sweep_linked"] = state.get("sweep")
+    st.query_params.from_dict(_plain(state))
+
+
+def _state(studio: Studio, view: str) -> State:
+    """All that makes the page what it is."""
+    now = st.session_state
+    names = [*VIEWS.get(view, ()), *(str(name) for name in now if view == "Compare" and str(name).startswith(AXES))]
+    state = {"view": view, **{name: now[name] for name in names if now.get(name) is not None}}
+    if view == "Library":
+        return state
+    params = form.asked(studio.capabilities)
+    for data in params.images().values():
+        studio.library.files.keep("inputs", data)
+    return {**state, "backend": studio.backend.name, "init_url": now.get("init_url", ""), "params": params.as_dict()}
+
+
+def _address(studio: Studio, state: State) -> str:
+    """With everything written out while that is short, else with an id."""
+    plain = urlencode(_plain(state), doseq=True)
+    params = state.get("params", {})
+    emptied = any(value == "" for name, value in state.items() if name.startswith(AXES))
+    if len(plain) <= LONG and not (emptied or UNTOLD & state.keys() or params.get("init") or params.get("control")):
+        return f"{_page()}?{plain}"
+    return f"{_page()}?{urlencode({'link': studio.library.shorten(json.dumps(state, ensure_ascii=False))})}"
+
+
+def _plain(state: State) -> dict[str, str | list[str]]:
+    """What an address can say, each setting under its own name."""
+    asked = Params.from_dict(state["params"]).asked() if "params" in state else {}
+    told = {name: value for name, value in asked.items() if KNOBS[name].kind in (str, int, float)}
+    fields = {**{name: value for name, value in state.items() if name not in ("params", *UNTOLD)}, **told}
+    return {name: value if isinstance(value, list) else str(value) for name, value in fields.items()
+            if value not in ("", [], ())}  # fmt: skip
+
+
+def params(values: Mapping[str, Any]) -> Params:
+    """The settings with their pictures, as far as the library still has them."""
+    names = [values.get("init"), values.get("mask"), *(unit["image"] for unit in values.get("control") or ())]
+    return Params.from_dict(values, {name: data for name in names if name and (data := _image(name))})
+
+
+def _image(name: str) -> bytes:
+    try:
+        return session.jobs().library.files.read("inputs", name.removeprefix("sha256:"))
+    except LibraryError as error:
+        told(str(error), warn=True)
+        return b""
+
+
+def _page() -> str:
+    return (st.context.url or "").split("?")[0]
