@@ -4,7 +4,6 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -142,16 +141,6 @@ def use(params: Params) -> None:
 def lay_over(fields: Mapping[str, Any]) -> None:
     """Fields to lay over the payload, from the next run on: in this one the control is drawn already."""
     st.session_state["extra_next"] = json.dumps(fields, ensure_ascii=False) if fields else ""
-
-
-def link(backend: str, capabilities: Capabilities) -> str:
-    """The address of this page with every setting written out, so that nothing depends on defaults."""
-    params = asked(capabilities)
-    told = {"backend": session.labels()[backend], **params.asked(), "scheduler": scheduler_label(params.scheduler)}
-    if address := st.session_state.get("init_url", ""):
-        told["init_url"] = address
-    values = {name: value for name, value in told.items() if name not in ("init", "mask", "control")}
-    return f"{(st.context.url or '').split('?')[0]}?{urlencode(values)}"
 
 
 def _offered(group: str, capabilities: Capabilities) -> list[Knob]:

@@ -16,13 +16,11 @@ from sdplay.ui.session import Studio
 LONG = 300
 """Letters beyond which an address is made short."""
 VIEWS: Mapping[str, tuple[str, ...]] = {
-    "Compare": ("lab", "look", "varying", "variants", "with_baseline"),
+    "Compare": ("lab", "look", "varying", "with_baseline", "variants_rows", "table"),
     "Library": ("find", "whose", "picked", "look"),
 }
 """What a tab's address tells beside the form."""
 AXES = ("x_", "y_", "z_", "w_")
-UNTOLD = {"varying", "variants", "with_baseline", "sweep"}
-"""What an address cannot say and only a short link can bring."""
 State = dict[str, Any]
 
 
@@ -77,7 +75,7 @@ def _address(studio: Studio, state: State) -> str:
     plain = urlencode(_plain(state), doseq=True)
     params = state.get("params", {})
     emptied = any(value == "" for name, value in state.items() if name.startswith(AXES))
-    if len(plain) <= LONG and not (emptied or UNTOLD & state.keys() or params.get("init") or params.get("control")):
+    if len(plain) <= LONG and not (emptied or "sweep" in state or params.get("init") or params.get("control")):
         return f"{_page()}?{plain}"
     return f"{_page()}?{urlencode({'link': studio.library.shorten(json.dumps(state, ensure_ascii=False))})}"
 
@@ -86,9 +84,18 @@ def _plain(state: State) -> dict[str, str | list[str]]:
     """What an address can say, each setting under its own name."""
     asked = Params.from_dict(state["params"]).asked() if "params" in state else {}
     told = {name: value for name, value in asked.items() if KNOBS[name].kind in (str, int, float)}
-    fields = {**{name: value for name, value in state.items() if name not in ("params", *UNTOLD)}, **told}
-    return {name: value if isinstance(value, list) else str(value) for name, value in fields.items()
+    fields = {
+        **{name: value for name, value in state.items() if name not in ("params", "sweep", "variants_rows")},
+        **told,
+    }
+    if rows := state.get("variants_rows"):
+        fields["variants"] = json.dumps(rows, ensure_ascii=False)
+    return {name: value if isinstance(value, list) else _text(value) for name, value in fields.items()
             if value not in ("", [], ())}  # fmt: skip
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def params(values: Mapping[str, Any]) -> Params:

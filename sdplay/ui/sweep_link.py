@@ -8,7 +8,7 @@ from sdplay.compare.axes import Setup
 from sdplay.compare.plan import Facts, plan
 from sdplay.compare.planfile import outline, plan_of
 from sdplay.sweeps import Sweep
-from sdplay.ui import links, sweeping
+from sdplay.ui import cells, links, sweeping
 from sdplay.ui.session import Studio
 
 
@@ -28,7 +28,10 @@ def offered(studio: Studio) -> dict[str, Any]:
     for one in kept.values():
         if not one.shared:
             studio.library.share(one, studio.owner)
-    return {"sweep": {**outline(sweep.plan), "kept": [[list(at), one.id] for at, one in kept.items()]}}
+    looked = cells.picked(sweep, sweep.results())
+    return {
+        "sweep": {"plan": outline(sweep.plan), "kept": [[at, one.id] for at, one in kept.items()], "looked": looked}
+    }
 
 
 def arrive(studio: Studio) -> None:
@@ -36,9 +39,12 @@ def arrive(studio: Studio) -> None:
     told = st.session_state.pop("sweep_linked", None)
     if not told:
         return
-    kept = {tuple(at): one for at, id in told.pop("kept") if (one := studio.library.get(id, studio.owner))}
+    kept = {tuple(at): one for at, id in told["kept"] if (one := studio.library.get(id, studio.owner))}
     spec = plan_of(told)
     base = Setup(spec.backend, links.params(spec.base))
     made = plan(base, spec.axes, Facts(sweeping.bench(False).offer(spec.backend)))
     sweep = Sweep(made, sweeping.bench(False), studio.jobs, owner=studio.owner, speeds=sweeping.speeds())
     sweeping.mine(studio).append(sweep.recall(kept))
+    first, second = told["looked"]
+    if first and second:
+        cells.pick(sweep, tuple(second), tuple(first))
