@@ -74,7 +74,9 @@ class Handler(BaseHTTPRequestHandler):
                    "seconds": {"sampling": 0.1}, "applied": params, "warnings": [], "frames": []})  # fmt: skip
 
     def about(self):
-        return {"version": "fake", "model": self.given.model[0], "loaded": self.given.model[0], "device": "cpu",
+        failed = "half" in self.given.model[0]
+        return {"version": "fake", "model": self.given.model[0], "loaded": "" if failed else self.given.model[0],
+                "failure": "Only half of it is there." if failed else "", "device": "cpu",
                 "models": self.given.model, "versions": {name: name for name in self.given.model},
                 "schedulers": ["euler"], "features": ["seed", "steps", "size", "progress", "cancel"], "upscalers": [],
                 "hires_upscalers": [], "control_models": [], "control_modules": [], "at_once": 2,

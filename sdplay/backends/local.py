@@ -144,8 +144,8 @@ class Local(Backend):
         """What to say when the process went away with a picture in the making."""
         told = self.process.fate(child) if child else ""
         if told:
-            again = " Make the picture again." if self.process.child(self.wire.address) else ""
-            return BackendLost(told + again)
+            first = "Make" if self.process.child(self.wire.address) else "Start it, then make"
+            return BackendLost(f"{told} {first} the picture again.")
         if isinstance(error, BackendOffline):
             return error
         return BackendLost("The local process broke off in the middle of the picture. It may have crashed: look at its "
@@ -157,7 +157,7 @@ class Local(Backend):
         if process.child(address):
             return self._again(Capabilities("starting", process.told or "The local process is starting."))
         if process.told and process.address == address:
-            return Capabilities("down", process.told)
+            return Capabilities("down", f"{process.told} Start it again.")
         return Capabilities("down", f"No local process answers at {address}. Start one: {START}. Its address stands in "
                             "SDPLAY_LOCAL_URL.")  # fmt: skip
 

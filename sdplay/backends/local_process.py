@@ -70,7 +70,7 @@ class LocalProcess:
         self._births = 0
         self._child: subprocess.Popen[str] | None = None
         self._born = 0.0
-        self._stopping = False
+        self._stopping = ""
         self._seen: dict[str, float] = {}
         self._crashes: deque[float] = deque(maxlen=CRASHES - 1)
         self._log: deque[str] = deque(maxlen=200)
@@ -105,20 +105,20 @@ class LocalProcess:
             raise BadParams("Choose a model, a device and a precision of the lists, then start the local process.")
         with self._change:
             if self._child is None:
-                self.launch, self.address, self.told, self._stopping = launch, address, "", False
+                self.launch, self.address, self.told, self._stopping = launch, address, "", ""
                 self.capabilities = None
                 self._crashes.clear()
                 self._log.clear()
                 self._spawn()
         (home() / "local-process.json").write_text(json.dumps(asdict(launch)), "utf-8")
 
-    def stop(self) -> None:
+    def stop(self, why: str = "It was stopped on this page.") -> None:
         """End it; it is not started anew."""
         with self._change:
             child = self._child
             if child is None:
                 return
-            self._stopping = True
+            self._stopping = why
             child.kill()
             self._change.wait_for(lambda: self._child is not child, 10)
 
@@ -183,13 +183,13 @@ class LocalProcess:
         was_ready, now = self.state == "ready", time.monotonic()
         self._child = None
         if self._stopping:
-            self.told = "The local process was stopped on this page. Start it again first."
+            self.told = f"The local process is off. {self._stopping}"
         elif not was_ready:
             last = self.log(1)
-            self.told = f"The local process ended before it was ready: {last or _cause(code)}"
+            self.told = f"The local process ended before it was ready: {(last or _cause(code)).rstrip('.')}."
         elif len(self._crashes) == CRASHES - 1 and now - self._crashes[0] < CRASH_WINDOW:
-            self.told = (f"The local process stopped again: {_cause(code)}. It stays off after {CRASHES} crashes: look "
-                         "at its log, then start it with another model, device or precision.")  # fmt: skip
+            self.told = (f"The local process stopped again: {_cause(code)}. It stays off after {CRASHES} crashes: its "
+                         "log may tell why; another model, device or precision may help.")  # fmt: skip
         else:
             self._crashes.append(now)
             self.told = f"The local process stopped: {_cause(code)}. It was started anew."

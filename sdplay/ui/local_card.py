@@ -62,9 +62,9 @@ def may_start() -> bool:
 
 def _notice() -> None:
     """Ask the backend again as soon as the process that we started has changed."""
-    state = st.session_state
-    before, state["local_state"] = state.get("local_state"), (OURS.state, OURS.child(OURS.address))
-    if before not in (None, state["local_state"]):
+    before, now = st.session_state.get("local_state", ("off", 0)), (OURS.state, OURS.child(OURS.address))
+    st.session_state["local_state"] = now
+    if before != now:
         session.probed.clear()
         st.rerun()
 
@@ -109,6 +109,8 @@ def _watch() -> None:
         _notice()
         return
     told = Local().probe()
+    if told.status == "down" and told.version:  # it answers, and says that its model cannot be loaded
+        OURS.stop(told.message)
     _notice()
     with st.container(border=True, gap="small", key="local_card"):
         st.markdown(f":material/hourglass_top: {plain(told.message)}")
