@@ -39,6 +39,12 @@ def register(actions: Any) -> None:
     serve.add_argument("--safety-checker", metavar="PATH", default="",
                        help="A checkpoint's folder with a safety checker inside, or the checker's own: pictures that "
                             "it finds unsuitable become black.")  # fmt: skip
+    serve.add_argument("--offload", choices=("parts", "layers"), default="",
+                       help="For cards with little memory: text encoders, U-Net and decoder take turns on the card, or "
+                            "even their layers do.")  # fmt: skip
+    serve.add_argument("--vae-tiling", action="store_true", help="Always decode in tiles, not only out of memory.")
+    serve.add_argument("--compile", metavar="BACKEND", nargs="?", const="inductor", default="",
+                       help="torch.compile for the U-Net: slow at first, then faster; best with --exact.")  # fmt: skip
     serve.add_argument("--host", default="127.0.0.1", help="Where it listens. Others than this machine need a token.")
     serve.add_argument("--port", type=int, default=7861, help="7861 unless given.")
     serve.add_argument("--token", default="", help="What clients must send; better in SDPLAY_LOCAL_TOKEN.")
@@ -75,6 +81,7 @@ def _serve(given: argparse.Namespace) -> None:
         import uvicorn
 
         from sdplay.backends.local_process import BUILTIN
+        from sdplay.engine.torch_thrift import Thrift
         from sdplay.server.app import build
         from sdplay.server.desk import Desk
         from sdplay.server.limits import Doorman, Limits
@@ -85,7 +92,8 @@ def _serve(given: argparse.Namespace) -> None:
     machine = Machine(
         given.device, given.dtype, given.config, given.rows, controlnets=tuple(given.controlnet),
         loras=tuple(given.lora_dir), embeddings=tuple(given.embedding_dir), upscalers=tuple(given.upscaler_dir),
-        segmenter=given.segmenter, safety_checker=given.safety_checker, exact=given.exact,
+        segmenter=given.segmenter, safety_checker=given.safety_checker,
+        thrift=Thrift(given.offload, given.vae_tiling, given.compile), exact=given.exact,
     )  # fmt: skip
     shelf = Shelf(given.model or [BUILTIN], machine)
     desk = Desk(shelf, at_once=given.at_once, most_waiting=given.queue)

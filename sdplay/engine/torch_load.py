@@ -9,13 +9,15 @@ from diffusers import ControlNetModel, StableDiffusionPipeline, StableDiffusionX
 from safetensors import SafetensorError, safe_open
 
 from sdplay.engine.torch_model import Parts, TorchModel, best_device
+from sdplay.engine.torch_thrift import PLAIN, Thrift
 from sdplay.errors import BadParams
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 
 
-def load(source: str, *, device: str = "", dtype: str = "", config: str = "", exact_rows: int = 0) -> TorchModel:
+def load(source: str, *, device: str = "", dtype: str = "", config: str = "", exact_rows: int = 0,
+         thrift: Thrift = PLAIN) -> TorchModel:  # fmt: skip
     """The checkpoint, ready on its device; a sentence when it cannot be.
 
     `config` is a diffusers folder of the same kind: a single file holds weights only, no tokenizer.
@@ -26,7 +28,7 @@ def load(source: str, *, device: str = "", dtype: str = "", config: str = "", ex
         raise BadParams(f"There is no number format called {dtype!r}. There are: {', '.join(DTYPES)}.")
     try:
         parts = _parts(source, DTYPES[dtype], config)
-        return TorchModel(parts, device, DTYPES[dtype], exact_rows=exact_rows)
+        return TorchModel(parts, device, DTYPES[dtype], exact_rows=exact_rows, thrift=thrift)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise BadParams(f"The model {source} could not be loaded: {_first_sentence(error)}") from error
     except (RuntimeError, AssertionError) as error:

@@ -15,6 +15,7 @@ from sdplay.engine.loop import Job
 from sdplay.engine.noise import Array
 from sdplay.engine.samplers import Levels
 from sdplay.engine.torch_lora import Lora, load_lora, worn
+from sdplay.engine.torch_thrift import PLAIN, Seats, Thrift, compiled
 from sdplay.engine.torch_words import Embedding, framed, heard, load_embedding, spelled
 from sdplay.errors import BadParams
 
@@ -74,7 +75,8 @@ class Parts:
 class TorchModel:
     """One checkpoint on one device.  Latents stay float32 outside."""
 
-    def __init__(self, parts: Parts, device: str = "cpu", dtype: Any = torch.float32, *, exact_rows: int = 0) -> None:
+    def __init__(self, parts: Parts, device: str = "cpu", dtype: Any = torch.float32, *, exact_rows: int = 0,
+                 thrift: Thrift = PLAIN) -> None:  # fmt: skip
         self.parts, self.device, self.dtype = parts, torch.device(device), dtype
         self.exact_rows = exact_rows
         """Every call is padded to so many rows, so that company never changes a bit; 0 is off."""
@@ -97,16 +99,18 @@ class TorchModel:
             self.rated = about == 5 * shape.addition_time_embed_dim
             """SDXL's refiner is told how beautiful the picture shall be."""
         self.widths = tuple(text.get_input_embeddings().weight.shape[1] for text in parts.texts)
-        for network in (parts.unet, *parts.texts):
-            network.to(self.device, dtype).eval()
         # SDXL's decoder overflows in half precision.
         overflows = self.wide and dtype == torch.float16 and parts.vae.config.force_upcast
         self.vae_dtype = torch.float32 if overflows else dtype
-        parts.vae.to(self.device, self.vae_dtype).eval()
         if parts.unet.config.in_channels != self.channels:
             raise BadParams(f"This checkpoint's U-Net takes {parts.unet.config.in_channels} channels instead of "
                             f"{self.channels}: it is made for inpainting only. Choose an ordinary checkpoint; it "
                             "paints masks too.")  # fmt: skip
+        networks = [(parts.unet, dtype), (parts.vae, self.vae_dtype), *((text, dtype) for text in parts.texts)]
+        self._seats = Seats(networks, self.device, thrift.offload)
+        self._thrift, self._compiled = thrift, compiled(parts.unet, thrift.compiler)
+        if thrift.tiling:
+            parts.vae.enable_tiling()
         self._read: OrderedDict[tuple[Any, ...], Meaning] = OrderedDict()
         self._files: OrderedDict[tuple[Path, int], Any] = OrderedDict()
         self._colours: Any = None
@@ -129,7 +133,7 @@ class TorchModel:
 
     def encode(self, pixels: Array, noise: Array) -> Array:
         config = self.parts.vae.config
-        with self._alone():
+        with self._alone(self.parts.vae):
             spread = self.parts.vae.encode(self._on(pixels, self.vae_dtype)).latent_dist
             latents = spread.mean + spread.std * self._on(noise, self.vae_dtype)
             return _array((latents - (config.shift_factor or 0)) * config.scaling_factor)
@@ -143,7 +147,8 @@ class TorchModel:
         with self._lock:
             if self.parts is None:
                 return np.zeros((1, 3, *latent.shape[2:]), np.float32)
-            if sum(weights.numel() for weights in self.parts.vae.decoder.parameters()) <= QUICK_DECODER:
+            size = sum(weights.numel() for weights in self.parts.vae.decoder.parameters())
+            if size <= QUICK_DECODER and not self._thrift.offload:
                 return self._decoded(latent)
             if self._colours is None:
                 self._colours = self._fitted_colours()
@@ -171,6 +176,7 @@ class TorchModel:
         """Give the memory back."""
         with self._lock:
             self.parts, self._read, self._files = None, OrderedDict(), OrderedDict()  # type: ignore[assignment]
+            self._seats = self._compiled = None  # type: ignore[assignment]
             _free(self.device)
 
     def _kept(self, file: Path, read: Callable[[], Any]) -> Any:
@@ -208,6 +214,7 @@ class TorchModel:
         return Steering(guide.net, self._on(guide.image[None], self.dtype), guide.weight, steers)
 
     def _encoded(self, text: str, job: Job, zeros: bool) -> Meaning:
+        self._seats.take(*self.parts.texts)
         found = []
         for at, (tokenizer, encoder) in enumerate(zip(self.parts.tokenizers, self.parts.texts, strict=True)):
             told = spelled(tokenizer, text, job.embeddings, at)
@@ -260,13 +267,15 @@ class TorchModel:
                                for at in range(0, len(x), half)])  # fmt: skip
 
     def _answers(self, x: Any, times: Sequence[float], meanings: Sequence[Meaning]) -> Array:
-        with self._alone():
+        with self._alone(self.parts.unet):
             told = torch.tensor(times, dtype=torch.float32, device=self.device)
             sent = self._on(x, self.dtype)
             more = {**self._conditions(meanings), **self._steered(sent, told, times, meanings)}
             tokens = torch.cat([each.tokens for each in meanings])
+            # Compiled code does not see what a LoRA adds to the layers.
+            unet = self.parts.unet if any(each.loras for each in meanings) else self._compiled
             with worn(self.parts.unet, 0, [each.loras for each in meanings]):
-                return _array(self.parts.unet(sent, told, tokens, return_dict=False, **more)[0])
+                return _array(unet(sent, told, tokens, return_dict=False, **more)[0])
 
     def _conditions(self, meanings: Sequence[Meaning]) -> dict[str, Any]:
         """SDXL's further conditions."""
@@ -298,7 +307,7 @@ class TorchModel:
 
     def _decoded(self, latent: Array) -> Array:
         config = self.parts.vae.config
-        with self._alone():
+        with self._alone(self.parts.vae):
             scaled = self._on(latent, torch.float32) / config.scaling_factor + (config.shift_factor or 0)
             return _in_tiles_if_needed(self.parts.vae, lambda vae: _array(vae.decode(scaled.to(self.vae_dtype)).sample))
 
@@ -314,9 +323,11 @@ class TorchModel:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.device, dtype)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self, *networks: Any) -> Iterator[None]:
         """One thread at a time: each call fills the device anyway, and memory is then known."""
         with self._lock, torch.inference_mode():
+            if networks:
+                self._seats.take(*networks)
             yield
 
 
@@ -349,7 +360,8 @@ def _in_tiles_if_needed(vae: Any, decode: Callable[[Any], Array]) -> Array:
     try:
         return decode(vae)
     except torch.OutOfMemoryError:
-        pass
+        if vae.use_tiling:
+            raise
     vae.enable_tiling()
     try:
         return decode(vae)

@@ -16,6 +16,7 @@ from sdplay.engine.onnx_model import SHIPPED
 from sdplay.engine.torch_load import load, load_controlnet
 from sdplay.engine.torch_model import TorchModel, best_device
 from sdplay.engine.torch_safety import load_checker
+from sdplay.engine.torch_thrift import PLAIN, Thrift
 from sdplay.engine.torch_words import Embedding, load_embedding
 from sdplay.errors import BadParams, Cancelled, PlayError
 from sdplay.server.addons import FOLDERS, beside, files_in
@@ -61,6 +62,7 @@ class Machine:
     """Folder of a Segment Anything model."""
     safety_checker: str = ""
     """The folder of a network that looks at every picture; none unless given."""
+    thrift: Thrift = PLAIN
     exact: bool = False
     """Always exactly that many rows, so that a picture is the same to the last bit alone and in company."""
 
@@ -95,9 +97,10 @@ class Shelf:
         return self.machine.device or best_device()
 
     def version(self, model: Shelved) -> str:
-        """Names the weights and the number format, which changes pixels too."""
+        """Names the weights, the number format and tiles, which change pixels too."""
         dtype = self.machine.dtype or ("fp32" if self.device == "cpu" else "fp16")
-        return model.title if dtype == "fp32" else f"{model.title} {dtype}"
+        more = ["" if dtype == "fp32" else dtype, "in tiles" if self.machine.thrift.tiling else ""]
+        return " ".join(filter(None, [model.title, *more]))
 
     @property
     def native(self) -> int | None:
@@ -198,7 +201,7 @@ class Shelf:
         machine = self.machine
         try:
             loaded = load(model.source, device=machine.device, dtype=machine.dtype, config=machine.config,
-                          exact_rows=machine.rows if machine.exact else 0)  # fmt: skip
+                          exact_rows=machine.rows if machine.exact else 0, thrift=machine.thrift)  # fmt: skip
         except PlayError as error:
             self.failure = str(error)
             raise
