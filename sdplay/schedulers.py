@@ -43,8 +43,7 @@ class Scheduler:
 
     def names(self) -> set[str]:
         """Every name it goes by."""
-        pairs = [pair for pair in (self.a1111, self.sdcpp) if pair and pair[1] not in ("", "uniform", "discrete")]
-        joined = {f"{sampler} {schedule}" for sampler, schedule in pairs}
+        joined = {" ".join(pair) for pair in (self.a1111, self.sdcpp) if pair and pair[1]}
         plain = {self.a1111[0]} if self.a1111 and self.sigmas == "normal" else set()
         own = {self.id, self.label, self.a1111_old, self.sdnext, self.draw_things, self.cog, *self.also}
         return {name for name in own | joined | plain if name}

@@ -26,6 +26,11 @@ def test_split_names_of_a1111_find_the_same_as_the_old_combined_ones():
     assert find("DPM++ 2M", "uniform") == SCHEDULERS["dpmpp_2m"]
 
 
+def test_a_sampler_with_its_plain_schedule_is_the_sampler():
+    assert find("euler_a discrete") is find("Euler a")
+    assert find("DPM++ 2M uniform") is find("dpm++ 2m", "discrete")
+
+
 def test_a_schedule_nobody_has_is_not_found():
     assert find("Euler a", "karras") is None
 

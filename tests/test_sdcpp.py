@@ -1,6 +1,6 @@
 """The a1111 backend against a real stable-diffusion.cpp server, where one is built.
 
-SDPLAY_SDCPP_SERVER=/path/to/sd-server python -m pytest tests/test_sdcpp.py
+SDPLAY_SDCPP_SERVER=$(bash .ci/sd-server) python -m pytest tests/test_sdcpp.py
 """
 
 import os
