@@ -96,6 +96,14 @@ def test_meanwhile_the_form_is_told_what_it_could_do(process, address):
     assert (told.status, "started anew" in told.message, "size" in told.features) == ("starting", True, True)
 
 
+def test_one_that_is_too_busy_to_answer_is_called_busy(process, address, monkeypatch):
+    backend = ready(process, address)
+    monkeypatch.setattr("sdplay.backends.local.PROBE_SECONDS", 0.2)
+    os.kill(pid(process), signal.SIGSTOP)
+    told = backend.probe()
+    assert (told.status, "it is busy" in told.message, "size" in told.features) == ("busy", True, True)
+
+
 def test_waiting_jobs_survive_a_crash(process, address, tmp_path):
     backend, jobs = ready(process, address), Jobs(Library(tmp_path))
     first, *others = [jobs.submit(SMALL.with_(seed=seed, steps=400 if seed == 0 else 3), backend) for seed in range(5)]

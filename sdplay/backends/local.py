@@ -25,6 +25,7 @@ from sdplay.settings import setting
 START = "python -m sdplay serve --model <folder or .safetensors file>"
 SILENT_SECONDS = 60.0
 """The process sends a line every second; without any for so long it is stuck."""
+PROBE_SECONDS = 3.0
 PATIENCE_SECONDS = 60.0
 """Jobs wait so long for a process that was there and is gone: somebody may be starting it anew."""
 
@@ -51,12 +52,13 @@ class Local(Backend):
 
     def probe(self) -> Capabilities:
         try:
-            reply = self.wire.get("sdplay/v1/about", seconds=3)
+            reply = self.wire.get("sdplay/v1/about", seconds=PROBE_SECONDS)
             told = reply.json() if reply.ok else None
         except BackendOffline:
             return self._absent()
         except BackendError as error:
-            return Capabilities("down", str(error))
+            slow = Capabilities("busy", f"The local process has not answered within {PROBE_SECONDS:g} s: it is busy.")
+            return self._again(slow) if self.process.child(self.wire.address) else Capabilities("down", str(error))
         if reply.status in (401, 403):
             return Capabilities("unauthorised", f"The local process at {self.wire.address} does not take our token. "
                                 "Check SDPLAY_LOCAL_TOKEN.")  # fmt: skip
@@ -162,7 +164,7 @@ class Local(Backend):
                             "SDPLAY_LOCAL_URL.")  # fmt: skip
 
     def _again(self, told: Capabilities) -> Capabilities:
-        """One that comes back after a crash can do what it could: the form stays as it is meanwhile."""
+        """One that is busy or comes back after a crash can do what it could: the form stays as it is meanwhile."""
         ours = self.process.child(self.wire.address) and self.process.capabilities
         return dataclasses.replace(ours, status=told.status, message=told.message) if ours else told
 

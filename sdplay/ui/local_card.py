@@ -138,7 +138,8 @@ def _log() -> None:
 
 
 def _how_to_install() -> None:
-    st.markdown("The local process needs torch and diffusers, which are not installed beside this page. In its folder:")
+    st.markdown("The local process needs torch and diffusers, which this page's Python has not: run this in the folder "
+                "of the page, then reload it.")  # fmt: skip
     st.code(INSTALL, language="bash", wrap_lines=True)
 
 

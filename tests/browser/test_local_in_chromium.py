@@ -6,7 +6,7 @@ import signal
 import psutil
 import pytest
 
-from tests.local_process import free_port
+from tests.local_process import free_port, tiny_models
 from tests.serving import SLOW, generated, opened, served
 
 pytest.importorskip("torch", reason="the local process needs torch: pip install '.[local]'")
@@ -41,11 +41,14 @@ def test_it_is_started_from_the_page_and_comes_back_after_a_crash(tab, server):
     generated(tab)
 
 
-def test_stop_ends_it_and_the_page_offers_to_start_it_again(tab, server):
+def test_it_is_stopped_and_started_with_a_model_that_is_typed(tab, server):
     process, url = server
     opened(tab, url)
     running = child(process)
     tab.locator(".st-key-local_menu button").click(timeout=SLOW)
     tab.locator(".st-key-local_stop button").click(timeout=SLOW)
-    tab.locator(".st-key-local_start button").wait_for(timeout=SLOW)
+    tab.locator(".st-key-local_model input").fill(str(tiny_models() / "alpha"))
     assert not running.is_running()
+    tab.keyboard.press("Enter")
+    tab.locator(".st-key-local_start button").click()
+    tab.get_by_text(re.compile(r"alpha \[\w+\] on cpu")).wait_for(timeout=SLOW)
