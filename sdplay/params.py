@@ -136,7 +136,9 @@ class Params:
 
     def __post_init__(self) -> None:
         for each in KNOBS.values():
-            object.__setattr__(self, each.name, each.check(getattr(self, each.name)))
+            value = getattr(self, each.name)
+            if value is not each.default:  # a plan makes hundreds, most of whose settings nobody touched
+                object.__setattr__(self, each.name, each.check(value))
         self.extra_fields()
 
     def with_(self, **changes: Any) -> Self:

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -215,7 +215,7 @@ def _label(name: str) -> str:
 
 def _cells(base: Setup, varied: Sequence[Varied], facts: Facts) -> tuple[list[Cell], tuple[str, ...]]:
     places = list(_places(varied))
-    setups = [None if _skipped(varied, at) else _setup(base, varied, at) for at in places]
+    setups = list(_setups(base, varied, places))
     notes: dict[str, int] = {}
     for at, setup in zip(places, setups, strict=True):
         if setup:
@@ -248,12 +248,23 @@ def _skipped(varied: Sequence[Varied], at: tuple[int, ...]) -> bool:
     return any(each.marks[place].skip for each, place in zip(varied, at, strict=True))
 
 
-def _setup(base: Setup, varied: Sequence[Varied], at: tuple[int, ...]) -> Setup:
-    """The base with every axis applied, what sets whole things before what searches in them."""
-    with _in_cell(varied, at):
-        for each, place in sorted(zip(varied, at, strict=True), key=lambda pair: pair[0].axis.rank):
-            base = each.axis.apply(base, each.marks[place].value)
-    return base
+def _setups(base: Setup, varied: Sequence[Varied], places: Sequence[tuple[int, ...]]) -> Iterator[Setup | None]:
+    """The base with every axis applied, what sets whole things before what searches in them; cells share the way."""
+    order = sorted(range(len(varied)), key=lambda number: varied[number].axis.rank)
+    known: dict[tuple[int, ...], Setup] = {(): base}
+    for at in places:
+        if _skipped(varied, at):
+            yield None
+            continue
+        done: tuple[int, ...] = ()
+        for number in order:
+            further = (*done, at[number])
+            if further not in known:
+                each = varied[number]
+                with _in_cell(varied, at):
+                    known[further] = each.axis.apply(known[done], each.marks[at[number]].value)
+            done = further
+        yield known[done]
 
 
 class _in_cell:
