@@ -1,5 +1,7 @@
 """What a finished sweep answers: charts, each with one plain sentence."""
 
+import json
+from functools import cache
 from typing import Any
 
 import altair as alt
@@ -15,7 +17,7 @@ from sdplay.ui.session import Studio
 
 SCALES: dict[Scale, str] = {"steps": "Steps", "evaluations": "Model evaluations", "seconds": "Seconds"}
 GOALS = {"own": "The same at its most steps", "A": "A"}
-HEIGHT = 280
+ROWS = alt.NamedData("rows")
 PICK = alt.selection_point(name="picked", fields=["at"], nearest=True, toggle=False)
 """A click anywhere takes the point that is nearest."""
 
@@ -55,21 +57,13 @@ def _convergence(studio: Studio, sweep: Sweep, curves: tuple[Convergence, ...]) 
     """Distance to each scheduler's own picture at its most steps, or to A; the knee is a ring."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**How many steps are enough?**")
-        st.space("stretch")
         scale: Scale = st.segmented_control("Across", list(SCALES), default="steps", required=True, key="scale",
                                             format_func=SCALES.__getitem__, label_visibility="collapsed")  # fmt: skip
-    rows = [
-        {"curve": curve.label, "x": point.along(scale), "distance": point.distance, "point": point.label,
-         "knee": point == curve.knee, "at": _written(point)}
-        for curve in curves for point in curve.points
-    ]  # fmt: skip
-    base = _chart(rows, SCALES[scale]).encode(
-        color=alt.Color("curve:N", title=None, legend=alt.Legend(orient="top")),
-        tooltip=["curve:N", "point:N", alt.Tooltip("distance:Q", format=".3f")],
-    )
-    knees = base.transform_filter("datum.knee").mark_point(size=180, strokeWidth=2.5)
-    first = next((curve.knee for curve in curves if curve.knee), None)
-    _beside(studio, sweep, base.mark_line() + knees + base.mark_circle(size=60).add_params(PICK), "curves", first)
+    rows = [{"curve": curve.label, "x": point.along(scale), "distance": point.distance, "label": point.label,
+             "marked": point == curve.knee, "at": _written(point)}
+            for curve in curves for point in curve.points]  # fmt: skip
+    first = next((curve.knee for curve in curves if curve.knee), curves[0].points[-1])
+    _beside(studio, sweep, _with(_curves(SCALES[scale]), rows), "curves", first)
     for curve in curves:
         st.markdown(f"{':material/check_circle:' if curve.knee else ':material/info:'} {plain(curve.sentence)}")
 
@@ -83,33 +77,30 @@ def _trade(studio: Studio, sweep: Sweep, found: Findings) -> None:
     if len(points) < 3:
         return
     best = set(frontier([(point.along(scale), point.distance) for point in points]))
-    rows = [{"label": point.label, "x": point.along(scale), "distance": point.distance, "best": number in best,
+    rows = [{"label": point.label, "x": point.along(scale), "distance": point.distance, "marked": number in best,
              "at": _written(point)} for number, point in enumerate(points)]  # fmt: skip
     st.markdown("**What is worth its time?**")
-    told = ["label:N", alt.Tooltip("x:Q", format=".2f", title=SCALES[scale]), alt.Tooltip("distance:Q", format=".3f")]
-    base = _chart(rows, SCALES[scale]).encode(tooltip=told)
-    dots = base.mark_circle(size=70).encode(opacity=alt.condition("datum.best", alt.value(1), alt.value(0.35)))
-    line = base.transform_filter("datum.best").mark_line(strokeDash=[4, 3])
-    _beside(studio, sweep, line + dots.add_params(PICK), "trade", bargain(points, scale))
+    _beside(studio, sweep, _with(_front(SCALES[scale]), rows), "trade", bargain(points, scale))
     st.markdown(f":material/savings: {plain(found.sentences[len(found.curves)])}")
 
 
-def _chart(rows: list[dict[str, Any]], across: str) -> alt.Chart:
-    """Distance over what it costs."""
-    return alt.Chart(alt.Data(values=rows)).encode(
-        x=alt.X("x:Q", title=across, axis=alt.Axis(tickCount=8)), y=alt.Y("distance:Q", title="Distance (1 − SSIM)")
-    )
+def _spread(found: Findings) -> None:
+    """Each setting over the seeds: median and the middle four fifths."""
+    rows = [{"label": band.label, "middle": band.middle, "low": band.low, "high": band.high} for band in found.bands]
+    st.markdown("**Is it the setting, or the seed?**")
+    st.vega_lite_chart(_with(_bands(60 + 34 * len(rows)), rows), width="stretch")
+    if found.test:
+        st.markdown(f":material/balance: {plain(found.test.sentence)}")
 
 
-def _beside(studio: Studio, sweep: Sweep, chart: alt.LayerChart, key: str, first: Point | None) -> None:
+def _beside(studio: Studio, sweep: Sweep, chart: dict[str, Any], key: str, first: Point | None) -> None:
     """A chart, and beside it the picture of the point that was clicked, at first of the one that is recommended."""
     left, right = st.columns([4, 1], gap="medium", vertical_alignment="center")
     with left:
-        event = st.altair_chart(chart.properties(height=HEIGHT), width="stretch", key=f"{key}_{sweep.group}",
-                                on_select="rerun")  # fmt: skip
+        event = st.vega_lite_chart(chart, width="stretch", key=f"{key}_{sweep.group}", on_select="rerun")
     clicked = event["selection"].get(PICK.name)
-    at = tuple(map(int, clicked[0]["at"].split(","))) if clicked else first.at if first else None
-    result = sweep.results().get(at or ())
+    at = tuple(map(int, clicked[0]["at"].split(","))) if clicked else first.at if first else ()
+    result = sweep.results().get(at)
     if result is None or not result.picture:
         return
     with right, st.container(gap="xsmall", key=f"seen_{key}"):
@@ -124,15 +115,45 @@ def _written(point: Point) -> str:
     return ",".join(map(str, point.at))
 
 
-def _spread(found: Findings) -> None:
-    """Each setting over the seeds: median and the middle four fifths."""
-    rows = [{"label": band.label, "middle": band.middle, "low": band.low, "high": band.high} for band in found.bands]
-    st.markdown("**Is it the setting, or the seed?**")
-    base = alt.Chart(alt.Data(values=rows)).encode(y=alt.Y("label:N", title=None, sort=None))
-    bars = base.mark_bar(height=10, opacity=0.35).encode(
-        x=alt.X("low:Q", title="Distance to the most expensive setting, over the seeds"), x2="high:Q"
+@cache
+def _curves(across: str) -> str:
+    """Lines with their knees."""
+    base = _over(across, "curve:N", "label:N").encode(
+        color=alt.Color("curve:N", title=None, legend=alt.Legend(orient="top"))
     )
+    knees = base.transform_filter("datum.marked").mark_point(size=180, strokeWidth=2.5)
+    return _text(base.mark_line() + knees + base.mark_circle(size=60).add_params(PICK))
+
+
+@cache
+def _front(across: str) -> str:
+    """Dots, the frontier among them joined."""
+    base = _over(across, "label:N", alt.Tooltip("x:Q", format=".2f", title=across))
+    dots = base.mark_circle(size=70).encode(opacity=alt.condition("datum.marked", alt.value(1), alt.value(0.35)))
+    return _text(base.transform_filter("datum.marked").mark_line(strokeDash=[4, 3]) + dots.add_params(PICK))
+
+
+@cache
+def _bands(height: int) -> str:
+    """Bars from low to high with a dot in the middle."""
+    base = alt.Chart(ROWS).encode(y=alt.Y("label:N", title=None, sort=None))
+    low = alt.X("low:Q", title="Distance to the most expensive setting, over the seeds")
     dots = base.mark_point(filled=True, size=80).encode(x="middle:Q", tooltip=["label:N", "middle:Q"])
-    st.altair_chart((bars + dots).properties(height=60 + 34 * len(rows)), width="stretch")
-    if found.test:
-        st.markdown(f":material/balance: {plain(found.test.sentence)}")
+    return _text(base.mark_bar(height=10, opacity=0.35).encode(x=low, x2="high:Q") + dots, height)
+
+
+def _over(across: str, *told: str | alt.Tooltip) -> alt.Chart:
+    """Distance over what it costs."""
+    return alt.Chart(ROWS).encode(
+        x=alt.X("x:Q", title=across, axis=alt.Axis(tickCount=8)), y=alt.Y("distance:Q", title="Distance (1 − SSIM)"),
+        tooltip=[*told, alt.Tooltip("distance:Q", format=".3f")],
+    )  # fmt: skip
+
+
+def _text(chart: alt.LayerChart, height: int = 280) -> str:
+    """Built once: Altair takes longer over a chart than the rest of the page together."""
+    return str(chart.properties(height=height).to_json())
+
+
+def _with(chart: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return {**json.loads(chart), "datasets": {ROWS.name: rows}}

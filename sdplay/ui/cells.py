@@ -16,7 +16,8 @@ AT_ONCE = 600
 WIDTH = 140
 LONG_ROW = 8
 """More cells than this along a single axis are drawn line after line, each with its own label."""
-MARKS = {"failed": "✗", "cancelled": "–", "queued": "…", "running": "…", "planned": ""}
+STATES = {"queued": "waits", "running": "at work", "cancelled": "stopped"}
+"""What is said of a cell without a picture."""
 At = tuple[int, ...]
 Results = Mapping[At, Result]
 
@@ -64,7 +65,7 @@ def _send(studio: Studio, sweep: Sweep, results: Results) -> None:
     sent: dict[str, bytes] = st.session_state.setdefault(f"sent_{sweep.group}", {})
     new = [result.picture for result in results.values() if result.picture and result.picture not in sent]
     sent |= sweeping.thumbnails(studio, new)
-    thumbnails(sent, key=f"thumbs_{sweep.group}")
+    thumbnails(sent)
 
 
 def _laid_out(sweep: Sweep) -> tuple[int | None, int | None, dict[int, int]]:
@@ -103,7 +104,7 @@ def _shares(measured: Mapping[At, float]) -> dict[At, float]:
 
 def _tile(cell: Cell, result: Result, heat: Mapping[At, float], told: Mapping[At, str], badge: str,
           named: bool) -> Tile:  # fmt: skip
-    text = told.get(cell.at) or result.caption or MARKS.get(result.state, "")
+    text = told.get(cell.at) or result.caption or STATES.get(result.state, "")
     title = ", ".join((*cell.labels, result.state, result.caption)).strip(", ")
     said = " · ".join(filter(None, (*cell.labels, text))) if named else text
     return Tile(",".join(map(str, cell.at)), result.state, said, title, result.picture, badge, heat.get(cell.at))

@@ -1,6 +1,6 @@
 """The sheet of a sweep on the page: rows, columns and cells that fill as pictures end, walked by mouse or arrow keys.
 
-Thumbnails travel apart from the grid, a few dozen to a message: what has not changed is not sent again, so that
+Thumbnails travel apart from the grid, some dozens to a message: what has not changed is not sent again, so that
 hundreds of cells stay light while they fill.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 
 import streamlit as st
 
-PER_MESSAGE = 24
+PER_MESSAGE = 50
 _STORE = st.components.v2.component(
     "sdplay_thumbnails",
     html="<span hidden></span>\n",
@@ -147,11 +147,11 @@ class Tile:
     """0 to 1: how strongly it is tinted."""
 
 
-def thumbnails(pictures: Mapping[str, bytes], key: str) -> None:
+def thumbnails(pictures: Mapping[str, bytes]) -> None:
     """Bring thumbnails to the browser, once each; append new ones at the end."""
-    for number, chunk in enumerate(_chunks(list(pictures.items()))):
+    for chunk in _chunks(list(pictures.items())):
         told = {name: base64.b64encode(jpeg).decode() for name, jpeg in chunk}
-        _STORE(key=f"{key}_{number}", data={"pictures": told})
+        _STORE(data={"pictures": told})  # without a key: every control of the page looks through all keyed components
 
 
 def grid(columns: Sequence[str], rows: Sequence[str], cells: Sequence[Tile], key: str, corner: str = "",
