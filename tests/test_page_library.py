@@ -6,8 +6,10 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from sdplay.ui import session
+from tests.making import finished
 from tests.paging import sentences, settled
 
+SMALL = {"prompt": "a red apple, 3d style", "width": 128, "height": 128, "cfg": 5.0}
 INFOTEXT = "a fox\nNegative prompt: dark\nSteps: 21, Sampler: Euler a, CFG scale: 6.5, Seed: 12, Size: 128x128"
 
 
@@ -60,6 +62,15 @@ def test_two_picked_pictures_are_compared_fairly(stocked):
     stocked.session_state["two"] = [kept.id for kept in mine(stocked)[:2]]
     stocked.toggle(key="pick_two").set_value(True).run()
     assert "1 thing differs: seed." in sentences(stocked)
+
+
+def test_one_click_brings_the_fair_counterpart_into_the_form(stocked):
+    one = mine(stocked)[0]
+    other = session.jobs().library.save(finished(steps=9, seed=8, **SMALL), one.owner)
+    stocked.session_state["two"] = [one.id, other.id]
+    stocked.toggle(key="pick_two").set_value(True).run()
+    stocked.button(key="two_lock_steps").click().run()
+    assert (stocked.slider(key="steps").value, stocked.number_input(key="seed").value) == (9, one.params.seed)
 
 
 def test_a_picture_from_elsewhere_fills_the_form(page):

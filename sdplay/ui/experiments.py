@@ -1,7 +1,7 @@
 """Take a sweep away as files, and open one again: the plan comes back, and a rerun is laid against what it was."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import Any
 
 import streamlit as st
 from PIL import Image
@@ -84,9 +84,9 @@ def edit(studio: Studio, sweep: Sweep) -> None:
 
 def into_form(studio: Studio, base: Setup, varied: Sequence[tuple[str, Typed]]) -> None:
     """A plan into the view that fits it: rows of settings, a table with slots, or a grid."""
-    rows = next((list(typed) for name, typed in varied if name == "preset" and _are_rows(typed)), [])
+    rows = [row for name, typed in varied for row in _rows(name, typed)]
     view = "Grid" if not rows else "Variants" if variants.fits(rows) else "Table"
-    rest = [each for each in varied if each[1] != rows]
+    rest = [(name, typed) for name, typed in varied if not _rows(name, typed)]
     axes.put(rest, sweeping.bench(False).offer(studio.backend.name), axes.PAGES if rows else tuple(axes.PLACES))
     form.use(base.params)
     if view == "Variants":
@@ -98,8 +98,9 @@ def into_form(studio: Studio, base: Setup, varied: Sequence[tuple[str, Typed]]) 
         st.session_state["backend"] = base.backend
 
 
-def _are_rows(typed: Typed) -> TypeGuard[Sequence[Mapping[str, Any]]]:
-    return not isinstance(typed, str) and all(isinstance(row, Mapping) for row in typed)
+def _rows(name: str, typed: Typed) -> list[Mapping[str, Any]]:
+    """The settings of an axis of presets that were written out; nothing for other axes and presets that have a name."""
+    return [row for row in typed if isinstance(row, Mapping)] if name == "preset" and not isinstance(typed, str) else []
 
 
 def _read(name: str, data: bytes) -> Experiment:

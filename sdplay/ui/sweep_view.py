@@ -141,13 +141,13 @@ def _undone(sweep: Sweep, result: Result) -> None:
 
 def _locks(sweep: Sweep, one: Result, other: Result, verdict: Verdict) -> None:
     """Ways to the cells beside A in which only one thing differs."""
-    if verdict.level == "confounded":
-        for along, (mine, yours) in enumerate(zip(one.cell.at, other.cell.at, strict=True)):
-            if mine != yours:
-                fair: At = (*one.cell.at[:along], yours, *one.cell.at[along + 1 :])
-                st.button(f"Only {sweep.plan.varied[along].axis.label}", icon=":material/lock:", type="tertiary",
-                          key=f"lock_{along}", on_click=cells.pick, args=(sweep, fair),
-                          help="Show beside A the cell that differs in nothing else.")  # fmt: skip
+    apart = [along for along, (mine, yours) in enumerate(zip(one.cell.at, other.cell.at, strict=True)) if mine != yours]
+    if verdict.level == "confounded" and len(apart) > 1:
+        for along in apart:
+            fair: At = (*one.cell.at[:along], other.cell.at[along], *one.cell.at[along + 1 :])
+            st.button(f"Only {sweep.plan.varied[along].axis.label}", icon=":material/lock:", type="tertiary",
+                      key=f"lock_{along}", on_click=cells.pick, args=(sweep, fair),
+                      help="Show beside A the cell that differs in nothing else.")  # fmt: skip
 
 
 def _frames(studio: Studio, one: Result, other: Result, names: list[str]) -> None:

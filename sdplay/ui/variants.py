@@ -68,7 +68,7 @@ def _table(varying: list[str], capabilities: Capabilities) -> list[dict[str, Any
         state[_SHOWN] = [{name: row.get(name) for name in columns} for row in state[_ROWS]]
         state.pop(key, None)
     edited = st.data_editor(state[_SHOWN], column_config=columns, num_rows="dynamic", hide_index=True,
-                            width="stretch", key=key)  # fmt: skip
+                            width="stretch", key=key, placeholder="as in the form")  # fmt: skip
     rows = [{name: value for name, value in row.items() if value not in (None, "")} for row in edited]
     rows = [row for row in rows if row]
     if rows != state[_ROWS]:

@@ -81,3 +81,27 @@ def test_the_prompt_stays_when_the_tab_changes(tab, address):
     tab.get_by_role("tab", name="Generate").click()
     tab.locator(".st-key-go button").wait_for(timeout=SLOW)
     assert tab.get_by_label("Prompt", exact=True).input_value() == "two green frogs"
+
+
+def test_a_click_on_a_chart_shows_that_picture_and_puts_it_beside_a(tab, address):
+    opened(tab, address, x_values="2,3,4,20").locator(".st-key-run button").click()
+    finished(tab)
+    seen = tab.locator(".st-key-seen_curves")
+    seen.locator("img").wait_for(timeout=SLOW)
+    chart = tab.locator("[data-testid=stVegaLiteChart]").first
+    box = chart.bounding_box()
+    chart.click(position={"x": 70, "y": box["height"] / 3})
+    seen.get_by_text(re.compile("^2, ")).wait_for(timeout=SLOW)
+    seen.get_by_role("button", name="Beside A").click()
+    tab.get_by_text(re.compile("^B: 2, ")).wait_for(timeout=SLOW)
+
+
+def test_a_batch_from_a_table_flows_in_lines(tab, address):
+    opened(tab, address, lab="Table", prompt="a+{thing}", steps=2, table="thing,pictures%0Afox,10%0A")
+    tab.locator(".st-key-run button").click()
+    finished(tab)
+    tops = {round(each.bounding_box()["y"]) for each in tab.locator("table.flow button").all()}
+    assert 1 < len(tops) < 10
+    cell(tab, "fox 2").focus()
+    tab.keyboard.press("ArrowDown")
+    assert tab.evaluate("() => document.activeElement.shadowRoot.activeElement.ariaLabel").startswith("fox ")
