@@ -14,6 +14,8 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 ROOT = Path(__file__).parent.parent
+FAKE = Path(__file__).parent / "fake_serve.py"
+"""Answers like the local process, but without torch."""
 
 
 class Process:
@@ -46,6 +48,14 @@ class Process:
             self.running.kill()
             self.running.wait()
         self.log.close()
+
+
+def until(true, seconds=20, meanwhile=lambda: time.sleep(0.01)):
+    """Wait for something that must come."""
+    ends = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < ends
+        meanwhile()
 
 
 def free_port():

@@ -16,9 +16,8 @@ from sdplay.jobs import Jobs
 from sdplay.library import Library
 from sdplay.params import Control, Params
 from sdplay.picture import Picture, Progress, png_bytes
-from tests.local_process import Process, free_port, shared, tiny_models
+from tests.local_process import Process, free_port, shared, tiny_models, until
 from tests.making import colour
-from tests.test_local_process import until
 
 pytest.importorskip("torch", reason="the local process needs torch: pip install '.[local]'")
 pytest.importorskip("fastapi", reason="the local process needs FastAPI: pip install '.[local]'")

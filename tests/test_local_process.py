@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -19,10 +20,9 @@ from sdplay.errors import BackendLost, BackendOffline, BadParams
 from sdplay.jobs import Jobs
 from sdplay.library import Library
 from sdplay.params import Params
-from tests.local_process import free_port
+from tests.local_process import FAKE, free_port, until
 
 ROOT = Path(__file__).parent.parent
-FAKE = ROOT / "tests" / "fake_serve.py"
 SMALL = Params("a fox", scheduler="euler", steps=3, width=64, height=64)
 
 
@@ -43,13 +43,6 @@ def ready(process, address, **launch):
     backend = Local(address, process=process, patience=5)
     until(lambda: backend.probe().status == "ready")
     return backend
-
-
-def until(true, seconds=20):
-    ends = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < ends
-        time.sleep(0.01)
 
 
 def made(backend, params=SMALL):
@@ -104,6 +97,15 @@ def test_one_that_is_too_busy_to_answer_is_called_busy(process, address, monkeyp
     assert (told.status, "it is busy" in told.message, "size" in told.features) == ("busy", True, True)
 
 
+def test_what_a_dead_process_wrote_does_not_make_the_next_one_ready(process, address):
+    ready(process, address)
+    dead = process.child(address)
+    kill(process)
+    until(lambda: process.child(address) not in (0, dead))
+    process.seen(address, dead)
+    assert process.state == "starting"
+
+
 def test_waiting_jobs_survive_a_crash(process, address, tmp_path):
     backend, jobs = ready(process, address), Jobs(Library(tmp_path))
     first, *others = [jobs.submit(SMALL.with_(seed=seed, steps=400 if seed == 0 else 3), backend) for seed in range(5)]
@@ -112,6 +114,7 @@ def test_waiting_jobs_survive_a_crash(process, address, tmp_path):
     until(lambda: not any(job.active for job in (first, *others)))
     assert (first.state, "was started anew" in first.error) == ("failed", True)
     assert [job.state for job in others] == ["done"] * 4
+    until(lambda: not [thread for thread in threading.enumerate() if thread.name == "job-local"])
     jobs.library.close()
 
 

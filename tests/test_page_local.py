@@ -2,16 +2,14 @@
 
 import os
 import signal
-import time
 
 import pytest
 
 from sdplay.backends import local_process
 from sdplay.backends.local_process import OURS
 from sdplay.ui import visit
-from tests.local_process import free_port
+from tests.local_process import FAKE, free_port, until
 from tests.paging import sentences, settled
-from tests.test_local_process import FAKE
 
 HERE = {"Host": "localhost:8501", "Origin": "http://localhost:8501"}
 
@@ -30,16 +28,7 @@ def local(page, monkeypatch):
 
 def started(page):
     page.button(key="local_start").click().run()
-    return until(page, lambda: OURS.state == "ready" and not has(page, "local_stop"))
-
-
-def until(page, true):
-    ends = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < ends
-        time.sleep(0.05)
-        page.run()
-    return page
+    until(lambda: OURS.state == "ready" and not has(page, "local_stop"), meanwhile=page.run)
 
 
 def has(page, key):
@@ -66,7 +55,7 @@ def test_a_crash_in_the_middle_is_told_and_the_next_picture_comes(local):
     local.number_input(key="seed").set_value(8)
     local.slider(key="steps").set_value(150)
     local.button(key="go").click().run()
-    until(local, lambda: any(bar.value for bar in local.get("progress")))
+    until(lambda: any(bar.value for bar in local.get("progress")), meanwhile=local.run)
     os.kill(OURS._child.pid, signal.SIGKILL)
     settled(local)
     assert "It was started anew. Make the picture again." in sentences(local.run())
@@ -83,7 +72,7 @@ def test_a_start_that_fails_is_told_and_another_model_can_be_chosen(local, tmp_p
     monkeypatch.setenv("SDPLAY_MODELS", str(tmp_path))
     local.run().selectbox(key="local_model").set_value(str(tmp_path / f"{file}.safetensors"))
     local.button(key="local_start").click().run()
-    until(local, lambda: OURS.state != "starting" and has(local, "local_start"))
+    until(lambda: OURS.state != "starting" and has(local, "local_start"), meanwhile=local.run)
     assert says in sentences(local)
 
 

@@ -51,6 +51,7 @@ class Local(Backend):
         return dataclasses.replace(wire, headers={"Authorization": f"Bearer {token}"} if token else {})
 
     def probe(self) -> Capabilities:
+        child = self.process.child(self.wire.address)
         try:
             reply = self.wire.get("sdplay/v1/about", seconds=PROBE_SECONDS)
             told = reply.json() if reply.ok else None
@@ -58,7 +59,7 @@ class Local(Backend):
             return self._absent()
         except BackendError as error:
             slow = Capabilities("busy", f"The local process has not answered within {PROBE_SECONDS:g} s: it is busy.")
-            return self._again(slow) if self.process.child(self.wire.address) else Capabilities("down", str(error))
+            return self._again(slow) if child else Capabilities("down", str(error))
         if reply.status in (401, 403):
             return Capabilities("unauthorised", f"The local process at {self.wire.address} does not take our token. "
                                 "Check SDPLAY_LOCAL_TOKEN.")  # fmt: skip
@@ -67,7 +68,7 @@ class Local(Backend):
                                 f"start a local process: {START}")  # fmt: skip
         found = _capabilities(told, self.wire.address)
         if found.status == "ready":
-            self.process.seen(self.wire.address)
+            self.process.seen(self.wire.address, child)
             self.process.capabilities = found
         return self._again(found) if found.status == "starting" else found
 
@@ -77,7 +78,7 @@ class Local(Backend):
         What is unknown is like nothing else: no picture of another model may be taken for this one.
         """
         try:
-            told = self.wire.get("sdplay/v1/about", seconds=3).json()
+            told = self.wire.get("sdplay/v1/about", seconds=PROBE_SECONDS).json()
             versions = told["versions"] if isinstance(told, dict) else {}
             name = params.model.split(" [")[0] or told["model"]
         except (BackendError, KeyError, TypeError):
@@ -100,7 +101,7 @@ class Local(Backend):
                     for event in events:
                         begun = begun or isinstance(event, Picture) or bool(event.step)
                         if begun:
-                            self.process.seen(address)
+                            self.process.seen(address, child)
                         yield event
                 return
             except (BackendOffline, BackendLost) as error:
@@ -133,8 +134,10 @@ class Local(Backend):
         while True:
             wire = self.wire
             try:
-                wire.get("health", seconds=3)
+                wire.get("health", seconds=PROBE_SECONDS)
                 return
+            except BackendBroken:
+                return  # something is there: the request itself will tell what
             except BackendOffline as error:
                 left = self.process.last_seen(wire.address) + self.patience - time.monotonic()
                 if left <= 0 and not self.process.hopeful(wire.address):
@@ -171,7 +174,7 @@ class Local(Backend):
     def graphics_memory(self) -> tuple[int, int] | None:
         """Used and whole memory of its graphics card in bytes; None when it has none or does not tell."""
         try:
-            system = self.wire.get("sdapi/v1/memory", seconds=3).json()["cuda"]["system"]
+            system = self.wire.get("sdapi/v1/memory", seconds=PROBE_SECONDS).json()["cuda"]["system"]
             return int(system["used"]), int(system["total"])
         except (BackendError, KeyError, TypeError):
             return None

@@ -91,9 +91,10 @@ class LocalProcess:
         starts = time.monotonic() < self._born + START_SECONDS
         return self.child(address) > 0 and (starts or self.state == "ready")
 
-    def seen(self, address: str) -> None:
-        """A process was ready there just now, ours or another."""
-        self._seen[address] = time.monotonic()
+    def seen(self, address: str, child: int) -> None:
+        """That child of ours, or with 0 somebody else's process, was ready there just now."""
+        if child == self.child(address):  # what a dead one wrote may be read after the next one was started
+            self._seen[address] = time.monotonic()
 
     def last_seen(self, address: str) -> float:
         """When it was, on the monotonic clock."""
