@@ -10,6 +10,9 @@ from PIL import Image
 
 from sdplay.params import Params
 
+GROUND = "#dcdce2"
+"""What shows through a transparent picture where it must not."""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -123,6 +126,9 @@ def png_bytes(image: Image.Image) -> bytes:
 def jpeg_bytes(image: Image.Image, longest: int = 256, quality: int = 84) -> bytes:
     """A small JPEG for previews and tiles: Streamlit passes JPEG through untouched."""
     small = image.convert("RGB")
+    if image.has_transparency_data:
+        small = Image.new("RGB", image.size, GROUND)
+        small.paste(image.convert("RGB"), mask=image.convert("RGBA").getchannel("A"))
     small.thumbnail((longest, longest))
     kept = io.BytesIO()
     small.save(kept, "JPEG", quality=quality)

@@ -1,12 +1,19 @@
-"""Settings to kept picture: look in the library, else ask the backend, then keep what it made."""
+"""Settings to kept picture: look in the library, else ask the backend, then keep what it made.  And on from there."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
+from PIL import Image
+
+from sdplay import metadata
 from sdplay.backends import Backend
 from sdplay.errors import BackendBroken
 from sdplay.library import Kept, Library
+from sdplay.metadata import png
 from sdplay.params import Params
-from sdplay.picture import Picture, Progress
+from sdplay.picture import Picture, Progress, Receipt, Timing, png_bytes
 
 
 def make(params: Params, backend: Backend, library: Library, owner: str = "") -> Iterator[Progress | Kept]:
@@ -31,3 +38,61 @@ def make(params: Params, backend: Backend, library: Library, owner: str = "") ->
         if close:
             close()
     raise BackendBroken(f"{backend.label} ended without a picture. Try again, or check the backend.")
+
+
+def enlarge(kept: Kept, upscaler: str, factor: float, backend: Backend, library: Library, owner: str = "") -> Kept:
+    """A kept picture enlarged, and kept beside it; the same is not made twice."""
+    key = f"{kept.file} {backend.name} {upscaler} {factor:g}"
+    if known := library.by_key(key, owner):
+        return known
+    data, began = library.data(kept), time.monotonic()
+    large = backend.upscale(_coloured(data), factor, upscaler)
+    told = f"Enlarged from {kept.width} × {kept.height} pixels by {upscaler}."
+    how = {"upscaler": upscaler, "factor": factor}
+    # In the words that A1111's extras add to a picture's text.
+    text = f"{metadata.read(data).text}, Postprocess upscale by: {factor:g}, Postprocess upscaler: {upscaler}"
+    return _keep(_After(large, "upscale", text, told, how, key, time.monotonic() - began), kept, library, owner)
+
+
+def cut_out(kept: Kept, backend: Backend, library: Library, owner: str = "") -> list[Kept]:
+    """The things in a kept picture, each kept as a picture of its own; those that are there already stay."""
+    data, began = library.data(kept), time.monotonic()
+    cuts, text = backend.cut_out(_coloured(data)), metadata.read(data).text
+    seconds, made = time.monotonic() - began, []
+    for cut in cuts:
+        key = f"{kept.file} {backend.name} {cut.model} {cut.box}"
+        told = f"Cut out by {cut.model} at {cut.box[0]}, {cut.box[1]} from a picture of {kept.width} × {kept.height}."
+        how = {"model": cut.model, "box": list(cut.box), "score": round(cut.score, 4)}
+        after = _After(cut.image, "cut-out", text, told, how, key, seconds / len(cuts))
+        made.append(library.by_key(key, owner) or _keep(after, kept, library, owner))
+    return made
+
+
+@dataclass(frozen=True, eq=False)
+class _After:
+    """What was made of a kept picture, and how."""
+
+    image: Image.Image
+    kind: str
+    text: str
+    told: str
+    how: Mapping[str, Any]
+    key: str
+    seconds: float
+
+
+def _keep(after: _After, source: Kept, library: Library, owner: str) -> Kept:
+    """Kept with its source's settings, under another backend's name: it says nothing about how fast that one paints."""
+    size = {"width": after.image.width, "height": after.image.height}
+    receipt = Receipt(source.receipt.asked, {"made_from": f"sha256:{source.file}", **after.how},
+                      {**source.receipt.applied, **size}, (after.told, *source.receipt.warnings))  # fmt: skip
+    data = png.with_texts(png_bytes(after.image), {"parameters": after.text})
+    backend = f"{source.backend} {after.kind}"
+    picture = Picture(data, source.params, backend, Timing(after.seconds), receipt, source.model,
+                      partial=source.partial)  # fmt: skip
+    return library.save(picture, owner, (after.kind,), after.key)
+
+
+def _coloured(data: bytes) -> Image.Image:
+    image = metadata.decoded(data)
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")

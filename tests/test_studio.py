@@ -1,11 +1,29 @@
 """Settings to kept picture."""
 
-import pytest
+import io
 
+import pytest
+from PIL import Image
+
+from sdplay import metadata
 from sdplay.library import Kept, Library
 from sdplay.params import Params
-from sdplay.studio import make
+from sdplay.picture import CutOut
+from sdplay.studio import cut_out, enlarge, make
 from tests.making import Painter
+
+
+class Handy(Painter):
+    """Enlarges, and cuts a disc and a corner out of everything."""
+
+    def upscale(self, image, factor, upscaler):
+        self.made.append(upscaler)
+        return image.resize((int(image.width * factor), int(image.height * factor)))
+
+    def cut_out(self, image):
+        clear = Image.new("RGBA", (20, 10), (0, 0, 0, 0))
+        clear.paste((200, 0, 0), (5, 0, 15, 10))
+        return [CutOut(clear, (4, 6, 24, 16), 0.9, "sam"), CutOut(clear, (0, 0, 20, 10), 0.8, "sam")]
 
 
 @pytest.fixture
@@ -36,3 +54,48 @@ def test_stopping_closes_the_backend(library):
     run.close()
     assert painter.stopped == 1
     assert library.recent() == []
+
+
+@pytest.fixture
+def kept(library):
+    *_, made = make(Params("a fox", steps=2, seed=7, width=64, height=64), Painter(), library, "ann")
+    return made
+
+
+def test_an_enlarged_picture_is_kept_beside_its_source(library, kept):
+    large = enlarge(kept, "4x-fine", 2, Handy(), library, "ann")
+    assert (large.width, large.params, large.tags, large.made_from) == (128, kept.params, ("upscale",), kept.file)
+    assert large.receipt.warnings == ("Enlarged from 64 × 64 pixels by 4x-fine.",)
+    assert [other.id for _, other in library.near(kept, "ann")] == [large.id]
+    assert library.timings("painter") == [("dpmpp_2m_karras", 2, 64, 64, 7.0, 1.0)]
+
+
+def test_its_text_reads_as_a1111_writes_it(library, kept):
+    found = metadata.read(library.data(enlarge(kept, "4x-fine", 2, Handy(), library, "ann")))
+    assert found.text.startswith("a fox\nSteps: 2")
+    assert found.text.endswith(", Postprocess upscale by: 2, Postprocess upscaler: 4x-fine")
+    assert (found.settings["seed"], found.notes) == (7, ())
+
+
+def test_the_same_is_not_enlarged_twice(library, kept):
+    handy = Handy()
+    first, second, other = (enlarge(kept, "4x-fine", by, handy, library, "ann") for by in (2, 2, 3))
+    assert (first.id, len(handy.made)) == (second.id, 2)
+    assert other.width == 192
+
+
+def test_cut_outs_are_transparent_pictures_that_name_their_source(library, kept):
+    first, second = cut_out(kept, Handy(), library, "ann")
+    with Image.open(io.BytesIO(library.data(first))) as opened:
+        assert (opened.mode, opened.size, opened.getpixel((0, 0))[3]) == ("RGBA", (20, 10), 0)
+    assert (first.made_from, first.tags, first.receipt.sent["box"]) == (kept.file, ("cut-out",), [4, 6, 24, 16])
+    assert first.receipt.warnings == ("Cut out by sam at 4, 6 from a picture of 64 × 64.",)
+    assert [each.id for each in cut_out(kept, Handy(), library, "ann")] == [first.id, second.id]
+
+
+def test_the_thumbnail_of_a_cut_out_shows_its_shape(library, kept):
+    first, _ = cut_out(kept, Handy(), library, "ann")
+    with Image.open(io.BytesIO(library.thumbnail(first))) as small:
+        outside, inside = small.getpixel((1, 5)), small.getpixel((10, 5))
+    assert min(outside) > 180
+    assert inside[0] > 150 > inside[1]

@@ -102,9 +102,10 @@ class Segmenter:
         alpha = cover(mask)
         if not (box := alpha.getbbox()):
             return None
-        whole = image.convert("RGB")
-        whole.putalpha(alpha)
-        return CutOut(whole.crop(box), box, score, self.name)
+        # What was left out is black, not only hidden.
+        covered = np.asarray(alpha)[..., None]
+        pixels = np.concatenate([np.asarray(image.convert("RGB")) * (covered > 0), covered], 2)
+        return CutOut(Image.fromarray(pixels).crop(box), box, score, self.name)
 
 
 def load_segmenter(source: str, device: str) -> Segmenter:

@@ -41,6 +41,11 @@ class Kept:
     group: int = 0
     """The same for pictures of one prompt, made in one go."""
 
+    @property
+    def made_from(self) -> str:
+        """The file of the picture that this one was enlarged from or cut out of, if it was."""
+        return str(self.receipt.sent.get("made_from", "")).removeprefix("sha256:")
+
 
 @dataclass(frozen=True)
 class Page:

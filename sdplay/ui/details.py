@@ -1,24 +1,19 @@
 """One picture of the library: large, with its receipt and what can be done with it."""
 
-import io
 from collections.abc import Callable
 from typing import Any, Literal
 
 import streamlit as st
-from PIL import Image
 
 from sdplay import metadata
-from sdplay.compare.guard import label
 from sdplay.library import Kept
 from sdplay.params import KNOBS, Params, differing
-from sdplay.picture import Picture, png_bytes
 from sdplay.ui import form, links, start_image
+from sdplay.ui.afterwards import strips, tools
 from sdplay.ui.problems import explained, plain
 from sdplay.ui.receipt import receipt, timing
 from sdplay.ui.session import Studio
-from sdplay.ui.tiles import Tile, tiles
 
-NEIGHBOURS = 12
 ButtonType = Literal["primary", "secondary", "tertiary"]
 
 
@@ -104,7 +99,8 @@ def _drawer(studio: Studio) -> None:
         changed = [KNOBS[name].label for name in differing(kept.params, form.asked(studio.capabilities))]
         if changed:
             st.caption(f"Differs from the form in: {', '.join(changed)}.")
-        _neighbours(studio, kept)
+        tools(studio, kept)
+        strips(studio, kept)
     told = (f"{kept.made:%d %b %Y, %H:%M} UTC", plain(kept.backend), plain(kept.model))
     st.caption(" · ".join(each for each in told if each))
 
@@ -123,7 +119,6 @@ def _use(studio: Studio, kept: Kept) -> None:
             _leave("The prompt alone", _prompt_alone, kept.params, key="use_prompt", icon=":material/short_text:")
             _leave("Compare around it", _compare, kept.params, key="use_compare", icon=":material/grid_on:")
             start_from(studio, kept, "details")
-            _upscale(studio, kept)
             st.caption("As A1111 writes it:")
             st.code(metadata.infotext(kept.params, model=kept.model), language=None, wrap_lines=True)
 
@@ -165,35 +160,6 @@ def _marks(studio: Studio, kept: Kept) -> None:
         kept = library.update(kept, owner, stars=stars, tags=tuple(tags), note=note)
     if shared != kept.shared:
         library.share(kept, owner, shared)
-
-
-def _neighbours(studio: Studio, kept: Kept) -> None:
-    """Pictures that differ in exactly one thing: what that thing does, at a glance."""
-    near = studio.library.near(kept, studio.owner, NEIGHBOURS)
-    if not near:
-        return
-    st.caption("Exactly one thing differs:")
-    small = studio.library.thumbnails([other for _, other in near])
-    shown = [Tile(other.id, jpeg, f"{label(name)}: {other.params.prompt}", label(name))
-             for (name, other), jpeg in zip(near, small, strict=True)]  # fmt: skip
-    if id := tiles(shown, key=f"near_{kept.id}", width=92, strip=True):
-        st.query_params["picture"] = id
-        st.rerun(scope="fragment")
-
-
-def _upscale(studio: Studio, kept: Kept) -> None:
-    """Enlarge it with one of the backend's own upscalers; the result is kept beside it."""
-    if not (studio.capabilities.offers("upscale") and studio.capabilities.upscalers):
-        return
-    chosen = st.selectbox("Upscaler", studio.capabilities.upscalers, key="upscaler")
-    scale = st.slider("Scale", 1.5, 4.0, 2.0, 0.5, key="upscale_by")
-    if st.button("Upscale", icon=":material/open_in_full:", key="upscale"):
-        with explained(), st.spinner("Upscaling"):
-            with Image.open(io.BytesIO(studio.library.data(kept))) as small:
-                larger = studio.backend.upscale(small.convert("RGB"), scale, str(chosen))
-            picture = Picture(png_bytes(larger), kept.params, kept.backend, kept.timing, kept.receipt, kept.model)
-            studio.library.save(picture, studio.owner, ("upscaled",), f"{kept.key}-{chosen}-{scale}")
-            st.toast("The larger picture is in your library.", icon=":material/open_in_full:")
 
 
 def _all_but_the_seed(params: Params) -> None:

@@ -37,8 +37,9 @@ def timing(kept: Kept, key: str, waited: float = 0.0, reused: bool = False) -> N
 
 def receipt(kept: Kept, key: str) -> None:
     """The settings with a mark each, a verdict, and the whole receipt in a fold."""
+    show = st.info if kept.made_from else st.warning
     for warning in kept.receipt.warnings:
-        st.warning(plain(warning), icon=":material/info:")
+        show(plain(warning), icon=":material/info:")
     rows = _rows(kept.receipt)
     st.table({label: f"{shown(name, got if mark != SILENT else wanted)} {mark}"
               for label, (name, wanted, got, mark) in rows.items()}, border="horizontal", hide_header=True)  # fmt: skip
