@@ -7,6 +7,9 @@ from diffusers import (
     AutoencoderKL,
     ControlNetModel,
     DDIMScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    SD3Transformer2DModel,
+    StableDiffusion3Pipeline,
     StableDiffusionPipeline,
     StableDiffusionXLImg2ImgPipeline,
     StableDiffusionXLPipeline,
@@ -48,6 +51,21 @@ def small_sdxl(folder, seed=0):
     StableDiffusionXLPipeline(
         vae=_vae(), text_encoder=CLIPTextModel(_text()), text_encoder_2=CLIPTextModelWithProjection(_text()),
         tokenizer=tokenizer(), tokenizer_2=tokenizer(), unet=unet, scheduler=DDIMScheduler(**SCHEDULE),
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def small_sd3(folder, seed=6):
+    """Stable Diffusion 3 in small, without its third text encoder."""
+    torch.manual_seed(seed)
+    transformer = SD3Transformer2DModel(
+        sample_size=16, patch_size=2, in_channels=4, num_layers=2, attention_head_dim=8, num_attention_heads=4,
+        joint_attention_dim=64, caption_projection_dim=32, pooled_projection_dim=64, out_channels=4,
+    )  # fmt: skip
+    StableDiffusion3Pipeline(
+        transformer=transformer.eval(), scheduler=FlowMatchEulerDiscreteScheduler(), vae=_vae(shift_factor=0.06),
+        text_encoder=CLIPTextModelWithProjection(_text()), tokenizer=tokenizer(), text_encoder_3=None, tokenizer_3=None,
+        text_encoder_2=CLIPTextModelWithProjection(_text()), tokenizer_2=tokenizer(),
     ).save_pretrained(folder)  # fmt: skip
     return folder
 
@@ -125,11 +143,12 @@ def _unet(**more):
     }).eval()  # fmt: skip
 
 
-def _vae():
+def _vae(**more):
     levels = 4
     return AutoencoderKL(
         block_out_channels=(16, 16, 32, 32), layers_per_block=1, norm_num_groups=8, latent_channels=4, sample_size=64,
         down_block_types=("DownEncoderBlock2D",) * levels, up_block_types=("UpDecoderBlock2D",) * levels,
+        **more,
     ).eval()  # fmt: skip
 
 

@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import torch
 from diffusers import ControlNetModel, StableDiffusionPipeline, StableDiffusionXLPipeline
 from safetensors import SafetensorError, safe_open
 
 from sdplay.engine.torch_model import Parts, TorchModel, best_device
+from sdplay.engine.torch_stock import Stock
 from sdplay.engine.torch_thrift import PLAIN, Thrift
 from sdplay.errors import BadParams
 
@@ -23,16 +25,56 @@ def load(source: str, *, device: str = "", dtype: str = "", config: str = "", ex
     `config` is a diffusers folder of the same kind: a single file holds weights only, no tokenizer.
     """
     device = device or best_device()
-    dtype = dtype or ("fp32" if device == "cpu" else "fp16")
-    if dtype not in DTYPES:
-        raise BadParams(f"There is no number format called {dtype!r}. There are: {', '.join(DTYPES)}.")
+    numbers = _numbers(dtype or usual_dtype(device))
     try:
-        parts = _parts(source, DTYPES[dtype], config)
-        return TorchModel(parts, device, DTYPES[dtype], exact_rows=exact_rows, thrift=thrift)
+        parts = _parts(source, numbers, config)
+        return TorchModel(parts, device, numbers, exact_rows=exact_rows, thrift=thrift)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise BadParams(f"The model {source} could not be loaded: {_first_sentence(error)}") from error
     except (RuntimeError, AssertionError) as error:
         raise BadParams(f"The model {source} could not be put on {device!r}: {_first_sentence(error)}") from error
+
+
+def load_stock(source: str, *, device: str = "", dtype: str = "", thrift: Thrift = PLAIN) -> Stock:
+    """A model of another family, in the pipeline that diffusers has for it."""
+    path, device = Path(source).expanduser(), device or best_device()
+    numbers, name = _numbers(dtype or usual_dtype(device, stock=True)), _class_name(path)
+    try:
+        family = getattr(diffusers, name)
+        # Some leave SD3's large text encoder out.
+        absent = {part: None for part, kind in _index(path).items() if kind == [None, None]}
+        pipe = family.from_pretrained(path, dtype=numbers, use_safetensors=True, local_files_only=True, **absent)
+        return Stock(pipe, device, thrift)
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, AssertionError, SafetensorError) as error:
+        raise BadParams(f"The {name} {source} could not be loaded: {_first_sentence(error)}") from error
+
+
+def fetched(source: str) -> str:
+    """Where a model lies on this disk; one that the hub knows by this name is brought here first."""
+    path = Path(source).expanduser()
+    if path.exists() or not _is_hub_id(source):
+        return source
+    from huggingface_hub import snapshot_download
+
+    try:
+        return str(snapshot_download(source, allow_patterns=["*.json", "*.txt", "*.model", "*.safetensors"]))
+    except (OSError, ValueError) as error:
+        raise BadParams(f"There is no model at {source}, and the hub did not give one: {_first_sentence(error)}") \
+            from error  # fmt: skip
+
+
+def is_stock(source: str) -> bool:
+    """Whether it is a folder of a family that runs in diffusers' own pipeline."""
+    path = Path(source).expanduser()
+    if not (path / "model_index.json").is_file():
+        return False
+    name = _class_name(path)
+    return not _is_ours(name) and name.endswith("Pipeline") and hasattr(diffusers, name)
+
+
+def usual_dtype(device: str, stock: bool = False) -> str:
+    """Half precision on cards; large text encoders such as T5 overflow in fp16."""
+    return "fp32" if device == "cpu" else "bf16" if stock else "fp16"
 
 
 def load_controlnet(source: str) -> Any:
@@ -55,15 +97,33 @@ def kind_of(source: str) -> str:
         return _kind_of_file(path)
     if not path.is_dir():
         raise BadParams(f"There is no model at {source}. Give a diffusers folder or a .safetensors file.")
+    name = _class_name(path)
+    if _is_ours(name):
+        return "sdxl" if name.startswith("StableDiffusionXL") else "sd"
+    raise BadParams(f"{source} is a {name or 'unknown'} model. The tick loop runs Stable Diffusion 1.x, 2.x and SDXL.")
+
+
+def _class_name(folder: Path) -> str:
+    """Which pipeline of diffusers the folder is made for."""
+    return str(_index(folder).get("_class_name", ""))
+
+
+def _index(folder: Path) -> dict[str, Any]:
     try:
-        told = json.loads((path / "model_index.json").read_text("utf-8"))
+        told = json.loads((folder / "model_index.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise BadParams(f"{source} is no diffusers folder: it has no readable model_index.json.") from error
-    name = str(told.get("_class_name", "")) if isinstance(told, dict) else ""
-    for kind, prefix in (("sdxl", "StableDiffusionXL"), ("sd", "StableDiffusion")):
-        if name.startswith(prefix) and not name.startswith("StableDiffusion3"):
-            return kind
-    raise BadParams(f"{source} is a {name or 'unknown'} model. This process runs Stable Diffusion 1.x, 2.x and SDXL.")
+        raise BadParams(f"{folder} is no diffusers folder: it has no readable model_index.json.") from error
+    return told if isinstance(told, dict) else {}
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith("StableDiffusion") and not name.startswith("StableDiffusion3")
+
+
+def _numbers(dtype: str) -> Any:
+    if dtype not in DTYPES:
+        raise BadParams(f"There is no number format called {dtype!r}. There are: {', '.join(DTYPES)}.")
+    return DTYPES[dtype]
 
 
 def _refuse_pickle(path: Path) -> None:
@@ -73,11 +133,7 @@ def _refuse_pickle(path: Path) -> None:
 
 
 def _parts(source: str, dtype: Any, config: str) -> Parts:
-    path = Path(source).expanduser()
-    if not path.exists() and _is_hub_id(source):
-        from huggingface_hub import snapshot_download
-
-        path = Path(snapshot_download(source, allow_patterns=["*.json", "*.txt", "*.safetensors"]))
+    path = Path(fetched(source)).expanduser()
     family = {"sd": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}[kind_of(str(path))]
     if path.is_file():
         more = {"config": config, "local_files_only": True} if config else {}

@@ -16,12 +16,14 @@ from sdplay.engine.noise import Array
 from sdplay.engine.start import enlarged_latent, guide_pixels, mask_cells, start_pixels
 from sdplay.engine.torch_lora import Worn
 from sdplay.engine.torch_model import Guide
+from sdplay.engine.torch_stock import Stock
 from sdplay.engine.torch_words import named_in
 from sdplay.errors import BackendError, BadParams
 from sdplay.params import Params
 from sdplay.picture import Frame, jpeg_bytes
 from sdplay.schedulers import SCHEDULERS, known
 from sdplay.server.addons import loras_in, without_tags
+from sdplay.server.plain import plain_job
 from sdplay.server.shelf import Shelf
 
 CONTROL_MODULES = ("none", "invert")
@@ -78,6 +80,9 @@ def paint(shelf: Shelf, wish: Wish, stopped: Callable[[], bool]) -> Iterator[Ste
     """Yield steps, then the picture.  Closing the iterator cancels the job; its neighbours never notice."""
     params, work = wish.params, _Work(shelf, wish, stopped)
     with work.engine(params.model) as engine:
+        if isinstance(engine, Stock):
+            yield from work.plainly(engine)
+            return
         base, job = engine.model, job_of(work.wish, engine.model, shelf)
         told = _warnings(params, job, base)
         work.later = _later_steps(params)
@@ -90,6 +95,10 @@ def paint(shelf: Shelf, wish: Wish, stopped: Callable[[], bool]) -> Iterator[Ste
             yield from work.finished(engine, end, told)
             return
     with work.engine(params.refiner) as engine:
+        if isinstance(engine, Stock):
+            raise BadParams(
+                f"{params.refiner} is no refiner: {engine.family} cannot go on with other models' pictures."
+            )
         job, more = handed_over(job, params, base, engine.model, shelf)
         yield from work.finished(engine, (yield from work.run(engine, job, end)), (*told, *more))
 
@@ -102,13 +111,15 @@ class _Work:
             # What nobody has checked is not shown.
             wish = replace(wish, previews=False, frames=False)
         self.shelf, self.wish, self.stopped = shelf, wish, stopped
+        self.params = wish.params
+        """As they are applied."""
         self.step, self.done, self.later = Step(), 0, 0
         """Of this pass, and steps of the passes before and after it."""
         self.clean: Array | None = None
         self.loading = self.began = 0.0
 
     @contextmanager
-    def engine(self, model: str) -> Iterator[Engine]:
+    def engine(self, model: str) -> Iterator[Engine | Stock]:
         """The engine with that model; waiting for it counts as loading."""
         asked = time.perf_counter()
         with self.shelf.engine(model, self.stopped) as engine:
@@ -116,23 +127,42 @@ class _Work:
             self.loading += self.began - asked
             yield engine
 
-    def run(self, engine: Engine, job: Job, start: Snapshot | None = None) -> Generator[Step, None, "End"]:
+    def plainly(self, stock: Stock) -> Iterator[Step | Painted]:
+        """The whole picture in a pipeline of another family."""
+        job, self.params, told = plain_job(self.params, stock, urgent=self.wish.urgent)
+        end = yield from self.run(stock, job)
+        if isinstance(end, Made) and end.pixels.shape[:2] != (job.height, job.width):
+            told = (*told, f"{stock.family} takes only some sizes: it made the nearest one that it does.")
+        yield from self.finished(stock, end, told)
+
+    def run(self, engine: Engine | Stock, job: Job, start: Snapshot | None = None) -> Generator[Step, None, "End"]:
         """One pass.  None at its end: it was stopped, and what is there is wanted."""
-        for event in _run(engine, job, start):
+        for event in self._events(engine, job, start):
             if not isinstance(event, Moment):
                 return event
             self.clean = self.clean if event.clean is None else event.clean
-            self.step = _step(event, engine.model, self.step, self.began)
+            model = engine.model if isinstance(engine, Engine) else None
+            self.step = _step(event, model, self.step, self.began)
             yield replace(self.step, step=self.done + self.step.step, steps=self.done + self.step.steps + self.later)
             if self.wish.partial and self.stopped():
                 return None
         return None
 
-    def finished(self, engine: Engine, end: "End", told: Sequence[str]) -> Iterator[Painted]:
+    def _events(self, engine: Engine | Stock, job: Job, start: Snapshot | None) -> Iterator[Event]:
+        try:
+            yield from engine.run(job, self.stopped) if isinstance(engine, Stock) else engine.run(job, start)
+        except RuntimeError as error:
+            advice = "Choose a smaller size." if "memory" in str(error).lower() else "Its log has the details."
+            raise BackendError(f"{str(error)[:300].rstrip('.')}. {advice}") from error
+
+    def finished(self, engine: Engine | Stock, end: "End", told: Sequence[str]) -> Iterator[Painted]:
         """The picture, or what there is of it."""
         made = end if isinstance(end, Made) else None
-        pixels = made.pixels if made else None if self.clean is None else engine.decode(self.clean)
-        if pixels is None:
+        if made:
+            pixels = made.pixels
+        elif isinstance(engine, Engine) and self.clean is not None:
+            pixels = engine.decode(self.clean)
+        else:
             return
         image, model = Image.fromarray(pixels), self.shelf.named(self.wish.params.model)
         image = self.wish.finish(image) if self.wish.finish else image
@@ -140,7 +170,7 @@ class _Work:
             image, told = Image.new("RGB", image.size), (*told, BLACKENED)
         seconds = {"load": self.loading, "sampling": made.sampling if made else 0.0,
                    "decode": made.decode if made else 0.0}  # fmt: skip
-        yield Painted(image, self.wish.params, model.title, self.shelf.version(model), seconds, tuple(told),
+        yield Painted(image, self.params, model.title, self.shelf.version(model), seconds, tuple(told),
                       _frames(made), partial=made is None)  # fmt: skip
 
 
@@ -154,7 +184,7 @@ def hires_upscalers(shelf: Shelf) -> tuple[str, ...]:
 
 def check(params: Params, shelf: Shelf) -> None:
     """A sentence for what this process cannot do, before it waits for its turn."""
-    if known(params.scheduler).id not in SCHEDULERS_HERE:
+    if known(params.scheduler).id not in SCHEDULERS_HERE and not shelf.named(params.model).stock:
         raise BadParams("Flow Euler does not fit Stable Diffusion. Choose Euler.")
     if params.mask and not params.init:
         raise BadParams("A mask needs a start image. Give one, or leave the mask out.")
@@ -266,14 +296,6 @@ def _step(moment: Moment, model: Any, before: Step, began: float) -> Step:
     left = (time.perf_counter() - began) / moment.step * (moment.steps - moment.step)
     preview = before.preview if moment.clean is None else partial(preview_of, model, moment.clean)
     return Step(moment.step, moment.steps, left, preview)
-
-
-def _run(engine: Engine, job: Job, start: Snapshot | None) -> Iterator[Event]:
-    try:
-        yield from engine.run(job, start)
-    except RuntimeError as error:
-        advice = "Choose a smaller size." if "memory" in str(error).lower() else "Its log has the details."
-        raise BackendError(f"{str(error)[:300].rstrip('.')}. {advice}") from error
 
 
 def _warnings(params: Params, job: Job, model: Any) -> tuple[str, ...]:

@@ -6,16 +6,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sdplay.backends.local_process import BUILTIN, checkpoints_in
 from sdplay.engine.loop import Engine
 from sdplay.engine.onnx_model import SHIPPED
-from sdplay.engine.torch_load import load, load_controlnet
+from sdplay.engine.torch_load import fetched, is_stock, load, load_controlnet, load_stock, usual_dtype
 from sdplay.engine.torch_model import TorchModel, best_device
 from sdplay.engine.torch_safety import load_checker
+from sdplay.engine.torch_stock import Stock
 from sdplay.engine.torch_thrift import PLAIN, Thrift
 from sdplay.engine.torch_words import Embedding, load_embedding
 from sdplay.errors import BadParams, Cancelled, PlayError
@@ -35,6 +36,8 @@ class Shelved:
     source: str
     mark: str
     """Ten characters that name the weights; empty for a hub id, whose weights may not be here yet."""
+    stock: bool = False
+    """Of another family than Stable Diffusion 1, 2 and XL: it runs in diffusers' own pipeline."""
 
     @property
     def title(self) -> str:
@@ -87,7 +90,7 @@ class Shelf:
         """The model for those who name none."""
         self.loaded = ""
         self.failure = ""
-        self._engine: Engine | None = None
+        self._engine: Engine | Stock | None = None
         self._users = 0
         self._line: list[_Waiting] = []
         self._turn = threading.Condition()
@@ -98,15 +101,14 @@ class Shelf:
 
     def version(self, model: Shelved) -> str:
         """Names the weights, the number format and tiles, which change pixels too."""
-        dtype = self.machine.dtype or ("fp32" if self.device == "cpu" else "fp16")
+        dtype = self.machine.dtype or usual_dtype(self.device, model.stock)
         more = ["" if dtype == "fp32" else dtype, "in tiles" if self.machine.thrift.tiling else ""]
         return " ".join(filter(None, [model.title, *more]))
 
     @property
     def native(self) -> int | None:
         """Pixels a side that the loaded model was made for."""
-        engine = self._engine
-        return engine.model.native if engine is not None and isinstance(engine.model, TorchModel) else None
+        return self._model.native if self._model else None
 
     def refresh(self) -> None:
         """Look again at what lies in the places given; a folder of models counts as each of them."""
@@ -116,7 +118,7 @@ class Shelf:
             name = shelved.name
             while name in found:
                 name += "'"
-            found[name] = Shelved(name, shelved.source, shelved.mark)
+            found[name] = replace(shelved, name=name)
         self.models = found
         self.nets = {Path(each).stem: each for place in self.machine.controlnets for each in _nets_inside(place)}
         self.loras = files_in(self.machine.loras or beside(self.sources, "loras"))
@@ -125,8 +127,8 @@ class Shelf:
 
     def embedding(self, name: str) -> Embedding:
         """As the loaded model understands it."""
-        model, file = self._engine.model if self._engine else None, self.embeddings[name]
-        return model.embedding(file) if isinstance(model, TorchModel) else load_embedding(file)
+        model, file = self._model, self.embeddings[name]
+        return model.embedding(file) if model else load_embedding(file)
 
     def net(self, name: str) -> Any:
         """A ControlNet, loaded at its first use and kept."""
@@ -152,7 +154,7 @@ class Shelf:
         raise BadParams(f"There is no model called {name!r}. There are: {', '.join(self.models)}.")
 
     @contextmanager
-    def engine(self, name: str, stopped: Callable[[], bool] = lambda: False) -> Iterator[Engine]:
+    def engine(self, name: str, stopped: Callable[[], bool] = lambda: False) -> Iterator[Engine | Stock]:
         """The engine with that model, loaded first if need be; it stays until everybody who holds it is done."""
         model = self.named(name)
         engine = self._take(model, stopped)
@@ -172,7 +174,7 @@ class Shelf:
                 self._turn.wait(0.5)
             self._drop()
 
-    def _take(self, model: Shelved, stopped: Callable[[], bool]) -> Engine:
+    def _take(self, model: Shelved, stopped: Callable[[], bool]) -> Engine | Stock:
         waiting = _Waiting(model.name, time.monotonic())
         with self._turn:
             self._line.append(waiting)
@@ -198,21 +200,33 @@ class Shelf:
 
     def _load(self, model: Shelved) -> None:
         self._drop()
-        machine = self.machine
         try:
-            loaded = load(model.source, device=machine.device, dtype=machine.dtype, config=machine.config,
-                          exact_rows=machine.rows if machine.exact else 0, thrift=machine.thrift)  # fmt: skip
+            self._engine = self._loaded(fetched(model.source))
         except PlayError as error:
             self.failure = str(error)
             raise
         self.loaded, self.failure = model.name, ""
+
+    def _loaded(self, place: str) -> Engine | Stock:
+        machine = self.machine
+        if is_stock(place):
+            return load_stock(place, device=machine.device, dtype=machine.dtype, thrift=machine.thrift)
+        model = load(place, device=machine.device, dtype=machine.dtype, config=machine.config,
+                     exact_rows=machine.rows if machine.exact else 0, thrift=machine.thrift)  # fmt: skip
         # Every step may be shown: it costs nothing until somebody looks.
-        self._engine = Engine(loaded, max_rows=machine.rows, preview_seconds=0)
+        return Engine(model, max_rows=machine.rows, preview_seconds=0)
+
+    @property
+    def _model(self) -> TorchModel | None:
+        model = self._engine.model if isinstance(self._engine, Engine) else None
+        return model if isinstance(model, TorchModel) else None
 
     def _drop(self) -> None:
-        if self._engine is not None and isinstance(self._engine.model, TorchModel):
+        model = self._model
+        if self._engine is not None:
             self._engine.close()
-            self._engine.model.close()
+        if model is not None:
+            model.close()
         self._engine, self.loaded = None, ""
 
 
@@ -248,7 +262,7 @@ def _shelved(source: str) -> Shelved:
     name = path.stem if path.is_file() else path.name
     if path == SHIPPED:
         name = str(json.loads((path / "model.json").read_text("utf-8"))["name"])
-    return Shelved(name, source if not path.exists() else str(path.resolve()), _mark(path))
+    return Shelved(name, source if not path.exists() else str(path.resolve()), _mark(path), is_stock(str(path)))
 
 
 def _mark(path: Path) -> str:

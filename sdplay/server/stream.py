@@ -59,7 +59,7 @@ def router(desk: Desk, limits: Limits, replicas: int = 1) -> APIRouter:
             "version": f"sdplay {__version__}", "model": shelf.named("").title, "loaded": shelf.loaded,
             "failure": shelf.failure, "device": device, "models": [model.title for model in models],
             "versions": {name: shelf.version(model) for model in models for name in (model.name, model.title)},
-            "schedulers": list(SCHEDULERS_HERE), "features": features(shelf),
+            "schedulers": _schedulers(shelf), "features": features(shelf),
             "upscalers": list(shelf.upscalers.names), "hires_upscalers": list(hires_upscalers(shelf)),
             "control_models": list(shelf.nets), "control_modules": list(CONTROL_MODULES),
             "loras": list(shelf.loras), "embeddings": list(shelf.embeddings), "size": shelf.native,
@@ -82,6 +82,11 @@ def router(desk: Desk, limits: Limits, replicas: int = 1) -> APIRouter:
         return {"cancelled": ticket is not None}
 
     return routes
+
+
+def _schedulers(shelf: Shelf) -> list[str]:
+    """With those of other families, when one is there."""
+    return [*SCHEDULERS_HERE, *(["flow_euler"] if any(model.stock for model in shelf.models.values()) else [])]
 
 
 def features(shelf: Shelf) -> list[str]:

@@ -1,0 +1,152 @@
+"""Models of other families (SD3, FLUX …) in diffusers' own pipelines: one picture at a time, in the pipeline's way."""
+
+import inspect
+import itertools
+import queue
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import AutoPipelineForImage2Image
+from PIL import Image
+
+from sdplay.engine.loop import Job, Made, Moment
+from sdplay.engine.torch_thrift import PLAIN, Thrift, compiled
+from sdplay.errors import BadParams, Cancelled
+
+
+class Stock:
+    """One pipeline on one device."""
+
+    def __init__(self, pipe: Any, device: str, thrift: Thrift = PLAIN) -> None:
+        self.pipe, self.family = pipe, type(pipe).__name__.removesuffix("Pipeline")
+        self.scheduler = type(pipe.scheduler).__name__
+        pipe.set_progress_bar_config(disable=True)
+        if thrift.offload:
+            offload = pipe.enable_model_cpu_offload if thrift.offload == "parts" else pipe.enable_sequential_cpu_offload
+            offload(device=device)
+        else:
+            pipe.to(device)
+        if thrift.tiling:
+            pipe.vae.enable_tiling()
+        if thrift.compiler:
+            pipe.transformer = compiled(pipe.transformer, thrift.compiler)
+        self._count, self._line, self._busy = itertools.count(), list[tuple[bool, int]](), False
+        self._turn = threading.Condition()
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """Which of the settings that not every family knows this one does."""
+        learned = getattr(getattr(self.pipe, "transformer", None), "config", None)
+        guided = _names(self.pipe) & {"guidance_scale", "true_cfg_scale"} and getattr(learned, "guidance_embeds", True)
+        away = "negative_prompt" in _names(self.pipe) and self._pushes_away
+        return frozenset(name for name, known in (("cfg", guided), ("negative", away)) if known)
+
+    @property
+    def _pushes_away(self) -> bool:
+        """FLUX has learned what CFG does and pushes away from nothing, unless it is told a true CFG."""
+        true = inspect.signature(self.pipe.__call__).parameters.get("true_cfg_scale")
+        return true is None or true.default > 1
+
+    def run(self, job: Job, stopped: Callable[[], bool] = lambda: False) -> Iterator[Moment | Made]:
+        """Yield Moments and at the end Made.  Closing the iterator stops the pipeline after its present step."""
+        with self._alone(job.urgent, stopped):
+            made = yield from self._steps(job)
+        yield made
+
+    def _steps(self, job: Job) -> Generator[Moment, None, Made]:
+        events: queue.SimpleQueue[Moment | Made | BaseException] = queue.SimpleQueue()
+        gone = threading.Event()
+        work = threading.Thread(target=self._paint, args=(job, events, gone), name="stock", daemon=True)
+        work.start()
+        try:
+            while True:
+                event = events.get()
+                if isinstance(event, BaseException):
+                    raise event
+                if isinstance(event, Made):
+                    return event
+                yield event
+        finally:
+            gone.set()
+            work.join()
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self.pipe = None
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    @contextmanager
+    def _alone(self, urgent: bool, stopped: Callable[[], bool]) -> Iterator[None]:
+        """One after the other: people before sweeps, then who came first."""
+        mine = (not urgent, next(self._count))
+        with self._turn:
+            self._line.append(mine)
+            try:
+                while self._busy or min(self._line) != mine:
+                    self._turn.wait(0.5)
+                    if stopped():
+                        raise Cancelled("It was stopped before its turn.")
+                self._busy = True
+            finally:
+                self._line.remove(mine)
+                self._turn.notify_all()
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._busy = False
+                self._turn.notify_all()
+
+    def _paint(self, job: Job, events: Any, gone: threading.Event) -> None:
+        began = time.perf_counter()
+        sampled = began
+
+        def step(pipe: Any, at: int, noise: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+            nonlocal sampled
+            sampled = time.perf_counter()
+            if gone.is_set():
+                raise Cancelled("It was stopped.")
+            steps = getattr(pipe, "num_timesteps", None) or job.steps
+            events.put(Moment(at + 1, steps, float(noise) / 1000, sampled - began))
+            return tensors
+
+        try:
+            pipe = self._pipe_for(job)
+            image = pipe(**self._wanted(pipe, job, step)).images[0]
+        except ValueError as error:
+            events.put(BadParams(f"{self.family} does not take these settings: {' '.join(str(error).split())[:300]}"))
+        except Exception as error:  # whatever the pipeline raised belongs to this job: told where it is waited for
+            events.put(error)
+        else:
+            ended = time.perf_counter()
+            pixels = np.asarray(image.convert("RGB"))
+            events.put(Made(pixels, sampled - began, ended - sampled, 0.0, job.steps))
+
+    def _pipe_for(self, job: Job) -> Any:
+        if job.start is None:
+            return self.pipe
+        try:
+            return AutoPipelineForImage2Image.from_pipe(self.pipe)
+        except ValueError as error:
+            raise BadParams(f"{self.family} paints from words only: leave the start image out.") from error
+
+    def _wanted(self, pipe: Any, job: Job, step: Any) -> dict[str, Any]:
+        """The job in this pipeline's words, without those it does not know."""
+        cfg = "true_cfg_scale" if self._pushes_away and "true_cfg_scale" in _names(pipe) else "guidance_scale"
+        told = {"prompt": job.prompt, "negative_prompt": job.negative or None, "num_inference_steps": job.steps,
+                cfg: job.cfg, "width": job.width, "height": job.height, "callback_on_step_end": step,
+                "generator": torch.Generator().manual_seed(job.seed)}  # fmt: skip
+        if job.start is not None:
+            start = Image.fromarray(((job.start.transpose(1, 2, 0) + 1) * 127.5).round().astype(np.uint8))
+            told |= {"image": start, "strength": job.strength}
+        return {name: value for name, value in told.items() if name in _names(pipe)}
+
+
+def _names(pipe: Any) -> set[str]:
+    return set(inspect.signature(pipe.__call__).parameters)

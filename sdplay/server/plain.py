@@ -1,0 +1,45 @@
+"""What a pipeline of another family does of the settings, and what is said about the rest."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sdplay.engine.loop import Job
+from sdplay.engine.start import start_pixels
+from sdplay.engine.torch_stock import Stock
+from sdplay.errors import BadParams
+from sdplay.params import KNOBS, Params
+from sdplay.schedulers import find, known
+from sdplay.server.addons import loras_in, without_tags
+
+NOT_THERE = {"mask": "masks", "control": "ControlNets", "hires_scale": "hires fix", "refiner": "refiners"}
+"""Without them the picture would be another one: refused."""
+LEFT_OUT = {"negative": "", "cfg": 1.0, "clip_skip": 1, "variation_strength": 0.0, "eta": 0.0}
+"""Left out and told, with the value that means nothing."""
+
+
+def plain_job(params: Params, stock: Stock, *, urgent: bool) -> tuple[Job, Params, tuple[str, ...]]:
+    """The job, the settings that are really applied, and a sentence for each that is not."""
+    for name, what in NOT_THERE.items():
+        if getattr(params, name) != KNOBS[name].default:
+            raise BadParams(f"This process paints {stock.family} pictures without {what}: leave that out.")
+    changes, told = dict(_left_out(params, stock)), []
+    for name in changes:
+        told.append(f"{KNOBS[name].label}: {stock.family} does not know it here, so it was left out.")
+    if loras_in(params.prompt):
+        changes["prompt"] = without_tags(params.prompt)
+        told.append(f"LoRA: {stock.family} does not know it here, so it was left out.")
+    own = find(stock.scheduler)
+    if own is None or own.id != known(params.scheduler).id:
+        changes |= {"scheduler": own.id} if own else {}
+        told.append(f"Scheduler: {stock.family} always uses its own, {own.label if own else stock.scheduler}.")
+    applied = params.with_(**changes)
+    start, strength = (start_pixels(applied), applied.strength) if applied.init else (None, 1.0)
+    job = Job(applied.prompt, "", applied.steps, applied.negative, "", applied.cfg, applied.seed, applied.width,
+              applied.height, start=start, strength=strength, urgent=urgent)  # fmt: skip
+    return job, applied, tuple(told)
+
+
+def _left_out(params: Params, stock: Stock) -> Iterator[tuple[str, Any]]:
+    for name, nothing in LEFT_OUT.items():
+        if getattr(params, name) != nothing and name not in stock.takes:
+            yield name, nothing

@@ -1,0 +1,142 @@
+"""Models of other families: a tiny Stable Diffusion 3 in diffusers' own pipeline, one picture at a time."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sdplay.errors import BadParams
+from sdplay.params import Control, Params
+from sdplay.picture import png_bytes
+from tests.making import colour
+
+torch = pytest.importorskip("torch", reason="the local process needs torch: pip install '.[local]'")
+diffusers = pytest.importorskip("diffusers", reason="the local process needs diffusers: pip install '.[local]'")
+pytest.importorskip("fastapi", reason="the local process needs FastAPI: pip install '.[local]'")
+
+from sdplay.engine.loop import Job, Made  # noqa: E402
+from sdplay.engine.torch_load import load_stock  # noqa: E402
+from sdplay.server.desk import Desk  # noqa: E402
+from sdplay.server.paint import Painted, Wish, check, paint  # noqa: E402
+from sdplay.server.shelf import Machine, Shelf  # noqa: E402
+from tests.tiny_checkpoint import small_sd, small_sd3  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+PLAIN = Params("a fox", "dog", "flow_euler", 4, 4, 7, 64, 64)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("models")
+    small_sd(place / "sd")
+    small_sd3(place / "sd3")
+    return place
+
+
+@pytest.fixture(scope="module")
+def shelf(folder):
+    return Shelf([str(folder / "sd3"), str(folder / "sd")], Machine(device="cpu"))
+
+
+def painted(shelf, **more):
+    return list(paint(shelf, Wish(PLAIN.with_(**more)), lambda: False))
+
+
+def stock(folder, **more):
+    pipe = diffusers.StableDiffusion3Pipeline.from_pretrained(
+        folder / "sd3", text_encoder_3=None, tokenizer_3=None, torch_dtype=torch.float32
+    )
+    family = diffusers.StableDiffusion3Img2ImgPipeline.from_pipe(pipe) if "image" in more else pipe
+    return family("a fox", negative_prompt="dog", width=64, height=64, num_inference_steps=4, guidance_scale=4.0,
+                  generator=torch.Generator().manual_seed(7), **more).images[0]  # fmt: skip
+
+
+def test_a_picture_is_the_stock_pipelines_with_its_steps(shelf, folder):
+    *steps, last = painted(shelf)
+    assert last.image.tobytes() == stock(folder).tobytes()
+    assert ([(step.step, step.steps) for step in steps], last.warnings) == ([(at, 4) for at in (1, 2, 3, 4)], ())
+    assert last.version.startswith("sd3 [")
+
+
+def test_a_start_image_is_painted_over_as_in_the_stock_pipeline(shelf, folder):
+    start = Image.fromarray(np.random.default_rng(2).integers(0, 255, (64, 64, 3)).astype(np.uint8))
+    *steps, last = painted(shelf, init=png_bytes(start), strength=0.5)
+    assert last.image.tobytes() == stock(folder, image=start, strength=0.5).tobytes()
+    assert len(steps) == 2
+
+
+def test_what_is_left_out_is_told_and_not_claimed(shelf):
+    *_, last = painted(shelf, scheduler="dpmpp_2m_karras", clip_skip=2, prompt="a fox <lora:ink:1>", eta=0.5)
+    *_, plain = painted(shelf)
+    assert last.image.tobytes() == plain.image.tobytes()
+    assert (last.params.scheduler, last.params.clip_skip, last.params.prompt) == ("flow_euler", 1, "a fox")
+    assert [each.partition(":")[0] for each in last.warnings] == ["Clip skip", "Eta", "LoRA", "Scheduler"]
+
+
+@pytest.mark.parametrize(("more", "says"), [
+    ({"hires_scale": 2.0}, "without hires fix"), ({"refiner": "sd"}, "without refiners"),
+    ({"control": (Control(png_bytes(colour()), "lines"),)}, "without ControlNets"),
+    ({"width": 72}, "does not take these settings.*divisible"),
+])  # fmt: skip
+def test_what_would_be_another_picture_is_refused(shelf, more, says):
+    with pytest.raises(BadParams, match=says):
+        painted(shelf, **more)
+
+
+def test_it_is_no_refiner_and_its_scheduler_fits_no_other_family(shelf):
+    with pytest.raises(BadParams, match="is no refiner"):
+        painted(shelf, model="sd", scheduler="euler", refiner="sd3", refiner_at=0.5)
+    with pytest.raises(BadParams, match="Choose Euler"):
+        check(PLAIN.with_(model="sd"), shelf)
+    check(PLAIN, shelf)
+
+
+def test_closing_early_stops_the_pipeline_and_the_next_picture_comes(shelf):
+    run = paint(shelf, Wish(PLAIN.with_(steps=200)), lambda: False)
+    assert next(run).steps == 200
+    run.close()
+    assert isinstance(painted(shelf)[-1], Painted)
+    assert not any(thread.name == "stock" for thread in threading.enumerate())
+
+
+def test_people_go_before_sweeps_and_only_one_picture_is_made_at_a_time(folder):
+    model, order = load_stock(str(folder / "sd3"), device="cpu"), []
+    first = model.run(Job("a fox", "", 30, width=64, height=64))
+    next(first)
+
+    def work(name, urgent):
+        list(model.run(Job("a fox", "", 2, width=64, height=64, urgent=urgent)))
+        order.append(name)
+
+    threads = [
+        threading.Thread(target=work, args=each) for each in (("cell", False), ("cell", False), ("person", True))
+    ]
+    for thread in threads:
+        thread.start()
+    while len(model._line) < 3:
+        time.sleep(0.01)
+    assert order == []
+    assert any(isinstance(event, Made) for event in first)
+    for thread in threads:
+        thread.join()
+    assert order[0] == "person"
+
+
+def test_waiting_pictures_can_be_cancelled(shelf):
+    desk = Desk(shelf)
+    tickets = desk.submit(*[Wish(PLAIN.with_(steps=200, seed=seed), urgent=False) for seed in range(3)])
+    for ticket in tickets:
+        desk.cancel(ticket)
+    (after,) = desk.submit(Wish(PLAIN))
+    over = threading.Event()
+    with after.watched(lambda: after.over and over.set()):
+        assert after.over or over.wait(60)
+    assert (after.state, {ticket.state for ticket in tickets}) == ("done", {"cancelled"})
+
+
+def test_half_a_model_is_told(tmp_path):
+    (tmp_path / "model_index.json").write_text('{"_class_name": "FluxPipeline"}')
+    with pytest.raises(BadParams, match="The FluxPipeline .* could not be loaded"):
+        load_stock(str(tmp_path), device="cpu")
