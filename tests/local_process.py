@@ -21,13 +21,13 @@ FAKE = Path(__file__).parent / "fake_serve.py"
 class Process:
     """One `python -m sdplay serve`."""
 
-    def __init__(self, *arguments, port=0):
+    def __init__(self, *arguments, port=0, threads=1):
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115  # open as long as the process
         self.running = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", "sdplay", "serve", "--port", str(self.port), *map(str, arguments)],
-            cwd=ROOT, stdout=self.log, stderr=self.log, env={**os.environ, "OMP_NUM_THREADS": "1"},
+            cwd=ROOT, stdout=self.log, stderr=self.log, env={**os.environ, "OMP_NUM_THREADS": str(threads)},
         )  # fmt: skip
         atexit.register(self.end)
 
