@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from sdplay.backends import ASKER, Asker
 from sdplay.errors import BadParams
 from sdplay.jobs import Jobs
 from sdplay.library import Library
@@ -69,6 +70,20 @@ def test_owners_take_turns(jobs):
     single = jobs.submit(Params(steps=10, seed=99, **SMALL), painter, "bob")
     assert [ended(job) for job in (*sweep, single)] == ["done"] * 6
     assert [params.seed for params in painter.made].index(99) <= 1
+
+
+class Curious(Painter):
+    """Remembers who asked."""
+
+    def generate(self, params):
+        self.asker = ASKER.get()
+        yield from super().generate(params)
+
+
+def test_a_backend_can_learn_on_whose_behalf_it_paints(jobs):
+    curious = Curious()
+    assert ended(jobs.submit(Params(steps=1, **SMALL), curious, "ann", "sweep")) == "done"
+    assert curious.asker == Asker("ann", "sweep")
 
 
 def test_a_sweep_leaves_places_to_single_pictures(jobs):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from sdplay import studio
+from sdplay.backends import ASKER, Asker
 from sdplay.backends.local import Local
 from sdplay.backends.local_process import Launch, LocalProcess
 from sdplay.errors import BackendBroken, BackendOffline, BackendRefused, BadParams
@@ -16,6 +17,7 @@ from sdplay.jobs import Jobs
 from sdplay.library import Library
 from sdplay.params import Control, Params
 from sdplay.picture import Picture, Progress, png_bytes
+from tests.fakes import sends, site
 from tests.local_process import Process, free_port, shared, tiny_models, until
 from tests.making import colour
 
@@ -98,6 +100,16 @@ def test_hires_fix_and_controlnet_work_together_and_are_counted(url):
     *events, picture = Local(url).generate(params)
     assert picture.image().size == (96, 96)
     assert {event.steps for event in events if event.steps} == {5}
+
+
+def test_the_process_learns_which_pictures_are_one_owners_but_not_who_that_is():
+    asker = ASKER.set(Asker("ann", "sweep"))
+    with site({"*": sends({"detail": "no"}, 422)}) as served, pytest.raises(BackendRefused):
+        made(Local(served.url), SMALL)
+    ASKER.reset(asker)
+    told = served.asked[-1].json()
+    assert (told["group"], len(told["owner"])) == ("sweep", 16)
+    assert "ann" not in told["owner"]
 
 
 def test_raw_fields_change_what_is_sent(url):

@@ -1,19 +1,17 @@
 """The local process among strangers: where it listens, what a request may name, and how much one may take."""
 
 import asyncio
-import base64
 import inspect
 import json
-import struct
 import threading
 import time
-import zlib
 
 import psutil
 import pytest
 
 from sdplay.errors import BadParams
 from sdplay.picture import png_bytes
+from tests.fakes import b64, bomb
 from tests.making import colour
 
 pytest.importorskip("torch", reason="the local process needs torch: pip install '.[local]'")
@@ -26,7 +24,7 @@ from tests.local_process import ask, lines, shared
 from tests.tiny_checkpoint import small_sd
 
 SMALL = {"width": 64, "height": 64, "steps": 2, "seed": 5, "sampler_name": "Euler"}
-PICTURE = base64.b64encode(png_bytes(colour())).decode()
+PICTURE, BOMB = b64(png_bytes(colour())), b64(bomb())
 OUTSIDE = ("../alpha", "/etc/passwd", "~/.ssh/id_rsa", "..\\alpha", "file:///etc/passwd", "alpha/../../alpha")
 PRIVATE = ("http://127.0.0.1:9/a.png", "http://169.254.169.254/a", "http://[::1]/a.png", "http://10.0.0.1/a.png",
            "http://2130706433/a.png", "http://[::ffff:127.0.0.1]/a.png")  # fmt: skip
@@ -80,20 +78,12 @@ def test_no_address_in_a_request_reaches_this_network(server, url):
     assert "no base64" in refused(server, "sdplay/v1/pictures", {"params": {"init": "x"}, "images": {"x": url}})
 
 
-def bomb():
-    """A PNG of a few bytes that says it has 900 megapixels."""
-    parts = [(b"IHDR", struct.pack(">IIBBBBB", 30000, 30000, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(b"\0" * 99))]
-    chunks = [struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-              for kind, data in (*parts, (b"IEND", b""))]  # fmt: skip
-    return base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"".join(chunks)).decode()
-
-
 def test_a_picture_that_would_fill_the_memory_is_not_opened(server):
     for path, body in (
-        ("sdapi/v1/img2img", {**SMALL, "init_images": [bomb()]}),
-        ("sdapi/v1/png-info", {"image": bomb()}),
-        ("sdapi/v1/extra-single-image", {"image": bomb(), "upscaler_1": "Lanczos"}),
-        ("sdplay/v1/pictures", {"params": {"init": "x"}, "images": {"x": bomb()}}),
+        ("sdapi/v1/img2img", {**SMALL, "init_images": [BOMB]}),
+        ("sdapi/v1/png-info", {"image": BOMB}),
+        ("sdapi/v1/extra-single-image", {"image": BOMB, "upscaler_1": "Lanczos"}),
+        ("sdplay/v1/pictures", {"params": {"init": "x"}, "images": {"x": BOMB}}),
     ):
         assert "64 megapixels" in refused(server, path, body)
 

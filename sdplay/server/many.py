@@ -73,13 +73,10 @@ class Replica:
 
     async def ask(self, scope: Scope, body: bytes) -> AsyncGenerator[Message, None]:
         messages: asyncio.Queue[Message | None] = asyncio.Queue()
-        unread, hung_up = [{"type": "http.request", "body": body, "more_body": False}], asyncio.Event()
+        unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def receive() -> Message:
-            if unread:
-                return unread.pop()
-            await hung_up.wait()
-            return {"type": "http.disconnect"}
+            return unread.pop() if unread else await asyncio.Future()
 
         running = asyncio.create_task(self.app(scope, receive, messages.put))
         running.add_done_callback(lambda _: messages.put_nowait(None))
@@ -87,7 +84,7 @@ class Replica:
             while message := await messages.get():
                 yield message
         finally:
-            hung_up.set()
+            running.cancel()  # who hangs up stops the job
             await asyncio.wait([running])
 
 
