@@ -1,9 +1,11 @@
 """The cells of a sweep as a sheet: laid out by its axes, tinted by what was measured, two of them picked as A and B."""
 
+from base64 import b64encode
 from collections.abc import Mapping
 
 import streamlit as st
 
+from sdplay.compare.answers import adds_noise
 from sdplay.compare.plan import Cell, Plan
 from sdplay.compare.results import Result
 from sdplay.sweeps import Sweep
@@ -41,16 +43,21 @@ def sheet(studio: Studio, sweep: Sweep, results: Results) -> None:
 
 
 def picked(sweep: Sweep, results: Results) -> tuple[At | None, At | None]:
-    """A and B as chosen; at rest else the dearest cell and the first that differs from it in the fewest things."""
+    """A and B as chosen; at rest else the dearest cell that settles, and the first that differs from it in least."""
     first, second = (st.session_state.get(f"{which}_{sweep.group}") for which in ("first", "second"))
     if sweep.moving and not second:
         return None, None
     made = [at for at, result in results.items() if result.picture]
-    first = first or max(made, key=lambda at: (results[at].cell.evaluations, at), default=None)
+    first = first or max(made, key=lambda at: _worth(results[at].cell), default=None)
     if first is None or second:
         return first, second
     apart = {at: sum(a != b for a, b in zip(at, first, strict=True)) for at in made if at != first}
     return first, min(apart, key=apart.__getitem__, default=first)
+
+
+def _worth(cell: Cell) -> tuple[bool, int, At]:
+    """How well it serves as the reference."""
+    return not adds_noise(cell.params), cell.evaluations, cell.at
 
 
 def pick(sweep: Sweep, second: At, first: At | None = None) -> None:
@@ -62,9 +69,9 @@ def pick(sweep: Sweep, second: At, first: At | None = None) -> None:
 
 def _send(studio: Studio, sweep: Sweep, results: Results) -> None:
     """Every thumbnail to the browser, new ones after those it has."""
-    sent: dict[str, bytes] = st.session_state.setdefault(f"sent_{sweep.group}", {})
+    sent: dict[str, str] = st.session_state.setdefault(f"sent_{sweep.group}", {})
     new = [result.picture for result in results.values() if result.picture and result.picture not in sent]
-    sent |= sweeping.thumbnails(studio, new)
+    sent |= {id: b64encode(jpeg).decode() for id, jpeg in sweeping.thumbnails(studio, new).items()}
     thumbnails(sent)
 
 

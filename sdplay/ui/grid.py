@@ -4,9 +4,9 @@ Thumbnails travel apart from the grid, some dozens to a message: what has not ch
 hundreds of cells stay light while they fill.
 """
 
-import base64
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 
 import streamlit as st
 
@@ -147,22 +147,17 @@ class Tile:
     """0 to 1: how strongly it is tinted."""
 
 
-def thumbnails(pictures: Mapping[str, bytes]) -> None:
-    """Bring thumbnails to the browser, once each; append new ones at the end."""
-    for chunk in _chunks(list(pictures.items())):
-        told = {name: base64.b64encode(jpeg).decode() for name, jpeg in chunk}
-        _STORE(data={"pictures": told})  # without a key: every control of the page looks through all keyed components
+def thumbnails(pictures: Mapping[str, str]) -> None:
+    """Bring thumbnails in base64 to the browser, once each; append new ones at the end."""
+    waiting = iter(pictures.items())
+    while chunk := dict(islice(waiting, PER_MESSAGE)):
+        _STORE(data={"pictures": chunk})  # without a key: every control of the page looks through all keyed components
 
 
 def grid(columns: Sequence[str], rows: Sequence[str], cells: Sequence[Tile], key: str, corner: str = "",
          width: int = 140, ratio: float = 1.0) -> str:  # fmt: skip
     """The place of the cell that was just picked, else nothing.  Without columns the cells fill line after line."""
-    told = {"columns": columns, "rows": rows, "cells": [asdict(cell) for cell in cells], "corner": corner,
+    told = {"columns": columns, "rows": rows, "cells": [vars(cell) for cell in cells], "corner": corner,
             "width": width, "ratio": ratio}  # fmt: skip
     result = _GRID(key=key, data=told, height="content", on_picked_change=lambda: None)
     return str(result.get("picked") or "")
-
-
-def _chunks(items: list[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
-    for at in range(0, len(items), PER_MESSAGE):
-        yield items[at : at + PER_MESSAGE]
