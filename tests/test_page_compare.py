@@ -156,6 +156,15 @@ def test_the_link_brings_the_variants_back(page):
     assert "2 pictures" in sentences(page)
 
 
+def test_variants_of_a_setting_that_this_backend_lacks_are_opened_without_it(page):
+    opened(page)
+    text = b'{"axes": [{"axis": "preset", "values": [{"name": "a", "model": "x", "steps": 3}]}]}'
+    page.file_uploader(key="open_plan").set_value(("plan.json", text, "application/json")).run()
+    page.button(key="open_take").click().run()
+    assert not page.exception
+    assert page.session_state["varying"] == ["steps"]
+
+
 def test_the_charts_measure_against_a_chosen_cell_too(page):
     page = picked(finished(opened(page, x_values="2, 3, 4, 5").button(key="run").click().run()), (0, 0))
     page.button(key="look_swap").click().run()

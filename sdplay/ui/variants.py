@@ -24,6 +24,8 @@ def pick(studio: Studio) -> list[tuple[str, Typed]]:
     """All rows as one axis of presets."""
     capabilities = studio.capabilities
     offered = [name for name in OFFERED if not KNOBS[name].needs or capabilities.offers(KNOBS[name].needs)]
+    if set(st.session_state.get("varying", ())) - set(offered):  # a file or a link from another backend
+        st.session_state["varying"] = [name for name in st.session_state["varying"] if name in offered]
     varying = st.pills("What varies", offered, selection_mode="multi", default=["scheduler", "steps"], key="varying",
                        format_func=lambda name: KNOBS[name].label, bind="query-params",
                        help="Everything that is not chosen here is locked to the form, for every row.")  # fmt: skip
