@@ -17,8 +17,10 @@ from sdplay.picture import CutOut
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's, which the model was trained with."""
-GRID, AT_ONCE = 32, 64
-"""Points a side that look for everything there is; points asked in one call."""
+GRID = 16
+"""Points a side that look for everything there is: half of the paper's, at a quarter of the time."""
+AT_ONCE = 64
+"""Points asked in one call."""
 SURE, STABLE, SAME = 0.88, 0.95, 0.7
 """What the paper keeps: masks the model is sure of, that hardly move with the threshold, with boxes of their own."""
 
