@@ -5,7 +5,7 @@ import time
 import pytest
 
 from sdplay.compare.experiment import write_experiment
-from sdplay.ui import sweeping
+from sdplay.ui import cells, sweeping
 from tests.paging import sentences
 
 
@@ -163,6 +163,11 @@ def test_variants_of_a_setting_that_this_backend_lacks_are_opened_without_it(pag
     page.button(key="open_take").click().run()
     assert not page.exception
     assert page.session_state["varying"] == ["steps"]
+
+
+def test_what_a_browser_could_not_bear_is_told(page, monkeypatch):
+    monkeypatch.setattr(cells, "AT_ONCE", 5)
+    assert "2 cells more" in sentences(finished(opened(page).button(key="run").click().run()))
 
 
 def test_the_charts_measure_against_a_chosen_cell_too(page):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from sdplay.compare.answers import adds_noise
-from sdplay.compare.plan import Cell, Plan
+from sdplay.compare.plan import Cell, Plan, many
 from sdplay.compare.results import Result
 from sdplay.sweeps import Sweep
 from sdplay.ui import sweeping
@@ -28,18 +28,26 @@ def sheet(studio: Studio, sweep: Sweep, results: Results) -> None:
     """One page of the grid; a click makes a cell B."""
     plan = sweep.plan
     columns, rows, fixed = _laid_out(sweep)
-    table = plan.table(rows, columns, fixed)
+    table = _drawn(plan.table(rows, columns, fixed))
     first, second = picked(sweep, results)
     _send(studio, sweep, results)
     heat, told = _heat(studio, results, first)
     flows = rows is None and len(table[0]) > LONG_ROW
     cells = [_tile(cell, results[cell.at], heat, told, "A" if cell.at == first else "B" if cell.at == second else "",
-                   flows) for line in table for cell in line][:AT_ONCE]  # fmt: skip
+                   flows) for line in table for cell in line]  # fmt: skip
     across = [] if flows else [cell.labels[columns] if columns is not None else "" for cell in table[0]]
     down = [line[0].labels[rows] if rows is not None else "" for line in table]
     if place := grid(across, down, cells, f"grid_{sweep.group}", _corner(plan, rows, columns), WIDTH, _ratio(plan)):
         pick(sweep, tuple(map(int, place.split(","))))
         st.rerun(scope="fragment")
+
+
+def _drawn(table: list[list[Cell]]) -> list[list[Cell]]:
+    """As many whole lines as a browser bears; the rest is told of."""
+    lines = [line[:AT_ONCE] for line in table[: max(1, AT_ONCE // len(table[0]))]]
+    if left := len(table) * len(table[0]) - len(lines) * len(lines[0]):
+        st.caption(f"{many(left, 'cell')} more: the sheet, the table and the report have them all.")
+    return lines
 
 
 def picked(sweep: Sweep, results: Results) -> tuple[At | None, At | None]:

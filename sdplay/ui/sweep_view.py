@@ -117,8 +117,9 @@ def _glass(studio: Studio, sweep: Sweep, results: Results) -> None:
         return
 
     def tools() -> None:
-        st.button("Make B the reference", icon=":material/swap_horiz:", key="look_swap", on_click=cells.pick,
-                  args=(sweep, first, second))  # fmt: skip
+        if st.button("Make B the reference", icon=":material/swap_horiz:", key="look_swap", on_click=cells.pick,
+                     args=(sweep, first, second)):  # fmt: skip
+            st.rerun()  # the charts may measure against A
         if st.button("Details of B", icon=":material/receipt_long:", key="look_details"):
             details(studio, other.picture)
 
