@@ -17,6 +17,7 @@ pytest.importorskip("torch", reason="the local process needs torch: pip install 
 pytest.importorskip("fastapi", reason="the local process needs FastAPI: pip install '.[local]'")
 
 from sdplay.server.a1111_mask import Masking, filled, masked
+from sdplay.server.addons import marks
 from sdplay.server.desk import Desk
 from sdplay.server.limits import Doorman, Limits
 from sdplay.server.paint import Wish
@@ -89,6 +90,15 @@ def test_loras_lie_beside_the_model_or_where_told_and_are_no_part_of_it(tmp_path
     assert beside.named("alpha").mark == mark
     with pytest.raises(BadParams, match="no folder"):
         Shelf(["builtin"], Machine(loras=(str(tmp_path / "nowhere"),)))
+
+
+def test_a_lora_that_was_trained_again_has_another_mark(tmp_path):
+    file = Path(shutil.copy(tiny_models() / "loras/ink.safetensors", tmp_path))
+    before = marks({"ink": file})
+    file.write_bytes(file.read_bytes() + b" ")
+    assert before != marks({"ink": file})
+    file.unlink()
+    assert marks({"ink": file}) == {}
 
 
 def test_a_model_that_fails_tells_why_and_the_next_one_loads(tmp_path):

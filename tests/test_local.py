@@ -82,6 +82,15 @@ def test_a_model_of_the_list_is_used_and_named(url):
     assert picture.model == title == backend.model_version(SMALL.with_(model=title))
 
 
+def test_what_a_prompt_names_counts_as_the_models_version(url):
+    backend, plain = Local(url), Local(url).model_version(SMALL)
+    told = [backend.model_version(SMALL.with_(**more)) for more in (
+        {"prompt": "a cat"}, {"prompt": "a fox <lora:ink:1>"}, {"negative": "Paper"}, {"refiner": "beta"})]  # fmt: skip
+    assert told[0] == plain
+    assert all(each.startswith(f"{plain} ") for each in told[1:])
+    assert len(set(told)) == 4
+
+
 def test_the_same_settings_are_not_painted_twice(url, tmp_path):
     backend, library = Local(url), Library(tmp_path)
     kept = [list(studio.make(SMALL, backend, library))[-1] for _ in range(2)]

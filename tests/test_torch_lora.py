@@ -96,6 +96,9 @@ def test_a_file_that_changed_is_read_again(sd, tmp_path):
     assert model.lora(file) is first
     small_lora(file, sd, seed=9)
     assert model.lora(file) is not first
+    file.unlink()
+    with pytest.raises(BadParams, match="not there any more"):
+        model.lora(file)
 
 
 @pytest.mark.parametrize(("tensors", "says"), [

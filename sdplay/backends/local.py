@@ -73,7 +73,7 @@ class Local(Backend):
         return self._again(found) if found.status == "starting" else found
 
     def model_version(self, params: Params) -> str:
-        """Asked anew each time: another model may have been chosen for everybody.
+        """Asked anew each time: another model may have been chosen for everybody, a LoRA trained again.
 
         What is unknown is like nothing else: no picture of another model may be taken for this one.
         """
@@ -81,9 +81,10 @@ class Local(Backend):
             told = self.wire.get("sdplay/v1/about", seconds=PROBE_SECONDS).json()
             versions = told["versions"] if isinstance(told, dict) else {}
             name = params.model.split(" [")[0] or told["model"]
+            marks = _marks(params, told)
         except (BackendError, KeyError, TypeError):
             return f"{params.model} unknown {uuid4().hex}"
-        return str(versions.get(name, params.model))
+        return " ".join([str(versions.get(name, params.model)), *marks])
 
     def payload(self, params: Params) -> dict[str, Any]:
         settings = {name: value for name, value in params.as_dict().items() if name != "extra"}
@@ -244,6 +245,13 @@ def _asker() -> dict[str, str]:
     asker = ASKER.get()
     owner = hashlib.sha256(asker.owner.encode()).hexdigest()[:16] if asker.owner else ""
     return {"owner": owner, "group": asker.group}
+
+
+def _marks(params: Params, told: Mapping[str, Any]) -> list[str]:
+    """Of the files whose names stand in the prompts, and of the refiner; one too many costs only a picture."""
+    words = f"{params.prompt} {params.negative}".lower()
+    refiner = [str(told["versions"].get(params.refiner.split(" [")[0], ""))] if params.refiner else []
+    return [*refiner, *(str(mark) for name, mark in told.get("addons", {}).items() if name.lower() in words)]
 
 
 def _capabilities(told: Mapping[str, Any], address: str) -> Capabilities:

@@ -181,7 +181,10 @@ class TorchModel:
 
     def _kept(self, file: Path, read: Callable[[], Any]) -> Any:
         """The last files used are kept, and a file that has changed is read again."""
-        key = file, file.stat().st_mtime_ns
+        try:
+            key = file, file.stat().st_mtime_ns
+        except OSError as error:
+            raise BadParams(f"{file.name} is not there any more.") from error
         with self._lock:
             if key not in self._files:
                 self._files[key] = read()

@@ -1,7 +1,7 @@
 """What a prompt asks for by name beside words: <lora:name:weight>, as A1111's users write it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +52,12 @@ def files_in(folders: Iterable[str]) -> dict[str, Path]:
         for file in sorted(folder.rglob("*.safetensors")):
             found.setdefault(file.stem, file)
     return found
+
+
+def marks(files: Mapping[str, Path]) -> dict[str, str]:
+    """What tells a file from the one that lay there before; without reading it."""
+    told = {name: file.stat() for name, file in files.items() if file.is_file()}
+    return {name: f"{each.st_mtime_ns:x}{each.st_size:x}" for name, each in told.items()}
 
 
 def _named(name: str, told: list[str], tag: str) -> Named:

@@ -17,6 +17,7 @@ from sdplay.backends.decode import NotAPicture, checked, from_base64
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params
 from sdplay.picture import png_bytes
+from sdplay.server.addons import marks
 from sdplay.server.desk import Desk, Ticket
 from sdplay.server.limits import Limits
 from sdplay.server.paint import CONTROL_MODULES, SCHEDULERS_HERE, Painted, Wish, hires_upscalers
@@ -62,7 +63,7 @@ def router(desk: Desk, limits: Limits, replicas: int = 1) -> APIRouter:
             "schedulers": _schedulers(shelf), "features": features(shelf),
             "upscalers": list(shelf.upscalers.names), "hires_upscalers": list(hires_upscalers(shelf)),
             "control_models": list(shelf.nets), "control_modules": list(CONTROL_MODULES),
-            "loras": list(shelf.loras), "embeddings": list(shelf.embeddings), "size": shelf.native,
+            "addons": marks({**shelf.embeddings, **shelf.loras}), "size": shelf.native,
             "limits": {"side": limits.side, "steps": limits.steps}, "exact": shelf.machine.exact,
             "at_once": desk.at_once * replicas, "waiting": len(desk.tickets),
         }  # fmt: skip
