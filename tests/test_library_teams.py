@@ -145,7 +145,7 @@ def test_a_lost_index_is_made_anew_from_the_store(team, tmp_path, bucket):
     lambda library, kept: library.page(query("", deleted=True), "bob").kept,
     lambda library, kept: library.near(kept, "bob"), lambda library, kept: library.values("scheduler", "bob"),
     lambda library, kept: library.total("fox", "bob").count,
-    lambda library, kept: library.index.totals([kept.group], "bob"),
+    lambda library, kept: library.index.groups([kept.group], "bob", False),
     lambda library, kept: library.recent(""), lambda library, kept: library.purge("bob"),
 ])  # fmt: skip
 def test_one_person_never_sees_what_is_anothers(team, look):

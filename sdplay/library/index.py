@@ -118,12 +118,16 @@ class Index:
         with self._database.reading() as connection:
             return Total(*connection.execute(asked).one())
 
-    def totals(self, groups: Iterable[int], owner: str | None) -> dict[int, Total]:
-        """The totals of these groups, as far as this owner may see them."""
-        asked = sql.select(_C.group, sql.func.count(), sql.func.sum(_C.seconds)).group_by(_C.group)
-        asked = asked.where(_C.group.in_(list(groups)), ~_C.deleted, self._seen(Query(scope="all"), owner))
+    def groups(self, ids: Iterable[int], owner: str | None, deleted: bool) -> dict[int, tuple[Total, frozenset[str]]]:
+        """Total and varying settings of these groups, as far as this owner may see them."""
+        varying = [(sql.func.min(_C[name]) != sql.func.max(_C[name])).label(f"v_{name}") for name in KNOBS]
+        asked = sql.select(_C.group, sql.func.count(), sql.func.sum(_C.seconds), *varying).group_by(_C.group)
+        asked = asked.where(_C.group.in_(list(ids)), _C.deleted == (sql.true() if deleted else sql.false()),
+                            self._seen(Query(scope="all"), owner))  # fmt: skip
         with self._database.reading() as connection:
-            return {group: Total(count, seconds) for group, count, seconds in connection.execute(asked)}
+            return {group: (Total(count, seconds), frozenset(name for name, varies in zip(KNOBS, told, strict=True)
+                                                             if varies))
+                    for group, count, seconds, *told in connection.execute(asked)}  # fmt: skip
 
     def one(self, *where: Any, owner: str | None, shared: bool, binned: bool = False) -> tuple[Record, int] | None:
         """The newest record that meets this and may be seen.

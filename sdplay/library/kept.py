@@ -74,6 +74,8 @@ class Group:
     id: int
     kept: tuple[Kept, ...]
     total: Total
+    varying: frozenset[str] = frozenset()
+    """The settings in which not all of the group agree, on this page or off it."""
 
     @property
     def prompt(self) -> str:
@@ -82,8 +84,7 @@ class Group:
     @property
     def same(self) -> dict[str, Any]:
         """The settings that all of them share: the group's header."""
-        first, *others = (kept.params.asked() for kept in self.kept)
-        return {name: value for name, value in first.items() if all(other.get(name) == value for other in others)}
+        return {name: value for name, value in self.kept[0].params.asked().items() if name not in self.varying}
 
 
 def moment(at: int) -> datetime:

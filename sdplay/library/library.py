@@ -148,8 +148,8 @@ class Library:
         together: dict[int, list[Kept]] = {}
         for each in kept:
             together.setdefault(each.group, []).append(each)
-        totals = self.index.totals(together, owner)
-        return [Group(id, tuple(own), totals.get(id, Total(len(own), 0.0))) for id, own in together.items()]
+        known = self.index.groups(together, owner, any(each.deleted for own in together.values() for each in own))
+        return [Group(id, tuple(own), *known.get(id, (Total(len(own), 0.0),))) for id, own in together.items()]
 
     def near(self, kept: Kept, owner: str | None = "", limit: int = 100) -> list[tuple[str, Kept]]:
         """Pictures that differ from this one in exactly one thing, and which: a setting, "backend" or "version"."""

@@ -45,6 +45,8 @@ def details(studio: Studio, id: str) -> None:
 
 def linked(studio: Studio) -> None:
     """The drawer of the picture that the address names, as long as it does."""
+    if st.session_state.pop("dismissed", False):
+        _close()
     if "picture" in st.query_params:
         _drawer(studio)
 
@@ -80,7 +82,13 @@ def _close() -> None:
     st.query_params.pop("picture", None)
 
 
-@st.dialog("Picture", width=480, position="right", icon=":material/image:", on_dismiss=_close)
+def _dismissed() -> None:
+    """Closed by its cross: only a run of the whole page can tell the address."""
+    st.session_state["dismissed"] = True
+    st.rerun()
+
+
+@st.dialog("Picture", width=480, position="right", icon=":material/image:", on_dismiss=_dismissed)
 def _drawer(studio: Studio) -> None:
     if "picture" not in st.query_params:
         st.rerun()  # what was pressed has closed it

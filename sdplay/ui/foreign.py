@@ -21,13 +21,21 @@ def read_a_picture(studio: Studio) -> None:
             _told(studio, given.getvalue())
 
 
+@st.dialog("Read a picture", width="medium", icon=":material/plagiarism:")
+def dropped(studio: Studio, data: bytes) -> None:
+    """What a file that was dropped on the page says about itself."""
+    with explained():
+        _told(studio, data)
+
+
 def _told(studio: Studio, data: bytes) -> None:
     found = metadata.read(data)
     if not found.text:
         st.info("It carries no settings. Programs and web sites often strip them.", icon=":material/info:")
     else:
         st.badge(plain(found.dialect or "unknown program"), icon=":material/edit_note:")
-        st.table({KNOBS[name].label: shown(name, value) for name, value in found.settings.items()},
+        told = Params.from_dict(found.settings).asked()
+        st.table({KNOBS[name].label: shown(name, value) for name, value in told.items() if name in found.settings},
                  border="horizontal", hide_header=True)  # fmt: skip
         with st.expander("As it stands in the file", icon=":material/notes:"):
             st.code(found.text, language=None, wrap_lines=True)
@@ -35,8 +43,9 @@ def _told(studio: Studio, data: bytes) -> None:
         st.caption(f":orange[:material/info:] {plain(note)}")
     with st.container(horizontal=True, gap="xsmall"):
         if found.settings:
-            st.button("Use these settings", type="primary", icon=":material/replay:", key="foreign_use",
-                      on_click=_use, args=(dict(found.settings),))  # fmt: skip
+            if st.button("Use these settings", type="primary", icon=":material/replay:", key="foreign_use",
+                         on_click=_use, args=(dict(found.settings),)):  # fmt: skip
+                st.rerun()
         st.button("Keep it", icon=":material/library_add:", key="foreign_keep", on_click=_keep, args=(studio, data))
 
 

@@ -18,14 +18,7 @@ class Tile:
     caption: str = ""
 
 
-_TILES = st.components.v2.component(
-    "sdplay_tiles",
-    html='<div class="tiles" role="list"></div>\n',
-    css="""
-.tiles{display:grid;gap:10px;grid-template-columns:repeat(auto-fill,minmax(var(--tile),1fr));font-family:var(--st-font)}
-.tiles.strip{display:flex;overflow-x:auto;padding:3px;margin:-3px;scrollbar-width:thin;
-  scrollbar-color:var(--st-border-color) transparent}
-.strip button{flex:0 0 var(--tile)}
+LOOK = """
 button{padding:0;border:0;background:none;cursor:pointer;text-align:left;color:inherit;font:inherit;min-width:0}
 img{display:block;width:100%;aspect-ratio:1;object-fit:cover;border-radius:var(--st-base-radius);
   background:var(--st-secondary-background-color);outline:1px solid var(--st-border-color);outline-offset:-1px}
@@ -35,7 +28,18 @@ button:focus-visible img{outline:3px solid var(--st-primary-color);outline-offse
 span{display:block;margin:6px 2px 4px;font-size:.82rem;line-height:1.35;color:var(--st-gray-text-color);
   overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 span:empty{display:none}
-""",
+"""
+"""How a thumbnail looks, wherever it stands."""
+_TILES = st.components.v2.component(
+    "sdplay_tiles",
+    html='<div class="tiles" role="list"></div>\n',
+    css="""
+.tiles{display:grid;gap:10px;grid-template-columns:repeat(auto-fill,minmax(var(--tile),1fr));font-family:var(--st-font)}
+.tiles.strip{display:flex;overflow-x:auto;padding:3px;margin:-3px;scrollbar-width:thin;
+  scrollbar-color:var(--st-border-color) transparent}
+.strip button{flex:0 0 var(--tile)}
+"""
+    + LOOK,
     js="""
 export default function({data, parentElement, setTriggerValue}) {
   const place = parentElement.querySelector(".tiles");

@@ -1,9 +1,16 @@
 """The library and the lessons in a real browser."""
 
+import base64
+from pathlib import Path
+
 import pytest
 
-from tests.serving import SLOW, generated, opened
+from sdplay.library import Library
+from tests.fakes import png
+from tests.making import finished
+from tests.serving import SLOW, generated, opened, served
 
+OWNER = "a" * 32
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
@@ -11,13 +18,97 @@ def made(tab, address, *seeds):
     for seed in seeds:
         generated(opened(tab, f"{address}?steps=2&seed={seed}"))
     tab.get_by_role("tab", name="Library").click()
-    tab.get_by_text("Compare two").wait_for(timeout=SLOW)
+    tab.locator(".gallery section").wait_for(timeout=SLOW)
     return tab
+
+
+@pytest.fixture(scope="module")
+def stocked(browser, tmp_path_factory):
+    """A page whose owner has 130 pictures of two prompts, and its address."""
+    home = tmp_path_factory.mktemp("stocked")
+    library = Library(Path(home))
+    for seed in range(130):
+        library.save(finished(prompt="a fox" if seed < 60 else "a robot", seed=seed), OWNER)
+    library.close()
+    process, url = served(home)
+    yield url
+    process.terminate()
+    process.wait(10)
+
+
+def looked(tab, url, query=""):
+    tab.context.add_cookies([{"name": "sdplay_owner", "value": OWNER, "url": url}])
+    tab.goto(f"{url}?view=Library{query}")
+    tab.locator(".gallery section").first.wait_for(timeout=SLOW)
+    return tab.locator(".gallery .tiles button")
+
+
+def scrolled(tab):
+    """Down until there is no more."""
+    end = tab.locator(".end")
+    while end.is_visible():
+        end.scroll_into_view_if_needed()
+        tab.wait_for_timeout(100)
+
+
+def test_scrolling_brings_every_picture_once_in_two_groups(tab, stocked):
+    tiles = looked(tab, stocked)
+    first = tiles.count()
+    scrolled(tab)
+    assert (first >= 48, tiles.count(), tab.locator(".gallery section").count()) == (True, 130, 2)
+    assert "70 pictures" in tab.locator(".gallery section p").first.inner_text()
+
+
+def test_a_star_shows_far_down_without_losing_the_place(tab, stocked):
+    tiles = looked(tab, stocked)
+    scrolled(tab)
+    tiles.nth(120).click()
+    tab.locator("[data-testid=stFeedback] button").nth(3).click(timeout=SLOW)
+    tab.get_by_role("dialog").get_by_role("button", name="Close").click()
+    tab.wait_for_function("() => !location.search.includes('picture=')", timeout=SLOW)
+    tab.get_by_text("★★★★").wait_for(timeout=SLOW)
+    assert tiles.count() == 130
+
+
+def test_two_chosen_pictures_open_from_the_address(tab, stocked):
+    tiles = looked(tab, stocked)
+    tab.locator(".st-key-choosing label").click()
+    tab.get_by_text("Click pictures to choose them.").wait_for(timeout=SLOW)
+    tiles.nth(0).click()
+    tab.get_by_text("Choose a second one").wait_for(timeout=SLOW)
+    tiles.nth(1).click()
+    tab.get_by_text("1 thing differs: seed.").wait_for(timeout=SLOW)
+    looked(tab, stocked, tab.url.partition("view=Library")[2])
+    tab.get_by_text("1 thing differs: seed.").wait_for(timeout=SLOW)
+
+
+DROP = """([kind, data]) => {
+  const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0)), moved = new DataTransfer();
+  moved.items.add(new File([bytes], "fox.png", {type: "image/png"}));
+  document.body.dispatchEvent(new DragEvent(kind, {dataTransfer: moved, bubbles: true, cancelable: true}));
+}"""
+
+
+def test_a_picture_dropped_anywhere_is_read(tab, stocked):
+    looked(tab, stocked)
+    data = base64.b64encode(png(text="a heron\nSteps: 33, Sampler: Euler, Seed: 4")).decode()
+    tab.evaluate(DROP, ["dragover", data])
+    tab.get_by_text("Drop it to read its settings").wait_for(timeout=SLOW)
+    tab.evaluate(DROP, ["drop", data])
+    tab.get_by_role("button", name="Use these settings").click(timeout=SLOW)
+    tab.wait_for_url("**steps=33**", timeout=SLOW)
+
+
+def test_what_is_made_meanwhile_appears_by_itself(tab, address):
+    made(tab, address, 105)
+    other = tab.context.new_page()
+    generated(opened(other, f"{address}?steps=2&seed=106"))
+    tab.get_by_text("2 pictures ·").first.wait_for(timeout=SLOW)
 
 
 def test_a_click_opens_the_drawer_and_brings_the_settings_back(tab, address):
     made(tab, address, 101, 102)
-    tab.locator(".tiles button").last.click()
+    tab.locator(".gallery .tiles button").last.click()
     tab.get_by_role("button", name="Use these settings").click(timeout=SLOW)
     tab.wait_for_url("**seed=101**", timeout=SLOW)
     seed = "document.querySelector('.st-key-seed input').value"
@@ -26,7 +117,7 @@ def test_a_click_opens_the_drawer_and_brings_the_settings_back(tab, address):
 
 def test_a_star_and_the_search_find_a_picture_again(tab, address):
     made(tab, address, 103, 104)
-    tab.locator(".tiles button").first.click()
+    tab.locator(".gallery .tiles button").first.click()
     tab.locator("[data-testid=stFeedback] button").nth(3).click(timeout=SLOW)
     tab.keyboard.press("Escape")
     tab.get_by_label("Search", exact=True).fill("stars>=4")

@@ -1,92 +1,155 @@
 """Library: everything made here, grouped, searched, starred, shared, taken out and brought in."""
 
-import io
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import streamlit as st
 
-from sdplay.compare.axes import Setup
-from sdplay.compare.guard import Verdict, label, lock, settings_text
+from sdplay.compare.guard import label, settings_text, value_text
 from sdplay.compare.plan import many
-from sdplay.library import Group, Kept, Query
-from sdplay.library.carry import Carried, exported, imported, table
+from sdplay.library import Kept, Query, Total
 from sdplay.library.query import query
-from sdplay.params import KNOBS
-from sdplay.ui import foreign, form, sweeping
+from sdplay.ui import carry, chosen, foreign, links
+from sdplay.ui.controls import linked_by_id
 from sdplay.ui.details import details
-from sdplay.ui.more import reached_end
-from sdplay.ui.pair import Side, pair
-from sdplay.ui.problems import explained, plain
+from sdplay.ui.gallery import Heading, Placed, Stretch, asked_for, gallery
+from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
-from sdplay.ui.tiles import Tile, tiles
+from sdplay.ui.tiles import Tile
 from sdplay.ui.timebar import told
 
 A_PAGE = 48
+REFRESH_SECONDS = 4.0
 SCOPES = {"mine": "Mine", "shared": "Shared", "all": "All", "bin": "Bin"}
 SYNTAX = ("Words of the prompt, and any setting: `fox -blue steps=20 cfg=5..9 stars>=3 scheduler=euler tag=good "
           "made>=2026-01-31`")  # fmt: skip
+FILTERS = ("scheduler", "steps", "cfg", "seed", "stars", "backend", "model", "width", "height", "strength")
+BRIEF = {"scheduler": "{}", "steps": "{} steps", "cfg": "CFG {}", "seed": "seed {}"}
+"""Settings that need no longer name under a thumbnail."""
 
 
 def show(studio: Studio) -> None:
     """Search, then groups of pictures, newest first; more come as one scrolls."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    linked_by_id("whose", SCOPES)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="finding"):
         text = st.text_input("Search", key="find", placeholder="fox steps=20 stars>=3", bind="query-params",
                              help=SYNTAX)  # fmt: skip
+        _filter(studio)
         scope = st.segmented_control("Whose", list(SCOPES), default="mine", required=True, key="whose",
                                      format_func=SCOPES.__getitem__, bind="query-params")  # fmt: skip
-        two = st.toggle("Compare two", key="pick_two", help="Click two pictures to lay them side by side.")
-        foreign.read_a_picture(studio)
-        _carry(studio, text)
     with explained():
         asked = query(text, scope="mine" if scope == "bin" else str(scope), deleted=scope == "bin")
-        if two:
-            _two(studio)
-        _list(studio, asked, two)
+        total = studio.library.total(asked, studio.owner)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="acting"):
+            choosing = st.toggle("Choose", bool(chosen.ids()), key="choosing", help="Click pictures: two are "
+                                 "compared, any number taken out, shared or deleted.")  # fmt: skip
+            foreign.read_a_picture(studio)
+            carry.carry(studio, asked, total.count)
+            links.share(studio, "Library")
+        if choosing:
+            chosen.show(studio)
+        _summary(studio, asked, total)
+        _list(studio, asked, choosing)
+        _watch(studio, asked)
 
 
-@st.fragment
-def _list(studio: Studio, asked: Query, two: bool) -> None:
-    """All groups so far; what was sent before is not sent again."""
-    total = studio.library.total(asked, studio.owner)
+def _filter(studio: Studio) -> None:
+    """Any setting and the values that were used, for those who would rather not type."""
+    box = st.popover("Filter", icon=":material/filter_alt:", key="filter", on_change="rerun")
+    if box.open:
+        with box:
+            name = st.selectbox("Setting", FILTERS, key="filter_name", format_func=label)
+            values = studio.library.values(name, studio.owner)
+            st.pills("Is", values, key="filter_value", on_change=_filtered, format_func=lambda value: value_text(name,
+                     value) or "empty")  # fmt: skip
+
+
+def _filtered() -> None:
+    """Another condition into the search, in place of one on the same setting."""
+    state = st.session_state
+    name, value = state["filter_name"], state["filter_value"]
+    kept = [part for part in state.get("find", "").split() if not part.startswith(f"{name}=")]
+    state["find"] = " ".join([*kept, f'{name}="{value}"' if " " in str(value) else f"{name}={value}"])
+    state["filter_value"] = None
+
+
+def _summary(studio: Studio, asked: Query, total: Total) -> None:
+    """How many, and the time they took; or why there is nothing."""
     if not total.count:
         _nothing(asked)
         return
-    st.caption(f"{many(total.count, 'picture')} · {told(total.seconds)} of work · "
-               f"{told(total.mean)} each")  # fmt: skip
+    st.caption(f"{many(total.count, 'picture')} · {told(total.seconds)} of work · {told(total.mean)} each")
     if asked.deleted:
         _purge(studio, total.count)
-    shown = f"shown_{hash(repr(asked))}"
-    pages = st.session_state.get(shown, 1)
-    page = studio.library.page(asked, studio.owner, None, A_PAGE * pages)
-    for group in studio.library.groups(page.kept, studio.owner):
-        _group(studio, group, two)
-    if page.next is not None and reached_end(f"end_{pages}"):
-        st.session_state[shown] = pages + 1
-        st.rerun(scope="fragment")
 
 
-def _group(studio: Studio, group: Group, two: bool) -> None:
-    settings = " · ".join(settings_text(group.same))
-    size = f"{group.kept[0].width} × {group.kept[0].height}"
-    st.markdown(f"**{plain(group.prompt) or 'No prompt'}**")
-    count = group.total.count
-    st.caption(plain(f"{settings} · {size} · {many(count, 'picture')}, "
-                     f"{told(group.total.mean)} each"))  # fmt: skip
-    shown = [Tile(kept.id, small, kept.params.prompt or "Picture", _line(kept, group.same))
-             for kept, small in zip(group.kept, studio.library.thumbnails(group.kept), strict=True)]  # fmt: skip
-    if id := tiles(shown, key=f"group_{group.id}", width=150):
-        if two:
-            held = [*st.session_state.get("two", ()), id][-2:]
-            st.session_state["two"] = held
-            st.rerun()
-        details(studio, id)
+@st.fragment
+def _list(studio: Studio, asked: Query, choosing: bool) -> None:
+    """The newest, or what comes after the end that was seen: never all that is on the screen."""
+    after = asked_for()
+    page = studio.library.page(asked, studio.owner, after, A_PAGE)
+    groups = {group.id: group for group in studio.library.groups(page.kept, studio.owner)}
+    same = {id: group.same for id, group in groups.items()}
+    headings = {id: _heading(group.same, group.kept[0], group.total) for id, group in groups.items()}
+    stretches = [Stretch(_placed(studio, page.kept, same), None if after is None else after - 1, page.next)]
+    if after is None:
+        stretches += [_again(studio, asked, at) for at in st.session_state.get("looked_at", ())]
+    done = gallery(repr((asked, studio.owner)), stretches, headings, chosen.ids() if choosing else None)
+    if done.dropped:
+        foreign.dropped(studio, done.dropped)
+    elif done.opened and choosing:
+        chosen.turn(done.opened)
+        st.rerun()
+    elif done.opened and (kept := studio.library.get(done.opened, studio.owner)):
+        st.session_state["looked_at"] = [kept.at, *st.session_state.get("looked_at", ())][:20]
+        details(studio, kept.id)
+
+
+def _again(studio: Studio, asked: Query, at: int) -> Stretch:
+    """A picture that was looked at, as it is now: its stars may be others, or it is gone."""
+    page = studio.library.page(asked, studio.owner, at + 1, 1)
+    kept = [one for one in page.kept if one.at == at]
+    same = {group.id: group.same for group in studio.library.groups(kept, studio.owner)}
+    return Stretch(_placed(studio, kept, same), at, at)
+
+
+def _placed(studio: Studio, kept: Sequence[Kept], same: dict[int, dict[str, object]]) -> tuple[Placed, ...]:
+    small = studio.library.thumbnails(kept)
+    tiles = [Tile(one.id, jpeg, one.params.prompt or "Picture", _line(one, same[one.group]))
+             for one, jpeg in zip(kept, small, strict=True)]  # fmt: skip
+    return tuple(Placed(tile, one.at, one.group) for tile, one in zip(tiles, kept, strict=True))
+
+
+def _heading(same: dict[str, object], first: Kept, total: Total) -> Heading:
+    time = f"{told(total.mean)} each, {told(total.seconds)} in all" if total.count > 1 else told(total.seconds)
+    parts = [*settings_text(same), f"{first.width} × {first.height}", many(total.count, "picture"), time]
+    return Heading(first.params.prompt or "No prompt", " · ".join(parts))
 
 
 def _line(kept: Kept, same: Collection[str]) -> str:
     """What sets this one apart in its group."""
-    own = settings_text(kept.params.asked(), same)
-    return " · ".join(["★" * kept.stars, *own] if kept.stars else own) or told(kept.timing.total)
+    own = {name: value for name, value in kept.params.asked().items() if name not in same}
+    brief = [text.format(value_text(name, own[name])) for name, text in BRIEF.items() if name in own]
+    parts = [*filter(None, ["★" * kept.stars]), *brief, *settings_text(own, BRIEF)]
+    return " · ".join(parts) or told(kept.timing.total)
+
+
+def _watch(studio: Studio, asked: Query) -> None:
+    """What is made meanwhile appears by itself, unless a picture is being looked at."""
+    seen = _newest(studio, asked)
+
+    @st.fragment(run_every=REFRESH_SECONDS)
+    def watch() -> None:
+        if "picture" not in st.query_params and _newest(studio, asked) != seen:
+            st.rerun()
+
+    watch()
+
+
+def _newest(studio: Studio, asked: Query) -> int:
+    with explained():
+        return max((one.at for one in studio.library.page(asked, studio.owner, None, 1).kept), default=0)
+    return 0
 
 
 def _nothing(asked: Query) -> None:
@@ -106,54 +169,3 @@ def _purge(studio: Studio, count: int) -> None:
         if st.button("Yes, empty it", type="primary", key="purge"):
             studio.library.purge(studio.owner)
             st.rerun()
-
-
-def _two(studio: Studio) -> None:
-    """Two pictures under the glass, with what differs."""
-    held = [kept for id in st.session_state.get("two", ()) if (kept := studio.library.get(id, studio.owner))]
-    if len(held) < 2:
-        st.info(f"Click {2 - len(held)} {'more picture' if held else 'pictures'} below.", icon=":material/compare:")
-        return
-    sides = [Side(f"{letter}: {plain(kept.params.prompt[:60]) or 'no prompt'}", studio.library.data(kept),
-                  Setup(kept.backend, kept.params), kept.model)
-             for letter, kept in zip("AB", held, strict=True)]  # fmt: skip
-    pair(sides, "two_glass", sweeping.measured(studio, held[0].id, held[1].id), locks=lambda told: _locks(held, told))
-
-
-def _locks(held: Sequence[Kept], verdict: Verdict) -> None:
-    """Ways to a picture that differs from A in one thing only."""
-    if verdict.level == "confounded":
-        for name in KNOBS:
-            if name in verdict.names:
-                fair = lock([kept.params for kept in held], [name])[1]
-                if st.button(f"Only {label(name)}", icon=":material/lock:", type="tertiary", key=f"two_lock_{name}",
-                             on_click=form.use, args=(fair,), help="A's settings with this one of B into the form: "
-                             "made there, it can be compared with A."):  # fmt: skip
-                    st.rerun()
-
-
-def _carry(studio: Studio, text: str) -> None:
-    """Out as a zip or a table, and in again."""
-
-    def packed() -> bytes:
-        kept = io.BytesIO()
-        exported(studio.library, kept, text, studio.owner)
-        return kept.getvalue()
-
-    with st.popover("Take out, bring in", icon=":material/import_export:"):
-        st.caption("What the search finds: pictures, settings and times.")
-        with st.container(horizontal=True, gap="xsmall"):
-            st.download_button("Zip", packed, "sdplay-library.zip", "application/zip", icon=":material/folder_zip:",
-                               on_click="ignore", key="carry_zip")  # fmt: skip
-            st.download_button("Table", lambda: table(studio.library, text, studio.owner), "sdplay-library.csv",
-                               "text/csv", icon=":material/table:", on_click="ignore", key="carry_csv")  # fmt: skip
-        given = st.file_uploader("A zip from another library, or of any pictures", ["zip"], key="carry_in")
-        if given and st.button("Bring it in", type="primary", key="carry_go"):
-            with explained():
-                _brought(imported(studio.library, given, studio.owner))
-
-
-def _brought(found: Carried) -> None:
-    st.success(f"{found.pictures} new, {found.known} known already.", icon=":material/check:")
-    for problem in found.problems[:5]:
-        st.warning(plain(problem), icon=":material/info:")

@@ -1,0 +1,51 @@
+"""Pictures out of the library as a zip or a table, and in again."""
+
+import tempfile
+from collections.abc import Sequence
+from typing import BinaryIO, cast
+
+import streamlit as st
+
+from sdplay.compare.plan import many
+from sdplay.library import Query
+from sdplay.library.carry import Carried, exported, imported, table
+from sdplay.ui.problems import explained, plain
+from sdplay.ui.session import Studio
+
+MOST = 2000
+"""Pictures in one zip from the page: the server holds it while the browser fetches it."""
+
+
+def carry(studio: Studio, asked: Query, count: int) -> None:
+    """What a search finds, out; and what others have, in."""
+    with st.popover("Take out, bring in", icon=":material/import_export:"):
+        st.caption(f"What the search finds: {many(count, 'picture')} with settings and times.")
+        with st.container(horizontal=True, gap="xsmall"):
+            out(studio, asked, count, "carry")
+        given = st.file_uploader("A zip from another library, or of any pictures", ["zip"], key="carry_in")
+        if given and st.button("Bring it in", type="primary", key="carry_go"):
+            with explained():
+                _brought(imported(studio.library, given, studio.owner))
+
+
+def out(studio: Studio, asked: Query | Sequence[str], count: int, key: str) -> None:
+    """Buttons for these pictures as a zip and as a table, made when they are pressed."""
+    st.download_button("Zip", lambda: _packed(studio, asked), "sdplay-library.zip", "application/zip",
+                       icon=":material/folder_zip:", on_click="ignore", key=f"{key}_zip", disabled=count > MOST,
+                       help=f"At most {MOST:,} at once: narrow the search, for example with made>=2026-01-31, or use "
+                            "python -m sdplay library export." if count > MOST else None)  # fmt: skip
+    st.download_button("Table", lambda: table(studio.library, asked, studio.owner), "sdplay-library.csv", "text/csv",
+                       icon=":material/table:", on_click="ignore", key=f"{key}_csv")  # fmt: skip
+
+
+def _packed(studio: Studio, asked: Query | Sequence[str]) -> BinaryIO:
+    """The zip, written to a file that nobody else sees and that is gone with its last reader."""
+    file = cast("BinaryIO", tempfile.TemporaryFile(buffering=0))  # noqa: SIM115 - it is read after this function
+    exported(studio.library, file, asked, studio.owner)
+    return file
+
+
+def _brought(found: Carried) -> None:
+    st.success(f"{found.pictures} new, {found.known} known already.", icon=":material/check:")
+    for problem in found.problems[:5]:
+        st.warning(plain(problem), icon=":material/info:")

@@ -1,0 +1,89 @@
+"""Pictures chosen in the library: two under the glass, any number taken out, shared or deleted at once."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from sdplay.compare.axes import Setup
+from sdplay.compare.guard import Verdict, label, lock
+from sdplay.compare.plan import many
+from sdplay.library import Kept
+from sdplay.params import KNOBS
+from sdplay.ui import carry, details, form, sweeping
+from sdplay.ui.pair import Side, pair
+from sdplay.ui.problems import explained, plain
+from sdplay.ui.session import Studio
+
+NAME = "picked"
+
+
+def ids() -> list[str]:
+    """The ids, in the order in which they were chosen; a link brings its own."""
+    if NAME not in st.session_state:
+        st.session_state[NAME] = st.query_params.get_all(NAME)
+    return list(st.session_state[NAME])
+
+
+def turn(id: str) -> None:
+    """Choose a picture, or let it go."""
+    held = ids()
+    _choose([each for each in held if each != id] if id in held else [*held, id])
+
+
+def show(studio: Studio) -> None:
+    """What can be done with them."""
+    kept = [one for id in ids() if (one := studio.library.get(id, studio.owner)) and not one.deleted]
+    mine = [one for one in kept if one.owner in (studio.owner, "")]
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="chosen"):
+        st.markdown(f"**{many(len(kept), 'picture')} chosen**" if kept else "Click pictures to choose them.")
+        if kept:
+            carry.out(studio, [one.id for one in kept], len(kept), "chosen")
+        if mine:
+            st.button("Share them", icon=":material/group:", key="chosen_share", on_click=_share, args=(studio, mine),
+                      help="Everybody on this page may see them.")  # fmt: skip
+            with st.popover("Delete", icon=":material/delete:"):
+                st.button(f"Yes, delete {len(mine)}", type="primary", key="chosen_delete", on_click=_delete,
+                          args=(studio, mine))  # fmt: skip
+        if kept:
+            st.button("Let go", type="tertiary", key="chosen_none", on_click=_choose, args=([],))
+    if len(kept) == 2:
+        _two(studio, kept)
+    elif len(kept) == 1:
+        st.caption("Choose a second one to lay them side by side.")
+
+
+def _choose(held: list[str]) -> None:
+    st.session_state[NAME] = held
+    st.query_params[NAME] = held
+
+
+def _share(studio: Studio, kept: list[Kept]) -> None:
+    with explained():
+        for one in kept:
+            studio.library.share(one, studio.owner)
+        st.toast(f"Shared: {many(len(kept), 'picture')}.", icon=":material/group:")
+
+
+def _delete(studio: Studio, kept: list[Kept]) -> None:
+    details.delete(studio, kept)
+    _choose([])
+
+
+def _two(studio: Studio, kept: Sequence[Kept]) -> None:
+    """Both under the glass, with what differs."""
+    sides = [Side(f"{letter}: {plain(one.params.prompt[:60]) or 'no prompt'}", studio.library.data(one),
+                  Setup(one.backend, one.params), one.model)
+             for letter, one in zip("AB", kept, strict=True)]  # fmt: skip
+    pair(sides, "two_glass", sweeping.measured(studio, kept[0].id, kept[1].id), locks=lambda told: _locks(kept, told))
+
+
+def _locks(kept: Sequence[Kept], verdict: Verdict) -> None:
+    """Ways to a picture that differs from A in one thing only."""
+    if verdict.level == "confounded":
+        for name in KNOBS:
+            if name in verdict.names:
+                fair = lock([one.params for one in kept], [name])[1]
+                if st.button(f"Only {label(name)}", icon=":material/lock:", type="tertiary", key=f"two_lock_{name}",
+                             on_click=form.use, args=(fair,), help="A's settings with this one of B into the form: "
+                             "made there, it can be compared with A."):  # fmt: skip
+                    st.rerun()
