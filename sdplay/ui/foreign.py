@@ -42,10 +42,9 @@ def _told(studio: Studio, data: bytes) -> None:
     for note in found.notes:
         st.caption(f":orange[:material/info:] {plain(note)}")
     with st.container(horizontal=True, gap="xsmall"):
-        if found.settings:
-            if st.button("Use these settings", type="primary", icon=":material/replay:", key="foreign_use",
-                         on_click=_use, args=(dict(found.settings),)):  # fmt: skip
-                st.rerun()
+        if found.settings and st.button("Use these settings", type="primary", icon=":material/replay:",
+                                        key="foreign_use", on_click=_use, args=(dict(found.settings),)):  # fmt: skip
+            st.rerun()
         st.button("Keep it", icon=":material/library_add:", key="foreign_keep", on_click=_keep, args=(studio, data))
 
 
