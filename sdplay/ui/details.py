@@ -32,9 +32,11 @@ def download(studio: Studio, kept: Kept, key: str) -> None:
 
 def start_from(studio: Studio, kept: Kept, key: str) -> None:
     """Make this picture the start image."""
-    if studio.capabilities.offers("img2img"):
-        st.button("Start from it", icon=":material/image:", key=f"start_{key}", on_click=_hold, args=(studio, kept),
-                  help="Make it the start image of the next picture.")  # fmt: skip
+    if not studio.capabilities.offers("img2img"):
+        return
+    if st.button("Start from it", icon=":material/image:", key=f"start_{key}", on_click=_hold, args=(studio, kept),
+                 help="Make it the start image of the next picture."):  # fmt: skip
+        st.toast("It is the start image now. Strength says how much of it may change.", icon=":material/image:")
 
 
 def details(studio: Studio, id: str) -> None:
@@ -186,4 +188,3 @@ def _prompt_alone(params: Params) -> None:
 def _hold(studio: Studio, kept: Kept) -> None:
     with explained():
         start_image.hold(studio.library.data(kept))
-        st.toast("It is the start image now. Strength says how much of it may change.", icon=":material/image:")

@@ -45,16 +45,11 @@ def _told(studio: Studio, data: bytes) -> None:
         if found.settings and st.button("Use these settings", type="primary", icon=":material/replay:",
                                         key="foreign_use", on_click=_use, args=(dict(found.settings),)):  # fmt: skip
             st.rerun()
-        st.button("Keep it", icon=":material/library_add:", key="foreign_keep", on_click=_keep, args=(studio, data))
+        if st.button("Keep it", icon=":material/library_add:", key="foreign_keep"):
+            studio.library.take(data, studio.owner)
+            st.toast("It is in your library.", icon=":material/library_add:")
 
 
 def _use(settings: dict[str, object]) -> None:
     with explained():
         form.use(Params.from_dict(settings))
-        st.toast("The settings are in the form.", icon=":material/replay:")
-
-
-def _keep(studio: Studio, data: bytes) -> None:
-    with explained():
-        studio.library.take(data, studio.owner)
-        st.toast("It is in your library.", icon=":material/library_add:")

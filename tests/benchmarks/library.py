@@ -24,7 +24,8 @@ from tests.postgres import postgres
 
 THINGS = ("fox", "cat", "octopus", "castle", "apple", "rocket", "lighthouse", "robot", "tree", "teapot")
 STYLES = ("oil painting", "3d style", "photo", "watercolour", "flat style", "pixel art")
-LIMITS = {"open the tab": 300, "next page": 300, "jump to the end": 300}
+LIMITS = {"open the tab": 300, "next page": 300, "values of a setting": 300}
+"""Milliseconds; a search has 50."""
 
 
 def told(number, dice):
