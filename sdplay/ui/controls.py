@@ -10,7 +10,7 @@ from sdplay.backends import Capabilities
 from sdplay.params import KNOBS, Knob
 
 LARGEST_IN_A_BROWSER = 2**53 - 1
-FIRST = {"prompt": "a red apple, 3d style", "seed": 7}
+FIRST = {"prompt": "a strawberry on a blue background", "seed": 7}
 """What a first visitor finds filled in."""
 NOTHING = {"refiner": "None"}
 """What an empty choice means."""
