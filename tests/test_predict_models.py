@@ -322,3 +322,9 @@ def test_no_schema_is_too_strange_to_read():
 def test_the_schema_in_the_tests_is_the_one_cog_made():
     found = read(SCHEMA)
     assert set(found.fields) == {"prompt", "negative", "steps", "cfg", "seed", "scheduler", "width", "height"}
+
+
+def test_a_range_on_a_setting_of_words_is_left_alone():
+    found = read(schema(prompt=None, width=None, scheduler={"enum": [0.0]}))
+    told = Seen(endpoint("cog", "http://h", ""), schema=found).capabilities()
+    assert told.defaults["scheduler"] in told.schedulers

@@ -69,7 +69,8 @@ class Seen:
     def _defaults(self) -> dict[str, Any]:
         """The model's own, else ours moved into its ranges."""
         found = {name: KNOBS[name].kind(min(max(KNOBS[name].default, low), high))
-                 for name, (low, high) in self.limits.items() if name != "seed"}  # fmt: skip
+                 for name, (low, high) in self.limits.items()
+                 if name != "seed" and KNOBS[name].kind is not str}  # fmt: skip
         found |= self.schema.defaults() if self.schema else {}
         if "scheduler" in self.places and found.get("scheduler") not in self.schedulers:
             found |= {"scheduler": "dpmpp_2m" if "dpmpp_2m" in self.schedulers else next(iter(self.schedulers))}
