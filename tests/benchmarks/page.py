@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import psutil
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Error, sync_playwright
 from streamlit.testing.v1 import AppTest
 
 from sdplay.backends.a1111 import A1111
@@ -42,7 +42,7 @@ def first_paint(browser) -> None:
             try:
                 page.goto(url)
                 break
-            except Exception:  # nobody listens yet: whatever the browser says, ask again
+            except Error:  # nobody listens yet: ask again
                 time.sleep(0.02)
         page.locator(".st-key-go button").wait_for(timeout=SLOW)
         times.append(time.perf_counter() - began)
