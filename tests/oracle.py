@@ -7,6 +7,13 @@ import torch
 from sdplay.engine.loop import Engine, Job
 
 
+def stock(folder):
+    """diffusers' own pipeline for this checkpoint."""
+    pipe = diffusers.DiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32, local_files_only=True)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
 def latents(pipe, entry, job, **more):
     """The stock pipeline's last latent."""
     known = {key: pipe.scheduler.config[key] for key in ("beta_start", "beta_end", "beta_schedule", "prediction_type")}

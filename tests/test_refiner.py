@@ -16,7 +16,7 @@ diffusers = pytest.importorskip("diffusers", reason="checkpoints need torch and 
 from sdplay.engine.torch_load import load  # noqa: E402
 from sdplay.server.paint import Painted, Wish, paint  # noqa: E402
 from sdplay.server.shelf import Machine, Shelf  # noqa: E402
-from tests.oracle import job_of, latents, off, ours  # noqa: E402
+from tests.oracle import job_of, latents, off, ours, stock  # noqa: E402
 from tests.tiny_checkpoint import small_lora, small_refiner, small_sd, small_sdxl  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
@@ -39,12 +39,6 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def shelf(folder):
     return Shelf([str(folder)], Machine(device="cpu"))
-
-
-def stock(folder):
-    pipe = diffusers.DiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32, local_files_only=True)
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
 
 
 def in_two(folder, names, job, at):

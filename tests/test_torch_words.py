@@ -14,7 +14,7 @@ from safetensors.torch import load_file  # noqa: E402
 
 from sdplay.engine.torch_load import load  # noqa: E402
 from sdplay.engine.torch_words import load_embedding, named_in  # noqa: E402
-from tests.oracle import job_of, latents, off, ours  # noqa: E402
+from tests.oracle import job_of, latents, off, ours, stock  # noqa: E402
 from tests.tiny_checkpoint import small_embedding, small_sd, small_sdxl  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
@@ -29,12 +29,6 @@ def sd(tmp_path_factory):
 @pytest.fixture(scope="module")
 def sdxl(tmp_path_factory):
     return small_sdxl(tmp_path_factory.mktemp("sdxl"))
-
-
-def stock(folder):
-    pipe = diffusers.DiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32, local_files_only=True)
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
 
 
 def test_an_embedding_means_what_it_means_to_the_stock_pipeline(sd, tmp_path):
