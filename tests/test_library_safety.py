@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -75,6 +76,16 @@ def test_two_processes_write_at_once_from_the_first_moment(tmp_path):
     with closing(Library(tmp_path)) as library:
         assert ids(library.recent("ann", limit=100)) == told
         assert len(told) == 60
+
+
+def test_a_database_that_another_process_has_just_begun_is_waited_for(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "library.db", isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        done = threading.Timer(0.3, other.commit)
+        done.start()
+        with closing(Library(tmp_path)) as library:
+            done.join()
+            assert library.recent() == []
 
 
 def test_a_full_disk_is_said_and_loses_nothing(library):

@@ -1,8 +1,10 @@
 """A database by its address: transactions, and its complaints as sentences."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,17 +63,31 @@ def _engine(address: str, patience: float) -> sql.Engine:
                            "postgresql://user:password@host/name.") from error  # fmt: skip
     except ImportError as error:
         raise LibraryError(f"SDPLAY_DATABASE_URL needs more packages: pip install '.[teams]' ({error}).") from error
-    sql.event.listen(engine, "connect", _set_up)
+    sql.event.listen(engine, "connect", partial(_set_up, patience))
     sql.event.listen(engine, "begin", _begin)
     return engine
 
 
-def _set_up(connection: Any, _: Any) -> None:
+def _set_up(patience: float, connection: sqlite3.Connection, _: Any) -> None:
     """Readers never wait for the writer; what is committed is on disk."""
     cursor = connection.cursor()
-    for line in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "analysis_limit=1000"):
+    _write_ahead(cursor, patience)
+    for line in ("synchronous=FULL", "temp_store=MEMORY", "analysis_limit=1000"):
         cursor.execute(f"PRAGMA {line}")
     cursor.close()
+
+
+def _write_ahead(cursor: sqlite3.Cursor, patience: float) -> None:
+    """Waits by itself: SQLite refuses at once where another process has begun to fill the new file."""
+    until = time.monotonic() + patience
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+        time.sleep(0.01)
 
 
 def _begin(connection: sql.Connection) -> None:
