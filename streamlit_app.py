@@ -4,7 +4,7 @@ import streamlit as st
 
 from sdplay import settings
 from sdplay.backends import connect
-from sdplay.ui import details, form, links, local_card, look, panels, session
+from sdplay.ui import form, links, local_card, look, session
 
 st.set_page_config("sdplay · Stable Diffusion playground", look.ICON, "wide", initial_sidebar_state=320)
 look.logo()
@@ -21,6 +21,9 @@ with st.sidebar:
     look.font()
 
 local_card.show(name, capabilities)
+
+from sdplay.ui import details, panels  # noqa: E402  The browser draws the form while these are read.
+
 jobs = session.jobs()
 studio = session.Studio(connect(name), capabilities, jobs, jobs.library, owner)
 details.undo(studio)

@@ -6,12 +6,12 @@ import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import psutil
 
 from sdplay.engine.loop import Job
@@ -54,7 +54,8 @@ class OnnxModel:
     """A folder in diffusers' layout with ONNX graphs beside the weights."""
 
     def __init__(self, folder: Path = SHIPPED, threads: int | None = None) -> None:
-        self.folder = folder
+        import onnxruntime  # with the first picture: the page need not wait for it
+
         scheduler = json.loads((folder / "scheduler/scheduler_config.json").read_text())
         autoencoder = json.loads((folder / "vae/config.json").read_text())
         text = json.loads((folder / "text_encoder/config.json").read_text())
@@ -66,10 +67,12 @@ class OnnxModel:
         self.factor = 2 ** (len(autoencoder["block_out_channels"]) - 1)
         self.scaling = np.float32(autoencoder["scaling_factor"])
         self.words = Words(folder / "vocab.txt", text["max_position_embeddings"])
-        self._options = onnxruntime.SessionOptions()
-        self._options.log_severity_level = 3
-        self._options.intra_op_num_threads = threads or psutil.cpu_count(logical=False) or 1
-        self._sessions: dict[str, onnxruntime.InferenceSession] = {}
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        options.intra_op_num_threads = threads or psutil.cpu_count(logical=False) or 1
+        self._network = cache(lambda name: onnxruntime.InferenceSession(
+            str(folder / f"{name}.onnx"), options, providers=["CPUExecutionProvider"]
+        ))  # fmt: skip
         self._meanings: OrderedDict[str, Array] = OrderedDict()
 
     def embed(self, prompt: str) -> Array:
@@ -98,8 +101,4 @@ class OnnxModel:
     def _run(self, name: str, **given: Any) -> Any:
         """One network's answer; one thread at a time, because each call fills all cores anyway."""
         with _NATIVE:
-            if name not in self._sessions:
-                self._sessions[name] = onnxruntime.InferenceSession(
-                    str(self.folder / f"{name}.onnx"), self._options, providers=["CPUExecutionProvider"]
-                )
-            return self._sessions[name].run(None, given)[0]
+            return self._network(name).run(None, given)[0]

@@ -2,13 +2,16 @@
 
 import uuid
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from sdplay.backends import Backend, Capabilities, connect, kinds
-from sdplay.jobs import Job, Jobs
-from sdplay.library import Library
 from sdplay.params import Params
+
+if TYPE_CHECKING:  # The form needs no database, and is on screen while jobs() imports it.
+    from sdplay.jobs import Job, Jobs
+    from sdplay.library import Library
 
 COOKIE = "sdplay_owner"
 _REMEMBER = st.components.v2.component(
@@ -30,14 +33,17 @@ class Studio:
 
     backend: Backend
     capabilities: Capabilities
-    jobs: Jobs
-    library: Library
+    jobs: "Jobs"
+    library: "Library"
     owner: str
 
 
 @st.cache_resource(show_spinner=False)
-def jobs() -> Jobs:
+def jobs() -> "Jobs":
     """One library and one set of jobs for the whole server."""
+    from sdplay.jobs import Jobs
+    from sdplay.library import Library
+
     return Jobs(Library.mended())
 
 
@@ -78,7 +84,7 @@ def wanted_again() -> bool:
     return bool(st.session_state.pop("again", False))
 
 
-def latest(studio: Studio) -> Job | None:
+def latest(studio: Studio) -> "Job | None":
     """The job to show: the one that was asked for here, else the newest that is still at work."""
     mine = studio.jobs.get(st.session_state.get("job", ""))
     if mine and mine.owner == studio.owner:
