@@ -1,4 +1,4 @@
-"""Models of other families: a tiny Stable Diffusion 3 in diffusers' own pipeline, one picture at a time."""
+"""Models of other families: a tiny Stable Diffusion 3 and FLUX in diffusers' own pipelines, one picture at a time."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ from sdplay.engine.torch_load import load_stock  # noqa: E402
 from sdplay.server.desk import Desk  # noqa: E402
 from sdplay.server.paint import Painted, Wish, check, paint  # noqa: E402
 from sdplay.server.shelf import Machine, Shelf  # noqa: E402
-from tests.tiny_checkpoint import small_sd, small_sd3  # noqa: E402
+from tests.tiny_checkpoint import small_flux, small_sd, small_sd3  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 PLAIN = Params("a fox", "dog", "flow_euler", 4, 4, 7, 64, 64)
@@ -69,10 +69,42 @@ def test_a_start_image_is_painted_over_as_in_the_stock_pipeline(shelf, folder):
 
 def test_what_is_left_out_is_told_and_not_claimed(shelf):
     *_, last = painted(shelf, scheduler="dpmpp_2m_karras", clip_skip=2, prompt="a fox <lora:ink:1>", eta=0.5)
+    *_, brackets = painted(shelf, prompt="a (fox)")
     *_, plain = painted(shelf)
     assert last.image.tobytes() == plain.image.tobytes()
     assert (last.params.scheduler, last.params.clip_skip, last.params.prompt) == ("flow_euler", 1, "a fox")
     assert [each.partition(":")[0] for each in last.warnings] == ["Clip skip", "Eta", "LoRA", "Scheduler"]
+    assert brackets.warnings == ("Emphasis: StableDiffusion3 reads the brackets of the prompt as they stand.",)
+
+
+@pytest.fixture(scope="module")
+def flux(tmp_path_factory):
+    place = tmp_path_factory.mktemp("flux")
+    small_flux(place / "dev")
+    small_flux(place / "schnell", guided=False)
+    return Shelf([str(place)], Machine(device="cpu"))
+
+
+@pytest.mark.parametrize("start", [None, colour()])
+def test_flux_paints_from_words_and_from_a_picture_as_in_the_stock_pipeline(flux, start):
+    ours, theirs = (
+        ({"init": png_bytes(start), "strength": 0.5}, {"image": start, "strength": 0.5}) if start else ({}, {})
+    )
+    *_, last = painted(flux, model="dev", negative="", **ours)
+    pipe = diffusers.FluxPipeline.from_pretrained(flux.named("dev").source)
+    family = diffusers.FluxImg2ImgPipeline.from_pipe(pipe) if start else pipe
+    image = family("a fox", width=64, height=64, num_inference_steps=4, guidance_scale=4.0,
+                   generator=torch.Generator().manual_seed(7), **theirs).images[0]  # fmt: skip
+    assert (last.image.tobytes(), last.warnings) == (image.tobytes(), ())
+
+
+@pytest.mark.parametrize(("model", "left_out"), [("dev", ["Negative prompt"]),
+                                                 ("schnell", ["Negative prompt", "CFG scale"])])  # fmt: skip
+def test_flux_tells_what_it_has_not_learned(flux, model, left_out):
+    *_, last = painted(flux, model=model, width=72)
+    *told, size = (each.partition(":")[0] for each in last.warnings)
+    assert (told, last.image.size) == (left_out, (64, 64))
+    assert size.startswith("Flux takes only some sizes")
 
 
 @pytest.mark.parametrize(("more", "says"), [

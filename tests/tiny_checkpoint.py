@@ -8,6 +8,8 @@ from diffusers import (
     ControlNetModel,
     DDIMScheduler,
     FlowMatchEulerDiscreteScheduler,
+    FluxPipeline,
+    FluxTransformer2DModel,
     SD3Transformer2DModel,
     StableDiffusion3Pipeline,
     StableDiffusionPipeline,
@@ -27,6 +29,9 @@ from transformers import (
     CLIPVisionConfig,
     SamConfig,
     SamModel,
+    T5Config,
+    T5EncoderModel,
+    T5Tokenizer,
 )
 
 SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "clip_sample": False,
@@ -66,6 +71,23 @@ def small_sd3(folder, seed=6):
         transformer=transformer.eval(), scheduler=FlowMatchEulerDiscreteScheduler(), vae=_vae(shift_factor=0.06),
         text_encoder=CLIPTextModelWithProjection(_text()), tokenizer=tokenizer(), text_encoder_3=None, tokenizer_3=None,
         text_encoder_2=CLIPTextModelWithProjection(_text()), tokenizer_2=tokenizer(),
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def small_flux(folder, seed=8, *, guided=True):
+    """FLUX in small: a T5 beside CLIP, and CFG learned (dev) or left away (schnell)."""
+    torch.manual_seed(seed)
+    transformer = FluxTransformer2DModel(
+        in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
+        joint_attention_dim=32, pooled_projection_dim=32, axes_dims_rope=(4, 4, 8), guidance_embeds=guided,
+    )  # fmt: skip
+    letters = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *((chr(at), -1.0) for at in range(33, 127)), ("▁", -1.0)]
+    reader = T5Config(vocab_size=len(letters) + 100, d_model=32, d_kv=8, d_ff=64, num_layers=1, num_heads=4)
+    FluxPipeline(
+        transformer=transformer.eval(), scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        vae=_vae(shift_factor=0.06), text_encoder=CLIPTextModel(_text()), tokenizer=tokenizer(),
+        text_encoder_2=T5EncoderModel(reader), tokenizer_2=T5Tokenizer(vocab=letters, model_max_length=512),
     ).save_pretrained(folder)  # fmt: skip
     return folder
 
