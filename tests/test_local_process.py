@@ -172,6 +172,7 @@ def test_without_a_process_ever_seen_nobody_waits(address):
 
 
 def test_closing_while_it_waits_ends_the_wait(process, address):
+    process.program = ("-c", "import time; time.sleep(60)")
     process.start(Launch(), address)
     run = Local(address, process=process).generate(SMALL)
     assert "come back" in next(event for event in run if "come back" in event.message).message

@@ -14,8 +14,14 @@ import pytest
 from sdplay.backends import ASKER, Asker
 from sdplay.backends.a1111 import A1111
 from sdplay.backends.local import Local
+from sdplay.backends.wire import Wire
+from sdplay.compare.axes import Setup
+from sdplay.compare.plan import plan
+from sdplay.jobs import Jobs
+from sdplay.library import Library
 from sdplay.params import Params
 from sdplay.picture import Picture
+from sdplay.sweeps import Bench, Speeds, Sweep
 
 pytest.importorskip("torch", reason="the local process needs torch: pip install '.[local]'")
 pytest.importorskip("fastapi", reason="the local process needs FastAPI: pip install '.[local]'")
@@ -171,6 +177,27 @@ def test_the_page_names_its_sweeps_and_hears_of_all_replicas(two):
     told = Local(two.url).probe()
     assert isinstance(picture, Picture)
     assert (told.status, told.at_once, "2 × cpu" in told.message) == ("ready", 64, True)
+
+
+def swept(url, folder):
+    """A sweep of six cells as the page starts it."""
+    jobs, bench = Jobs(Library(folder)), Bench({"local": Local(url)})
+    facts = bench.facts("local", jobs.library, Speeds(folder / "speeds.json", jobs.estimates))
+    made = plan(Setup("local", small(1, 30)), [("scheduler", "euler, ddim"), ("seed", "1-3")], facts)
+    return Sweep(made, bench, jobs, owner="me").start()
+
+
+def test_a_sweep_of_the_page_stays_on_one_replica_and_every_picture_arrives(two, tmp_path, monkeypatch):
+    replicas, split = set(), Wire._split
+    monkeypatch.setattr(Wire, "_split", lambda wire, raw: replicas.add(raw.headers["sdplay-replica"])
+                        or split(wire, raw))  # fmt: skip
+    run = swept(two.url, tmp_path)
+    assert run.wait(90)
+    jobs = run.jobs.of("me", run.group)
+    assert (run.counts(), len(replicas)) == ({"made": 6}, 1)
+    assert [job.progress.steps for job in jobs] == [30] * 6
+    assert len({result.pixels for result in run.results().values()}) == 6
+    run.jobs.library.close()
 
 
 def test_a_job_is_cancelled_through_the_door_and_leaving_stops_it(two):
