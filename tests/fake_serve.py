@@ -74,10 +74,13 @@ class Handler(BaseHTTPRequestHandler):
                    "seconds": {"sampling": 0.1}, "applied": params, "warnings": [], "frames": []})  # fmt: skip
 
     def about(self):
-        failed = "half" in self.given.model[0]
-        return {"version": "fake", "model": self.given.model[0], "loaded": "" if failed else self.given.model[0],
+        model = self.given.model[0]
+        failed = "half" in model
+        loaded = "" if failed or ("slow" in model and not os.path.getsize(model)) else model
+        return {"version": "fake", "model": model, "loaded": loaded, "size": 128 if loaded else None,
                 "failure": "Only half of it is there." if failed else "", "device": "cpu",
                 "models": self.given.model, "versions": {name: name for name in self.given.model},
+                "loras": ["ink"], "embeddings": ["paper"],
                 "schedulers": ["euler"], "features": ["seed", "steps", "size", "progress", "cancel"], "upscalers": [],
                 "hires_upscalers": [], "control_models": [], "control_modules": [], "at_once": 2,
                 "limits": {"side": 1024, "steps": 500}}  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 
 from sdplay.backends import local_process
 from sdplay.backends.local_process import OURS
-from sdplay.ui import visit
+from sdplay.ui import session, visit
 from tests.local_process import FAKE, free_port, until
 from tests.paging import sentences, settled
 
@@ -61,6 +61,31 @@ def test_a_crash_in_the_middle_is_told_and_the_next_picture_comes(local):
     assert "It was started anew. Make the picture again." in sentences(local.run())
     settled(local.button(key="go").click().run())
     assert len(local.image) >= 1
+
+
+def test_pictures_wait_for_a_first_start_and_have_the_models_own_size(local, tmp_path, monkeypatch):
+    slow = tmp_path / "slow.safetensors"
+    slow.touch()
+    monkeypatch.setenv("SDPLAY_MODELS", str(tmp_path))
+    for backend in ("builtin", "local"):
+        local.selectbox(key="backend").set_value(backend).run()
+    local.selectbox(key="local_model").set_value(str(slow))
+    local.button(key="local_start").click().run()
+    until(lambda: "is being loaded" in sentences(local), meanwhile=local.run)
+    assert (local.button(key="go").disabled, local.session_state["width"]) == (True, 512)
+    slow.write_text("weights")
+    until(lambda: not local.button(key="go").disabled, meanwhile=local.run)
+    settled(local.button(key="go").click().run())
+    assert session.jobs().library.recent(local.session_state["owner"], 1)[0].width == 128
+
+
+def test_loras_and_embeddings_are_offered_under_the_prompt(local):
+    started(local)
+    local.text_area(key="prompt").set_value("a fox")
+    for group, word in (("LoRA", "ink"), ("Embeddings", "paper")):
+        local.pills(key=f"word_{group}").set_value(word).run()
+    assert local.text_area(key="prompt").value == "a fox <lora:ink:1>, paper"
+    assert not has(local, "surprise")
 
 
 @pytest.mark.parametrize(("file", "says"), [

@@ -257,6 +257,7 @@ def _marks(params: Params, told: Mapping[str, Any]) -> list[str]:
 def _capabilities(told: Mapping[str, Any], address: str) -> Capabilities:
     side, native = int(told["limits"]["side"]), int(told.get("size") or 512)
     upscalers = dict.fromkeys([*told["hires_upscalers"], *told["upscalers"]])
+    words = {"LoRA": tuple(told.get("loras", ())), "Embeddings": tuple(told.get("embeddings", ()))}
     found = Capabilities(
         message=f"{told['model']} on {told['device']} at {address}.", version=str(told["version"]),
         features=frozenset(told["features"]), unknown=frozenset(), schedulers=tuple(told["schedulers"]),
@@ -264,7 +265,8 @@ def _capabilities(told: Mapping[str, Any], address: str) -> Capabilities:
         control_models=tuple(told["control_models"]), control_modules=tuple(told["control_modules"]),
         sizes=((native, native), (native * 3 // 2, native), (native, native * 3 // 2)), size_limits=(64, side),
         limits={"steps": (1, float(told["limits"]["steps"]))}, at_once=int(told["at_once"]),
-        defaults={} if native == 512 else {"width": native, "height": native},
+        defaults=dict.fromkeys(("width", "height"), native) if told.get("size") else {},
+        chips={group: names for group, names in words.items() if names},
     )  # fmt: skip
     if told.get("failure") and not told.get("loaded"):
         return dataclasses.replace(found, status="down", message=str(told["failure"]))

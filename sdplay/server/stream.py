@@ -64,6 +64,7 @@ def router(desk: Desk, limits: Limits, replicas: int = 1) -> APIRouter:
             "upscalers": list(shelf.upscalers.names), "hires_upscalers": list(hires_upscalers(shelf)),
             "control_models": list(shelf.nets), "control_modules": list(CONTROL_MODULES),
             "addons": marks({**shelf.embeddings, **shelf.loras}), "size": shelf.native,
+            "loras": list(shelf.loras), "embeddings": list(shelf.embeddings),
             "limits": {"side": limits.side, "steps": limits.steps}, "exact": shelf.machine.exact,
             "at_once": desk.at_once * replicas, "waiting": len(desk.tickets),
         }  # fmt: skip

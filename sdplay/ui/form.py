@@ -33,6 +33,8 @@ GROUPS = {
     "refiner": ("Refiner", ":material/layers:"),
     "raw": ("Raw payload fields", ":material/data_object:"),
 }
+FITTED = ("width", "height", "cfg")
+"""Main knobs that suit one backend or model and not the next."""
 ELSEWHERE = ("prompt", "negative", "width", "height")
 """Main knobs that are not drawn one under the other."""
 
@@ -60,6 +62,7 @@ def health(name: str, capabilities: Capabilities) -> None:
 
 def settings(capabilities: Capabilities) -> None:
     """The sidebar's controls: the everyday ones, then each further group in a fold."""
+    _follow(capabilities)
     if "extra_next" in st.session_state:
         st.session_state["extra"] = st.session_state.pop("extra_next")
     if capabilities.offers("scheduler"):
@@ -102,8 +105,9 @@ def words(capabilities: Capabilities) -> None:
     with st.popover("Words it knows", icon=":material/add:", type="tertiary"):
         for group, known in capabilities.chips.items():
             st.pills(group, known, key=f"word_{group}", on_change=_add_word, args=(group,))
-    st.button("Surprise me", icon=":material/lightbulb:", type="tertiary", key="surprise", on_click=_surprise,
-              args=(capabilities,), help="A prompt by chance, made of words this model knows.")  # fmt: skip
+    if "Things" in capabilities.chips:
+        st.button("Surprise me", icon=":material/lightbulb:", type="tertiary", key="surprise", on_click=_surprise,
+                  args=(capabilities,), help="A prompt by chance, made of words this model knows.")  # fmt: skip
 
 
 def asked(capabilities: Capabilities) -> Params:
@@ -152,7 +156,7 @@ def _offered(group: str, capabilities: Capabilities) -> list[Knob]:
 def _fit_to_backend() -> None:
     """Another backend: sizes and CFG that suit it, and a scheduler it has."""
     told = session.probed(st.session_state.backend)
-    for name in ("width", "height", "cfg"):
+    for name in FITTED:
         st.session_state[name] = default(KNOBS[name], told)
     for name in told.limits:
         if name in st.session_state:
@@ -160,6 +164,16 @@ def _fit_to_backend() -> None:
             st.session_state[name] = knob.kind(clamped(knob, st.session_state[name], told))
     if told.schedulers and st.session_state.get("scheduler") not in told.schedulers:
         st.session_state["scheduler"] = told.defaults.get("scheduler", told.schedulers[0])
+
+
+def _follow(capabilities: Capabilities) -> None:
+    """What nobody changed follows the backend's own values: one that starts tells them late."""
+    state, now = st.session_state, {name: default(KNOBS[name], capabilities) for name in FITTED}
+    before = state.get("fitted", now)
+    for name in FITTED:
+        if state.get(name) == before[name] != now[name]:
+            state[name] = now[name]
+    state["fitted"] = now
 
 
 def _presets(capabilities: Capabilities) -> None:
@@ -226,13 +240,13 @@ def _shape(size: tuple[int, int]) -> str:
 
 
 def _add_word(group: str) -> None:
-    """Written the way the built-in model was taught: "a thing, some style on a colour background"."""
+    """Written the way the built-in model was taught, "a thing, some style on a colour background"; a LoRA as a tag."""
     state = st.session_state
     word, prompt = state[f"word_{group}"], state.get("prompt", "").strip().rstrip(",")
     state[f"word_{group}"] = None
     if word:
-        said = f"on a {word} background" if group == "Colours" else word
-        joined = {"Things": " and ", "Colours": " "}.get(group, ", ")
+        said = {"Colours": f"on a {word} background", "LoRA": f"<lora:{word}:1>"}.get(group, word)
+        joined = {"Things": " and ", "Colours": " ", "LoRA": " "}.get(group, ", ")
         state["prompt"] = f"{prompt}{joined}{said}" if prompt else said
 
 

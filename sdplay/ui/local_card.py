@@ -54,6 +54,11 @@ def menu(backend: str) -> None:
             _live()
 
 
+def unready(backend: str, capabilities: Capabilities) -> bool:
+    """Whether it starts for the first time: what size its model was made for is not known yet, so pictures wait."""
+    return backend == Local.name and capabilities.status == "starting" and not capabilities.defaults
+
+
 def may_start() -> bool:
     """SDPLAY_LOCAL_START, or else only visits from this machine: what is started reads files and takes memory."""
     rule = setting("SDPLAY_LOCAL_START")

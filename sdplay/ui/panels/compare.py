@@ -8,7 +8,7 @@ from sdplay.compare.axes import Setup, Typed, slots
 from sdplay.compare.guard import guard, plan_sentence, settings_text
 from sdplay.compare.plan import Plan, limit, many, plan
 from sdplay.params import Params
-from sdplay.ui import axes, experiments, form, links, sweep_link, sweep_view, sweeping, table, variants
+from sdplay.ui import axes, experiments, form, links, local_card, sweep_link, sweep_view, sweeping, table, variants
 from sdplay.ui.problems import explained, plain
 from sdplay.ui.session import Studio
 
@@ -74,9 +74,10 @@ def _price(studio: Studio, made: Plan) -> None:
         sure = not made.needs_confirmation or st.checkbox(
             f"Yes, {many(made.pictures, 'picture')}", key="lab_sure",
             help=f"More than {limit():,} pictures need a word from you.")  # fmt: skip
+        allowed = sure and not local_card.unready(studio.backend.name, studio.capabilities)
         pressed = st.button(_go(studio, made), icon=":material/play_arrow:", type="primary", key="run",
-                            disabled=not sure)  # fmt: skip
-        if pressed or (st.session_state.pop("lab_go", False) and sure):
+                            disabled=not allowed)  # fmt: skip
+        if pressed or (st.session_state.pop("lab_go", False) and allowed):
             sweeping.start(studio, made, frames)
             st.rerun()
     if made.cheaper:

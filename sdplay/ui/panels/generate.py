@@ -8,7 +8,7 @@ from sdplay.jobs import Job
 from sdplay.library import Kept
 from sdplay.params import Params
 from sdplay.picture import Progress
-from sdplay.ui import form, links, session
+from sdplay.ui import form, links, local_card, session
 from sdplay.ui.details import details, download, hero, start_from
 from sdplay.ui.payload import payload
 from sdplay.ui.problems import explained, told
@@ -34,7 +34,8 @@ def show(studio: Studio) -> None:
             links.share(studio, "Generate")
             st.space("stretch")
             wanted = st.button("Generate", icon=":material/auto_awesome:", type="primary", key="go",
-                               shortcut="ctrl+enter")  # fmt: skip
+                               shortcut="ctrl+enter",
+                               disabled=local_card.unready(studio.backend.name, studio.capabilities))  # fmt: skip
     if wanted or session.wanted_again():
         with explained():
             session.submit(studio, form.asked(studio.capabilities))
