@@ -97,6 +97,7 @@ def test_a_start_image_is_stretched_and_sent_back_changed(server):
     ({"sampler_name": "Euler a", "scheduler": "karras"}, 422, "schedule type 'karras'"),
     ({"override_settings": {"sd_model_checkpoint": "nope"}}, 422, "There are: alpha, beta"),
     ({"prompt": "a fox <lora:oil:1>"}, 422, "no LoRA called 'oil'. There are: ink"),
+    ({"prompt": "a (fox:11)"}, 422, "Emphasis goes up to 10"),
     ({"negative_prompt": "<lora:ink:1>"}, 422, "in the prompt, not in the negative prompt"),
     ({"override_settings": {"sd_hypernetwork": "x"}}, 422, "sd_model_checkpoint"),
     ({"script_name": "x/y/z plot"}, 422, "not found"),
@@ -150,6 +151,16 @@ def test_a_lora_of_the_prompt_changes_the_picture_and_is_told(server):
     assert "<lora:ink:0.8>" in json.loads(inked["info"])["infotexts"][0]
     assert [(each["name"], each["path"]) for each in api(server, "loras")[1]] == [("ink", "ink.safetensors")]
     assert api(server, "refresh-loras", {}) == (200, None)
+
+
+def test_emphasis_changes_the_picture_and_what_goes_beyond_is_told(server):
+    plain, same, strong, beyond = (api(server, "txt2img", {**SMALL, "prompt": prompt})[1]
+                                   for prompt in ("a fox", "a (fox:1.0)", "a (fox:1.5)", "a [fox|owl]"))  # fmt: skip
+    assert opened(plain["images"][0]).tobytes() == opened(same["images"][0]).tobytes()
+    assert opened(plain["images"][0]).tobytes() != opened(strong["images"][0]).tobytes()
+    assert json.loads(strong["info"])["infotexts"][0].startswith("a (fox:1.5)\n")
+    assert json.loads(strong["info"])["warnings"] == []
+    assert "was read as words: [from:to:when], [one|other]" in json.loads(beyond["info"])["warnings"][0]
 
 
 def test_an_embedding_is_a_word_of_the_prompt_and_is_listed(server):

@@ -16,7 +16,7 @@ from sdplay.engine.noise import Array
 from sdplay.engine.samplers import Levels
 from sdplay.engine.torch_lora import Lora, load_lora, worn
 from sdplay.engine.torch_thrift import PLAIN, Seats, Thrift, compiled
-from sdplay.engine.torch_words import Embedding, framed, heard, load_embedding, spelled
+from sdplay.engine.torch_words import Embedding, framed, heard, load_embedding, meant, spelled
 from sdplay.errors import BadParams
 
 PREDICTS = {"epsilon": "eps", "v_prediction": "v"}
@@ -223,7 +223,8 @@ class TorchModel:
             told = spelled(tokenizer, text, job.embeddings, at)
             worn_here = worn(encoder, at + 1, [{each.lora: each.text_weight for each in job.loras}])
             with worn_here, heard(encoder, told.vectors):
-                found.append(self._layer(encoder, *framed(tokenizer, told.ids), job.clip_skip))
+                tokens, pooled = self._layer(encoder, *framed(tokenizer, told.ids), job.clip_skip)
+            found.append((meant(tokens, told.weights), pooled))
         tokens = torch.cat([layer for layer, _ in found], -1)
         pooled = found[-1][1] if self.wide else None
         if zeros:

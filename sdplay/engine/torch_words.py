@@ -1,4 +1,4 @@
-"""Prompts as tokens, with embeddings (textual inversion) in them: words that stand for vectors of their own."""
+"""Prompts as tokens: emphasised ones, and embeddings (textual inversion), words that stand for vectors of their own."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
+from sdplay.engine.emphasis import weighed
 from sdplay.errors import BadParams
 
 
@@ -29,6 +30,8 @@ class Spelled:
     ids: list[int]
     vectors: tuple[tuple[int, Any], ...] = ()
     """Where, and which."""
+    weights: tuple[float, ...] = ()
+    """How much each token is meant."""
 
 
 def load_embedding(path: Path, widths: Sequence[int] = ()) -> Embedding:
@@ -53,14 +56,27 @@ def spelled(tokenizer: Any, text: str, embeddings: Sequence[tuple[str, Embedding
     """A prompt for the text encoder at that place."""
     known = {name: each.vectors[at] for name, each in embeddings if each.fits}
     ids: list[int] = []
-    vectors = []
-    for place, piece in enumerate(_pieces(text, known)):
-        if place % 2:
-            vectors.append((len(ids), known[piece]))
-            ids += [0] * len(known[piece])
-        elif piece.strip():
-            ids += tokenizer(piece, add_special_tokens=False).input_ids
-    return Spelled(ids, tuple(vectors))
+    vectors, weights = [], list[float]()
+    for words, weight in weighed(text):
+        for place, piece in enumerate(_pieces(words, known)):
+            if place % 2:
+                vectors.append((len(ids), known[piece]))
+                ids += [0] * len(known[piece])
+            elif piece.strip():
+                ids += tokenizer(piece, add_special_tokens=False).input_ids
+        weights += [weight] * (len(ids) - len(weights))
+    return Spelled(ids, tuple(vectors), tuple(weights))
+
+
+def meant(tokens: Any, weights: Sequence[float]) -> Any:
+    """The tokens' meaning [1, length, width], each as strong as its weight; their mean stays what it was."""
+    if all(weight == 1 for weight in weights):
+        return tokens
+    room = tokens.shape[1] - 2
+    told = torch.ones(tokens.shape[1], device=tokens.device, dtype=tokens.dtype)
+    told[1 : 1 + min(len(weights), room)] = torch.tensor(weights[:room]).to(told)
+    strong = tokens * told[:, None]
+    return strong * (tokens.float().mean() / strong.float().mean()).to(tokens.dtype)
 
 
 @contextmanager

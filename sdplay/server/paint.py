@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from sdplay.engine.emphasis import STRONGEST, edited, too_strong
 from sdplay.engine.loop import Engine, Event, Job, Made, Moment, Snapshot, planned
 from sdplay.engine.noise import Array
 from sdplay.engine.start import enlarged_latent, guide_pixels, mask_cells, start_pixels
@@ -184,8 +185,11 @@ def hires_upscalers(shelf: Shelf) -> tuple[str, ...]:
 
 def check(params: Params, shelf: Shelf) -> None:
     """A sentence for what this process cannot do, before it waits for its turn."""
-    if known(params.scheduler).id not in SCHEDULERS_HERE and not shelf.named(params.model).stock:
+    stock = shelf.named(params.model).stock
+    if known(params.scheduler).id not in SCHEDULERS_HERE and not stock:
         raise BadParams("Flow Euler does not fit Stable Diffusion. Choose Euler.")
+    if not stock and any(map(too_strong, (params.prompt, params.negative))):
+        raise BadParams(f"Emphasis goes up to {STRONGEST:g}. Write it like this: (word:1.3)")
     if params.mask and not params.init:
         raise BadParams("A mask needs a start image. Give one, or leave the mask out.")
     if params.hires_scale > 1 and params.init:
@@ -304,6 +308,8 @@ def _warnings(params: Params, job: Job, model: Any) -> tuple[str, ...]:
     for name, text in (("The prompt", job.prompt), ("The negative prompt", job.negative)):
         if cut := model.cut_off(text, job.embeddings):
             told.append(f"{name} is longer than this model reads; left out: {cut[:200]}.")
+        if edited(text):
+            told.append(f"{name} was read as words: [from:to:when], [one|other], AND and BREAK are not known here.")
     if params.negative and params.cfg == 1:
         told.append("The negative prompt has no effect at CFG 1: nothing is pushed away from.")
     if params.init and int(params.steps * params.strength) == 0:

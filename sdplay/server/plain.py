@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from sdplay.engine.emphasis import stressed
 from sdplay.engine.loop import Job
 from sdplay.engine.start import start_pixels
 from sdplay.engine.torch_stock import Stock
@@ -28,6 +29,8 @@ def plain_job(params: Params, stock: Stock, *, urgent: bool) -> tuple[Job, Param
     if loras_in(params.prompt):
         changes["prompt"] = without_tags(params.prompt)
         told.append(f"LoRA: {stock.family} does not know it here, so it was left out.")
+    if any(map(stressed, (params.prompt, params.negative))):
+        told.append(f"Emphasis: {stock.family} reads the brackets of the prompt as they stand.")
     own = find(stock.scheduler)
     if own is None or own.id != known(params.scheduler).id:
         changes |= {"scheduler": own.id} if own else {}
