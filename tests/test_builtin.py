@@ -1,6 +1,8 @@
 """The built-in model as a backend: real pictures, honest receipts, one engine for everybody."""
 
 import io
+import json
+import re
 import threading
 
 import numpy as np
@@ -101,3 +103,22 @@ def test_who_asks_while_the_model_loads_shares_the_same_engine():
         thread.join()
     assert len(found) == 6
     assert len(set(map(id, found))) == 1
+
+
+@pytest.mark.parametrize(("extra", "sentence"), [
+    ({"foo": 1}, "has no field called 'foo'. It has: prompt, negative, sampler"),
+    ({"steps": "many"}, "Steps must be a whole number"), ({"width": 40_000}, "Width must be between 64 and 4096"),
+    ({"height": 512}, "Height must be a multiple of 32 from 96 to 256"), ({"sampler": []}, "has no sampler"),
+    ({"sigmas": "zzz"}, "has no sigmas 'zzz'. It has: normal, karras"),
+])  # fmt: skip
+def test_raw_fields_are_checked_like_the_settings_they_lie_over(extra, sentence):
+    with pytest.raises(BadParams, match=re.escape(sentence)):
+        made(extra=json.dumps(extra))
+
+
+@pytest.mark.parametrize(("fields", "applied"), [
+    ({"sampler": "ddim", "sigmas": "normal"}, "ddim"), ({"sampler": "euler", "sigmas": "beta"}, "euler beta"),
+])  # fmt: skip
+def test_the_receipt_tells_the_route_that_raw_fields_took(fields, applied):
+    receipt = made(extra=json.dumps(fields), init=start(), strength=0.9).receipt
+    assert (receipt.asked["scheduler"], receipt.applied["scheduler"]) == ("dpmpp_2m_karras", applied)

@@ -12,10 +12,11 @@ from PIL import Image
 from sdplay.backends import ASKER, Backend, Capabilities, Event
 from sdplay.engine.loop import Engine, Job, Made, Moment
 from sdplay.engine.onnx_model import SHIPPED, Card, OnnxModel
+from sdplay.engine.samplers import SAMPLERS, SPACINGS
 from sdplay.engine.start import mask_cells, start_pixels
 from sdplay.engine.words import Words
 from sdplay.errors import BadParams
-from sdplay.params import Params
+from sdplay.params import KNOBS, Params
 from sdplay.picture import Frame, Picture, Progress, Receipt, Timing, jpeg_bytes, png_bytes
 from sdplay.schedulers import SCHEDULERS, known
 
@@ -108,22 +109,23 @@ class Builtin(Backend):
             events.close()  # type: ignore[attr-defined]  # a generator: closing it cancels the job
 
     def _job(self, params: Params) -> Job:
-        _check_size(params)
-        if known(params.scheduler).sampler == "flow_euler":
-            raise BadParams("Flow Euler does not fit the built-in model. Choose Euler: it is the same route for it.")
-        start = start_pixels(params) if params.init else None
-        mask = mask_cells(params) if params.init and params.mask else None
-        try:
-            return Job(start=start, mask=mask, frames=self.keep_frames, previews=self.previews,
-                       urgent=self.previews, owner=ASKER.get().owner, **self.payload(params))  # fmt: skip
-        except TypeError as error:
-            raise BadParams(f"The payload has a field the built-in model does not know: {error}.") from error
+        """What the engine is told: the payload, its raw fields checked like the settings they lie over."""
+        fields = self.payload(params)
+        usual = self.payload(params.with_(extra=""))
+        if unknown := sorted(set(fields) - set(usual)):
+            raise BadParams(f"The built-in model has no field called {unknown[0]!r}. It has: {', '.join(usual)}.")
+        settled = params.with_(extra="", **{name: value for name, value in fields.items() if name in KNOBS})
+        _check_size(settled)
+        _check_route(fields["sampler"], fields["sigmas"])
+        return Job(start=start_pixels(settled) if settled.init else None,
+                   mask=mask_cells(settled) if settled.init and settled.mask else None, frames=self.keep_frames,
+                   previews=self.previews, urgent=self.previews, owner=ASKER.get().owner,
+                   **{name: getattr(settled, name, value) for name, value in fields.items()})  # fmt: skip
 
     def _picture(self, params: Params, job: Job, made: Made, timing: Timing) -> Picture:
-        entry = known(params.scheduler)
         applied = {
-            "prompt": job.prompt, "negative": job.negative, "scheduler": entry.id, "steps": job.steps, "cfg": job.cfg,
-            "seed": job.seed, "width": made.pixels.shape[1], "height": made.pixels.shape[0],
+            "prompt": job.prompt, "negative": job.negative, "scheduler": _scheduler(job), "steps": job.steps,
+            "cfg": job.cfg, "seed": job.seed, "width": made.pixels.shape[1], "height": made.pixels.shape[0],
         }  # fmt: skip
         frames = tuple(
             Frame(moment.step, moment.sigma, moment.seconds, *(jpeg_bytes(Image.fromarray(each)) for each in pair))
@@ -159,6 +161,20 @@ def _check_size(params: Params) -> None:
             near = max(SMALLEST, min(LARGEST, round(value / STEP) * STEP))
             raise BadParams(f"{label} must be a multiple of {STEP} from {SMALLEST} to {LARGEST} for the built-in "
                             f"model, not {value}. The nearest is {near}.")  # fmt: skip
+
+
+def _check_route(sampler: Any, sigmas: Any) -> None:
+    if sampler == "flow_euler":
+        raise BadParams("Flow Euler does not fit the built-in model. Choose Euler: it is the same route for it.")
+    for name, value, ours in (("sampler", sampler, tuple(SAMPLERS)), ("sigmas", sigmas, SPACINGS)):
+        if value not in ours:
+            raise BadParams(f"The built-in model has no {name} {value!r}. It has: {', '.join(ours)}.")
+
+
+def _scheduler(job: Job) -> str:
+    """The table's entry for the route that was taken; raw fields can make one that no entry has."""
+    taken = (job.sampler, job.sigmas)
+    return next((entry.id for entry in SCHEDULERS.values() if (entry.sampler, entry.sigmas) == taken), " ".join(taken))
 
 
 BACKEND = Builtin

@@ -382,6 +382,8 @@ def _flow_euler(levels: Levels, steps: int, spacing: str, eta: float, skip: int)
     return Plan(tuple(made), (1 - sigmas[skip], sigmas[skip]) if skip else (0.0, 1.0))
 
 
+SPACINGS = ("normal", "karras", "exponential", "beta")
+"""How noise levels may be spread; a sampler with levels of its own takes no notice."""
 SAMPLERS: dict[str, Callable[[Levels, int, str, float, int], Plan]] = {
     "pndm": _pndm,
     "lms": _lms,
