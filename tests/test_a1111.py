@@ -214,8 +214,9 @@ def test_a_faithful_server_leaves_no_warning():
     with a1111() as fake:
         receipt = made(A1111(fake.url), SMALL).receipt
     assert receipt.warnings == ()
-    assert receipt.applied == {"steps": 4, "cfg": 7.0, "seed": 7, "width": 64, "height": 64, "model": "v1-5",
-                               "scheduler": "dpmpp_2m_karras"}  # fmt: skip
+    assert receipt.asked.keys() == receipt.applied.keys() - {"model"}
+    assert receipt.applied == {"prompt": SMALL.prompt, "steps": 4, "cfg": 7.0, "seed": 7, "width": 64,
+                               "height": 64, "model": "v1-5", "scheduler": "dpmpp_2m_karras"}  # fmt: skip
 
 
 @pytest.mark.parametrize("changes", EVERYTHING.values(), ids=EVERYTHING)

@@ -24,7 +24,7 @@ from sdplay.backends.a1111_receipt import (
 from sdplay.backends.a1111_survey import Server, look
 from sdplay.backends.a1111_watch import IDLE_SECONDS, Watch, number
 from sdplay.backends.shown import shown
-from sdplay.backends.wire import Call, Reply, Wire, error_text, on_this_machine, picture_bytes, refusal
+from sdplay.backends.wire import Call, Reply, Wire, error_text, kind_of, on_this_machine, picture_bytes, refusal
 from sdplay.errors import BackendBroken, BackendError, BackendRefused, BadParams
 from sdplay.params import Params
 from sdplay.picture import Picture, Progress, Receipt, Timing, png_bytes
@@ -132,7 +132,7 @@ class A1111(Backend):
                     *size_difference(params, size), *unconfirmed(params, told, server.dialect)]  # fmt: skip
         model = {"model": str(told["model"])} if told.get("model") else {}
         return Receipt(
-            params.as_dict(), shown(body, self.wire.clean), {**done, **model}, tuple(map(self.wire.clean, warnings))
+            params.asked(), shown(body, self.wire.clean), {**done, **model}, tuple(map(self.wire.clean, warnings))
         )
 
     def _answer(self, reply: Reply) -> dict[str, Any]:
@@ -140,7 +140,7 @@ class A1111(Backend):
             raise self._refused(reply)
         answer = reply.json()
         if not isinstance(answer, dict):
-            raise BackendBroken(f"{reply.label} answered with {type(answer).__name__} instead of a picture. Is "
+            raise BackendBroken(f"{reply.label} answered with {kind_of(answer)} instead of a picture. Is "
                                 f"{self.wire.address} its API? Check {self.wire.setting}.")  # fmt: skip
         return answer
 

@@ -11,11 +11,13 @@ from sdplay.backends.a1111_dialects import FIELDS, Dialect, Names
 from sdplay.params import KNOBS, Params
 from sdplay.schedulers import find
 
-_INFO = {"steps": "steps", "cfg": "cfg_scale", "width": "width", "height": "height", "variation_seed": "subseed",
+_INFO = {"prompt": "prompt", "negative": "negative_prompt",
+         "steps": "steps", "cfg": "cfg_scale", "width": "width", "height": "height", "variation_seed": "subseed",
          "variation_strength": "subseed_strength", "clip_skip": "clip_skip", "sampler": "sampler_name",
          "model": "sd_model_name", "hash": "sd_model_hash", "strength": "denoising_strength",
          "version": "version"}  # fmt: skip
-_TEXT = {"steps": "Steps", "cfg": "CFG scale", "seed": "Seed", "sampler": "Sampler", "schedule": "Schedule type",
+_TEXT = {"prompt": "Prompt", "negative": "Negative prompt",
+         "steps": "Steps", "cfg": "CFG scale", "seed": "Seed", "sampler": "Sampler", "schedule": "Schedule type",
          "model": "Model", "hash": "Model hash", "strength": "Denoising strength", "variation_seed": "Variation seed",
          "variation_strength": "Variation seed strength", "clip_skip": "Clip skip", "mask_blur": "Mask blur",
          "hires_scale": "Hires upscale", "hires_steps": "Hires steps", "hires_upscaler": "Hires upscaler",

@@ -285,11 +285,17 @@ def on_this_machine(url: str) -> bool:
         return False
 
 
+def kind_of(value: Any) -> str:
+    """What a piece of an answer is, in words."""
+    words = {dict: "an object", list: "a list", str: "text", type(None): "nothing", bool: "true or false"}
+    return words.get(type(value), "a number")
+
+
 def _raw_picture(value: Any, wire: Wire) -> bytes:
     if isinstance(value, bytes):
         return value
     if not isinstance(value, str) or not value.strip():
-        raise NotAPicture(f"is missing (there is {type(value).__name__} in its place)" if value != "" else "is empty")
+        raise NotAPicture(f"is missing (there is {kind_of(value)} in its place)" if value != "" else "is empty")
     if not value.lstrip()[:8].lower().startswith(("http://", "https://")):
         return from_base64(value)
     if wire.same_host(value):
