@@ -251,7 +251,7 @@ def test_without_an_address_the_probe_says_what_to_set():
 
 
 def test_without_an_address_a_picture_is_refused_with_the_same_sentence():
-    with pytest.raises(BadParams, match="SDPLAY_PREDICT_URL"):
+    with pytest.raises(BackendOffline, match="SDPLAY_PREDICT_URL"):
         made(Predict(), SMALL)
 
 

@@ -12,7 +12,7 @@ from sdplay.backends.predict_presets import Endpoint, endpoint
 from sdplay.backends.predict_receipt import receipt
 from sdplay.backends.predict_run import Run, meanwhile
 from sdplay.backends.wire import Call, Wire, on_this_machine, picture_bytes
-from sdplay.errors import BadParams
+from sdplay.errors import BackendOffline, BadParams
 from sdplay.params import Params
 from sdplay.picture import Picture, Progress, Timing
 from sdplay.settings import setting
@@ -69,7 +69,7 @@ class Predict(Backend):
 
     def _endpoint(self) -> Endpoint:
         if self._point is None:
-            raise BadParams(self._problem)
+            raise BackendOffline(self._problem)
         return self._point
 
     def _wire(self) -> Wire:
