@@ -96,6 +96,11 @@ def test_each_axis_of_a_plan_is_judged_alone():
     assert plan_sentence(made).endswith("Along Seed, 1 thing differs: seed.")
 
 
+def test_a_skipped_place_hides_no_difference_along_the_other_axes():
+    made = plan(Setup("builtin", Params()), [("steps", "SKIP: 4, 8"), ("scheduler", "euler, ddim")])
+    assert plan_sentence(made) == "Along Scheduler, 1 thing differs: scheduler."
+
+
 def test_values_are_shown_by_the_words_people_know():
     assert value_text("scheduler", "euler_a") == "Euler a"
     assert (value_text("cfg", 7.0), value_text("model", "")) == ("7", "(none)")

@@ -72,8 +72,10 @@ def guard(compared: Sequence[Params | Setup], models: Sequence[str] = ()) -> Ver
 
 
 def guard_axes(made: Plan) -> tuple[Verdict, ...]:
-    """For each axis of a plan: what changes along it while the others stand still."""
-    return tuple(guard([row[0].setup for row in made.table(at, None) if not row[0].skip] or [made.base])
+    """For each axis of a plan: what changes along it while the others stand still, at a place that is not skipped."""
+    still = {at: next((place for place, mark in enumerate(each.marks) if not mark.skip), 0)
+             for at, each in enumerate(made.varied)}  # fmt: skip
+    return tuple(guard([row[0].setup for row in made.table(at, None, still) if not row[0].skip] or [made.base])
                  for at in range(len(made.varied)))  # fmt: skip
 
 
@@ -81,7 +83,7 @@ def plan_sentence(made: Plan) -> str:
     """The guard's line above a grid."""
     told = []
     for varied, verdict in zip(made.varied, guard_axes(made), strict=True):
-        if len(varied.marks) > 1:
+        if sum(not mark.skip for mark in varied.marks) > 1:
             told.append(f"Along {varied.axis.label}, {verdict.sentence[0].lower()}{verdict.sentence[1:]}")
     return " ".join(told) or "One picture: there is nothing to compare yet."
 
