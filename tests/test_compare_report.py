@@ -49,6 +49,12 @@ def test_every_cell_is_inside_the_file():
     assert reader.tags.count("table") == 3
 
 
+def test_the_first_axis_runs_across_as_on_the_page():
+    text, _ = read([("steps", "5, 10"), ("cfg", "1, 3")])
+    assert re.findall("<th scope=(col|row)>([^<]*)", text)[-4:] == [
+        ("col", "Steps: 5"), ("col", "Steps: 10"), ("row", "CFG scale: 1"), ("row", "CFG scale: 3")]  # fmt: skip
+
+
 def test_nothing_is_loaded_from_elsewhere():
     text, reader = read([("steps", "5, 10")])
     assert all(source.startswith("data:") for source in reader.sources)

@@ -45,6 +45,13 @@ def test_a_sheet_shows_every_cell():
     assert image.height > 3 * 64
 
 
+def test_the_first_axis_runs_across_as_on_the_page():
+    planned, results = made([("steps", "5, 10, 15, 20"), ("cfg", "1, 3")])
+    image = opened(sheet(planned, results, coloured).png).convert("RGB")
+    across = [image.getpixel((x, 80)) for x in range(image.width)]
+    assert {(10 * place, 100, 200) for place in range(4)} <= set(across)
+
+
 def test_the_settings_are_inside_the_sheet():
     planned, results = made([("steps", "5, 10"), ("scheduler", "euler, ddim")])
     texts = opened(sheet(planned, results, coloured).png).text

@@ -21,8 +21,8 @@ _STYLE = """
 body{max-width:1200px;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse}th,td{padding:.25rem;text-align:center;vertical-align:top;font-weight:400}
 .grid-of{overflow-x:auto;margin:1rem 0}th{font-size:.9rem}thead th,tbody th{font-weight:600}
-img{display:block;max-width:256px;height:auto;border-radius:4px}figure{margin:0}
-figcaption{font-size:.8rem;max-width:256px;opacity:.8}.bad{color:#b02020}
+img{display:block;margin:auto;max-width:256px;height:auto;border-radius:4px}figure{margin:0}
+figcaption{font-size:.8rem;max-width:256px;margin:auto;opacity:.8}.bad{color:#b02020}
 details{margin:1rem 0}pre{white-space:pre-wrap;overflow-wrap:anywhere}
 svg{max-width:720px;width:100%;height:auto}svg text{font-size:12px;fill:currentColor}
 svg .line{fill:none;stroke-width:2}svg .grid{stroke:currentColor;opacity:.15}
@@ -82,9 +82,9 @@ def _settings(plan: Plan) -> str:
 
 
 def _grids(plan: Plan, results: Results, pictures: Pictures, longest: int) -> list[str]:
-    """One table for every place on the axes beyond the second."""
+    """The first axis across, the second down, as on the page; one table for every place on the others."""
     many = len(plan.varied)
-    rows, columns = (0, 1) if many > 1 else (None, 0 if many else None)
+    rows, columns = 1 if many > 1 else None, 0 if many else None
     longest = longest if len(plan.cells) <= MOST_PICTURES else 64
     others = sorted({cell.at[2:] for cell in plan.cells})
     made = []

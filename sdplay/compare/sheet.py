@@ -69,13 +69,10 @@ def sheet(
     results: Mapping[tuple[int, ...], Result],
     pictures: Pictures,
     *,
-    rows: int | None = None,
-    columns: int | None = None,
     longest: int = 512,
 ) -> Sheet:
     """Draw every cell with its legend and time.  Tiles grow smaller until the sheet fits; it never fails."""
-    size = _usual_size(plan)
-    blocks, layout, note = _fitted(plan, rows, columns, size, min(longest, LARGEST))
+    blocks, layout, note = _fitted(plan, _usual_size(plan), min(longest, LARGEST))
     canvas = _canvas(blocks, layout)
     top = 0
     for block in blocks:
@@ -92,14 +89,13 @@ def _usual_size(plan: Plan) -> tuple[int, int]:
     return max(each.width for each in made), max(each.height for each in made)
 
 
-def _fitted(plan: Plan, rows: int | None, columns: int | None, size: tuple[int, int],
-            longest: int) -> tuple[list[_Block], _Layout, str]:  # fmt: skip
+def _fitted(plan: Plan, size: tuple[int, int], longest: int) -> tuple[list[_Block], _Layout, str]:
     """The largest tiles with which the sheet keeps within its room."""
     wanted = edge = min(longest, max(size))
     while True:
         tile = (max(1, round(size[0] * edge / max(size))), max(1, round(size[1] * edge / max(size))))
         layout = _layout(tile, plan)
-        blocks = list(_blocks(plan, rows, columns, max(1, (WIDEST - layout.side) // (tile[0] + layout.gap))))
+        blocks = list(_blocks(plan, max(1, (WIDEST - layout.side) // (tile[0] + layout.gap))))
         sizes = [layout.size(block) for block in blocks]
         area = max(width for width, _ in sizes) * sum(height for _, height in sizes)
         if area <= ROOM or edge <= SMALLEST:
@@ -118,36 +114,24 @@ def _layout(tile: tuple[int, int], plan: Plan) -> _Layout:
     return _Layout(tile, side, 24 if small else 44, 0 if small else 20, 2 if small else 8)
 
 
-def _blocks(plan: Plan, rows: int | None, columns: int | None, most: int) -> Iterator[_Block]:
-    """One grid for every place on the axes that are neither rows nor columns."""
+def _blocks(plan: Plan, most: int) -> Iterator[_Block]:
+    """The first axis across, the second down, as on the page; one grid for every place on the others."""
     if not plan.varied:
         yield _Block("", ("",), ("",), ((plan.cells[0],),))
         return
     if len(plan.varied) == 1:
         yield from _wrapped(plan, most)
         return
-    rows, columns = _spread(plan, rows, columns)
-    others = [at for at in range(len(plan.varied)) if at not in (rows, columns)]
-    places = [{}] if not others else [
-        dict(zip(others, at, strict=True))
-        for at in dict.fromkeys(tuple(cell.at[other] for other in others) for cell in plan.cells)
-    ]  # fmt: skip
-    down, across = (tuple(_marks(plan, at)) for at in (rows, columns))
-    for fixed in sorted(places, key=lambda place: tuple(place.values())):
+    across, down = (tuple(_marks(plan, at)) for at in (0, 1))
+    for place in sorted({cell.at[2:] for cell in plan.cells}):
+        fixed = dict(enumerate(place, start=2))
         title = ", ".join(
             f"{plan.varied[at].axis.label}: {plan.varied[at].marks[to].label}" for at, to in fixed.items()
         )
-        table = plan.table(rows, columns, fixed)
+        table = plan.table(1, 0, fixed)
         for start in range(0, len(across), most):
             part = slice(start, start + most)
             yield _Block(title, across[part], down, tuple(tuple(row[part]) for row in table))
-
-
-def _spread(plan: Plan, rows: int | None, columns: int | None) -> tuple[int, int]:
-    """The first two axes, unless others are asked for."""
-    rows = rows if rows is not None else next(at for at in range(len(plan.varied)) if at != columns)
-    columns = columns if columns is not None else next(at for at in range(len(plan.varied)) if at != rows)
-    return rows, columns
 
 
 def _marks(plan: Plan, at: int) -> Iterator[str]:
