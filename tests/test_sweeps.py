@@ -76,7 +76,7 @@ class Held(Painter):
     def generate(self, params):
         while len(self.made) >= self.most:
             time.sleep(0.005)
-            yield Progress()
+            yield Progress(0.5)
         yield from super().generate(params)
 
 
@@ -92,6 +92,14 @@ def test_an_interrupted_sweep_resumes_where_it_stopped(jobs):
     assert again.plan.free == 3
     assert again.start().wait(120)
     assert sorted(params.seed for params in painter.made) == list(range(1, 9))
+
+
+def test_the_bar_counts_the_steps_of_the_cell_at_work(jobs):
+    run = sweep(jobs, painter := Held(), [("seed", "1-8")]).start()
+    until(lambda: states(run).count("made") == 3 and run.fraction == 3.5 / 8)
+    painter.most = 99
+    assert run.wait(120)
+    assert run.fraction == 1
 
 
 def test_pause_lets_the_running_one_end_and_resume_goes_on(jobs):

@@ -94,6 +94,15 @@ class Sweep:
         return self.running and not (self.paused and "running" not in self.counts())
 
     @property
+    def fraction(self) -> float:
+        """How far it has come, 0 to 1: the cells that ended, and the steps done of those at work."""
+        with self._lock:
+            states = [result.state for result in self._results.values() if result.state != "skipped"]
+            ended = sum(state not in ("planned", "queued", "running") for state in states)
+            begun = sum(job.progress.fraction or 0.0 for job in self._active.values())
+        return min(1.0, (ended + begun) / max(1, len(states)))
+
+    @property
     def seconds(self) -> float:
         """Since it began, until it ended."""
         return (self.ended or time.time()) - self.started if self.started else 0.0

@@ -66,7 +66,6 @@ def _named(sweep: Sweep) -> str:
 def _progress(sweep: Sweep) -> None:
     counts = sweep.counts()
     done = counts.get("made", 0) + counts.get("reused", 0)
-    ended = done + sum(counts.get(state, 0) for state in ("failed", "cancelled"))
     total = len(sweep.plan.cells) - counts.get("skipped", 0)
     parts = [f"{done} of {total}"]
     if sweep.running and (left := sweep.seconds_left()):
@@ -79,7 +78,7 @@ def _progress(sweep: Sweep) -> None:
         parts.append(f"{counts['failed']} failed")
     if sweep.trouble:
         st.warning(plain(sweep.trouble), icon=":material/pause_circle:")
-    st.progress(ended / max(1, total), text=" · ".join(parts))
+    st.progress(sweep.fraction, text=" · ".join(parts))
 
 
 def _controls(studio: Studio, sweep: Sweep) -> None:
