@@ -1,7 +1,7 @@
 """What a finished sweep says by itself: curves over steps, cost against distance, and whether seeds decide."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sdplay.compare.answers import (
@@ -61,6 +61,12 @@ def find_out(plan: Plan, results: Results, pictures: Pictures, reference: Result
     return found
 
 
+def dearest(results: Iterable[Result]) -> Result | None:
+    """What pictures are measured against if nobody chose: of those that settle, the one with most evaluations."""
+    return max(results, key=lambda each: (not adds_noise(each.cell.params), each.cell.evaluations, each.cell.at),
+               default=None)  # fmt: skip
+
+
 def _curves(plan: Plan, results: Results, pictures: Pictures, along: int,
             reference: Sample | None) -> Iterator[Convergence]:  # fmt: skip
     """One curve for every place on the other axes, each against its own picture at the most steps if not told."""
@@ -83,8 +89,7 @@ def _trades(plan: Plan, results: Results, pictures: Pictures, free: set[int],
         if result.done:
             groups.setdefault(tuple(place for axis, place in enumerate(at) if axis not in free), []).append(result)
     for group in groups.values():
-        settling = [result for result in group if not adds_noise(result.cell.params)]
-        goal = chosen or max(settling, key=lambda result: result.cell.evaluations, default=None)
+        goal = chosen or dearest(result for result in group if not adds_noise(result.cell.params))
         reference = _sample(goal, pictures)
         for result in group if reference else ():
             if result is not goal and reference and (sample := _sample(result, pictures)):

@@ -17,6 +17,8 @@ from sdplay.ui.session import Studio
 
 SCALES: dict[Scale, str] = {"steps": "Steps", "evaluations": "Model evaluations", "seconds": "Seconds"}
 GOALS = {"own": "The same at its most steps", "A": "A"}
+TRADED = {"own": "the dearest that settles", "A": "A"}
+"""What a choice means where settings of different schedulers stand side by side."""
 ROWS = alt.NamedData("rows")
 PICK = alt.selection_point(name="picked", fields=["at"], nearest=True, toggle=False)
 """A click anywhere takes the point that is nearest."""
@@ -79,8 +81,9 @@ def _trade(studio: Studio, sweep: Sweep, found: Findings) -> None:
     best = set(frontier([(point.along(scale), point.distance) for point in points]))
     rows = [{"label": point.label, "x": point.along(scale), "distance": point.distance, "marked": number in best,
              "at": _written(point)} for number, point in enumerate(points)]  # fmt: skip
+    against = st.session_state.get("against", "own")
     st.markdown("**What is worth its time?**")
-    _beside(studio, sweep, _with(_front(SCALES[scale]), rows), "trade", bargain(points, scale))
+    _beside(studio, sweep, _with(_front(SCALES[scale], TRADED[against]), rows), "trade", bargain(points, scale))
     st.markdown(f":material/savings: {plain(found.sentences[len(found.curves)])}")
 
 
@@ -126,9 +129,9 @@ def _curves(across: str) -> str:
 
 
 @cache
-def _front(across: str) -> str:
+def _front(across: str, goal: str) -> str:
     """Dots, the frontier among them joined."""
-    base = _over(across, "label:N", alt.Tooltip("x:Q", format=".2f", title=across))
+    base = _over(across, "label:N", alt.Tooltip("x:Q", format=".2f", title=across), up=f"Distance to {goal}")
     dots = base.mark_circle(size=70).encode(opacity=alt.condition("datum.marked", alt.value(1), alt.value(0.35)))
     return _text(base.transform_filter("datum.marked").mark_line(strokeDash=[4, 3]) + dots.add_params(PICK))
 
@@ -142,10 +145,10 @@ def _bands(height: int) -> str:
     return _text(base.mark_bar(height=10, opacity=0.35).encode(x=low, x2="high:Q") + dots, height)
 
 
-def _over(across: str, *told: str | alt.Tooltip) -> alt.Chart:
+def _over(across: str, *told: str | alt.Tooltip, up: str = "Distance (1 − SSIM)") -> alt.Chart:
     """Distance over what it costs."""
     return alt.Chart(ROWS).encode(
-        x=alt.X("x:Q", title=across, axis=alt.Axis(tickCount=8)), y=alt.Y("distance:Q", title="Distance (1 − SSIM)"),
+        x=alt.X("x:Q", title=across, axis=alt.Axis(tickCount=8)), y=alt.Y("distance:Q", title=up),
         tooltip=[*told, alt.Tooltip("distance:Q", format=".3f")],
     )  # fmt: skip
 

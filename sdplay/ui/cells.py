@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from sdplay.compare.answers import adds_noise
+from sdplay.compare.findings import dearest
 from sdplay.compare.plan import Cell, Plan, many
 from sdplay.compare.results import Result
 from sdplay.sweeps import Sweep
@@ -56,16 +56,12 @@ def picked(sweep: Sweep, results: Results) -> tuple[At | None, At | None]:
     if sweep.moving and not second:
         return None, None
     made = [at for at, result in results.items() if result.picture]
-    first = first or max(made, key=lambda at: _worth(results[at].cell), default=None)
+    goal = dearest(results[at] for at in made)
+    first = first or (goal.cell.at if goal else None)
     if first is None or second:
         return first, second
     apart = {at: sum(a != b for a, b in zip(at, first, strict=True)) for at in made if at != first}
     return first, min(apart, key=apart.__getitem__, default=first)
-
-
-def _worth(cell: Cell) -> tuple[bool, int, At]:
-    """How well it serves as the reference."""
-    return not adds_noise(cell.params), cell.evaluations, cell.at
 
 
 def pick(sweep: Sweep, second: At, first: At | None = None) -> None:

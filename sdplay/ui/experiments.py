@@ -10,6 +10,7 @@ from sdplay import metadata
 from sdplay.compare.animation import animate, ordered
 from sdplay.compare.axes import Setup, Typed
 from sdplay.compare.experiment import Experiment, read_experiment, reproduced, write_experiment
+from sdplay.compare.findings import dearest
 from sdplay.compare.measures import Difference
 from sdplay.compare.planfile import from_grid, read_plan
 from sdplay.compare.report import report
@@ -121,9 +122,8 @@ def _download(label: str, make: Callable[[], str | bytes], name: str, mime: str,
 
 def _against(studio: Studio, sweep: Sweep, result: Result) -> Difference | None:
     """The difference of a cell to the dearest one."""
-    results = [each for each in sweep.results().values() if each.picture]
-    dearest = max(results, key=lambda each: (each.cell.evaluations, each.cell.at), default=None)
-    return sweeping.measure(studio, dearest, result) if dearest else None
+    goal = dearest(each for each in sweep.results().values() if each.picture)
+    return sweeping.measure(studio, goal, result) if goal else None
 
 
 def _animation(studio: Studio, sweep: Sweep) -> None:
