@@ -125,7 +125,7 @@ def test_an_edited_plan_goes_on_with_what_is_left(page):
 
 def test_a_table_fills_the_slots_of_the_prompt(page):
     opened(page, lab="Table", prompt="a {thing}", table="thing,pictures\nfox,2\nowl,")
-    assert "**4** · fox 1 · fox 2 · owl 1 · owl 2" in sentences(page)
+    assert "**4 values:** fox 1 · fox 2 · owl 1 · owl 2" in sentences(page)
     page = finished(page.button(key="run").click().run())
     assert [(cell.params.prompt, cell.params.seed) for cell in newest().plan.cells] == [
         ("a fox", 7), ("a fox", 8), ("a owl", 7), ("a owl", 8)]  # fmt: skip
@@ -142,7 +142,7 @@ def test_a_csv_is_opened_as_a_table(page):
     page.file_uploader(key="open_plan").set_value(("batch.csv", text, "text/csv")).run()
     page.button(key="open_take").click().run()
     assert page.text_area(key="table").value == "name,thing,steps\nfox,fox,2\nowl,owl,3\n"
-    assert "**2** · fox · owl" in sentences(page)
+    assert "**2 values:** fox · owl" in sentences(page)
 
 
 @pytest.mark.parametrize("names", [["DDIM", "Heun"], ["ddim", "heun"]])

@@ -1,11 +1,13 @@
 """What to vary: an axis and its values for columns, rows and pages; what is typed is echoed as it will be read."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 import streamlit as st
 
 from sdplay.compare.axes import AXES, Mark, Offer, Typed, axis
 from sdplay.compare.grammar import Value, written
+from sdplay.compare.plan import many
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS
 from sdplay.schedulers import scheduler_label
@@ -66,14 +68,11 @@ def put(axes: Sequence[tuple[str, Typed]], offer: Offer, places: Sequence[str]) 
 
 
 def echo(read: Callable[[Typed, Offer], Iterable[Mark]], typed: Typed, offer: Offer) -> None:
-    """How the values are read; a sentence when they cannot be."""
-    try:
+    """How the values are read; values that cannot be are told of by the plan."""
+    with suppress(BadParams):
         labels = [f"~~{plain(mark.label)}~~" if mark.skip else plain(mark.label) for mark in read(typed, offer)]
-    except BadParams as error:
-        st.caption(f":orange[:material/info: {plain(str(error))}]")
-        return
-    more = f" … and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
-    st.caption(f"**{len(labels)}** · {' · '.join(labels[:SHOWN])}{more}")
+        more = f" … and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
+        st.caption(f"**{many(len(labels), 'value')}:** {' · '.join(labels[:SHOWN])}{more}")
 
 
 def _named(name: str) -> str:
