@@ -5,10 +5,12 @@ import sys
 
 import pytest
 
+from sdplay.backends import Capabilities
 from sdplay.backends.a1111 import A1111
 from sdplay.params import KNOBS
 from sdplay.schedulers import PRESETS, SCHEDULERS
 from sdplay.ui import panels
+from sdplay.ui.start_image import fitted
 from tests.fakes import a1111, png
 from tests.paging import sentences, settled
 
@@ -87,6 +89,23 @@ def test_a_size_the_model_cannot_make_is_answered_in_a_sentence(page):
     settled(page.button(key="go").click().run())
     page.run()
     assert "Width must be a multiple of 32 from 96 to 256" in sentences(page).replace("\\", "")
+
+
+def test_a_start_image_that_is_none_is_never_silently_left_out(page):
+    page.run()
+    page.file_uploader(key="init_file_0").set_value(("x.png", b"hello, not a picture", "image/png")).run()
+    assert "is no picture (it begins with 'hello, not a')" in sentences(page).replace("\\", "")
+    settled(page.button(key="go").click().run())
+    assert "The start image cannot be used" in sentences(page)
+    assert not page.image
+
+
+@pytest.mark.parametrize(("size", "step", "fitting"), [
+    ((300, 200), 32, (192, 128)), ((200, 300), 32, (128, 192)), ((50, 50), 32, (128, 128)),
+    ((300, 200), 8, (168, 112)), ((4000, 100), 32, (256, 96)),
+])  # fmt: skip
+def test_a_result_may_take_the_start_images_shape(size, step, fitting):
+    assert fitted(size, 128 * 128, Capabilities(size_limits=(96, 256), size_step=step)) == fitting
 
 
 def test_the_dice_change_only_the_seed(page):

@@ -52,7 +52,7 @@ def _readable() -> set[str]:
 def _unknown(data: bytes) -> str:
     if data.startswith(_BEGINNINGS):
         return f"is cut off or damaged after {len(data):,} bytes"
-    return f"is no picture (it begins with {data[:12]!r})" if data else "is empty"
+    return f"is no picture (it begins with {data[:12].decode('ascii', 'replace')!r})" if data else "is empty"
 
 
 def _too_large(size: str) -> str:

@@ -117,7 +117,7 @@ def asked(capabilities: Capabilities) -> Params:
               if name in state and state[name] is not None and knob.kind in (str, int, float)
               and capabilities.offers(knob.needs)}  # fmt: skip
     if capabilities.offers("img2img"):
-        values["init"] = state.get("init_bytes", b"")
+        values["init"] = start_image.asked()
     if capabilities.offers("inpaint") and values.get("init"):
         values["mask"] = state.get("mask_bytes", b"")
     if capabilities.offers("controlnet"):

@@ -1,6 +1,7 @@
 """The start image: by upload, address or from a picture; how much of it may change, and where."""
 
 import io
+import math
 
 import streamlit as st
 from PIL import Image
@@ -23,15 +24,23 @@ def choose(capabilities: Capabilities) -> None:
                              key=f"init_file_{state.get('init_round', 0)}")  # fmt: skip
     address = st.text_input("or its address", key="init_url", placeholder="https://…", bind="query-params",
                             help="The picture at this address is fetched by this page.").strip()  # fmt: skip
-    state["init_bytes"] = b""
+    state["init_bytes"] = None
     with explained():
         data = given.getvalue() if given else _fetched(address) if address else state.get("init_held", b"")
         if data:
             _shown(data, capabilities)
-            state["init_bytes"] = data
+        state["init_bytes"] = data
     draw(KNOBS["strength"], capabilities)
     if state["init_bytes"] and capabilities.offers("inpaint"):
         _mask(capabilities)
+
+
+def asked() -> bytes:
+    """The start image, empty for none; a sentence when the one that was given is of no use."""
+    data = st.session_state.get("init_bytes", b"")
+    if data is None:
+        raise BadParams("The start image cannot be used; the form says why. Choose another one, or take it away.")
+    return bytes(data)
 
 
 def hold(data: bytes) -> None:
@@ -45,9 +54,14 @@ def hold(data: bytes) -> None:
 def fitted(size: tuple[int, int], pixels: int, capabilities: Capabilities) -> tuple[int, int]:
     """A size of that shape with about so many pixels, that the backend can make."""
     low, high = capabilities.size_limits
-    scale, step = (pixels / (size[0] * size[1])) ** 0.5, capabilities.size_step
-    width, height = (min(high, max(low, round(side * scale / step) * step)) for side in size)
-    return width, height
+    step, shape = capabilities.size_step, size[0] / size[1]
+    sides = range(-(-low // step) * step, high + 1, step)
+
+    def apart(made: tuple[int, int]) -> float:
+        return abs(math.log(made[0] / made[1] / shape)) + 0.15 * abs(math.log(made[0] * made[1] / pixels))
+
+    rough = [(width, min(high, max(low, round(width / shape / step) * step))) for width in sides]
+    return min(rough, key=apart)
 
 
 def _shown(data: bytes, capabilities: Capabilities) -> None:
