@@ -129,6 +129,25 @@ def test_exactly_one_difference_is_found_and_named(library):
     assert sorted(name for name, _ in library.near(base, "ann")) == ["backend", "prompt", "seed", "steps"]
 
 
+def test_the_search_finds_all_that_differ_in_one_thing(library):
+    base = library.save(finished(seed=5), "ann")
+    for steps in (30, 31):
+        library.save(finished(seed=5, steps=steps), "ann")
+    library.save(finished(seed=6, steps=30), "ann")
+    assert [kept.params.steps for kept in library.page(f"near={base.id}", "ann").kept] == [31, 30]
+    assert library.total(f"fox near={base.id} steps=30", "ann").count == 1
+
+
+def test_what_differs_from_a_private_picture_is_told_to_its_owner_alone(library):
+    base = library.save(finished(seed=5), "ann")
+    library.save(finished(seed=6), "bob")
+    assert library.page(f"near={base.id}", "bob").kept == ()
+    library.share(base, "ann")
+    assert seeds(library.page(f"near={base.id}", "bob")) == [6]
+    library.delete(base, "ann")
+    assert library.page(f"near={base.id}", "bob").kept == ()
+
+
 def test_groups_hold_one_prompt_made_in_one_go_with_their_total(reading_room):
     page = reading_room.page("", "ann", limit=8)
     fox, robot = reading_room.groups(page.kept, "ann")

@@ -19,6 +19,8 @@ from sdplay.params import KNOBS
 Record = dict[str, Any]
 GROUP_GAP = 30 * 60 * 10**6
 """Microseconds after which the same prompt begins a new group."""
+LATELY = 5000
+"""The newest pictures, whose settings fill a menu."""
 _C = PICTURES.c
 
 
@@ -96,9 +98,9 @@ class Index:
 
     def page(self, query: Query, owner: str | None, after: int | None, limit: int) -> list[tuple[Record, int]]:
         """Records and their groups, newest first, from before `after` on.  Without an owner: everybody's."""
-        conditions = self._conditions(query)
-        conditions += [_C.at < after] if after is not None else []
         with self._database.reading() as connection:
+            conditions = self._conditions(connection, query, owner)
+            conditions += [_C.at < after] if after is not None else []
             ats = self._newest(connection, query, owner, conditions, limit)
             found = connection.execute(_records(_C.group).where(_C.at.in_(ats)).order_by(_C.at.desc()))
             return [(json.loads(each.record), each.group) for each in found]
@@ -113,9 +115,9 @@ class Index:
         """How many a query finds, and their seconds."""
         asked = sql.select(sql.func.count(), sql.func.coalesce(sql.func.sum(_C.seconds), 0.0))
         asked = asked.select_from(self._joined() if query.has_words else PICTURES)
-        asked = asked.where(*self._conditions(query), self._seen(query, owner))
         asked = asked.where(self._spelled(query, owner)) if query.has_words else asked
         with self._database.reading() as connection:
+            asked = asked.where(*self._conditions(connection, query, owner), self._seen(query, owner))
             return Total(*connection.execute(asked).one())
 
     def groups(self, ids: Iterable[int], owner: str | None, deleted: bool) -> dict[int, tuple[Total, frozenset[str]]]:
@@ -135,7 +137,7 @@ class Index:
         `shared` takes in what others shared, `binned` what lies in one's own bin.
         """
         seen = self._seen(Query(scope="all" if shared else "mine"), owner)
-        there = sql.or_(~_C.deleted, self._seen(Query(scope="mine"), owner)) if binned else ~_C.deleted
+        there = self._there(owner) if binned else ~_C.deleted
         asked = _records(_C.group).where(*where, there, seen).order_by(_C.at.desc()).limit(1)
         with self._database.reading() as connection:
             found = connection.execute(asked).first()
@@ -159,30 +161,17 @@ class Index:
         with self._database.reading() as connection:
             return connection.scalar(asked) is not None
 
-    def near(self, record: Record, owner: str | None, limit: int) -> list[tuple[Record, int]]:
-        """Records that differ in exactly one setting, or in what ran them, newest first."""
-        own = row(record, 0)
-        things = [_C[name] != own[name] for name in KNOBS]
-        things += [sql.or_(_C.backend != own["backend"], _C.version != own["version"])]
-        differing = [sql.case((thing, 1), else_=0) for thing in things]
-        # Prompt and seed cannot both differ, so one of them is the same: two short looks instead of a long one.
-        same = sql.or_(_C.prompt == own["prompt"], _C.seed == own["seed"])
-        asked = sql.select(_C.at).where(same, ~_C.deleted, self._seen(Query(scope="all"), owner), ~_C.partial)
-        total: sql.ColumnElement[int] = differing[0]
-        for each in differing[1:]:
-            total = total + each
-        with self._database.reading() as connection:
-            ats = connection.scalars(asked.where(total == 1).order_by(_C.at.desc()).limit(limit)).all()
-            found = connection.execute(_records(_C.group).where(_C.at.in_(ats)).order_by(_C.at.desc()))
-            return [(json.loads(each.record), each.group) for each in found]
-
     def values(self, name: str, owner: str | None, limit: int = 200) -> list[Any]:
-        """What a setting was set to, the most frequent first; of long texts and pictures only marks are known."""
+        """What a setting was set to lately, most frequent first; of long texts and pictures only marks are known."""
         if name in KNOBS and is_marked(name):
             return []
-        asked = sql.select(_C[name]).where(~_C.deleted, self._seen(Query(scope="all"), owner)).group_by(_C[name])
+        value = _C[name].label("value")
+        lately = [sql.select(value).where(scope, ~_C.deleted).order_by(_C.at.desc()).limit(LATELY).subquery()
+                  for scope in _scopes(Query(scope="all"), owner)]  # fmt: skip
+        told = sql.union_all(*(sql.select(each.c.value) for each in lately)).subquery().c.value
+        asked = sql.select(told).group_by(told).order_by(sql.func.count().desc()).limit(limit)
         with self._database.reading() as connection:
-            return list(connection.scalars(asked.order_by(sql.func.count().desc()).limit(limit)))
+            return list(connection.scalars(asked))
 
     def files_used(self, file: str) -> int:
         """How many lines name this file, in the bin or not."""
@@ -286,14 +275,34 @@ class Index:
                                             .limit(limit)))  # fmt: skip
         return sorted(found, reverse=True)[:limit]
 
-    def _conditions(self, query: Query) -> list[Any]:
-        told = [_C.deleted == (sql.true() if query.deleted else sql.false())]
+    def _conditions(self, connection: sql.Connection, query: Query, owner: str | None) -> list[Any]:
+        told = self._near(connection, query.near, owner) if query.near else []
+        told += [_C.deleted == (sql.true() if query.deleted else sql.false())]
         told += [meets(name, wanted) for name, wanted in query.settings.items()]
         told += [_C.at >= int(query.since.timestamp() * 1e6)] if query.since else []
         return told + ([_C.at < int(query.until.timestamp() * 1e6)] if query.until else [])
 
+    def _near(self, connection: sql.Connection, id: str, owner: str | None) -> list[Any]:
+        """The conditions that exactly one setting differs from this picture's, or what ran it; none meets them if it
+        may not be seen."""
+        asked = sql.select(PICTURES).where(_C.id == id, self._seen(Query(scope="all"), owner), self._there(owner))
+        own = connection.execute(asked).mappings().first()
+        if own is None:
+            return [sql.false()]
+        things = [_C[name] != own[name] for name in KNOBS]
+        things += [sql.or_(_C.backend != own["backend"], _C.version != own["version"])]
+        total: sql.ColumnElement[int] = sql.literal(0)
+        for thing in things:
+            total = total + sql.case((thing, 1), else_=0)
+        # Prompt and seed cannot both differ, so one of them is the same: two short looks instead of a long one.
+        return [sql.or_(_C.prompt == own["prompt"], _C.seed == own["seed"]), ~_C.partial, total == 1]
+
     def _seen(self, query: Query, owner: str | None) -> Any:
         return sql.or_(*_scopes(query, owner))
+
+    def _there(self, owner: str | None) -> Any:
+        """Not in anybody's bin but one's own."""
+        return sql.or_(~_C.deleted, self._seen(Query(scope="mine"), owner))
 
     def _joined(self) -> Any:
         return sql.join(WORDS, PICTURES, sql.literal_column(f"words.{self._words.at}") == _C.at)

@@ -153,12 +153,11 @@ class Library:
 
     def near(self, kept: Kept, owner: str | None = "", limit: int = 100) -> list[tuple[str, Kept]]:
         """Pictures that differ from this one in exactly one thing, and which: a setting, "backend" or "version"."""
-        found = self.index.one(PICTURES.c.id == kept.id, owner=owner, shared=True)
-        others = self.index.near(found[0], owner, limit) if found else []
-        return [(_difference(kept, other), other) for other in (self._kept(each, owner) for each in others)]
+        others = self.page(Query(near=kept.id, scope="all"), owner, None, limit).kept
+        return [(_difference(kept, other), other) for other in others]
 
     def values(self, name: str, owner: str | None = "") -> list[Any]:
-        """What a setting was set to, the most frequent first: for menus."""
+        """What a setting was set to lately, the most frequent first: for menus."""
         return self.index.values(name, owner)
 
     def data(self, kept: Kept) -> bytes:

@@ -36,6 +36,8 @@ class Query:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """A knob or a fact to its value, to a `Between`, or to a tuple of values of which one must hold."""
     tags: tuple[str, ...] = ()
+    near: str = ""
+    """The id of a picture: those that differ from it in exactly one thing."""
     since: datetime | None = None
     until: datetime | None = None
     scope: str = "mine"
@@ -59,18 +61,21 @@ def query(text: str, **more: Any) -> Query:
     words: dict[str, list[str]] = {"": [], "-": [], "tag": []}
     told: dict[str, Any] = {}
     days: dict[str, datetime] = {}
+    near = ""
     for minus, name, sign, value in _PART.findall(text[:MAX_TEXT]):
         value = value.strip('"')
         if not name:
             words[minus].append(value)
         elif name == "tag":
             words["tag"].append(value)
+        elif name == "near":
+            near = value
         elif name == "made":
             days["until" if sign in ("<", "<=") else "since"] = _day(value)
         else:
             told[name] = _met(told.get(name), condition(name, sign, value))
     found: dict[str, Any] = {"words": tuple(words[""]), "without": tuple(words["-"]), "tags": tuple(words["tag"]),
-                             "settings": told, **days}  # fmt: skip
+                             "near": near, "settings": told, **days}  # fmt: skip
     return Query(**{**found, **more})
 
 
@@ -95,7 +100,7 @@ def condition(name: str, sign: str, value: str) -> Any:
 
 
 def _unknown(name: str) -> BadParams:
-    known = ", ".join([*KNOBS, *FACTS, "tag", "made"])
+    known = ", ".join([*KNOBS, *FACTS, "tag", "near", "made"])
     return BadParams(f"There is no setting called {name!r} to look for. There are: {known}.")
 
 
