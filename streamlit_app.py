@@ -32,4 +32,5 @@ for title, tab in zip(titles, st.tabs(titles, key="view", on_change="rerun", bin
     if tab.open:
         with tab:
             panels.show(title, studio)
+links.settle(capabilities)
 details.linked(studio)

@@ -1,12 +1,14 @@
 """Links without a browser: what a short id brings back, and what it keeps to itself."""
 
+import hashlib
+import json
 import re
 from urllib.parse import parse_qs, urlsplit
 
 from streamlit.testing.v1 import AppTest
 
 from sdplay.ui import session
-from tests.fakes import png
+from tests.fakes import a1111, png
 from tests.paging import ENTRY, sentences, settled
 from tests.test_page_compare import finished
 
@@ -105,6 +107,60 @@ def test_the_pictures_of_a_sweep_stay_private_without_a_word(page):
     other = elsewhere(shared(page, "Compare"))
     assert other.text_input(key="x_values").value == "2, 3"
     assert not other.get("progress")
+
+
+def test_the_rows_of_the_variants_travel_with_the_link(page):
+    rows = [{"name": "few", "steps": 3}, {"name": "many", "steps": 30}]
+    page.query_params.update(view="Compare", lab="Variants", with_baseline="false", varying="Steps")
+    page.query_params["variants"] = json.dumps(rows)
+    other = elsewhere(shared(page.run(), "Compare"))
+    assert other.session_state["variants_rows"] == rows
+    assert "2 pictures" in sentences(other)
+    assert "1 thing differs: steps." in sentences(other)
+
+
+def test_a_table_travels_with_the_link(page):
+    page.query_params.update(view="Compare", lab="Table", table="steps\n3\n4\n5\n")
+    other = elsewhere(shared(page.run(), "Compare"))
+    assert other.text_area(key="table").value == "steps\n3\n4\n5\n"
+    assert "3 pictures" in sentences(other)
+
+
+def test_an_axis_that_was_emptied_stays_empty_under_the_link(page):
+    page.query_params.update(view="Compare", x_values="2, 3")
+    page.run().selectbox(key="y_axis").select("").run()
+    other = elsewhere(shared(page, "Compare"))
+    assert other.selectbox(key="y_axis").value == ""
+    assert "2 pictures" in sentences(other)
+
+
+def test_the_mask_travels_with_the_start_image(page, monkeypatch):
+    with a1111() as fake:
+        monkeypatch.setenv("SDPLAY_A1111_URL", fake.url)
+        page.query_params["backend"] = "a1111"
+        page.session_state["init_held"], page.session_state["mask_held"] = png(), png(colour="white")
+        other = elsewhere(shared(page.run().run()))
+    assert (other.session_state["init_bytes"], other.session_state["mask_bytes"]) == (png(), png(colour="white"))
+
+
+def test_a_mask_that_is_no_picture_is_never_silently_left_out(page, monkeypatch):
+    with a1111() as fake:
+        monkeypatch.setenv("SDPLAY_A1111_URL", fake.url)
+        page.query_params["backend"] = "a1111"
+        page.session_state["init_held"], page.session_state["mask_held"] = png(), b"hello, not a picture"
+        page.run().button(key="go").click().run()
+    assert "The mask is no picture" in sentences(page)
+    assert "The mask cannot be used" in sentences(page)
+
+
+def test_a_start_image_that_is_gone_is_said_and_the_rest_of_the_link_is_there(page):
+    page.query_params.update(steps="9")
+    page.session_state["init_held"] = png()
+    link = shared(page.run().run())
+    session.jobs().library.files.remove("inputs", hashlib.sha256(png()).hexdigest())
+    other = elsewhere(link)
+    assert "start image, mask or control image of this link is gone" in sentences(other)
+    assert (other.session_state["init_bytes"], other.slider(key="steps").value) == (b"", 9)
 
 
 def test_a_link_that_nobody_made_is_said(page):

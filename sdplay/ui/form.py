@@ -117,9 +117,9 @@ def asked(capabilities: Capabilities) -> Params:
               if name in state and state[name] is not None and knob.kind in (str, int, float)
               and capabilities.offers(knob.needs)}  # fmt: skip
     if capabilities.offers("img2img"):
-        values["init"] = start_image.asked()
+        values["init"] = start_image.asked("init")
     if capabilities.offers("inpaint") and values.get("init"):
-        values["mask"] = state.get("mask_bytes", b"")
+        values["mask"] = start_image.asked("mask")
     if capabilities.offers("controlnet"):
         values["control"] = state.get("control_units", ())
     if own := _own_inputs(capabilities):
@@ -138,7 +138,7 @@ def use(params: Params) -> None:
         if state[name] > LARGEST_IN_A_BROWSER:
             state[name] %= LARGEST_IN_A_BROWSER
             st.toast(f"{KNOBS[name].label} {getattr(params, name)} is too large for a browser and was made smaller.")
-    start_image.hold(params.init)
+    start_image.hold(params.init, params.mask)
     control.hold(params.control)
 
 

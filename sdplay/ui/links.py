@@ -7,9 +7,11 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from sdplay.backends import Capabilities
 from sdplay.errors import LibraryError
 from sdplay.params import KNOBS, Params
 from sdplay.ui import form, session
+from sdplay.ui.controls import default
 from sdplay.ui.problems import explained, told
 from sdplay.ui.session import Studio
 
@@ -55,6 +57,17 @@ def follow() -> None:
     st.session_state.update({name: value for name, value in state.items() if name not in ("params", "sweep")})
     st.session_state["sweep_linked"] = state.get("sweep")
     st.query_params.from_dict(_plain(state))
+
+
+def settle(capabilities: Capabilities) -> None:
+    """Take over the texts for which the open tab has no field; call it when all is drawn.
+
+    In the address they would win over what a button puts there, and what it puts there would not reach the address.
+    """
+    first = {"find": "", **{name: default(KNOBS[name], capabilities) for name in ("prompt", "negative")}}
+    for name, value in first.items():
+        if name not in st.session_state:
+            st.session_state[name] = st.query_params.pop(name, value)
 
 
 def _state(studio: Studio, view: str) -> State:
@@ -107,8 +120,8 @@ def params(values: Mapping[str, Any]) -> Params:
 def _image(name: str) -> bytes:
     try:
         return session.jobs().library.files.read("inputs", name.removeprefix("sha256:"))
-    except LibraryError as error:
-        told(str(error), warn=True)
+    except LibraryError:
+        told("A start image, mask or control image of this link is gone. All else is as it was.", warn=True)
         return b""
 
 

@@ -35,18 +35,19 @@ def choose(capabilities: Capabilities) -> None:
         _mask(capabilities)
 
 
-def asked() -> bytes:
-    """The start image, empty for none; a sentence when the one that was given is of no use."""
-    data = st.session_state.get("init_bytes", b"")
+def asked(name: str) -> bytes:
+    """The start image or the mask, empty for none; a sentence when the one that was given is of no use."""
+    data = st.session_state.get(f"{name}_bytes", b"")
     if data is None:
-        raise BadParams("The start image cannot be used; the form says why. Choose another one, or take it away.")
+        what = KNOBS[name].label.lower()
+        raise BadParams(f"The {what} cannot be used; the form says why. Choose another one, or take it away.")
     return bytes(data)
 
 
-def hold(data: bytes) -> None:
+def hold(data: bytes, mask: bytes = b"") -> None:
     """Start from these bytes until another picture is given; empty takes it away.  Call it from a callback."""
     state = st.session_state
-    state["init_held"] = data
+    state["init_held"], state["mask_held"] = data, mask
     state["init_url"] = ""
     state["init_round"] = state.get("init_round", 0) + 1
 
@@ -82,8 +83,15 @@ def _mask(capabilities: Capabilities) -> None:
     state = st.session_state
     given = st.file_uploader(KNOBS["mask"].label, KINDS, key=f"mask_file_{state.get('init_round', 0)}",
                              max_upload_size=20, help=KNOBS["mask"].help)  # fmt: skip
-    state["mask_bytes"] = given.getvalue() if given else b""
-    if given and capabilities.offers("mask_blur"):
+    data = given.getvalue() if given else state.get("mask_held", b"")
+    state["mask_bytes"] = None
+    with explained():
+        if data and _size_of(data, "mask") and not given:
+            st.image(small(data), width=140, alt="Mask")
+            st.button("Remove the mask", icon=":material/close:", type="tertiary", key="mask_remove", on_click=hold,
+                      args=(state["init_bytes"],))  # fmt: skip
+        state["mask_bytes"] = data
+    if state["mask_bytes"] and capabilities.offers("mask_blur"):
         draw(KNOBS["mask_blur"], capabilities)
 
 
@@ -93,12 +101,12 @@ def _fetched(address: str) -> bytes:
 
 
 @st.cache_data(show_spinner=False, max_entries=20)
-def _size_of(data: bytes) -> tuple[int, int]:
+def _size_of(data: bytes, what: str = "start image") -> tuple[int, int]:
     try:
         with Image.open(io.BytesIO(checked(data))) as opened:
             return opened.size
     except NotAPicture as error:
-        raise BadParams(f"The start image {error}. Choose a PNG, JPEG or WebP picture.") from error
+        raise BadParams(f"The {what} {error}. Choose a PNG, JPEG or WebP picture.") from error
 
 
 @st.cache_data(show_spinner=False, max_entries=20)
