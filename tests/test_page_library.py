@@ -116,3 +116,18 @@ def test_a_stranger_sees_nothing_until_it_is_shared(stocked):
     library.share(kept, kept.owner)
     stocked.session_state["whose"] = "shared"
     assert "1 picture ·" in sentences(stocked.run())
+
+
+def test_all_that_differ_in_one_thing_are_a_click_away_and_a_link(page):
+    library, owner = session.jobs().library, page.run().session_state["owner"]
+    base = library.save(finished(steps=1, seed=5, **SMALL), owner)
+    for steps in range(2, 16):
+        library.save(finished(steps=steps, seed=5, **SMALL), owner)
+    page.query_params["picture"] = base.id
+    page.run().button(key="near_all").click().run()
+    assert "Each differs in exactly one thing from this one: 14 pictures ·" in sentences(page)
+
+
+def test_a_link_to_what_differs_from_a_private_picture_says_so(page):
+    page.query_params.update(view="Library", find="near=0123456789abcdef")
+    assert "its owner keeps it private" in sentences(page.run())

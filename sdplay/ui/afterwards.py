@@ -42,6 +42,8 @@ def strips(studio: Studio, kept: Kept) -> None:
     _strip(studio, kept, "Made from it:", made)
     _strip(studio, kept, "Made from:", source)
     _strip(studio, kept, "Exactly one thing differs:", others[:NEIGHBOURS])
+    if len(others) > NEIGHBOURS:
+        st.button("See them all", icon=":material/photo_library:", key="near_all", on_click=_see_all, args=(kept,))
 
 
 def _upscaler(upscalers: list[str]) -> bool:
@@ -64,6 +66,11 @@ def _cut_out(studio: Studio, kept: Kept) -> None:
         count = len(cut_out(kept, studio.backend, studio.library, studio.owner))
     told = "1 cut-out is in your library." if count == 1 else f"{count} cut-outs are in your library."
     st.toast(told if count else "Nothing was found to cut out.", icon=":material/content_cut:")
+
+
+def _see_all(kept: Kept) -> None:
+    st.session_state.update(view="Library", find=f"near={kept.id}", whose="all")
+    st.query_params.pop("picture", None)
 
 
 def _strip(studio: Studio, kept: Kept, title: str, shown: list[tuple[Kept, str]]) -> None:

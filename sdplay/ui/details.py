@@ -117,8 +117,8 @@ def _drawer(studio: Studio) -> None:
 
 def _use(studio: Studio, kept: Kept) -> None:
     """What the picture's settings and pixels can become."""
-    with st.container(horizontal=True, gap="xsmall"):
-        _leave("Use these settings", form.use, kept.params, key="use", icon=":material/replay:", type="primary")
+    _leave("Use these settings", form.use, kept.params, key="use", icon=":material/replay:", type="primary")
+    with st.container(horizontal=True, gap="xsmall", key="actions"):
         download(studio, kept, "details")
         with st.popover("Link", icon=":material/link:"):
             st.code(links.picture(kept.id), language=None, wrap_lines=True)
@@ -143,7 +143,8 @@ def _leave(
             act(*args)
         _close()
 
-    st.button(label, type=type, icon=icon, key=key, on_click=done)
+    width: Literal["stretch", "content"] = "stretch" if type == "primary" else "content"
+    st.button(label, type=type, icon=icon, key=key, on_click=done, width=width)
 
 
 def _marks(studio: Studio, kept: Kept) -> None:
@@ -155,13 +156,13 @@ def _marks(studio: Studio, kept: Kept) -> None:
     if kept.deleted:
         _leave("Bring it back", library.restore, kept, owner, key="restore", icon=":material/restore_from_trash:")
         return
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="marks"):
         given = st.feedback("stars", key=f"stars_{kept.id}", default=kept.stars - 1 if kept.stars else None)
         stars = 0 if given is None else given + 1
         shared = st.toggle("Shared", kept.shared, key=f"shared_{kept.id}", help="Everybody on this page may see it; "
                            "only you may change it.")  # fmt: skip
         st.space("stretch")
-        with st.popover("Delete", icon=":material/delete:", type="tertiary", key="delete"):
+        with st.popover("", icon=":material/delete:", type="tertiary", key="delete", help="Delete"):
             st.caption("It goes into the bin, which can give it back.")
             _leave("Yes, delete it", delete, studio, [kept], key="delete_yes", icon=":material/delete:", type="primary")
     tags = st.multiselect("Tags", list(kept.tags), list(kept.tags), accept_new_options=True, key=f"tags_{kept.id}")

@@ -44,6 +44,15 @@ class Done:
     """The tile that was clicked."""
     dropped: bytes = b""
     """The file that was dropped anywhere on the page."""
+    refused: str = ""
+    """Why a dropped file was not read."""
+
+
+LARGEST = 50_000_000
+REFUSALS = {
+    "large": f"A file of more than {LARGEST // 10**6} MB is not read here. Drop the picture alone.",
+    "unreadable": "This cannot be read. Drop a picture file.",
+}
 
 
 _GALLERY = st.components.v2.component(
@@ -76,7 +85,6 @@ p{margin:0 0 10px;font-size:.87rem;line-height:1.4;color:var(--st-gray-text-colo
 """,
     js="""
 const LISTS = new WeakMap();  // what stands in the page already
-const LARGEST = 50e6;
 const made = (tag, kind) => { const each = document.createElement(tag); each.className = kind; return each; };
 const newestFirst = (one, other) => other.at - one.at;
 
@@ -182,8 +190,9 @@ export default function({data, parentElement, setTriggerValue}) {
     const file = event.dataTransfer?.files[0];
     if (!mine(event) || !file) return;
     event.preventDefault();
-    if (file.size > LARGEST) return;
+    if (file.size > data.largest) return setTriggerValue("refused", "large");
     const reader = new FileReader();
+    reader.onerror = () => setTriggerValue("refused", "unreadable");  // such as a folder
     reader.onload = () => setTriggerValue("dropped", reader.result.split(",")[1] ?? "");
     reader.readAsDataURL(file);
   };
@@ -207,10 +216,11 @@ def gallery(name: str, stretches: Iterable[Stretch], headings: Mapping[int, Head
     told = [{"tiles": [_told(each) for each in stretch.tiles], "newest": stretch.newest, "oldest": stretch.oldest}
             for stretch in stretches]  # fmt: skip
     data = {"name": name, "stretches": told, "headings": {str(id): asdict(each) for id, each in headings.items()},
-            "chosen": None if chosen is None else list(chosen)}  # fmt: skip
+            "chosen": None if chosen is None else list(chosen), "largest": LARGEST}  # fmt: skip
     found = _GALLERY(key="gallery", data=data, height="content", on_opened_change=lambda: None, on_more_change=_more,
-                     on_dropped_change=lambda: None)  # fmt: skip
-    return Done(str(found.get("opened") or ""), base64.b64decode(found.get("dropped") or ""))
+                     on_dropped_change=lambda: None, on_refused_change=lambda: None)  # fmt: skip
+    return Done(str(found.get("opened") or ""), base64.b64decode(found.get("dropped") or ""),
+                REFUSALS.get(str(found.get("refused")), ""))  # fmt: skip
 
 
 def asked_for() -> int | None:

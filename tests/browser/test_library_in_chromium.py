@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sdplay import metadata
 from sdplay.library import Library
 from tests.fakes import png
 from tests.making import finished
@@ -97,6 +98,92 @@ def test_a_picture_dropped_anywhere_is_read(tab, stocked):
     tab.evaluate(DROP, ["drop", data])
     tab.get_by_role("button", name="Use these settings").click(timeout=SLOW)
     tab.wait_for_url("**steps=33**", timeout=SLOW)
+
+
+def test_a_dropped_file_that_is_too_large_is_said(tab, stocked):
+    looked(tab, stocked)
+    tab.evaluate(DROP.replace("[bytes]", "[new Uint8Array(51e6)]"), ["drop", ""])
+    tab.get_by_text("A file of more than 50 MB is not read here.").wait_for(timeout=SLOW)
+
+
+def test_what_the_filter_chooses_stands_in_the_address(tab, stocked):
+    tab.context.add_cookies([{"name": "sdplay_owner", "value": OWNER, "url": stocked}])
+    opened(tab, stocked).get_by_role("tab", name="Library").click()
+    tab.locator(".st-key-filter button").first.click(timeout=SLOW)
+    tab.locator(".st-key-filter_value button").first.click(timeout=SLOW)
+    tab.wait_for_url("**find=scheduler*", timeout=SLOW)
+
+
+def drawer(tab, url, query=""):
+    """The drawer of the newest picture: a robot, 20 steps, seed 129."""
+    tiles = looked(tab, url, query)
+    tiles.first.click()
+    tab.locator(".st-key-use").wait_for(timeout=SLOW)
+    return tab.get_by_role("dialog").first
+
+
+def more(tab, url, query=""):
+    drawer(tab, url, query).get_by_role("button", name="More").click()
+
+
+@pytest.mark.parametrize(("key", "steps", "seed"), [("use", 20, 129), ("use_remix", 20, 3), ("use_prompt", 7, 3),
+                                                    ("use_compare", 20, 129)])  # fmt: skip
+def test_what_a_picture_brings_wins_over_the_address(tab, stocked, key, steps, seed):
+    more(tab, stocked, "&prompt=a+cat&steps=7&seed=3")
+    tab.locator(f".st-key-{key} button").dispatch_event("click")
+    tab.locator(".st-key-use").wait_for(state="detached", timeout=SLOW)
+    tab.get_by_role("tab", name="Compare").click()
+    tab.wait_for_url("**prompt=a+robot**", timeout=SLOW)
+    assert tab.locator(".st-key-steps [data-testid=stSliderThumbValue]").inner_text() == str(steps)
+    assert tab.locator(".st-key-seed input").input_value() == str(seed)
+
+
+def test_a_picture_becomes_the_start_image(tab, stocked):
+    more(tab, stocked)
+    tab.locator(".st-key-start_details button").first.click()
+    tab.get_by_text("It is the start image now.").wait_for(timeout=SLOW)
+    tab.get_by_role("dialog").get_by_role("button", name="Close").first.click()
+    tab.locator("[data-testid=stSidebar] img[alt='Start image']").wait_for(state="attached", timeout=SLOW)
+
+
+@pytest.mark.parametrize(("menu", "told"), [("Link", "?picture="), ("More", "Steps: 20, Sampler: ")])
+def test_the_link_and_the_infotext_are_copied_at_a_click(tab, stocked, menu, told):
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    drawer(tab, stocked).get_by_role("button", name=menu).click()
+    code = tab.locator("[data-testid=stCode]").filter(has_text=told)
+    code.hover()
+    code.get_by_role("button").first.click()
+    assert told in tab.evaluate("navigator.clipboard.readText()")
+
+
+def test_the_original_is_downloaded_with_its_settings(tab, stocked):
+    opened = drawer(tab, stocked)
+    with tab.expect_download() as download:
+        opened.locator(".st-key-png_details button").first.click()
+    assert metadata.read(Path(download.value.path()).read_bytes()).settings["seed"] == 129
+
+
+def test_a_deleted_picture_leaves_the_list_and_comes_back(tab, stocked):
+    drawer(tab, stocked).locator(".st-key-delete button").first.click()
+    tab.locator(".st-key-delete_yes button").click()
+    tab.get_by_text("129 pictures ·").wait_for(timeout=SLOW)
+    tab.locator(".st-key-undo button").click()
+    tab.get_by_text("130 pictures ·").wait_for(timeout=SLOW)
+
+
+def test_all_that_differ_in_one_thing_are_a_click_and_a_link_away(tab, stocked):
+    drawer(tab, stocked).locator(".st-key-near_all button").click()
+    tab.get_by_text("69 pictures ·").wait_for(timeout=SLOW)
+    tab.wait_for_url("**find=near**", timeout=SLOW)
+    looked(tab, stocked, tab.url.partition("view=Library")[2])
+    tab.get_by_text("69 pictures ·").wait_for(timeout=SLOW)
+
+
+def test_the_drawer_fits_a_phone(tab, stocked):
+    tab.set_viewport_size({"width": 390, "height": 844})
+    drawer(tab, stocked)
+    rows = [tab.locator(f".st-key-{name}").bounding_box()["height"] for name in ("actions", "marks")]
+    assert max(rows) < 60
 
 
 def test_what_is_made_meanwhile_appears_by_itself(tab, address):

@@ -9,13 +9,14 @@ from sdplay.compare.guard import label, settings_text, value_text
 from sdplay.compare.plan import many
 from sdplay.library import Kept, Query, Total
 from sdplay.library.query import query
+from sdplay.params import KNOBS, differing
 from sdplay.ui import carry, chosen, foreign, links
 from sdplay.ui.controls import linked_by_id
 from sdplay.ui.details import details
 from sdplay.ui.gallery import Heading, Placed, Stretch, asked_for, gallery
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
-from sdplay.ui.tiles import Tile
+from sdplay.ui.tiles import Tile, tiles
 from sdplay.ui.timebar import told
 
 A_PAGE = 48
@@ -48,9 +49,25 @@ def show(studio: Studio) -> None:
             links.share(studio, "Library")
         if choosing:
             chosen.show(studio)
+        if asked.near:
+            _base(studio, asked.near)
         _summary(studio, asked, total)
         _list(studio, asked, choosing)
         _watch(studio, asked)
+
+
+@st.fragment
+def _base(studio: Studio, id: str) -> None:
+    """The picture from which each of the others differs in one thing."""
+    kept = studio.library.get(id, studio.owner)
+    if kept is None:
+        st.info("The picture that these would differ from is not here, or its owner keeps it private.",
+                icon=":material/lock:")  # fmt: skip
+        return
+    st.caption("Each differs in exactly one thing from this one:")
+    shown = Tile(kept.id, studio.library.thumbnails([kept])[0], kept.params.prompt or "Picture")
+    if tiles([shown], key="near", width=92, strip=True):
+        details(studio, kept.id)
 
 
 def _filter(studio: Studio) -> None:
@@ -58,7 +75,8 @@ def _filter(studio: Studio) -> None:
     box = st.popover("Filter", icon=":material/filter_alt:", key="filter", on_change="rerun")
     if box.open:
         with box:
-            name = st.selectbox("Setting", FILTERS, key="filter_name", format_func=label)
+            name = st.selectbox("Setting", FILTERS, key="filter_name", format_func=label,
+                                help="What the newest pictures used, the most frequent first.")  # fmt: skip
             values = studio.library.values(name, studio.owner)
             st.pills("Is", values, key="filter_value", on_change=_filtered, format_func=lambda value: value_text(name,
                      value) or "empty")  # fmt: skip
@@ -91,11 +109,13 @@ def _list(studio: Studio, asked: Query, choosing: bool) -> None:
     groups = {group.id: group for group in studio.library.groups(page.kept, studio.owner)}
     same = {id: group.same for id, group in groups.items()}
     headings = {id: _heading(group.same, group.kept[0], group.total) for id, group in groups.items()}
-    stretches = [Stretch(_placed(studio, page.kept, same), None if after is None else after - 1, page.next)]
+    stretches = [Stretch(_placed(studio, asked, page.kept, same), None if after is None else after - 1, page.next)]
     if after is None:
         stretches += [_again(studio, asked, at) for at in st.session_state.get("looked_at", ())]
     done = gallery(repr((asked, studio.owner)), stretches, headings, chosen.ids() if choosing else None)
-    if done.dropped:
+    if done.refused:
+        st.toast(done.refused, icon=":material/info:", duration="long")
+    elif done.dropped:
         foreign.dropped(studio, done.dropped)
     elif done.opened and choosing:
         chosen.turn(done.opened)
@@ -110,14 +130,17 @@ def _again(studio: Studio, asked: Query, at: int) -> Stretch:
     page = studio.library.page(asked, studio.owner, at + 1, 1)
     kept = [one for one in page.kept if one.at == at]
     same = {group.id: group.same for group in studio.library.groups(kept, studio.owner)}
-    return Stretch(_placed(studio, kept, same), at, at)
+    return Stretch(_placed(studio, asked, kept, same), at, at)
 
 
-def _placed(studio: Studio, kept: Sequence[Kept], same: dict[int, dict[str, object]]) -> tuple[Placed, ...]:
+def _placed(studio: Studio, asked: Query, kept: Sequence[Kept], same: dict[int, dict[str, object]]
+            ) -> tuple[Placed, ...]:  # fmt: skip
+    base = studio.library.get(asked.near, studio.owner) if asked.near else None
     small = studio.library.thumbnails(kept)
-    tiles = [Tile(one.id, jpeg, one.params.prompt or "Picture", _line(one, same[one.group]))
+    shown = [Tile(one.id, jpeg, one.params.prompt or "Picture",
+                  _apart(one, base) if base else _line(one, same[one.group]))
              for one, jpeg in zip(kept, small, strict=True)]  # fmt: skip
-    return tuple(Placed(tile, one.at, one.group) for tile, one in zip(tiles, kept, strict=True))
+    return tuple(Placed(tile, one.at, one.group) for tile, one in zip(shown, kept, strict=True))
 
 
 def _heading(same: dict[str, object], first: Kept, total: Total) -> Heading:
@@ -132,6 +155,13 @@ def _line(kept: Kept, same: Collection[str]) -> str:
     brief = [text.format(value_text(name, own[name])) for name, text in BRIEF.items() if name in own]
     parts = [*filter(None, ["★" * kept.stars]), *brief, *settings_text(own, BRIEF)]
     return " · ".join(parts) or told(kept.timing.total)
+
+
+def _apart(kept: Kept, base: Kept) -> str:
+    """The one thing that is other than in the base."""
+    told = [f"{label(name)} {value_text(name, value) if KNOBS[name].kind in (str, int, float) else ''}"
+            for name, (_, value) in differing(base.params, kept.params).items()]  # fmt: skip
+    return "".join(told) or (kept.backend if kept.backend != base.backend else kept.model)
 
 
 def _watch(studio: Studio, asked: Query) -> None:
