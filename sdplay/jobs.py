@@ -7,7 +7,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sdplay import studio
 from sdplay.backends import ASKER, Asker, Backend
@@ -60,8 +60,9 @@ class Job:
             self.news.wait_for(lambda: self.progress is not seen or not self.active, seconds)
 
     def _advance(self, progress: Progress) -> None:
+        """News takes the place of what was known; the last preview stays until there is a later one."""
         with self.news:
-            self.progress = progress
+            self.progress = replace(progress, preview=progress.preview or self.progress.preview)
             self.news.notify_all()
 
     def _end(self, state: str) -> None:

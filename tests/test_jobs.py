@@ -9,6 +9,7 @@ from sdplay.errors import BadParams
 from sdplay.jobs import Jobs
 from sdplay.library import Library
 from sdplay.params import Params
+from sdplay.picture import Progress
 from tests.making import Painter
 
 SMALL = {"width": 64, "height": 64}
@@ -44,6 +45,20 @@ def test_waiting_for_news_ends_with_each_step_and_with_the_job(jobs):
     steps = [progress.step for progress in seen[1:-1] if progress.step]
     assert len(steps) > 1
     assert steps == sorted(set(steps))
+
+
+class Sketcher(Painter):
+    """Shows what it has at its first step alone."""
+
+    def generate(self, params):
+        yield Progress(preview=b"sketch")
+        yield from super().generate(params)
+
+
+def test_the_last_preview_stays_until_there_is_a_later_one(jobs):
+    job = jobs.submit(Params(steps=3, **SMALL), Sketcher())
+    assert ended(job) == "done"
+    assert (job.progress.step, job.progress.preview) == (3, b"sketch")
 
 
 def test_cancel_stops_the_backend_at_its_next_step(jobs):
