@@ -95,10 +95,10 @@ class Sweep:
 
     @property
     def fraction(self) -> float:
-        """How far it has come, 0 to 1: the cells that ended, and the steps done of those at work."""
+        """How far it has come, 0 to 1: the cells that were made or failed, and the steps done of those at work."""
         with self._lock:
             states = [result.state for result in self._results.values() if result.state != "skipped"]
-            ended = sum(state not in ("planned", "queued", "running") for state in states)
+            ended = sum(state in ("made", "reused", "failed") for state in states)
             begun = sum(job.progress.fraction or 0.0 for job in self._active.values())
         return min(1.0, (ended + begun) / max(1, len(states)))
 
