@@ -147,6 +147,12 @@ def test_a_cheaper_plan_is_proposed():
     assert cheaper.sentence.startswith("Cheaper: Steps 5, ")
 
 
+def test_of_many_seeds_the_first_half_is_cheaper_and_told_in_short():
+    cheaper = plan(BASE, [("seed", "1-40")]).cheaper
+    assert cheaper.values == ", ".join(map(str, range(1, 21)))
+    assert cheaper.sentence.startswith("Cheaper: Seed 1, 2, 3 … 20 asks for 20 pictures instead of 40 and saves 50%")
+
+
 def test_a_small_plan_needs_no_cheaper_one():
     assert plan(BASE, [("steps", "5-20(+5)")]).cheaper is None
 

@@ -15,6 +15,8 @@ from sdplay.schedulers import find
 from sdplay.settings import setting
 
 MOST_CELLS = 20_000
+TOLD = 12
+"""So many values are told one by one."""
 
 
 @dataclass(frozen=True)
@@ -311,18 +313,19 @@ def _price(cells: Sequence[Cell], facts: Facts) -> float | None:
 
 
 def _cheaper(made: Plan) -> Cheaper | None:
-    """The numeric axis that costs most, with about half its values; the ends stay."""
+    """The numeric axis that costs most, with about half its values; the ends stay, but of seeds any half will do."""
     best: Cheaper | None = None
     for number, each in enumerate(made.varied):
         values = [mark.value for mark in each.marks if not mark.skip]
         if len(values) < 5 or not all(isinstance(value, int | float) for value in values):
             continue
-        fewer = thinned(values)
+        fewer = values[: (len(values) + 1) // 2] if each.axis.id.endswith("seed") else thinned(values)
         kept = [cell for cell in made.cells if cell.to_make and each.marks[cell.at[number]].value in fewer]
         saved = 1 - sum(cell.evaluations for cell in kept) / max(1, made.evaluations)
         if len(kept) < made.pictures and (best is None or len(kept) < best.pictures):
             text = ", ".join(map(shown, fewer))
-            best = Cheaper(f"Cheaper: {each.axis.label} {text} asks for {many(len(kept), 'picture')} instead of "
+            told = text if len(fewer) <= TOLD else f"{', '.join(map(shown, fewer[:3]))} … {shown(fewer[-1])}"
+            best = Cheaper(f"Cheaper: {each.axis.label} {told} asks for {many(len(kept), 'picture')} instead of "
                            f"{made.pictures:,} and saves {saved:.0%} of the evaluations.", each.axis.id, text,
                            len(kept))  # fmt: skip
     return best
