@@ -182,7 +182,7 @@ def _schedulers(given: argparse.Namespace) -> None:
         print(json.dumps(rows))
         return
     for entry in SCHEDULERS.values():
-        print(f"{entry.id:<22} {entry.about}")
+        print(f"{entry.id:<22} {entry.about}\n{'':<22} Also called: {', '.join(sorted(entry.names() - {entry.id}))}.")
 
 
 def _bar(progress: Any) -> None:

@@ -83,7 +83,7 @@ def _info(given: argparse.Namespace) -> int:
 def _print_info(row: dict[str, Any]) -> None:
     print(f"{row['file']}  {row['width']}×{row['height']}  {row['dialect']}".rstrip())
     for name, value in row["settings"].items():
-        if value not in ("", [], None):
+        if value not in ("", [], None) and (KNOBS[name].group == "main" or value != KNOBS[name].default):
             shown = SCHEDULERS[value].label if name == "scheduler" and value in SCHEDULERS else value
             print(f"  {KNOBS[name].label}: {shown}")
     for note in row["notes"]:

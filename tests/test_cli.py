@@ -1,6 +1,7 @@
 """The command line, as a person would call it: output, exit codes, one sentence, never a traceback."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -90,3 +91,9 @@ def test_schedulers_and_backends_are_listed_as_json():
     schedulers, backends = (json.loads(sdplay(what, "--json").stdout) for what in ("schedulers", "backends"))
     assert {"pndm", "lms", "ddim", "euler", "euler_a", "heun", "dpmpp_2m"} <= {each["id"] for each in schedulers}
     assert backends[0]["name"] == "builtin"
+
+
+def test_schedulers_are_listed_with_their_names_elsewhere():
+    assert re.search(
+        r"euler_a .*ancestral.*\n +Also called: .*Euler a, .*K_EULER_ANCESTRAL", sdplay("schedulers").stdout
+    )

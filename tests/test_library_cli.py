@@ -54,6 +54,13 @@ def test_info_says_it_in_words(tmp_path):
     assert "  Scheduler: Euler a\n" in told
 
 
+def test_info_leaves_out_what_does_nothing(tmp_path):
+    picture = finished(clip_skip=2)
+    (tmp_path / "a.png").write_bytes(sign(picture.data, picture))
+    told = sdplay("info", tmp_path / "a.png").stdout
+    assert ("Steps: " in told, "Clip skip: 2" in told, "Hires" in told) == (True, True, False)
+
+
 def test_info_goes_on_after_a_bad_file_and_ends_with_one(tmp_path):
     (tmp_path / "bad.png").write_bytes(b"hello")
     (tmp_path / "good.png").write_bytes(png_bytes(colour()))
