@@ -67,7 +67,7 @@ section{content-visibility:auto;contain-intrinsic-size:auto 240px;margin-bottom:
 h4{margin:0 0 2px;font-size:1rem;font-weight:600;line-height:1.4;overflow-wrap:anywhere;display:-webkit-box;
   -webkit-line-clamp:2;-webkit-box-orient:vertical;overflow:hidden}
 p{margin:0 0 10px;font-size:.87rem;line-height:1.4;color:var(--st-gray-text-color)}
-.tiles{display:grid;gap:10px;grid-template-columns:repeat(auto-fill,minmax(150px,1fr))}
+.tiles{display:grid;gap:10px;align-items:start;grid-template-columns:repeat(auto-fill,minmax(150px,1fr))}
 .tiles button{position:relative}
 .tiles span{white-space:normal;display:-webkit-box;-webkit-line-clamp:2;-webkit-box-orient:vertical}
 [aria-pressed=true] img{outline:3px solid var(--st-primary-color)!important;outline-offset:0}

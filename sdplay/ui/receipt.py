@@ -19,7 +19,7 @@ HIDDEN = ("width", "height", "extra")
 def timing(kept: Kept, key: str, waited: float = 0.0, reused: bool = False) -> None:
     """The total, the speed, and a bar of the parts."""
     with st.container(horizontal=True, gap="xsmall"):
-        st.badge(told(kept.timing.total), icon=":material/timer:", color="primary",
+        st.badge(told(kept.timing.total), icon=":material/timer:", color="violet",
                  help="From the request to the finished picture.")  # fmt: skip
         if kept.timing.sampling:
             entry = find(kept.params.scheduler)

@@ -70,7 +70,10 @@ def show(studio: Studio) -> None:
                           args=(studio, lesson))  # fmt: skip
     st.markdown("#### Schedulers")
     known = [SCHEDULERS[name] for name in studio.capabilities.schedulers or SCHEDULERS if name in SCHEDULERS]
-    st.table({entry.label: entry.about for entry in known}, border="horizontal", hide_header=True)
+    half = (len(known) + 1) // 2
+    for column, some in zip(st.columns(2, gap="large"), (known[:half], known[half:]), strict=True):
+        for entry in some:
+            column.markdown(f"**{entry.label}**  \n:small[:gray[{entry.about}]]")
 
 
 def _open(studio: Studio, lesson: Lesson) -> None:
