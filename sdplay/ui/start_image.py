@@ -40,7 +40,9 @@ def asked(name: str) -> bytes:
     data = st.session_state.get(f"{name}_bytes", b"")
     if data is None:
         what = KNOBS[name].label.lower()
-        raise BadParams(f"The {what} cannot be used; the form says why. Choose another one, or take it away.")
+        raise BadParams(
+            f"The {what} cannot be used; under Start image the form says why. Choose another one, or take it away."
+        )
     return bytes(data)
 
 

@@ -188,9 +188,10 @@ def _nothing(asked: Query) -> None:
             st.markdown({"mine": ":material/photo_library: Every picture you make is kept here.",
                          "shared": ":material/group: Nobody has shared a picture yet. Share one from its details.",
                          "all": ":material/photo_library: There is no picture yet."}[asked.scope]
-                        if not asked.deleted else ":material/delete: The bin is empty.")  # fmt: skip
+                        if not asked.deleted else ":material/delete: The bin is empty.",
+                        text_alignment="center")  # fmt: skip
         else:
-            st.markdown(":material/search_off: Nothing fits. Take a word or a condition away.")
+            st.markdown(":material/search_off: Nothing fits. Take a word or a condition away.", text_alignment="center")
 
 
 def _purge(studio: Studio, count: int) -> None:
