@@ -35,6 +35,20 @@ def page(monkeypatch):
     st.cache_resource.clear()
 
 
+@pytest.fixture(scope="session")
+def sd(tmp_path_factory):
+    from tests.tiny_checkpoint import small_sd
+
+    return small_sd(tmp_path_factory.mktemp("sd"))
+
+
+@pytest.fixture(scope="session")
+def sdxl(tmp_path_factory):
+    from tests.tiny_checkpoint import small_sdxl
+
+    return small_sdxl(tmp_path_factory.mktemp("sdxl"))
+
+
 def _allowed(report):
     reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
     return any(word in reason for word in ALLOWED_TO_SKIP)

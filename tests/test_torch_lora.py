@@ -19,20 +19,10 @@ from sdplay.engine.torch_load import load  # noqa: E402
 from sdplay.engine.torch_lora import Worn  # noqa: E402
 from sdplay.server.addons import Named, loras_in, without_tags  # noqa: E402
 from tests.oracle import job_of, latents, off, ours, stock  # noqa: E402
-from tests.tiny_checkpoint import small_lora, small_sd, small_sdxl  # noqa: E402
+from tests.tiny_checkpoint import small_lora  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 EULER = SCHEDULERS["euler"]
-
-
-@pytest.fixture(scope="module")
-def sd(tmp_path_factory):
-    return small_sd(tmp_path_factory.mktemp("sd"))
-
-
-@pytest.fixture(scope="module")
-def sdxl(tmp_path_factory):
-    return small_sdxl(tmp_path_factory.mktemp("sdxl"))
 
 
 @pytest.mark.parametrize("dialect", ["kohya", "diffusers"])

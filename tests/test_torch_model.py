@@ -16,21 +16,11 @@ diffusers = pytest.importorskip("diffusers", reason="checkpoints need torch and 
 from sdplay.engine.torch_load import load, load_controlnet  # noqa: E402
 from sdplay.engine.torch_model import Guide  # noqa: E402
 from tests.oracle import job_of, latents, off, ours  # noqa: E402
-from tests.tiny_checkpoint import single_file, small_controlnet, small_sd, small_sdxl  # noqa: E402
+from tests.tiny_checkpoint import single_file, small_controlnet  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 VP = [entry for entry in SCHEDULERS.values() if entry.sampler != "flow_euler"]
 START = np.random.default_rng(3).uniform(-1, 1, (3, 64, 96)).astype(np.float32)
-
-
-@pytest.fixture(scope="module")
-def sd(tmp_path_factory):
-    return small_sd(tmp_path_factory.mktemp("sd"))
-
-
-@pytest.fixture(scope="module")
-def sdxl(tmp_path_factory):
-    return small_sdxl(tmp_path_factory.mktemp("sdxl"))
 
 
 @pytest.fixture(scope="module")

@@ -14,15 +14,10 @@ from sdplay.engine.torch_lora import Worn  # noqa: E402
 from sdplay.engine.torch_model import Parts, TorchModel  # noqa: E402
 from sdplay.engine.torch_thrift import Thrift  # noqa: E402
 from tests.oracle import job_of, off, ours  # noqa: E402
-from tests.tiny_checkpoint import small_lora, small_sd  # noqa: E402
+from tests.tiny_checkpoint import small_lora  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 JOB = job_of(SCHEDULERS["euler"])
-
-
-@pytest.fixture(scope="module")
-def sd(tmp_path_factory):
-    return small_sd(tmp_path_factory.mktemp("sd"))
 
 
 def made(folder, job=JOB, **thrift):

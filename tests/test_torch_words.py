@@ -14,20 +14,10 @@ from safetensors.torch import load_file  # noqa: E402
 from sdplay.engine.torch_load import load  # noqa: E402
 from sdplay.engine.torch_words import load_embedding, named_in  # noqa: E402
 from tests.oracle import job_of, latents, off, ours, stock  # noqa: E402
-from tests.tiny_checkpoint import small_embedding, small_sd, small_sdxl  # noqa: E402
+from tests.tiny_checkpoint import small_embedding  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 EULER = SCHEDULERS["euler"]
-
-
-@pytest.fixture(scope="module")
-def sd(tmp_path_factory):
-    return small_sd(tmp_path_factory.mktemp("sd"))
-
-
-@pytest.fixture(scope="module")
-def sdxl(tmp_path_factory):
-    return small_sdxl(tmp_path_factory.mktemp("sdxl"))
 
 
 def meaning(model, text, embeddings=()):
