@@ -79,6 +79,12 @@ def test_pictures_wait_for_a_first_start_and_have_the_models_own_size(local, tmp
     assert session.jobs().library.recent(local.session_state["owner"], 1)[0].width == 128
 
 
+def test_settings_that_come_with_another_backend_stay_as_they_are(page):
+    page.run().session_state["backend"] = "local"
+    page.session_state["width"] = page.number_input(key="width").value
+    assert page.run().session_state["width"] == 128
+
+
 def test_loras_and_embeddings_are_offered_under_the_prompt(local):
     started(local)
     local.text_area(key="prompt").set_value("a fox")
@@ -86,6 +92,14 @@ def test_loras_and_embeddings_are_offered_under_the_prompt(local):
         local.pills(key=f"word_{group}").set_value(word).run()
     assert local.text_area(key="prompt").value == "a fox <lora:ink:1>, paper"
     assert not has(local, "surprise")
+
+
+def test_a_click_is_not_lost_when_the_process_has_just_changed(local):
+    started(local)
+    os.kill(OURS._child.pid, signal.SIGKILL)
+    until(lambda: OURS.told)
+    settled(local.button(key="go").click().run())
+    assert len(local.image) >= 1
 
 
 @pytest.mark.parametrize(("file", "says"), [

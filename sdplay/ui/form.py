@@ -169,11 +169,11 @@ def _fit_to_backend() -> None:
 def _follow(capabilities: Capabilities) -> None:
     """What nobody changed follows the backend's own values: one that starts tells them late."""
     state, now = st.session_state, {name: default(KNOBS[name], capabilities) for name in FITTED}
-    before = state.get("fitted", now)
-    for name in FITTED:
+    backend, before = state.get("fitted", ("", now))
+    for name in FITTED if backend == state.get("backend") else ():
         if state.get(name) == before[name] != now[name]:
             state[name] = now[name]
-    state["fitted"] = now
+    state["fitted"] = state.get("backend"), now
 
 
 def _presets(capabilities: Capabilities) -> None:

@@ -71,6 +71,8 @@ def _notice() -> None:
     st.session_state["local_state"] = now
     if before != now:
         session.probed.clear()
+        if st.session_state.get("go"):
+            session.want_again()  # the new run does not know of this one's click
         st.rerun()
 
 
