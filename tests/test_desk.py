@@ -20,8 +20,8 @@ from sdplay.server.a1111_mask import Masking, filled, masked
 from sdplay.server.addons import marks
 from sdplay.server.desk import Desk
 from sdplay.server.limits import Doorman, Limits
-from sdplay.server.paint import Wish
 from sdplay.server.shelf import Machine, Shelf
+from sdplay.server.wish import Wish
 from tests.local_process import tiny_models
 
 CPU = Machine(device="cpu")

@@ -14,8 +14,9 @@ torch = pytest.importorskip("torch", reason="checkpoints need torch and diffuser
 diffusers = pytest.importorskip("diffusers", reason="checkpoints need torch and diffusers: pip install '.[local]'")
 
 from sdplay.engine.torch_load import load  # noqa: E402
-from sdplay.server.paint import Painted, Wish, paint  # noqa: E402
+from sdplay.server.paint import Painted, paint  # noqa: E402
 from sdplay.server.shelf import Machine, Shelf  # noqa: E402
+from sdplay.server.wish import Wish  # noqa: E402
 from tests.oracle import job_of, latents, off, ours, stock  # noqa: E402
 from tests.tiny_checkpoint import small_lora, small_refiner, small_sd, small_sdxl  # noqa: E402
 

@@ -11,9 +11,10 @@ torch = pytest.importorskip("torch", reason="the local process needs torch: pip 
 pytest.importorskip("fastapi", reason="the local process needs FastAPI: pip install '.[local]'")
 
 from sdplay.engine.torch_safety import load_checker  # noqa: E402
-from sdplay.server.paint import BLACKENED, Painted, Wish, paint  # noqa: E402
+from sdplay.server.paint import BLACKENED, Painted, paint  # noqa: E402
 from sdplay.server.shelf import Machine, Shelf  # noqa: E402
 from sdplay.server.stream import features  # noqa: E402
+from sdplay.server.wish import Wish  # noqa: E402
 from tests.local_process import tiny_models  # noqa: E402
 from tests.making import colour  # noqa: E402
 from tests.tiny_checkpoint import small_checker  # noqa: E402

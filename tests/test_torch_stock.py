@@ -19,8 +19,9 @@ pytest.importorskip("fastapi", reason="the local process needs FastAPI: pip inst
 from sdplay.engine.loop import Job, Made  # noqa: E402
 from sdplay.engine.torch_load import load_stock  # noqa: E402
 from sdplay.server.desk import Desk  # noqa: E402
-from sdplay.server.paint import Painted, Wish, check, paint  # noqa: E402
+from sdplay.server.paint import Painted, paint  # noqa: E402
 from sdplay.server.shelf import Machine, Shelf  # noqa: E402
+from sdplay.server.wish import Wish, check  # noqa: E402
 from tests.tiny_checkpoint import small_flux, small_sd, small_sd3  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")

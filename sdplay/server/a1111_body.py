@@ -15,7 +15,7 @@ from sdplay.picture import png_bytes
 from sdplay.schedulers import SCHEDULERS, find
 from sdplay.server.a1111_mask import Masking, masked, resized, upright
 from sdplay.server.limits import Limits
-from sdplay.server.paint import SCHEDULERS_HERE, Wish
+from sdplay.server.wish import SCHEDULERS_HERE, Wish
 
 
 class Processing(BaseModel):

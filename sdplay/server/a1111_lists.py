@@ -9,8 +9,8 @@ from fastapi import APIRouter
 
 from sdplay.errors import BadParams
 from sdplay.schedulers import SCHEDULERS, Scheduler
-from sdplay.server.paint import CONTROL_MODULES, SCHEDULERS_HERE
 from sdplay.server.shelf import Shelf
+from sdplay.server.wish import CONTROL_MODULES, SCHEDULERS_HERE
 
 EMPTY = ("sd-vae", "hypernetworks", "face-restorers", "realesrgan-models", "prompt-styles", "script-info",
          "extensions")  # fmt: skip

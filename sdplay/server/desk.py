@@ -10,8 +10,9 @@ from uuid import uuid4
 
 from sdplay.errors import BackendError, BackendRefused, BadParams, Cancelled, PlayError
 from sdplay.server.addons import loras_in
-from sdplay.server.paint import Painted, Step, Wish, check, paint
+from sdplay.server.paint import Painted, Step, paint
 from sdplay.server.shelf import Shelf
+from sdplay.server.wish import Wish, check
 
 LOG = logging.getLogger(__name__)
 State = Literal["queued", "running", "done", "failed", "cancelled"]

@@ -1,6 +1,5 @@
-"""One picture from wish to pixels: the settings become a job of the tick loop, on the model that the wish names."""
+"""One picture from wish to pixels, pass by pass, on the models that the wish names."""
 
-import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,41 +10,18 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sdplay.engine.emphasis import STRONGEST, edited, too_strong
-from sdplay.engine.loop import Engine, Event, Job, Made, Moment, Snapshot, planned
+from sdplay.engine.loop import Engine, Event, Job, Made, Moment, Snapshot
 from sdplay.engine.noise import Array
-from sdplay.engine.start import enlarged_latent, guide_pixels, mask_cells, start_pixels
-from sdplay.engine.torch_lora import Worn
-from sdplay.engine.torch_model import Guide
 from sdplay.engine.torch_stock import Stock
-from sdplay.engine.torch_words import named_in
 from sdplay.errors import BackendError, BadParams
 from sdplay.params import Params
 from sdplay.picture import Frame, jpeg_bytes
-from sdplay.schedulers import SCHEDULERS, known
-from sdplay.server.addons import loras_in, without_tags
+from sdplay.server.passes import enlarged, handed_over, job_of, later_steps, until_refined, warnings_of
 from sdplay.server.plain import plain_job
 from sdplay.server.shelf import Shelf
+from sdplay.server.wish import Wish
 
-CONTROL_MODULES = ("none", "invert")
 BLACKENED = "The safety checker found the picture unsuitable and made it black. Try another seed or prompt."
-SCHEDULERS_HERE = tuple(entry.id for entry in SCHEDULERS.values() if entry.sampler != "flow_euler")
-
-
-@dataclass(frozen=True)
-class Wish:
-    """One picture that somebody wants, and what they want to see of its making."""
-
-    params: Params
-    owner: str = ""
-    urgent: bool = True
-    """A person waits for just this one; cells of a sweep are not urgent."""
-    previews: bool = True
-    frames: bool = False
-    partial: bool = False
-    """Stopped in the middle, hand out what is there."""
-    finish: Callable[[Image.Image], Image.Image] | None = None
-    """What is done with the painted picture."""
 
 
 @dataclass(frozen=True)
@@ -85,13 +61,13 @@ def paint(shelf: Shelf, wish: Wish, stopped: Callable[[], bool]) -> Iterator[Ste
             yield from work.plainly(engine)
             return
         base, job = engine.model, job_of(work.wish, engine.model, shelf)
-        told = _warnings(params, job, base)
-        work.later = _later_steps(params)
-        end = yield from work.run(engine, job if work.later else _until_refined(job, params, base))
+        told = warnings_of(params, job, base)
+        work.later = later_steps(params)
+        end = yield from work.run(engine, job if work.later else until_refined(job, params, base))
         if isinstance(end, Made) and work.later:
             work.done, work.later = work.step.steps, 0
             job = enlarged(job, end, params, shelf)
-            end = yield from work.run(engine, _until_refined(job, params, base))
+            end = yield from work.run(engine, until_refined(job, params, base))
         if not isinstance(end, Snapshot):
             yield from work.finished(engine, end, told)
             return
@@ -178,110 +154,6 @@ class _Work:
 End = Made | Snapshot | None
 
 
-def hires_upscalers(shelf: Shelf) -> tuple[str, ...]:
-    """How hires fix may enlarge: inside the latent, or the picture itself."""
-    return ("Latent", *shelf.upscalers.names)
-
-
-def check(params: Params, shelf: Shelf) -> None:
-    """A sentence for what this process cannot do, before it waits for its turn."""
-    stock = shelf.named(params.model).stock
-    if known(params.scheduler).id not in SCHEDULERS_HERE and not stock:
-        raise BadParams("Flow Euler does not fit Stable Diffusion. Choose Euler.")
-    if not stock and any(map(too_strong, (params.prompt, params.negative))):
-        raise BadParams(f"Emphasis goes up to {STRONGEST:g}. Write it like this: (word:1.3)")
-    if params.mask and not params.init:
-        raise BadParams("A mask needs a start image. Give one, or leave the mask out.")
-    if params.hires_scale > 1 and params.init:
-        raise BadParams("Hires fix works on pictures made from words alone. Leave it or the start image out.")
-    if params.hires_scale > 1 and params.hires_upscaler not in hires_upscalers(shelf):
-        raise BadParams(f"There is no hires upscaler called {params.hires_upscaler!r}. "
-                        f"There are: {', '.join(hires_upscalers(shelf))}.")  # fmt: skip
-    if params.styles:
-        raise BadParams("This process has no styles: leave them out.")
-    if loras_in(params.negative):
-        raise BadParams("A LoRA acts on the whole picture: name it in the prompt, not in the negative prompt.")
-    for unit in params.control:
-        if unit.module not in CONTROL_MODULES:
-            raise BadParams(f"There is no ControlNet module called {unit.module!r}. "
-                            f"There are: {', '.join(CONTROL_MODULES)}.")  # fmt: skip
-        if unit.mode != "Balanced":
-            raise BadParams(f"The ControlNet mode {unit.mode!r} is not offered here, only Balanced.")
-
-
-def job_of(wish: Wish, model: Any, shelf: Shelf) -> Job:
-    """The settings in the engine's words."""
-    params, entry = wish.params, known(wish.params.scheduler)
-    if params.width % model.factor or params.height % model.factor:
-        raise BadParams(f"Width and height must be multiples of {model.factor} for this model, not {params.width} and "
-                        f"{params.height}.")  # fmt: skip
-    start = start_pixels(params) if params.init else None
-    mask = mask_cells(params, model.factor) if params.init and params.mask else None
-    guides = _guides(params, (params.width, params.height), shelf)
-    return Job(without_tags(params.prompt), entry.sampler, params.steps, params.negative, entry.sigmas, params.cfg,
-               params.seed, params.width, params.height, params.eta, strength=params.strength if params.init else 1.0,
-               start=start, mask=mask, guides=guides, variation_seed=params.variation_seed,
-               variation_strength=params.variation_strength, clip_skip=params.clip_skip, owner=wish.owner,
-               urgent=wish.urgent, frames=wish.frames, previews=wish.previews,
-               **_named_files(params, model, shelf))  # fmt: skip
-
-
-def enlarged(job: Job, made: Made, params: Params, shelf: Shelf) -> Job:
-    """Hires fix: the small picture enlarged, then painted over from a middle noise level."""
-    assert made.latent is not None
-    factor = job.width // made.latent.shape[3]
-    width, height = (round(side * params.hires_scale / factor) * factor for side in (job.width, job.height))
-    start = latent = None
-    if params.hires_upscaler == "Latent":
-        latent = enlarged_latent(made.latent, (width // factor, height // factor))
-    else:
-        picture = shelf.upscalers.enlarged(Image.fromarray(made.pixels), (width, height), params.hires_upscaler)
-        start = np.asarray(picture, np.float32).transpose(2, 0, 1) / 127.5 - 1
-    return replace(job, width=width, height=height, start=start, latent=latent, strength=params.hires_strength,
-                   steps=params.hires_steps or params.steps, guides=_guides(params, (width, height), shelf),
-                   variation_strength=0.0)  # fmt: skip
-
-
-def handed_over(job: Job, params: Params, base: Any, refiner: Any, shelf: Shelf) -> tuple[Job, tuple[str, ...]]:
-    """The same job for the model that finishes the picture, and what it has to leave out."""
-    if base.latents != refiner.latents:
-        raise BadParams(f"The refiner {params.refiner} cannot go on with this model's pictures: it is made for another "
-                        "kind of latent. Choose a refiner of the same family.")  # fmt: skip
-    job = replace(job, snapshot_at=None, **_named_files(params, refiner, shelf, loras=base.build == refiner.build))
-    if base.build == refiner.build or not (job.guides or loras_in(params.prompt)):
-        return job, ()
-    told = "The refiner is another kind of model: LoRAs and ControlNets acted until it took over."
-    return replace(job, guides=()), (told,)
-
-
-def _until_refined(job: Job, params: Params, model: Any) -> Job:
-    """Ends where the refiner takes over: at the first step that begins at or after its share."""
-    if not params.refiner:
-        return job
-    steps = len(planned(job, model.levels).steps)
-    at = max(1, math.ceil(steps * params.refiner_at - 1e-6))
-    return replace(job, snapshot_at=at) if at < steps else job
-
-
-def _named_files(params: Params, model: Any, shelf: Shelf, loras: bool = True) -> dict[str, Any]:
-    """The LoRAs and embeddings that the prompts name, as this model takes them."""
-    files, both = shelf.embeddings, f"{params.prompt}\n{params.negative}"
-    worn = (Worn(model.lora(shelf.lora(each.name)), each.weight, each.text_weight) for each in loras_in(params.prompt))
-    return {"loras": tuple(worn) if loras else (),
-            "embeddings": tuple((name, model.embedding(files[name])) for name in named_in(both, files))}  # fmt: skip
-
-
-def _guides(params: Params, size: tuple[int, int], shelf: Shelf) -> tuple[Guide, ...]:
-    return tuple(
-        Guide(shelf.net(unit.model), guide_pixels(unit.image, size, unit.module == "invert"), unit.weight, unit.start,
-              unit.end) for unit in params.control
-    )  # fmt: skip
-
-
-def _later_steps(params: Params) -> int:
-    return int((params.hires_steps or params.steps) * params.hires_strength) if params.hires_scale > 1 else 0
-
-
 def as_image(pixels: Array) -> Image.Image:
     """Values of -1 to 1 [1, 3, h, w] as a picture."""
     bright = (np.clip(pixels[0] * 0.5 + 0.5, 0, 1) * 255).round().astype(np.uint8)
@@ -300,23 +172,6 @@ def _step(moment: Moment, model: Any, before: Step, began: float) -> Step:
     left = (time.perf_counter() - began) / moment.step * (moment.steps - moment.step)
     preview = before.preview if moment.clean is None else partial(preview_of, model, moment.clean)
     return Step(moment.step, moment.steps, left, preview)
-
-
-def _warnings(params: Params, job: Job, model: Any) -> tuple[str, ...]:
-    told = [f"The embedding {name} was made for another kind of model: its name was read as words."
-            for name, each in job.embeddings if not each.fits]  # fmt: skip
-    for name, text in (("The prompt", job.prompt), ("The negative prompt", job.negative)):
-        if cut := model.cut_off(text, job.embeddings):
-            told.append(f"{name} is longer than this model reads; left out: {cut[:200]}.")
-        if edited(text):
-            told.append(f"{name} was read as words: [from:to:when], [one|other], AND and BREAK are not known here.")
-    if params.negative and params.cfg == 1:
-        told.append("The negative prompt has no effect at CFG 1: nothing is pushed away from.")
-    if params.init and int(params.steps * params.strength) == 0:
-        told.append("Strength times steps is below one step, so the start image came back as it was.")
-    if params.refiner and _until_refined(job, params, model).snapshot_at is None:
-        told.append("No steps were left for the refiner. Let it take over earlier.")
-    return tuple(told)
 
 
 def _frames(made: Made | None) -> tuple[Frame, ...]:

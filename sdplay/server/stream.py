@@ -20,8 +20,9 @@ from sdplay.picture import png_bytes
 from sdplay.server.addons import marks
 from sdplay.server.desk import Desk, Ticket
 from sdplay.server.limits import Limits
-from sdplay.server.paint import CONTROL_MODULES, SCHEDULERS_HERE, Painted, Wish, hires_upscalers
+from sdplay.server.paint import Painted
 from sdplay.server.shelf import Shelf
+from sdplay.server.wish import CONTROL_MODULES, SCHEDULERS_HERE, Wish, hires_upscalers
 
 BEAT_SECONDS = 1.0
 """A line comes at least so often, so that whoever reads notices when this process dies."""
