@@ -3,6 +3,8 @@
 import re
 
 import pytest
+
+pytest.importorskip("hypothesis", reason="needs hypothesis: pip install '.[dev]'")
 from hypothesis import given
 from hypothesis import strategies as st
 
