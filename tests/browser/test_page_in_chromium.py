@@ -20,7 +20,7 @@ def test_a_newcomer_generates_a_picture(tab, address):
 def test_cancel_in_the_middle_stops_and_says_so(tab, address):
     opened(tab, address + "?steps=500&seed=5&width=256&height=256")
     tab.locator(".st-key-go button").click()
-    tab.locator(".st-key-cancel button").dispatch_event("click", timeout=SLOW)  # without waiting for a still page
+    tab.locator(".st-key-cancel button").click(timeout=SLOW)
     tab.get_by_text("Cancelled. Your settings are as they were.").wait_for(timeout=SLOW)
 
 
@@ -30,7 +30,7 @@ def test_a_reload_finds_the_running_job_again(tab, address):
     tab.get_by_text(re.compile("Step [0-9]+ of 500")).wait_for(timeout=SLOW)
     tab.reload()
     tab.get_by_text(re.compile("Step [0-9]+ of 500")).wait_for(timeout=SLOW)
-    tab.locator(".st-key-cancel button").dispatch_event("click")
+    tab.locator(".st-key-cancel button").click()
     tab.get_by_text("Cancelled").wait_for(timeout=SLOW)
 
 
