@@ -3,9 +3,13 @@
 import asyncio
 import json
 import os
+import re
 import signal
+import socket
+import socketserver
 import threading
 import time
+from contextlib import contextmanager, suppress
 from urllib.request import Request, urlopen
 
 import psutil
@@ -14,7 +18,6 @@ import pytest
 from sdplay.backends import ASKER, Asker
 from sdplay.backends.a1111 import A1111
 from sdplay.backends.local import Local
-from sdplay.backends.wire import Wire
 from sdplay.compare.axes import Setup
 from sdplay.compare.plan import plan
 from sdplay.jobs import Jobs
@@ -179,6 +182,34 @@ def test_the_page_names_its_sweeps_and_hears_of_all_replicas(two):
     assert (told.status, told.at_once, "2 × cpu" in told.message) == ("ready", 64, True)
 
 
+@contextmanager
+def overheard(url):
+    """A relay before a server: its address, and the replicas that streamed a picture through it."""
+    port, heard = int(url.rstrip("/").rsplit(":", 1)[1]), set()
+
+    def copy(source, target):
+        said = b""
+        with suppress(OSError):
+            while told := source.recv(65536):
+                said = (said + told)[-100_000:]
+                heads = re.findall(rb"HTTP/1.1 200 OK\r\n(?:[^\r]+\r\n)+", said)
+                heard.update(re.search(rb"sdplay-replica: (.+)\r", head)[1] for head in heads if b"ndjson" in head)
+                target.sendall(told)
+            target.shutdown(socket.SHUT_WR)
+
+    class Relay(socketserver.BaseRequestHandler):
+        def handle(self):
+            with socket.create_connection(("127.0.0.1", port)) as onward:
+                threading.Thread(target=copy, args=(self.request, onward), daemon=True).start()
+                copy(onward, self.request)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Relay) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", heard
+        server.shutdown()
+
+
 def swept(url, folder):
     """A sweep of six cells as the page starts it."""
     jobs, bench = Jobs(Library(folder)), Bench({"local": Local(url)})
@@ -187,12 +218,10 @@ def swept(url, folder):
     return Sweep(made, bench, jobs, owner="me").start()
 
 
-def test_a_sweep_of_the_page_stays_on_one_replica_and_every_picture_arrives(two, tmp_path, monkeypatch):
-    replicas, split = set(), Wire._split
-    monkeypatch.setattr(Wire, "_split", lambda wire, raw: replicas.add(raw.headers["sdplay-replica"])
-                        or split(wire, raw))  # fmt: skip
-    run = swept(two.url, tmp_path)
-    assert run.wait(90)
+def test_a_sweep_of_the_page_stays_on_one_replica_and_every_picture_arrives(two, tmp_path):
+    with overheard(two.url) as (url, replicas):
+        run = swept(url, tmp_path)
+        assert run.wait(90)
     jobs = run.jobs.of("me", run.group)
     assert (run.counts(), len(replicas)) == ({"made": 6}, 1)
     assert [job.progress.steps for job in jobs] == [30] * 6
