@@ -157,20 +157,32 @@ def _marks(studio: Studio, kept: Kept) -> None:
         _leave("Bring it back", library.restore, kept, owner, key="restore", icon=":material/restore_from_trash:")
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="marks"):
-        given = st.feedback("stars", key=f"stars_{kept.id}", default=kept.stars - 1 if kept.stars else None)
-        stars = 0 if given is None else given + 1
-        shared = st.toggle("Shared", kept.shared, key=f"shared_{kept.id}", help="Everybody on this page may see it; "
-                           "only you may change it.")  # fmt: skip
+        st.feedback("stars", default=kept.stars - 1 if kept.stars else None, **_kept_as("stars", studio, kept))
+        st.toggle("Shared", kept.shared, **_kept_as("shared", studio, kept), help="Everybody on this page may see it; "
+                  "only you may change it.")  # fmt: skip
         st.space("stretch")
         with st.popover("", icon=":material/delete:", type="tertiary", key="delete", help="Delete"):
             st.caption("It goes into the bin, which can give it back.")
             _leave("Yes, delete it", delete, studio, [kept], key="delete_yes", icon=":material/delete:", type="primary")
-    tags = st.multiselect("Tags", list(kept.tags), list(kept.tags), accept_new_options=True, key=f"tags_{kept.id}")
-    note = st.text_input("Note", kept.note, key=f"note_{kept.id}")
-    if (stars, tuple(tags), note) != (kept.stars, kept.tags, kept.note):
-        kept = library.update(kept, owner, stars=stars, tags=tuple(tags), note=note)
-    if shared != kept.shared:
-        library.share(kept, owner, shared)
+    st.multiselect("Tags", list(kept.tags), list(kept.tags), accept_new_options=True, **_kept_as("tags", studio, kept))
+    st.text_input("Note", kept.note, **_kept_as("note", studio, kept))
+
+
+def _kept_as(name: str, studio: Studio, kept: Kept) -> dict[str, Any]:
+    """For a control: what it says is saved by a callback, which also runs when the drawer closes in that moment."""
+    key = f"{name}_{kept.id}"
+
+    def save() -> None:
+        given = st.session_state[key]
+        with explained():
+            if name == "shared":
+                studio.library.share(kept, studio.owner, given)
+            elif name == "stars":
+                studio.library.update(kept, studio.owner, stars=0 if given is None else given + 1)
+            else:
+                studio.library.update(kept, studio.owner, **{name: given})
+
+    return {"key": key, "on_change": save}
 
 
 def _all_but_the_seed(params: Params) -> None:

@@ -45,10 +45,10 @@ def looked(tab, url, query=""):
 
 
 def scrolled(tab):
-    """Down until there is no more."""
+    """Down until there is no more; the end may vanish between two looks, for more comes before it is in sight."""
     end = tab.locator(".end")
     while end.is_visible():
-        end.scroll_into_view_if_needed()
+        end.evaluate("end => end.scrollIntoView()")
         tab.wait_for_timeout(100)
 
 
@@ -66,9 +66,33 @@ def test_a_star_shows_far_down_without_losing_the_place(tab, stocked):
     tiles.nth(120).click()
     tab.locator("[data-testid=stFeedback] button").nth(3).click(timeout=SLOW)
     tab.get_by_role("dialog").get_by_role("button", name="Close").click()
-    tab.wait_for_function("() => !location.search.includes('picture=')", timeout=SLOW)
+    closed(tab)
     tab.get_by_text("★★★★").wait_for(timeout=SLOW)
     assert tiles.count() == 130
+
+
+def closed(tab):
+    tab.wait_for_function("() => !location.search.includes('picture=')", timeout=SLOW)
+
+
+def test_a_star_is_kept_though_the_drawer_closes_in_that_moment(tab, stocked):
+    tiles = looked(tab, stocked)
+    tiles.nth(5).click()
+    tab.get_by_role("dialog").get_by_text("UTC").wait_for(timeout=SLOW)  # the drawer's last line
+    tab.locator("[data-testid=stFeedback] button").nth(1).evaluate("star => star.click()")
+    tab.keyboard.press("Escape")
+    closed(tab)
+    tiles.nth(5).filter(has_text="★★").wait_for(timeout=SLOW)
+
+
+def test_a_note_is_kept_though_the_drawer_closes_in_that_moment(tab, stocked):
+    tiles = looked(tab, stocked)
+    tiles.nth(6).click()
+    tab.get_by_label("Note").fill("warm light")
+    tab.get_by_role("dialog").get_by_role("button", name="Close").click()
+    closed(tab)
+    tiles.nth(6).click()
+    tab.get_by_label("Note").and_(tab.locator("[value='warm light']")).wait_for(timeout=SLOW)
 
 
 def test_two_chosen_pictures_open_from_the_address(tab, stocked):
