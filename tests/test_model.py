@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from sdplay.backends.builtin import Builtin
-from sdplay.engine.onnx_model import SHIPPED, Card, OnnxModel
+from sdplay.engine.card import SHIPPED, Card
+from sdplay.engine.onnx_model import OnnxModel
 from sdplay.engine.words import Words
 
 SHEETS = ("uncurated", "steps", "cfg", "negative", "seeds", "schedulers", "strength")

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sdplay.engine.card import SHIPPED
 from sdplay.engine.loop import Engine, Job, Made, Run
-from sdplay.engine.onnx_model import SHIPPED
 from sdplay.errors import BadParams
 from sdplay.schedulers import SCHEDULERS
 

@@ -7,13 +7,13 @@ import time
 import pytest
 from fakes import b64, bomb, dribbling, dying, hanging_up, huge, png, sends, site, stalled
 
-from sdplay.backends.fence import download, public
+from sdplay.backends.net.fence import public
+from sdplay.backends.net.fetch import download, fetch_public
 from sdplay.backends.wire import (
     Call,
     Reply,
     Wire,
     error_text,
-    fetch_public,
     on_this_machine,
     picture_bytes,
     refusal,

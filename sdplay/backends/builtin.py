@@ -4,21 +4,20 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from PIL import Image
 
 from sdplay.backends import ASKER, Backend, Capabilities, Event
-from sdplay.engine.loop import Engine, Job, Made, Moment
-from sdplay.engine.onnx_model import SHIPPED, Card, OnnxModel
-from sdplay.engine.samplers import SAMPLERS, SPACINGS
-from sdplay.engine.start import mask_cells, start_pixels
-from sdplay.engine.words import Words
+from sdplay.engine.card import SHIPPED, Card
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params
 from sdplay.picture import Frame, Picture, Progress, Receipt, Timing, jpeg_bytes, png_bytes
 from sdplay.schedulers import SCHEDULERS, known
+
+if TYPE_CHECKING:  # The engine, and numpy with it, comes with the first picture: the page is on screen before.
+    from sdplay.engine.loop import Engine, Job, Made, Moment
+    from sdplay.engine.words import Words
 
 SMALLEST, LARGEST, STEP = 96, 256, 32
 FEATURES = frozenset({
@@ -32,16 +31,21 @@ _LOADING = threading.Lock()
 """A cache alone would let pictures that start together load an engine each, and share no batches."""
 
 
-def _engine() -> tuple[Engine, float]:
+def _engine() -> "tuple[Engine, float]":
     """The one engine of this process, and how long loading it took."""
     with _LOADING:
         return _loaded()
 
 
 @cache
-def _loaded() -> tuple[Engine, float]:
+def _loaded() -> "tuple[Engine, float]":
     """Loads the engine, at the first picture."""
     began = time.perf_counter()
+    import numpy as np
+
+    from sdplay.engine.loop import Engine
+    from sdplay.engine.onnx_model import OnnxModel
+
     model = OnnxModel()
     model.decode(model.denoise(np.zeros((1, model.channels, 16, 16), np.float32), [1.0], [model.embed("")]))
     return Engine(model), time.perf_counter() - began
@@ -53,7 +57,9 @@ def _card() -> Card:
 
 
 @cache
-def _words() -> Words:
+def _words() -> "Words":
+    from sdplay.engine.words import Words
+
     return Words(SHIPPED / "vocab.txt", _card().max_words + 2)
 
 
@@ -92,6 +98,8 @@ class Builtin(Backend):
 
     def generate(self, params: Params) -> Iterator[Event]:
         began = time.perf_counter()
+        from sdplay.engine.loop import Made, Moment
+
         job = self._job(params)
         yield Progress(message="Loading the model" if not _loaded.cache_info().currsize else "")
         engine, load = _engine()
@@ -108,8 +116,11 @@ class Builtin(Backend):
         finally:
             events.close()  # type: ignore[attr-defined]  # a generator: closing it cancels the job
 
-    def _job(self, params: Params) -> Job:
+    def _job(self, params: Params) -> "Job":
         """What the engine is told: the payload, its raw fields checked like the settings they lie over."""
+        from sdplay.engine.loop import Job
+        from sdplay.engine.start import mask_cells, start_pixels
+
         fields = self.payload(params)
         usual = self.payload(params.with_(extra=""))
         if unknown := sorted(set(fields) - set(usual)):
@@ -122,7 +133,7 @@ class Builtin(Backend):
                    previews=self.previews, urgent=self.previews, owner=ASKER.get().owner,
                    **{name: getattr(settled, name, value) for name, value in fields.items()})  # fmt: skip
 
-    def _picture(self, params: Params, job: Job, made: Made, timing: Timing) -> Picture:
+    def _picture(self, params: Params, job: "Job", made: "Made", timing: Timing) -> Picture:
         applied = {
             "prompt": job.prompt, "negative": job.negative, "scheduler": _scheduler(job), "steps": job.steps,
             "cfg": job.cfg, "seed": job.seed, "width": made.pixels.shape[1], "height": made.pixels.shape[0],
@@ -149,7 +160,7 @@ class Builtin(Backend):
         return (*told, *self.probe().unused(params))
 
 
-def _progress(engine: Engine, moment: Moment, spent: float) -> Progress:
+def _progress(engine: "Engine", moment: "Moment", spent: float) -> Progress:
     preview = None if moment.clean is None else jpeg_bytes(Image.fromarray(engine.decode(moment.clean)))
     left = spent / moment.step * (moment.steps - moment.step)
     return Progress(moment.step / moment.steps, moment.step, moment.steps, left, preview)
@@ -164,6 +175,8 @@ def _check_size(params: Params) -> None:
 
 
 def _check_route(sampler: Any, sigmas: Any) -> None:
+    from sdplay.engine.samplers import SAMPLERS, SPACINGS
+
     if sampler == "flow_euler":
         raise BadParams("Flow Euler does not fit the built-in model. Choose Euler: it is the same route for it.")
     for name, value, ours in (("sampler", sampler, tuple(SAMPLERS)), ("sigmas", sigmas, SPACINGS)):
@@ -171,7 +184,7 @@ def _check_route(sampler: Any, sigmas: Any) -> None:
             raise BadParams(f"The built-in model has no {name} {value!r}. It has: {', '.join(ours)}.")
 
 
-def _scheduler(job: Job) -> str:
+def _scheduler(job: "Job") -> str:
     """The table's entry for the route that was taken; raw fields can make one that no entry has."""
     taken = (job.sampler, job.sigmas)
     return next((entry.id for entry in SCHEDULERS.values() if (entry.sampler, entry.sigmas) == taken), " ".join(taken))

@@ -20,8 +20,6 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-import psutil
-
 from sdplay.backends import Capabilities
 from sdplay.errors import BadParams
 from sdplay.settings import home, setting, without_secrets
@@ -135,6 +133,8 @@ class LocalProcess:
 
     def memory(self) -> int:
         """Bytes that it holds; 0 when it does not run."""
+        import psutil  # the page need not wait for it
+
         child = self._child
         try:
             return int(psutil.Process(child.pid).memory_info().rss) if child else 0

@@ -10,22 +10,21 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
-import requests
-import urllib3
-
 from sdplay.backends.decode import NotAPicture, checked, from_base64
-from sdplay.backends.fence import anywhere, download, public, resolve
-from sdplay.backends.fence import fetch_public as fetch_public
+from sdplay.backends.net.fence import anywhere, public, resolve
 from sdplay.backends.reply import Reply as Reply
 from sdplay.backends.reply import error_text as error_text
 from sdplay.backends.reply import refusal as refusal
 from sdplay.backends.reply import retry_after as retry_after
-from sdplay.errors import BackendBroken, BackendError, BackendLost, BackendOffline, BadParams
+from sdplay.errors import BackendBroken, BackendOffline, BadParams
 from sdplay.picture import Progress
 from sdplay.settings import without_secrets
+
+if TYPE_CHECKING:  # requests and urllib3 come with the first call: the page is on screen before
+    from urllib3 import BaseHTTPResponse
 
 LARGEST_ANSWER = 64 * 1024 * 1024
 CONNECT_SECONDS = 5.0
@@ -83,19 +82,16 @@ class Wire:
 
         Nothing for `silence` seconds counts as lost.  Closing the iterator hangs up.
         """
-        url = self._url(path)
-        with requests.Session() as session, self._failures(silence):
-            session.trust_env = not on_this_machine(url)
-            response = session.post(url, json=json, headers=dict(self.headers), stream=True, allow_redirects=False,
-                                    auth=_Auth(self._auth()), timeout=(self.connect_seconds, silence))  # fmt: skip
-            with response:
-                if response.status_code != 200:
-                    body = self._body(response.raw, time.monotonic() + silence, silence)
-                    yield Reply(response.status_code, response.headers, body, self.label)
-                    return
-                yield from self._split(response.raw)
+        from sdplay.backends.net.transport import sent
 
-    def _split(self, raw: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+        with sent(self, "POST", self._url(path), silence, auth=self._auth(), json=json, headers=self.headers) as answer:
+            if answer.status_code != 200:
+                body = self._body(answer.raw, time.monotonic() + silence, silence)
+                yield Reply(answer.status_code, answer.headers, body, self.label)
+                return
+            yield from self._split(answer.raw)
+
+    def _split(self, raw: "BaseHTTPResponse") -> Iterator[bytes]:
         held = bytearray()
         while chunk := raw.read1(65536, decode_content=True):
             held += chunk
@@ -137,20 +133,16 @@ class Wire:
 
     def _once(self, method: str, url: str, until: float, seconds: float, body: Mapping[str, Any],
               headers: Mapping[str, str]) -> Reply:  # fmt: skip
+        from sdplay.backends.net.transport import sent
+
         ours = self.same_host(url)
         started = time.monotonic()
-        with requests.Session() as session, self._failures(seconds):
-            # A proxy set for the internet is wrong for this machine; a netrc password is never asked for (see auth).
-            session.trust_env = not on_this_machine(url)
-            response = session.request(
-                method, url, headers={**(self.headers if ours else {}), **headers}, stream=True, allow_redirects=False,
-                auth=_Auth(self._auth() if ours else None), timeout=(self.connect_seconds, max(0.05, until - started)),
-                **body)  # fmt: skip
-            with response:
-                data = self._body(response.raw, until, seconds)
-            return Reply(response.status_code, response.headers, data, self.label, time.monotonic() - started)
+        with sent(self, method, url, seconds, max(0.05, until - started), auth=self._auth() if ours else None,
+                  headers={**(self.headers if ours else {}), **headers}, **body) as answer:  # fmt: skip
+            data = self._body(answer.raw, until, seconds)
+        return Reply(answer.status_code, answer.headers, data, self.label, time.monotonic() - started)
 
-    def _body(self, raw: urllib3.BaseHTTPResponse, until: float, seconds: float) -> bytes:
+    def _body(self, raw: "BaseHTTPResponse", until: float, seconds: float) -> bytes:
         held = bytearray()
         while chunk := raw.read1(65536, decode_content=True):
             held += chunk
@@ -158,11 +150,8 @@ class Wire:
                 raise BackendBroken(f"{self.label} sends more than {self.largest // 2**20} MB, which is no single "
                                     "picture, so it was cut off. Ask for a smaller size.")  # fmt: skip
             if time.monotonic() > until:
-                raise BackendBroken(_too_slow(self, seconds))
+                raise BackendBroken(too_slow(self, seconds))
         return bytes(held)
-
-    def _failures(self, seconds: float) -> "_Failures":
-        return _Failures(self, seconds)
 
     def _auth(self) -> tuple[str, str] | None:
         parts = _split(self.base)
@@ -175,57 +164,6 @@ class Wire:
                  for word in (value, value.split(" ")[-1])]  # fmt: skip
         user, password = self._auth() or ("", "")
         return {word for word in (*words, f"{user}:{password}", password) if len(word) >= 4}
-
-
-class _Auth(requests.auth.AuthBase):
-    """Always given, so that requests never looks for a password in a netrc file."""
-
-    def __init__(self, pair: tuple[str, str] | None) -> None:
-        self.pair = pair
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self.pair is None:
-            return request
-        user, password = (part.encode() for part in self.pair)
-        requests.auth.HTTPBasicAuth(user, password)(request)
-        return request
-
-
-class _Failures:
-    """The one place where requests' and urllib3's errors become sentences."""
-
-    def __init__(self, wire: Wire, seconds: float) -> None:
-        self.wire, self.seconds = wire, seconds
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError, OSError)):
-            raise self._translated(error) from error
-
-    def _translated(self, error: BaseException) -> BackendError:
-        wire, causes = self.wire, list(_causes(error))
-        if any(isinstance(cause, (requests.exceptions.SSLError, urllib3.exceptions.SSLError)) for cause in causes):
-            return BackendOffline(f"{wire.label} at {wire.address} has no valid TLS certificate. Check {wire.setting}: "
-                                  "http or https, host and port.")  # fmt: skip
-        if any(isinstance(cause, _NOT_CONNECTED) for cause in causes):
-            return BackendOffline(f"{wire.label} does not answer at {wire.address}. Is it running, and started with "
-                                  f"its API on? The address stands in {wire.setting}.")  # fmt: skip
-        if any(isinstance(cause, _TOO_SLOW) for cause in causes):
-            return BackendBroken(_too_slow(wire, self.seconds))
-        if any(isinstance(cause, _BAD_ADDRESS) for cause in causes):
-            return BackendOffline(f"{wire.setting}, or the key that goes with it, has characters that cannot be sent. "
-                                  "Write the address like this: http://127.0.0.1:7860")  # fmt: skip
-        return BackendLost(f"{wire.label} broke off in the middle of its answer. It may have crashed or run out of "
-                             "memory: look at its console, then try again.")  # fmt: skip
-
-
-_NOT_CONNECTED = (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError, urllib3.exceptions.ProxyError,
-                  urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)  # fmt: skip
-_TOO_SLOW = (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError)
-_BAD_ADDRESS = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.InvalidHeader,
-                urllib3.exceptions.LocationValueError, UnicodeError)  # fmt: skip
 
 
 class Call(Generic[_T]):
@@ -303,6 +241,8 @@ def _raw_picture(value: Any, wire: Wire) -> bytes:
         if not reply.ok:
             raise refusal(reply, wire.label, wire.setting, wire.clean)
         return reply.body
+    from sdplay.backends.net.fetch import download
+
     try:
         return download(
             value.strip(), allowed=anywhere if _in_private_network(wire) else public, largest=wire.largest, seconds=60
@@ -317,21 +257,10 @@ def _in_private_network(wire: Wire) -> bool:
     return not all(public(address) for address in resolve(parts.hostname or "", _port(parts)))
 
 
-def _too_slow(wire: Wire, seconds: float) -> str:
+def too_slow(wire: Wire, seconds: float) -> str:
+    """What to say when the answer is not whole in time."""
     return (f"{wire.label} has not finished its answer within {seconds:g} s. It may still be working: look at its "
             "console, or ask for fewer steps.")  # fmt: skip
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and everything inside it, because requests wraps urllib3, which wraps the socket."""
-    seen: set[int] = set()
-    stack: list[Any] = [error]
-    while stack:
-        cause = stack.pop()
-        if isinstance(cause, BaseException) and id(cause) not in seen:
-            seen.add(id(cause))
-            yield cause
-            stack += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
 
 
 def _split(url: str) -> SplitResult:

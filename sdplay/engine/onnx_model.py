@@ -5,21 +5,21 @@ import json
 import os
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import psutil
 
+from sdplay.engine.card import SHIPPED
 from sdplay.engine.loop import Job
 from sdplay.engine.noise import Array
 from sdplay.engine.samplers import Levels
 from sdplay.engine.words import Words
 
-SHIPPED = Path(__file__).parent.parent / "model"
 PREDICTS = {"epsilon": "eps", "v_prediction": "v"}
 _NATIVE = Lock()
 """Held while a thread is inside onnxruntime."""
@@ -32,30 +32,10 @@ def _leave() -> None:
         os._exit(0)
 
 
-@dataclass(frozen=True)
-class Card:
-    """What the model says of itself in model.json."""
-
-    name: str
-    version: str
-    things: tuple[str, ...]
-    styles: tuple[str, ...]
-    colours: tuple[str, ...]
-    max_words: int
-
-    @classmethod
-    def read(cls, folder: Path = SHIPPED) -> "Card":
-        told = json.loads((folder / "model.json").read_text("utf-8"))
-        lists = {name: tuple(told[name]) for name in ("things", "styles", "colours")}
-        return cls(told["name"], told["version"], max_words=told["max_words"], **lists)
-
-
 class OnnxModel:
     """A folder in diffusers' layout with ONNX graphs beside the weights."""
 
     def __init__(self, folder: Path = SHIPPED, threads: int | None = None) -> None:
-        import onnxruntime  # with the first picture: the page need not wait for it
-
         scheduler = json.loads((folder / "scheduler/scheduler_config.json").read_text())
         autoencoder = json.loads((folder / "vae/config.json").read_text())
         text = json.loads((folder / "text_encoder/config.json").read_text())

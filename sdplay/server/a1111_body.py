@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from sdplay.backends.decode import NotAPicture, checked, from_base64
-from sdplay.backends.fence import fetch_public
+from sdplay.backends.net.fetch import fetch_public
 from sdplay.errors import BadParams
 from sdplay.metadata import settings_from
 from sdplay.metadata.infotext import scheduler_of

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from sdplay.backends.local_process import BUILTIN, checkpoints_in
+from sdplay.engine.card import SHIPPED
 from sdplay.engine.loop import Engine
-from sdplay.engine.onnx_model import SHIPPED
 from sdplay.engine.torch_load import fetched, is_stock, load, load_controlnet, load_stock, usual_dtype
 from sdplay.engine.torch_model import TorchModel, best_device
 from sdplay.engine.torch_safety import load_checker

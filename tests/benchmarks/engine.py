@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
 
+from sdplay.engine.card import SHIPPED
 from sdplay.engine.loop import Engine, Job, Made
-from sdplay.engine.onnx_model import SHIPPED, OnnxModel
+from sdplay.engine.onnx_model import OnnxModel
 
 PROMPT, STEPS, CFG, ROUNDS = "a red apple, 3d style", 20, 5.0, 7
 

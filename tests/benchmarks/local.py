@@ -32,8 +32,8 @@ from diffusers import (
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from sdplay.backends.local import Local
+from sdplay.engine.card import SHIPPED
 from sdplay.engine.loop import Engine, Job, Made
-from sdplay.engine.onnx_model import SHIPPED
 from sdplay.engine.torch_load import DTYPES, load
 from sdplay.engine.torch_model import best_device
 from sdplay.params import Params

@@ -24,7 +24,7 @@ from PIL import Image
 from sdplay.backends.builtin import Builtin
 from sdplay.compare.axes import Setup
 from sdplay.compare.plan import plan
-from sdplay.engine.onnx_model import SHIPPED
+from sdplay.engine.card import SHIPPED
 from sdplay.jobs import Jobs
 from sdplay.library import Library
 from sdplay.params import Params

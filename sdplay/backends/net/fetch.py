@@ -4,8 +4,6 @@ Every address a name resolves to must be public, and the connection goes to the 
 that resolves differently a moment later gains nothing.  The same holds after each redirect.
 """
 
-import ipaddress
-import socket
 import time
 from collections.abc import Callable
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -14,29 +12,12 @@ import certifi
 import urllib3
 
 from sdplay.backends.decode import NotAPicture, checked
+from sdplay.backends.net.fence import Address, anywhere, public, resolve
 from sdplay.errors import BadParams
 from sdplay.settings import setting
 
 LARGEST_BYTES = 32 * 1024 * 1024
 MOST_REDIRECTS = 4
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-
-def public(address: _Address) -> bool:
-    """Whether an address belongs to the open internet, also when it is IPv4 packed into IPv6."""
-    if isinstance(address, ipaddress.IPv6Address):
-        packed = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
-        if address in _NAT64:
-            packed = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if packed is not None:
-            return public(packed)
-    return address.is_global and not address.is_multicast
-
-
-def anywhere(address: _Address) -> bool:
-    """The owner's word that every address is fine."""
-    return True
 
 
 def fetch_public(url: str) -> bytes:
@@ -48,7 +29,7 @@ def fetch_public(url: str) -> bytes:
         raise BadParams(f"What {_shown(url)} sent {error}. Give the address of a PNG, JPEG or WebP picture.") from error
 
 
-def download(url: str, *, allowed: Callable[[_Address], bool] = public, largest: int = LARGEST_BYTES,
+def download(url: str, *, allowed: Callable[[Address], bool] = public, largest: int = LARGEST_BYTES,
              seconds: float = 30) -> bytes:  # fmt: skip
     """The bytes at that address, if `allowed` says yes to it and to every address it redirects to."""
     until = time.monotonic() + seconds
@@ -63,16 +44,7 @@ def download(url: str, *, allowed: Callable[[_Address], bool] = public, largest:
     raise BadParams(f"{_shown(url)} redirects too often. Give the address of the picture itself.")
 
 
-def resolve(host: str, port: int) -> list[_Address]:
-    """Every address of a host."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise BadParams(f"There is no computer called {host!r}. Check the address for typing mistakes.") from error
-    return [ipaddress.ip_address(str(entry[4][0]).split("%")[0]) for entry in found]
-
-
-def _open(url: str, allowed: Callable[[_Address], bool], until: float) -> urllib3.BaseHTTPResponse:
+def _open(url: str, allowed: Callable[[Address], bool], until: float) -> urllib3.BaseHTTPResponse:
     parts, port = _parts(url)
     host = parts.hostname or ""
     addresses = resolve(host, port)

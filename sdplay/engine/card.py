@@ -1,0 +1,25 @@
+"""What the shipped model says of itself."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+SHIPPED = Path(__file__).parent.parent / "model"
+
+
+@dataclass(frozen=True)
+class Card:
+    """The file model.json."""
+
+    name: str
+    version: str
+    things: tuple[str, ...]
+    styles: tuple[str, ...]
+    colours: tuple[str, ...]
+    max_words: int
+
+    @classmethod
+    def read(cls, folder: Path = SHIPPED) -> "Card":
+        told = json.loads((folder / "model.json").read_text("utf-8"))
+        lists = {name: tuple(told[name]) for name in ("things", "styles", "colours")}
+        return cls(told["name"], told["version"], max_words=told["max_words"], **lists)
