@@ -3,17 +3,17 @@
 import streamlit as st
 
 from sdplay import settings
-from sdplay.backends import connect
-from sdplay.ui import form, links, local_card, look, session
+from sdplay.ui import bin, form, links, local_card, look, panels, session
+from sdplay.ui.problems import explained
 
-st.set_page_config("sdplay · Stable Diffusion playground", look.ICON, "wide", initial_sidebar_state=320)
-look.logo()
+st.set_page_config("sdplay · Stable Diffusion playground", layout="wide", initial_sidebar_state=320)
 settings.load(session.secrets())
-links.follow()
+with explained():
+    links.follow()
 
 with st.sidebar:
     name = form.pick_backend()
-    capabilities = session.probed(name)
+    backend, capabilities = session.reached(name)
     form.health(name, capabilities)
     local_card.menu(name)
     form.settings(capabilities)
@@ -22,15 +22,17 @@ with st.sidebar:
 
 local_card.show(name, capabilities)
 
-from sdplay.ui import details, panels  # noqa: E402  The browser draws the form while these are read.
+studio = session.Studio(backend, capabilities, owner)
+with explained():
+    bin.undo(studio)
+    titles = panels.titles()
+    for title, tab in zip(titles, st.tabs(titles, key="view", on_change="rerun", bind="query-params"), strict=True):
+        if tab.open:
+            with tab:
+                panels.show(title, studio)
+    links.settle(capabilities)
+    look.signs()
 
-jobs = session.jobs()
-studio = session.Studio(connect(name), capabilities, jobs, jobs.library, owner)
-details.undo(studio)
-titles = panels.titles()
-for title, tab in zip(titles, st.tabs(titles, key="view", on_change="rerun", bind="query-params"), strict=True):
-    if tab.open:
-        with tab:
-            panels.show(title, studio)
-links.settle(capabilities)
-details.linked(studio)
+    from sdplay.ui import details  # Not above: the form is on screen before this reads the library.
+
+    details.linked(studio)

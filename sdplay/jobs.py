@@ -42,7 +42,7 @@ class Job:
     started: float = 0.0
     ended: float = 0.0
     stop: threading.Event = field(default_factory=threading.Event, repr=False)
-    news: threading.Condition = field(default_factory=threading.Condition, repr=False)
+    over: threading.Event = field(default_factory=threading.Event, repr=False)
 
     @property
     def active(self) -> bool:
@@ -54,22 +54,18 @@ class Job:
         if self.state == "queued":
             self._end("cancelled")
 
-    def wait(self, seen: Progress | None, seconds: float) -> None:
-        """Until there is news: progress later than what was seen, or the end; at most so long."""
-        with self.news:
-            self.news.wait_for(lambda: self.progress is not seen or not self.active, seconds)
+    def wait(self, seconds: float) -> bool:
+        """Until it has ended, at most so long; says whether it has."""
+        return self.over.wait(seconds)
 
     def _advance(self, progress: Progress) -> None:
         """News takes the place of what was known; the last preview stays until there is a later one."""
-        with self.news:
-            self.progress = replace(progress, preview=progress.preview or self.progress.preview)
-            self.news.notify_all()
+        self.progress = replace(progress, preview=progress.preview or self.progress.preview)
 
     def _end(self, state: str) -> None:
-        with self.news:
-            self.ended = time.time()
-            self.state = state
-            self.news.notify_all()
+        self.ended = time.time()
+        self.state = state
+        self.over.set()
 
 
 class Jobs:

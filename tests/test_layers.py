@@ -64,6 +64,15 @@ def test_the_page_never_imports_torch():
     assert told.stdout.strip() == "False"
 
 
+def test_the_form_and_the_prompt_are_drawn_before_anything_heavy_is_read():
+    drawn = ("import sys; from sdplay.ui import bin, form, links, local_card, look, session; "
+             "from sdplay.ui.panels import generate; session.labels(); session.reached('builtin'); "
+             "print(*{name.split('.')[0] for name in sys.modules})")  # fmt: skip
+    told = subprocess.run([sys.executable, "-c", drawn], cwd=ROOT, capture_output=True, text=True, check=True)
+    heavy = {"numpy", "onnxruntime", "psutil", "requests", "sqlalchemy", "urllib3"}
+    assert heavy & set(told.stdout.split()) == set()
+
+
 def test_the_top_level_holds_what_the_design_names():
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     assert {name.split("/")[0] for name in tracked} <= {

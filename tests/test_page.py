@@ -21,6 +21,19 @@ def test_the_page_opens_without_a_problem(page):
     assert "A small model for learning" in sentences(page)
 
 
+@pytest.mark.parametrize("link", ["", "abcdef"])
+def test_a_data_folder_that_cannot_be_made_is_a_sentence_below_the_form(page, monkeypatch, tmp_path, link):
+    (tmp_path / "file").write_text("")
+    if link:
+        page.query_params["link"] = link
+    with monkeypatch.context() as now:
+        now.setenv("SDPLAY_HOME", str(tmp_path / "file" / "home"))
+        page.run()
+    assert not page.exception
+    assert "cannot be made: Not a directory" in page.error[0].value.replace("\\", "")
+    assert page.button(key="go")
+
+
 def test_generate_shows_a_picture_with_its_receipt(page):
     page.run()
     page.slider(key="steps").set_value(3)
@@ -133,6 +146,17 @@ def test_a_link_may_say_ids_instead_of_labels(page):
     assert page.selectbox(key="backend").value == "a1111"
     page.query_params.update(scheduler="euler_a", backend="builtin")
     assert page.run().selectbox(key="scheduler").value == "euler_a"
+
+
+def test_a_picture_begins_without_asking_the_server_all_over_again(page, monkeypatch):
+    with a1111() as fake:
+        monkeypatch.setenv("SDPLAY_A1111_URL", fake.url)
+        page.query_params.update(backend="a1111", steps="2")
+        page.run()
+        fake.asked.clear()
+        settled(page.button(key="go").click().run())
+        questions = {asked.path.split("?")[0] for asked in fake.asked if not asked.path.endswith("2img")}
+    assert questions - {"/sdapi/v1/progress"} == {"/sdapi/v1/options"}  # which model it has now
 
 
 def test_a_guide_picture_goes_out_as_a_controlnet_unit(page, monkeypatch):

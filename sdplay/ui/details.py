@@ -8,7 +8,7 @@ import streamlit as st
 from sdplay import metadata
 from sdplay.library import Kept
 from sdplay.params import KNOBS, Params, differing
-from sdplay.ui import form, links, start_image
+from sdplay.ui import bin, form, links, start_image
 from sdplay.ui.afterwards import strips, tools
 from sdplay.ui.problems import explained, plain
 from sdplay.ui.receipt import receipt, timing
@@ -51,33 +51,6 @@ def linked(studio: Studio) -> None:
         _close()
     if "picture" in st.query_params:
         _drawer(studio)
-
-
-def undo(studio: Studio) -> None:
-    """A way back for what was just deleted."""
-    gone = [kept for id in st.session_state.get("binned", ()) if (kept := studio.library.get(id, studio.owner))]
-    if gone:
-        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="undo_line"):
-            told = "picture is" if len(gone) == 1 else "pictures are"
-            st.markdown(f":material/delete: {len(gone)} {told} in the bin.")
-            st.button("Undo", icon=":material/undo:", key="undo", on_click=_restore, args=(studio, gone))
-            st.button("", icon=":material/close:", type="tertiary", key="undo_not", help="Leave it there",
-                      on_click=st.session_state.pop, args=("binned",))  # fmt: skip
-
-
-def delete(studio: Studio, pictures: list[Kept]) -> None:
-    """Into the bin, with a way back; call it from a callback."""
-    with explained():
-        for kept in pictures:
-            studio.library.delete(kept, studio.owner)
-        st.session_state["binned"] = [kept.id for kept in pictures]
-
-
-def _restore(studio: Studio, pictures: list[Kept]) -> None:
-    with explained():
-        for kept in pictures:
-            studio.library.restore(kept, studio.owner)
-    st.session_state.pop("binned", None)
 
 
 def _close() -> None:
@@ -163,7 +136,9 @@ def _marks(studio: Studio, kept: Kept) -> None:
         st.space("stretch")
         with st.popover("", icon=":material/delete:", type="tertiary", key="delete", help="Delete"):
             st.caption("It goes into the bin, which can give it back.")
-            _leave("Yes, delete it", delete, studio, [kept], key="delete_yes", icon=":material/delete:", type="primary")
+            _leave(
+                "Yes, delete it", bin.delete, studio, [kept], key="delete_yes", icon=":material/delete:", type="primary"
+            )
     st.multiselect("Tags", list(kept.tags), list(kept.tags), accept_new_options=True, **_kept_as("tags", studio, kept))
     st.text_input("Note", kept.note, **_kept_as("note", studio, kept))
 

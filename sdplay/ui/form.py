@@ -57,7 +57,7 @@ def health(name: str, capabilities: Capabilities) -> None:
         st.caption(f":{DOTS[capabilities.status]}[●] {capabilities.message or capabilities.status.capitalize()}")
         if name != "builtin" or capabilities.status != "ready":
             st.button("Check again", icon=":material/refresh:", type="tertiary", key="check",
-                      on_click=session.probed.clear, help="Ask the backend again what it can do.")  # fmt: skip
+                      on_click=session.ask_again, help="Ask the backend again what it can do.")  # fmt: skip
 
 
 def settings(capabilities: Capabilities) -> None:
@@ -155,7 +155,7 @@ def _offered(group: str, capabilities: Capabilities) -> list[Knob]:
 
 def _fit_to_backend() -> None:
     """Another backend: sizes and CFG that suit it, and a scheduler it has."""
-    told = session.probed(st.session_state.backend)
+    told = session.reached(st.session_state.backend)[1]
     for name in FITTED:
         st.session_state[name] = default(KNOBS[name], told)
     for name in told.limits:

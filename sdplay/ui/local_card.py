@@ -70,7 +70,7 @@ def _notice() -> None:
     before, now = st.session_state.get("local_state", ("off", 0)), (OURS.state, OURS.child(OURS.address))
     st.session_state["local_state"] = now
     if before != now:
-        session.probed.clear()
+        session.ask_again()
         if st.session_state.get("go"):
             session.want_again()  # the new run does not know of this one's click
         st.rerun()

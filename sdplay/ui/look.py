@@ -22,8 +22,9 @@ _FACE = st.components.v2.component(
 )
 
 
-def logo() -> None:
-    """The logo that can be read on this background."""
+def signs() -> None:
+    """The tab's icon, and the logo that can be read on this background.  Last: Streamlit reads numpy for them."""
+    st.set_page_config(page_icon=ICON)
     name = "logo-dark.svg" if st.context.theme.type == "dark" else "logo-light.svg"
     st.logo(ASSETS / name, size="large", icon_image=ICON)
 

@@ -1,6 +1,7 @@
 """What outlives a rerun: the library, the jobs, the backends, and who this browser is."""
 
 import uuid
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import streamlit as st
 from sdplay.backends import Backend, Capabilities, connect, kinds
 from sdplay.params import Params
 
-if TYPE_CHECKING:  # The form needs no database, and is on screen while jobs() imports it.
+if TYPE_CHECKING:  # The form and the prompt need no database, and are on screen while jobs() imports it.
     from sdplay.jobs import Job, Jobs
     from sdplay.library import Library
 
@@ -33,9 +34,17 @@ class Studio:
 
     backend: Backend
     capabilities: Capabilities
-    jobs: "Jobs"
-    library: "Library"
     owner: str
+
+    @property
+    def jobs(self) -> "Jobs":
+        """The server's jobs."""
+        return jobs()
+
+    @property
+    def library(self) -> "Library":
+        """Where they put the pictures."""
+        return jobs().library
 
 
 @st.cache_resource(show_spinner=False)
@@ -53,10 +62,21 @@ def labels() -> dict[str, str]:
     return {name: kind.label for name, kind in kinds().items()}
 
 
-@st.cache_data(show_spinner=False, ttl=30)
-def probed(name: str) -> Capabilities:
-    """What a backend can do, asked again after half a minute or at once with `probed.clear()`."""
-    return connect(name).probe()
+def reached(name: str) -> tuple[Backend, Capabilities]:
+    """A backend, and what it said it can do: a picture begins without asking all that again."""
+    backend, capabilities = _asked(name)
+    return copy(backend), capabilities
+
+
+def ask_again() -> None:
+    """Forget what the backends said; without this it is forgotten after half a minute."""
+    _asked.clear()
+
+
+@st.cache_resource(show_spinner=False, ttl=30)
+def _asked(name: str) -> tuple[Backend, Capabilities]:
+    backend = connect(name)
+    return backend, backend.probe()
 
 
 def owner() -> str:

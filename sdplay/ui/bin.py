@@ -1,0 +1,38 @@
+"""Into the bin, and the way back."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from sdplay.ui.problems import explained
+from sdplay.ui.session import Studio
+
+if TYPE_CHECKING:
+    from sdplay.library import Kept
+
+
+def undo(studio: Studio) -> None:
+    """A way back for what was just deleted."""
+    gone = [kept for id in st.session_state.get("binned", ()) if (kept := studio.library.get(id, studio.owner))]
+    if gone:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="undo_line"):
+            told = "picture is" if len(gone) == 1 else "pictures are"
+            st.markdown(f":material/delete: {len(gone)} {told} in the bin.")
+            st.button("Undo", icon=":material/undo:", key="undo", on_click=_restore, args=(studio, gone))
+            st.button("", icon=":material/close:", type="tertiary", key="undo_not", help="Leave it there",
+                      on_click=st.session_state.pop, args=("binned",))  # fmt: skip
+
+
+def delete(studio: Studio, pictures: "list[Kept]") -> None:
+    """Into the bin, with a way back; call it from a callback."""
+    with explained():
+        for kept in pictures:
+            studio.library.delete(kept, studio.owner)
+        st.session_state["binned"] = [kept.id for kept in pictures]
+
+
+def _restore(studio: Studio, pictures: "list[Kept]") -> None:
+    with explained():
+        for kept in pictures:
+            studio.library.restore(kept, studio.owner)
+    st.session_state.pop("binned", None)

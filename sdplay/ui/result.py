@@ -1,0 +1,148 @@
+"""Below the prompt: the newest picture or the progress of the one being made, then what was made before."""
+
+import base64
+
+import streamlit as st
+
+from sdplay.jobs import Job
+from sdplay.library import Kept
+from sdplay.params import Params
+from sdplay.ui import form, session
+from sdplay.ui.details import details, download, hero, start_from
+from sdplay.ui.problems import explained, told
+from sdplay.ui.receipt import receipt, timing
+from sdplay.ui.session import Studio
+from sdplay.ui.tiles import Tile, tiles
+from sdplay.ui.timebar import told as spoken
+
+POLL_SECONDS = 0.25
+LINGER = 2
+"""Ticks in which a finished picture has the browser to itself, before the whole page is drawn anew."""
+
+
+def show(studio: Studio) -> None:
+    """Ask again every tick while a picture is being made."""
+    job = session.latest(studio)
+    awaited = job if job and job.active else None
+    inline, ended = True, 0
+
+    @st.fragment(run_every=POLL_SECONDS if awaited else None)
+    def result() -> None:
+        nonlocal inline, ended
+        if awaited and not awaited.active:
+            ended += 1
+        if ended > LINGER:
+            st.rerun()  # one full run: the timer stops, and the picture comes into the strip below
+        _result(studio, job, alone=ended == 1)
+        if awaited and awaited.active and not inline and awaited.wait(POLL_SECONDS):
+            st.rerun(scope="fragment")  # the picture, without waiting for the browser's next tick
+        inline = False
+
+    result()
+    _recent(studio)
+
+
+def _result(studio: Studio, job: Job | None, alone: bool) -> None:
+    if job and job.active:
+        _progress(studio, job)
+        return
+    if job and job.state == "failed":
+        told(job.error)
+    elif job and job.state == "cancelled":
+        st.info("Cancelled. Your settings are as they were.", icon=":material/stop_circle:")
+    with explained():
+        newest = studio.library.recent(studio.owner, 1)
+        kept = job.kept if job and job.kept else newest[0] if newest else None
+        if kept:
+            _picture(studio, kept, job if job and job.kept else None, alone)
+        elif job is None:
+            _welcome()
+
+
+def _welcome() -> None:
+    with st.container(border=True, height=320, horizontal_alignment="center", vertical_alignment="center"):
+        st.markdown(":material/brush: Press **Generate** and your first picture appears here.", text_alignment="center")
+        st.caption("It takes a moment longer than the ones after it: the model is loaded first.",
+                   text_alignment="center")  # fmt: skip
+
+
+def _columns(width: int, height: int) -> tuple[st.delta_generator.DeltaGenerator, st.delta_generator.DeltaGenerator]:
+    """Room for the picture and for what is said about it: a wide picture gets more, a tall one less."""
+    ratio = width / max(1, height)
+    hero_column, side = st.columns([2.1 if ratio > 1.2 else 1.25 if ratio > 0.85 else 0.9, 1], gap="medium")
+    return hero_column, side
+
+
+def _progress(studio: Studio, job: Job) -> None:
+    left, right = _columns(job.params.width, job.params.height)
+    now = job.progress
+    with left:
+        if now.preview:
+            # Inside the page, not as a file beside it: the next preview would take the file away while it loads.
+            st.html(f'<img alt="The picture so far" style="width:100%;border-radius:10px" '
+                    f'src="data:image/jpeg;base64,{base64.b64encode(now.preview).decode()}">')  # fmt: skip
+        else:
+            st.skeleton(height=420)
+    with right:
+        st.progress(min(1.0, now.fraction or 0.0), text=_standing(studio, job))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button("Cancel", icon=":material/stop_circle:", on_click=job.cancel, key="cancel", shortcut="esc")
+        others = [other for other in studio.jobs.of(studio.owner) if other.active and other is not job]
+        if others:
+            st.caption(f"{len(others)} more of yours in the queue")
+            st.button("Cancel all", type="tertiary", key="cancel_all", icon=":material/playlist_remove:",
+                      on_click=_cancel, args=([job, *others],))  # fmt: skip
+
+
+def _cancel(jobs: list[Job]) -> None:
+    for job in jobs:
+        job.cancel()
+
+
+def _standing(studio: Studio, job: Job) -> str:
+    now = job.progress
+    parts = [f"Step {now.step} of {now.steps}" if now.step else now.message or "Starting"]
+    if job.state == "queued":
+        ahead = studio.jobs.ahead(job)
+        parts = [f"{ahead} ahead in the queue" if ahead else "Next in the queue"]
+    elif now.position:
+        parts.append(f"{now.position} ahead at the backend")
+    elif now.step and now.message:
+        parts.append(now.message)
+    left = studio.jobs.seconds_left(job)
+    return " · ".join(parts if left is None else [*parts, f"{spoken(left)} left"])
+
+
+def _picture(studio: Studio, kept: Kept, job: Job | None, alone: bool) -> None:
+    """The picture, and beside it how it was made: a tick later where it was waited for, so that it is seen sooner."""
+    left, right = _columns(kept.width, kept.height)
+    with left:
+        hero(studio, kept)
+    if alone:
+        return
+    with right:
+        waited = job.started - job.created if job and not job.reused else 0.0
+        timing(kept, "result", waited, reused=bool(job and job.reused))
+        receipt(kept, "result")
+        with st.container(horizontal=True, gap="xsmall"):
+            download(studio, kept, "result")
+            st.button("Vary", icon=":material/shuffle:", key="vary", on_click=_vary, args=(kept.params,),
+                      help="The same settings with the next seed.")  # fmt: skip
+            start_from(studio, kept, "result")
+
+
+def _vary(params: Params) -> None:
+    with explained():
+        form.use(params.with_(seed=params.seed + 1))
+        session.want_again()
+
+
+@st.fragment
+def _recent(studio: Studio) -> None:
+    with explained():
+        recent = studio.library.recent(studio.owner, 12)
+        if len(recent) > 1:
+            st.caption("Recent")
+            shown = [Tile(kept.id, studio.library.thumbnail(kept), kept.params.prompt or "Picture") for kept in recent]
+            if id := tiles(shown, key="recent", width=104, strip=True):
+                details(studio, id)
