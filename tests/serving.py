@@ -38,7 +38,7 @@ def served(home, script="streamlit_app.py", **settings):
                 if answer.read() == b"ok":
                     return process, url
         except OSError:
-            time.sleep(0.05)
+            time.sleep(0.02)
     raise TimeoutError("the server never answered")
 
 
