@@ -78,6 +78,44 @@ def test_variants_differ_in_what_was_chosen_only(page):
     assert "1 thing differs: scheduler" in sentences(page.run())
 
 
+def test_a_variant_inherits_what_it_does_not_override(page):
+    opened(page, lab="Variants", steps="8", variants='[{"scheduler":"ddim"},{"steps":3}]')
+    first, _ = page.session_state["variants_ids"]
+    assert page.number_input(key=f"variant_{first}_steps").placeholder == "8"
+    assert page.text_input(key=f"variant_{first}_name").placeholder == "DDIM"
+    page.number_input(key=f"variant_{first}_steps").set_value(5).run()
+    assert page.session_state["variants_rows"] == [{"scheduler": "ddim", "steps": 5}, {"steps": 3}]
+    assert "3 pictures" in sentences(page)
+    page.selectbox(key=f"variant_{first}_scheduler").set_value(None).run()
+    assert page.session_state["variants_rows"] == [{"steps": 5}, {"steps": 3}]
+
+
+def test_variants_are_added_copied_and_taken_away(page):
+    opened(page, lab="Variants", variants='[{"name":"mine","steps":9}]')
+    (first,) = page.session_state["variants_ids"]
+    page.button(key=f"variant_{first}_copy").click().run()
+    page.button(key="variant_add").click().run()
+    assert page.session_state["variants_rows"] == [{"name": "mine", "steps": 9}, {"name": "mine copy", "steps": 9}, {}]
+    assert "2 pictures" in sentences(page)  # the copy is the same picture, and what overrides nothing is not made
+    page.button(key=f"variant_{first}_remove").click().run()
+    assert page.session_state["variants_rows"] == [{"name": "mine copy", "steps": 9}, {}]
+
+
+def test_what_a_column_overrides_waits_while_it_may_not_vary(page):
+    opened(page, lab="Variants", variants='[{"scheduler":"ddim","steps":9}]')
+    page.pills(key="varying").set_value(["scheduler"]).run()
+    assert "1 thing differs: scheduler." in sentences(page)
+    page.pills(key="varying").set_value(["scheduler", "steps"]).run()
+    assert page.session_state["variants_rows"] == [{"scheduler": "ddim", "steps": 9}]
+
+
+@pytest.mark.parametrize("value", ['"abc"', "100000", "null", "[]"])
+def test_a_link_with_a_value_that_does_not_fit_inherits_instead(page, value):
+    opened(page, lab="Variants", variants=f'[{{"scheduler":{value},"steps":{value}}},{{"steps":3}}]')
+    assert not page.exception
+    assert page.session_state["variants_rows"] == [{}, {"steps": 3}]
+
+
 def test_an_opened_experiment_says_whether_it_was_reproduced(page):
     page = finished(opened(page).button(key="run").click().run())
     text = write_experiment(newest().plan, newest().results()).encode()

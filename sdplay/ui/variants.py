@@ -1,6 +1,7 @@
-"""Variants: rows that inherit the form; each overrides what may vary, and nothing else can differ."""
+"""Variants: columns that inherit the form; each overrides what may vary, and nothing else can differ."""
 
 import json
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,79 +9,201 @@ import streamlit as st
 
 from sdplay.backends import Capabilities
 from sdplay.compare.axes import Typed
+from sdplay.compare.guard import value_text
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS
-from sdplay.schedulers import PRESETS, SCHEDULERS, scheduler_label
+from sdplay.schedulers import PRESETS, SCHEDULERS, find
+from sdplay.ui.controls import bounded, current
 from sdplay.ui.session import Studio
 
 OFFERED = ("scheduler", "steps", "cfg", "seed", "strength", "prompt", "negative", "model", "width", "height")
 MOST = 12
+SIDE_BY_SIDE = 4
 BASELINE = "Baseline"
-_ROWS, _SHOWN = "variants_rows", "variants_shown"
-"""What the session keeps: the rows as they are now, and those that the editor on screen began with."""
+Row = dict[str, Any]
+_ROWS, _IDS = "variants_rows", "variants_ids"
+"""What the session keeps: what each column overrides, and a name for its controls."""
 
 
 def pick(studio: Studio) -> list[tuple[str, Typed]]:
-    """All rows as one axis of presets."""
+    """All columns as one axis of presets."""
     capabilities = studio.capabilities
     offered = [name for name in OFFERED if not KNOBS[name].needs or capabilities.offers(KNOBS[name].needs)]
     if set(st.session_state.get("varying", ())) - set(offered):  # a file or a link from another backend
         st.session_state["varying"] = [name for name in st.session_state["varying"] if name in offered]
     varying = st.pills("What varies", offered, selection_mode="multi", default=["scheduler", "steps"], key="varying",
                        format_func=lambda name: KNOBS[name].label, bind="query-params",
-                       help="Everything that is not chosen here is locked to the form, for every row.")  # fmt: skip
-    rows = _named(_table(varying, capabilities))
-    if st.toggle("The form as it is comes first", True, key="with_baseline", bind="query-params"):
+                       help="Everything that is not chosen here is locked to the form, for every column.")  # fmt: skip
+    rows = _columns(varying, capabilities)
+    if st.session_state["with_baseline"]:
         rows = [{"name": BASELINE}, *rows]
     if not 1 <= len(rows) <= MOST:
         raise BadParams(f"Compare 1 to {MOST} variants, not {len(rows)}.")
     return [("preset", rows)]
 
 
-def _known(capabilities: Capabilities) -> list[dict[str, Any]]:
-    """Three settings known to work; they differ in scheduler and steps only."""
-    return [{"name": f"{SCHEDULERS[scheduler].label} · {steps}", "scheduler": scheduler, "steps": steps}
-            for scheduler, steps in PRESETS if scheduler in (capabilities.schedulers or SCHEDULERS)]  # fmt: skip
-
-
 def put(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Rows of a file into the form; call it from a callback."""
+    """Rows of a file into the columns; call it from a callback."""
     state = st.session_state
     state["varying"] = [name for name in OFFERED if any(name in row for row in rows)]
     state["with_baseline"] = dict(rows[0]) == {"name": BASELINE}
     state[_ROWS] = [dict(row) for row in rows[state["with_baseline"] :]]
-    state.pop(_SHOWN, None)
+    state.pop(_IDS, None)
 
 
 def fits(rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether this table can hold them: few, and nothing in them but settings that it offers."""
+    """Whether these columns can hold them: few, and nothing in them but settings that they offer."""
     return len(rows) <= MOST and all(key in ("name", *OFFERED) for row in rows for key in row)
 
 
-def _table(varying: list[str], capabilities: Capabilities) -> list[dict[str, Any]]:
-    """The rows as edited, kept in the link; rows are added, copied and deleted in the table itself."""
+def _columns(varying: list[str], capabilities: Capabilities) -> list[Row]:
+    """The form's own column, then one for each variant; returns what they override."""
     state = st.session_state
-    columns: dict[str, Any] = {"name": st.column_config.TextColumn("Name", width="medium", pinned=True)}
-    columns |= {name: _column(name, capabilities) for name in varying}
-    first = _known(capabilities)
     if _ROWS not in state:
-        state[_ROWS] = _linked() or first
-    key = f"variants_{'_'.join(varying)}"
-    if key not in state or _SHOWN not in state:  # an editor of other columns begins with what the last one held
-        state[_SHOWN] = [{name: row.get(name) for name in columns} for row in state[_ROWS]]
-        state.pop(key, None)
-    edited = st.data_editor(state[_SHOWN], column_config=columns, num_rows="dynamic", hide_index=True,
-                            width="stretch", key=key, placeholder="as in the form")  # fmt: skip
-    rows = [{name: value for name, value in row.items() if value not in (None, "")} for row in edited]
-    rows = [row for row in rows if row]
-    if rows != state[_ROWS]:
-        state[_ROWS] = rows
-        st.query_params["variants"] = json.dumps(rows, separators=(",", ":"), ensure_ascii=False)
-    return rows
+        state[_ROWS] = _linked() or _known(capabilities)
+    if len(state.get(_IDS, ())) != len(state[_ROWS]):
+        state[_IDS] = [_new_id() for _ in state[_ROWS]]
+    places = [column for _ in range(0, len(state[_IDS]) + 1, SIDE_BY_SIDE) for column in st.columns(SIDE_BY_SIDE)]
+    with places[0].container(border=True, gap="small", height="stretch"):
+        _baseline(varying, capabilities)
+    for at, id in enumerate(state[_IDS]):
+        with places[at + 1].container(border=True, gap="small", height="stretch", key=f"variant_{id}"):
+            _column(at, id, varying, capabilities)
+    st.button("Add a variant", icon=":material/add:", type="tertiary", key="variant_add", on_click=_add,
+              disabled=len(state[_IDS]) >= MOST - 1)  # fmt: skip
+    if "variants" in st.query_params or state[_ROWS] != _known(capabilities):
+        st.query_params["variants"] = json.dumps(state[_ROWS], separators=(",", ":"), ensure_ascii=False)
+    return _named(state[_ROWS], varying)
 
 
-def _named(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [{"name": f"Variant {at}", **row} for at, row in enumerate(rows, 1)]
+def _baseline(varying: list[str], capabilities: Capabilities) -> None:
+    """What the others inherit."""
+    st.text_input("Name", BASELINE, disabled=True)
+    for name in varying:
+        st.text_input(KNOBS[name].label, _inherited(name, capabilities), disabled=True)
+    st.toggle("Make it too", True, key="with_baseline", bind="query-params",
+              help="The form as it is, first in the comparison.")  # fmt: skip
+
+
+def _column(at: int, id: str, varying: list[str], capabilities: Capabilities) -> None:
+    """One variant: a control for all that may vary; an empty one inherits."""
+    state = st.session_state
+    row = state[_ROWS][at]
+    for name in ("name", *varying):
+        fitting = _fitting(name, row.get(name), capabilities)
+        if fitting is not None:
+            state.setdefault(_key(id, name), fitting)
+    st.text_input("Name", key=_key(id, "name"), placeholder=_name(row, varying) or f"Variant {at + 1}")
+    for name in varying:
+        _override(name, _key(id, name), capabilities)
+    with st.container(horizontal=True, gap="xsmall", horizontal_alignment="right"):
+        st.button("Copy", icon=":material/content_copy:", type="tertiary", key=_key(id, "copy"), on_click=_copy,
+                  args=(id,), disabled=len(state[_IDS]) >= MOST - 1)  # fmt: skip
+        st.button("Remove", icon=":material/close:", type="tertiary", key=_key(id, "remove"), on_click=_remove,
+                  args=(id,))  # fmt: skip
+    state[_ROWS][at] = _held(at, id, varying)
+
+
+def _override(name: str, key: str, capabilities: Capabilities) -> None:
+    knob, inherited = bounded(KNOBS[name], capabilities), _inherited(name, capabilities)
+    if options := _options(name, capabilities):
+        st.selectbox(knob.label, options, None, lambda value: value_text(name, value), key=key, placeholder=inherited)
+    elif knob.kind in (int, float):
+        low, high, step = (None if each is None else knob.kind(each) for each in (knob.low, knob.high, knob.step))
+        st.number_input(knob.label, low, high, None, step, key=key, placeholder=inherited)
+    else:
+        st.text_input(knob.label, key=key, placeholder=inherited)
+
+
+def _inherited(name: str, capabilities: Capabilities) -> str:
+    """What the form says, as it is shown where nothing overrides it."""
+    return value_text(name, current(name, capabilities))
+
+
+def _options(name: str, capabilities: Capabilities) -> tuple[str, ...]:
+    if name == "scheduler":
+        return capabilities.schedulers or tuple(SCHEDULERS)
+    return capabilities.models or () if name == "model" else ()
+
+
+def _fitting(name: str, value: Any, capabilities: Capabilities) -> Any:
+    """The value as its control takes it; None where it does not, as in a link that somebody wrote by hand."""
+    if name == "name":
+        return str(value or "")
+    knob = bounded(KNOBS[name], capabilities)
+    if value is None or value == "":
+        return None
+    if options := _options(name, capabilities):
+        entry = find(str(value)) if name == "scheduler" else None
+        return next((each for each in (value, entry and entry.id) if each in options), None)
+    if knob.kind is str:
+        return str(value)
+    try:
+        number = knob.kind(value)
+    except (TypeError, ValueError):
+        return None
+    return number if (knob.low or 0) <= number <= (number if knob.high is None else knob.high) else None
+
+
+def _held(at: int, id: str, varying: Sequence[str]) -> Row:
+    """What a column overrides now; what it held of a setting that does not vary any more waits in it."""
+    state = st.session_state
+    shown = {name: state.get(_key(id, name)) for name in ("name", *varying)}
+    kept = {name: value for name, value in state[_ROWS][at].items() if name not in shown}
+    return {**{name: value for name, value in shown.items() if value not in (None, "")}, **kept}
+
+
+def _add() -> None:
+    st.session_state[_ROWS].append({})
+    st.session_state[_IDS].append(_new_id())
+
+
+def _copy(id: str) -> None:
+    state = st.session_state
+    at = state[_IDS].index(id)
+    row = _held(at, id, state["varying"])
+    if "name" in row:
+        row["name"] += " copy"
+    state[_ROWS].insert(at + 1, row)
+    state[_IDS].insert(at + 1, _new_id())
+
+
+def _remove(id: str) -> None:
+    state = st.session_state
+    at = state[_IDS].index(id)
+    del state[_ROWS][at], state[_IDS][at]
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex[:8]
+
+
+def _key(id: str, name: str) -> str:
+    return f"variant_{id}_{name}"
+
+
+def _name(row: Mapping[str, Any], varying: Sequence[str]) -> str:
+    """What a variant is called that nobody gave a name: all that it overrides."""
+    return " · ".join(value_text(name, row[name]) for name in varying if name in row)[:80]
+
+
+def _named(rows: Sequence[Mapping[str, Any]], varying: Sequence[str]) -> list[Row]:
+    """Those that override something, each under a name of its own."""
+    named: dict[str, Row] = {}
+    for row in rows:
+        own = {name: row[name] for name in varying if name in row}
+        name = first = str(row.get("name") or _name(row, varying))
+        while name in (BASELINE, *named):
+            name = f"{first} ({len(named) + 1})"
+        if own:
+            named[name] = {"name": name, **own}
+    return list(named.values())
+
+
+def _known(capabilities: Capabilities) -> list[Row]:
+    """Three settings known to work; they differ in scheduler and steps only."""
+    return [{"scheduler": scheduler, "steps": steps} for scheduler, steps in PRESETS
+            if scheduler in (capabilities.schedulers or SCHEDULERS)]  # fmt: skip
 
 
 def _linked() -> list[dict[str, Any]]:
@@ -90,18 +213,3 @@ def _linked() -> list[dict[str, Any]]:
     except ValueError:
         return []
     return rows if isinstance(rows, list) and all(isinstance(row, dict) for row in rows) and fits(rows) else []
-
-
-def _column(name: str, capabilities: Capabilities) -> Any:
-    """A column fit for this knob's type."""
-    knob = KNOBS[name]
-    if name == "scheduler":
-        return st.column_config.SelectboxColumn(
-            knob.label, options=list(capabilities.schedulers or SCHEDULERS), help=knob.help, width="medium",
-            format_func=lambda value: scheduler_label(str(value)))  # fmt: skip
-    if name == "model" and capabilities.models:
-        return st.column_config.SelectboxColumn(knob.label, options=list(capabilities.models), help=knob.help)
-    if knob.kind in (int, float):
-        return st.column_config.NumberColumn(knob.label, min_value=knob.low, max_value=knob.high, step=knob.step,
-                                             help=knob.help)  # fmt: skip
-    return st.column_config.TextColumn(knob.label, help=knob.help, width="medium")

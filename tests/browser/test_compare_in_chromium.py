@@ -35,6 +35,19 @@ def test_a_sweep_of_twelve_from_click_to_sheet(tab, address):
     assert Image.open(io.BytesIO(saved.value.path().read_bytes())).width > 500
 
 
+def test_variants_side_by_side_from_a_copied_column_to_the_pictures(tab, address):
+    opened(tab, address, lab="Variants", steps=4, seed=900, variants='[{"scheduler":"euler","steps":3}]')
+    columns = tab.get_by_label("Steps", exact=True).and_(tab.locator("[class*=st-key-variant_] input"))
+    tab.get_by_role("button", name="Copy", exact=True).click()
+    columns.nth(1).fill("2")
+    columns.nth(1).press("Enter")
+    tab.get_by_text("Run 3 pictures").wait_for(timeout=SLOW)
+    tab.locator(".st-key-run button").click()
+    finished(tab)
+    for label in ("Baseline", "Euler · 3", "Euler · 2"):
+        assert cell(tab, label).locator("img[src]").count() == 1
+
+
 def test_pause_in_the_middle_and_resume(tab, address):
     opened(tab, address, x_values="40,45,50", y_axis="seed", y_values="1-4").locator(".st-key-run button").click()
     tab.locator(".st-key-sweep_pause button").click(timeout=SLOW)

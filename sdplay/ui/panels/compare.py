@@ -70,7 +70,7 @@ def _price(studio: Studio, made: Plan) -> None:
         frames = False
         if studio.capabilities.offers("frames"):
             frames = st.toggle("Keep frames", key="lab_frames", help="Keep what was seen at every step, for the "
-                               "filmstrip. Pictures kept without frames are made again.")  # fmt: skip
+                               "filmstrip: slower, each is decoded. Pictures kept without are made again.")  # fmt: skip
         sure = not made.needs_confirmation or st.checkbox(
             f"Yes, {many(made.pictures, 'picture')}", key="lab_sure",
             help=f"More than {limit():,} pictures need a word from you.")  # fmt: skip
