@@ -3,7 +3,7 @@
 import streamlit as st
 
 from sdplay import settings
-from sdplay.ui import bin, form, links, local_card, look, panels, session
+from sdplay.ui import deleting, form, links, local_card, look, panels, session
 from sdplay.ui.problems import explained
 
 st.set_page_config("sdplay · Stable Diffusion playground", layout="wide", initial_sidebar_state=320)
@@ -24,7 +24,7 @@ local_card.show(name, capabilities)
 
 studio = session.Studio(backend, capabilities, owner)
 with explained():
-    bin.undo(studio)
+    deleting.undo(studio)
     titles = panels.titles()
     for title, tab in zip(titles, st.tabs(titles, key="view", on_change="rerun", bind="query-params"), strict=True):
         if tab.open:

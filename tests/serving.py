@@ -13,7 +13,8 @@ ROOT = Path(__file__).parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
-SLOW = 60_000
+SLOW = 120_000
+"""Milliseconds until a browser test gives up: far more than an idle machine needs, for a busy one."""
 
 
 def started(home, script="streamlit_app.py", **settings):

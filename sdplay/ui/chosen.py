@@ -9,7 +9,7 @@ from sdplay.compare.guard import Verdict, label, lock
 from sdplay.compare.plan import many
 from sdplay.library import Kept
 from sdplay.params import KNOBS
-from sdplay.ui import bin, carry, form, sweeping
+from sdplay.ui import carry, deleting, form, sweeping
 from sdplay.ui.pair import Side, pair
 from sdplay.ui.problems import explained, plain
 from sdplay.ui.session import Studio
@@ -65,7 +65,7 @@ def _share(studio: Studio, kept: list[Kept]) -> None:
 
 
 def _delete(studio: Studio, kept: list[Kept]) -> None:
-    bin.delete(studio, kept)
+    deleting.delete(studio, kept)
     _choose([])
 
 

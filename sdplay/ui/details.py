@@ -8,8 +8,9 @@ import streamlit as st
 from sdplay import metadata
 from sdplay.library import Kept
 from sdplay.params import KNOBS, Params, differing
-from sdplay.ui import bin, form, links, start_image
+from sdplay.ui import form, links, start_image
 from sdplay.ui.afterwards import strips, tools
+from sdplay.ui.deleting import delete
 from sdplay.ui.problems import explained, plain
 from sdplay.ui.receipt import receipt, timing
 from sdplay.ui.session import Studio
@@ -136,9 +137,7 @@ def _marks(studio: Studio, kept: Kept) -> None:
         st.space("stretch")
         with st.popover("", icon=":material/delete:", type="tertiary", key="delete", help="Delete"):
             st.caption("It goes into the bin, which can give it back.")
-            _leave(
-                "Yes, delete it", bin.delete, studio, [kept], key="delete_yes", icon=":material/delete:", type="primary"
-            )
+            _leave("Yes, delete it", delete, studio, [kept], key="delete_yes", icon=":material/delete:", type="primary")
     st.multiselect("Tags", list(kept.tags), list(kept.tags), accept_new_options=True, **_kept_as("tags", studio, kept))
     st.text_input("Note", kept.note, **_kept_as("note", studio, kept))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.serving import CHROMIUM, FLAGS, served
+from tests.serving import CHROMIUM, FLAGS, SLOW, served
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +28,7 @@ def browser():
 def tab(browser):
     """A fresh browser profile; what failed to load or complained is an error at the end."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(SLOW)
     page = context.new_page()
     trouble = []
     page.on("requestfailed", lambda asked: trouble.append(asked.url) if asked.failure != "net::ERR_ABORTED" else None)

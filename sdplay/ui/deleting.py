@@ -1,4 +1,4 @@
-"""Into the bin, and the way back."""
+"""Pictures into the bin, and the way back."""
 
 from typing import TYPE_CHECKING
 
