@@ -17,6 +17,7 @@ _FACE = st.components.v2.component(
     css=f"""
 @font-face{{
   font-family:"Inter";font-weight:100 900;font-display:swap;src:url(data:font/woff2;base64,{_FONT})}}
+@media (hover:none){{button kbd{{display:none!important}}}}
 """,
     isolate_styles=False,
 )
@@ -30,5 +31,5 @@ def signs() -> None:
 
 
 def font() -> None:
-    """The theme's font; draw it last, it takes no room."""
+    """The theme's font, and no keys on buttons where there is no keyboard; draw it last, it takes no room."""
     _FACE(key="font")

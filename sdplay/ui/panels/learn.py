@@ -66,6 +66,7 @@ def show(studio: Studio) -> None:
                 st.markdown(f":material/{lesson.icon}: **{lesson.title}**")
                 st.caption(lesson.text)
                 st.caption(f":material/visibility: Watch: {lesson.watch}")
+                st.space("stretch")
                 st.button("Show me", icon=":material/play_arrow:", key=f"start_{lesson.icon}", on_click=_open,
                           args=(studio, lesson))  # fmt: skip
     st.markdown("#### Schedulers")
