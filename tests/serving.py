@@ -50,6 +50,14 @@ def opened(page, url):
     return page
 
 
+def at_last(told, wanted):
+    """What is told once it is what is wanted, or when there is no more time: a page may still be drawing."""
+    until = time.monotonic() + SLOW / 1000
+    while (now := told()) != wanted and time.monotonic() < until:
+        time.sleep(0.05)
+    return now
+
+
 def generated(page):
     """One click, and the picture is there."""
     page.locator(".st-key-go button").click()

@@ -31,4 +31,5 @@ def test_the_drawer_enlarges_and_cuts_out_and_leads_back(tab, address):
     made.nth(1).wait_for(timeout=SLOW)
     made.first.click()
     tab.get_by_text("Cut out by tiny-sam").wait_for(timeout=SLOW)
-    assert made.count() == 1
+    made.first.wait_for(timeout=SLOW)
+    made.nth(1).wait_for(state="detached", timeout=SLOW)

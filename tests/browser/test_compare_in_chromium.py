@@ -6,7 +6,7 @@ import re
 import pytest
 from PIL import Image
 
-from tests.serving import SLOW
+from tests.serving import SLOW, at_last
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -28,8 +28,8 @@ def cell(tab, label):
 def test_a_sweep_of_twelve_from_click_to_sheet(tab, address):
     opened(tab, address, x_values="2,3,4,5").locator(".st-key-run button").click()
     finished(tab)
-    assert tab.locator("table[role=grid] button").count() == 12
-    assert tab.locator("table[role=grid] img[src]").count() == 12
+    assert at_last(tab.locator("table[role=grid] button").count, 12) == 12
+    assert at_last(tab.locator("table[role=grid] img[src]").count, 12) == 12
     with tab.expect_download() as saved:
         tab.get_by_role("button", name="Sheet").click()
     assert Image.open(io.BytesIO(saved.value.path().read_bytes())).width > 500
@@ -45,7 +45,7 @@ def test_variants_side_by_side_from_a_copied_column_to_the_pictures(tab, address
     tab.locator(".st-key-run button").click()
     finished(tab)
     for label in ("Baseline", "Euler · 3", "Euler · 2"):
-        assert cell(tab, label).locator("img[src]").count() == 1
+        cell(tab, label).locator("img[src]").wait_for(timeout=SLOW)
 
 
 def test_pause_in_the_middle_and_resume(tab, address):
@@ -53,7 +53,7 @@ def test_pause_in_the_middle_and_resume(tab, address):
     tab.locator(".st-key-sweep_pause button").click(timeout=SLOW)
     tab.locator(".st-key-sweep_resume button").click(timeout=SLOW)
     finished(tab)
-    assert tab.get_by_text("12 of 12").is_visible()
+    tab.get_by_text("12 of 12").wait_for(timeout=SLOW)
 
 
 def test_a_click_and_the_arrow_keys_walk_the_grid(tab, address):
@@ -85,15 +85,15 @@ def test_the_slider_moves_by_mouse_and_keyboard(tab, address):
 
 def test_the_link_brings_the_axes_back(tab, address):
     opened(tab, address, x_axis="CFG scale", x_values="1,5,9")
-    assert re.search(r"9 pictures|already in the library", tab.locator(".st-key-lab_card").inner_text())
-    assert tab.get_by_text("1 · 5 · 9").is_visible()
+    tab.locator(".st-key-lab_card").get_by_text(re.compile("9 pictures|already in the library")).first.wait_for()
+    tab.get_by_text("1 · 5 · 9").wait_for()
 
 
 def test_the_prompt_stays_when_the_tab_changes(tab, address):
     opened(tab, address, prompt="two+green+frogs")
     tab.get_by_role("tab", name="Generate").click()
     tab.locator(".st-key-go button").wait_for(timeout=SLOW)
-    assert tab.get_by_label("Prompt", exact=True).input_value() == "two green frogs"
+    assert at_last(tab.get_by_label("Prompt", exact=True).input_value, "two green frogs") == "two green frogs"
 
 
 def test_a_click_on_a_chart_shows_that_picture_and_puts_it_beside_a(tab, address):

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tests.serving import SLOW, generated, opened, served
+from tests.serving import SLOW, at_last, generated, opened, served
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -13,8 +13,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_a_newcomer_generates_a_picture(tab, address):
     opened(tab, address + "?steps=4")
     generated(tab)
-    assert tab.locator("[data-testid=stImage] img").first.is_visible()
-    assert tab.get_by_text("Applied exactly as asked.").is_visible()
+    tab.locator("[data-testid=stImage] img").first.wait_for()
+    tab.get_by_text("Applied exactly as asked.").wait_for()
 
 
 def test_cancel_in_the_middle_stops_and_says_so(tab, address):
@@ -50,8 +50,8 @@ def test_a_link_restores_the_form_in_a_second_tab(tab, address):
     tab.locator(".st-key-seed input").press("Tab")
     tab.wait_for_url("**seed=1234**", timeout=SLOW)
     second = opened(tab.context.new_page(), tab.url)
-    assert second.get_by_label("Prompt", exact=True).input_value() == "two green frogs"
-    assert second.locator(".st-key-seed input").input_value() == "1234"
+    assert at_last(second.get_by_label("Prompt", exact=True).input_value, "two green frogs") == "two green frogs"
+    assert at_last(second.locator(".st-key-seed input").input_value, "1234") == "1234"
 
 
 def test_the_keyboard_alone_makes_a_picture(tab, address):
