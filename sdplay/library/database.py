@@ -109,4 +109,6 @@ def _told() -> Iterator[None]:
 def _advice(reason: str) -> str:
     if "malformed" in reason or "not a database" in reason:
         return "It is damaged, the picture files are not: python -m sdplay library reindex makes it anew."
+    if "connection failed" in reason:
+        return "Check SDPLAY_DATABASE_URL, and that the server runs. The picture files are safe."
     return "The picture files are safe; check the folder's space and permissions, then try again."
