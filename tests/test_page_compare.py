@@ -6,6 +6,7 @@ import pytest
 
 from sdplay.compare.experiment import write_experiment
 from sdplay.ui import cells, sweeping
+from tests.fakes import a1111
 from tests.paging import sentences
 
 
@@ -114,6 +115,24 @@ def test_a_link_with_a_value_that_does_not_fit_inherits_instead(page, value):
     opened(page, lab="Variants", variants=f'[{{"scheduler":{value},"steps":{value}}},{{"steps":3}}]')
     assert not page.exception
     assert page.session_state["variants_rows"] == [{}, {"steps": 3}]
+    told = sentences(page.run()).count("does not fit here: as in the form.")
+    assert told == (0 if value == "null" else 2)
+
+
+def test_a_variant_that_another_backend_cannot_make_is_told(page, monkeypatch):
+    with a1111() as fake:
+        monkeypatch.setenv("SDPLAY_A1111_URL", fake.url)
+        opened(page, lab="Variants", variants='[{"scheduler":"deis","steps":9}]')
+        page.selectbox(key="backend").set_value("a1111").run()
+    assert not page.exception
+    assert "DEIS does not fit here: as in the form." in sentences(page)
+    assert page.session_state["variants_rows"] == [{"steps": 9}]
+
+
+def test_variants_of_one_name_stay_apart(page):
+    rows = '[{"name":"a","steps":3},{"name":"a (2)","steps":4},{"name":"a","steps":5},{"name":"Baseline","steps":6}]'
+    opened(page, lab="Variants", variants=rows)
+    assert "5 pictures" in sentences(page)
 
 
 def test_an_opened_experiment_says_whether_it_was_reproduced(page):

@@ -131,32 +131,28 @@ def _marks(studio: Studio, kept: Kept) -> None:
         _leave("Bring it back", library.restore, kept, owner, key="restore", icon=":material/restore_from_trash:")
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="marks"):
-        st.feedback("stars", default=kept.stars - 1 if kept.stars else None, **_kept_as("stars", studio, kept))
-        st.toggle("Shared", kept.shared, **_kept_as("shared", studio, kept), help="Everybody on this page may see it; "
-                  "only you may change it.")  # fmt: skip
+        st.feedback("stars", default=kept.stars - 1 if kept.stars else None, **_saved(f"stars_{kept.id}",
+                    lambda given: library.update(kept, owner, stars=0 if given is None else given + 1)))  # fmt: skip
+        st.toggle("Shared", kept.shared, help="Everybody on this page may see it; only you may change it.",
+                  **_saved(f"shared_{kept.id}", lambda given: library.share(kept, owner, given)))  # fmt: skip
         st.space("stretch")
         with st.popover("", icon=":material/delete:", type="tertiary", key="delete", help="Delete"):
             st.caption("It goes into the bin, which can give it back.")
             _leave("Yes, delete it", delete, studio, [kept], key="delete_yes", icon=":material/delete:", type="primary")
-    st.multiselect("Tags", list(kept.tags), list(kept.tags), accept_new_options=True, **_kept_as("tags", studio, kept))
-    st.text_input("Note", kept.note, **_kept_as("note", studio, kept))
+    st.multiselect("Tags", list(kept.tags), list(kept.tags), accept_new_options=True,
+                   **_saved(f"tags_{kept.id}", lambda given: library.update(kept, owner, tags=given)))  # fmt: skip
+    st.text_input("Note", kept.note,
+                  **_saved(f"note_{kept.id}", lambda given: library.update(kept, owner, note=given)))  # fmt: skip
 
 
-def _kept_as(name: str, studio: Studio, kept: Kept) -> dict[str, Any]:
+def _saved(key: str, save: Callable[[Any], object]) -> dict[str, Any]:
     """For a control: what it says is saved by a callback, which also runs when the drawer closes in that moment."""
-    key = f"{name}_{kept.id}"
 
-    def save() -> None:
-        given = st.session_state[key]
+    def changed() -> None:
         with explained():
-            if name == "shared":
-                studio.library.share(kept, studio.owner, given)
-            elif name == "stars":
-                studio.library.update(kept, studio.owner, stars=0 if given is None else given + 1)
-            else:
-                studio.library.update(kept, studio.owner, **{name: given})
+            save(st.session_state[key])
 
-    return {"key": key, "on_change": save}
+    return {"key": key, "on_change": changed}
 
 
 def _all_but_the_seed(params: Params) -> None:

@@ -21,7 +21,7 @@ LINGER = 2
 
 
 def show(studio: Studio) -> None:
-    """Ask again every tick while a picture is being made."""
+    """The newest picture, or the progress of the one being made, asked for every tick."""
     job = session.latest(studio)
     awaited = job if job and job.active else None
     inline, ended = True, 0

@@ -3,6 +3,7 @@
 import uuid
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -36,7 +37,7 @@ class Studio:
     capabilities: Capabilities
     owner: str
 
-    @property
+    @cached_property
     def jobs(self) -> "Jobs":
         """The server's jobs."""
         return jobs()
@@ -44,7 +45,7 @@ class Studio:
     @property
     def library(self) -> "Library":
         """Where they put the pictures."""
-        return jobs().library
+        return self.jobs.library
 
 
 @st.cache_resource(show_spinner=False)

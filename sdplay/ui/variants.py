@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Mapping, Sequence
+from itertools import chain, count
 from typing import Any
 
 import streamlit as st
@@ -14,6 +15,7 @@ from sdplay.errors import BadParams
 from sdplay.params import KNOBS
 from sdplay.schedulers import PRESETS, SCHEDULERS, find
 from sdplay.ui.controls import bounded, current
+from sdplay.ui.problems import plain
 from sdplay.ui.session import Studio
 
 OFFERED = ("scheduler", "steps", "cfg", "seed", "strength", "prompt", "negative", "model", "width", "height")
@@ -71,8 +73,9 @@ def _columns(varying: list[str], capabilities: Capabilities) -> list[Row]:
             _column(at, id, varying, capabilities)
     st.button("Add a variant", icon=":material/add:", type="tertiary", key="variant_add", on_click=_add,
               disabled=len(state[_IDS]) >= MOST - 1)  # fmt: skip
-    if "variants" in st.query_params or state[_ROWS] != _known(capabilities):
-        st.query_params["variants"] = json.dumps(state[_ROWS], separators=(",", ":"), ensure_ascii=False)
+    told = json.dumps(state[_ROWS], separators=(",", ":"), ensure_ascii=False)
+    if told != st.query_params.get("variants", json.dumps(_known(capabilities), separators=(",", ":"))):
+        st.query_params["variants"] = told
     return _named(state[_ROWS], varying)
 
 
@@ -89,13 +92,14 @@ def _column(at: int, id: str, varying: list[str], capabilities: Capabilities) ->
     """One variant: a control for all that may vary; an empty one inherits."""
     state = st.session_state
     row = state[_ROWS][at]
-    for name in ("name", *varying):
-        fitting = _fitting(name, row.get(name), capabilities)
-        if fitting is not None:
-            state.setdefault(_key(id, name), fitting)
+    state.setdefault(_key(id, "name"), str(row.get("name", "")))
+    for name in varying:
+        _fill(name, id, row.get(name), capabilities)
     st.text_input("Name", key=_key(id, "name"), placeholder=_name(row, varying) or f"Variant {at + 1}")
     for name in varying:
         _override(name, _key(id, name), capabilities)
+        if (left := state.get(_key(id, f"{name}_left"))) is not None:
+            st.caption(f":orange[:material/info:] {plain(left)} does not fit here: as in the form.")
     with st.container(horizontal=True, gap="xsmall", horizontal_alignment="right"):
         st.button("Copy", icon=":material/content_copy:", type="tertiary", key=_key(id, "copy"), on_click=_copy,
                   args=(id,), disabled=len(state[_IDS]) >= MOST - 1)  # fmt: skip
@@ -126,13 +130,24 @@ def _options(name: str, capabilities: Capabilities) -> tuple[str, ...]:
     return capabilities.models or () if name == "model" else ()
 
 
+def _fill(name: str, id: str, first: Any, capabilities: Capabilities) -> None:
+    """Begin with what the row has.  What the control cannot take is left out, and told until something else is chosen.
+
+    Such values come with a link, with a file, or from another backend.
+    """
+    state, key = st.session_state, _key(id, name)
+    value = state.get(key, first)
+    if value in (None, ""):
+        return
+    fitting = _fitting(name, value, capabilities)
+    state[f"{key}_left"] = None if fitting is not None else value_text(name, value)
+    if key not in state or state[key] != fitting:
+        state[key] = fitting
+
+
 def _fitting(name: str, value: Any, capabilities: Capabilities) -> Any:
-    """The value as its control takes it; None where it does not, as in a link that somebody wrote by hand."""
-    if name == "name":
-        return str(value or "")
+    """The value as its control takes it, None when it does not."""
     knob = bounded(KNOBS[name], capabilities)
-    if value is None or value == "":
-        return None
     if options := _options(name, capabilities):
         entry = find(str(value)) if name == "scheduler" else None
         return next((each for each in (value, entry and entry.id) if each in options), None)
@@ -140,9 +155,10 @@ def _fitting(name: str, value: Any, capabilities: Capabilities) -> Any:
         return str(value)
     try:
         number = knob.kind(value)
-    except (TypeError, ValueError):
+        whole = number == float(value)
+    except (TypeError, ValueError, OverflowError):
         return None
-    return number if (knob.low or 0) <= number <= (number if knob.high is None else knob.high) else None
+    return number if whole and (knob.low or 0) <= number <= (number if knob.high is None else knob.high) else None
 
 
 def _held(at: int, id: str, varying: Sequence[str]) -> Row:
@@ -192,9 +208,9 @@ def _named(rows: Sequence[Mapping[str, Any]], varying: Sequence[str]) -> list[Ro
     named: dict[str, Row] = {}
     for row in rows:
         own = {name: row[name] for name in varying if name in row}
-        name = first = str(row.get("name") or _name(row, varying))
-        while name in (BASELINE, *named):
-            name = f"{first} ({len(named) + 1})"
+        first = str(row.get("name") or _name(row, varying))
+        names = chain([first], (f"{first} ({at})" for at in count(2)))
+        name = next(each for each in names if each not in (BASELINE, *named))
         if own:
             named[name] = {"name": name, **own}
     return list(named.values())
@@ -206,7 +222,7 @@ def _known(capabilities: Capabilities) -> list[Row]:
             if scheduler in (capabilities.schedulers or SCHEDULERS)]  # fmt: skip
 
 
-def _linked() -> list[dict[str, Any]]:
+def _linked() -> list[Row]:
     """The rows that the link brings; nothing when it was cut or written by hand wrongly."""
     try:
         rows = json.loads(st.query_params.get("variants", "[]"))
