@@ -44,9 +44,10 @@ def served(home, script="streamlit_app.py", **settings):
 
 
 def opened(page, url):
-    """The page, drawn."""
+    """The page, drawn to its end: Generate is there before what stands below it."""
     page.goto(url)
     page.locator(".st-key-go button").wait_for(timeout=SLOW)
+    page.locator("[data-test-script-state=notRunning]").wait_for(timeout=SLOW)
     return page
 
 

@@ -81,6 +81,8 @@ def test_a_star_is_kept_though_the_drawer_closes_in_that_moment(tab, stocked):
     tiles = looked(tab, stocked)
     tiles.nth(5).click()
     tab.get_by_role("dialog").get_by_text("UTC").wait_for(timeout=SLOW)  # the drawer's last line
+    tab.locator("[data-test-script-state=notRunning]").wait_for(timeout=SLOW)
+    tab.wait_for_timeout(300)  # a star that comes with the drawer itself was never in danger
     tab.locator("[data-testid=stFeedback] button").nth(1).evaluate("star => star.click()")
     tab.keyboard.press("Escape")
     closed(tab)
@@ -134,7 +136,9 @@ def test_a_dropped_file_that_is_too_large_is_said(tab, stocked):
 
 def test_what_the_filter_chooses_stands_in_the_address(tab, stocked):
     tab.context.add_cookies([{"name": "sdplay_owner", "value": OWNER, "url": stocked}])
-    opened(tab, stocked).get_by_role("tab", name="Library").click()
+    opened(tab, stocked)  # its newest picture must have come: one that is called off in the middle is a complaint
+    tab.wait_for_function("() => document.querySelector('[data-testid=stImage] img')?.complete", timeout=SLOW)
+    tab.get_by_role("tab", name="Library").click()
     tab.locator(".st-key-filter button").first.click(timeout=SLOW)
     tab.locator(".st-key-filter_value button").first.click(timeout=SLOW)
     tab.wait_for_url("**find=scheduler*", timeout=SLOW)
@@ -145,6 +149,7 @@ def drawer(tab, url, query=""):
     tiles = looked(tab, url, query)
     tiles.first.click()
     tab.locator(".st-key-use").wait_for(timeout=SLOW)
+    tab.locator("[data-test-script-state=notRunning]").wait_for(timeout=SLOW)  # a menu shuts when more is drawn
     return tab.get_by_role("dialog").first
 
 
