@@ -95,6 +95,7 @@ def _column(at: int, id: str, varying: list[str], capabilities: Capabilities) ->
     state.setdefault(_key(id, "name"), str(row.get("name", "")))
     for name in varying:
         _fill(name, id, row.get(name), capabilities)
+    row = state[_ROWS][at] = _held(at, id, varying)
     st.text_input("Name", key=_key(id, "name"), placeholder=_name(row, varying) or f"Variant {at + 1}")
     for name in varying:
         _override(name, _key(id, name), capabilities)
@@ -105,7 +106,6 @@ def _column(at: int, id: str, varying: list[str], capabilities: Capabilities) ->
                   args=(id,), disabled=len(state[_IDS]) >= MOST - 1)  # fmt: skip
         st.button("Remove", icon=":material/close:", type="tertiary", key=_key(id, "remove"), on_click=_remove,
                   args=(id,))  # fmt: skip
-    state[_ROWS][at] = _held(at, id, varying)
 
 
 def _override(name: str, key: str, capabilities: Capabilities) -> None:
