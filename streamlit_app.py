@@ -26,7 +26,9 @@ studio = session.Studio(backend, capabilities, owner)
 with explained():
     deleting.undo(studio)
     titles = panels.titles()
-    for title, tab in zip(titles, st.tabs(titles, key="view", on_change="rerun", bind="query-params"), strict=True):
+    for title, tab in zip(
+        titles, st.tabs(titles, key="view", on_change="rerun", bind="query-params"), strict=True
+    ):
         if tab.open:
             with tab:
                 panels.show(title, studio)

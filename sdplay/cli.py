@@ -1,4 +1,5 @@
-"""The command line: generate a picture, list backends and schedulers.  The same code as the page, without a browser."""
+"""The command line: generate a picture, list backends and schedulers.  The same code as the page,
+without a browser."""
 
 import argparse
 import json
@@ -41,24 +42,43 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _commands() -> Commands:
-    commands = Commands(prog="python -m sdplay", description="A parameter playground for Stable Diffusion.")
+    commands = Commands(
+        prog="python -m sdplay", description="A parameter playground for Stable Diffusion."
+    )
     actions = commands.add_subparsers(required=True, metavar="COMMAND", parser_class=Commands)
-    generate = actions.add_parser("generate", help="make one picture", description="Make one picture.")
+    generate = actions.add_parser(
+        "generate", help="make one picture", description="Make one picture."
+    )
     generate.add_argument("prompt", help=KNOBS["prompt"].help)
     for name in FLAGS:
         generate.add_argument(f"--{name}", metavar=_metavar(KNOBS[name]), help=KNOBS[name].help)
-    generate.add_argument("--size", metavar="WxH", help="Pixels across and down, in steps of 8, like 512x768.")
+    generate.add_argument(
+        "--size", metavar="WxH", help="Pixels across and down, in steps of 8, like 512x768."
+    )
     generate.add_argument("--init", metavar="FILE", type=Path, help=KNOBS["init"].help)
-    generate.add_argument("--backend", metavar="NAME", default="", help="builtin, a1111, predict or local.")
-    generate.add_argument("--set", metavar="KEY=VALUE", action="append", default=[],
-                          help="Any other setting, or a raw field of the payload. May be repeated.")  # fmt: skip
-    generate.add_argument("--out", metavar="FILE", type=Path, help="Where the PNG goes; a new name if not given.")
-    generate.add_argument("--json", action="store_true", help="Print one JSON object instead of a sentence.")
+    generate.add_argument(
+        "--backend", metavar="NAME", default="", help="builtin, a1111, predict or local."
+    )
+    generate.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="Any other setting, or a raw field of the payload. May be repeated.",
+    )
+    generate.add_argument(
+        "--out", metavar="FILE", type=Path, help="Where the PNG goes; a new name if not given."
+    )
+    generate.add_argument(
+        "--json", action="store_true", help="Print one JSON object instead of a sentence."
+    )
     generate.set_defaults(run=_generate)
     backends = actions.add_parser("backends", help="list the backends and whether they are ready")
     backends.add_argument("--json", action="store_true", help="Print JSON.")
     backends.set_defaults(run=_backends)
-    schedulers = actions.add_parser("schedulers", help="list the schedulers and their names elsewhere")
+    schedulers = actions.add_parser(
+        "schedulers", help="list the schedulers and their names elsewhere"
+    )
     schedulers.add_argument("--json", action="store_true", help="Print JSON.")
     schedulers.set_defaults(run=_schedulers)
     cli_library.register(actions)
@@ -92,7 +112,16 @@ def _generate(given: argparse.Namespace) -> None:
     _write(file, sign(picture.data, picture))
     if given.json:
         receipt = picture.receipt.as_dict()
-        print(json.dumps({"file": str(file), "backend": backend.name, **receipt, "timing": picture.timing.as_dict()}))
+        print(
+            json.dumps(
+                {
+                    "file": str(file),
+                    "backend": backend.name,
+                    **receipt,
+                    "timing": picture.timing.as_dict(),
+                }
+            )
+        )
         return
     print(f"{file}  {picture.timing.total:.2f} s, seed {params.seed}, {backend.label}")
     for warning in picture.receipt.warnings:
@@ -114,7 +143,9 @@ def _asked(given: argparse.Namespace) -> dict[str, Any]:
         try:
             asked["init"] = given.init.read_bytes()
         except OSError as error:
-            raise BadParams(f"The start image {given.init} could not be read: {error.strerror}.") from error
+            raise BadParams(
+                f"The start image {given.init} could not be read: {error.strerror}."
+            ) from error
     return _with_sets(asked, given.set)
 
 
@@ -156,7 +187,9 @@ def _write(file: Path, data: bytes) -> None:
         beside.replace(file)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        raise LibraryError(f"The picture could not be written to {file}: {error.strerror}.") from error
+        raise LibraryError(
+            f"The picture could not be written to {file}: {error.strerror}."
+        ) from error
 
 
 def _backends(given: argparse.Namespace) -> None:
@@ -165,8 +198,16 @@ def _backends(given: argparse.Namespace) -> None:
     rows = []
     for name, kind in kinds().items():
         told = kind().probe()
-        rows.append({"name": name, "label": kind.label, "status": told.status, "message": told.message,
-                     "version": told.version, "features": sorted(told.features)})  # fmt: skip
+        rows.append(
+            {
+                "name": name,
+                "label": kind.label,
+                "status": told.status,
+                "message": told.message,
+                "version": told.version,
+                "features": sorted(told.features),
+            }
+        )
     if given.json:
         print(json.dumps(rows))
         return
@@ -176,13 +217,25 @@ def _backends(given: argparse.Namespace) -> None:
 
 def _schedulers(given: argparse.Namespace) -> None:
     if given.json:
-        rows = [{"id": entry.id, "label": entry.label, "family": entry.family, "settles": not entry.stochastic,
-                 "evaluations_at_20_steps": entry.evaluations(20), "names": sorted(entry.names()),
-                 "about": entry.about} for entry in SCHEDULERS.values()]  # fmt: skip
+        rows = [
+            {
+                "id": entry.id,
+                "label": entry.label,
+                "family": entry.family,
+                "settles": not entry.stochastic,
+                "evaluations_at_20_steps": entry.evaluations(20),
+                "names": sorted(entry.names()),
+                "about": entry.about,
+            }
+            for entry in SCHEDULERS.values()
+        ]
         print(json.dumps(rows))
         return
     for entry in SCHEDULERS.values():
-        print(f"{entry.id:<22} {entry.about}\n{'':<22} Also called: {', '.join(sorted(entry.names() - {entry.id}))}.")
+        print(
+            f"{entry.id:<22} {entry.about}\n{'':<22} Also called: "
+            f"{', '.join(sorted(entry.names() - {entry.id}))}."
+        )
 
 
 def _bar(progress: Any) -> None:
@@ -197,7 +250,12 @@ def _bar(progress: Any) -> None:
         return
     done = round(progress.fraction * 30)
     step = f"{progress.step} of {progress.steps}" if progress.step else ""
-    print(f"\r\x1b[K[{'█' * done}{'·' * (30 - done)}] {step} {progress.message}", end="", file=sys.stderr, flush=True)
+    print(
+        f"\r\x1b[K[{'█' * done}{'·' * (30 - done)}] {step} {progress.message}",
+        end="",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def _metavar(knob: Knob) -> str:

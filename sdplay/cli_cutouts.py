@@ -21,21 +21,51 @@ EXTRA = "Cut-outs need torch and transformers: pip install '.[local]'"
 
 def register(actions: Any) -> None:
     """Add the command to the others."""
-    cutouts = actions.add_parser("cutouts", help="cut the things in a picture out, by Segment Anything",
-                                 description="Cut the things in pictures out, each as a transparent PNG. Without "
-                                 "--point and --box, everything that is found.")  # fmt: skip
-    cutouts.add_argument("source", metavar="PICTURE", type=Path,
-                         help="A picture, or a folder: then all pictures below it, to the same tree.")  # fmt: skip
-    cutouts.add_argument("--model", metavar="FOLDER", required=True, help="A Segment Anything model, as transformers "
-                         "keeps it (such as sam-vit-base).")  # fmt: skip
-    cutouts.add_argument("--out", metavar="DIR", type=Path, required=True, help="Where the PNGs go.")
-    cutouts.add_argument("--point", metavar="X,Y", action="append", default=[],
-                         help="Cut out the thing at this pixel. May be repeated.")  # fmt: skip
-    cutouts.add_argument("--box", metavar="L,T,R,B", action="append", default=[],
-                         help="Cut out the thing between these edges. May be repeated.")  # fmt: skip
-    cutouts.add_argument("--most", metavar="N", type=int, default=16, help="At most so many of a picture; 16 if not "
-                         "given.")  # fmt: skip
-    cutouts.add_argument("--device", default="", help="cuda, mps or cpu; the fastest there is unless given.")
+    cutouts = actions.add_parser(
+        "cutouts",
+        help="cut the things in a picture out, by Segment Anything",
+        description="Cut the things in pictures out, each as a transparent PNG. Without "
+        "--point and --box, everything that is found.",
+    )
+    cutouts.add_argument(
+        "source",
+        metavar="PICTURE",
+        type=Path,
+        help="A picture, or a folder: then all pictures below it, to the same tree.",
+    )
+    cutouts.add_argument(
+        "--model",
+        metavar="FOLDER",
+        required=True,
+        help="A Segment Anything model, as transformers keeps it (such as sam-vit-base).",
+    )
+    cutouts.add_argument(
+        "--out", metavar="DIR", type=Path, required=True, help="Where the PNGs go."
+    )
+    cutouts.add_argument(
+        "--point",
+        metavar="X,Y",
+        action="append",
+        default=[],
+        help="Cut out the thing at this pixel. May be repeated.",
+    )
+    cutouts.add_argument(
+        "--box",
+        metavar="L,T,R,B",
+        action="append",
+        default=[],
+        help="Cut out the thing between these edges. May be repeated.",
+    )
+    cutouts.add_argument(
+        "--most",
+        metavar="N",
+        type=int,
+        default=16,
+        help="At most so many of a picture; 16 if not given.",
+    )
+    cutouts.add_argument(
+        "--device", default="", help="cuda, mps or cpu; the fastest there is unless given."
+    )
     cutouts.add_argument("--json", action="store_true", help="Print a JSON list.")
     cutouts.set_defaults(run=_cutouts)
 
@@ -54,7 +84,9 @@ def _cutouts(given: argparse.Namespace) -> None:
     for name, place in places(pictures).items():
         with Image.open(io.BytesIO(pictures[name])) as opened:
             found = segmenter.cut(ImageOps.exif_transpose(opened), points, boxes, given.most)
-        rows += [{"picture": name, **row} for row in _written(found, given.out / place.with_suffix(""))]
+        rows += [
+            {"picture": name, **row} for row in _written(found, given.out / place.with_suffix(""))
+        ]
         if not given.json:
             print(f"{name}  {len(found)} cut-outs in {(given.out / place).parent}")
     if given.json:
@@ -83,7 +115,9 @@ def _written(found: list[CutOut], place: Path) -> Iterator[dict[str, Any]]:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(png_bytes(cut.image))
         except OSError as error:
-            raise LibraryError(f"The cut-out could not be written to {file}: {error.strerror}.") from error
+            raise LibraryError(
+                f"The cut-out could not be written to {file}: {error.strerror}."
+            ) from error
         yield {"file": str(file), "box": cut.box, "score": round(cut.score, 4)}
 
 

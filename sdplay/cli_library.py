@@ -1,4 +1,5 @@
-"""The commands `info` and `library`: read any picture's settings; find, export, import and mend what was kept."""
+"""The commands `info` and `library`: read any picture's settings; find, export, import and mend
+what was kept."""
 
 import argparse
 import json
@@ -11,15 +12,22 @@ from sdplay.params import KNOBS
 from sdplay.schedulers import SCHEDULERS
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
-QUERY = "Words of the prompt and conditions: fox -blue steps=20 cfg=5..9 stars>=3 tag=good made>=2026-01-31"
+QUERY = (
+    "Words of the prompt and conditions: fox -blue steps=20 cfg=5..9 stars>=3 tag=good "
+    "made>=2026-01-31"
+)
 OWNER = "Only this owner's; everybody's if not given."
 
 
 def register(actions: Any) -> None:
     """Add the commands to the command line."""
-    info = actions.add_parser("info", help="read the settings inside a picture", description="Read the settings inside "
-                              "PNG, JPEG and WebP files of sdplay, A1111, Forge, SD.Next, ComfyUI, InvokeAI, Fooocus, "
-                              "SwarmUI, stable-diffusion.cpp and Civitai.")  # fmt: skip
+    info = actions.add_parser(
+        "info",
+        help="read the settings inside a picture",
+        description="Read the settings inside "
+        "PNG, JPEG and WebP files of sdplay, A1111, Forge, SD.Next, ComfyUI, InvokeAI, Fooocus, "
+        "SwarmUI, stable-diffusion.cpp and Civitai.",
+    )
     info.add_argument("pictures", metavar="PICTURE", nargs="+", type=Path)
     info.add_argument("--json", action="store_true", help="Print a JSON list.")
     info.set_defaults(run=_info)
@@ -30,25 +38,41 @@ def register(actions: Any) -> None:
 def _register_library(actions: Any) -> None:
     find = actions.add_parser("find", help="list pictures, newest first")
     _add_query(find)
-    find.add_argument("--limit", type=int, default=20, metavar="N", help="At most so many; 20 if not given.")
+    find.add_argument(
+        "--limit", type=int, default=20, metavar="N", help="At most so many; 20 if not given."
+    )
     find.add_argument("--json", action="store_true", help="Print a JSON list.")
     find.set_defaults(run=_find)
     table = actions.add_parser("csv", help="print settings and seconds as CSV")
     _add_query(table)
     table.set_defaults(run=_csv)
-    export = actions.add_parser("export", help="write pictures into a zip; the whole library without a query")
+    export = actions.add_parser(
+        "export", help="write pictures into a zip; the whole library without a query"
+    )
     export.add_argument("file", metavar="FILE.zip", type=Path)
     _add_query(export)
     export.set_defaults(run=_export)
     take = actions.add_parser("import", help="take in a zip, pictures, or folders of pictures")
     take.add_argument("sources", metavar="SOURCE", nargs="+", type=Path)
-    take.add_argument("--owner", metavar="NAME", help="Whose they become; as it was, or everybody's, if not given.")
+    take.add_argument(
+        "--owner",
+        metavar="NAME",
+        help="Whose they become; as it was, or everybody's, if not given.",
+    )
     take.set_defaults(run=_import)
     reindex = actions.add_parser("reindex", help="make the index anew from the files")
-    reindex.add_argument("--adopt", metavar="NAME", help="Give pictures whose record is lost to this owner.")
+    reindex.add_argument(
+        "--adopt", metavar="NAME", help="Give pictures whose record is lost to this owner."
+    )
     reindex.set_defaults(run=_reindex)
     purge = actions.add_parser("purge", help="empty the bin for good")
-    purge.add_argument("--days", type=float, default=30, metavar="N", help="What lies there so long; 30 if not given.")
+    purge.add_argument(
+        "--days",
+        type=float,
+        default=30,
+        metavar="N",
+        help="What lies there so long; 30 if not given.",
+    )
     purge.add_argument("--owner", metavar="NAME", help=OWNER)
     purge.set_defaults(run=_purge)
 
@@ -70,8 +94,17 @@ def _info(given: argparse.Namespace) -> int:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             print(f"{place}: {reason}", file=sys.stderr)
             continue
-        rows.append({"file": str(place), "dialect": found.dialect, "width": found.width, "height": found.height,
-                     "settings": _plain(found.settings), "notes": list(found.notes), "text": found.text})  # fmt: skip
+        rows.append(
+            {
+                "file": str(place),
+                "dialect": found.dialect,
+                "width": found.width,
+                "height": found.height,
+                "settings": _plain(found.settings),
+                "notes": list(found.notes),
+                "text": found.text,
+            }
+        )
     if given.json:
         print(json.dumps(rows))
         return failed
@@ -83,8 +116,12 @@ def _info(given: argparse.Namespace) -> int:
 def _print_info(row: dict[str, Any]) -> None:
     print(f"{row['file']}  {row['width']}×{row['height']}  {row['dialect']}".rstrip())
     for name, value in row["settings"].items():
-        if value not in ("", [], None) and (KNOBS[name].group == "main" or value != KNOBS[name].default):
-            shown = SCHEDULERS[value].label if name == "scheduler" and value in SCHEDULERS else value
+        if value not in ("", [], None) and (
+            KNOBS[name].group == "main" or value != KNOBS[name].default
+        ):
+            shown = (
+                SCHEDULERS[value].label if name == "scheduler" and value in SCHEDULERS else value
+            )
             print(f"  {KNOBS[name].label}: {shown}")
     for note in row["notes"]:
         print(f"  {note}")
@@ -105,16 +142,31 @@ def _find(given: argparse.Namespace) -> None:
     text = " ".join(given.query)
     page = library.page(text, given.owner, None, max(1, given.limit))
     if given.json:
-        rows = [{"id": kept.id, "made": kept.made.isoformat(), "owner": kept.owner, "backend": kept.backend,
-                 "model": kept.model, "settings": kept.params.asked(), "seconds": kept.timing.total,
-                 "stars": kept.stars, "tags": list(kept.tags), "note": kept.note, "file": kept.file}
-                for kept in page.kept]  # fmt: skip
+        rows = [
+            {
+                "id": kept.id,
+                "made": kept.made.isoformat(),
+                "owner": kept.owner,
+                "backend": kept.backend,
+                "model": kept.model,
+                "settings": kept.params.asked(),
+                "seconds": kept.timing.total,
+                "stars": kept.stars,
+                "tags": list(kept.tags),
+                "note": kept.note,
+                "file": kept.file,
+            }
+            for kept in page.kept
+        ]
         print(json.dumps(rows))
         return
     for kept in page.kept:
         prompt = " ".join(kept.params.prompt.split())[:60]
-        print(f"{kept.id}  {kept.made:%Y-%m-%d %H:%M}  {kept.params.scheduler} {kept.params.steps} steps "
-              f"CFG {kept.params.cfg:g} seed {kept.params.seed}  {kept.timing.total:.1f} s  {prompt}")  # fmt: skip
+        print(
+            f"{kept.id}  {kept.made:%Y-%m-%d %H:%M}  {kept.params.scheduler} "
+            f"{kept.params.steps} steps "
+            f"CFG {kept.params.cfg:g} seed {kept.params.seed}  {kept.timing.total:.1f} s  {prompt}"
+        )
     total = library.total(text, given.owner)
     print(f"{total.count} pictures, {total.seconds:.0f} seconds in all, {total.mean:.1f} each.")
 
@@ -128,7 +180,10 @@ def _csv(given: argparse.Namespace) -> None:
 def _export(given: argparse.Namespace) -> None:
     from sdplay.library.carry import exported
 
-    _tell("written to " + str(given.file), exported(_library(), given.file, " ".join(given.query), given.owner))
+    _tell(
+        "written to " + str(given.file),
+        exported(_library(), given.file, " ".join(given.query), given.owner),
+    )
 
 
 def _import(given: argparse.Namespace) -> int:
@@ -172,9 +227,14 @@ def _tell(done: str, carried: Any) -> None:
 def _reindex(given: argparse.Namespace) -> None:
     found = _library(mend=True).reindex(given.adopt)
     print(f"{found.listed} pictures listed, {found.adopted} adopted.")
-    for count, what in ((found.without_owner, "pictures have no record and are not listed: --adopt NAME gives them to "
-                         "somebody"), (found.missing, "records have no picture any more"),
-                        (found.damaged, "records or pictures are damaged")):  # fmt: skip
+    for count, what in (
+        (
+            found.without_owner,
+            "pictures have no record and are not listed: --adopt NAME gives them to somebody",
+        ),
+        (found.missing, "records have no picture any more"),
+        (found.damaged, "records or pictures are damaged"),
+    ):
         if count:
             print(f"{count} {what}.")
 

@@ -15,55 +15,132 @@ EXTRA = "The local process needs torch, diffusers and FastAPI: pip install '.[lo
 
 def register(actions: Any) -> None:
     """Add the command to the others."""
-    serve = actions.add_parser("serve", help="serve a checkpoint to this page and to A1111's clients")
-    serve.add_argument("--model", metavar="PATH", action="append", default=[],
-                       help="A diffusers folder, a .safetensors file, a hub id, a folder of those, or builtin (the "
-                            "default). May be repeated.")  # fmt: skip
-    serve.add_argument("--controlnet", metavar="PATH", action="append", default=[],
-                       help="A ControlNet: a diffusers folder, a .safetensors file, or a folder of those.")  # fmt: skip
-    serve.add_argument("--lora-dir", metavar="PATH", action="append", default=[],
-                       help="A folder of LoRA files for <lora:name:weight> in a prompt; the folder loras beside the "
-                            "model unless given.")  # fmt: skip
-    serve.add_argument("--upscaler-dir", metavar="FOLDER", action="append", default=[],
-                       help="A folder of networks that enlarge pictures (ESRGAN …); the folder upscalers "
-                            "beside the model unless given.")  # fmt: skip
-    serve.add_argument("--embedding-dir", metavar="PATH", action="append", default=[],
-                       help="A folder of embeddings (textual inversion), to be named in prompts; the folder embeddings "
-                            "beside the model unless given.")  # fmt: skip
+    serve = actions.add_parser(
+        "serve", help="serve a checkpoint to this page and to A1111's clients"
+    )
+    serve.add_argument(
+        "--model",
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="A diffusers folder, a .safetensors file, a hub id, a folder of those, or builtin "
+        "(the "
+        "default). May be repeated.",
+    )
+    serve.add_argument(
+        "--controlnet",
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="A ControlNet: a diffusers folder, a .safetensors file, or a folder of those.",
+    )
+    serve.add_argument(
+        "--lora-dir",
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="A folder of LoRA files for <lora:name:weight> in a prompt; the folder loras "
+        "beside the "
+        "model unless given.",
+    )
+    serve.add_argument(
+        "--upscaler-dir",
+        metavar="FOLDER",
+        action="append",
+        default=[],
+        help="A folder of networks that enlarge pictures (ESRGAN …); the folder upscalers "
+        "beside the model unless given.",
+    )
+    serve.add_argument(
+        "--embedding-dir",
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="A folder of embeddings (textual inversion), to be named in prompts; the folder "
+        "embeddings "
+        "beside the model unless given.",
+    )
     serve.add_argument(
         "--segmenter",
         metavar="FOLDER",
         default="",
         help="A Segment Anything model that cuts things out of pictures, as transformers keeps it.",
     )
-    serve.add_argument("--safety-checker", metavar="PATH", default="",
-                       help="A checkpoint's folder with a safety checker inside, or the checker's own: pictures that "
-                            "it finds unsuitable become black.")  # fmt: skip
-    serve.add_argument("--offload", choices=("parts", "layers"), default="",
-                       help="For cards with little memory: text encoders, U-Net and decoder take turns on the card, or "
-                            "even their layers do.")  # fmt: skip
-    serve.add_argument("--vae-tiling", action="store_true", help="Always decode in tiles, not only out of memory.")
-    serve.add_argument("--compile", metavar="BACKEND", nargs="?", const="inductor", default="",
-                       help="torch.compile for the U-Net: slow at first, then faster; best with --exact.")  # fmt: skip
-    serve.add_argument("--host", default="127.0.0.1", help="Where it listens. Others than this machine need a token.")
+    serve.add_argument(
+        "--safety-checker",
+        metavar="PATH",
+        default="",
+        help="A checkpoint's folder with a safety checker inside, or the checker's own: "
+        "pictures that "
+        "it finds unsuitable become black.",
+    )
+    serve.add_argument(
+        "--offload",
+        choices=("parts", "layers"),
+        default="",
+        help="For cards with little memory: text encoders, U-Net and decoder take turns on the "
+        "card, or "
+        "even their layers do.",
+    )
+    serve.add_argument(
+        "--vae-tiling", action="store_true", help="Always decode in tiles, not only out of memory."
+    )
+    serve.add_argument(
+        "--compile",
+        metavar="BACKEND",
+        nargs="?",
+        const="inductor",
+        default="",
+        help="torch.compile for the U-Net: slow at first, then faster; best with --exact.",
+    )
+    serve.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="Where it listens. Others than this machine need a token.",
+    )
     serve.add_argument("--port", type=int, default=7861, help="7861 unless given.")
-    serve.add_argument("--token", default="", help="What clients must send; better in SDPLAY_LOCAL_TOKEN.")
-    serve.add_argument("--without-token", action="store_true", help="Listen to other machines without a token.")
-    serve.add_argument("--device", default="", help="cuda, mps or cpu; the fastest there is unless given.")
-    serve.add_argument("--dtype", default="", help="fp32, fp16 or bf16; fp16 on cards and fp32 on the CPU.")
-    serve.add_argument("--config", default="", help="A diffusers folder of the same kind, for a .safetensors file.")
-    serve.add_argument("--rows", type=int, default=16, help="Rows of one U-Net call; with CFG a picture takes two.")
-    serve.add_argument("--exact", action="store_true",
-                       help="Always that many rows: pictures are bit-identical alone and in company, but slower "
-                            "alone.")  # fmt: skip
-    serve.add_argument("--at-once", type=int, default=32, help="Pictures in the making at the same time.")
+    serve.add_argument(
+        "--token", default="", help="What clients must send; better in SDPLAY_LOCAL_TOKEN."
+    )
+    serve.add_argument(
+        "--without-token", action="store_true", help="Listen to other machines without a token."
+    )
+    serve.add_argument(
+        "--device", default="", help="cuda, mps or cpu; the fastest there is unless given."
+    )
+    serve.add_argument(
+        "--dtype", default="", help="fp32, fp16 or bf16; fp16 on cards and fp32 on the CPU."
+    )
+    serve.add_argument(
+        "--config", default="", help="A diffusers folder of the same kind, for a .safetensors file."
+    )
+    serve.add_argument(
+        "--rows", type=int, default=16, help="Rows of one U-Net call; with CFG a picture takes two."
+    )
+    serve.add_argument(
+        "--exact",
+        action="store_true",
+        help="Always that many rows: pictures are bit-identical alone and in company, but slower "
+        "alone.",
+    )
+    serve.add_argument(
+        "--at-once", type=int, default=32, help="Pictures in the making at the same time."
+    )
     serve.add_argument("--queue", type=int, default=500, help="Pictures that may wait.")
     serve.add_argument("--max-side", type=int, default=2048, help="Largest width and height.")
     serve.add_argument("--max-steps", type=int, default=150, help="Most steps.")
-    serve.add_argument("--end-with-input", action="store_true",
-                       help="End when standard input ends: with whoever started it, however that happens.")  # fmt: skip
-    serve.add_argument("--ray", type=int, default=0, metavar="N",
-                       help="N replicas on Ray Serve, each on a card of its own; a sweep stays on one.")  # fmt: skip
+    serve.add_argument(
+        "--end-with-input",
+        action="store_true",
+        help="End when standard input ends: with whoever started it, however that happens.",
+    )
+    serve.add_argument(
+        "--ray",
+        type=int,
+        default=0,
+        metavar="N",
+        help="N replicas on Ray Serve, each on a card of its own; a sweep stays on one.",
+    )
     serve.set_defaults(run=_serve)
 
 
@@ -72,11 +149,15 @@ def _serve(given: argparse.Namespace) -> None:
         threading.Thread(target=_end_with_input, name="input", daemon=True).start()
     token = given.token or setting("SDPLAY_LOCAL_TOKEN")
     if not _only_this_machine(given.host) and not token and not given.without_token:
-        raise BadParams(f"{given.host} can be reached from other machines. Give a token with --token or in "
-                        "SDPLAY_LOCAL_TOKEN, or say --without-token.")  # fmt: skip
+        raise BadParams(
+            f"{given.host} can be reached from other machines. Give a token with --token or in "
+            "SDPLAY_LOCAL_TOKEN, or say --without-token."
+        )
     for name in ("rows", "at_once", "queue", "max_side", "max_steps"):
         if getattr(given, name) < 1:
-            raise BadParams(f"--{name.replace('_', '-')} must be at least 1, not {getattr(given, name)}.")
+            raise BadParams(
+                f"--{name.replace('_', '-')} must be at least 1, not {getattr(given, name)}."
+            )
     try:
         import uvicorn
 
@@ -90,16 +171,29 @@ def _serve(given: argparse.Namespace) -> None:
         raise BadParams(f"{EXTRA} ({error.name} is missing).") from error
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     machine = Machine(
-        given.device, given.dtype, given.config, given.rows, controlnets=tuple(given.controlnet),
-        loras=tuple(given.lora_dir), embeddings=tuple(given.embedding_dir), upscalers=tuple(given.upscaler_dir),
-        segmenter=given.segmenter, safety_checker=given.safety_checker,
-        thrift=Thrift(given.offload, given.vae_tiling, given.compile), exact=given.exact,
-    )  # fmt: skip
+        given.device,
+        given.dtype,
+        given.config,
+        given.rows,
+        controlnets=tuple(given.controlnet),
+        loras=tuple(given.lora_dir),
+        embeddings=tuple(given.embedding_dir),
+        upscalers=tuple(given.upscaler_dir),
+        segmenter=given.segmenter,
+        safety_checker=given.safety_checker,
+        thrift=Thrift(given.offload, given.vae_tiling, given.compile),
+        exact=given.exact,
+    )
     shelf = Shelf(given.model or [BUILTIN], machine)
     desk = Desk(shelf, at_once=given.at_once, most_waiting=given.queue)
     limits = Limits(given.max_side, given.max_steps)
     open_to_all = given.without_token and not _only_this_machine(given.host)
-    at = {"host": given.host, "port": given.port, "log_level": "warning", "timeout_graceful_shutdown": 2}
+    at = {
+        "host": given.host,
+        "port": given.port,
+        "log_level": "warning",
+        "timeout_graceful_shutdown": 2,
+    }
     if given.ray < 1:
         uvicorn.run(build(desk, token=token, limits=limits, any_host=open_to_all), **at)
         return

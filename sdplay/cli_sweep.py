@@ -8,16 +8,38 @@ from typing import Any
 def register(actions: Any) -> None:
     """Add the command to the others."""
     about = "Run a comparison plan. Run it again to go on where it stopped."
-    sweep = actions.add_parser("sweep", help="run a comparison plan into a folder", description=about)
-    sweep.add_argument("plan", type=Path, metavar="PLAN", help="A .json, .toml or .csv plan, or an experiment file.")
-    sweep.add_argument("--out", type=Path, metavar="DIR", help="Where everything goes; named by the plan if not given.")
-    sweep.add_argument("--backend", metavar="NAME", default="", help="builtin, a1111, predict or local.")
-    sweep.add_argument("--dry-run", action="store_true", help="Check and price every cell, make none.")
-    sweep.add_argument("--yes", action="store_true", help="Do not ask, however many pictures it is.")
-    sweep.add_argument(
-        "--fresh", action="store_true", help="Make every picture again, to see if it comes out the same."
+    sweep = actions.add_parser(
+        "sweep", help="run a comparison plan into a folder", description=about
     )
-    sweep.add_argument("--json", action="store_true", help="End with one JSON object instead of a sentence.")
+    sweep.add_argument(
+        "plan",
+        type=Path,
+        metavar="PLAN",
+        help="A .json, .toml or .csv plan, or an experiment file.",
+    )
+    sweep.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="Where everything goes; named by the plan if not given.",
+    )
+    sweep.add_argument(
+        "--backend", metavar="NAME", default="", help="builtin, a1111, predict or local."
+    )
+    sweep.add_argument(
+        "--dry-run", action="store_true", help="Check and price every cell, make none."
+    )
+    sweep.add_argument(
+        "--yes", action="store_true", help="Do not ask, however many pictures it is."
+    )
+    sweep.add_argument(
+        "--fresh",
+        action="store_true",
+        help="Make every picture again, to see if it comes out the same.",
+    )
+    sweep.add_argument(
+        "--json", action="store_true", help="End with one JSON object instead of a sentence."
+    )
     sweep.set_defaults(run=_sweep)
 
 

@@ -1,10 +1,12 @@
-"""Every error we raise on purpose.  A message is one or two sentences for the person: what is wrong, then what to do.
+"""Every error we raise on purpose.  A message is one or two sentences for the person: what is
+wrong, then what to do.
 
 PlayError
 ├── BadParams          a setting is out of range or unreadable: nothing was sent
 ├── BackendError       the backend could not make the picture
 │   ├── BackendOffline   nothing answers there
-│   ├── BackendRefused   it answered and said no (key, quota, validation); `retry_after` when it told how long to wait
+│   ├── BackendRefused   it answered and said no (key, quota, validation); `retry_after` when it
+told how long to wait
 │   └── BackendBroken    it answered with something that is no picture
 │       └── BackendLost    the connection ended in the middle: it may have crashed
 ├── Cancelled          the person stopped it

@@ -59,7 +59,8 @@ class Job:
         return self.over.wait(seconds)
 
     def _advance(self, progress: Progress) -> None:
-        """News takes the place of what was known; the last preview stays until there is a later one."""
+        """News takes the place of what was known; the last preview stays until there is a later
+        one."""
         self.progress = replace(progress, preview=progress.preview or self.progress.preview)
 
     def _end(self, state: str) -> None:
@@ -69,7 +70,8 @@ class Job:
 
 
 class Jobs:
-    """All jobs of one server.  Threads are daemons, so that a stopped server never waits for a picture."""
+    """All jobs of one server.  Threads are daemons, so that a stopped server never waits for a
+    picture."""
 
     def __init__(self, library: Library) -> None:
         self.library = library
@@ -82,13 +84,24 @@ class Jobs:
         self._paused: set[str] = set()
         self._lock = threading.Lock()
 
-    def submit(self, params: Params, backend: Backend, owner: str = "", group: str = "", at_once: int = 1) -> Job:
+    def submit(
+        self, params: Params, backend: Backend, owner: str = "", group: str = "", at_once: int = 1
+    ) -> Job:
         """Queue one picture; refuses when this owner has too many waiting."""
         job = Job(params, backend, owner, group)
         with self._lock:
             limit = int(setting("SDPLAY_MAX_QUEUED"))
-            if sum(1 for other in self._jobs.values() if other.owner == owner and other.state == "queued") >= limit:
-                raise BadParams(f"{limit} of your pictures are waiting already. Wait for some, or cancel them.")
+            if (
+                sum(
+                    1
+                    for other in self._jobs.values()
+                    if other.owner == owner and other.state == "queued"
+                )
+                >= limit
+            ):
+                raise BadParams(
+                    f"{limit} of your pictures are waiting already. Wait for some, or cancel them."
+                )
             self._forget()
             self._jobs[job.id] = job
             self._waiting.setdefault(backend.name, deque()).append(job)
@@ -103,12 +116,20 @@ class Jobs:
     def of(self, owner: str, group: str | None = None) -> list[Job]:
         """This owner's jobs, oldest first."""
         with self._lock:
-            return [job for job in self._jobs.values() if job.owner == owner and group in (None, job.group)]
+            return [
+                job
+                for job in self._jobs.values()
+                if job.owner == owner and group in (None, job.group)
+            ]
 
     def ahead(self, job: Job) -> int:
         """How many pictures start before this one."""
         with self._lock:
-            waiting = [other for other in self._waiting.get(job.backend.name, ()) if other.state == "queued"]
+            waiting = [
+                other
+                for other in self._waiting.get(job.backend.name, ())
+                if other.state == "queued"
+            ]
             order = sorted(waiting, key=self._turn_order(waiting))
             return order.index(job) if job in order else 0
 
@@ -133,7 +154,11 @@ class Jobs:
         """Jobs of this group take turns again."""
         with self._lock:
             self._paused.discard(group)
-            names = [job.backend.name for job in self._jobs.values() if job.group == group and job.state == "queued"]
+            names = [
+                job.backend.name
+                for job in self._jobs.values()
+                if job.group == group and job.state == "queued"
+            ]
             for name in dict.fromkeys(names):
                 self._hire(name, names.count(name))
 
@@ -144,7 +169,9 @@ class Jobs:
         """Start workers for so many waiting jobs, up to what the backend wants at once."""
         for _ in range(min(wanted, self._at_once.get(backend, 1) - self._busy.get(backend, 0))):
             self._busy[backend] = self._busy.get(backend, 0) + 1
-            threading.Thread(target=self._work, args=(backend,), name=f"job-{backend}", daemon=True).start()
+            threading.Thread(
+                target=self._work, args=(backend,), name=f"job-{backend}", daemon=True
+            ).start()
 
     def _work(self, backend: str) -> None:
         """One worker: takes turns until nothing waits."""
@@ -154,7 +181,9 @@ class Jobs:
     def _next(self, backend: str) -> Job | None:
         with self._lock:
             waiting = self._waiting.get(backend, deque())
-            ready = [job for job in waiting if job.state == "queued" and job.group not in self._paused]
+            ready = [
+                job for job in waiting if job.state == "queued" and job.group not in self._paused
+            ]
             if self._full_of_sweeps(backend):
                 ready = [job for job in ready if not job.group]
             self._waiting[backend] = deque(job for job in waiting if job.state == "queued")
@@ -169,13 +198,15 @@ class Jobs:
             return job
 
     def _full_of_sweeps(self, backend: str) -> bool:
-        """Where many are made at once, sweeps leave an eighth of the places to people's single pictures."""
+        """Where many are made at once, sweeps leave an eighth of the places to people's single
+        pictures."""
         at_once = self._at_once.get(backend, 1)
         cells = [job for job in self._jobs.values() if job.group and job.state == "running"]
         return sum(job.backend.name == backend for job in cells) >= at_once - at_once // 8
 
     def _turn_order(self, waiting: Iterable[Job]):  # type: ignore[no-untyped-def]
-        """Owners in turn, the longest unserved first; among one owner's jobs single pictures before a sweep's."""
+        """Owners in turn, the longest unserved first; among one owner's jobs single pictures before
+        a sweep's."""
         place: dict[str, tuple[int, float, float]] = {}
         count: dict[str, int] = {}
         for job in sorted(waiting, key=lambda job: (bool(job.group), job.created)):
@@ -201,7 +232,9 @@ class Jobs:
         except PlayError as error:
             job.error = without_secrets(str(error))
             job._end("cancelled" if job.stop.is_set() else "failed")
-        except Exception:  # a worker serves everybody: a bug in one job is logged and told, and the next one runs
+        except (
+            Exception
+        ):  # a worker serves everybody: a bug in one job is logged and told, and the next one runs
             LOG.exception("job %s failed", job.id)
             job.error = "Something went wrong inside the app; the log has the details. Try again."
             job._end("failed")
@@ -223,14 +256,17 @@ class Estimates:
         self._known: dict[str, tuple[float, list[tuple[str, int, float, float]]]] = {}
 
     def seconds(self, backend: str, planned: list[Params]) -> tuple[float, float] | None:
-        """The likely least and most for all these pictures, one after the other; None without a past run."""
+        """The likely least and most for all these pictures, one after the other; None without a
+        past run."""
         past = self._past(backend)
         if not past:
             return None
         low = high = 0.0
         for params in planned:
             work = _work_of(params.scheduler, params.steps, params.width, params.height, params.cfg)
-            like = [rate for name, _, _, rate in past if name == params.scheduler] or [rate for *_, rate in past]
+            like = [rate for name, _, _, rate in past if name == params.scheduler] or [
+                rate for *_, rate in past
+            ]
             middle = statistics.median(like)
             spread = statistics.median(abs(rate - middle) for rate in like)
             low += max(0.0, middle - 2 * spread) * work
@@ -238,7 +274,8 @@ class Estimates:
         return low, high
 
     def _past(self, backend: str) -> list[tuple[str, int, float, float]]:
-        """Scheduler, steps, seconds and seconds per work of past runs; read again every few seconds."""
+        """Scheduler, steps, seconds and seconds per work of past runs; read again every few
+        seconds."""
         at, rows = self._known.get(backend, (0.0, []))
         if time.monotonic() - at > 5:
             rows = [

@@ -1,4 +1,5 @@
-"""Params: everything that names a picture.  One knob() per parameter; form, CLI, axes and metadata derive from it."""
+"""Params: everything that names a picture.  One knob() per parameter; form, CLI, axes and metadata
+derive from it."""
 
 import dataclasses
 import hashlib
@@ -26,7 +27,8 @@ class Knob:
     step: float | None = None
     help: str = ""
     usual: tuple[float, float] | None = None
-    """The range a slider shows; values outside it, up to low and high, can still be typed or linked."""
+    """The range a slider shows; values outside it, up to low and high, can still be typed or
+    linked."""
     group: str = "main"
     needs: str = ""
     """The backend feature without which this knob is not offered."""
@@ -41,10 +43,16 @@ class Knob:
             return value
         value = self._typed(value)
         if self.low is not None and self.high is not None and not self.low <= value <= self.high:
-            raise BadParams(f"{self.label} must be between {self.low:g} and {_plain(self.high)}, not {_plain(value)}.")
+            raise BadParams(
+                f"{self.label} must be between {self.low:g} and {_plain(self.high)}, not "
+                f"{_plain(value)}."
+            )
         if self.kind is int and self.step and self.step > 1 and value % self.step:
             near = max(int(self.low or 0), round(value / self.step) * int(self.step))
-            raise BadParams(f"{self.label} must be a multiple of {self.step:g}, not {value}. The nearest is {near}.")
+            raise BadParams(
+                f"{self.label} must be a multiple of {self.step:g}, not {value}. The nearest is "
+                f"{near}."
+            )
         return value
 
     def _typed(self, value: Any) -> Any:
@@ -54,17 +62,30 @@ class Knob:
             typed = self.kind(value)
             exact = self.kind is not int or isinstance(value, (int, str)) or float(value) == typed
         except (TypeError, ValueError, OverflowError) as error:
-            raise BadParams(f"{self.label} must be {_kind_word(self.kind)}, not {str(value)[:40]!r}.") from error
+            raise BadParams(
+                f"{self.label} must be {_kind_word(self.kind)}, not {str(value)[:40]!r}."
+            ) from error
         if not exact or (self.kind is float and not math.isfinite(typed)):
             raise BadParams(f"{self.label} must be {_kind_word(self.kind)}, not {value!r}.")
         return typed
 
 
-def knob(default: Any, label: str, low: float | None = None, high: float | None = None, step: float | None = None,
-         help: str = "", **more: Any) -> Any:  # fmt: skip
+def knob(
+    default: Any,
+    label: str,
+    low: float | None = None,
+    high: float | None = None,
+    step: float | None = None,
+    help: str = "",
+    **more: Any,
+) -> Any:
     """Declare a parameter of Params."""
-    return field(default=default, metadata={"knob": {"label": label, "low": low, "high": high, "step": step,
-                                                     "help": help, **more}})  # fmt: skip
+    return field(
+        default=default,
+        metadata={
+            "knob": {"label": label, "low": low, "high": high, "step": step, "help": help, **more}
+        },
+    )
 
 
 @dataclass(frozen=True)
@@ -84,60 +105,213 @@ class Control:
 class Params:
     """The settings of exactly one picture.  Checks itself; a change is a copy (`with_`)."""
 
-    prompt: str = knob("", "Prompt", help="What to draw. The model turns it into numbers that steer every step.")
-    negative: str = knob("", "Negative prompt", help="What to keep away from. It takes the place of the empty prompt "
-                         "that CFG pushes away from, so it does nothing at CFG 1.", needs="negative")  # fmt: skip
-    scheduler: str = knob("dpmpp_2m_karras", "Scheduler", help="The route from noise to picture. Each takes different "
-                          "steps through the same model; some settle on one picture, some never do.",
-                          needs="scheduler")  # fmt: skip
-    steps: int = knob(20, "Steps", 1, 500, 1, "How often the model is asked to clean the picture. Time grows with it; "
-                      "after 20 to 30 most schedulers change little.", usual=(1, 60), needs="steps")  # fmt: skip
-    cfg: float = knob(7.0, "CFG scale", 1.0, 30.0, 0.5, "How hard to push toward the prompt. 1 ignores the negative "
-                      "prompt and halves the time; above about 12 colours burn.", usual=(1.0, 20.0),
-                      needs="cfg")  # fmt: skip
-    seed: int = knob(0, "Seed", 0, MAX_SEED, 1, "Names the start noise. Same seed and same settings give the same "
-                     "picture.", needs="seed")  # fmt: skip
+    prompt: str = knob(
+        "", "Prompt", help="What to draw. The model turns it into numbers that steer every step."
+    )
+    negative: str = knob(
+        "",
+        "Negative prompt",
+        help="What to keep away from. It takes the place of the empty prompt "
+        "that CFG pushes away from, so it does nothing at CFG 1.",
+        needs="negative",
+    )
+    scheduler: str = knob(
+        "dpmpp_2m_karras",
+        "Scheduler",
+        help="The route from noise to picture. Each takes different "
+        "steps through the same model; some settle on one picture, some never do.",
+        needs="scheduler",
+    )
+    steps: int = knob(
+        20,
+        "Steps",
+        1,
+        500,
+        1,
+        "How often the model is asked to clean the picture. Time grows with it; "
+        "after 20 to 30 most schedulers change little.",
+        usual=(1, 60),
+        needs="steps",
+    )
+    cfg: float = knob(
+        7.0,
+        "CFG scale",
+        1.0,
+        30.0,
+        0.5,
+        "How hard to push toward the prompt. 1 ignores the negative "
+        "prompt and halves the time; above about 12 colours burn.",
+        usual=(1.0, 20.0),
+        needs="cfg",
+    )
+    seed: int = knob(
+        0,
+        "Seed",
+        0,
+        MAX_SEED,
+        1,
+        "Names the start noise. Same seed and same settings give the same picture.",
+        needs="seed",
+    )
     width: int = knob(512, "Width", 64, 4096, 8, "Pixels across, in steps of 8.", needs="size")
     height: int = knob(512, "Height", 64, 4096, 8, "Pixels down, in steps of 8.", needs="size")
-    model: str = knob("", "Model", help="The checkpoint. Empty means the one the backend has loaded.", needs="models")
-    init: bytes = knob(b"", "Start image", group="start", needs="img2img",
-                       help="Start from this picture instead of pure noise.")  # fmt: skip
-    strength: float = knob(0.75, "Strength", 0.0, 1.0, 0.05, "How much of the start image is turned to noise first: "
-                           "0 keeps it, 1 forgets it.", group="start", needs="img2img")  # fmt: skip
-    mask: bytes = knob(b"", "Mask", group="start", needs="inpaint", help="White is painted anew, black stays.")
-    mask_blur: int = knob(4, "Mask blur", 0, 64, 1, "Softens the mask's edge, in pixels.", group="start",
-                          needs="mask_blur")  # fmt: skip
-    variation_seed: int = knob(0, "Variation seed", 0, MAX_SEED, 1, "A second start noise to mix in.",
-                               group="variation", needs="variation")  # fmt: skip
-    variation_strength: float = knob(0.0, "Variation strength", 0.0, 1.0, 0.05, "0 is the seed alone, 1 the variation "
-                                     "seed alone.", group="variation", needs="variation")  # fmt: skip
-    eta: float = knob(0.0, "Eta", 0.0, 1.0, 0.1, "Fresh noise that DDIM adds at every step: 0 none, 1 as much as an "
-                      "ancestral sampler.", group="sampler", needs="eta")  # fmt: skip
-    clip_skip: int = knob(1, "Clip skip", 1, 12, 1, "Read the prompt this many layers before the text encoder's end. "
-                          "1 is the normal end.", group="sampler", needs="clip_skip")  # fmt: skip
-    hires_scale: float = knob(1.0, "Hires scale", 1.0, 4.0, 0.25, "Make the picture small first, then enlarge it by "
-                              "this and refine. 1 is off.", group="hires", needs="hires")  # fmt: skip
-    hires_strength: float = knob(0.5, "Hires strength", 0.0, 1.0, 0.05, "How much the refining pass may change.",
-                                 group="hires", needs="hires")  # fmt: skip
-    hires_steps: int = knob(0, "Hires steps", 0, 150, 1, "Steps of the refining pass. 0 means the same as the first.",
-                            group="hires", needs="hires")  # fmt: skip
-    hires_upscaler: str = knob("Latent", "Hires upscaler", help="How the small picture is enlarged.", group="hires",
-                               needs="hires")  # fmt: skip
-    refiner: str = knob("", "Refiner", help="A second checkpoint that finishes the picture. Empty is off.",
-                        group="refiner", needs="refiner")  # fmt: skip
-    refiner_at: float = knob(0.8, "Refiner takes over at", 0.0, 1.0, 0.05, "The share of steps done before the refiner "
-                             "takes over.", group="refiner", needs="refiner")  # fmt: skip
-    styles: str = knob("", "Styles", help="Names of the server's saved prompt styles, separated by |.",
-                       group="sampler", needs="styles")  # fmt: skip
-    control: tuple[Control, ...] = knob((), "ControlNet", group="control", needs="controlnet",
-                                        help="Guide pictures that steer the layout.")  # fmt: skip
-    extra: str = knob("", "Raw payload fields", help="A JSON object laid over the payload before it is sent.",
-                      group="raw")  # fmt: skip
+    model: str = knob(
+        "",
+        "Model",
+        help="The checkpoint. Empty means the one the backend has loaded.",
+        needs="models",
+    )
+    init: bytes = knob(
+        b"",
+        "Start image",
+        group="start",
+        needs="img2img",
+        help="Start from this picture instead of pure noise.",
+    )
+    strength: float = knob(
+        0.75,
+        "Strength",
+        0.0,
+        1.0,
+        0.05,
+        "How much of the start image is turned to noise first: 0 keeps it, 1 forgets it.",
+        group="start",
+        needs="img2img",
+    )
+    mask: bytes = knob(
+        b"", "Mask", group="start", needs="inpaint", help="White is painted anew, black stays."
+    )
+    mask_blur: int = knob(
+        4,
+        "Mask blur",
+        0,
+        64,
+        1,
+        "Softens the mask's edge, in pixels.",
+        group="start",
+        needs="mask_blur",
+    )
+    variation_seed: int = knob(
+        0,
+        "Variation seed",
+        0,
+        MAX_SEED,
+        1,
+        "A second start noise to mix in.",
+        group="variation",
+        needs="variation",
+    )
+    variation_strength: float = knob(
+        0.0,
+        "Variation strength",
+        0.0,
+        1.0,
+        0.05,
+        "0 is the seed alone, 1 the variation seed alone.",
+        group="variation",
+        needs="variation",
+    )
+    eta: float = knob(
+        0.0,
+        "Eta",
+        0.0,
+        1.0,
+        0.1,
+        "Fresh noise that DDIM adds at every step: 0 none, 1 as much as an ancestral sampler.",
+        group="sampler",
+        needs="eta",
+    )
+    clip_skip: int = knob(
+        1,
+        "Clip skip",
+        1,
+        12,
+        1,
+        "Read the prompt this many layers before the text encoder's end. 1 is the normal end.",
+        group="sampler",
+        needs="clip_skip",
+    )
+    hires_scale: float = knob(
+        1.0,
+        "Hires scale",
+        1.0,
+        4.0,
+        0.25,
+        "Make the picture small first, then enlarge it by this and refine. 1 is off.",
+        group="hires",
+        needs="hires",
+    )
+    hires_strength: float = knob(
+        0.5,
+        "Hires strength",
+        0.0,
+        1.0,
+        0.05,
+        "How much the refining pass may change.",
+        group="hires",
+        needs="hires",
+    )
+    hires_steps: int = knob(
+        0,
+        "Hires steps",
+        0,
+        150,
+        1,
+        "Steps of the refining pass. 0 means the same as the first.",
+        group="hires",
+        needs="hires",
+    )
+    hires_upscaler: str = knob(
+        "Latent",
+        "Hires upscaler",
+        help="How the small picture is enlarged.",
+        group="hires",
+        needs="hires",
+    )
+    refiner: str = knob(
+        "",
+        "Refiner",
+        help="A second checkpoint that finishes the picture. Empty is off.",
+        group="refiner",
+        needs="refiner",
+    )
+    refiner_at: float = knob(
+        0.8,
+        "Refiner takes over at",
+        0.0,
+        1.0,
+        0.05,
+        "The share of steps done before the refiner takes over.",
+        group="refiner",
+        needs="refiner",
+    )
+    styles: str = knob(
+        "",
+        "Styles",
+        help="Names of the server's saved prompt styles, separated by |.",
+        group="sampler",
+        needs="styles",
+    )
+    control: tuple[Control, ...] = knob(
+        (),
+        "ControlNet",
+        group="control",
+        needs="controlnet",
+        help="Guide pictures that steer the layout.",
+    )
+    extra: str = knob(
+        "",
+        "Raw payload fields",
+        help="A JSON object laid over the payload before it is sent.",
+        group="raw",
+    )
 
     def __post_init__(self) -> None:
         for each in KNOBS.values():
             value = getattr(self, each.name)
-            if value is not each.default:  # a plan makes hundreds, most of whose settings nobody touched
+            if (
+                value is not each.default
+            ):  # a plan makes hundreds, most of whose settings nobody touched
                 object.__setattr__(self, each.name, each.check(value))
         self.extra_fields()
 
@@ -145,7 +319,9 @@ class Params:
         """A copy with these settings changed, checked again."""
         unknown = set(changes) - set(KNOBS)
         if unknown:
-            raise BadParams(f"There is no setting called {sorted(unknown)[0]!r}. There are: {', '.join(KNOBS)}.")
+            raise BadParams(
+                f"There is no setting called {sorted(unknown)[0]!r}. There are: {', '.join(KNOBS)}."
+            )
         return dataclasses.replace(self, **changes)
 
     def extra_fields(self) -> dict[str, Any]:
@@ -155,28 +331,41 @@ class Params:
         try:
             fields = json.loads(self.extra)
         except ValueError as error:
-            raise BadParams(f"Raw payload fields are not valid JSON: {error}. Write them like this: "
-                            '{"tiling": true}') from error  # fmt: skip
+            raise BadParams(
+                f"Raw payload fields are not valid JSON: {error}. Write them like this: "
+                '{"tiling": true}'
+            ) from error
         if not isinstance(fields, dict):
             raise BadParams('Raw payload fields must be a JSON object, like this: {"tiling": true}')
         return fields
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON values; pictures are named by their SHA-256, so a file or link never carries them."""
+        """Plain JSON values; pictures are named by their SHA-256, so a file or link never carries
+        them."""
         return {name: _json(getattr(self, name)) for name in KNOBS}
 
     def changed(self) -> dict[str, Any]:
         """as_dict() without the settings that stand at their default."""
-        return {name: value for name, value in self.as_dict().items() if value != _json(KNOBS[name].default)}
+        return {
+            name: value
+            for name, value in self.as_dict().items()
+            if value != _json(KNOBS[name].default)
+        }
 
     def asked(self) -> dict[str, Any]:
         """What a receipt repeats: the main settings, and of the others those that were changed."""
         changed = self.changed()
-        main = {name: value for name, value in self.as_dict().items() if KNOBS[name].group == "main" and value != ""}
+        main = {
+            name: value
+            for name, value in self.as_dict().items()
+            if KNOBS[name].group == "main" and value != ""
+        }
         return {**main, **changed}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], images: Mapping[str, bytes] | None = None) -> Self:
+    def from_dict(
+        cls, values: Mapping[str, Any], images: Mapping[str, bytes] | None = None
+    ) -> Self:
         """Read as_dict() back, ignoring unknown names, so old and new files both load.
 
         `images` maps "sha256:…" to the bytes; a picture that is not there is left out.
@@ -200,7 +389,8 @@ class Params:
 
 
 KNOBS: dict[str, Knob] = {
-    each.name: Knob(each.name, each.default, **each.metadata["knob"]) for each in dataclasses.fields(Params)
+    each.name: Knob(each.name, each.default, **each.metadata["knob"])
+    for each in dataclasses.fields(Params)
 }
 
 

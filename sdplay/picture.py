@@ -51,7 +51,8 @@ def _frozen(values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What was asked, what was sent, what the backend says it applied; and a sentence for every difference."""
+    """What was asked, what was sent, what the backend says it applied; and a sentence for every
+    difference."""
 
     asked: Mapping[str, Any]
     sent: Mapping[str, Any]
@@ -65,13 +66,18 @@ class Receipt:
             object.__setattr__(self, name, _frozen(getattr(self, name)))
 
     def as_dict(self) -> dict[str, Any]:
-        return {"asked": dict(self.asked), "sent": dict(self.sent), "applied": dict(self.applied),
-                "warnings": list(self.warnings)}  # fmt: skip
+        return {
+            "asked": dict(self.asked),
+            "sent": dict(self.sent),
+            "applied": dict(self.applied),
+            "warnings": list(self.warnings),
+        }
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One step on the way: the noisy latent and the picture the model predicts from it, as small JPEGs."""
+    """One step on the way: the noisy latent and the picture the model predicts from it, as small
+    JPEGs."""
 
     step: int
     sigma: float

@@ -1,6 +1,8 @@
-"""One table: every scheduler, its names in every dialect, its family, what it costs and what it does.
+"""One table: every scheduler, its names in every dialect, its family, what it costs and what it
+does.
 
-`find()` accepts any of those names.  What the engine needs (`sampler`, `sigmas`) and what the servers need
+`find()` accepts any of those names.  What the engine needs (`sampler`, `sigmas`) and what the
+servers need
 (`a1111`, `diffusers` …) stand side by side, so that a new scheduler is one entry here.
 """
 
@@ -45,7 +47,15 @@ class Scheduler:
         """Every name it goes by."""
         joined = {" ".join(pair) for pair in (self.a1111, self.sdcpp) if pair and pair[1]}
         plain = {self.a1111[0]} if self.a1111 and self.sigmas == "normal" else set()
-        own = {self.id, self.label, self.a1111_old, self.sdnext, self.draw_things, self.cog, *self.also}
+        own = {
+            self.id,
+            self.label,
+            self.a1111_old,
+            self.sdnext,
+            self.draw_things,
+            self.cog,
+            *self.also,
+        }
         return {name for name in own | joined | plain if name}
 
     def evaluations(self, steps: int) -> int:
@@ -57,7 +67,10 @@ class Scheduler:
 
 _DPM = "DPMSolverMultistepScheduler"
 _SETTLES = "Settles: past a certain number of steps the picture stays the same."
-_NEVER = "Never settles: every step count gives another picture, because fresh noise is added on the way."
+_NEVER = (
+    "Never settles: every step count gives another picture, because fresh noise is "
+    "added on the way."
+)
 
 
 def _dpm(**settings: Any) -> tuple[str, Mapping[str, Any]]:
@@ -67,113 +80,308 @@ def _dpm(**settings: Any) -> tuple[str, Mapping[str, Any]]:
 SCHEDULERS: dict[str, Scheduler] = {
     entry.id: entry
     for entry in (
-        Scheduler("dpmpp_2m_karras", "DPM++ 2M Karras", "dpmpp_2m", "DPM-Solver", sigmas="karras",
-                  about="A second-order solver that spends more of its steps at low noise, where detail forms. "
-                        "Usually done at 20 steps, which makes it the everyday choice. " + _SETTLES,
-                  diffusers=_dpm(use_karras_sigmas=True), a1111=("DPM++ 2M", "karras"), a1111_old="DPM++ 2M Karras",
-                  sdcpp=("dpm++2m", "karras"), draw_things="DPM++ 2M Karras", cog="KarrasDPM",
-                  comfy=("dpmpp_2m", "karras"), also=("dpm++2m karras", "k_dpmpp_2m_ka")),
-        Scheduler("dpmpp_2m", "DPM++ 2M", "dpmpp_2m", "DPM-Solver",
-                  about="A second-order solver that remembers the step before, so each step costs one evaluation. "
-                        "Good pictures from 15 to 20 steps. " + _SETTLES,
-                  diffusers=_dpm(), a1111=("DPM++ 2M", "uniform"), a1111_old="DPM++ 2M", sdnext="DPM++ 2M",
-                  sdcpp=("dpm++2m", "discrete"),
-                  cog="DPMSolverMultistep", comfy=("dpmpp_2m", "normal"),
-                  also=("DPMSolverMultistepScheduler", "DPMSolver++", "k_dpmpp_2m", "dpm++2m")),
-        Scheduler("dpmpp_2m_exponential", "DPM++ 2M Exponential", "dpmpp_2m", "DPM-Solver", sigmas="exponential",
-                  about="DPM++ 2M with noise levels spaced evenly on a logarithmic scale. "
-                        "Smooth backgrounds; a little softer than Karras. " + _SETTLES,
-                  diffusers=_dpm(use_exponential_sigmas=True, timestep_spacing="linspace"),
-                  a1111=("DPM++ 2M", "exponential"), a1111_old="DPM++ 2M Exponential",
-                  sdcpp=("dpm++2m", "exponential"), comfy=("dpmpp_2m", "exponential")),
-        Scheduler("dpmpp_2m_sde", "DPM++ 2M SDE", "dpmpp_2m_sde", "DPM-Solver", stochastic=True,
-                  about="DPM++ 2M with a little fresh noise at every step, which can repair early mistakes. " + _NEVER,
-                  diffusers=_dpm(algorithm_type="sde-dpmsolver++"), a1111=("DPM++ 2M SDE", "uniform"),
-                  a1111_old="DPM++ 2M SDE", sdnext="DPM++ 2M SDE", comfy=("dpmpp_2m_sde", "normal")),
-        Scheduler("dpmpp_2m_sde_karras", "DPM++ 2M SDE Karras", "dpmpp_2m_sde", "DPM-Solver", sigmas="karras",
-                  stochastic=True,
-                  about="DPM++ 2M SDE with more of its steps at low noise: rich detail from about 25 steps. " + _NEVER,
-                  diffusers=_dpm(algorithm_type="sde-dpmsolver++", use_karras_sigmas=True),
-                  a1111=("DPM++ 2M SDE", "karras"), a1111_old="DPM++ 2M SDE Karras",
-                  comfy=("dpmpp_2m_sde", "karras")),
-        Scheduler("euler", "Euler", "euler", "Euler",
-                  about="The simplest route: follow the slope the model gives, one straight piece at a time. "
-                        "Predictable, good from 25 to 30 steps. " + _SETTLES,
-                  diffusers=("EulerDiscreteScheduler", {"use_karras_sigmas": False}), a1111=("Euler", ""),
-                  a1111_old="Euler", sdnext="Euler", sdcpp=("euler", "discrete"), cog="K_EULER",
-                  comfy=("euler", "normal"), also=("k_euler", "EulerDiscreteScheduler")),
-        Scheduler("euler_karras", "Euler Karras", "euler", "Euler", sigmas="karras",
-                  about="Euler with more of its steps at low noise: finer detail for the same number of steps. "
-                        + _SETTLES,
-                  diffusers=("EulerDiscreteScheduler", {"use_karras_sigmas": True}), a1111=("Euler", "karras"),
-                  sdcpp=("euler", "karras"), comfy=("euler", "karras")),
-        Scheduler("euler_a", "Euler a", "euler_a", "Euler", stochastic=True,
-                  about="Euler that throws in fresh noise after every step (ancestral): soft, varied, from 20 steps. "
-                        + _NEVER,
-                  diffusers=("EulerAncestralDiscreteScheduler", {}), a1111=("Euler a", ""), a1111_old="Euler a",
-                  sdnext="Euler a", sdcpp=("euler_a", "discrete"), draw_things="Euler A", cog="K_EULER_ANCESTRAL",
-                  comfy=("euler_ancestral", "normal"),
-                  also=("k_euler_a", "euler ancestral", "k_euler_ancestral", "EulerAncestralDiscreteScheduler")),
-        Scheduler("heun", "Heun", "heun", "Euler",
-                  about="Looks ahead before every step and corrects it: two evaluations a step, so twice the time. "
-                        "Accurate with few steps. " + _SETTLES,
-                  diffusers=("HeunDiscreteScheduler", {"use_karras_sigmas": False}), a1111=("Heun", ""),
-                  a1111_old="Heun", sdnext="Heun", sdcpp=("heun", "discrete"), cog="HeunDiscrete",
-                  comfy=("heun", "normal"), also=("k_heun", "HeunDiscreteScheduler")),
-        Scheduler("heun_karras", "Heun Karras", "heun", "Euler", sigmas="karras",
-                  about="Heun with more of its steps at low noise. Two evaluations a step. " + _SETTLES,
-                  diffusers=("HeunDiscreteScheduler", {"use_karras_sigmas": True}), a1111=("Heun", "karras"),
-                  sdcpp=("heun", "karras"), comfy=("heun", "karras")),
-        Scheduler("ddim", "DDIM", "ddim", "DDIM",
-                  about="The classic fast sampler of 2020 and a good reference: steps straight along the noise. "
-                        "Needs 30 to 50 steps; Eta above 0 adds fresh noise. " + _SETTLES,
-                  diffusers=("DDIMScheduler", {"clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1}),
-                  a1111=("DDIM", ""), a1111_old="DDIM", sdnext="DDIM", sdcpp=("ddim_trailing", "discrete"),
-                  draw_things="DDIM", cog="DDIM", comfy=("ddim", "normal"), also=("DDIMScheduler",)),
-        Scheduler("pndm", "PNDM", "pndm", "Adams",
-                  about="The original sampler of Stable Diffusion: combines the last four slopes, one evaluation more "
-                        "than its steps. Good from 30 to 50. " + _SETTLES,
-                  diffusers=("PNDMScheduler", {"skip_prk_steps": True, "set_alpha_to_one": False, "steps_offset": 1}),
-                  a1111=("PLMS", ""), a1111_old="PLMS", sdnext="PNDM", draw_things="PLMS", cog="PNDM",
-                  comfy=("ipndm", "normal"), also=("PNDMScheduler", "k_plms")),
-        Scheduler("lms", "LMS", "lms", "Adams",
-                  about="Combines the slopes of the last four steps. Cheap per step, but brittle with few: use 30 or "
-                        "more. " + _SETTLES,
-                  diffusers=("LMSDiscreteScheduler", {"use_karras_sigmas": False}), a1111=("LMS", ""), a1111_old="LMS",
-                  sdnext="LMSD", sdcpp=("lms", "discrete"), cog="KLMS", comfy=("lms", "normal"),
-                  also=("k_lms", "LMSDiscreteScheduler")),
-        Scheduler("lms_karras", "LMS Karras", "lms", "Adams", sigmas="karras",
-                  about="LMS with more of its steps at low noise, which calms it. " + _SETTLES,
-                  diffusers=("LMSDiscreteScheduler", {"use_karras_sigmas": True}), a1111=("LMS", "karras"),
-                  a1111_old="LMS Karras", sdcpp=("lms", "karras"), comfy=("lms", "karras")),
-        Scheduler("unipc", "UniPC", "unipc", "UniPC",
-                  about="Predicts each step and corrects it with the next evaluation, at no extra cost. "
-                        "Among the best at 8 to 15 steps. " + _SETTLES,
-                  diffusers=("UniPCMultistepScheduler", {"use_karras_sigmas": False}), a1111=("UniPC", ""),
-                  a1111_old="UniPC", sdnext="UniPC", draw_things="UniPC", cog="UniPCMultistep",
-                  comfy=("uni_pc", "normal"), also=("UniPCMultistepScheduler", "uni_pc")),
-        Scheduler("unipc_karras", "UniPC Karras", "unipc", "UniPC", sigmas="karras",
-                  about="UniPC with more of its steps at low noise. " + _SETTLES,
-                  diffusers=("UniPCMultistepScheduler", {"use_karras_sigmas": True}), a1111=("UniPC", "karras"),
-                  comfy=("uni_pc", "karras")),
-        Scheduler("deis", "DEIS", "deis", "Adams",
-                  about="Fits a curve through the last slopes, in a scale made for diffusion. Fast: 10 to 20 steps. "
-                        + _SETTLES,
-                  diffusers=("DEISMultistepScheduler", {"use_karras_sigmas": False}), sdnext="DEIS",
-                  cog="DEISMultistep", comfy=("deis", "normal"), also=("DEISMultistepScheduler",)),
-        Scheduler("lcm", "LCM", "lcm", "Consistency", stochastic=True,
-                  about="Made for models distilled to 4 to 8 steps, with CFG near 1. On an ordinary model it stays "
-                        "blurred, which is worth seeing once. " + _NEVER,
-                  diffusers=("LCMScheduler", {}), a1111=("LCM", ""), a1111_old="LCM", sdnext="LCM",
-                  sdcpp=("lcm", "discrete"), draw_things="LCM", cog="LCM", comfy=("lcm", "normal"),
-                  also=("LCMScheduler",)),
-        Scheduler("flow_euler", "Flow Euler", "flow_euler", "Flow matching",
-                  about="Euler for models that learned straight paths from noise to picture (SD3, FLUX). "
-                        "It does not fit older models. " + _SETTLES,
-                  diffusers=("FlowMatchEulerDiscreteScheduler", {}), comfy=("euler", "simple"),
-                  also=("FlowMatchEulerDiscreteScheduler",)),
+        Scheduler(
+            "dpmpp_2m_karras",
+            "DPM++ 2M Karras",
+            "dpmpp_2m",
+            "DPM-Solver",
+            sigmas="karras",
+            about="A second-order solver that spends more of its steps at low noise, where "
+            "detail forms. "
+            "Usually done at 20 steps, which makes it the everyday choice. " + _SETTLES,
+            diffusers=_dpm(use_karras_sigmas=True),
+            a1111=("DPM++ 2M", "karras"),
+            a1111_old="DPM++ 2M Karras",
+            sdcpp=("dpm++2m", "karras"),
+            draw_things="DPM++ 2M Karras",
+            cog="KarrasDPM",
+            comfy=("dpmpp_2m", "karras"),
+            also=("dpm++2m karras", "k_dpmpp_2m_ka"),
+        ),
+        Scheduler(
+            "dpmpp_2m",
+            "DPM++ 2M",
+            "dpmpp_2m",
+            "DPM-Solver",
+            about="A second-order solver that remembers the step before, so each step costs one "
+            "evaluation. "
+            "Good pictures from 15 to 20 steps. " + _SETTLES,
+            diffusers=_dpm(),
+            a1111=("DPM++ 2M", "uniform"),
+            a1111_old="DPM++ 2M",
+            sdnext="DPM++ 2M",
+            sdcpp=("dpm++2m", "discrete"),
+            cog="DPMSolverMultistep",
+            comfy=("dpmpp_2m", "normal"),
+            also=("DPMSolverMultistepScheduler", "DPMSolver++", "k_dpmpp_2m", "dpm++2m"),
+        ),
+        Scheduler(
+            "dpmpp_2m_exponential",
+            "DPM++ 2M Exponential",
+            "dpmpp_2m",
+            "DPM-Solver",
+            sigmas="exponential",
+            about="DPM++ 2M with noise levels spaced evenly on a logarithmic scale. "
+            "Smooth backgrounds; a little softer than Karras. " + _SETTLES,
+            diffusers=_dpm(use_exponential_sigmas=True, timestep_spacing="linspace"),
+            a1111=("DPM++ 2M", "exponential"),
+            a1111_old="DPM++ 2M Exponential",
+            sdcpp=("dpm++2m", "exponential"),
+            comfy=("dpmpp_2m", "exponential"),
+        ),
+        Scheduler(
+            "dpmpp_2m_sde",
+            "DPM++ 2M SDE",
+            "dpmpp_2m_sde",
+            "DPM-Solver",
+            stochastic=True,
+            about="DPM++ 2M with a little fresh noise at every step, which can repair early "
+            "mistakes. " + _NEVER,
+            diffusers=_dpm(algorithm_type="sde-dpmsolver++"),
+            a1111=("DPM++ 2M SDE", "uniform"),
+            a1111_old="DPM++ 2M SDE",
+            sdnext="DPM++ 2M SDE",
+            comfy=("dpmpp_2m_sde", "normal"),
+        ),
+        Scheduler(
+            "dpmpp_2m_sde_karras",
+            "DPM++ 2M SDE Karras",
+            "dpmpp_2m_sde",
+            "DPM-Solver",
+            sigmas="karras",
+            stochastic=True,
+            about="DPM++ 2M SDE with more of its steps at low noise: rich detail from about 25 "
+            "steps. " + _NEVER,
+            diffusers=_dpm(algorithm_type="sde-dpmsolver++", use_karras_sigmas=True),
+            a1111=("DPM++ 2M SDE", "karras"),
+            a1111_old="DPM++ 2M SDE Karras",
+            comfy=("dpmpp_2m_sde", "karras"),
+        ),
+        Scheduler(
+            "euler",
+            "Euler",
+            "euler",
+            "Euler",
+            about="The simplest route: follow the slope the model gives, one straight piece at "
+            "a time. "
+            "Predictable, good from 25 to 30 steps. " + _SETTLES,
+            diffusers=("EulerDiscreteScheduler", {"use_karras_sigmas": False}),
+            a1111=("Euler", ""),
+            a1111_old="Euler",
+            sdnext="Euler",
+            sdcpp=("euler", "discrete"),
+            cog="K_EULER",
+            comfy=("euler", "normal"),
+            also=("k_euler", "EulerDiscreteScheduler"),
+        ),
+        Scheduler(
+            "euler_karras",
+            "Euler Karras",
+            "euler",
+            "Euler",
+            sigmas="karras",
+            about="Euler with more of its steps at low noise: finer detail for the same number "
+            "of steps. " + _SETTLES,
+            diffusers=("EulerDiscreteScheduler", {"use_karras_sigmas": True}),
+            a1111=("Euler", "karras"),
+            sdcpp=("euler", "karras"),
+            comfy=("euler", "karras"),
+        ),
+        Scheduler(
+            "euler_a",
+            "Euler a",
+            "euler_a",
+            "Euler",
+            stochastic=True,
+            about="Euler that throws in fresh noise after every step (ancestral): soft, varied, "
+            "from 20 steps. " + _NEVER,
+            diffusers=("EulerAncestralDiscreteScheduler", {}),
+            a1111=("Euler a", ""),
+            a1111_old="Euler a",
+            sdnext="Euler a",
+            sdcpp=("euler_a", "discrete"),
+            draw_things="Euler A",
+            cog="K_EULER_ANCESTRAL",
+            comfy=("euler_ancestral", "normal"),
+            also=(
+                "k_euler_a",
+                "euler ancestral",
+                "k_euler_ancestral",
+                "EulerAncestralDiscreteScheduler",
+            ),
+        ),
+        Scheduler(
+            "heun",
+            "Heun",
+            "heun",
+            "Euler",
+            about="Looks ahead before every step and corrects it: two evaluations a step, so "
+            "twice the time. "
+            "Accurate with few steps. " + _SETTLES,
+            diffusers=("HeunDiscreteScheduler", {"use_karras_sigmas": False}),
+            a1111=("Heun", ""),
+            a1111_old="Heun",
+            sdnext="Heun",
+            sdcpp=("heun", "discrete"),
+            cog="HeunDiscrete",
+            comfy=("heun", "normal"),
+            also=("k_heun", "HeunDiscreteScheduler"),
+        ),
+        Scheduler(
+            "heun_karras",
+            "Heun Karras",
+            "heun",
+            "Euler",
+            sigmas="karras",
+            about="Heun with more of its steps at low noise. Two evaluations a step. " + _SETTLES,
+            diffusers=("HeunDiscreteScheduler", {"use_karras_sigmas": True}),
+            a1111=("Heun", "karras"),
+            sdcpp=("heun", "karras"),
+            comfy=("heun", "karras"),
+        ),
+        Scheduler(
+            "ddim",
+            "DDIM",
+            "ddim",
+            "DDIM",
+            about="The classic fast sampler of 2020 and a good reference: steps straight along "
+            "the noise. "
+            "Needs 30 to 50 steps; Eta above 0 adds fresh noise. " + _SETTLES,
+            diffusers=(
+                "DDIMScheduler",
+                {"clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1},
+            ),
+            a1111=("DDIM", ""),
+            a1111_old="DDIM",
+            sdnext="DDIM",
+            sdcpp=("ddim_trailing", "discrete"),
+            draw_things="DDIM",
+            cog="DDIM",
+            comfy=("ddim", "normal"),
+            also=("DDIMScheduler",),
+        ),
+        Scheduler(
+            "pndm",
+            "PNDM",
+            "pndm",
+            "Adams",
+            about="The original sampler of Stable Diffusion: combines the last four slopes, one "
+            "evaluation more "
+            "than its steps. Good from 30 to 50. " + _SETTLES,
+            diffusers=(
+                "PNDMScheduler",
+                {"skip_prk_steps": True, "set_alpha_to_one": False, "steps_offset": 1},
+            ),
+            a1111=("PLMS", ""),
+            a1111_old="PLMS",
+            sdnext="PNDM",
+            draw_things="PLMS",
+            cog="PNDM",
+            comfy=("ipndm", "normal"),
+            also=("PNDMScheduler", "k_plms"),
+        ),
+        Scheduler(
+            "lms",
+            "LMS",
+            "lms",
+            "Adams",
+            about="Combines the slopes of the last four steps. Cheap per step, but brittle with "
+            "few: use 30 or "
+            "more. " + _SETTLES,
+            diffusers=("LMSDiscreteScheduler", {"use_karras_sigmas": False}),
+            a1111=("LMS", ""),
+            a1111_old="LMS",
+            sdnext="LMSD",
+            sdcpp=("lms", "discrete"),
+            cog="KLMS",
+            comfy=("lms", "normal"),
+            also=("k_lms", "LMSDiscreteScheduler"),
+        ),
+        Scheduler(
+            "lms_karras",
+            "LMS Karras",
+            "lms",
+            "Adams",
+            sigmas="karras",
+            about="LMS with more of its steps at low noise, which calms it. " + _SETTLES,
+            diffusers=("LMSDiscreteScheduler", {"use_karras_sigmas": True}),
+            a1111=("LMS", "karras"),
+            a1111_old="LMS Karras",
+            sdcpp=("lms", "karras"),
+            comfy=("lms", "karras"),
+        ),
+        Scheduler(
+            "unipc",
+            "UniPC",
+            "unipc",
+            "UniPC",
+            about="Predicts each step and corrects it with the next evaluation, at no extra cost. "
+            "Among the best at 8 to 15 steps. " + _SETTLES,
+            diffusers=("UniPCMultistepScheduler", {"use_karras_sigmas": False}),
+            a1111=("UniPC", ""),
+            a1111_old="UniPC",
+            sdnext="UniPC",
+            draw_things="UniPC",
+            cog="UniPCMultistep",
+            comfy=("uni_pc", "normal"),
+            also=("UniPCMultistepScheduler", "uni_pc"),
+        ),
+        Scheduler(
+            "unipc_karras",
+            "UniPC Karras",
+            "unipc",
+            "UniPC",
+            sigmas="karras",
+            about="UniPC with more of its steps at low noise. " + _SETTLES,
+            diffusers=("UniPCMultistepScheduler", {"use_karras_sigmas": True}),
+            a1111=("UniPC", "karras"),
+            comfy=("uni_pc", "karras"),
+        ),
+        Scheduler(
+            "deis",
+            "DEIS",
+            "deis",
+            "Adams",
+            about="Fits a curve through the last slopes, in a scale made for diffusion. Fast: "
+            "10 to 20 steps. " + _SETTLES,
+            diffusers=("DEISMultistepScheduler", {"use_karras_sigmas": False}),
+            sdnext="DEIS",
+            cog="DEISMultistep",
+            comfy=("deis", "normal"),
+            also=("DEISMultistepScheduler",),
+        ),
+        Scheduler(
+            "lcm",
+            "LCM",
+            "lcm",
+            "Consistency",
+            stochastic=True,
+            about="Made for models distilled to 4 to 8 steps, with CFG near 1. On an ordinary "
+            "model it stays "
+            "blurred, which is worth seeing once. " + _NEVER,
+            diffusers=("LCMScheduler", {}),
+            a1111=("LCM", ""),
+            a1111_old="LCM",
+            sdnext="LCM",
+            sdcpp=("lcm", "discrete"),
+            draw_things="LCM",
+            cog="LCM",
+            comfy=("lcm", "normal"),
+            also=("LCMScheduler",),
+        ),
+        Scheduler(
+            "flow_euler",
+            "Flow Euler",
+            "flow_euler",
+            "Flow matching",
+            about="Euler for models that learned straight paths from noise to picture (SD3, FLUX). "
+            "It does not fit older models. " + _SETTLES,
+            diffusers=("FlowMatchEulerDiscreteScheduler", {}),
+            comfy=("euler", "simple"),
+            also=("FlowMatchEulerDiscreteScheduler",),
+        ),
     )
-}  # fmt: skip
+}
 
 OCTOAI = ("PNDM", "KLMS", "DDIM", "K_EULER", "K_EULER_ANCESTRAL", "DPMSolverMultistep")
 """The six names of the OctoAI playground, in its order."""
@@ -195,7 +403,8 @@ for _entry in SCHEDULERS.values():
 
 
 def find(name: str, schedule: str = "") -> Scheduler | None:
-    """The scheduler of that name in any dialect, with A1111's schedule type when it stands apart; else None."""
+    """The scheduler of that name in any dialect, with A1111's schedule type when it stands apart;
+    else None."""
     schedule = _spelled(schedule)
     if schedule in ("", "automatic", "uniform", "normal", "discrete", "default"):
         return _BY_NAME.get(_spelled(name))
@@ -217,5 +426,7 @@ def known(name: str) -> Scheduler:
     """find(), or a sentence that names the choices."""
     entry = find(name)
     if entry is None:
-        raise BadParams(f"There is no scheduler called {name!r}. There are: {', '.join(SCHEDULERS)}.")
+        raise BadParams(
+            f"There is no scheduler called {name!r}. There are: {', '.join(SCHEDULERS)}."
+        )
     return entry

@@ -1,4 +1,5 @@
-"""Settings to kept picture: look in the library, else ask the backend, then keep what it made.  And on from there."""
+"""Settings to kept picture: look in the library, else ask the backend, then keep what it made.  And
+on from there."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -16,10 +17,13 @@ from sdplay.params import Params
 from sdplay.picture import Picture, Progress, Receipt, Timing, png_bytes
 
 
-def make(params: Params, backend: Backend, library: Library, owner: str = "") -> Iterator[Progress | Kept]:
+def make(
+    params: Params, backend: Backend, library: Library, owner: str = ""
+) -> Iterator[Progress | Kept]:
     """Yield progress, then the kept picture.  Stop iterating and the backend stops too.
 
-    The same recipe of the same owner is never made twice, unless frames are wanted that were not kept.
+    The same recipe of the same owner is never made twice, unless frames are wanted that were not
+    kept.
     """
     key = params.key(backend.name, backend.model_version(params))
     known = library.by_key(key, owner)
@@ -37,10 +41,14 @@ def make(params: Params, backend: Backend, library: Library, owner: str = "") ->
         close = getattr(events, "close", None)
         if close:
             close()
-    raise BackendBroken(f"{backend.label} ended without a picture. Try again, or check the backend.")
+    raise BackendBroken(
+        f"{backend.label} ended without a picture. Try again, or check the backend."
+    )
 
 
-def enlarge(kept: Kept, upscaler: str, factor: float, backend: Backend, library: Library, owner: str = "") -> Kept:
+def enlarge(
+    kept: Kept, upscaler: str, factor: float, backend: Backend, library: Library, owner: str = ""
+) -> Kept:
     """A kept picture enlarged, and kept beside it; the same is not made twice."""
     key = f"{kept.file} {backend.name} {upscaler} {factor:g}"
     if known := library.by_key(key, owner):
@@ -50,18 +58,30 @@ def enlarge(kept: Kept, upscaler: str, factor: float, backend: Backend, library:
     told = f"Enlarged from {kept.width} × {kept.height} pixels by {upscaler}."
     how = {"upscaler": upscaler, "factor": factor}
     # In the words that A1111's extras add to a picture's text.
-    text = f"{metadata.read(data).text}, Postprocess upscale by: {factor:g}, Postprocess upscaler: {upscaler}"
-    return _keep(_After(large, "upscale", text, told, how, key, time.monotonic() - began), kept, library, owner)
+    text = (
+        f"{metadata.read(data).text}, Postprocess upscale by: {factor:g}, Postprocess "
+        f"upscaler: {upscaler}"
+    )
+    return _keep(
+        _After(large, "upscale", text, told, how, key, time.monotonic() - began),
+        kept,
+        library,
+        owner,
+    )
 
 
 def cut_out(kept: Kept, backend: Backend, library: Library, owner: str = "") -> list[Kept]:
-    """The things in a kept picture, each kept as a picture of its own; those that are there already stay."""
+    """The things in a kept picture, each kept as a picture of its own; those that are there already
+    stay."""
     data, began = library.data(kept), time.monotonic()
     cuts, text = backend.cut_out(_coloured(data)), metadata.read(data).text
     seconds, made = time.monotonic() - began, []
     for cut in cuts:
         key = f"{kept.file} {backend.name} {cut.model} {cut.box}"
-        told = f"Cut out by {cut.model} at {cut.box[0]}, {cut.box[1]} from a picture of {kept.width} × {kept.height}."
+        told = (
+            f"Cut out by {cut.model} at {cut.box[0]}, {cut.box[1]} from a picture of "
+            f"{kept.width} × {kept.height}."
+        )
         how = {"model": cut.model, "box": list(cut.box), "score": round(cut.score, 4)}
         after = _After(cut.image, "cut-out", text, told, how, key, seconds / len(cuts))
         made.append(library.by_key(key, owner) or _keep(after, kept, library, owner))
@@ -82,14 +102,26 @@ class _After:
 
 
 def _keep(after: _After, source: Kept, library: Library, owner: str) -> Kept:
-    """Kept with its source's settings, under another backend's name: it says nothing about how fast that one paints."""
+    """Kept with its source's settings, under another backend's name: it says nothing about how fast
+    that one paints."""
     size = {"width": after.image.width, "height": after.image.height}
-    receipt = Receipt(source.receipt.asked, {"made_from": f"sha256:{source.file}", **after.how},
-                      {**source.receipt.applied, **size}, (after.told, *source.receipt.warnings))  # fmt: skip
+    receipt = Receipt(
+        source.receipt.asked,
+        {"made_from": f"sha256:{source.file}", **after.how},
+        {**source.receipt.applied, **size},
+        (after.told, *source.receipt.warnings),
+    )
     data = png.with_texts(png_bytes(after.image), {"parameters": after.text})
     backend = f"{source.backend} {after.kind}"
-    picture = Picture(data, source.params, backend, Timing(after.seconds), receipt, source.model,
-                      partial=source.partial)  # fmt: skip
+    picture = Picture(
+        data,
+        source.params,
+        backend,
+        Timing(after.seconds),
+        receipt,
+        source.model,
+        partial=source.partial,
+    )
     return library.save(picture, owner, (after.kind,), after.key)
 
 

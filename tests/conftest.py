@@ -1,4 +1,5 @@
-"""What every test shares: a data folder of its own, no settings of this machine, no silent skip in the full suite."""
+"""What every test shares: a data folder of its own, no settings of this machine, no silent skip in
+the full suite."""
 
 import os
 from pathlib import Path
@@ -55,9 +56,13 @@ def _allowed(report):
 
 
 def pytest_terminal_summary(terminalreporter):
-    skipped = [report for report in terminalreporter.stats.get("skipped", []) if not _allowed(report)]
+    skipped = [
+        report for report in terminalreporter.stats.get("skipped", []) if not _allowed(report)
+    ]
     if os.environ.get("SDPLAY_FULL_SUITE") and skipped:
-        terminalreporter.write_line(f"{len(skipped)} tests were skipped, but the full suite may skip none.", red=True)
+        terminalreporter.write_line(
+            f"{len(skipped)} tests were skipped, but the full suite may skip none.", red=True
+        )
 
 
 @pytest.hookimpl(trylast=True)

@@ -1,4 +1,5 @@
-"""A process that answers like `python -m sdplay serve`, without torch: it is started, killed and started again."""
+"""A process that answers like `python -m sdplay serve`, without torch: it is started, killed and
+started again."""
 
 import argparse
 import base64
@@ -46,8 +47,11 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        answers = {"/health": {"status": "ready"}, "/sdplay/v1/about": self.about(),
-                   "/sdapi/v1/memory": {"cuda": {"error": "unavailable"}}}  # fmt: skip
+        answers = {
+            "/health": {"status": "ready"},
+            "/sdplay/v1/about": self.about(),
+            "/sdapi/v1/memory": {"cuda": {"error": "unavailable"}},
+        }
         self.answer(answers[self.path])
 
     def do_POST(self):
@@ -69,21 +73,45 @@ class Handler(BaseHTTPRequestHandler):
             if params["prompt"] == "crash":
                 os.kill(os.getpid(), signal.SIGKILL)
         data = io.BytesIO()
-        Image.new("RGB", (params["width"], params["height"]), (params["seed"] % 256, 90, 20)).save(data, "PNG")
-        self.tell({"event": "done", "image": base64.b64encode(data.getvalue()).decode(), "version": "fake",
-                   "seconds": {"sampling": 0.1}, "applied": params, "warnings": [], "frames": []})  # fmt: skip
+        Image.new("RGB", (params["width"], params["height"]), (params["seed"] % 256, 90, 20)).save(
+            data, "PNG"
+        )
+        self.tell(
+            {
+                "event": "done",
+                "image": base64.b64encode(data.getvalue()).decode(),
+                "version": "fake",
+                "seconds": {"sampling": 0.1},
+                "applied": params,
+                "warnings": [],
+                "frames": [],
+            }
+        )
 
     def about(self):
         model = self.given.model[0]
         failed = "half" in model
         loaded = "" if failed or ("slow" in model and not os.path.getsize(model)) else model
-        return {"version": "fake", "model": model, "loaded": loaded, "size": 128 if loaded else None,
-                "failure": "Only half of it is there." if failed else "", "device": "cpu",
-                "models": self.given.model, "versions": {name: name for name in self.given.model},
-                "loras": ["ink"], "embeddings": ["paper"],
-                "schedulers": ["euler"], "features": ["seed", "steps", "size", "progress", "cancel"], "upscalers": [],
-                "hires_upscalers": [], "control_models": [], "control_modules": [], "at_once": 2,
-                "limits": {"side": 1024, "steps": 500}}  # fmt: skip
+        return {
+            "version": "fake",
+            "model": model,
+            "loaded": loaded,
+            "size": 128 if loaded else None,
+            "failure": "Only half of it is there." if failed else "",
+            "device": "cpu",
+            "models": self.given.model,
+            "versions": {name: name for name in self.given.model},
+            "loras": ["ink"],
+            "embeddings": ["paper"],
+            "schedulers": ["euler"],
+            "features": ["seed", "steps", "size", "progress", "cancel"],
+            "upscalers": [],
+            "hires_upscalers": [],
+            "control_models": [],
+            "control_modules": [],
+            "at_once": 2,
+            "limits": {"side": 1024, "steps": 500},
+        }
 
     def tell(self, event):
         self.wfile.write(json.dumps(event).encode() + b"\n")

@@ -1,4 +1,5 @@
-"""Small real servers on sockets: a site whose routes are functions, an A1111 in every dialect, one full of faults."""
+"""Small real servers on sockets: a site whose routes are functions, an A1111 in every dialect, one
+full of faults."""
 
 import base64
 import io
@@ -14,7 +15,12 @@ from pathlib import Path
 
 from PIL import Image, PngImagePlugin
 
-KARRAS = {"karras": "Karras", "exponential": "Exponential", "uniform": "Uniform", "automatic": "Automatic"}
+KARRAS = {
+    "karras": "Karras",
+    "exponential": "Exponential",
+    "uniform": "Uniform",
+    "automatic": "Automatic",
+}
 
 
 @dataclass
@@ -32,7 +38,8 @@ class Asked:
 
 @dataclass
 class Site:
-    """A running server: its address, what it was asked, and its routes, which may change while it runs."""
+    """A running server: its address, what it was asked, and its routes, which may change while it
+    runs."""
 
     url: str
     routes: dict
@@ -63,10 +70,17 @@ def site(routes=None, prefix=""):
 
         def answer(self):
             length = int(self.headers.get("Content-Length") or 0)
-            asked = Asked(self.command, self.path.removeprefix(prefix), dict(self.headers), self.rfile.read(length))
+            asked = Asked(
+                self.command,
+                self.path.removeprefix(prefix),
+                dict(self.headers),
+                self.rfile.read(length),
+            )
             served.asked.append(asked)
             known = served.routes if self.path.startswith(prefix) else {}
-            route = known.get(f"{self.command} {asked.path.split('?')[0]}") or known.get("*") or nothing
+            route = (
+                known.get(f"{self.command} {asked.path.split('?')[0]}") or known.get("*") or nothing
+            )
             route(self, asked)
 
         do_GET = do_POST = do_PUT = answer
@@ -83,7 +97,11 @@ def site(routes=None, prefix=""):
 
 def send(http, body=b"", status=200, kind="application/json", **headers):
     """Answer with bytes, text or anything JSON can hold."""
-    data = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
+    data = (
+        body
+        if isinstance(body, bytes)
+        else (body if isinstance(body, str) else json.dumps(body)).encode()
+    )
     http.send_response(status)
     http.send_header("Content-Type", kind)
     http.send_header("Content-Length", str(len(data)))
@@ -119,11 +137,16 @@ def bomb(width=20_000, height=20_000):
     """A PNG of a few hundred bytes that claims to be gigantic."""
 
     def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(bytes(1000)))
+        + chunk(b"IEND", b"")
     )
 
 
@@ -172,7 +195,9 @@ def dribbling(http, asked):
 
 FAULTS = {
     "500": sends({"error": "RuntimeError", "detail": "", "body": "", "errors": "CUDA error"}, 500),
-    "out_of_memory": sends({"error": "RuntimeError", "detail": "", "errors": "CUDA out of memory"}, 500),
+    "out_of_memory": sends(
+        {"error": "RuntimeError", "detail": "", "errors": "CUDA out of memory"}, 500
+    ),
     "malformed": sends('{"images": ["iVB'),
     "truncated_base64": sends({"images": [b64(png())[:-41]], "info": "{}"}),
     "not_a_picture": sends({"images": [b64(b"hello, this is text")], "info": "{}"}),
@@ -187,8 +212,12 @@ FAULTS = {
     "bad_gateway": sends("<html><head><title>502 Bad Gateway</title>", 502, "text/html"),
     "dying": dying,
     "hanging_up": hanging_up,
-    "unknown_sampler": sends({"error": "HTTPException", "detail": "Sampler not found", "errors": ""}, 404),
-    "validation": sends({"detail": [{"loc": ["body", "steps"], "msg": "not a valid integer", "type": "x"}]}, 422),
+    "unknown_sampler": sends(
+        {"error": "HTTPException", "detail": "Sampler not found", "errors": ""}, 404
+    ),
+    "validation": sends(
+        {"detail": [{"loc": ["body", "steps"], "msg": "not a valid integer", "type": "x"}]}, 422
+    ),
 }
 """What a server can do wrong, by name."""
 
@@ -244,20 +273,29 @@ class A1111Server:
     def family(self):
         """The routes A1111, Forge and SD.Next share."""
         found = {
-            "GET /sdapi/v1/progress": self.progress, "POST /sdapi/v1/interrupt": self.interrupt,
-            "GET /sdapi/v1/samplers": self.say(lambda: [self.sampler(name) for name in self.samplers]),
-            "GET /sdapi/v1/sd-models": self.say(lambda: [self.model(title) for title in self.models]),
+            "GET /sdapi/v1/progress": self.progress,
+            "POST /sdapi/v1/interrupt": self.interrupt,
+            "GET /sdapi/v1/samplers": self.say(
+                lambda: [self.sampler(name) for name in self.samplers]
+            ),
+            "GET /sdapi/v1/sd-models": self.say(
+                lambda: [self.model(title) for title in self.models]
+            ),
             "GET /sdapi/v1/options": self.say(lambda: {"sd_model_checkpoint": self.models[0]}),
             "GET /sdapi/v1/upscalers": self.say(lambda: [{"name": "None"}, {"name": "Lanczos"}]),
             "GET /sdapi/v1/latent-upscale-modes": self.say(lambda: [{"name": "Latent"}]),
-            "GET /sdapi/v1/prompt-styles": self.say(lambda: [{"name": "watercolour", "prompt": "{prompt}, wet"}]),
+            "GET /sdapi/v1/prompt-styles": self.say(
+                lambda: [{"name": "watercolour", "prompt": "{prompt}, wet"}]
+            ),
             "POST /sdapi/v1/extra-single-image": self.upscale,
-        }  # fmt: skip
+        }
         found |= {"GET /openapi.json": self.say(self.openapi)} if "openapi" in self.extras else {}
         found |= {"POST /internal/progress": self.task} if "tasks" in self.extras else {}
         if "controlnet" in self.extras:
             found["GET /controlnet/model_list"] = self.say(lambda: {"model_list": ["canny [abc]"]})
-            found["GET /controlnet/module_list"] = self.say(lambda: {"module_list": ["none", "canny"]})
+            found["GET /controlnet/module_list"] = self.say(
+                lambda: {"module_list": ["none", "canny"]}
+            )
         return found
 
     def split(self):
@@ -270,24 +308,37 @@ class A1111Server:
 
     def sdnext(self):
         return {
-            "GET /sdapi/v1/schedulers": self.say(lambda: [{"name": n, "cls": n, "options": {}} for n in self.samplers])
+            "GET /sdapi/v1/schedulers": self.say(
+                lambda: [{"name": n, "cls": n, "options": {}} for n in self.samplers]
+            )
         }
 
     def sdcpp(self):
-        found = {path: route for path, route in self.family().items() if path.split("/")[-1] in SDCPP_HAS}
+        found = {
+            path: route for path, route in self.family().items() if path.split("/")[-1] in SDCPP_HAS
+        }
         found["GET /sdapi/v1/schedulers"] = self.say(
             lambda: [{"name": "default"}, {"name": "discrete"}, {"name": "karras"}]
         )
-        return found | {"GET /sdcpp/v1/capabilities": self.say(lambda: {"limits": {}}), "*": sends(b"", 404)}
+        return found | {
+            "GET /sdcpp/v1/capabilities": self.say(lambda: {"limits": {}}),
+            "*": sends(b"", 404),
+        }
 
     def koboldcpp(self):
         kept = ("samplers", "sd-models", "options", "upscalers")
-        found = {path: route for path, route in self.family().items() if path.split("/")[-1] in kept}
-        return found | {"GET /api/extra/version": self.say(lambda: {"result": "KoboldCpp", "version": "1.80"})}
+        found = {
+            path: route for path, route in self.family().items() if path.split("/")[-1] in kept
+        }
+        return found | {
+            "GET /api/extra/version": self.say(lambda: {"result": "KoboldCpp", "version": "1.80"})
+        }
 
     def draw_things(self):
-        return {"GET ": self.say(lambda: {"guidance_scale": 7, "model": "sd15.ckpt"}),
-                "GET /": self.say(lambda: {"guidance_scale": 7, "model": "sd15.ckpt"})}  # fmt: skip
+        return {
+            "GET ": self.say(lambda: {"guidance_scale": 7, "model": "sd15.ckpt"}),
+            "GET /": self.say(lambda: {"guidance_scale": 7, "model": "sd15.ckpt"}),
+        }
 
     def say(self, answer):
         return lambda http, asked: self.allowed(http, asked) and send(http, answer())
@@ -296,7 +347,11 @@ class A1111Server:
         wanted = "Basic " + b64(self.auth.encode())
         if not self.auth or asked.headers.get("Authorization") == wanted:
             return True
-        send(http, {"error": "HTTPException", "detail": "Not authenticated", "body": "", "errors": ""}, 401)
+        send(
+            http,
+            {"error": "HTTPException", "detail": "Not authenticated", "body": "", "errors": ""},
+            401,
+        )
         return False
 
     def sampler(self, name):
@@ -304,7 +359,12 @@ class A1111Server:
 
     def model(self, title):
         digest = title.partition("[")[2].rstrip("]")
-        return {"title": title, "model_name": title.split(".")[0], "hash": digest, "sha256": digest * 6}
+        return {
+            "title": title,
+            "model_name": title.split(".")[0],
+            "hash": digest,
+            "sha256": digest * 6,
+        }
 
     def openapi(self):
         return json.loads((Path(__file__).parent / "data" / "a1111_openapi.json").read_text())
@@ -313,26 +373,48 @@ class A1111Server:
         if not self.allowed(http, asked):
             return
         show = "skip_current_image=false" in asked.path and self.running
-        state = {"job_count": int(self.running), "sampling_step": self.step, "sampling_steps": self.steps,
-                 "job_timestamp": "1", "interrupted": self.interrupted}  # fmt: skip
-        told = {"progress": self.step / max(1, self.steps) if self.running else 0.0, "eta_relative": 1.5,
-                "state": state, "current_image": b64(png((16, 16))) if show else None, "textinfo": None}  # fmt: skip
+        state = {
+            "job_count": int(self.running),
+            "sampling_step": self.step,
+            "sampling_steps": self.steps,
+            "job_timestamp": "1",
+            "interrupted": self.interrupted,
+        }
+        told = {
+            "progress": self.step / max(1, self.steps) if self.running else 0.0,
+            "eta_relative": 1.5,
+            "state": state,
+            "current_image": b64(png((16, 16))) if show else None,
+            "textinfo": None,
+        }
         send(http, told | ({"id": "x"} if self.dialect == "sdnext" else {}))
 
     def interrupt(self, http, asked):
         self.interrupts += 1
         self.interrupted = True
-        send(http, b"" if self.dialect == "sdnext" else {}, 204 if self.dialect == "sdnext" else 200)
+        send(
+            http, b"" if self.dialect == "sdnext" else {}, 204 if self.dialect == "sdnext" else 200
+        )
 
     def task(self, http, asked):
         ours = self.queued and asked.json()["id_task"] != "task(none)"
-        send(http, {"active": self.running, "queued": ours, "completed": False, "progress": None,
-                    "textinfo": "In queue: 1/2" if ours else "Waiting..."})  # fmt: skip
+        send(
+            http,
+            {
+                "active": self.running,
+                "queued": ours,
+                "completed": False,
+                "progress": None,
+                "textinfo": "In queue: 1/2" if ours else "Waiting...",
+            },
+        )
 
     def upscale(self, http, asked):
         body = asked.json()
         if body["upscaler_1"] not in ("Lanczos", "None"):
-            return send(http, {"detail": f"could not find upscaler named {body['upscaler_1']}"}, 500)
+            return send(
+                http, {"detail": f"could not find upscaler named {body['upscaler_1']}"}, 500
+            )
         with Image.open(io.BytesIO(base64.b64decode(body["image"]))) as opened:
             size = [int(side * body["upscaling_resize"]) for side in opened.size]
         return send(http, {"image": b64(png(tuple(size))), "html_info": ""})
@@ -353,7 +435,10 @@ class A1111Server:
             time.sleep(self.step_seconds)
         self.running = False
         done = self.applied(body) | self.report
-        answer = {"images": [b64(png((done["width"], done["height"]), text=infotext(done)))], "parameters": body}
+        answer = {
+            "images": [b64(png((done["width"], done["height"]), text=infotext(done)))],
+            "parameters": body,
+        }
         answer |= {"info": self.info(done)} | self.told
         send(http, answer, X_Process_Time="0.01")
 
@@ -362,28 +447,50 @@ class A1111Server:
         title = options.get("sd_model_checkpoint", self.models[0])
         known = {name.lower(): name for name in self.samplers}
         sampler = known.get(str(body.get("sampler_name", "Euler")).lower(), self.samplers[0])
-        return {"prompt": body.get("prompt", ""), "seed": body.get("seed", -1), "steps": body.get("steps", 50),
-                "cfg_scale": body.get("cfg_scale", 7), "width": body.get("width", 512),
-                "height": body.get("height", 512), "sampler": sampler, "options": options,
-                "schedule": self.schedules.get(body.get("scheduler", "automatic"), "Automatic"), "body": body,
-                "model": title if title in self.models else self.models[0]}  # fmt: skip
+        return {
+            "prompt": body.get("prompt", ""),
+            "seed": body.get("seed", -1),
+            "steps": body.get("steps", 50),
+            "cfg_scale": body.get("cfg_scale", 7),
+            "width": body.get("width", 512),
+            "height": body.get("height", 512),
+            "sampler": sampler,
+            "options": options,
+            "schedule": self.schedules.get(body.get("scheduler", "automatic"), "Automatic"),
+            "body": body,
+            "model": title if title in self.models else self.models[0],
+        }
 
     def info(self, done):
         if self.dialect in ("sdcpp", "koboldcpp"):
             return ""
         name, _, digest = done["model"].partition(" [")
-        return json.dumps({"seed": done["seed"], "all_seeds": [done["seed"]], "steps": done["steps"],
-                           "cfg_scale": done["cfg_scale"], "width": done["width"], "height": done["height"],
-                           "sampler_name": done["sampler"], "sd_model_name": name.split(".")[0],
-                           "sd_model_hash": digest.rstrip("]"), "index_of_first_image": 0, "version": "v1.10.1",
-                           "infotexts": [infotext(done)]})  # fmt: skip
+        return json.dumps(
+            {
+                "seed": done["seed"],
+                "all_seeds": [done["seed"]],
+                "steps": done["steps"],
+                "cfg_scale": done["cfg_scale"],
+                "width": done["width"],
+                "height": done["height"],
+                "sampler_name": done["sampler"],
+                "sd_model_name": name.split(".")[0],
+                "sd_model_hash": digest.rstrip("]"),
+                "index_of_first_image": 0,
+                "version": "v1.10.1",
+                "infotexts": [infotext(done)],
+            }
+        )
 
 
 def infotext(done):
     """A1111's text for what was applied."""
     body, more = done["body"], ""
     if body.get("subseed_strength"):
-        more += f", Variation seed: {body['subseed']}, Variation seed strength: {body['subseed_strength']}"
+        more += (
+            f", Variation seed: {body['subseed']}, Variation seed strength: "
+            f"{body['subseed_strength']}"
+        )
     if "denoising_strength" in body:
         more += f", Denoising strength: {body['denoising_strength']}"
     if skip := done["options"].get("CLIP_stop_at_last_layers"):
@@ -391,18 +498,30 @@ def infotext(done):
     if body.get("enable_hr"):
         more += f", Hires upscale: {body['hr_scale']}, Hires upscaler: {body['hr_upscaler']}"
     if body.get("refiner_checkpoint"):
-        more += f", Refiner: {body['refiner_checkpoint']}, Refiner switch at: {body['refiner_switch_at']}"
-    return (f"{done['prompt']}\nSteps: {done['steps']}, Sampler: {done['sampler']}, Schedule type: {done['schedule']}, "
-            f"CFG scale: {done['cfg_scale']}, Seed: {done['seed']}, Size: {done['width']}x{done['height']}, "
-            f"Model: {done['model'].split('.')[0]}{more}, Version: v1.10.1")  # fmt: skip
+        more += (
+            f", Refiner: {body['refiner_checkpoint']}, Refiner switch at: "
+            f"{body['refiner_switch_at']}"
+        )
+    return (
+        f"{done['prompt']}\nSteps: {done['steps']}, Sampler: {done['sampler']}, Schedule type: "
+        f"{done['schedule']}, "
+        f"CFG scale: {done['cfg_scale']}, Seed: {done['seed']}, Size: "
+        f"{done['width']}x{done['height']}, "
+        f"Model: {done['model'].split('.')[0]}{more}, Version: v1.10.1"
+    )
 
 
 SDCPP_HAS = ("samplers", "sd-models", "upscalers", "latent-upscale-modes", "options")
 DIALECT_ROUTES = {
-    "a1111": ("family", "split"), "a1111_old": ("family",), "forge": ("family", "split", "forge"),
-    "sdnext": ("family", "sdnext"), "sdcpp": ("sdcpp",), "koboldcpp": ("koboldcpp",),
-    "draw_things": ("draw_things",), "bare": (),
-}  # fmt: skip
+    "a1111": ("family", "split"),
+    "a1111_old": ("family",),
+    "forge": ("family", "split", "forge"),
+    "sdnext": ("family", "sdnext"),
+    "sdcpp": ("sdcpp",),
+    "koboldcpp": ("koboldcpp",),
+    "draw_things": ("draw_things",),
+    "bare": (),
+}
 
 
 @contextmanager

@@ -1,4 +1,5 @@
-"""Small real servers for the hosted endpoints: one for each preset, with the answers their makers document."""
+"""Small real servers for the hosted endpoints: one for each preset, with the answers their makers
+document."""
 
 import json
 import time
@@ -8,7 +9,9 @@ from pathlib import Path
 
 from fakes import b64, png, send, site
 
-SCHEMA = json.loads((Path(__file__).parent / "cog_predictor" / ".cog" / "openapi_schema.json").read_text())
+SCHEMA = json.loads(
+    (Path(__file__).parent / "cog_predictor" / ".cog" / "openapi_schema.json").read_text()
+)
 """What a real Cog made of the predictor beside it."""
 
 
@@ -28,11 +31,15 @@ class Hosted:
 
     def bodies(self):
         """What was sent for pictures."""
-        return [asked.json() for asked in self.asked if asked.method in ("POST", "PUT") and asked.body]
+        return [
+            asked.json() for asked in self.asked if asked.method in ("POST", "PUT") and asked.body
+        ]
 
     def answer(self, http, asked):
         if self.key and asked.headers.get("Authorization") not in (f"Bearer {self.key}", self.key):
-            return send(http, {"detail": f"Invalid token {asked.headers.get('Authorization')}"}, 401)
+            return send(
+                http, {"detail": f"Invalid token {asked.headers.get('Authorization')}"}, 401
+            )
         if asked.method == "GET":
             return self.look(http, asked)
         if asked.path.endswith("/cancel"):
@@ -81,16 +88,27 @@ class Cog(Hosted):
     def look(self, http, asked):
         if asked.path == "/openapi.json":
             return send(http, self.schema or {"error": "No schema"}, 200 if self.schema else 503)
-        return send(http, {"status": self.health}) if asked.path == "/health-check" else send(http, {}, 404)
+        return (
+            send(http, {"status": self.health})
+            if asked.path == "/health-check"
+            else send(http, {}, 404)
+        )
 
     def make(self, http, asked):
         id, given = asked.path.split("/")[-1], asked.json()["input"]
         if id in self.running:
             return send(http, {"id": id, "logs": self.running[id], "status": "processing"}, 202)
         if "prompt" not in given:
-            return send(http, {"detail": [{"loc": ["body", "input", "prompt"], "msg": "Field required"}]}, 422)
+            return send(
+                http,
+                {"detail": [{"loc": ["body", "input", "prompt"], "msg": "Field required"}]},
+                422,
+            )
         if given["prompt"] == "raise":
-            return send(http, {"error": "Prediction failed: ValueError: too hot", "status": "failed", "id": id})
+            return send(
+                http,
+                {"error": "Prediction failed: ValueError: too hot", "status": "failed", "id": id},
+            )
         self.running[id] = f"Using seed: {given['seed']}\n"
         for step in range(1, steps := given["num_inference_steps"]):
             if id in self.cancelled:
@@ -101,8 +119,17 @@ class Cog(Hosted):
         if id in self.cancelled:
             return send(http, {"id": id, "logs": "", "status": "canceled"})
         output = [f"data:image/png;base64,{b64(self.picture(given))}"]
-        return send(http, {"id": id, "output": output, "logs": logs, "status": "succeeded",
-                           "metrics": {"predict_time": 0.0001}} | self.told)  # fmt: skip
+        return send(
+            http,
+            {
+                "id": id,
+                "output": output,
+                "logs": logs,
+                "status": "succeeded",
+                "metrics": {"predict_time": 0.0001},
+            }
+            | self.told,
+        )
 
 
 @dataclass
@@ -118,14 +145,32 @@ class Replicate(Hosted):
     def look(self, http, asked):
         path = asked.path.removeprefix("/v1/")
         if path.startswith("models/"):
-            return send(http, self.model(path)) if "nobody" not in path else send(http, {"detail": "Not found"}, 404)
+            return (
+                send(http, self.model(path))
+                if "nobody" not in path
+                else send(http, {"detail": "Not found"}, 404)
+            )
         if path.startswith("files/"):
-            return send(http, self.picture(self.predictions[path.split("/")[1]]["input"]), kind="image/png")
-        return self.looks.pop(0)(http, asked) if self.looks else self.prediction(http, path.split("/")[-1])
+            return send(
+                http, self.picture(self.predictions[path.split("/")[1]]["input"]), kind="image/png"
+            )
+        return (
+            self.looks.pop(0)(http, asked)
+            if self.looks
+            else self.prediction(http, path.split("/")[-1])
+        )
 
     def model(self, path):
-        version = {"id": path.split("/versions/")[-1] if "/versions/" in path else "abc123", "openapi_schema": SCHEMA}
-        named = {"owner": "someone", "name": "fox", "description": "Draws foxes.", "is_official": self.official}
+        version = {
+            "id": path.split("/versions/")[-1] if "/versions/" in path else "abc123",
+            "openapi_schema": SCHEMA,
+        }
+        named = {
+            "owner": "someone",
+            "name": "fox",
+            "description": "Draws foxes.",
+            "is_official": self.official,
+        }
         return version if "/versions/" in path else named | {"latest_version": version}
 
     def prediction(self, http, id):
@@ -134,9 +179,21 @@ class Replicate(Hosted):
         ended = known["looks"] >= self.polls
         status = self.end if ended else "processing" if known["looks"] > 1 else "starting"
         output = [f"{self.url}/files/{id}"] if status == "succeeded" else None
-        send(http, {"id": id, "status": status, "input": known["input"], "output": output, "error": None,
-                    "logs": "Using seed: 7\n 50%|####| 2/4" if status == "processing" else "Using seed: 7",
-                    "metrics": {"predict_time": 1.5} if ended else {}} | (self.told if ended else {}))  # fmt: skip
+        send(
+            http,
+            {
+                "id": id,
+                "status": status,
+                "input": known["input"],
+                "output": output,
+                "error": None,
+                "logs": "Using seed: 7\n 50%|####| 2/4"
+                if status == "processing"
+                else "Using seed: 7",
+                "metrics": {"predict_time": 1.5} if ended else {},
+            }
+            | (self.told if ended else {}),
+        )
 
     def make(self, http, asked):
         id = f"p{len(self.predictions)}"
@@ -144,12 +201,19 @@ class Replicate(Hosted):
         send(http, {"id": id, "status": "starting", "output": None, "logs": "", "urls": {}}, 201)
 
 
-KINDS = {"octoai": OctoAI, "cog": Cog, "replicate": Replicate, "openai-images": OpenAI, "hf-inference": HuggingFace}
+KINDS = {
+    "octoai": OctoAI,
+    "cog": Cog,
+    "replicate": Replicate,
+    "openai-images": OpenAI,
+    "hf-inference": HuggingFace,
+}
 
 
 @contextmanager
 def hosted(preset, **state):
-    """A running endpoint of that kind; `url` is what its owner would put into SDPLAY_PREDICT_URL."""
+    """A running endpoint of that kind; `url` is what its owner would put into
+    SDPLAY_PREDICT_URL."""
     fake = KINDS[preset](**state)
     with site({"*": fake.answer}) as served:
         fake.asked = served.asked

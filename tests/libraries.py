@@ -1,4 +1,5 @@
-"""Libraries for tests on every kind of database: SQLite, PostgreSQL, and one without full-text search."""
+"""Libraries for tests on every kind of database: SQLite, PostgreSQL, and one without full-text
+search."""
 
 import atexit
 import functools
@@ -35,7 +36,9 @@ def new_database() -> str:
     if server is None:
         pytest.skip("needs PostgreSQL: apt-get install postgresql")
     name = f"t{uuid.uuid4().hex}"
-    engine = sql.create_engine(sql.make_url(server).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    engine = sql.create_engine(
+        sql.make_url(server).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
+    )
     with engine.connect() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
     engine.dispose()

@@ -26,9 +26,22 @@ class Process:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115  # open as long as the process
         self.running = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "sdplay", "serve", "--port", str(self.port), *map(str, arguments)],
-            cwd=ROOT, stdout=self.log, stderr=self.log, env={**os.environ, "OMP_NUM_THREADS": str(threads)},
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-W",
+                "ignore",
+                "-m",
+                "sdplay",
+                "serve",
+                "--port",
+                str(self.port),
+                *map(str, arguments),
+            ],
+            cwd=ROOT,
+            stdout=self.log,
+            stderr=self.log,
+            env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+        )
         atexit.register(self.end)
 
     def ready(self, seconds=400):
@@ -66,7 +79,8 @@ def free_port():
 
 @cache
 def tiny_models():
-    """Two tiny checkpoints, `alpha` and `beta`; for them LoRA `ink`, embedding `paper` and upscaler `4x-tiny`."""
+    """Two tiny checkpoints, `alpha` and `beta`; for them LoRA `ink`, embedding `paper` and upscaler
+    `4x-tiny`."""
     from tests.tiny_checkpoint import small_embedding, small_esrgan, small_lora, small_sd
 
     folder = Path(tempfile.mkdtemp())
@@ -100,15 +114,28 @@ def tiny_segmenter():
 @cache
 def shared():
     """One process for all tests that only ask."""
-    return Process("--model", tiny_models(), "--controlnet", tiny_controlnet(), "--segmenter",
-                   tiny_segmenter(), "--device", "cpu", "--max-side", "1024",
-                   "--queue", "300").ready()  # fmt: skip
+    return Process(
+        "--model",
+        tiny_models(),
+        "--controlnet",
+        tiny_controlnet(),
+        "--segmenter",
+        tiny_segmenter(),
+        "--device",
+        "cpu",
+        "--max-side",
+        "1024",
+        "--queue",
+        "300",
+    ).ready()
 
 
 def ask(url, body=None, method="", **headers):
     """Status and decoded answer."""
     data = None if body is None else json.dumps(body).encode()
-    asked = Request(url, data, {"Content-Type": "application/json", **headers}, method=method or None)
+    asked = Request(
+        url, data, {"Content-Type": "application/json", **headers}, method=method or None
+    )
     try:
         with urlopen(asked, timeout=120) as answer:
             return answer.status, json.load(answer)
@@ -119,7 +146,9 @@ def ask(url, body=None, method="", **headers):
 
 def lines(url, body):
     """The events of one picture, as they come."""
-    asked = Request(f"{url}/sdplay/v1/pictures", json.dumps(body).encode(), {"Content-Type": "application/json"})
+    asked = Request(
+        f"{url}/sdplay/v1/pictures", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
     with urlopen(asked, timeout=120) as answer:
         for line in answer:
             yield json.loads(line)

@@ -1,4 +1,5 @@
-"""A small real backend for tests that need time: paints a colour, a step at a time, and notices when it is closed."""
+"""A small real backend for tests that need time: paints a colour, a step at a time, and notices
+when it is closed."""
 
 import threading
 from collections.abc import Iterator
@@ -33,7 +34,9 @@ class Painter(Backend):
                 raise ZeroDivisionError
             self.made.append(params)
             done = True
-            data = png_bytes(Image.new("RGB", (params.width, params.height), (params.seed % 256, 80, 80)))
+            data = png_bytes(
+                Image.new("RGB", (params.width, params.height), (params.seed % 256, 80, 80))
+            )
             yield Picture(data, params, self.name, Timing(1.0), Receipt(params.asked(), {}, {}))
         finally:
             self.stopped += not done

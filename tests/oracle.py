@@ -1,4 +1,5 @@
-"""Our engine and diffusers' stock pipelines side by side: the last latent of each, and how far apart they are."""
+"""Our engine and diffusers' stock pipelines side by side: the last latent of each, and how far
+apart they are."""
 
 import diffusers
 import numpy as np
@@ -9,19 +10,30 @@ from sdplay.engine.loop import Engine, Job
 
 def stock(folder):
     """diffusers' own pipeline for this checkpoint."""
-    pipe = diffusers.DiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32, local_files_only=True)
+    pipe = diffusers.DiffusionPipeline.from_pretrained(
+        folder, torch_dtype=torch.float32, local_files_only=True
+    )
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
 
 def latents(pipe, entry, job, **more):
     """The stock pipeline's last latent."""
-    known = {key: pipe.scheduler.config[key] for key in ("beta_start", "beta_end", "beta_schedule", "prediction_type")}
+    known = {
+        key: pipe.scheduler.config[key]
+        for key in ("beta_start", "beta_end", "beta_schedule", "prediction_type")
+    }
     name, settings = entry.diffusers
     pipe.scheduler = getattr(diffusers, name)(**known, **settings)
-    return pipe(job.prompt, negative_prompt=job.negative or None, num_inference_steps=job.steps,
-                guidance_scale=job.cfg, generator=torch.Generator().manual_seed(job.seed), output_type="latent",
-                **more).images.numpy()  # fmt: skip
+    return pipe(
+        job.prompt,
+        negative_prompt=job.negative or None,
+        num_inference_steps=job.steps,
+        guidance_scale=job.cfg,
+        generator=torch.Generator().manual_seed(job.seed),
+        output_type="latent",
+        **more,
+    ).images.numpy()
 
 
 def ours(engine, job, start=None):
@@ -45,5 +57,17 @@ def off(one, other):
 
 
 def job_of(entry, **more):
-    return Job(**{"prompt": "a red fox, 3d style", "negative": "blue", "sampler": entry.sampler, "sigmas": entry.sigmas,
-                  "steps": 5, "cfg": 4.0, "seed": 11, "width": 96, "height": 64, **more})  # fmt: skip
+    return Job(
+        **{
+            "prompt": "a red fox, 3d style",
+            "negative": "blue",
+            "sampler": entry.sampler,
+            "sigmas": entry.sigmas,
+            "steps": 5,
+            "cfg": 4.0,
+            "seed": 11,
+            "width": 96,
+            "height": 64,
+            **more,
+        }
+    )

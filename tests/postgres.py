@@ -1,4 +1,5 @@
-"""A private PostgreSQL for tests: its own cluster in a temporary folder, reached by a socket, gone afterwards."""
+"""A private PostgreSQL for tests: its own cluster in a temporary folder, reached by a socket, gone
+afterwards."""
 
 import os
 import shutil
@@ -15,13 +16,18 @@ from urllib.parse import quote
 def programs() -> Path | None:
     """Where initdb and pg_ctl are; Debian keeps them out of the path."""
     found = shutil.which("initdb")
-    places = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    places = (
+        [Path(found).parent]
+        if found
+        else sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    )
     return next((place for place in places if (place / "initdb").exists()), None)
 
 
 @contextmanager
 def postgres() -> Iterator[str | None]:
-    """The address of a database that is running and empty; None where PostgreSQL is not installed."""
+    """The address of a database that is running and empty; None where PostgreSQL is not
+    installed."""
     place = programs()
     if place is None:
         yield None
@@ -33,12 +39,43 @@ def postgres() -> Iterator[str | None]:
         user += ["--reuid=nobody", "--regid=nogroup", "--clear-groups"]
         shutil.chown(folder, "nobody", "nogroup")
     data = folder / "data"
-    made = subprocess.run([*user, place / "initdb", "-D", data, "-U", "sdplay", "-A", "trust", "-E", "UTF8",
-                           "--locale=C.UTF-8"], cwd=folder, capture_output=True, text=True, check=False)  # fmt: skip
+    made = subprocess.run(
+        [
+            *user,
+            place / "initdb",
+            "-D",
+            data,
+            "-U",
+            "sdplay",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert made.returncode == 0, made.stderr
-    server = subprocess.Popen([*user, place / "postgres", "-D", data, "-c", "listen_addresses=", "-c", "fsync=off",
-                               "-c", f"unix_socket_directories={folder}"], cwd=folder, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL)  # fmt: skip
+    server = subprocess.Popen(
+        [
+            *user,
+            place / "postgres",
+            "-D",
+            data,
+            "-c",
+            "listen_addresses=",
+            "-c",
+            "fsync=off",
+            "-c",
+            f"unix_socket_directories={folder}",
+        ],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         while not _ready(data):
             assert server.poll() is None, "PostgreSQL ended before it was ready"

@@ -1,4 +1,5 @@
-"""Processes that save pictures, to be run beside each other or killed: python tests/saving.py save|kill HOME COUNT"""
+"""Processes that save pictures, to be run beside each other or killed: python tests/saving.py
+save|kill HOME COUNT"""
 
 import hashlib
 import json
@@ -24,7 +25,8 @@ def save(library, count):
 
 
 def kill(home, count):
-    """Start a saving process so many times, kill it in the middle, and print what it had called finished."""
+    """Start a saving process so many times, kill it in the middle, and print what it had called
+    finished."""
     library = Library(home)
     save(library, 1)
     library.close()

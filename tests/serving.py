@@ -11,10 +11,18 @@ from urllib.request import urlopen
 
 ROOT = Path(__file__).parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 SLOW = 120_000
-"""Milliseconds until a browser test gives up: far more than an idle machine needs, for a busy one."""
+"""Milliseconds until a browser test gives up: far more than an idle machine needs, for a busy
+one."""
 
 
 def started(home, script="streamlit_app.py", **settings):
@@ -22,11 +30,30 @@ def started(home, script="streamlit_app.py", **settings):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port),
-               "--server.address", "127.0.0.1", "--server.headless", "true", "--browser.gatherUsageStats", "false",
-               "--server.fileWatcherType", "none"]  # fmt: skip
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "SDPLAY_HOME": str(home), **settings},
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        str(script),
+        "--server.port",
+        str(port),
+        "--server.address",
+        "127.0.0.1",
+        "--server.headless",
+        "true",
+        "--browser.gatherUsageStats",
+        "false",
+        "--server.fileWatcherType",
+        "none",
+    ]
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "SDPLAY_HOME": str(home), **settings},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     return process, f"http://127.0.0.1:{port}/"
 
 
@@ -52,7 +79,8 @@ def opened(page, url):
 
 
 def at_last(told, wanted):
-    """What is told once it is what is wanted, or when there is no more time: a page may still be drawing."""
+    """What is told once it is what is wanted, or when there is no more time: a page may still be
+    drawing."""
     until = time.monotonic() + SLOW / 1000
     while (now := told()) != wanted and time.monotonic() < until:
         time.sleep(0.05)

@@ -1,6 +1,8 @@
-"""A Stable Diffusion 1.5 folder whose weights are mostly holes: two gigabytes to read, a fraction of that on disk.
+"""A Stable Diffusion 1.5 folder whose weights are mostly holes: two gigabytes to read, a fraction
+of that on disk.
 
-Only the picture decoder is filled, with small random numbers, so pictures depend on the seed and on nothing else.
+Only the picture decoder is filled, with small random numbers, so pictures depend on the seed and on
+nothing else.
 """
 
 import json
@@ -18,12 +20,27 @@ def write(folder):
     with torch.device("meta"):
         unet = UNet2DConditionModel(sample_size=64, cross_attention_dim=768, attention_head_dim=8)
         vae = AutoencoderKL(
-            latent_channels=4, layers_per_block=2, block_out_channels=(128, 256, 512, 512),
-            down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4)  # fmt: skip
-        words = CLIPTextModel(CLIPTextConfig(
-            vocab_size=49408, hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12,
-            projection_dim=768))  # fmt: skip
-    text = {_prefixed(name): value for name, value in _shapes(words).items() if "position_ids" not in name}
+            latent_channels=4,
+            layers_per_block=2,
+            block_out_channels=(128, 256, 512, 512),
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+        )
+        words = CLIPTextModel(
+            CLIPTextConfig(
+                vocab_size=49408,
+                hidden_size=768,
+                intermediate_size=3072,
+                num_hidden_layers=12,
+                num_attention_heads=12,
+                projection_dim=768,
+            )
+        )
+    text = {
+        _prefixed(name): value
+        for name, value in _shapes(words).items()
+        if "position_ids" not in name
+    }
     _write(folder / "unet" / "diffusion_pytorch_model.safetensors", _shapes(unet))
     _write(folder / "text_encoder" / "model.safetensors", text)
     _write(folder / "vae" / "diffusion_pytorch_model.safetensors", _shapes(vae), filled=True)

@@ -1,4 +1,5 @@
-"""The a1111 backend against real servers on sockets: every dialect, every request judged by A1111's own schema."""
+"""The a1111 backend against real servers on sockets: every dialect, every request judged by A1111's
+own schema."""
 
 import base64
 import io
@@ -21,7 +22,10 @@ from sdplay.picture import Picture, Progress
 from sdplay.schedulers import SCHEDULERS
 
 # Read here, because no test sees the settings of this machine.
-LIVE_URL, LIVE_AUTH = os.environ.get("SDPLAY_A1111_URL", ""), os.environ.get("SDPLAY_A1111_AUTH", "")
+LIVE_URL, LIVE_AUTH = (
+    os.environ.get("SDPLAY_A1111_URL", ""),
+    os.environ.get("SDPLAY_A1111_AUTH", ""),
+)
 SCHEMA = json.loads((Path(__file__).parent / "data" / "a1111_openapi.json").read_text())
 SMALL = Params(prompt="a fox", steps=4, width=64, height=64, seed=7)
 UNIT = Control(png(), "canny [abc]", "canny", 0.8, 0.1, 0.9, "My prompt is more important")
@@ -52,7 +56,9 @@ def judge(body, name=""):
     """Holds a request against A1111's own schema, and allows no field that it does not know."""
     jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is in the dev extra")
     name = name or f"StableDiffusionProcessing{'Img2Img' if 'init_images' in body else 'Txt2Img'}"
-    jsonschema.validate(body, {"$ref": f"#/components/schemas/{name}", "components": SCHEMA["components"]})
+    jsonschema.validate(
+        body, {"$ref": f"#/components/schemas/{name}", "components": SCHEMA["components"]}
+    )
     assert set(body) <= set(SCHEMA["components"]["schemas"][name]["properties"])
 
 
@@ -78,7 +84,8 @@ def test_what_is_shown_before_is_what_goes_out(changes):
 
 
 @pytest.mark.parametrize(
-    "dialect", ["a1111", "a1111_old", "forge", "sdnext", "sdcpp", "koboldcpp", "draw_things", "bare"]
+    "dialect",
+    ["a1111", "a1111_old", "forge", "sdnext", "sdcpp", "koboldcpp", "draw_things", "bare"],
 )
 @pytest.mark.parametrize("changes", EVERYTHING.values(), ids=EVERYTHING)
 def test_every_dialect_makes_every_kind_of_picture(dialect, changes):
@@ -88,10 +95,13 @@ def test_every_dialect_makes_every_kind_of_picture(dialect, changes):
         assert picture.data.startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("dialect", ["a1111", "a1111_old", "forge", "sdnext", "sdcpp", "koboldcpp", "draw_things"])
+@pytest.mark.parametrize(
+    "dialect", ["a1111", "a1111_old", "forge", "sdnext", "sdcpp", "koboldcpp", "draw_things"]
+)
 def test_every_dialect_is_recognised(dialect):
     with a1111(
-        dialect=dialect, samplers=("DPM++ 2M Karras", "Euler a") if dialect == "a1111_old" else ("Euler a",)
+        dialect=dialect,
+        samplers=("DPM++ 2M Karras", "Euler a") if dialect == "a1111_old" else ("Euler a",),
     ) as fake:
         told = A1111(fake.url).probe()
         assert DIALECTS[dialect].label in told.message
@@ -102,20 +112,37 @@ def test_every_dialect_is_recognised(dialect):
 def test_a_plain_picture_is_sent_as_a1111_wants_it():
     with a1111() as fake:
         made(A1111(fake.url), SMALL)
-        assert fake.requests() == [{
-            "prompt": "a fox", "negative_prompt": "", "steps": 4, "cfg_scale": 7.0, "seed": 7, "width": 64,
-            "height": 64, "sampler_name": "DPM++ 2M", "scheduler": "karras",
-        }]  # fmt: skip
+        assert fake.requests() == [
+            {
+                "prompt": "a fox",
+                "negative_prompt": "",
+                "steps": 4,
+                "cfg_scale": 7.0,
+                "seed": 7,
+                "width": 64,
+                "height": 64,
+                "sampler_name": "DPM++ 2M",
+                "scheduler": "karras",
+            }
+        ]
 
 
-@pytest.mark.parametrize(("dialect", "scheduler", "sent"), [
-    ("a1111", "dpmpp_2m", ("DPM++ 2M", "uniform")), ("a1111", "euler_a", ("Euler a", None)),
-    ("a1111", "pndm", ("PLMS", None)), ("a1111_old", "dpmpp_2m_karras", ("DPM++ 2M Karras", None)),
-    ("sdnext", "lms", ("LMSD", None)), ("sdcpp", "dpmpp_2m_karras", ("dpm++2m", "karras")),
-    ("sdcpp", "ddim", ("ddim_trailing", "discrete")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("dialect", "scheduler", "sent"),
+    [
+        ("a1111", "dpmpp_2m", ("DPM++ 2M", "uniform")),
+        ("a1111", "euler_a", ("Euler a", None)),
+        ("a1111", "pndm", ("PLMS", None)),
+        ("a1111_old", "dpmpp_2m_karras", ("DPM++ 2M Karras", None)),
+        ("sdnext", "lms", ("LMSD", None)),
+        ("sdcpp", "dpmpp_2m_karras", ("dpm++2m", "karras")),
+        ("sdcpp", "ddim", ("ddim_trailing", "discrete")),
+    ],
+)
 def test_a_scheduler_is_called_what_each_dialect_calls_it(dialect, scheduler, sent):
-    body = request(SMALL.with_(scheduler=scheduler), DIALECTS[dialect], Names(DIALECTS[dialect].naming))
+    body = request(
+        SMALL.with_(scheduler=scheduler), DIALECTS[dialect], Names(DIALECTS[dialect].naming)
+    )
     assert (body["sampler_name"], body.get("scheduler")) == sent
 
 
@@ -125,10 +152,18 @@ def test_a_name_the_server_lists_is_preferred():
 
 
 def test_a_schedule_type_of_the_server_can_be_named_with_its_sampler():
-    names = Names("a1111", ("Euler", "DPM++ 3M SDE"), {"sgm_uniform": "SGM Uniform", "karras": "Karras"})
+    names = Names(
+        "a1111", ("Euler", "DPM++ 3M SDE"), {"sgm_uniform": "SGM Uniform", "karras": "Karras"}
+    )
     assert names.spoken("DPM++ 3M SDE SGM Uniform") == ("DPM++ 3M SDE", "sgm_uniform")
-    assert names.understood() == ("euler", "euler_karras", "DPM++ 3M SDE", "Euler SGM Uniform",
-                                  "DPM++ 3M SDE SGM Uniform", "DPM++ 3M SDE Karras")  # fmt: skip
+    assert names.understood() == (
+        "euler",
+        "euler_karras",
+        "DPM++ 3M SDE",
+        "Euler SGM Uniform",
+        "DPM++ 3M SDE SGM Uniform",
+        "DPM++ 3M SDE Karras",
+    )
 
 
 def test_draw_things_gets_its_own_field_names_and_all_of_them():
@@ -136,8 +171,17 @@ def test_draw_things_gets_its_own_field_names_and_all_of_them():
         made(A1111(fake.url), SMALL.with_(model="sd15.ckpt", init=png(), strength=0.4))
         body = fake.requests()[0]
     assert {"cfg_scale", "sampler_name", "denoising_strength"} & set(body) == set()
-    assert (body["guidance_scale"], body["sampler"], body["strength"]) == (7.0, "DPM++ 2M Karras", 0.4)
-    assert (body["model"], body["batch_count"], body["hires_fix"], body["clip_skip"]) == ("sd15.ckpt", 1, False, 1)
+    assert (body["guidance_scale"], body["sampler"], body["strength"]) == (
+        7.0,
+        "DPM++ 2M Karras",
+        0.4,
+    )
+    assert (body["model"], body["batch_count"], body["hires_fix"], body["clip_skip"]) == (
+        "sd15.ckpt",
+        1,
+        False,
+        1,
+    )
 
 
 def test_forge_gets_what_its_hires_fix_needs():
@@ -161,7 +205,9 @@ def test_clip_skip_is_a_field_of_its_own_where_it_must(dialect):
 
 def test_what_a_dialect_ignores_is_left_out_and_said():
     with a1111(dialect="sdcpp") as fake:
-        warnings = made(A1111(fake.url), SMALL.with_(styles="ink", variation_strength=0.1)).receipt.warnings
+        warnings = made(
+            A1111(fake.url), SMALL.with_(styles="ink", variation_strength=0.1)
+        ).receipt.warnings
         assert {"styles", "subseed"} & set(fake.requests()[0]) == set()
     assert sum("stable-diffusion.cpp does not know" in said for said in warnings) == 2
 
@@ -169,7 +215,9 @@ def test_what_a_dialect_ignores_is_left_out_and_said():
 def test_hires_with_a_start_image_is_left_out_and_said():
     with a1111() as fake:
         picture = made(A1111(fake.url), SMALL.with_(init=png(), hires_scale=2.0))
-    assert "Hires fix does not work with a start image: it was left out." in picture.receipt.warnings
+    assert (
+        "Hires fix does not work with a start image: it was left out." in picture.receipt.warnings
+    )
 
 
 def test_a_start_image_of_another_shape_keeps_its_aspect():
@@ -204,7 +252,10 @@ def test_the_receipt_names_pictures_instead_of_carrying_them():
 
 def test_raw_fields_are_laid_over_and_null_takes_one_out():
     with a1111() as fake:
-        picture = made(A1111(fake.url), SMALL.with_(extra='{"steps": 9, "tiling": true, "negative_prompt": null}'))
+        picture = made(
+            A1111(fake.url),
+            SMALL.with_(extra='{"steps": 9, "tiling": true, "negative_prompt": null}'),
+        )
         body = fake.requests()[0]
     assert (body["steps"], body["tiling"], "negative_prompt" in body) == (9, True, False)
     assert "Raw payload fields replaced Steps: 9 instead of 4." in picture.receipt.warnings
@@ -215,28 +266,50 @@ def test_a_faithful_server_leaves_no_warning():
         receipt = made(A1111(fake.url), SMALL).receipt
     assert receipt.warnings == ()
     assert receipt.asked.keys() == receipt.applied.keys() - {"model"}
-    assert receipt.applied == {"prompt": SMALL.prompt, "steps": 4, "cfg": 7.0, "seed": 7, "width": 64,
-                               "height": 64, "model": "v1-5", "scheduler": "dpmpp_2m_karras"}  # fmt: skip
+    assert receipt.applied == {
+        "prompt": SMALL.prompt,
+        "steps": 4,
+        "cfg": 7.0,
+        "seed": 7,
+        "width": 64,
+        "height": 64,
+        "model": "v1-5",
+        "scheduler": "dpmpp_2m_karras",
+    }
 
 
 @pytest.mark.parametrize("changes", EVERYTHING.values(), ids=EVERYTHING)
 def test_nothing_applied_as_asked_is_warned_about(changes):
-    changes = {name: value for name, value in changes.items() if name not in ("extra", "hires_steps")}
+    changes = {
+        name: value for name, value in changes.items() if name not in ("extra", "hires_steps")
+    }
     with a1111() as fake:
         params = SMALL.with_(**changes)
         warnings = made(A1111(fake.url), params).receipt.warnings
     assert [said for said in warnings if "left out" not in said and "Size" not in said] == []
 
 
-@pytest.mark.parametrize(("report", "warning"), [
-    ({"sampler": "Euler a", "schedule": "Automatic"}, "Scheduler: the server used Euler a instead of DPM++ 2M Karras."),
-    ({"schedule": "Exponential"}, "Scheduler: the server used DPM++ 2M Exponential instead of DPM++ 2M Karras."),
-    ({"seed": 99}, "Seed: the server used 99 instead of 7."),
-    ({"steps": 3}, "Steps: the server used 3 instead of 4."),
-    ({"cfg_scale": 1.5}, "CFG scale: the server used 1.5 instead of 7."),
-    ({"width": 128}, "Size: the picture is 128×64, not 64×64."),
-    ({"model": "wrong.safetensors [ffff]"}, "Model: the server used wrong instead of v1-5.safetensors [6ce0161689]."),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("report", "warning"),
+    [
+        (
+            {"sampler": "Euler a", "schedule": "Automatic"},
+            "Scheduler: the server used Euler a instead of DPM++ 2M Karras.",
+        ),
+        (
+            {"schedule": "Exponential"},
+            "Scheduler: the server used DPM++ 2M Exponential instead of DPM++ 2M Karras.",
+        ),
+        ({"seed": 99}, "Seed: the server used 99 instead of 7."),
+        ({"steps": 3}, "Steps: the server used 3 instead of 4."),
+        ({"cfg_scale": 1.5}, "CFG scale: the server used 1.5 instead of 7."),
+        ({"width": 128}, "Size: the picture is 128×64, not 64×64."),
+        (
+            {"model": "wrong.safetensors [ffff]"},
+            "Model: the server used wrong instead of v1-5.safetensors [6ce0161689].",
+        ),
+    ],
+)
 def test_whatever_the_server_replaced_becomes_a_sentence(report, warning):
     with a1111(report=report) as fake:
         picture = made(A1111(fake.url), SMALL.with_(model="v1-5.safetensors [6ce0161689]"))
@@ -251,17 +324,26 @@ def test_an_unknown_sampler_that_was_replaced_is_told():
 
 
 def test_a_setting_the_server_never_mentions_is_doubted():
-    text = "a fox\nSteps: 4, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 7, Size: 64x64, Version: 1"
+    text = (
+        "a fox\nSteps: 4, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: "
+        "7, Size: 64x64, Version: 1"
+    )
     with a1111(told={"info": json.dumps({"infotexts": [text], "all_seeds": [7]})}) as fake:
         warnings = made(A1111(fake.url), SMALL.with_(clip_skip=2)).receipt.warnings
-    assert warnings == ("Clip skip: the server does not mention it, so it was probably not applied.",)
+    assert warnings == (
+        "Clip skip: the server does not mention it, so it was probably not applied.",
+    )
 
 
 @pytest.mark.parametrize("info", ["", None, {}, [], "not json", '"text"', 7])
 def test_a_missing_info_is_read_from_the_picture(info):
     with a1111(told={"info": info}) as fake:
         receipt = made(A1111(fake.url), SMALL).receipt
-    assert (receipt.applied["seed"], receipt.applied["scheduler"], receipt.warnings) == (7, "dpmpp_2m_karras", ())
+    assert (receipt.applied["seed"], receipt.applied["scheduler"], receipt.warnings) == (
+        7,
+        "dpmpp_2m_karras",
+        (),
+    )
 
 
 def test_a_server_that_reports_nothing_says_so():
@@ -270,22 +352,33 @@ def test_a_server_that_reports_nothing_says_so():
 
 
 def test_the_text_of_stable_diffusion_cpp_is_understood():
-    text = ("a fox\nSteps: 4, CFG scale: 7.000000, Guidance: 3.5, Seed: 7, Size: 64x64, Model: sd15, RNG: cuda, "
-            'Sampler: dpm++2m karras, Version: stable-diffusion.cpp, SDCPP: {"a": [1, 2], "seed": 5}')  # fmt: skip
+    text = (
+        "a fox\nSteps: 4, CFG scale: 7.000000, Guidance: 3.5, Seed: 7, Size: 64x64, Model: "
+        "sd15, RNG: cuda, "
+        'Sampler: dpm++2m karras, Version: stable-diffusion.cpp, SDCPP: {"a": [1, 2], "seed": 5}'
+    )
     with a1111(dialect="sdcpp", told={"info": "", "images": [b64(png(text=text))]}) as fake:
         receipt = made(A1111(fake.url), SMALL).receipt
-    assert (receipt.applied["seed"], receipt.applied["scheduler"], receipt.warnings) == (7, "dpmpp_2m_karras", ())
+    assert (receipt.applied["seed"], receipt.applied["scheduler"], receipt.warnings) == (
+        7,
+        "dpmpp_2m_karras",
+        (),
+    )
 
 
 def test_a_grid_in_front_and_guide_pictures_behind_are_not_taken():
     pictures = [b64(png(colour=colour)) for colour in ("red", "lime", "blue")]
-    with a1111(told={"images": pictures, "info": json.dumps({"index_of_first_image": 1, "all_seeds": [7]})}) as fake:
+    with a1111(
+        told={"images": pictures, "info": json.dumps({"index_of_first_image": 1, "all_seeds": [7]})}
+    ) as fake:
         assert made(A1111(fake.url), SMALL).image().getpixel((0, 0)) == (0, 255, 0)
 
 
 def test_several_pictures_are_said():
     with a1111(told={"info": json.dumps({"all_seeds": [7, 8]})}) as fake:
-        assert any("made 2 pictures" in said for said in made(A1111(fake.url), SMALL).receipt.warnings)
+        assert any(
+            "made 2 pictures" in said for said in made(A1111(fake.url), SMALL).receipt.warnings
+        )
 
 
 def test_progress_and_previews_come_while_it_works():
@@ -297,11 +390,17 @@ def test_progress_and_previews_come_while_it_works():
     assert any(event.preview and event.preview.startswith(b"\xff\xd8") for event in told)
 
 
-@pytest.mark.parametrize("answer", [
-    '{"state": {"job_count": 1, "sampling_step": NaN, "sampling_steps": "x"}}', "[]", "", '{"state": 5}',
-    '{"progress": "x", "state": {"job_count": "y"}, "current_image": "z"}',
-    '{"progress": Infinity, "state": {"job_count": 1}, "eta_relative": []}',
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"state": {"job_count": 1, "sampling_step": NaN, "sampling_steps": "x"}}',
+        "[]",
+        "",
+        '{"state": 5}',
+        '{"progress": "x", "state": {"job_count": "y"}, "current_image": "z"}',
+        '{"progress": Infinity, "state": {"job_count": 1}, "eta_relative": []}',
+    ],
+)
 def test_odd_progress_never_spoils_the_picture(answer):
     with a1111(step_seconds=0.3) as fake, site() as served:
         served.routes.update(fake.routes())
@@ -375,9 +474,22 @@ def test_the_probe_tells_what_there_is():
     with a1111(extras=("controlnet", "openapi", "tasks")) as fake:
         told = A1111(fake.url).probe()
     assert told.models == ("v1-5.safetensors [6ce0161689]", "other.safetensors [1234567890]")
-    assert (told.model, told.upscalers, told.styles) == (told.models[0], ("Latent", "Lanczos"), ("watercolour",))
+    assert (told.model, told.upscalers, told.styles) == (
+        told.models[0],
+        ("Latent", "Lanczos"),
+        ("watercolour",),
+    )
     assert (told.control_models, told.control_modules) == (("canny [abc]",), ("none", "canny"))
-    assert {"progress", "preview", "cancel", "img2img", "hires", "upscale", "controlnet", "eta"} <= told.features
+    assert {
+        "progress",
+        "preview",
+        "cancel",
+        "img2img",
+        "hires",
+        "upscale",
+        "controlnet",
+        "eta",
+    } <= told.features
     assert {"dpmpp_2m_karras", "dpmpp_2m", "euler", "pndm", "DPM++ SDE"} <= set(told.schedulers)
 
 
@@ -418,8 +530,21 @@ def fake_routes(fake):
     return fake.routes()
 
 
-@pytest.mark.parametrize("answer", [b"", b"null", b"[]", b"7", b'"x"', b"{", b"[[1], 2]", b'[{"name": 5}]', b"<html>",
-                                    b'{"state": 5, "progress": "x"}'])  # fmt: skip
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"7",
+        b'"x"',
+        b"{",
+        b"[[1], 2]",
+        b'[{"name": 5}]',
+        b"<html>",
+        b'{"state": 5, "progress": "x"}',
+    ],
+)
 def test_odd_answers_never_upset_the_probe(answer):
     with a1111() as fake, site() as served:
         routes = {path: sends(answer) for path in fake.routes() if path != "GET /sdapi/v1/progress"}
@@ -430,7 +555,9 @@ def test_odd_answers_never_upset_the_probe(answer):
 
 
 def test_a_web_page_without_api_is_told_from_a_server():
-    with site({"GET /": sends("<html><title>Stable Diffusion</title>", kind="text/html")}) as served:
+    with site(
+        {"GET /": sends("<html><title>Stable Diffusion</title>", kind="text/html")}
+    ) as served:
         told = A1111(served.url).probe()
     assert told.status == "down"
     assert "--api" in told.message

@@ -44,8 +44,14 @@ def test_progress_counts_every_step_and_shows_the_picture_so_far():
     assert any(event.preview for event in told)
 
 
-CHANGES = ({"steps": 6}, {"cfg": 8.0}, {"scheduler": "euler_a"}, {"negative": "red"}, {"prompt": "a blue car"},
-           {"variation_strength": 0.5, "variation_seed": 9})  # fmt: skip
+CHANGES = (
+    {"steps": 6},
+    {"cfg": 8.0},
+    {"scheduler": "euler_a"},
+    {"negative": "red"},
+    {"prompt": "a blue car"},
+    {"variation_strength": 0.5, "variation_seed": 9},
+)
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -54,7 +60,9 @@ def test_every_setting_really_acts(change):
 
 
 def test_strength_keeps_or_forgets_the_start_image():
-    faint, strong = (pixels(made(init=start(), strength=strength, steps=10)) for strength in (0.1, 1.0))
+    faint, strong = (
+        pixels(made(init=start(), strength=strength, steps=10)) for strength in (0.1, 1.0)
+    )
     orange = pixels(made(init=start(), strength=0.0))
     assert np.abs(faint - orange).mean() < np.abs(strong - orange).mean()
 
@@ -64,7 +72,9 @@ def test_outside_the_mask_the_start_image_stays():
     mask.paste(255, (48, 0, 96, 96))
     whole = pixels(made(init=start(), strength=0.0))
     painted = pixels(made(init=start(), mask=png_bytes(mask), mask_blur=0, strength=1.0, steps=6))
-    left, right = (np.abs(painted - whole)[:, part].mean() for part in (slice(0, 32), slice(64, 96)))
+    left, right = (
+        np.abs(painted - whole)[:, part].mean() for part in (slice(0, 32), slice(64, 96))
+    )
     assert left < right / 2
 
 
@@ -96,7 +106,9 @@ def test_a_start_image_that_is_none_is_refused_in_a_sentence():
 def test_who_asks_while_the_model_loads_shares_the_same_engine():
     builtin._loaded.cache_clear()
     found = []
-    threads = [threading.Thread(target=lambda: found.append(builtin._engine()[0])) for _ in range(6)]
+    threads = [
+        threading.Thread(target=lambda: found.append(builtin._engine()[0])) for _ in range(6)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -105,20 +117,32 @@ def test_who_asks_while_the_model_loads_shares_the_same_engine():
     assert len(set(map(id, found))) == 1
 
 
-@pytest.mark.parametrize(("extra", "sentence"), [
-    ({"foo": 1}, "has no field called 'foo'. It has: prompt, negative, sampler"),
-    ({"steps": "many"}, "Steps must be a whole number"), ({"width": 40_000}, "Width must be between 64 and 4096"),
-    ({"height": 512}, "Height must be a multiple of 32 from 96 to 256"), ({"sampler": []}, "has no sampler"),
-    ({"sigmas": "zzz"}, "has no sigmas 'zzz'. It has: normal, karras"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("extra", "sentence"),
+    [
+        ({"foo": 1}, "has no field called 'foo'. It has: prompt, negative, sampler"),
+        ({"steps": "many"}, "Steps must be a whole number"),
+        ({"width": 40_000}, "Width must be between 64 and 4096"),
+        ({"height": 512}, "Height must be a multiple of 32 from 96 to 256"),
+        ({"sampler": []}, "has no sampler"),
+        ({"sigmas": "zzz"}, "has no sigmas 'zzz'. It has: normal, karras"),
+    ],
+)
 def test_raw_fields_are_checked_like_the_settings_they_lie_over(extra, sentence):
     with pytest.raises(BadParams, match=re.escape(sentence)):
         made(extra=json.dumps(extra))
 
 
-@pytest.mark.parametrize(("fields", "applied"), [
-    ({"sampler": "ddim", "sigmas": "normal"}, "ddim"), ({"sampler": "euler", "sigmas": "beta"}, "euler beta"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("fields", "applied"),
+    [
+        ({"sampler": "ddim", "sigmas": "normal"}, "ddim"),
+        ({"sampler": "euler", "sigmas": "beta"}, "euler beta"),
+    ],
+)
 def test_the_receipt_tells_the_route_that_raw_fields_took(fields, applied):
     receipt = made(extra=json.dumps(fields), init=start(), strength=0.9).receipt
-    assert (receipt.asked["scheduler"], receipt.applied["scheduler"]) == ("dpmpp_2m_karras", applied)
+    assert (receipt.asked["scheduler"], receipt.applied["scheduler"]) == (
+        "dpmpp_2m_karras",
+        applied,
+    )

@@ -1,4 +1,5 @@
-"""The command line, as a person would call it: output, exit codes, one sentence, never a traceback."""
+"""The command line, as a person would call it: output, exit codes, one sentence, never a
+traceback."""
 
 import json
 import re
@@ -16,13 +17,21 @@ ROOT = Path(__file__).parent.parent
 
 
 def sdplay(*arguments, cwd=None):
-    return subprocess.run([sys.executable, "-m", "sdplay", *arguments], cwd=cwd or ROOT, env=None, text=True,
-                          capture_output=True, timeout=120)  # fmt: skip
+    return subprocess.run(
+        [sys.executable, "-m", "sdplay", *arguments],
+        cwd=cwd or ROOT,
+        env=None,
+        text=True,
+        capture_output=True,
+        timeout=120,
+    )
 
 
 def test_a_picture_is_made_with_its_receipt(tmp_path):
     out = tmp_path / "apple.png"
-    done = sdplay("generate", "a red apple", "--seed", "7", "--steps", "4", "--out", str(out), "--json")
+    done = sdplay(
+        "generate", "a red apple", "--seed", "7", "--steps", "4", "--out", str(out), "--json"
+    )
     told = json.loads(done.stdout)
     assert (done.returncode, told["file"], told["backend"]) == (0, str(out), "builtin")
     assert set(told) == {"file", "backend", "asked", "sent", "applied", "warnings", "timing"}
@@ -33,7 +42,18 @@ def test_a_picture_is_made_with_its_receipt(tmp_path):
 
 def test_the_file_holds_the_settings_it_was_made_with(tmp_path):
     out = tmp_path / "fox.png"
-    sdplay("generate", "a fox", "--scheduler", "K_EULER", "--steps", "2", "--seed", "3", "--out", str(out))
+    sdplay(
+        "generate",
+        "a fox",
+        "--scheduler",
+        "K_EULER",
+        "--steps",
+        "2",
+        "--seed",
+        "3",
+        "--out",
+        str(out),
+    )
     made = Params.from_dict(read(out.read_bytes()).settings)
     assert (made.prompt, made.scheduler, made.steps, made.seed) == ("a fox", "euler", 2, 3)
 
@@ -56,7 +76,10 @@ def test_the_same_seed_gives_the_same_file(tmp_path):
         (("--size", "big"), "Size must look like 512x768, not 'big'."),
         (("--scheduler", "foo"), "There is no scheduler called 'foo'."),
         (("--backend", "foo"), "There is no backend called 'foo'."),
-        (("--init", "nowhere.png"), "The start image nowhere.png could not be read: No such file or directory."),
+        (
+            ("--init", "nowhere.png"),
+            "The start image nowhere.png could not be read: No such file or directory.",
+        ),
         (("--set", "steps"), "--set needs KEY=VALUE, not 'steps'."),
         (("--colour", "red"), "Unrecognized arguments: --colour red."),
     ],
@@ -88,12 +111,17 @@ def test_without_out_a_new_name_is_chosen(tmp_path, monkeypatch):
 
 
 def test_schedulers_and_backends_are_listed_as_json():
-    schedulers, backends = (json.loads(sdplay(what, "--json").stdout) for what in ("schedulers", "backends"))
-    assert {"pndm", "lms", "ddim", "euler", "euler_a", "heun", "dpmpp_2m"} <= {each["id"] for each in schedulers}
+    schedulers, backends = (
+        json.loads(sdplay(what, "--json").stdout) for what in ("schedulers", "backends")
+    )
+    assert {"pndm", "lms", "ddim", "euler", "euler_a", "heun", "dpmpp_2m"} <= {
+        each["id"] for each in schedulers
+    }
     assert backends[0]["name"] == "builtin"
 
 
 def test_schedulers_are_listed_with_their_names_elsewhere():
     assert re.search(
-        r"euler_a .*ancestral.*\n +Also called: .*Euler a, .*K_EULER_ANCESTRAL", sdplay("schedulers").stdout
+        r"euler_a .*ancestral.*\n +Also called: .*Euler a, .*K_EULER_ANCESTRAL",
+        sdplay("schedulers").stdout,
     )

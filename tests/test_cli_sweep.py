@@ -1,4 +1,5 @@
-"""The command `sweep`, as a person would call it: into a folder, resumed, laid against an experiment."""
+"""The command `sweep`, as a person would call it: into a folder, resumed, laid against an
+experiment."""
 
 import csv
 import io
@@ -26,10 +27,23 @@ from sdplay.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 """The command as from a terminal: whoever started the tests may have had Ctrl-C ignored."""
-KEYS = {"cells", "made", "reused", "failed", "differs", "evaluations", "estimate_seconds", "seconds", "dir"}
+KEYS = {
+    "cells",
+    "made",
+    "reused",
+    "failed",
+    "differs",
+    "evaluations",
+    "estimate_seconds",
+    "seconds",
+    "dir",
+}
 PLAN = {
     "base": {"prompt": "a red apple", "steps": 2, "size": "96x96"},
-    "axes": [{"axis": "scheduler", "values": "euler, ddim"}, {"axis": "steps", "values": "1-3(+1)"}],
+    "axes": [
+        {"axis": "scheduler", "values": "euler, ddim"},
+        {"axis": "steps", "values": "1-3(+1)"},
+    ],
 }
 
 
@@ -39,21 +53,40 @@ def sweep(folder, plan, *arguments, name="plan.json"):
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         code = main(["sweep", str(folder / name), "--out", str(folder / "out"), *arguments])
-    told = json.loads(out.getvalue().splitlines()[-1]) if "--json" in arguments and out.getvalue() else {}
+    told = (
+        json.loads(out.getvalue().splitlines()[-1])
+        if "--json" in arguments and out.getvalue()
+        else {}
+    )
     return code, err.getvalue(), told
 
 
 def pictures(folder):
-    return sorted(path.relative_to(folder / "out").as_posix() for path in (folder / "out").glob("*=*/**/*.png"))
+    return sorted(
+        path.relative_to(folder / "out").as_posix()
+        for path in (folder / "out").glob("*=*/**/*.png")
+    )
 
 
 def test_a_plan_becomes_a_folder_and_runs_only_once(tmp_path):
     code, _, told = sweep(tmp_path, PLAN, "--json")
     assert (code, set(told)) == (0, KEYS)
-    assert told | {"cells": 6, "made": 6, "reused": 0, "failed": 0, "differs": 0, "evaluations": 24} == told
-    assert pictures(tmp_path) == [f"scheduler={name}/steps={n}.png" for name in ("ddim", "euler") for n in (1, 2, 3)]
-    found = Params.from_dict(read((tmp_path / "out/scheduler=ddim/steps=3.png").read_bytes()).settings)
-    assert (found.prompt, found.scheduler, found.steps, found.width) == ("a red apple", "ddim", 3, 96)
+    assert (
+        told | {"cells": 6, "made": 6, "reused": 0, "failed": 0, "differs": 0, "evaluations": 24}
+        == told
+    )
+    assert pictures(tmp_path) == [
+        f"scheduler={name}/steps={n}.png" for name in ("ddim", "euler") for n in (1, 2, 3)
+    ]
+    found = Params.from_dict(
+        read((tmp_path / "out/scheduler=ddim/steps=3.png").read_bytes()).settings
+    )
+    assert (found.prompt, found.scheduler, found.steps, found.width) == (
+        "a red apple",
+        "ddim",
+        3,
+        96,
+    )
 
     _, _, again = sweep(tmp_path, PLAN, "--json")
     assert again | {"made": 0, "reused": 6, "differs": 0, "evaluations": 0} == again
@@ -79,11 +112,20 @@ def test_fresh_pictures_are_laid_against_the_experiment_file(tmp_path):
 
 
 def test_a_table_fills_named_slots(tmp_path):
-    table = "# prompt: a {colour} {thing}\n# size: 96x96\n# steps: 1\ncolour,thing,pictures\nred,apple,2\nblue,car,1\n"
+    table = (
+        "# prompt: a {colour} {thing}\n# size: 96x96\n# steps: "
+        "1\ncolour,thing,pictures\nred,apple,2\nblue,car,1\n"
+    )
     _, _, told = sweep(tmp_path, table, "--json", name="table.csv")
     assert told["made"] == 3
-    assert pictures(tmp_path) == [f"colour={place}.png" for place in (
-        "blue/thing=car/blue-car", "red/thing=apple/red-apple-1", "red/thing=apple/red-apple-2")]  # fmt: skip
+    assert pictures(tmp_path) == [
+        f"colour={place}.png"
+        for place in (
+            "blue/thing=car/blue-car",
+            "red/thing=apple/red-apple-1",
+            "red/thing=apple/red-apple-2",
+        )
+    ]
 
 
 def test_a_second_stage_mirrors_a_tree(tmp_path):
@@ -104,7 +146,8 @@ def test_a_second_stage_mirrors_a_tree(tmp_path):
 
 def test_toml_works_and_chance_is_kept_for_the_next_run(tmp_path):
     plan = (
-        'base = {prompt = "an apple", steps = 1, size = "96x96", seed = -1}\n[[axes]]\naxis = "cfg"\nvalues = [1, 3]\n'
+        'base = {prompt = "an apple", steps = 1, size = "96x96", seed = '
+        '-1}\n[[axes]]\naxis = "cfg"\nvalues = [1, 3]\n'
     )
     _, _, first = sweep(tmp_path, plan, "--json", name="plan.toml")
     _, _, second = sweep(tmp_path, plan, "--json", name="plan.toml")
@@ -117,10 +160,19 @@ def test_toml_works_and_chance_is_kept_for_the_next_run(tmp_path):
         ("{", "The plan is no valid JSON"),
         ({"axes": [{"axis": "steps", "values": "lots"}]}, "Steps: could not read 'lots'."),
         ({"base": {"width": 500}}, "Width must be a multiple of 8, not 500."),
-        ({"base": {"size": "512x512"}}, "Width must be a multiple of 32 from 96 to 256 for Built-in model, not 512."),
-        ({"axes": [{"axis": "scheduler", "values": "flow_euler"}]}, "Scheduler: there is no 'flow_euler'."),
+        (
+            {"base": {"size": "512x512"}},
+            "Width must be a multiple of 32 from 96 to 256 for Built-in model, not 512.",
+        ),
+        (
+            {"axes": [{"axis": "scheduler", "values": "flow_euler"}]},
+            "Scheduler: there is no 'flow_euler'.",
+        ),
         ({"base": {"init": "nowhere.png"}}, None),
-        ({"axes": [{"axis": "seed", "values": "1-101"}]}, "This makes 101 pictures, more than SDPLAY_SWEEP_LIMIT"),
+        (
+            {"axes": [{"axis": "seed", "values": "1-101"}]},
+            "This makes 101 pictures, more than SDPLAY_SWEEP_LIMIT",
+        ),
         ({"tree": "nowhere"}, "There is no folder"),
         ({"upscale": 2}, 'To upscale, a plan needs a "tree"'),
     ],
@@ -141,9 +193,20 @@ def test_an_unreachable_server_fails_every_cell_but_ends_well(tmp_path, monkeypa
 
 
 def test_ctrl_c_keeps_what_is_finished_and_the_next_run_goes_on(tmp_path):
-    plan = {"base": {"prompt": "an apple", "size": "96x96"}, "axes": [{"axis": "steps", "values": "1-60"}]}
+    plan = {
+        "base": {"prompt": "an apple", "size": "96x96"},
+        "axes": [{"axis": "steps", "values": "1-60"}],
+    }
     (tmp_path / "plan.json").write_text(json.dumps(plan))
-    command = [sys.executable, "-c", LISTENING, "sweep", str(tmp_path / "plan.json"), "--out", str(tmp_path / "out")]
+    command = [
+        sys.executable,
+        "-c",
+        LISTENING,
+        "sweep",
+        str(tmp_path / "plan.json"),
+        "--out",
+        str(tmp_path / "out"),
+    ]
     running = subprocess.Popen(
         command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ
     )
@@ -156,7 +219,9 @@ def test_ctrl_c_keeps_what_is_finished_and_the_next_run_goes_on(tmp_path):
     assert running.returncode == 130
     assert f"{kept} of 60 pictures are kept in" in told
     assert 1 <= kept < 60
-    assert {"results.csv", "sheet.png", "report.html", "experiment.json"} <= set(os.listdir(tmp_path / "out"))
+    assert {"results.csv", "sheet.png", "report.html", "experiment.json"} <= set(
+        os.listdir(tmp_path / "out")
+    )
 
     plan["axes"][0]["values"] = f"1-{kept + 2}"
     _, _, again = sweep(tmp_path, plan, "--json")

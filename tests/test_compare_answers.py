@@ -1,4 +1,5 @@
-"""Answers: the knee of a known decay, the frontier of brute force, and no verdict that the seeds do not carry."""
+"""Answers: the knee of a known decay, the frontier of brute force, and no verdict that the seeds do
+not carry."""
 
 import math
 import random
@@ -26,7 +27,10 @@ STEPS = (2, 4, 6, 8, 10, 12, 15, 20, 25, 30, 40, 60)
 
 
 def decay(tau, steps=STEPS, most=0.9):
-    return [Point(f"{n} steps", n, n, n / 10, 0.0 if n == steps[-1] else most * math.exp(-n / tau)) for n in steps]
+    return [
+        Point(f"{n} steps", n, n, n / 10, 0.0 if n == steps[-1] else most * math.exp(-n / tau))
+        for n in steps
+    ]
 
 
 @pytest.mark.parametrize("tau", [2.0, 4.0, 6.5, 10.0])
@@ -39,7 +43,8 @@ def test_the_knee_of_a_known_decay_is_found(tau):
 
 def test_the_sentence_names_the_knee():
     assert curve(decay(4.0), "Euler").sentence == (
-        "Euler: 12 steps are enough here; up to 60 little changes, on this prompt and seed.")  # fmt: skip
+        "Euler: 12 steps are enough here; up to 60 little changes, on this prompt and seed."
+    )
 
 
 def test_a_curve_that_still_moves_has_not_settled():
@@ -54,7 +59,9 @@ def test_a_late_jump_moves_the_knee_behind_it():
     assert curve(points, "Euler").knee.steps == 30
 
 
-@pytest.mark.parametrize("scheduler", [entry.id for entry in SCHEDULERS.values() if entry.stochastic])
+@pytest.mark.parametrize(
+    "scheduler", [entry.id for entry in SCHEDULERS.values() if entry.stochastic]
+)
 def test_schedulers_that_add_noise_never_settle(scheduler):
     picture = Image.new("RGB", (16, 16))
     found = converge([Sample(Params(scheduler=scheduler, steps=n), picture) for n in STEPS])
@@ -63,7 +70,9 @@ def test_schedulers_that_add_noise_never_settle(scheduler):
 
 
 def test_eta_makes_ddim_restless():
-    pictures = [Sample(Params(scheduler="ddim", eta=1, steps=n), Image.new("RGB", (16, 16))) for n in STEPS]
+    pictures = [
+        Sample(Params(scheduler="ddim", eta=1, steps=n), Image.new("RGB", (16, 16))) for n in STEPS
+    ]
     assert converge(pictures).settles == "never"
 
 
@@ -75,8 +84,16 @@ def test_few_points_are_hedged():
 def test_real_pictures_are_measured_against_the_most_steps():
     random = np.random.default_rng(0)
     goal, error = random.uniform(60, 190, (48, 48, 3)), random.normal(size=(48, 48, 3))
-    fading = [Sample(Params(scheduler="euler", steps=n, cfg=3), Image.fromarray(
-        np.clip(goal + error * 200 * math.exp(-n / 4), 0, 255).astype(np.uint8)), n / 10) for n in STEPS]  # fmt: skip
+    fading = [
+        Sample(
+            Params(scheduler="euler", steps=n, cfg=3),
+            Image.fromarray(
+                np.clip(goal + error * 200 * math.exp(-n / 4), 0, 255).astype(np.uint8)
+            ),
+            n / 10,
+        )
+        for n in STEPS
+    ]
     found = converge(fading)
     distances = [point.distance for point in found.points]
     assert distances == sorted(distances, reverse=True)
@@ -92,8 +109,11 @@ def test_another_reference_may_be_out_of_reach():
 
 
 def brute_force(points):
-    return [at for at, (cost, far) in enumerate(points)
-            if not any((c <= cost and f <= far) and (c, f) != (cost, far) for c, f in points)]  # fmt: skip
+    return [
+        at
+        for at, (cost, far) in enumerate(points)
+        if not any((c <= cost and f <= far) and (c, f) != (cost, far) for c, f in points)
+    ]
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -104,7 +124,10 @@ def test_the_frontier_equals_brute_force(seed):
 
 
 def test_the_cheapest_close_setting_is_named():
-    points = [Point(f"{n} steps", n, n, n / 10, far) for n, far in ((5, 0.5), (10, 0.04), (20, 0.01), (30, 0.01))]
+    points = [
+        Point(f"{n} steps", n, n, n / 10, far)
+        for n, far in ((5, 0.5), (10, 0.04), (20, 0.01), (30, 0.01))
+    ]
     assert fastest_within(points, 0.05).steps == 10
     assert trade_sentence(points) == (
         "1 of 4 settings is beaten in both seconds and distance by another; "
@@ -132,12 +155,17 @@ def test_equal_settings_give_no_difference():
 def test_a_clear_winner_is_unlikely_to_be_the_seed():
     told = sign_test(("A", [0.1] * 9 + [0.3]), ("B", [0.2] * 10))
     assert told.chance == pytest.approx(22 / 1024)
-    assert told.sentence == "A is closer than B on 9 of 10 seeds: unlikely to be the seed (chance 2.1%)."
+    assert (
+        told.sentence
+        == "A is closer than B on 9 of 10 seeds: unlikely to be the seed (chance 2.1%)."
+    )
 
 
 def test_few_seeds_never_carry_a_verdict():
     told = sign_test(("A", [0.3] * 5), ("B", [0.2] * 5))
-    assert told.sentence.startswith("B is closer than A on 5 of 5 seeds: no difference that chance could not make")
+    assert told.sentence.startswith(
+        "B is closer than A on 5 of 5 seeds: no difference that chance could not make"
+    )
     assert told.sentence.endswith("6 seeds are the least that can tell.")
 
 

@@ -1,4 +1,5 @@
-"""Axes: every line of the table works with its own example, and every prompt trick does what it says."""
+"""Axes: every line of the table works with its own example, and every prompt trick does what it
+says."""
 
 import pytest
 
@@ -28,9 +29,17 @@ def test_every_setting_is_an_axis():
 
 @pytest.mark.parametrize(
     ("name", "id"),
-    [("CFG Scale", "cfg"), ("sampler", "scheduler"), ("Prompt S/R", "prompt_replace"), ("Checkpoint name", "model"),
-     ("denoising", "strength"), ("Clip skip", "clip_skip"), (" STEPS ", "steps"), ("Var. seed", "variation_seed")],
-)  # fmt: skip
+    [
+        ("CFG Scale", "cfg"),
+        ("sampler", "scheduler"),
+        ("Prompt S/R", "prompt_replace"),
+        ("Checkpoint name", "model"),
+        ("denoising", "strength"),
+        ("Clip skip", "clip_skip"),
+        (" STEPS ", "steps"),
+        ("Var. seed", "variation_seed"),
+    ],
+)
 def test_an_axis_is_found_by_its_names_elsewhere(name, id):
     assert axis(name).id == id
 
@@ -41,7 +50,9 @@ def test_an_unknown_axis_is_told_with_those_there_are():
 
 
 def test_a_knob_axis_sets_exactly_that_knob():
-    changed = [AXES["steps"].apply(BASE, mark.value).params for mark in AXES["steps"].marks("5-20(+5)")]
+    changed = [
+        AXES["steps"].apply(BASE, mark.value).params for mark in AXES["steps"].marks("5-20(+5)")
+    ]
     assert changed == [BASE.params.with_(steps=steps) for steps in (5, 10, 15, 20)]
 
 
@@ -58,17 +69,24 @@ def test_schedulers_go_by_any_name():
 
 def test_a_scheduler_that_only_the_server_knows_is_taken():
     offer = Offer({"scheduler": ("euler", "Restart")})
-    assert [mark.value for mark in AXES["scheduler"].marks("restart, euler", offer)] == ["Restart", "euler"]
+    assert [mark.value for mark in AXES["scheduler"].marks("restart, euler", offer)] == [
+        "Restart",
+        "euler",
+    ]
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("sdXL_base", "sdxl_base.safetensors"), ("v1-5", "v1-5.ckpt")])
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("sdXL_base", "sdxl_base.safetensors"), ("v1-5", "v1-5.ckpt")]
+)
 def test_a_part_of_a_models_name_is_enough(typed, meant):
     offer = Offer({"model": ("v1-5.ckpt", "sdxl_base.safetensors")})
     assert AXES["model"].marks(typed, offer)[0].value == meant
 
 
 def test_a_model_that_is_not_there_is_refused_with_the_choices():
-    with pytest.raises(BadParams, match=r"Model: there is no 'flux'. Choose from: v1-5.ckpt, sdxl."):
+    with pytest.raises(
+        BadParams, match=r"Model: there is no 'flux'. Choose from: v1-5.ckpt, sdxl."
+    ):
         AXES["model"].marks("flux", Offer({"model": ("v1-5.ckpt", "sdxl")}))
 
 
@@ -84,7 +102,10 @@ def test_chance_is_drawn_once_and_shared():
 
 
 def test_the_first_word_is_searched_and_each_is_put_there():
-    assert prompts("Prompt S/R", "fox, wolf") == ["a red fox in snow, at night", "a red wolf in snow, at night"]
+    assert prompts("Prompt S/R", "fox, wolf") == [
+        "a red fox in snow, at night",
+        "a red wolf in snow, at night",
+    ]
     assert AXES["prompt_replace"].apply(BASE, ("fox", "wolf")).params.negative == "dark wolf"
 
 
@@ -96,12 +117,17 @@ def test_pairs_search_each_their_own_word():
 
 
 def test_a_word_that_is_nowhere_is_told():
-    with pytest.raises(BadParams, match="'cat' is neither in the prompt 'a red fox in snow, at night' nor"):
+    with pytest.raises(
+        BadParams, match="'cat' is neither in the prompt 'a red fox in snow, at night' nor"
+    ):
         prompts("prompt_replace", "cat, dog")
 
 
 def test_prompt_order_gives_every_order():
-    assert prompts("prompt_order", "fox, snow") == ["a red fox in snow, at night", "a red snow in fox, at night"]
+    assert prompts("prompt_order", "fox, snow") == [
+        "a red fox in snow, at night",
+        "a red snow in fox, at night",
+    ]
     assert len(set(prompts("prompt_order", "red, fox, snow"))) == 6
 
 
@@ -143,7 +169,10 @@ def test_presets_change_several_settings_at_once():
     marks = AXES["preset"].marks("quick, euler 30, scheduler=ddim; steps=9", offer)
     made = [AXES["preset"].apply(BASE, mark.value) for mark in marks]
     assert [(each.backend, each.params.scheduler, each.params.steps) for each in made] == [
-        ("a1111", "lcm", 4), ("builtin", "euler", 30), ("builtin", "ddim", 9)]  # fmt: skip
+        ("a1111", "lcm", 4),
+        ("builtin", "euler", 30),
+        ("builtin", "ddim", 9),
+    ]
 
 
 def test_lists_from_a_file_may_hold_ranges_and_whole_presets():
@@ -152,7 +181,10 @@ def test_lists_from_a_file_may_hold_ranges_and_whole_presets():
 
 
 def test_a_skipped_value_stays_a_mark():
-    assert [(mark.value, mark.skip) for mark in AXES["cfg"].marks("3, SKIP: 7")] == [(3.0, False), (7.0, True)]
+    assert [(mark.value, mark.skip) for mark in AXES["cfg"].marks("3, SKIP: 7")] == [
+        (3.0, False),
+        (7.0, True),
+    ]
 
 
 @pytest.mark.parametrize("name", ["prompt_order", "prompt_matrix"])

@@ -1,4 +1,5 @@
-"""Experiment files, rows and findings: what was done can be read back, laid against a rerun, and summed up."""
+"""Experiment files, rows and findings: what was done can be read back, laid against a rerun, and
+summed up."""
 
 import csv
 import io
@@ -27,7 +28,9 @@ def picture(result):
     steps, seed = result.cell.params.steps, result.cell.params.seed
     random = np.random.default_rng(seed)
     goal, error = random.uniform(60, 190, (32, 32, 3)), random.normal(size=(32, 32, 3))
-    return Image.fromarray(np.clip(goal + error * 200 * np.exp(-steps / 4), 0, 255).astype(np.uint8))
+    return Image.fromarray(
+        np.clip(goal + error * 200 * np.exp(-steps / 4), 0, 255).astype(np.uint8)
+    )
 
 
 def ran(axes, facts=None, base=BASE):
@@ -35,8 +38,15 @@ def ran(axes, facts=None, base=BASE):
     results = {}
     for cell in planned.cells:
         image = picture(Result(cell))
-        results[cell.at] = Result(cell, "made", pixels_hash(image), look(image),
-                                  Timing(cell.params.steps / 10), "icons 1", ("One.",))  # fmt: skip
+        results[cell.at] = Result(
+            cell,
+            "made",
+            pixels_hash(image),
+            look(image),
+            Timing(cell.params.steps / 10),
+            "icons 1",
+            ("One.",),
+        )
     return planned, results
 
 
@@ -52,7 +62,10 @@ def test_a_rerun_with_the_same_pixels_is_reproduced():
     [
         ({"pixels": "other", "model": "icons 2"}, "the model was icons 1, now it is icons 2."),
         ({"pixels": "other"}, "only tiny differences, as another processor rounds them."),
-        ({"pixels": "other", "look": "00" * 192}, "the pixels differ, although model and settings are the same."),
+        (
+            {"pixels": "other", "look": "00" * 192},
+            "the pixels differ, although model and settings are the same.",
+        ),
     ],
 )
 def test_what_differs_is_shown_with_its_reason(changes, why):
@@ -79,7 +92,9 @@ def test_an_experiment_makes_the_same_cells_again():
     planned, results = ran([("mask", "a.png, b.png"), ("seed", "-1, 4")], Facts(offer), base)
     kept = read_experiment(write_experiment(planned, results))
     again = plan(
-        Setup("builtin", kept.spec.params({}, kept.images)), kept.spec.axes, Facts(Offer(pictures=kept.images))
+        Setup("builtin", kept.spec.params({}, kept.images)),
+        kept.spec.axes,
+        Facts(Offer(pictures=kept.images)),
     )
     assert [cell.params for cell in again.cells] == [cell.params for cell in planned.cells]
 
@@ -91,7 +106,9 @@ def test_presets_with_pictures_are_kept_too(changes):
     planned, results = ran([("preset", [{"name": "plain"}, {"name": "held", **changes}])])
     kept = read_experiment(write_experiment(planned, results))
     again = plan(
-        Setup("builtin", kept.spec.params({}, kept.images)), kept.spec.axes, Facts(Offer(pictures=kept.images))
+        Setup("builtin", kept.spec.params({}, kept.images)),
+        kept.spec.axes,
+        Facts(Offer(pictures=kept.images)),
     )
     assert [cell.params for cell in again.cells] == [cell.params for cell in planned.cells]
     with pytest.raises(BadParams, match="a picture that it needs is not here"):
@@ -128,7 +145,12 @@ def test_a_row_has_every_setting_time_and_measure():
     measured = difference(picture(results[(0,)]), picture(results[(1,)]))
     made = row(replace(results[(1,)], cpu_percent=50.0, ram_mb=123.4), measured)
     assert set(made) == set(HEADER) > set(KNOBS) - {"control"}
-    assert (made["steps"], made["cell"], made["seconds"], made["cpu_percent"]) == ("10", "10", "1", "50")
+    assert (made["steps"], made["cell"], made["seconds"], made["cpu_percent"]) == (
+        "10",
+        "10",
+        "1",
+        "50",
+    )
     assert 0 < float(made["ssim"]) < 1
 
 
@@ -152,10 +174,15 @@ def test_a_sweep_over_steps_says_where_each_scheduler_settles():
 def test_settings_are_weighed_against_the_dearest_picture_of_their_own_kind():
     _, results = ran([("steps", "5, 50"), ("scheduler", "euler, euler_a"), ("seed", "1, 2")])
     found = find_out(
-        plan(BASE, [("steps", "5, 50"), ("scheduler", "euler, euler_a"), ("seed", "1, 2")]), results, picture
+        plan(BASE, [("steps", "5, 50"), ("scheduler", "euler, euler_a"), ("seed", "1, 2")]),
+        results,
+        picture,
     )
     assert {point.label for point in found.points} == {
-        f"{name}, {steps} steps, Seed {seed}" for name in ("Euler", "Euler a") for steps in (5, 50) for seed in (1, 2)
+        f"{name}, {steps} steps, Seed {seed}"
+        for name in ("Euler", "Euler a")
+        for steps in (5, 50)
+        for seed in (1, 2)
     } - {"Euler, 50 steps, Seed 1", "Euler, 50 steps, Seed 2"}
     assert max(point.distance for point in found.points if point.steps == 50) == 0
 
@@ -164,7 +191,9 @@ def test_a_sweep_over_seeds_tests_the_two_closest():
     planned, results = ran([("steps", "5, 10, 50"), ("seed", "1-8")])
     found = find_out(planned, results, picture)
     assert [(band.label, band.count) for band in found.bands] == [("Steps 5", 8), ("Steps 10", 8)]
-    assert found.test.sentence.startswith("Steps 10 is closer than Steps 5 on 8 of 8 seeds: unlikely to be the seed")
+    assert found.test.sentence.startswith(
+        "Steps 10 is closer than Steps 5 on 8 of 8 seeds: unlikely to be the seed"
+    )
 
 
 def test_axes_that_answer_nothing_find_nothing():

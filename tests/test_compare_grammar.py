@@ -62,7 +62,12 @@ def test_words_stay_as_they_are(text, expected):
 
 
 def test_a_skipped_value_keeps_its_place():
-    assert expand("1, SKIP: 2, skip:3, 4", int) == (Value(1), Value(2, True), Value(3, True), Value(4))
+    assert expand("1, SKIP: 2, skip:3, 4", int) == (
+        Value(1),
+        Value(2, True),
+        Value(3, True),
+        Value(4),
+    )
 
 
 @pytest.mark.parametrize(

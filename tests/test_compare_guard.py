@@ -1,4 +1,5 @@
-"""The confound guard: every set of differences is told as it is, and the lock leaves only what was asked for."""
+"""The confound guard: every set of differences is told as it is, and the lock leaves only what was
+asked for."""
 
 import pytest
 
@@ -8,14 +9,43 @@ from sdplay.compare.plan import plan
 from sdplay.params import KNOBS, Control, Params
 
 IMAGE = b"picture"
-ONE = Params("a fox", init=IMAGE, mask=b"mask", hires_scale=2, refiner="r", variation_strength=0.5, scheduler="ddim")
+ONE = Params(
+    "a fox",
+    init=IMAGE,
+    mask=b"mask",
+    hires_scale=2,
+    refiner="r",
+    variation_strength=0.5,
+    scheduler="ddim",
+)
 CHANGES = {
-    "prompt": "an owl", "negative": "dark", "scheduler": "ddim", "steps": 7, "cfg": 3.0, "seed": 9, "width": 640,
-    "height": 640, "model": "other", "init": b"new", "strength": 0.1, "mask": b"new", "mask_blur": 9,
-    "variation_seed": 4, "variation_strength": 0.75, "eta": 0.5, "clip_skip": 2, "hires_scale": 1.5,
-    "hires_strength": 0.1, "hires_steps": 5, "hires_upscaler": "Lanczos", "refiner": "q", "refiner_at": 0.5,
-    "styles": "a", "control": (Control(IMAGE, "scribble"),), "extra": '{"a": 1}',
-}  # fmt: skip
+    "prompt": "an owl",
+    "negative": "dark",
+    "scheduler": "ddim",
+    "steps": 7,
+    "cfg": 3.0,
+    "seed": 9,
+    "width": 640,
+    "height": 640,
+    "model": "other",
+    "init": b"new",
+    "strength": 0.1,
+    "mask": b"new",
+    "mask_blur": 9,
+    "variation_seed": 4,
+    "variation_strength": 0.75,
+    "eta": 0.5,
+    "clip_skip": 2,
+    "hires_scale": 1.5,
+    "hires_strength": 0.1,
+    "hires_steps": 5,
+    "hires_upscaler": "Lanczos",
+    "refiner": "q",
+    "refiner_at": 0.5,
+    "styles": "a",
+    "control": (Control(IMAGE, "scribble"),),
+    "extra": '{"a": 1}',
+}
 
 
 def test_the_changes_below_cover_every_setting():
@@ -27,7 +57,9 @@ def test_all_sets_of_the_six_main_settings_are_classified():
     base = Params("a fox", cfg=5)
     for bits in range(2 ** len(main)):
         names = {name for at, name in enumerate(main) if bits >> at & 1}
-        assert set(guard([base, base.with_(**{name: CHANGES[name] for name in names})]).names) == names
+        assert (
+            set(guard([base, base.with_(**{name: CHANGES[name] for name in names})]).names) == names
+        )
 
 
 @pytest.mark.parametrize(
@@ -78,7 +110,10 @@ def test_many_pictures_are_guarded_together():
 
 
 def test_locking_leaves_only_what_was_asked_for():
-    octoai = [Params(scheduler="dpmpp_2m", cfg=7.5, seed=42, negative="a"), Params(scheduler="euler", cfg=10, seed=24)]
+    octoai = [
+        Params(scheduler="dpmpp_2m", cfg=7.5, seed=42, negative="a"),
+        Params(scheduler="euler", cfg=10, seed=24),
+    ]
     locked = lock(octoai, ["scheduler"])
     assert guard(octoai).level == "confounded"
     assert guard(locked).sentence == "1 thing differs: scheduler."
@@ -86,7 +121,9 @@ def test_locking_leaves_only_what_was_asked_for():
 
 
 def test_locking_can_follow_any_of_them():
-    assert lock([Params(steps=3), Params(steps=5, seed=1)], [], to=1) == (Params(steps=5, seed=1),) * 2
+    assert (
+        lock([Params(steps=3), Params(steps=5, seed=1)], [], to=1) == (Params(steps=5, seed=1),) * 2
+    )
 
 
 def test_each_axis_of_a_plan_is_judged_alone():

@@ -1,4 +1,5 @@
-"""Laws of the comparison lab, tried on anything: both grammars, thinning, the guard, the frontier, the measures."""
+"""Laws of the comparison lab, tried on anything: both grammars, thinning, the guard, the frontier,
+the measures."""
 
 from decimal import Decimal
 
@@ -48,7 +49,11 @@ def test_evenly_spaced_values_hold_both_ends(first, last, many):
 
 @anything
 @given(
-    some.lists(some.floats(-1e6, 1e6, allow_nan=False).map(lambda number: round(number, 6)), min_size=1, unique=True)
+    some.lists(
+        some.floats(-1e6, 1e6, allow_nan=False).map(lambda number: round(number, 6)),
+        min_size=1,
+        unique=True,
+    )
 )
 def test_numbers_written_are_read_back(numbers):
     numbers = list(dict.fromkeys(numbers))
@@ -56,7 +61,11 @@ def test_numbers_written_are_read_back(numbers):
 
 
 @anything
-@given(some.lists(WORDS.map(str.strip).filter(lambda word: word and "|" not in word), min_size=1, unique=True))
+@given(
+    some.lists(
+        WORDS.map(str.strip).filter(lambda word: word and "|" not in word), min_size=1, unique=True
+    )
+)
 def test_words_written_are_read_back(words):
     words = [word for word in words if not word.lower().startswith("skip")] or ["fox"]
     assert values(written([Value(word) for word in words]), str) == words

@@ -1,4 +1,5 @@
-"""Measures: nothing measures 0, a planted change is found, and the numbers agree with their definitions."""
+"""Measures: nothing measures 0, a planted change is found, and the numbers agree with their
+definitions."""
 
 import math
 
@@ -10,7 +11,9 @@ from sdplay.compare.measures import difference, difference_map, pixels_hash, ssi
 
 
 def noise(seed=0, size=(64, 48)):
-    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8))
+    return Image.fromarray(
+        np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    )
 
 
 def planted(image, left, top, by=40):
@@ -22,12 +25,21 @@ def planted(image, left, top, by=40):
 
 def test_the_same_picture_measures_nothing():
     told = difference(noise(), noise())
-    assert (told.ssim, told.psnr, told.mean, told.largest, told.changed, told.box) == (1, math.inf, 0, 0, 0, None)
+    assert (told.ssim, told.psnr, told.mean, told.largest, told.changed, told.box) == (
+        1,
+        math.inf,
+        0,
+        0,
+        0,
+        None,
+    )
     assert (told.same, told.distance) == (True, 0)
     assert told.sentence == "The two pictures are the same, pixel for pixel."
 
 
-@pytest.mark.parametrize(("left", "top", "by"), [(0, 0, 1), (56, 40, 120), (13, 7, 3), (55, 1, 40), (30, 39, 9)])
+@pytest.mark.parametrize(
+    ("left", "top", "by"), [(0, 0, 1), (56, 40, 120), (13, 7, 3), (55, 1, 40), (30, 39, 9)]
+)
 def test_a_planted_patch_is_located(left, top, by):
     told = difference(noise(), planted(noise(), left, top, by))
     assert told.box == (left, top, left + 8, top + 8)
@@ -36,7 +48,12 @@ def test_a_planted_patch_is_located(left, top, by):
 
 @pytest.mark.parametrize(
     ("left", "top", "place"),
-    [(0, 0, "at the top left"), (28, 20, "in the middle"), (56, 40, "at the bottom right"), (28, 2, "at the top")],
+    [
+        (0, 0, "at the top left"),
+        (28, 20, "in the middle"),
+        (56, 40, "at the bottom right"),
+        (28, 2, "at the top"),
+    ],
 )
 def test_the_sentence_says_where(left, top, place):
     assert f"mostly {place}." in difference(noise(), planted(noise(), left, top)).sentence
@@ -52,15 +69,21 @@ def test_psnr_and_mean_follow_their_definitions():
 def test_ssim_of_flat_pictures_is_the_luminance_term():
     one, other = (Image.new("RGB", (32, 32), (value,) * 3) for value in (100, 150))
     small = (0.01 * 255) ** 2
-    assert ssim(one, other) == pytest.approx((2 * 100 * 150 + small) / (100**2 + 150**2 + small), rel=1e-4)
+    assert ssim(one, other) == pytest.approx(
+        (2 * 100 * 150 + small) / (100**2 + 150**2 + small), rel=1e-4
+    )
 
 
 def test_ssim_falls_as_noise_grows():
     base = np.asarray(noise().resize((96, 96))).astype(float)
     random = np.random.default_rng(1).normal(size=base.shape)
-    rising = [ssim(Image.fromarray(base.astype(np.uint8)),
-                   Image.fromarray(np.clip(base + random * by, 0, 255).astype(np.uint8)))
-              for by in (2, 10, 40, 120)]  # fmt: skip
+    rising = [
+        ssim(
+            Image.fromarray(base.astype(np.uint8)),
+            Image.fromarray(np.clip(base + random * by, 0, 255).astype(np.uint8)),
+        )
+        for by in (2, 10, 40, 120)
+    ]
     assert rising == sorted(rising, reverse=True)
     assert all(-1 <= value < 1 for value in rising)
 

@@ -1,4 +1,5 @@
-"""The plan: every cell checked before the first is paid for, counted, priced, and in an order that saves switching."""
+"""The plan: every cell checked before the first is paid for, counted, priced, and in an order that
+saves switching."""
 
 import time
 
@@ -28,12 +29,18 @@ def test_no_axis_is_one_cell():
 def test_slow_axes_are_outermost_whatever_their_order():
     made = plan(BASE, [("steps", "5, 10"), ("model", "a, b"), ("backend", "one, two")])
     switches = [(cell.setup.backend, cell.params.model) for cell in made.cells]
-    assert switches == [("one", "a")] * 2 + [("one", "b")] * 2 + [("two", "a")] * 2 + [("two", "b")] * 2
+    assert (
+        switches
+        == [("one", "a")] * 2 + [("one", "b")] * 2 + [("two", "a")] * 2 + [("two", "b")] * 2
+    )
     assert made.cells[1].at == (1, 0, 0)
 
 
 def test_one_bad_cell_refuses_the_whole_plan_and_says_where():
-    with pytest.raises(BadParams, match=r"Width must be a multiple of 8, not 100.* This is in the cell Size 100×100."):
+    with pytest.raises(
+        BadParams,
+        match=r"Width must be a multiple of 8, not 100.* This is in the cell Size 100×100.",
+    ):
         plan(BASE, [("size", "128x128, 100x100")])
 
 
@@ -43,17 +50,26 @@ def test_the_backends_own_check_runs_over_every_cell():
             raise BadParams("This server stops at 50 steps.")
         return []
 
-    with pytest.raises(BadParams, match=r"stops at 50 steps. This is in the cell Steps 60, CFG scale 3."):
+    with pytest.raises(
+        BadParams, match=r"stops at 50 steps. This is in the cell Steps 60, CFG scale 3."
+    ):
         plan(BASE, [("steps", "20, 60"), ("cfg", "3, 5")], Facts(check=check))
 
 
 def test_settings_without_effect_are_noted_once():
-    facts = Facts(check=lambda setup: ["Clip skip has no effect here."] if setup.params.clip_skip > 1 else [])
-    assert plan(BASE, [("clip_skip", "1-3")], facts).notes == ("In 2 cells: Clip skip has no effect here.",)
+    facts = Facts(
+        check=lambda setup: ["Clip skip has no effect here."] if setup.params.clip_skip > 1 else []
+    )
+    assert plan(BASE, [("clip_skip", "1-3")], facts).notes == (
+        "In 2 cells: Clip skip has no effect here.",
+    )
 
 
 def test_pictures_and_evaluations_are_counted():
-    made = plan(BASE.__class__("builtin", Params(cfg=7)), [("scheduler", "euler, heun, pndm"), ("cfg", "1, 7")])
+    made = plan(
+        BASE.__class__("builtin", Params(cfg=7)),
+        [("scheduler", "euler, heun, pndm"), ("cfg", "1, 7")],
+    )
     assert made.pictures == 6
     assert made.evaluations == (20 + 39 + 21) * 3
 
@@ -61,16 +77,27 @@ def test_pictures_and_evaluations_are_counted():
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_cfg_doubles_the_evaluations(scheduler):
     params = Params(scheduler=scheduler, steps=9, cfg=7)
-    assert evaluations(params) == 2 * evaluations(params.with_(cfg=1)) == 2 * SCHEDULERS[scheduler].evaluations(9)
+    assert (
+        evaluations(params)
+        == 2 * evaluations(params.with_(cfg=1))
+        == 2 * SCHEDULERS[scheduler].evaluations(9)
+    )
 
 
 def test_a_start_image_shortens_the_run_and_hires_lengthens_it():
     assert evaluations(Params(init=b"x", scheduler="euler", steps=20, strength=0.5, cfg=1)) == 10
-    assert evaluations(Params(scheduler="euler", steps=20, hires_scale=2, hires_strength=0.5, cfg=1)) == 30
+    assert (
+        evaluations(Params(scheduler="euler", steps=20, hires_scale=2, hires_strength=0.5, cfg=1))
+        == 30
+    )
 
 
 def test_cells_in_the_library_are_free():
-    made = plan(BASE, [("steps", "5, 10")], Facts(kept=lambda setups: {1}, seconds=lambda name, todo: (len(todo), 9)))
+    made = plan(
+        BASE,
+        [("steps", "5, 10")],
+        Facts(kept=lambda setups: {1}, seconds=lambda name, todo: (len(todo), 9)),
+    )
     assert (made.pictures, made.free, made.evaluations, made.seconds) == (1, 1, 10, (1, 9))
     assert made.sentence == "1 picture, 10 model evaluations; 1 already in the library; 1 s to 9 s."
 
@@ -101,13 +128,19 @@ def test_a_cap_that_is_no_number_is_told(monkeypatch):
 
 def test_skipped_values_keep_their_cell():
     made = plan(BASE, [("steps", "5, SKIP: 10, 15")])
-    assert [(cell.skip, cell.to_make) for cell in made.cells] == [(False, True), (True, False), (False, True)]
+    assert [(cell.skip, cell.to_make) for cell in made.cells] == [
+        (False, True),
+        (True, False),
+        (False, True),
+    ]
 
 
 def test_equal_cells_are_made_once():
     made = plan(BASE, [("preset", "euler 20, scheduler=euler; steps=20")])
     assert (made.pictures, made.cells[1].twin) == (1, (0,))
-    assert made.notes == ("1 cell asks for the same picture as another one; each picture is made once.",)
+    assert made.notes == (
+        "1 cell asks for the same picture as another one; each picture is made once.",
+    )
 
 
 @pytest.mark.parametrize("second", ["steps", "preset"])
@@ -122,21 +155,28 @@ def test_too_many_cells_are_refused():
 
 
 def test_chance_is_drawn_once_for_all_cells():
-    made = plan(BASE, [("steps", "5, 10"), ("seed", "-1")], Facts(Offer(seed=iter([7, 8]).__next__)))
+    made = plan(
+        BASE, [("steps", "5, 10"), ("seed", "-1")], Facts(Offer(seed=iter([7, 8]).__next__))
+    )
     assert [cell.params.seed for cell in made.cells] == [7, 7]
 
 
 def test_a_prompt_is_set_before_words_in_it_are_replaced():
     made = plan(BASE, [("prompt_replace", "fox, owl"), ("prompt", "one fox || two fox")])
-    assert [cell.params.prompt for cell in made.cells] == ["one fox", "two fox", "one owl", "two owl"]
+    assert [cell.params.prompt for cell in made.cells] == [
+        "one fox",
+        "two fox",
+        "one owl",
+        "two owl",
+    ]
 
 
 def test_a_page_spreads_two_axes_and_holds_the_others():
     made = plan(BASE, [("steps", "5, 10"), ("cfg", "1, 3"), ("seed", "1-3")])
     page = made.table(2, 0, {1: 1})
-    assert [[(cell.params.seed, cell.params.steps, cell.params.cfg) for cell in row] for row in page] == [
-        [(seed, 5, 3), (seed, 10, 3)] for seed in (1, 2, 3)
-    ]
+    assert [
+        [(cell.params.seed, cell.params.steps, cell.params.cfg) for cell in row] for row in page
+    ] == [[(seed, 5, 3), (seed, 10, 3)] for seed in (1, 2, 3)]
 
 
 def test_a_cheaper_plan_is_proposed():
@@ -150,7 +190,9 @@ def test_a_cheaper_plan_is_proposed():
 def test_of_many_seeds_the_first_half_is_cheaper_and_told_in_short():
     cheaper = plan(BASE, [("seed", "1-40")]).cheaper
     assert cheaper.values == ", ".join(map(str, range(1, 21)))
-    assert cheaper.sentence.startswith("Cheaper: Seed 1, 2, 3 … 20 asks for 20 pictures instead of 40 and saves 50%")
+    assert cheaper.sentence.startswith(
+        "Cheaper: Seed 1, 2, 3 … 20 asks for 20 pictures instead of 40 and saves 50%"
+    )
 
 
 def test_a_small_plan_needs_no_cheaper_one():
@@ -159,9 +201,14 @@ def test_a_small_plan_needs_no_cheaper_one():
 
 @pytest.mark.parametrize(
     ("low", "high", "text"),
-    [(0.2, 0.4, "less than a second"), (8, 12.4, "8 s to 12 s"), (61, 61, "about 61 s"),
-     (80, 300, "80 s to 5 min"), (3000, 9000, "50 min to 2.5 h")],
-)  # fmt: skip
+    [
+        (0.2, 0.4, "less than a second"),
+        (8, 12.4, "8 s to 12 s"),
+        (61, 61, "about 61 s"),
+        (80, 300, "80 s to 5 min"),
+        (3000, 9000, "50 min to 2.5 h"),
+    ],
+)
 def test_durations_read_like_a_person_says_them(low, high, text):
     assert duration(low, high) == text
 

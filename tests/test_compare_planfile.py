@@ -6,7 +6,16 @@ import pytest
 
 from sdplay.compare.axes import Offer, Setup
 from sdplay.compare.plan import Facts, plan
-from sdplay.compare.planfile import EXAMPLE, Spec, from_grid, grid_infotext, outline, plan_of, read_plan, table_rows
+from sdplay.compare.planfile import (
+    EXAMPLE,
+    Spec,
+    from_grid,
+    grid_infotext,
+    outline,
+    plan_of,
+    read_plan,
+    table_rows,
+)
 from sdplay.errors import BadParams
 from sdplay.metadata import infotext
 from sdplay.params import Params
@@ -38,26 +47,35 @@ Z Type: Sampler, Z Values: "Euler a, DPM++ 2M", Version: v1.10"""
 
 def cells(spec, defaults=None):
     spec = spec.settled()
-    return [cell.params for cell in plan(Setup("builtin", spec.params(defaults or {}, {})), spec.axes).cells]
+    return [
+        cell.params
+        for cell in plan(Setup("builtin", spec.params(defaults or {}, {})), spec.axes).cells
+    ]
 
 
 def test_json_becomes_a_plan():
     spec = read_plan(EXAMPLE)
     assert (spec.base, spec.axes) == (
-        {"prompt": "a red apple"}, (("scheduler", "euler, ddim"), ("steps", "5-20(+5)")))  # fmt: skip
+        {"prompt": "a red apple"},
+        (("scheduler", "euler, ddim"), ("steps", "5-20(+5)")),
+    )
     assert len(cells(spec)) == 8
 
 
 def test_toml_becomes_a_plan():
     made = cells(read_plan(TOML, "toml"))
     assert [(each.scheduler, each.steps, each.width, each.height) for each in made] == [
-        ("euler", 12, 128, 192), ("ddim", 12, 128, 192)]  # fmt: skip
+        ("euler", 12, 128, 192),
+        ("ddim", 12, 128, 192),
+    ]
 
 
 def test_a_table_fills_the_slots_and_makes_several_pictures():
     made = cells(read_plan(CSV, "csv"))
     assert [(each.prompt, each.steps, each.seed) for each in made] == [
-        (f"a {nation} family, photo", 9, seed) for nation in ("Greek", "Turkish") for seed in (100, 101)
+        (f"a {nation} family, photo", 9, seed)
+        for nation in ("Greek", "Turkish")
+        for seed in (100, 101)
     ]
 
 
@@ -72,9 +90,17 @@ def test_the_pictures_of_a_row_count_up_from_the_form_s_seed():
 
 
 def test_rows_may_stand_in_a_json_plan_too():
-    told = {"base": {"prompt": "a {thing}"}, "rows": [{"thing": "fox"}, {"thing": "owl"}], "pictures": 2}
+    told = {
+        "base": {"prompt": "a {thing}"},
+        "rows": [{"thing": "fox"}, {"thing": "owl"}],
+        "pictures": 2,
+    }
     assert [(each.prompt, each.seed) for each in cells(plan_of(told))] == [
-        ("a fox", 0), ("a fox", 1), ("a owl", 0), ("a owl", 1)]  # fmt: skip
+        ("a fox", 0),
+        ("a fox", 1),
+        ("a owl", 0),
+        ("a owl", 1),
+    ]
 
 
 def test_slots_are_axes_of_their_own():
@@ -82,7 +108,11 @@ def test_slots_are_axes_of_their_own():
     axes = [{"axis": name, "values": values} for name, values in slots.items()]
     told = {"base": {"prompt": "a {nation} {category}"}, "axes": axes}
     assert [each.prompt for each in cells(plan_of(told))] == [
-        "a Greek family", "a Greek office", "a Dutch family", "a Dutch office"]  # fmt: skip
+        "a Greek family",
+        "a Greek office",
+        "a Dutch family",
+        "a Dutch office",
+    ]
 
 
 def test_chance_is_settled_once():
@@ -125,7 +155,12 @@ def test_an_empty_table_gets_a_sentence():
 
 
 def test_a_written_plan_is_read_back():
-    axes = [("seed", "-1, 5"), ("prompt_replace", "fox, owl"), ("size", "128x128, 64x64"), ("preset", "euler 30")]
+    axes = [
+        ("seed", "-1, 5"),
+        ("prompt_replace", "fox, owl"),
+        ("size", "128x128, 64x64"),
+        ("preset", "euler 30"),
+    ]
     made = plan(Setup("builtin", Params("a fox")), axes, Facts(Offer(seed=lambda: 77)))
     again = cells(plan_of(json.loads(json.dumps(outline(made)))))
     assert again == [cell.params for cell in made.cells]
@@ -134,7 +169,10 @@ def test_a_written_plan_is_read_back():
 def test_an_a1111_grid_becomes_a_plan_with_its_fixed_seeds():
     spec = from_grid(GRID)
     assert spec.axes == (
-        ("steps", "5, 10-20 (+5)"), ("seed", "99, 98"), ("scheduler", ["euler_a", "dpmpp_2m_karras"]))  # fmt: skip
+        ("steps", "5, 10-20 (+5)"),
+        ("seed", "99, 98"),
+        ("scheduler", ["euler_a", "dpmpp_2m_karras"]),
+    )
     made = cells(spec)
     assert len(made) == 16
     assert (made[0].prompt, made[0].negative, made[0].height) == ("a fox", "blurry", 768)
@@ -143,7 +181,9 @@ def test_an_a1111_grid_becomes_a_plan_with_its_fixed_seeds():
 def test_an_axis_that_is_none_of_ours_is_told():
     spec = from_grid(GRID.replace("X Type: Steps", "X Type: Sigma Churn"))
     assert [name for name, _ in spec.axes] == ["seed", "scheduler"]
-    assert spec.notes == ("The axis 'Sigma Churn' is none of ours; its first value was left as it was.",)
+    assert spec.notes == (
+        "The axis 'Sigma Churn' is none of ours; its first value was left as it was.",
+    )
 
 
 def test_a_single_picture_is_no_grid():
@@ -152,7 +192,10 @@ def test_a_single_picture_is_no_grid():
 
 
 def test_our_grids_infotext_is_read_back():
-    made = plan(Setup("builtin", Params("a fox", steps=9)), [("scheduler", "euler, dpmpp_2m_karras"), ("cfg", "1-3")])
+    made = plan(
+        Setup("builtin", Params("a fox", steps=9)),
+        [("scheduler", "euler, dpmpp_2m_karras"), ("cfg", "1-3")],
+    )
     spec = from_grid(grid_infotext(made))
     assert cells(spec) == [cell.params for cell in made.cells]
 
@@ -160,7 +203,9 @@ def test_our_grids_infotext_is_read_back():
 def test_a_start_image_is_found_by_its_name():
     spec = plan_of({"base": {"init": "fox.png"}})
     assert spec.params({}, {"fox.png": b"bytes"}).init == b"bytes"
-    with pytest.raises(BadParams, match=r"The plan needs the picture 'fox.png', which is not there."):
+    with pytest.raises(
+        BadParams, match=r"The plan needs the picture 'fox.png', which is not there."
+    ):
         spec.params({}, {})
 
 

@@ -26,7 +26,9 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
-        self.sources += [value for name, value in attrs if name in ("src", "href", "srcset", "action")]
+        self.sources += [
+            value for name, value in attrs if name in ("src", "href", "srcset", "action")
+        ]
 
     def handle_data(self, data):
         self.text += data
@@ -34,9 +36,17 @@ class Reader(HTMLParser):
 
 def read(axes, **more):
     planned = plan(BASE, axes)
-    results = {cell.at: Result(cell, "made", "x", timing=Timing(cell.params.steps / 10)) for cell in planned.cells}
+    results = {
+        cell.at: Result(cell, "made", "x", timing=Timing(cell.params.steps / 10))
+        for cell in planned.cells
+    }
     results |= more.pop("changed", {})
-    text = report(planned, results, lambda result: Image.new("RGB", (64, 64), (result.cell.params.steps, 0, 0)), **more)
+    text = report(
+        planned,
+        results,
+        lambda result: Image.new("RGB", (64, 64), (result.cell.params.steps, 0, 0)),
+        **more,
+    )
     reader = Reader()
     reader.feed(text)
     return text, reader
@@ -52,7 +62,11 @@ def test_every_cell_is_inside_the_file():
 def test_the_first_axis_runs_across_as_on_the_page():
     text, _ = read([("steps", "5, 10"), ("cfg", "1, 3")])
     assert re.findall("<th scope=(col|row)>([^<]*)", text)[-4:] == [
-        ("col", "Steps: 5"), ("col", "Steps: 10"), ("row", "CFG scale: 1"), ("row", "CFG scale: 3")]  # fmt: skip
+        ("col", "Steps: 5"),
+        ("col", "Steps: 10"),
+        ("row", "CFG scale: 1"),
+        ("row", "CFG scale: 3"),
+    ]
 
 
 def test_nothing_is_loaded_from_elsewhere():

@@ -21,8 +21,10 @@ BASE = Setup("builtin", Params("a fox", width=64, height=64))
 
 def made(axes, **changes):
     planned = plan(BASE, axes)
-    results = {cell.at: Result(cell, "skipped" if cell.skip else "made", "x", Timing(1.25), **changes)
-               for cell in planned.cells}  # fmt: skip
+    results = {
+        cell.at: Result(cell, "skipped" if cell.skip else "made", "x", Timing(1.25), **changes)
+        for cell in planned.cells
+    }
     return planned, results
 
 
@@ -55,8 +57,14 @@ def test_the_first_axis_runs_across_as_on_the_page():
 def test_the_settings_are_inside_the_sheet():
     planned, results = made([("steps", "5, 10"), ("scheduler", "euler, ddim")])
     texts = opened(sheet(planned, results, coloured).png).text
-    assert from_grid(texts["parameters"]).axes == (("steps", "5, 10"), ("scheduler", ["euler", "ddim"]))
-    assert plan_of(json.loads(texts[CHUNK])).axes == (("steps", "5, 10"), ("scheduler", "euler, ddim"))
+    assert from_grid(texts["parameters"]).axes == (
+        ("steps", "5, 10"),
+        ("scheduler", ["euler", "ddim"]),
+    )
+    assert plan_of(json.loads(texts[CHUNK])).axes == (
+        ("steps", "5, 10"),
+        ("scheduler", "euler, ddim"),
+    )
 
 
 def test_a_failed_cell_shows_its_sentence_not_a_black_tile():
@@ -92,11 +100,16 @@ def test_one_picture_is_a_sheet_too():
 
 
 def test_long_and_foreign_labels_do_not_break_it():
-    planned, results = made([("prompt", "狐 im Schnee → ein sehr langer Satz " * 9 + "|| ö")], warnings=("One.",))
+    planned, results = made(
+        [("prompt", "狐 im Schnee → ein sehr langer Satz " * 9 + "|| ö")], warnings=("One.",)
+    )
     assert sheet(planned, results, coloured).png
 
 
-FRAMES = [(label, Image.new("RGB", (32, 24), (40 * number, 0, 0))) for number, label in enumerate(("10", "2", "1"))]
+FRAMES = [
+    (label, Image.new("RGB", (32, 24), (40 * number, 0, 0)))
+    for number, label in enumerate(("10", "2", "1"))
+]
 
 
 def test_frames_are_ordered_by_value():
@@ -106,13 +119,20 @@ def test_frames_are_ordered_by_value():
 
 def test_a_strength_morph_holds_the_other_axes():
     planned, results = made([("strength", "1, 0.5"), ("steps", "5, 10")])
-    assert [frame.getpixel((0, 0))[0] for _, frame in ordered(planned, 0, results, coloured, {1: 1})] == [10, 0]
+    assert [
+        frame.getpixel((0, 0))[0] for _, frame in ordered(planned, 0, results, coloured, {1: 1})
+    ] == [10, 0]
 
 
 @pytest.mark.parametrize("kind", ["gif", "webp"])
 def test_an_animation_plays_at_its_speed(kind):
     image = opened(animate(FRAMES, kind=kind, seconds=0.2))
-    assert (image.n_frames, image.is_animated, image.info["duration"], image.info["loop"]) == (3, True, 200, 0)
+    assert (image.n_frames, image.is_animated, image.info["duration"], image.info["loop"]) == (
+        3,
+        True,
+        200,
+        0,
+    )
 
 
 @pytest.mark.parametrize("kind", ["gif", "webp"])

@@ -16,7 +16,9 @@ from tests.making import colour
 
 def run(label, sigmas, seconds=1.0, first=1):
     """A strip without pictures."""
-    frames = tuple(Frame(first + at, sigma, seconds * (at + 1), b"") for at, sigma in enumerate(sigmas))
+    frames = tuple(
+        Frame(first + at, sigma, seconds * (at + 1), b"") for at, sigma in enumerate(sigmas)
+    )
     return Strip(label, frames)
 
 
@@ -25,7 +27,9 @@ def way(name, *strips):
     return next(each for each in ways(strips) if each.name == name)
 
 
-@pytest.mark.parametrize(("data", "kind"), [(png_bytes(colour()), "png"), (jpeg_bytes(colour()), "jpeg")])
+@pytest.mark.parametrize(
+    ("data", "kind"), [(png_bytes(colour()), "png"), (jpeg_bytes(colour()), "jpeg")]
+)
 def test_a_picture_goes_to_the_browser_as_it_is(data, kind):
     head, body = source(data).split(",")
     assert head == f"data:image/{kind};base64"
@@ -45,9 +49,12 @@ def test_by_step_a_finished_run_stays_at_its_end():
 def test_stopping_a_long_run_early_is_told_from_a_short_run():
     stops = way("step", run("A", [8, 2]), run("B", [8, 4, 2, 1])).stops
     assert stops[1].said == (
-        "Step 2 of 4: noise 4.00. A is finished here; B still has noise 2.00: stopping early is not the same."
+        "Step 2 of 4: noise 4.00. A is finished here; B still has noise 2.00: stopping early is "
+        "not the same."
     )
-    assert stops[2].said.startswith("Step 3 of 4: noise 2.00. A is finished; B still has noise 1.00")
+    assert stops[2].said.startswith(
+        "Step 3 of 4: noise 2.00. A is finished; B still has noise 1.00"
+    )
     assert stops[3].said == "Step 4 of 4: every run is finished."
 
 
@@ -73,7 +80,11 @@ def test_by_noise_each_run_shows_its_nearest_frame():
 
 
 def test_a_noise_level_met_twice_shows_its_later_frame():
-    assert [stop.shown for stop in way("noise", run("Heun", [8, 4, 4, 1])).stops] == [(0,), (2,), (3,)]
+    assert [stop.shown for stop in way("noise", run("Heun", [8, 4, 4, 1])).stops] == [
+        (0,),
+        (2,),
+        (3,),
+    ]
 
 
 def test_by_seconds_a_slow_run_may_not_have_begun():
@@ -97,7 +108,9 @@ def test_any_runs_line_up_and_every_stop_lies_on_the_scrubber(seed):
         assert places == sorted(places)
         assert 0 <= places[0] <= places[-1] <= 1
         assert all(
-            -1 <= at < len(strip.frames) for stop in lined.stops for at, strip in zip(stop.shown, strips, strict=True)
+            -1 <= at < len(strip.frames)
+            for stop in lined.stops
+            for at, strip in zip(stop.shown, strips, strict=True)
         )
 
 

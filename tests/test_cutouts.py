@@ -1,4 +1,5 @@
-"""Cut-outs by Segment Anything: a real model with tiny random weights, on the command line and in the process."""
+"""Cut-outs by Segment Anything: a real model with tiny random weights, on the command line and in
+the process."""
 
 import base64
 import json
@@ -13,7 +14,9 @@ from sdplay.errors import BadParams
 from sdplay.picture import png_bytes
 
 pytest.importorskip("torch", reason="cut-outs need torch and transformers: pip install '.[local]'")
-pytest.importorskip("transformers", reason="cut-outs need torch and transformers: pip install '.[local]'")
+pytest.importorskip(
+    "transformers", reason="cut-outs need torch and transformers: pip install '.[local]'"
+)
 
 import torch
 
@@ -43,14 +46,19 @@ def test_the_models_own_processor_is_the_judge(segmenter):
     judge = SamImageProcessorPil(size={"longest_edge": 64}, pad_size={"height": 64, "width": 64})
     given = judge(scene(), return_tensors="pt")
     with torch.inference_mode():
-        told = segmenter.model(pixel_values=given["pixel_values"], input_points=torch.tensor([[[[16.0, 19.2]]]]))
+        told = segmenter.model(
+            pixel_values=given["pixel_values"], input_points=torch.tensor([[[[16.0, 19.2]]]])
+        )
         seen = segmenter.seen(scene())
         mask, score = segmenter.at(seen, [(50, 60.6316)], ())
     sizes = given["original_sizes"], given["reshaped_input_sizes"]
     masks = judge.post_process_masks(told.pred_masks, *sizes, binarize=False)[0][0]
     best = int(told.iou_scores[0, 0].argmax())
     assert float(score) == pytest.approx(float(told.iou_scores[0, 0, best]), rel=1e-3)
-    assert np.corrcoef(segmenter.whole(mask[0], seen).ravel(), masks[best].numpy().ravel())[0, 1] > 0.999
+    assert (
+        np.corrcoef(segmenter.whole(mask[0], seen).ravel(), masks[best].numpy().ravel())[0, 1]
+        > 0.999
+    )
 
 
 def test_each_point_and_each_box_gives_one_cut_out(segmenter):
@@ -76,7 +84,9 @@ def test_without_a_place_everything_found_is_cut_out(segmenter):
 
 
 def test_an_edge_is_a_pixel_soft_however_bold_the_model():
-    calm, bold = (np.asarray(cover(disc(40, 19.5, 19.5, 10).numpy() * factor), int) for factor in (0.01, 500))
+    calm, bold = (
+        np.asarray(cover(disc(40, 19.5, 19.5, 10).numpy() * factor), int) for factor in (0.01, 500)
+    )
     assert np.abs(calm - bold).max() <= 1
     assert calm.sum() / 255 == pytest.approx(np.pi * 10**2, rel=0.01)
 
@@ -93,9 +103,15 @@ def test_a_mask_that_moves_with_its_threshold_is_not_stable():
     assert stability(bold) > 0.95 > 0.8 > stability(vague)
 
 
-@pytest.mark.parametrize(("config", "says"), [("no JSON", "no Segment Anything model"), ("[]", "no Segment Anything"),
-                                              ('{"_class_name": "ControlNetModel"}', "kind None"),
-                                              ('{"model_type": "sam"}', "could not be loaded")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ("no JSON", "no Segment Anything model"),
+        ("[]", "no Segment Anything"),
+        ('{"_class_name": "ControlNetModel"}', "kind None"),
+        ('{"model_type": "sam"}', "could not be loaded"),
+    ],
+)
 def test_what_is_no_segmenter_is_refused_in_a_sentence(tmp_path, config, says):
     (tmp_path / "config.json").write_text(config)
     with pytest.raises(BadParams, match=says):
@@ -106,7 +122,16 @@ def test_the_command_writes_transparent_pngs_to_the_same_tree(tmp_path, capsys):
     (tmp_path / "given/fruit").mkdir(parents=True)
     for name in ("fruit/apple.png", "fruit/apple.jpg", "pear.png"):
         scene((64, 48)).save(tmp_path / "given" / name)
-    flags = ["--model", str(tiny_segmenter()), "--out", str(tmp_path / "out"), "--point", "20,20", "--device", "cpu"]
+    flags = [
+        "--model",
+        str(tiny_segmenter()),
+        "--out",
+        str(tmp_path / "out"),
+        "--point",
+        "20,20",
+        "--device",
+        "cpu",
+    ]
     assert main(["cutouts", str(tmp_path / "given"), *flags, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     names = [row["file"].removeprefix(f"{tmp_path}/out/") for row in told]
@@ -115,9 +140,14 @@ def test_the_command_writes_transparent_pngs_to_the_same_tree(tmp_path, capsys):
         assert cut.mode == "RGBA"
 
 
-@pytest.mark.parametrize(("flags", "says"), [(["--point", "3"], "--point needs 2 numbers"),
-                                             (["--box", "1,2,x,4"], "--box needs 4 numbers"),
-                                             (["--model", "/nowhere"], "no Segment Anything model")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--point", "3"], "--point needs 2 numbers"),
+        (["--box", "1,2,x,4"], "--box needs 4 numbers"),
+        (["--model", "/nowhere"], "no Segment Anything model"),
+    ],
+)
 def test_the_command_says_in_a_sentence_what_is_wrong(tmp_path, capsys, flags, says):
     scene().save(tmp_path / "a.png")
     all_flags = ["--model", str(tiny_segmenter()), "--out", str(tmp_path), *flags]
@@ -133,8 +163,15 @@ def test_the_process_cuts_out_for_the_page():
     assert (cuts[0].image.mode, cuts[0].model) == ("RGBA", "tiny-sam")
 
 
-@pytest.mark.parametrize(("more", "says"), [({"points": [[1]]}, "points"), ({"image": "xyz"}, "picture"),
-                                            ({"most": 100}, "most"), ({"bogus": 1}, "bogus")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"points": [[1]]}, "points"),
+        ({"image": "xyz"}, "picture"),
+        ({"most": 100}, "most"),
+        ({"bogus": 1}, "bogus"),
+    ],
+)
 def test_the_process_says_what_is_wrong_with_a_request(more, says):
     body = {"image": base64.b64encode(png_bytes(scene())).decode(), **more}
     status, told = ask(f"{shared().url}/sdplay/v1/cutouts", body)

@@ -78,14 +78,21 @@ def test_a_shelf_names_its_models_by_folder_and_weights():
     shelf = Shelf([str(tiny_models()), "builtin"], CPU)
     assert list(shelf.models) == ["alpha", "beta", "sdplay-icons"]
     assert len({model.mark for model in shelf.models.values()}) == 3
-    assert shelf.named(shelf.models["beta"].title) is shelf.named(shelf.models["beta"].mark) is shelf.models["beta"]
+    assert (
+        shelf.named(shelf.models["beta"].title)
+        is shelf.named(shelf.models["beta"].mark)
+        is shelf.models["beta"]
+    )
 
 
 def test_loras_lie_beside_the_model_or_where_told_and_are_no_part_of_it(tmp_path):
     model = Path(shutil.copytree(tiny_models() / "alpha", tmp_path / "alpha"))
     mark = Shelf([str(model)], CPU).named("alpha").mark
     shutil.copytree(tiny_models() / "loras", model / "loras/deep")
-    beside, told = Shelf([str(model)], CPU), Shelf(["builtin"], Machine(device="cpu", loras=(str(model / "loras"),)))
+    beside, told = (
+        Shelf([str(model)], CPU),
+        Shelf(["builtin"], Machine(device="cpu", loras=(str(model / "loras"),))),
+    )
     assert list(beside.loras) == list(told.loras) == ["ink"]
     assert beside.named("alpha").mark == mark
     with pytest.raises(BadParams, match="no folder"):
@@ -171,7 +178,11 @@ def answered(headers, token="", path="/sdapi/v1/options"):
     async def send(message):
         sent.append(message.get("status"))
 
-    scope = {"type": "http", "path": path, "headers": [(k.encode(), v.encode()) for k, v in headers.items()]}
+    scope = {
+        "type": "http",
+        "path": path,
+        "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
+    }
     asyncio.run(Doorman(app, token, Limits(megabytes=1))(scope, None, send))
     return sent[0]
 
@@ -180,20 +191,36 @@ def basic(text):
     return {"authorization": "Basic " + base64.b64encode(text.encode()).decode()}
 
 
-@pytest.mark.parametrize(("headers", "status"), [
-    ({}, 401), ({"authorization": "Bearer tok"}, 401), ({"authorization": "Bearer token"}, 200),
-    ({"authorization": "bearer token"}, 200), (basic("me:token"), 200), (basic("token"), 200), (basic("me:toke"), 401),
-    ({"authorization": "Basic %%%"}, 401), ({"authorization": "Digest token"}, 401),
-    ({"authorization": "Bearer tökén"}, 401),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"authorization": "Bearer tok"}, 401),
+        ({"authorization": "Bearer token"}, 200),
+        ({"authorization": "bearer token"}, 200),
+        (basic("me:token"), 200),
+        (basic("token"), 200),
+        (basic("me:toke"), 401),
+        ({"authorization": "Basic %%%"}, 401),
+        ({"authorization": "Digest token"}, 401),
+        ({"authorization": "Bearer tökén"}, 401),
+    ],
+)
 def test_the_door_knows_the_token_in_every_form(headers, status):
     assert answered(headers, "token") == status
 
 
-@pytest.mark.parametrize(("host", "status"), [
-    ("127.0.0.1:7861", 200), ("localhost", 200), ("[::1]:7861", 200), ("evil.example:7861", 403), ("", 403),
-    ("127.0.0.1.evil.example", 403),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:7861", 200),
+        ("localhost", 200),
+        ("[::1]:7861", 200),
+        ("evil.example:7861", 403),
+        ("", 403),
+        ("127.0.0.1.evil.example", 403),
+    ],
+)
 def test_without_a_token_only_this_machines_names_are_answered(host, status):
     assert answered({"host": host}) == status
 

@@ -1,4 +1,5 @@
-"""The tick loop on the built-in model: company changes nothing, and one job's trouble is its own."""
+"""The tick loop on the built-in model: company changes nothing, and one job's trouble is its
+own."""
 
 import itertools
 import threading
@@ -38,8 +39,10 @@ def together(engine, jobs):
 
 
 def test_a_picture_is_bit_identical_alone_and_in_company(model):
-    jobs = [Job("a red apple", sampler, steps, cfg=cfg, seed=steps, width=width, owner=sampler)
-            for sampler, (steps, width), cfg in itertools.product(SAMPLERS, ((3, 128), (5, 96)), (1, 6))]  # fmt: skip
+    jobs = [
+        Job("a red apple", sampler, steps, cfg=cfg, seed=steps, width=width, owner=sampler)
+        for sampler, (steps, width), cfg in itertools.product(SAMPLERS, ((3, 128), (5, 96)), (1, 6))
+    ]
     alone = [made(Engine(model), job).pixels for job in jobs]
     company = [each.pixels for each in together(Engine(model), jobs)]
     assert len(jobs) == 24
@@ -80,8 +83,10 @@ def test_running_out_of_memory_in_one_job_leaves_its_company_as_it_was(model):
         next(run)
     with pytest.raises(RuntimeError, match="no memory left"):
         made(engine, Job("a whale", "euler", 20))
-    assert all((list(run)[-1].pixels == made(Engine(model), job).pixels).all()
-               for run, job in zip(company, jobs, strict=True))  # fmt: skip
+    assert all(
+        (list(run)[-1].pixels == made(Engine(model), job).pixels).all()
+        for run, job in zip(company, jobs, strict=True)
+    )
 
 
 def test_a_fork_goes_on_as_the_whole_run_would(model):
@@ -93,7 +98,10 @@ def test_a_fork_goes_on_as_the_whole_run_would(model):
 
 def test_a_sweep_does_not_starve_one_picture(model):
     engine = Engine(model, max_rows=4)
-    sweep = [engine.run(Job("a cat", "euler", 150, seed=n, owner="sweep", urgent=False)) for n in range(6)]
+    sweep = [
+        engine.run(Job("a cat", "euler", 150, seed=n, owner="sweep", urgent=False))
+        for n in range(6)
+    ]
     starters = [threading.Thread(target=next, args=(run,)) for run in sweep]
     for thread in starters:
         thread.start()
@@ -112,7 +120,10 @@ def test_frames_show_every_step_and_the_last_is_the_picture(model):
 
 def test_cfg_one_asks_the_model_half_as_often(model):
     engine = Engine(model)
-    assert [made(engine, Job("a fox", "euler", 4, cfg=cfg)).evaluations for cfg in (1.0, 5.0)] == [4, 8]
+    assert [made(engine, Job("a fox", "euler", 4, cfg=cfg)).evaluations for cfg in (1.0, 5.0)] == [
+        4,
+        8,
+    ]
 
 
 def test_a_start_image_runs_only_the_last_steps(model):
@@ -125,8 +136,12 @@ def test_outside_the_mask_the_start_image_stays(model):
     start = np.full((3, 128, 128), -0.4, np.float32)
     mask = np.zeros((16, 16), np.float32)
     mask[:, :4] = 1
-    run = made(Engine(model), Job("a fox on red", "euler", 8, start=start, strength=1.0, mask=mask)).pixels
-    again = np.clip(model.decode(model.encode(start[None]))[0].transpose(1, 2, 0) * 127.5 + 127.5, 0, 255)
+    run = made(
+        Engine(model), Job("a fox on red", "euler", 8, start=start, strength=1.0, mask=mask)
+    ).pixels
+    again = np.clip(
+        model.decode(model.encode(start[None]))[0].transpose(1, 2, 0) * 127.5 + 127.5, 0, 255
+    )
     change = np.abs(run - again).mean((0, 2))
     assert change[64:].mean() < change[:32].mean() / 2
 
@@ -134,8 +149,12 @@ def test_outside_the_mask_the_start_image_stays(model):
 def test_variation_strength_zero_is_the_seed_alone_and_one_the_other(model):
     engine = Engine(model)
     seeds = [made(engine, Job("a fox", "euler", 3, seed=seed)).pixels for seed in (1, 2)]
-    mixed = [made(engine, Job("a fox", "euler", 3, seed=1, variation_seed=2, variation_strength=share)).pixels
-             for share in (0.0, 1.0)]  # fmt: skip
+    mixed = [
+        made(
+            engine, Job("a fox", "euler", 3, seed=1, variation_seed=2, variation_strength=share)
+        ).pixels
+        for share in (0.0, 1.0)
+    ]
     assert (seeds[0] == mixed[0]).all()
     assert np.abs(seeds[1].astype(int) - mixed[1]).max() <= 1
 

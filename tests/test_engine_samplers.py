@@ -1,4 +1,5 @@
-"""The samplers against their oracle, diffusers' own schedulers: same grids, same coefficients, same noise."""
+"""The samplers against their oracle, diffusers' own schedulers: same grids, same coefficients, same
+noise."""
 
 import numpy as np
 import pytest
@@ -7,8 +8,12 @@ from sdplay.engine.noise import TorchNoise
 from sdplay.engine.samplers import Levels, noise_levels, plan
 from sdplay.schedulers import SCHEDULERS
 
-torch = pytest.importorskip("torch", reason="the oracle needs torch and diffusers: pip install '.[local]'")
-diffusers = pytest.importorskip("diffusers", reason="the oracle needs torch and diffusers: pip install '.[local]'")
+torch = pytest.importorskip(
+    "torch", reason="the oracle needs torch and diffusers: pip install '.[local]'"
+)
+diffusers = pytest.importorskip(
+    "diffusers", reason="the oracle needs torch and diffusers: pip install '.[local]'"
+)
 
 SHAPE = (1, 4, 8, 8)
 IMAGE = np.random.default_rng(5).normal(0, 1, SHAPE).astype(np.float32)
@@ -18,15 +23,22 @@ VP = [entry for entry in SCHEDULERS.values() if entry.sampler != "flow_euler"]
 
 
 def answer(x, t):
-    """A smooth stand-in for a U-Net: depends on every input, bounded, the same for numpy and torch."""
+    """A smooth stand-in for a U-Net: depends on every input, bounded, the same for numpy and
+    torch."""
     lib = torch if isinstance(x, torch.Tensor) else np
     return lib.tanh(0.8 * x + 0.3 * np.sin(float(t) / 200)) * 0.7
 
 
 def ours(entry, steps, predicts, strength):
     stream = TorchNoise(42)
-    run = plan(entry.sampler, entry.sigmas, steps, Levels.scaled_linear(predicts=predicts), strength=strength,
-               from_image=strength < 1)  # fmt: skip
+    run = plan(
+        entry.sampler,
+        entry.sigmas,
+        steps,
+        Levels.scaled_linear(predicts=predicts),
+        strength=strength,
+        from_image=strength < 1,
+    )
     x = run.begin[0] * IMAGE + run.begin[1] * stream.randn(SHAPE)
     xs, ms = [x], []
     for step in run.steps:
@@ -42,7 +54,9 @@ def ours(entry, steps, predicts, strength):
 
 
 def mixed(mix, xs, ms):
-    return sum(a * x for a, x in zip(mix.xs, xs, strict=False)) + sum(b * m for b, m in zip(mix.ms, ms, strict=False))
+    return sum(a * x for a, x in zip(mix.xs, xs, strict=False)) + sum(
+        b * m for b, m in zip(mix.ms, ms, strict=False)
+    )
 
 
 def theirs(entry, steps, predicts, strength):
@@ -69,7 +83,12 @@ def theirs(entry, steps, predicts, strength):
 @pytest.mark.parametrize("steps", [8, 20, 50])
 @pytest.mark.parametrize("entry", VP, ids=lambda entry: entry.id)
 def test_a_sampler_ends_where_diffusers_ends(entry, steps, predicts, strength):
-    assert np.abs(ours(entry, steps, predicts, strength) - theirs(entry, steps, predicts, strength)).max() < 1e-4
+    assert (
+        np.abs(
+            ours(entry, steps, predicts, strength) - theirs(entry, steps, predicts, strength)
+        ).max()
+        < 1e-4
+    )
 
 
 @pytest.mark.parametrize("eta", [0.3, 1.0])
@@ -112,7 +131,9 @@ def test_noise_falls_all_the_way():
 
 
 @pytest.mark.parametrize("seed", [0, 1, 42, 2**31, 2**32 - 1, 2**32 + 7, 2**53 + 1, 2**63 - 1])
-@pytest.mark.parametrize("shape", [(1, 8, 16, 16), (1, 4, 64, 64), (17,), (3, 5, 7), (1, 8, 12, 25)])
+@pytest.mark.parametrize(
+    "shape", [(1, 8, 16, 16), (1, 4, 64, 64), (17,), (3, 5, 7), (1, 8, 12, 25)]
+)
 def test_noise_is_torchs_noise(seed, shape):
     expected = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).numpy()
     assert np.abs(TorchNoise(seed).randn(shape) - expected).max() < 1e-6

@@ -77,7 +77,10 @@ def test_a_waiting_job_is_cancelled_at_once(jobs):
 
 def test_owners_take_turns(jobs):
     painter = Painter(0.002)
-    sweep = [jobs.submit(Params(steps=10, seed=seed, **SMALL), painter, "ann", "sweep") for seed in range(5)]
+    sweep = [
+        jobs.submit(Params(steps=10, seed=seed, **SMALL), painter, "ann", "sweep")
+        for seed in range(5)
+    ]
     single = jobs.submit(Params(steps=10, seed=99, **SMALL), painter, "bob")
     assert [ended(job) for job in (*sweep, single)] == ["done"] * 6
     assert [params.seed for params in painter.made].index(99) <= 1
@@ -99,7 +102,10 @@ def test_a_backend_can_learn_on_whose_behalf_it_paints(jobs):
 
 def test_a_sweep_leaves_places_to_single_pictures(jobs):
     painter = Painter(60)
-    sweep = [jobs.submit(Params(seed=seed, **SMALL), painter, "ann", "sweep", at_once=8) for seed in range(20)]
+    sweep = [
+        jobs.submit(Params(seed=seed, **SMALL), painter, "ann", "sweep", at_once=8)
+        for seed in range(20)
+    ]
     single = jobs.submit(Params(seed=99, **SMALL), painter, "ann", at_once=8)
     until = time.monotonic() + 10
     while sum(job.state == "running" for job in (*sweep, single)) < 8 and time.monotonic() < until:

@@ -9,10 +9,30 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
-    "ui", "__main__", "cli", "cli_cutouts", "cli_library", "cli_serve", "cli_sweep", "sweeps", "jobs", "studio",
-    "server", "training", "backends", "engine", "library", "compare", "metadata", "schedulers", "picture", "params",
-    "settings", "errors", "model",
-)  # fmt: skip
+    "ui",
+    "__main__",
+    "cli",
+    "cli_cutouts",
+    "cli_library",
+    "cli_serve",
+    "cli_sweep",
+    "sweeps",
+    "jobs",
+    "studio",
+    "server",
+    "training",
+    "backends",
+    "engine",
+    "library",
+    "compare",
+    "metadata",
+    "schedulers",
+    "picture",
+    "params",
+    "settings",
+    "errors",
+    "model",
+)
 """From the top down: a file may import its own layer and those below it."""
 
 ONLY_IN = {
@@ -24,7 +44,9 @@ ONLY_IN = {
     "ray": ("server/",),
 }
 FILES = sorted(
-    path for path in (ROOT / "sdplay").rglob("*.py") if path.name != "__init__.py" or path.parent.name != "sdplay"
+    path
+    for path in (ROOT / "sdplay").rglob("*.py")
+    if path.name != "__init__.py" or path.parent.name != "sdplay"
 )
 
 
@@ -33,7 +55,11 @@ def imports(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = ".".join(path.relative_to(ROOT).with_suffix("").parts[: -node.level]) if node.level else ""
+            base = (
+                ".".join(path.relative_to(ROOT).with_suffix("").parts[: -node.level])
+                if node.level
+                else ""
+            )
             name = ".".join(part for part in (base, node.module) if part)
             yield from (f"{name}.{alias.name}" for alias in node.names)
 
@@ -48,7 +74,9 @@ def test_imports_point_down(path):
     own = path.relative_to(ROOT / "sdplay").with_suffix("").parts[0]
     below = LAYERS[LAYERS.index(own) :]
     used = {layer(name) for name in imports(path)} & set(LAYERS)
-    assert used <= set(below), f"{own} is below {sorted(used - set(below))}: move the code, not the rule"
+    assert used <= set(below), (
+        f"{own} is below {sorted(used - set(below))}: move the code, not the rule"
+    )
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -59,31 +87,56 @@ def test_heavy_libraries_stay_where_they_belong(path):
 
 
 def test_the_page_never_imports_torch():
-    loaded = "import sys, sdplay.jobs, sdplay.cli, sdplay.backends as b; b.kinds(); print('torch' in sys.modules)"
-    told = subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = (
+        "import sys, sdplay.jobs, sdplay.cli, sdplay.backends as b; b.kinds(); "
+        "print('torch' in sys.modules)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert told.stdout.strip() == "False"
 
 
 def test_the_form_and_the_prompt_are_drawn_before_anything_heavy_is_read():
-    drawn = ("import sys; from sdplay.ui import deleting, form, links, local_card, look, session; "
-             "from sdplay.ui.panels import generate; session.labels(); session.reached('builtin'); "
-             "print(*{name.split('.')[0] for name in sys.modules})")  # fmt: skip
-    told = subprocess.run([sys.executable, "-c", drawn], cwd=ROOT, capture_output=True, text=True, check=True)
+    drawn = (
+        "import sys; from sdplay.ui import deleting, form, links, local_card, look, session; "
+        "from sdplay.ui.panels import generate; session.labels(); session.reached('builtin'); "
+        "print(*{name.split('.')[0] for name in sys.modules})"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", drawn], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     heavy = {"numpy", "onnxruntime", "psutil", "requests", "sqlalchemy", "urllib3"}
     assert heavy & set(told.stdout.split()) == set()
 
 
 def test_the_top_level_holds_what_the_design_names():
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
     assert {name.split("/")[0] for name in tracked} <= {
-        "streamlit_app.py", "sdplay", "requirements.txt", ".streamlit", "tests", "README.md", "pyproject.toml", ".ci",
-        ".env.example", "LICENSE", "NOTICE", ".gitignore",
-    }  # fmt: skip
+        "streamlit_app.py",
+        "sdplay",
+        "requirements.txt",
+        ".streamlit",
+        "tests",
+        "README.md",
+        "pyproject.toml",
+        ".ci",
+        ".env.example",
+        "LICENSE",
+        "NOTICE",
+        ".gitignore",
+    }
 
 
 def test_requirements_are_the_default_dependencies():
     import tomllib
 
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    listed = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line and line[0] != "#"]
+    listed = [
+        line
+        for line in (ROOT / "requirements.txt").read_text().splitlines()
+        if line and line[0] != "#"
+    ]
     assert listed == declared

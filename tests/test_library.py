@@ -26,8 +26,11 @@ def test_a_saved_picture_comes_back_with_all_it_was_made_with(library):
     saved = library.save(finished(seed=3), "ann")
     found = library.get(saved.id, "ann")
     assert (found.params, found.timing, found.receipt, found.model) == (
-        saved.params, saved.timing, saved.receipt, "v1",
-    )  # fmt: skip
+        saved.params,
+        saved.timing,
+        saved.receipt,
+        "v1",
+    )
 
 
 def test_the_stored_file_carries_its_settings_and_the_same_pixels(library):
@@ -56,7 +59,9 @@ def test_the_same_recipe_is_found_by_its_key(library):
 
 
 def test_many_recipes_are_looked_up_at_once(library):
-    mine, nobodys, hers = (library.save(finished(seed=n), owner).key for n, owner in enumerate(("ann", "", "bob")))
+    mine, nobodys, hers = (
+        library.save(finished(seed=n), owner).key for n, owner in enumerate(("ann", "", "bob"))
+    )
     assert library.keys([mine, nobodys, hers, *map(str, range(700))], "ann") == {mine, nobodys}
 
 
@@ -74,7 +79,9 @@ def test_a_start_image_comes_back_with_the_recipe(library):
 def test_frames_are_kept_and_read_only_when_asked(library):
     frames = (Frame(1, 14.6, 0.1, b"clean", b"noisy"), Frame(2, 0.5, 0.2, b"later"))
     made = finished()
-    saved = library.save(Picture(made.data, made.params, "test", made.timing, made.receipt, "v1", frames))
+    saved = library.save(
+        Picture(made.data, made.params, "test", made.timing, made.receipt, "v1", frames)
+    )
     assert library.frames(library.get(saved.id)) == frames
 
 
@@ -124,7 +131,11 @@ def test_what_is_shared_is_seen_by_all_and_changed_by_its_owner_alone(library):
     library.share(saved, "ann")
     seen = library.get(saved.id, "bob")
     assert (seen.id, seen.owner, seen.shared) == (saved.id, "•", True)
-    for change in (library.delete, library.share, lambda kept, owner: library.update(kept, owner, stars=1)):
+    for change in (
+        library.delete,
+        library.share,
+        lambda kept, owner: library.update(kept, owner, stars=1),
+    ):
         with pytest.raises(LibraryError, match="belongs to somebody else"):
             change(seen, "bob")
     library.share(saved, "ann", shared=False)
@@ -156,7 +167,14 @@ def test_an_emptied_bin_leaves_no_file(library):
     init = png_bytes(Image.new("RGB", (8, 8)))
     made = finished(init=init)
     saved = library.save(
-        Picture(made.data, made.params, "test", made.timing, made.receipt, frames=(Frame(1, 1, 1, b"x"),))
+        Picture(
+            made.data,
+            made.params,
+            "test",
+            made.timing,
+            made.receipt,
+            frames=(Frame(1, 1, 1, b"x"),),
+        )
     )
     library.delete(saved)
     assert library.purge(days=1) == 0

@@ -1,4 +1,5 @@
-"""Out and in again: zips of a selection and of everything, CSV, and what goes wrong with foreign zips."""
+"""Out and in again: zips of a selection and of everything, CSV, and what goes wrong with foreign
+zips."""
 
 import csv
 import io
@@ -30,7 +31,8 @@ def elsewhere(tmp_path):
 
 
 def everything(library):
-    """All that a library knows, by picture, except where a picture stands in the order of its microsecond."""
+    """All that a library knows, by picture, except where a picture stands in the order of its
+    microsecond."""
     kept = [*library.page("", None).kept, *library.page(Query(deleted=True), None).kept]
     return {each.id: (each, library.data(each), library.frames(each)) for each in kept}
 
@@ -38,7 +40,12 @@ def everything(library):
 def rich(library):
     made = finished(init=png_bytes(Image.new("RGB", (8, 8))), seed=1)
     framed = Picture(
-        made.data, made.params, "test", made.timing, made.receipt, frames=(Frame(1, 1.0, 0.1, b"c", b"n"),)
+        made.data,
+        made.params,
+        "test",
+        made.timing,
+        made.receipt,
+        frames=(Frame(1, 1.0, 0.1, b"c", b"n"),),
     )
     one = library.save(framed, "ann", tags=["good"])
     library.update(one, "ann", stars=5, note="warm, light")
@@ -76,8 +83,11 @@ def test_a_selection_holds_pictures_csv_and_json(library):
         told = json.loads(archive.read("pictures.json"))
         assert read(archive.read(picture)).settings["seed"] == 1
     assert (rows[0]["file"], rows[0]["seed"], rows[0]["seconds_total"], rows[0]["note"]) == (
-        picture, "1", "1.5", "warm, light",
-    )  # fmt: skip
+        picture,
+        "1",
+        "1.5",
+        "warm, light",
+    )
     assert [record["stars"] for record in told] == [5]
 
 
@@ -120,10 +130,23 @@ def test_what_is_no_zip_is_said(library, data):
         imported(library, io.BytesIO(data))
 
 
-@pytest.mark.parametrize("change", [
-    {"file": "../../etc/passwd"}, {"id": "../x"}, {"made": "soon"}, {"made": -1}, {"stars": 99}, {"record": 3},
-    {"tags": [3]}, {"owner": None}, {"record": {"params": {}}}, {"width": "<b>"}, {"file": "0" * 64}, {"made": 2**80},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"file": "../../etc/passwd"},
+        {"id": "../x"},
+        {"made": "soon"},
+        {"made": -1},
+        {"stars": 99},
+        {"record": 3},
+        {"tags": [3]},
+        {"owner": None},
+        {"record": {"params": {}}},
+        {"width": "<b>"},
+        {"file": "0" * 64},
+        {"made": 2**80},
+    ],
+)
 def test_a_forged_record_is_left_out_in_a_sentence(library, elsewhere, change):
     library.save(finished(), "ann")
     kept, forged = io.BytesIO(), io.BytesIO()

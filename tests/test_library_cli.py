@@ -17,8 +17,13 @@ ROOT = Path(__file__).parent.parent
 
 
 def sdplay(*arguments):
-    done = subprocess.run([sys.executable, "-m", "sdplay", *map(str, arguments)], cwd=ROOT, text=True,
-                          capture_output=True, timeout=120)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "sdplay", *map(str, arguments)],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        timeout=120,
+    )
     assert "Traceback" not in done.stderr
     return done
 
@@ -42,8 +47,9 @@ def test_info_reads_every_kind_of_file(tmp_path):
     told = json.loads(done.stdout)
     assert done.returncode == 0
     assert [(each["dialect"], each["settings"]["seed"], each["width"]) for each in told] == [
-        ("sdplay", 3, 64), ("A1111", 3, 64),
-    ]  # fmt: skip
+        ("sdplay", 3, 64),
+        ("A1111", 3, 64),
+    ]
 
 
 def test_info_says_it_in_words(tmp_path):
@@ -68,7 +74,8 @@ def test_info_goes_on_after_a_bad_file_and_ends_with_one(tmp_path):
     assert done.returncode == 1
     assert "good.png  64×64\n  The picture carries no settings." in done.stdout
     assert done.stderr.splitlines() == [
-        f"{tmp_path / 'bad.png'}: The file could not be read as a picture. Choose a PNG, JPEG or WebP.",
+        f"{tmp_path / 'bad.png'}: The file could not be read as a picture. Choose a PNG, JPEG "
+        "or WebP.",
         f"{tmp_path / 'none.png'}: No such file or directory",
     ]
 
@@ -114,13 +121,20 @@ def test_pictures_without_a_record_wait_for_an_owner(home):
     assert len(json.loads(sdplay("library", "find", "--owner", "ann", "--json").stdout)) == 2
 
 
-@pytest.mark.parametrize(("arguments", "code", "sentence"), [
-    (("find", "stepz=3"), 2, "There is no setting called 'stepz' to look for."),
-    (("find", "--limit", "x"), 2, "Argument --limit: invalid int value: 'x'."),
-    (("dance",), 2, "Argument ACTION: invalid choice: 'dance'"),
-    (("import", "none.zip"), 1, "none.zip could not be read: No such file or directory."),
-    (("export", "/nowhere/all.zip"), 1, "The zip file could not be written to /nowhere/all.zip: No such file"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (("find", "stepz=3"), 2, "There is no setting called 'stepz' to look for."),
+        (("find", "--limit", "x"), 2, "Argument --limit: invalid int value: 'x'."),
+        (("dance",), 2, "Argument ACTION: invalid choice: 'dance'"),
+        (("import", "none.zip"), 1, "none.zip could not be read: No such file or directory."),
+        (
+            ("export", "/nowhere/all.zip"),
+            1,
+            "The zip file could not be written to /nowhere/all.zip: No such file",
+        ),
+    ],
+)
 def test_errors_are_one_sentence(home, arguments, code, sentence):
     done = sdplay("library", *arguments)
     assert (done.returncode, done.stderr.count("\n")) == (code, 1)

@@ -1,4 +1,5 @@
-"""Nothing made is ever lost: killed processes, full disks, locked and damaged databases, two writers at once."""
+"""Nothing made is ever lost: killed processes, full disks, locked and damaged databases, two
+writers at once."""
 
 import json
 import os
@@ -57,7 +58,12 @@ def ids(found):
 
 
 def test_two_hundred_kills_lose_nothing_that_was_called_finished(tmp_path):
-    done = subprocess.run([sys.executable, SAVING, "kill", tmp_path, "200"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, SAVING, "kill", tmp_path, "200"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     told = json.loads(done.stderr)
     assert len(told["told"]) >= 200
     assert set(told["told"]) <= set(told["listed"])
@@ -69,8 +75,12 @@ def test_two_hundred_kills_lose_nothing_that_was_called_finished(tmp_path):
 
 
 def test_two_processes_write_at_once_from_the_first_moment(tmp_path):
-    both = [subprocess.Popen([sys.executable, SAVING, "save", tmp_path, "30"], stdout=subprocess.PIPE, text=True)
-            for _ in range(2)]  # fmt: skip
+    both = [
+        subprocess.Popen(
+            [sys.executable, SAVING, "save", tmp_path, "30"], stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
     told = {line for process in both for line in process.communicate()[0].split()}
     assert [process.returncode for process in both] == [0, 0]
     with closing(Library(tmp_path)) as library:
@@ -79,7 +89,9 @@ def test_two_processes_write_at_once_from_the_first_moment(tmp_path):
 
 
 def test_a_database_that_another_process_has_just_begun_is_waited_for(tmp_path):
-    with closing(sqlite3.connect(tmp_path / "library.db", isolation_level=None, check_same_thread=False)) as other:
+    with closing(
+        sqlite3.connect(tmp_path / "library.db", isolation_level=None, check_same_thread=False)
+    ) as other:
         other.execute("BEGIN IMMEDIATE")
         done = threading.Timer(0.3, other.commit)
         done.start()
@@ -92,7 +104,9 @@ def test_a_full_disk_is_said_and_loses_nothing(library):
     kept = library.save(finished(seed=1))
     with (
         disk_full_at(100),
-        pytest.raises(LibraryError, match=r"could not be written to .*: File too large\. Make room"),
+        pytest.raises(
+            LibraryError, match=r"could not be written to .*: File too large\. Make room"
+        ),
     ):
         library.save(finished(seed=2))
     assert ids(library.recent()) == {kept.id}
@@ -102,7 +116,10 @@ def test_a_full_disk_is_said_and_loses_nothing(library):
 
 def test_a_full_database_keeps_the_picture_for_the_next_reindex(library, tmp_path):
     library.index.close()
-    with disk_full_at(4000), pytest.raises(LibraryError, match=r"database refused: .* The picture files are safe"):
+    with (
+        disk_full_at(4000),
+        pytest.raises(LibraryError, match=r"database refused: .* The picture files are safe"),
+    ):
         library.save(finished(seed=2), "ann")
     assert library.recent("ann") == []
     assert library.reindex().listed == 1
@@ -126,7 +143,10 @@ def test_a_read_only_folder_is_said():
         with closing(Library(Path(folder) / "home")) as library:
             library.save(finished(seed=1))
             (Path(folder) / "home" / "pictures" / "originals").chmod(0o555)
-            with read_only(Path(folder) / "home" / "pictures"), pytest.raises(LibraryError, match="Permission denied"):
+            with (
+                read_only(Path(folder) / "home" / "pictures"),
+                pytest.raises(LibraryError, match="Permission denied"),
+            ):
                 library.save(finished(seed=2))
             (Path(folder) / "home" / "pictures" / "originals").chmod(0o755)
             assert [kept.params.seed for kept in library.recent()] == [1]
@@ -134,7 +154,9 @@ def test_a_read_only_folder_is_said():
 
 def test_a_data_folder_that_cannot_be_made_is_said(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(LibraryError, match="cannot be made: Not a directory. Choose another with SDPLAY_HOME"):
+    with pytest.raises(
+        LibraryError, match="cannot be made: Not a directory. Choose another with SDPLAY_HOME"
+    ):
         Library(tmp_path / "file" / "home")
 
 

@@ -22,7 +22,12 @@ def filled(library):
     for seed in range(12):
         prompt = "a red fox, snow" if seed % 2 else "一只狐狸 🦊 robot_arm"
         scheduler = "euler" if seed < 6 else "heun"
-        library.save(finished(prompt=prompt, seed=seed, steps=10 + seed, cfg=1 + seed / 2, scheduler=scheduler), "ann")
+        library.save(
+            finished(
+                prompt=prompt, seed=seed, steps=10 + seed, cfg=1 + seed / 2, scheduler=scheduler
+            ),
+            "ann",
+        )
     return library
 
 
@@ -42,25 +47,60 @@ def seeds(found):
     return [kept.params.seed for kept in found.kept]
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("fox", 6), ("FOX snow", 6), ("sno", 6), ("now", 0), ("狐", 6), ("🦊", 6), ("arm", 6), ("-fox", 6),
-    ("robot -arm", 0), ("cfg=1.5", 1), ("", 12), ("', \" %_*() NEAR OR AND", 0), ('fox"', 6),
-    ("steps=12", 1), ("steps=12..14", 3), ("steps>=20", 2), ("steps<=10", 1), ("steps>=12 steps<=13", 2),
-    ("steps=10,12,99", 2), ("scheduler=K_EULER", 6), ("scheduler=heun fox steps=17..99", 3), ("backend=test", 12),
-    ("seconds<=1.5", 12), ("seconds>=2", 0), ('prompt="a red fox, snow"', 6), ("prompt=fox", 0), ("model=v1", 12),
-    ("width=64", 12), ("steps>20", 1), ("cfg<1.5", 1), ("made>=2020-01-01", 12), ("made<=2020-01-01", 0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("fox", 6),
+        ("FOX snow", 6),
+        ("sno", 6),
+        ("now", 0),
+        ("狐", 6),
+        ("🦊", 6),
+        ("arm", 6),
+        ("-fox", 6),
+        ("robot -arm", 0),
+        ("cfg=1.5", 1),
+        ("", 12),
+        ("', \" %_*() NEAR OR AND", 0),
+        ('fox"', 6),
+        ("steps=12", 1),
+        ("steps=12..14", 3),
+        ("steps>=20", 2),
+        ("steps<=10", 1),
+        ("steps>=12 steps<=13", 2),
+        ("steps=10,12,99", 2),
+        ("scheduler=K_EULER", 6),
+        ("scheduler=heun fox steps=17..99", 3),
+        ("backend=test", 12),
+        ("seconds<=1.5", 12),
+        ("seconds>=2", 0),
+        ('prompt="a red fox, snow"', 6),
+        ("prompt=fox", 0),
+        ("model=v1", 12),
+        ("width=64", 12),
+        ("steps>20", 1),
+        ("cfg<1.5", 1),
+        ("made>=2020-01-01", 12),
+        ("made<=2020-01-01", 0),
+    ],
+)
 def test_a_line_of_words_and_conditions_finds(reading_room, text, expected):
     assert len(reading_room.page(text, "ann").kept) == expected
     assert reading_room.total(text, "ann").count == expected
     assert reading_room.page(text, "bob").kept == ()
 
 
-@pytest.mark.parametrize(("text", "sentence"), [
-    ("stepz=3", "There is no setting called 'stepz'"), ("steps=many", "steps needs a number, not 'many'"),
-    ("made>=soon", "made needs a date like 2026-01-31, not 'soon'"), ("cfg=1..x", "cfg needs a number"),
-    ("seed=99999999999999999999", "seed is never as large"), ("steps=1e999", "steps is never as large"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("stepz=3", "There is no setting called 'stepz'"),
+        ("steps=many", "steps needs a number, not 'many'"),
+        ("made>=soon", "made needs a date like 2026-01-31, not 'soon'"),
+        ("cfg=1..x", "cfg needs a number"),
+        ("seed=99999999999999999999", "seed is never as large"),
+        ("steps=1e999", "steps is never as large"),
+    ],
+)
 def test_a_condition_that_cannot_be_read_is_said(text, sentence):
     with pytest.raises(BadParams, match=sentence):
         query(text)
@@ -74,7 +114,9 @@ def test_every_setting_can_be_asked_for(reading_room, name):
 
 
 def test_ranges_and_choices_can_be_asked_for_without_text(reading_room):
-    asked = Query(settings={"steps": Between(12, 20), "scheduler": ("heun", "ddim"), "cfg": Between(None, 5)})
+    asked = Query(
+        settings={"steps": Between(12, 20), "scheduler": ("heun", "ddim"), "cfg": Between(None, 5)}
+    )
     assert seeds(reading_room.page(asked, "ann")) == [8, 7, 6]
 
 
@@ -126,7 +168,12 @@ def test_exactly_one_difference_is_found_and_named(library):
     library.save(finished(seed=5, backend="other"), "ann")
     library.save(finished(seed=5, steps=31, cfg=3), "ann")
     library.save(finished(seed=5, steps=32), "bob")
-    assert sorted(name for name, _ in library.near(base, "ann")) == ["backend", "prompt", "seed", "steps"]
+    assert sorted(name for name, _ in library.near(base, "ann")) == [
+        "backend",
+        "prompt",
+        "seed",
+        "steps",
+    ]
 
 
 def test_the_search_finds_all_that_differ_in_one_thing(library):
@@ -151,8 +198,17 @@ def test_what_differs_from_a_private_picture_is_told_to_its_owner_alone(library)
 def test_groups_hold_one_prompt_made_in_one_go_with_their_total(reading_room):
     page = reading_room.page("", "ann", limit=8)
     fox, robot = reading_room.groups(page.kept, "ann")
-    assert (fox.prompt, len(fox.kept), fox.total.count, fox.total.seconds) == ("a red fox, snow", 4, 6, 9.0)
-    assert (robot.total.mean, robot.same["prompt"], "steps" in robot.same) == (1.5, "一只狐狸 🦊 robot_arm", False)
+    assert (fox.prompt, len(fox.kept), fox.total.count, fox.total.seconds) == (
+        "a red fox, snow",
+        4,
+        6,
+        9.0,
+    )
+    assert (robot.total.mean, robot.same["prompt"], "steps" in robot.same) == (
+        1.5,
+        "一只狐狸 🦊 robot_arm",
+        False,
+    )
 
 
 def test_the_same_prompt_an_hour_later_is_another_group(library):
@@ -166,7 +222,12 @@ def test_the_same_prompt_an_hour_later_is_another_group(library):
 def test_a_time_can_be_asked_for(reading_room):
     now = datetime.now(UTC)
     assert (
-        len(reading_room.page(Query(since=now - timedelta(hours=1), until=now + timedelta(hours=1)), "ann").kept) == 12
+        len(
+            reading_room.page(
+                Query(since=now - timedelta(hours=1), until=now + timedelta(hours=1)), "ann"
+            ).kept
+        )
+        == 12
     )
     assert reading_room.page(Query(since=now + timedelta(hours=1)), "ann").kept == ()
 
@@ -176,7 +237,10 @@ def test_scopes_tell_mine_from_what_others_share(library):
     library.share(library.save(finished(seed=2), "bob"), "bob")
     library.save(finished(seed=3), "bob")
     library.save(finished(seed=4))
-    found = {scope: seeds(library.page(query("", scope=scope), "ann")) for scope in ("mine", "shared", "all")}
+    found = {
+        scope: seeds(library.page(query("", scope=scope), "ann"))
+        for scope in ("mine", "shared", "all")
+    }
     assert found == {"mine": [4, 1], "shared": [4, 2], "all": [4, 2, 1]}
     worded = {scope: seeds(library.page(query("fox", scope=scope), "ann")) for scope in found}
     assert worded == found

@@ -1,4 +1,5 @@
-"""A team's library: a real PostgreSQL and a real S3 server, several processes, and one person never sees another's."""
+"""A team's library: a real PostgreSQL and a real S3 server, several processes, and one person never
+sees another's."""
 
 import json
 import os
@@ -35,8 +36,11 @@ def s3():
     pytest.importorskip("moto.server", reason="needs moto: pip install 'moto[server]'")
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
-    server = subprocess.Popen([sys.executable, "-m", "moto.server", "-p", str(port)], stderr=subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL)  # fmt: skip
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-p", str(port)],
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
     while True:
         try:
             socket.create_connection(("127.0.0.1", port)).close()
@@ -54,8 +58,12 @@ def bucket(s3, monkeypatch):
     """An empty bucket."""
     import s3fs
 
-    told = {"AWS_ENDPOINT_URL": s3, "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret",
-            "AWS_DEFAULT_REGION": "us-east-1"}  # fmt: skip
+    told = {
+        "AWS_ENDPOINT_URL": s3,
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
     for name, value in told.items():
         monkeypatch.setenv(name, value)
     name = f"b{os.urandom(6).hex()}"
@@ -101,7 +109,9 @@ def test_a_bin_is_emptied_in_the_store_too(team):
     saved = team.save(framed(), "ann")
     team.delete(saved, "ann")
     assert team.purge("ann") == 1
-    assert [list(team.files.names(kind)) for kind in ("originals", "records", "frames", "thumbnails")] == [[]] * 4
+    assert [
+        list(team.files.names(kind)) for kind in ("originals", "records", "frames", "thumbnails")
+    ] == [[]] * 4
 
 
 def test_a_team_library_goes_to_one_machine_and_back(team, tmp_path):
@@ -113,8 +123,14 @@ def test_a_team_library_goes_to_one_machine_and_back(team, tmp_path):
 
 
 def test_two_processes_write_to_one_database_at_once(tmp_path, database):
-    both = [subprocess.Popen([sys.executable, SAVING, "save", tmp_path / "one", "30", database],
-                             stdout=subprocess.PIPE, text=True) for _ in range(2)]  # fmt: skip
+    both = [
+        subprocess.Popen(
+            [sys.executable, SAVING, "save", tmp_path / "one", "30", database],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
     told = {line for process in both for line in process.communicate()[0].split()}
     assert [process.returncode for process in both] == [0, 0]
     with closing(Library(tmp_path / "one", database)) as library:
@@ -137,17 +153,24 @@ def test_a_lost_index_is_made_anew_from_the_store(team, tmp_path, bucket):
         assert other.reindex().listed == 1
 
 
-@pytest.mark.parametrize("look", [
-    lambda library, kept: library.get(kept.id, "bob"), lambda library, kept: library.by_key(kept.key, "bob"),
-    lambda library, kept: library.page("", "bob").kept, lambda library, kept: library.search("bob", "fox"),
-    lambda library, kept: library.page(query("fox", scope="all"), "bob").kept,
-    lambda library, kept: library.page(query("", scope="shared"), "bob").kept,
-    lambda library, kept: library.page(query("", deleted=True), "bob").kept,
-    lambda library, kept: library.near(kept, "bob"), lambda library, kept: library.values("scheduler", "bob"),
-    lambda library, kept: library.total("fox", "bob").count,
-    lambda library, kept: library.index.groups([kept.group], "bob", False),
-    lambda library, kept: library.recent(""), lambda library, kept: library.purge("bob"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda library, kept: library.get(kept.id, "bob"),
+        lambda library, kept: library.by_key(kept.key, "bob"),
+        lambda library, kept: library.page("", "bob").kept,
+        lambda library, kept: library.search("bob", "fox"),
+        lambda library, kept: library.page(query("fox", scope="all"), "bob").kept,
+        lambda library, kept: library.page(query("", scope="shared"), "bob").kept,
+        lambda library, kept: library.page(query("", deleted=True), "bob").kept,
+        lambda library, kept: library.near(kept, "bob"),
+        lambda library, kept: library.values("scheduler", "bob"),
+        lambda library, kept: library.total("fox", "bob").count,
+        lambda library, kept: library.index.groups([kept.group], "bob", False),
+        lambda library, kept: library.recent(""),
+        lambda library, kept: library.purge("bob"),
+    ],
+)
 def test_one_person_never_sees_what_is_anothers(team, look):
     kept = team.save(finished(seed=1), "ann")
     team.save(finished(seed=2), "ann")
@@ -157,7 +180,12 @@ def test_one_person_never_sees_what_is_anothers(team, look):
 def test_one_person_never_overwrites_what_is_anothers(team):
     ann, bob = (team.save(finished(seed=1), owner) for owner in ("ann", "bob"))
     team.update(ann, "ann", stars=5, note="mine")
-    for change in (team.delete, team.restore, team.share, lambda kept, owner: team.update(kept, owner, stars=1)):
+    for change in (
+        team.delete,
+        team.restore,
+        team.share,
+        lambda kept, owner: team.update(kept, owner, stars=1),
+    ):
         with pytest.raises(LibraryError, match="belongs to somebody else"):
             change(ann, "bob")
     team.delete(bob, "bob")
@@ -169,7 +197,9 @@ def test_a_database_that_is_away_is_said_without_its_password(tmp_path, monkeypa
     pytest.importorskip("psycopg", reason="needs psycopg: pip install '.[teams]'")
     address = "postgresql://ann:hunter22@127.0.0.1:9/none"
     monkeypatch.setenv("SDPLAY_DATABASE_URL", address)
-    with pytest.raises(LibraryError, match="refused: connection failed.* Check SDPLAY_DATABASE_URL") as told:
+    with pytest.raises(
+        LibraryError, match="refused: connection failed.* Check SDPLAY_DATABASE_URL"
+    ) as told:
         Library(tmp_path, address)
     assert "hunter22" not in str(told.value)
     assert without_secrets(f"postgresql said hunter22 to {address}") == "postgresql said ••• to •••"
@@ -187,12 +217,16 @@ def test_a_store_that_is_away_is_said(tmp_path, bucket, monkeypatch):
     s3fs.S3FileSystem.clear_instance_cache()
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    with pytest.raises(LibraryError, match="picture store s3://.* refused: .* Check SDPLAY_STORE_URL"):
+    with pytest.raises(
+        LibraryError, match="picture store s3://.* refused: .* Check SDPLAY_STORE_URL"
+    ):
         Library(tmp_path, store=bucket)
 
 
 def test_a_bucket_that_does_not_exist_is_said(tmp_path, bucket):
-    with pytest.raises(LibraryError, match="picture store s3://no-such-bucket-here/x refused: The specified bucket"):
+    with pytest.raises(
+        LibraryError, match="picture store s3://no-such-bucket-here/x refused: The specified bucket"
+    ):
         Library(tmp_path, store="s3://no-such-bucket-here/x")
 
 
@@ -223,8 +257,13 @@ def test_the_two_settings_open_the_teams_library(database, bucket, monkeypatch, 
     monkeypatch.setenv("SDPLAY_STORE_URL", bucket)
     with closing(Library.opened()) as library:
         library.save(finished(seed=7), "ann")
-    done = subprocess.run([sys.executable, "-m", "sdplay", "library", "find", "--json"], capture_output=True, text=True,
-                          cwd=Path(__file__).parent.parent, check=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "sdplay", "library", "find", "--json"],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parent.parent,
+        check=True,
+    )
     assert json.loads(done.stdout)[0]["settings"]["seed"] == 7
     engine = sql.create_engine(sql.make_url(database).set(drivername="postgresql+psycopg"))
     with engine.connect() as connection:

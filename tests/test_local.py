@@ -51,7 +51,11 @@ def test_a_picture_comes_with_progress_and_an_honest_receipt(url):
 
 def test_previews_are_small_pictures_and_can_be_left_out(url):
     backend = Local(url)
-    seen = [event.preview for event in backend.generate(SMALL.with_(steps=60)) if isinstance(event, Progress)]
+    seen = [
+        event.preview
+        for event in backend.generate(SMALL.with_(steps=60))
+        if isinstance(event, Progress)
+    ]
     backend.previews = False
     unseen = [event.preview for event in backend.generate(SMALL) if isinstance(event, Progress)]
     assert any(preview and preview.startswith(b"\xff\xd8") for preview in seen)
@@ -84,8 +88,15 @@ def test_a_model_of_the_list_is_used_and_named(url):
 
 def test_what_a_prompt_names_counts_as_the_models_version(url):
     backend, plain = Local(url), Local(url).model_version(SMALL)
-    told = [backend.model_version(SMALL.with_(**more)) for more in (
-        {"prompt": "a cat"}, {"prompt": "a fox <lora:ink:1>"}, {"negative": "Paper"}, {"refiner": "beta"})]  # fmt: skip
+    told = [
+        backend.model_version(SMALL.with_(**more))
+        for more in (
+            {"prompt": "a cat"},
+            {"prompt": "a fox <lora:ink:1>"},
+            {"negative": "Paper"},
+            {"refiner": "beta"},
+        )
+    ]
     assert told[0] == plain
     assert all(each.startswith(f"{plain} ") for each in told[1:])
     assert len(set(told)) == 4
@@ -152,7 +163,10 @@ def test_pictures_at_once_are_the_pictures_alone(url):
     for thread in threads:
         thread.join()
     pairs = zip(alone, together, strict=True)
-    assert max(np.abs(np.asarray(one, int) - np.asarray(other, int)).max() for one, other in pairs) <= 1
+    assert (
+        max(np.abs(np.asarray(one, int) - np.asarray(other, int)).max() for one, other in pairs)
+        <= 1
+    )
 
 
 def test_it_enlarges_a_picture(url):
@@ -207,7 +221,9 @@ def test_one_that_the_page_started_is_back_after_a_crash_and_its_queue_goes_on(t
 
 
 def test_a_wrong_token_and_a_killed_process_are_sentences_and_the_next_process_works():
-    process = Process("--model", tiny_models() / "alpha", "--device", "cpu", "--token", "s3cret").ready()
+    process = Process(
+        "--model", tiny_models() / "alpha", "--device", "cpu", "--token", "s3cret"
+    ).ready()
     told = Local(process.url, "wrong").probe()
     assert (told.status, "SDPLAY_LOCAL_TOKEN" in told.message) == ("unauthorised", True)
     with pytest.raises(BackendRefused, match="SDPLAY_LOCAL_TOKEN"):
@@ -220,7 +236,15 @@ def test_a_wrong_token_and_a_killed_process_are_sentences_and_the_next_process_w
         list(run)
     process.running.wait()
     assert backend.probe().status == "down"
-    again = Process("--model", tiny_models() / "alpha", "--device", "cpu", "--token", "s3cret", port=process.port)
+    again = Process(
+        "--model",
+        tiny_models() / "alpha",
+        "--device",
+        "cpu",
+        "--token",
+        "s3cret",
+        port=process.port,
+    )
     again.ready()
     assert isinstance(made(backend, SMALL), Picture)
     again.end()

@@ -76,7 +76,9 @@ def test_a_crash_in_the_middle_is_a_sentence_and_the_next_picture_works(process,
     run = backend.generate(SMALL.with_(steps=400))
     next(event for event in run if event.step)
     kill(process)
-    with pytest.raises(BackendLost, match="stopped: it was killed.* It was started anew. Make the picture again"):
+    with pytest.raises(
+        BackendLost, match="stopped: it was killed.* It was started anew. Make the picture again"
+    ):
         list(run)
     assert made(backend).image().size == (64, 64)
 
@@ -86,7 +88,11 @@ def test_meanwhile_the_form_is_told_what_it_could_do(process, address):
     kill(process)
     until(lambda: process.state == "starting")
     told = backend.probe()
-    assert (told.status, "started anew" in told.message, "size" in told.features) == ("starting", True, True)
+    assert (told.status, "started anew" in told.message, "size" in told.features) == (
+        "starting",
+        True,
+        True,
+    )
 
 
 def test_one_that_is_too_busy_to_answer_is_called_busy(process, address, monkeypatch):
@@ -94,7 +100,11 @@ def test_one_that_is_too_busy_to_answer_is_called_busy(process, address, monkeyp
     monkeypatch.setattr("sdplay.backends.local.PROBE_SECONDS", 0.2)
     os.kill(pid(process), signal.SIGSTOP)
     told = backend.probe()
-    assert (told.status, "it is busy" in told.message, "size" in told.features) == ("busy", True, True)
+    assert (told.status, "it is busy" in told.message, "size" in told.features) == (
+        "busy",
+        True,
+        True,
+    )
 
 
 def test_what_a_dead_process_wrote_does_not_make_the_next_one_ready(process, address):
@@ -108,7 +118,10 @@ def test_what_a_dead_process_wrote_does_not_make_the_next_one_ready(process, add
 
 def test_waiting_jobs_survive_a_crash(process, address, tmp_path):
     backend, jobs = ready(process, address), Jobs(Library(tmp_path))
-    first, *others = [jobs.submit(SMALL.with_(seed=seed, steps=400 if seed == 0 else 3), backend) for seed in range(5)]
+    first, *others = [
+        jobs.submit(SMALL.with_(seed=seed, steps=400 if seed == 0 else 3), backend)
+        for seed in range(5)
+    ]
     until(lambda: first.progress.step)
     kill(process)
     until(lambda: not any(job.active for job in (first, *others)))
@@ -141,7 +154,10 @@ def test_a_process_that_never_got_ready_is_not_started_anew(process, address):
     process.start(Launch("broken.safetensors"), address)
     until(lambda: process.state == "failed")
     told = Local(address, process=process).probe()
-    assert "The local process ended before it was ready: broken.safetensors is cut off. Fetch it again." in told.message
+    assert (
+        "The local process ended before it was ready: broken.safetensors is cut off. Fetch it "
+        "again." in told.message
+    )
 
 
 def test_a_stopped_process_stays_off_and_its_picture_ends_with_a_sentence(process, address):
@@ -149,7 +165,9 @@ def test_a_stopped_process_stays_off_and_its_picture_ends_with_a_sentence(proces
     run = backend.generate(SMALL.with_(steps=400))
     next(event for event in run if event.step)
     process.stop()
-    with pytest.raises(BackendLost, match="was stopped on this page. Start it, then make the picture again"):
+    with pytest.raises(
+        BackendLost, match="was stopped on this page. Start it, then make the picture again"
+    ):
         list(run)
     assert process.state == "off"
 
@@ -180,9 +198,14 @@ def test_closing_while_it_waits_ends_the_wait(process, address):
 
 
 def test_the_child_ends_with_its_server_even_after_sigkill(address):
-    code = ("import sys, time; from sdplay.backends.local_process import *; p = LocalProcess([sys.argv[1]]);"
-            "p.start(Launch(), sys.argv[2]); print(p._child.pid, flush=True); time.sleep(60)")  # fmt: skip
-    with subprocess.Popen([sys.executable, "-c", code, str(FAKE), address], cwd=ROOT, stdout=subprocess.PIPE) as server:
+    code = (
+        "import sys, time; from sdplay.backends.local_process import *; p = "
+        "LocalProcess([sys.argv[1]]);"
+        "p.start(Launch(), sys.argv[2]); print(p._child.pid, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(FAKE), address], cwd=ROOT, stdout=subprocess.PIPE
+    ) as server:
         child = psutil.Process(int(server.stdout.readline()))
         server.kill()
     assert child.wait(10) is None or not child.is_running()
@@ -215,10 +238,16 @@ def test_the_models_folder_is_offered_and_given_along(process, address, tmp_path
     assert ready(process, address, model=two).probe().models == (two, BUILTIN, str(tmp_path))
 
 
-@pytest.mark.parametrize(("pattern", "can"), [
-    ("http://127.0.0.1:{}", True), ("http://localhost:{}", True), ("http://10.0.0.5:{}", False),
-    ("https://127.0.0.1:{}", False), ("http://127.0.0.1:{}/behind/a/proxy", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("pattern", "can"),
+    [
+        ("http://127.0.0.1:{}", True),
+        ("http://localhost:{}", True),
+        ("http://10.0.0.5:{}", False),
+        ("https://127.0.0.1:{}", False),
+        ("http://127.0.0.1:{}/behind/a/proxy", False),
+    ],
+)
 def test_only_a_plain_address_of_this_machine_can_be_started(pattern, can):
     assert local_process.startable(pattern.format(free_port())) is can
 
@@ -230,7 +259,10 @@ def test_an_address_that_is_taken_can_not_be_started():
 
 def test_what_the_extra_needs_is_looked_up_without_importing_it():
     code = (
-        "import json, sys, sdplay.backends.local_process as p; p.missing(); print(json.dumps('torch' in sys.modules))"
+        "import json, sys, sdplay.backends.local_process as p; p.missing(); "
+        "print(json.dumps('torch' in sys.modules))"
     )
-    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert json.loads(told.stdout) is False

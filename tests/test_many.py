@@ -1,4 +1,5 @@
-"""Many replicas: the door in front of them with lanes of its own making, then two real ones on Ray Serve."""
+"""Many replicas: the door in front of them with lanes of its own making, then two real ones on Ray
+Serve."""
 
 import asyncio
 import json
@@ -55,7 +56,13 @@ class Line:
 
 
 def scope(path, method="POST", client="me", query=b""):
-    return {"type": "http", "method": method, "path": path, "query_string": query, "client": (client, 1)}
+    return {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": query,
+        "client": (client, 1),
+    }
 
 
 async def answered(door, path, body=b"{}", **more):
@@ -69,7 +76,9 @@ async def answered(door, path, body=b"{}", **more):
         sent.append(message)
 
     await door(scope(path, **more), receive, send)
-    return [each["status"] for each in sent if "status" in each], b"".join(each.get("body", b"") for each in sent)
+    return [each["status"] for each in sent if "status" in each], b"".join(
+        each.get("body", b"") for each in sent
+    )
 
 
 def at_work(lane, path=PICTURES, client="me", **told):
@@ -78,12 +87,18 @@ def at_work(lane, path=PICTURES, client="me", **told):
     return asked
 
 
-@pytest.mark.parametrize(("path", "told", "query", "lane"), [
-    (PICTURES, {"group": "sweep"}, b"", "second"), (PICTURES, {"group": "other"}, b"", "third"),
-    (PICTURES, {}, b"", "third"), (f"{PICTURES}/mine/cancel", {}, b"", "first"),
-    ("/internal/progress", {"id_task": "task"}, b"", "second"), ("/sdapi/v1/interrupt", {}, b"id_task=task", "second"),
-    ("/sdapi/v1/progress", {}, b"", "first"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("path", "told", "query", "lane"),
+    [
+        (PICTURES, {"group": "sweep"}, b"", "second"),
+        (PICTURES, {"group": "other"}, b"", "third"),
+        (PICTURES, {}, b"", "third"),
+        (f"{PICTURES}/mine/cancel", {}, b"", "first"),
+        ("/internal/progress", {"id_task": "task"}, b"", "second"),
+        ("/sdapi/v1/interrupt", {}, b"id_task=task", "second"),
+        ("/sdapi/v1/progress", {}, b"", "first"),
+    ],
+)
 def test_what_belongs_together_meets_the_same_replica(path, told, query, lane):
     first, second, _ = lanes = [Line(name) for name in ("first", "second", "third")]
     door = Door(lanes)
@@ -105,7 +120,11 @@ def test_a_request_is_sent_again_when_its_replica_dies(before):
 
 @pytest.mark.parametrize(("before", "heads"), [((), [500]), ((b"one\n",), [200])])
 def test_a_request_that_three_replicas_died_of_is_given_up_in_a_sentence(before, heads):
-    lanes = [Line("first", *before, Lost), Line("second", *before, Lost), Line("third", *before, Lost)]
+    lanes = [
+        Line("first", *before, Lost),
+        Line("second", *before, Lost),
+        Line("third", *before, Lost),
+    ]
     status, told = asyncio.run(answered(Door(lanes), PICTURES))
     assert (status, b"given up" in told) == (heads, True)
 
@@ -151,7 +170,9 @@ def small(seed, steps=3):
 def made(url, **more):
     """Which replica made a picture."""
     body = {"params": small(1, 30).as_dict(), "previews": False, **more}
-    request = Request(f"{url}{PICTURES}", json.dumps(body).encode(), {"Content-Type": "application/json"})
+    request = Request(
+        f"{url}{PICTURES}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
     with urlopen(request, timeout=60) as answer:
         assert json.loads(answer.read().splitlines()[-1])["event"] == "done"
         return answer.headers["sdplay-replica"]
@@ -193,7 +214,11 @@ def overheard(url):
             while told := source.recv(65536):
                 said = (said + told)[-100_000:]
                 heads = re.findall(rb"HTTP/1.1 200 OK\r\n(?:[^\r]+\r\n)+", said)
-                heard.update(re.search(rb"sdplay-replica: (.+)\r", head)[1] for head in heads if b"ndjson" in head)
+                heard.update(
+                    re.search(rb"sdplay-replica: (.+)\r", head)[1]
+                    for head in heads
+                    if b"ndjson" in head
+                )
                 target.sendall(told)
             target.shutdown(socket.SHUT_WR)
 
@@ -214,7 +239,9 @@ def swept(url, folder):
     """A sweep of six cells as the page starts it."""
     jobs, bench = Jobs(Library(folder)), Bench({"local": Local(url)})
     facts = bench.facts("local", jobs.library, Speeds(folder / "speeds.json", jobs.estimates))
-    made = plan(Setup("local", small(1, 30)), [("scheduler", "euler, ddim"), ("seed", "1-3")], facts)
+    made = plan(
+        Setup("local", small(1, 30)), [("scheduler", "euler, ddim"), ("seed", "1-3")], facts
+    )
     return Sweep(made, bench, jobs, owner="me").start()
 
 
@@ -278,10 +305,17 @@ def _difference(one, other):
 def test_a_port_that_others_can_reach_asks_for_a_token(two):
     import grpc
 
-    ports = {held.laddr.port for each in family(two) for held in each.net_connections()
-             if held.status == "LISTEN" and held.laddr.ip.rpartition(":")[2] != "127.0.0.1"}  # fmt: skip
+    ports = {
+        held.laddr.port
+        for each in family(two)
+        for held in each.net_connections()
+        if held.status == "LISTEN" and held.laddr.ip.rpartition(":")[2] != "127.0.0.1"
+    }
     for port in ports:
-        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, pytest.raises(grpc.RpcError) as told:
+        with (
+            grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
+            pytest.raises(grpc.RpcError) as told,
+        ):
             channel.unary_unary("/ray.serve.ASGIService/HandleRequest")(b"", timeout=10)
         assert told.value.code() is grpc.StatusCode.UNAUTHENTICATED
 

@@ -10,10 +10,13 @@ from sdplay.params import Params
 
 
 def test_the_text_is_what_a1111_writes():
-    params = Params(prompt="a fox", negative="blur", seed=7, steps=30, scheduler="dpmpp_2m_karras", clip_skip=2)
+    params = Params(
+        prompt="a fox", negative="blur", seed=7, steps=30, scheduler="dpmpp_2m_karras", clip_skip=2
+    )
     assert infotext(params, model="v1-5") == (
         "a fox\nNegative prompt: blur\n"
-        "Steps: 30, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 7, Size: 512x512, Model: v1-5, "
+        "Steps: 30, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 7, Size: "
+        "512x512, Model: v1-5, "
         "Clip skip: 2"
     )
 
@@ -40,17 +43,23 @@ def test_a_size_between_our_steps_becomes_the_nearest():
 
 
 def test_an_unknown_schedule_is_kept_by_name_and_said():
-    told, notes = settings_from("a fox\nSteps: 9, Sampler: Euler, Schedule type: SGM Uniform, Seed: 1")
+    told, notes = settings_from(
+        "a fox\nSteps: 9, Sampler: Euler, Schedule type: SGM Uniform, Seed: 1"
+    )
     assert (told["scheduler"], len(notes)) == ("Euler SGM Uniform", 1)
 
 
-@pytest.mark.parametrize(("sampler", "id"), [("DPM++ 2M", "dpmpp_2m_karras"), ("Euler a", "euler_a")])
+@pytest.mark.parametrize(
+    ("sampler", "id"), [("DPM++ 2M", "dpmpp_2m_karras"), ("Euler a", "euler_a")]
+)
 def test_automatic_is_what_a1111_takes_for_it(sampler, id):
     told, _ = settings_from(f"x\nSteps: 9, Sampler: {sampler}, Schedule type: Automatic, Seed: 1")
     assert told["scheduler"] == id
 
 
-@pytest.mark.parametrize("line", ["a" * 900_000, "a:" * 450_000, '"' * 900_000, "a, " * 300_000, "[" * 900_000])
+@pytest.mark.parametrize(
+    "line", ["a" * 900_000, "a:" * 450_000, '"' * 900_000, "a, " * 300_000, "[" * 900_000]
+)
 def test_a_hostile_line_is_read_in_no_time(line):
     started = time.process_time()
     settings_from(f"x\n{line}")

@@ -16,13 +16,42 @@ from sdplay.schedulers import SCHEDULERS
 
 ITEM = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 """The expression A1111 finds items with."""
-WORDS = ["fox", "a", ", ", ": ", '"', "\\", "\n", "(red:1.2)", "🦊", "狐", "{x|y}", "Steps: 3", "<b>", "x: 1", "é", " ",
-         "Negative prompt: cat", "\t", "[a]", "\u2028", "\x00", "\r"]  # fmt: skip
+WORDS = [
+    "fox",
+    "a",
+    ", ",
+    ": ",
+    '"',
+    "\\",
+    "\n",
+    "(red:1.2)",
+    "🦊",
+    "狐",
+    "{x|y}",
+    "Steps: 3",
+    "<b>",
+    "x: 1",
+    "é",
+    " ",
+    "Negative prompt: cat",
+    "\t",
+    "[a]",
+    "\u2028",
+    "\x00",
+    "\r",
+]
 NAMED = ["", "v1-5.safetensors [6ce0161689]", 'a, "b": c', '"x"', " y ", "[1]", "🦊"]
 OTHERS = ["Restart", "DPM++ 2M Beta", "a, b"]
 TEXT = some.lists(some.sampled_from(WORDS), max_size=6).map("".join) | some.text(max_size=20)
-EXTRA = some.dictionaries(some.sampled_from(["x", "tiling", "a b", 'q"', "ü"]), some.integers() | TEXT, max_size=2)
-CALM = {"max_examples": 300, "deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
+EXTRA = some.dictionaries(
+    some.sampled_from(["x", "tiling", "a b", 'q"', "ü"]), some.integers() | TEXT, max_size=2
+)
+CALM = {
+    "max_examples": 300,
+    "deadline": None,
+    "database": None,
+    "suppress_health_check": list(HealthCheck),
+}
 
 
 def thrown(seed):
@@ -30,7 +59,10 @@ def thrown(seed):
     dice = random.Random(seed)
 
     def words():
-        signs = [chr(dice.choice((dice.randrange(32, 127), dice.randrange(0x370, 0xD000)))) for _ in range(4)]
+        signs = [
+            chr(dice.choice((dice.randrange(32, 127), dice.randrange(0x370, 0xD000))))
+            for _ in range(4)
+        ]
         return "".join(dice.choices(WORDS + signs, k=dice.randrange(8)))
 
     changes = {}
@@ -40,11 +72,22 @@ def thrown(seed):
             changes[name] = dice.uniform(knob.low, knob.high)
         elif knob.kind is int:
             changes[name] = dice.randrange(int(knob.low), int(knob.high) + 1, int(knob.step))
-    named = {name: dice.choice([*NAMED, words()]) for name in ("model", "hires_upscaler", "refiner", "styles")}
+    named = {
+        name: dice.choice([*NAMED, words()])
+        for name in ("model", "hires_upscaler", "refiner", "styles")
+    }
     extra = {dice.choice(["x", "a b", 'q"', "ü"]): dice.choice([words(), dice.random()])}
-    return Params(**{**changes, **(named if dice.random() < 0.3 else {}), "prompt": words(), "negative": words(),
-                     "scheduler": dice.choice([*SCHEDULERS, *OTHERS]), "init": dice.choice([b"", b"picture"]),
-                     "extra": json.dumps(extra) if dice.random() < 0.3 else ""})  # fmt: skip
+    return Params(
+        **{
+            **changes,
+            **(named if dice.random() < 0.3 else {}),
+            "prompt": words(),
+            "negative": words(),
+            "scheduler": dice.choice([*SCHEDULERS, *OTHERS]),
+            "init": dice.choice([b"", b"picture"]),
+            "extra": json.dumps(extra) if dice.random() < 0.3 else "",
+        }
+    )
 
 
 def carried(params):
@@ -72,7 +115,11 @@ def test_any_text_survives_the_way_through_infotext(prompt, negative, extra):
 @given(some.integers(0, 2**60))
 def test_a1111_reads_every_item_as_we_do(seed):
     text = infotext(thrown(seed))
-    read = {key: json.loads(value) if value[:1] == '"' else value.strip()
-            for key, value in ITEM.findall(text.strip().split("\n")[-1])}  # fmt: skip
+    read = {
+        key: json.loads(value) if value[:1] == '"' else value.strip()
+        for key, value in ITEM.findall(text.strip().split("\n")[-1])
+    }
     ours = parse_infotext(text)
-    assert {key: read[key] for key in NAMES if key in read} == {key: ours[key] for key in NAMES if key in ours}
+    assert {key: read[key] for key in NAMES if key in read} == {
+        key: ours[key] for key in NAMES if key in ours
+    }

@@ -31,16 +31,26 @@ def test_every_chip_is_made_of_words_that_it_knows():
 
 def test_diffusers_opens_the_same_folder_and_computes_the_same():
     torch = pytest.importorskip("torch", reason="diffusers needs torch: pip install '.[local]'")
-    diffusers = pytest.importorskip("diffusers", reason="the oracle is diffusers: pip install '.[local]'")
-    pipe = diffusers.StableDiffusionPipeline.from_pretrained(SHIPPED, local_files_only=True).to(torch.float32)
+    diffusers = pytest.importorskip(
+        "diffusers", reason="the oracle is diffusers: pip install '.[local]'"
+    )
+    pipe = diffusers.StableDiffusionPipeline.from_pretrained(SHIPPED, local_files_only=True).to(
+        torch.float32
+    )
     ours, dice = OnnxModel(), np.random.default_rng(1)
     latent = dice.standard_normal((2, 8, 16, 16), np.float32)
     meaning = np.concatenate([ours.embed("a red apple, 3d style"), ours.embed("")])
     with torch.no_grad():
-        tokens = pipe.tokenizer(["a red apple, 3d style", ""], padding="max_length", return_tensors="pt",
-                                max_length=pipe.tokenizer.model_max_length).input_ids  # fmt: skip
+        tokens = pipe.tokenizer(
+            ["a red apple, 3d style", ""],
+            padding="max_length",
+            return_tensors="pt",
+            max_length=pipe.tokenizer.model_max_length,
+        ).input_ids
         read = pipe.text_encoder(tokens)[0]
-        noise = pipe.unet(torch.from_numpy(latent), torch.tensor([500.0, 20.0]), read).sample.numpy()
+        noise = pipe.unet(
+            torch.from_numpy(latent), torch.tensor([500.0, 20.0]), read
+        ).sample.numpy()
         pixels = pipe.vae.decode(torch.from_numpy(latent)).sample.numpy()
     assert np.abs(meaning - read.numpy()).max() < 1e-3
     assert np.abs(np.asarray(ours.denoise(latent, [500.0, 20.0], [meaning])) - noise).max() < 1e-3

@@ -22,7 +22,9 @@ def test_the_page_opens_without_a_problem(page):
 
 
 @pytest.mark.parametrize("link", ["", "abcdef"])
-def test_a_data_folder_that_cannot_be_made_is_a_sentence_below_the_form(page, monkeypatch, tmp_path, link):
+def test_a_data_folder_that_cannot_be_made_is_a_sentence_below_the_form(
+    page, monkeypatch, tmp_path, link
+):
     (tmp_path / "file").write_text("")
     if link:
         page.query_params["link"] = link
@@ -106,17 +108,25 @@ def test_a_size_the_model_cannot_make_is_answered_in_a_sentence(page):
 
 def test_a_start_image_that_is_none_is_never_silently_left_out(page):
     page.run()
-    page.file_uploader(key="init_file_0").set_value(("x.png", b"hello, not a picture", "image/png")).run()
+    page.file_uploader(key="init_file_0").set_value(
+        ("x.png", b"hello, not a picture", "image/png")
+    ).run()
     assert "is no picture (it begins with 'hello, not a')" in sentences(page).replace("\\", "")
     settled(page.button(key="go").click().run())
     assert "The start image cannot be used" in sentences(page)
     assert not page.image
 
 
-@pytest.mark.parametrize(("size", "step", "fitting"), [
-    ((300, 200), 32, (192, 128)), ((200, 300), 32, (128, 192)), ((50, 50), 32, (128, 128)),
-    ((300, 200), 8, (168, 112)), ((4000, 100), 32, (256, 96)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("size", "step", "fitting"),
+    [
+        ((300, 200), 32, (192, 128)),
+        ((200, 300), 32, (128, 192)),
+        ((50, 50), 32, (128, 128)),
+        ((300, 200), 8, (168, 112)),
+        ((4000, 100), 32, (256, 96)),
+    ],
+)
 def test_a_result_may_take_the_start_images_shape(size, step, fitting):
     assert fitted(size, 128 * 128, Capabilities(size_limits=(96, 256), size_step=step)) == fitting
 
@@ -135,9 +145,17 @@ def test_every_panel_opens_from_its_link(page, title):
 
 
 def test_the_page_opens_without_the_panels_that_nobody_looks_at():
-    opened = "import sys, sdplay.ui.panels as panels; panels.titles(); import sdplay.ui.panels.generate"
-    told = f"{opened}; print([name for name in ('numpy', 'altair', 'torch', 'sdplay.sweeps') if name in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", told], capture_output=True, text=True).stdout.strip() == "[]"
+    opened = (
+        "import sys, sdplay.ui.panels as panels; panels.titles(); import sdplay.ui.panels.generate"
+    )
+    told = (
+        f"{opened}; print([name for name in ('numpy', 'altair', 'torch', "
+        "'sdplay.sweeps') if name in sys.modules])"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", told], capture_output=True, text=True).stdout.strip()
+        == "[]"
+    )
 
 
 def test_a_link_may_say_ids_instead_of_labels(page):
@@ -155,7 +173,9 @@ def test_a_picture_begins_without_asking_the_server_all_over_again(page, monkeyp
         page.run()
         fake.asked.clear()
         settled(page.button(key="go").click().run())
-        questions = {asked.path.split("?")[0] for asked in fake.asked if not asked.path.endswith("2img")}
+        questions = {
+            asked.path.split("?")[0] for asked in fake.asked if not asked.path.endswith("2img")
+        }
     assert questions - {"/sdapi/v1/progress"} == {"/sdapi/v1/options"}  # which model it has now
 
 
@@ -164,8 +184,14 @@ def test_a_guide_picture_goes_out_as_a_controlnet_unit(page, monkeypatch):
         monkeypatch.setenv("SDPLAY_A1111_URL", fake.url)
         page.query_params.update(backend="a1111", steps="2")
         page.run()
-        page.file_uploader(key="control_0_1_image").set_value(("lines.png", png(), "image/png")).run()
+        page.file_uploader(key="control_0_1_image").set_value(
+            ("lines.png", png(), "image/png")
+        ).run()
         page.slider(key="control_0_1_weight").set_value(0.5)
         settled(page.button(key="go").click().run())
         unit = fake.requests()[0]["alwayson_scripts"]["controlnet"]["args"][0]
-        assert (unit["weight"], unit["control_mode"], bool(unit["model"])) == (0.5, "Balanced", True)
+        assert (unit["weight"], unit["control_mode"], bool(unit["model"])) == (
+            0.5,
+            "Balanced",
+            True,
+        )

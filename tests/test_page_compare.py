@@ -96,8 +96,14 @@ def test_variants_are_added_copied_and_taken_away(page):
     (first,) = page.session_state["variants_ids"]
     page.button(key=f"variant_{first}_copy").click().run()
     page.button(key="variant_add").click().run()
-    assert page.session_state["variants_rows"] == [{"name": "mine", "steps": 9}, {"name": "mine copy", "steps": 9}, {}]
-    assert "2 pictures" in sentences(page)  # the copy is the same picture, and what overrides nothing is not made
+    assert page.session_state["variants_rows"] == [
+        {"name": "mine", "steps": 9},
+        {"name": "mine copy", "steps": 9},
+        {},
+    ]
+    assert "2 pictures" in sentences(
+        page
+    )  # the copy is the same picture, and what overrides nothing is not made
     page.button(key=f"variant_{first}_remove").click().run()
     assert page.session_state["variants_rows"] == [{"name": "mine copy", "steps": 9}, {}]
 
@@ -112,7 +118,9 @@ def test_what_a_column_overrides_waits_while_it_may_not_vary(page):
 
 @pytest.mark.parametrize("value", ['"abc"', "100000", "null", "[]"])
 def test_a_link_with_a_value_that_does_not_fit_inherits_instead(page, value):
-    opened(page, lab="Variants", variants=f'[{{"scheduler":{value},"steps":{value}}},{{"steps":3}}]')
+    opened(
+        page, lab="Variants", variants=f'[{{"scheduler":{value},"steps":{value}}},{{"steps":3}}]'
+    )
     assert not page.exception
     assert page.session_state["variants_rows"] == [{}, {"steps": 3}]
     told = sentences(page.run()).count("does not fit here: as in the form.")
@@ -130,7 +138,10 @@ def test_a_variant_that_another_backend_cannot_make_is_told(page, monkeypatch):
 
 
 def test_variants_of_one_name_stay_apart(page):
-    rows = '[{"name":"a","steps":3},{"name":"a (2)","steps":4},{"name":"a","steps":5},{"name":"Baseline","steps":6}]'
+    rows = (
+        '[{"name":"a","steps":3},{"name":"a '
+        '(2)","steps":4},{"name":"a","steps":5},{"name":"Baseline","steps":6}]'
+    )
     opened(page, lab="Variants", variants=rows)
     assert "5 pictures" in sentences(page)
 
@@ -138,7 +149,9 @@ def test_variants_of_one_name_stay_apart(page):
 def test_an_opened_experiment_says_whether_it_was_reproduced(page):
     page = finished(opened(page).button(key="run").click().run())
     text = write_experiment(newest().plan, newest().results()).encode()
-    page.file_uploader(key="open_plan").set_value(("experiment.json", text, "application/json")).run()
+    page.file_uploader(key="open_plan").set_value(
+        ("experiment.json", text, "application/json")
+    ).run()
     page.button(key="open_take").click().run()
     page = finished(page.button(key="run").click().run())
     assert "Reproduced: all 6 pictures are the same" in sentences(page)
@@ -175,9 +188,10 @@ def test_an_edited_plan_goes_on_with_what_is_left(page):
     page.text_input(key="x_values").set_value("2, 3").run()
     assert page.button(key="run").label.startswith("Continue with")
     finished(page.button(key="run").click().run())
-    assert [[cell.params.steps for cell in sweep.plan.cells] for sweep in sweeping._everyones().popitem()[1]] == [
-        [2, 3]
-    ]
+    assert [
+        [cell.params.steps for cell in sweep.plan.cells]
+        for sweep in sweeping._everyones().popitem()[1]
+    ] == [[2, 3]]
 
 
 def test_a_table_fills_the_slots_of_the_prompt(page):
@@ -185,11 +199,17 @@ def test_a_table_fills_the_slots_of_the_prompt(page):
     assert "**4 values:** fox 1 · fox 2 · owl 1 · owl 2" in sentences(page)
     page = finished(page.button(key="run").click().run())
     assert [(cell.params.prompt, cell.params.seed) for cell in newest().plan.cells] == [
-        ("a fox", 7), ("a fox", 8), ("a owl", 7), ("a owl", 8)]  # fmt: skip
+        ("a fox", 7),
+        ("a fox", 8),
+        ("a owl", 7),
+        ("a owl", 8),
+    ]
 
 
 def test_a_slot_of_the_prompt_is_an_axis(page):
-    opened(page, prompt="a {thing} on snow", x_axis="{thing}", x_values="fox, owl", y_axis="Nothing")
+    opened(
+        page, prompt="a {thing} on snow", x_axis="{thing}", x_values="fox, owl", y_axis="Nothing"
+    )
     assert "Along Thing, 1 thing differs: prompt" in sentences(page)
 
 
@@ -228,7 +248,9 @@ def test_what_a_browser_could_not_bear_is_told(page, monkeypatch):
 
 
 def test_the_charts_measure_against_a_chosen_cell_too(page):
-    page = picked(finished(opened(page, x_values="2, 3, 4, 5").button(key="run").click().run()), (0, 0))
+    page = picked(
+        finished(opened(page, x_values="2, 3, 4, 5").button(key="run").click().run()), (0, 0)
+    )
     page.button(key="look_swap").click().run()
     page.segmented_control(key="against").set_value("A").run()
     assert "has not settled by 5 steps" in sentences(page)

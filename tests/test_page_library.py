@@ -10,7 +10,10 @@ from tests.making import finished
 from tests.paging import sentences, settled
 
 SMALL = {"prompt": "a red apple, 3d style", "width": 128, "height": 128, "cfg": 5.0}
-INFOTEXT = "a fox\nNegative prompt: dark\nSteps: 21, Sampler: Euler a, CFG scale: 6.5, Seed: 12, Size: 128x128"
+INFOTEXT = (
+    "a fox\nNegative prompt: dark\nSteps: 21, Sampler: Euler a, CFG scale: 6.5, "
+    "Seed: 12, Size: 128x128"
+)
 
 
 @pytest.fixture
@@ -41,8 +44,15 @@ def test_everything_made_is_there_with_its_total(stocked):
     assert "3 pictures ·" in sentences(stocked)
 
 
-@pytest.mark.parametrize(("asked", "told"), [("seed=2", "1 picture ·"), ("seed=2..3", "2 pictures ·"),
-                                             ("zebra", "Nothing fits"), ("bogus=1", "no setting called")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("seed=2", "1 picture ·"),
+        ("seed=2..3", "2 pictures ·"),
+        ("zebra", "Nothing fits"),
+        ("bogus=1", "no setting called"),
+    ],
+)
 def test_the_search_reads_words_and_settings(stocked, asked, told):
     stocked.text_input(key="find").set_value(asked).run()
     assert told in sentences(stocked)
@@ -69,7 +79,10 @@ def test_one_click_brings_the_fair_counterpart_into_the_form(stocked):
     stocked.session_state["picked"] = [one.id, other.id]
     stocked.toggle(key="choosing").set_value(True).run()
     stocked.button(key="two_lock_steps").click().run()
-    assert (stocked.slider(key="steps").value, stocked.number_input(key="seed").value) == (9, one.params.seed)
+    assert (stocked.slider(key="steps").value, stocked.number_input(key="seed").value) == (
+        9,
+        one.params.seed,
+    )
 
 
 def test_chosen_pictures_are_deleted_at_once_and_come_back(stocked):

@@ -88,7 +88,9 @@ def test_a_deleted_picture_comes_back_with_undo(page):
 
 def swept(page):
     """A finished sweep of two cells, and whether its pictures go with the link."""
-    page.query_params.update(view="Compare", steps="2", x_values="2, 3", y_axis="seed", y_values="5")
+    page.query_params.update(
+        view="Compare", steps="2", x_values="2, 3", y_axis="seed", y_values="5"
+    )
     page.run().button(key="run").click().run()
     return finished(page)
 
@@ -138,16 +140,25 @@ def test_the_mask_travels_with_the_start_image(page, monkeypatch):
     with a1111() as fake:
         monkeypatch.setenv("SDPLAY_A1111_URL", fake.url)
         page.query_params["backend"] = "a1111"
-        page.session_state["init_held"], page.session_state["mask_held"] = png(), png(colour="white")
+        page.session_state["init_held"], page.session_state["mask_held"] = (
+            png(),
+            png(colour="white"),
+        )
         other = elsewhere(shared(page.run().run()))
-    assert (other.session_state["init_bytes"], other.session_state["mask_bytes"]) == (png(), png(colour="white"))
+    assert (other.session_state["init_bytes"], other.session_state["mask_bytes"]) == (
+        png(),
+        png(colour="white"),
+    )
 
 
 def test_a_mask_that_is_no_picture_is_never_silently_left_out(page, monkeypatch):
     with a1111() as fake:
         monkeypatch.setenv("SDPLAY_A1111_URL", fake.url)
         page.query_params["backend"] = "a1111"
-        page.session_state["init_held"], page.session_state["mask_held"] = png(), b"hello, not a picture"
+        page.session_state["init_held"], page.session_state["mask_held"] = (
+            png(),
+            b"hello, not a picture",
+        )
         page.run().button(key="go").click().run()
     assert "The mask is no picture" in sentences(page)
     assert "The mask cannot be used" in sentences(page)

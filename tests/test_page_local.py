@@ -102,11 +102,16 @@ def test_a_click_is_not_lost_when_the_process_has_just_changed(local):
     assert len(local.image) >= 1
 
 
-@pytest.mark.parametrize(("file", "says"), [
-    ("broken", "ended before it was ready: broken.safetensors is cut off."),
-    ("half", "is off. Only half of it is there."),
-])  # fmt: skip
-def test_a_start_that_fails_is_told_and_another_model_can_be_chosen(local, tmp_path, monkeypatch, file, says):
+@pytest.mark.parametrize(
+    ("file", "says"),
+    [
+        ("broken", "ended before it was ready: broken.safetensors is cut off."),
+        ("half", "is off. Only half of it is there."),
+    ],
+)
+def test_a_start_that_fails_is_told_and_another_model_can_be_chosen(
+    local, tmp_path, monkeypatch, file, says
+):
     (tmp_path / f"{file}.safetensors").touch()
     monkeypatch.setenv("SDPLAY_MODELS", str(tmp_path))
     local.run().selectbox(key="local_model").set_value(str(tmp_path / f"{file}.safetensors"))
@@ -138,11 +143,17 @@ def test_nobody_starts_anything_where_the_owner_says_no(local, monkeypatch):
         assert not has(local.run(), "local_start")
 
 
-@pytest.mark.parametrize(("address", "headers", "direct"), [
-    (None, HERE, True), (None, {"host": "[::1]:8501", "origin": "http://[::1]:8501"}, True),
-    ("10.0.0.7", HERE, False), (None, {}, False), (None, {**HERE, "Host": "play.example.org"}, False),
-    (None, {**HERE, "Origin": "https://evil.example.org"}, False),
-    (None, {**HERE, "X-Forwarded-For": "127.0.0.1"}, False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("address", "headers", "direct"),
+    [
+        (None, HERE, True),
+        (None, {"host": "[::1]:8501", "origin": "http://[::1]:8501"}, True),
+        ("10.0.0.7", HERE, False),
+        (None, {}, False),
+        (None, {**HERE, "Host": "play.example.org"}, False),
+        (None, {**HERE, "Origin": "https://evil.example.org"}, False),
+        (None, {**HERE, "X-Forwarded-For": "127.0.0.1"}, False),
+    ],
+)
 def test_a_visit_from_this_machine_is_told_from_others(address, headers, direct):
     assert visit.direct(address, headers) is direct

@@ -1,4 +1,5 @@
-"""The predict backend against small real servers: every preset, every refusal, every way to send a picture."""
+"""The predict backend against small real servers: every preset, every refusal, every way to send a
+picture."""
 
 import json
 import os
@@ -19,9 +20,14 @@ from sdplay.picture import Picture, Progress
 from sdplay.schedulers import OCTOAI, known
 
 # Read here, because no test sees the settings of this machine.
-LIVE = {name: os.environ.get(f"SDPLAY_PREDICT_{name.upper()}", "") for name in ("preset", "url", "key", "fields")}
+LIVE = {
+    name: os.environ.get(f"SDPLAY_PREDICT_{name.upper()}", "")
+    for name in ("preset", "url", "key", "fields")
+}
 KEY = "sk-hunter22secret"
-SMALL = Params(prompt="a fox", negative="blur", scheduler="euler", steps=4, seed=7, width=64, height=64)
+SMALL = Params(
+    prompt="a fox", negative="blur", scheduler="euler", steps=4, seed=7, width=64, height=64
+)
 SQUARE = SMALL.with_(width=512, height=512)
 
 
@@ -63,20 +69,30 @@ def test_every_preset_tells_only_features_that_exist(preset):
 def test_octoai_gets_its_six_fields():
     with hosted("octoai") as fake:
         made(backend("octoai", fake), SQUARE)
-        assert fake.bodies() == [{
-            "prompt": "a fox", "negative_prompt": "blur", "guidance_scale": 7.0, "num_inference_steps": 4,
-            "solver": "K_EULER", "seed": 7,
-        }]  # fmt: skip
+        assert fake.bodies() == [
+            {
+                "prompt": "a fox",
+                "negative_prompt": "blur",
+                "guidance_scale": 7.0,
+                "num_inference_steps": 4,
+                "solver": "K_EULER",
+                "seed": 7,
+            }
+        ]
 
 
 def test_octoai_offers_its_six_schedulers():
     with hosted("octoai") as fake:
-        assert set(backend("octoai", fake).probe().schedulers) == {known(name).id for name in OCTOAI}
+        assert set(backend("octoai", fake).probe().schedulers) == {
+            known(name).id for name in OCTOAI
+        }
 
 
 def test_a_scheduler_it_lacks_is_refused_before_anything_is_sent():
     with hosted("octoai") as fake:
-        with pytest.raises(BadParams, match="no scheduler called DPM.. 2M Karras. It has: .*dpmpp_2m"):
+        with pytest.raises(
+            BadParams, match="no scheduler called DPM.. 2M Karras. It has: .*dpmpp_2m"
+        ):
             made(backend("octoai", fake), SMALL.with_(scheduler="dpmpp_2m_karras"))
         assert fake.bodies() == []
 
@@ -85,17 +101,28 @@ def test_openai_images_get_their_size_in_one_field_and_no_scheduler():
     with hosted("openai-images") as fake:
         made(backend("openai-images", fake), SMALL.with_(width=128, model="sdxl"))
         assert fake.asked[-1].path == "/v1/images/generations"
-        assert fake.bodies() == [{
-            "n": 1, "response_format": "b64_json", "prompt": "a fox", "negative_prompt": "blur", "guidance_scale": 7.0,
-            "num_inference_steps": 4, "seed": 7, "size": "128x64", "model": "sdxl",
-        }]  # fmt: skip
+        assert fake.bodies() == [
+            {
+                "n": 1,
+                "response_format": "b64_json",
+                "prompt": "a fox",
+                "negative_prompt": "blur",
+                "guidance_scale": 7.0,
+                "num_inference_steps": 4,
+                "seed": 7,
+                "size": "128x64",
+                "model": "sdxl",
+            }
+        ]
 
 
 def test_hf_inference_gets_the_class_of_the_scheduler():
     with hosted("hf-inference") as fake:
         made(backend("hf-inference", fake), SMALL)
         assert (fake.bodies()[0]["inputs"], fake.bodies()[0]["parameters"]["scheduler"]) == (
-            "a fox", "EulerDiscreteScheduler")  # fmt: skip
+            "a fox",
+            "EulerDiscreteScheduler",
+        )
 
 
 def test_a_setting_without_a_field_is_not_offered_and_said():
@@ -103,17 +130,28 @@ def test_a_setting_without_a_field_is_not_offered_and_said():
         endpoint = backend("octoai", fake)
         assert "size" not in endpoint.probe().features | endpoint.probe().unknown
         warnings = made(endpoint, SQUARE.with_(width=768, eta=0.5)).receipt.warnings
-    assert {"Width has no effect here: this endpoint has no such setting.",
-            "Eta has no effect here: this endpoint has no such setting.",
-            "Size: the picture is 512×512, not 768×512."} <= set(warnings)  # fmt: skip
+    assert {
+        "Width has no effect here: this endpoint has no such setting.",
+        "Eta has no effect here: this endpoint has no such setting.",
+        "Size: the picture is 512×512, not 768×512.",
+    } <= set(warnings)
 
 
-@pytest.mark.parametrize("answer", [
-    {"image_0": b64(png())}, {"image_0": f"data:image/png;base64,{b64(png())}"}, [b64(png())], b64(png()),
-    {"images": [{"url": "data:image/png;base64," + b64(png()), "seed": 7}]}, {"data": [{"b64_json": b64(png())}]},
-    {"output": f"data:image/png;base64,{b64(png())}"}, {"artifacts": [{"base64": b64(png()), "seed": 7}]},
-    {"completion": {"image_0": b64(png())}}, {"data": {"outputs": [b64(png())]}},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"image_0": b64(png())},
+        {"image_0": f"data:image/png;base64,{b64(png())}"},
+        [b64(png())],
+        b64(png()),
+        {"images": [{"url": "data:image/png;base64," + b64(png()), "seed": 7}]},
+        {"data": [{"b64_json": b64(png())}]},
+        {"output": f"data:image/png;base64,{b64(png())}"},
+        {"artifacts": [{"base64": b64(png()), "seed": 7}]},
+        {"completion": {"image_0": b64(png())}},
+        {"data": {"outputs": [b64(png())]}},
+    ],
+)
 def test_a_picture_is_found_wherever_it_stands(answer):
     with hosted("octoai", first=[sends(answer)]) as fake:
         assert made(backend("octoai", fake), SQUARE).data == png()
@@ -132,11 +170,19 @@ def test_an_address_is_fetched_without_the_key():
         assert [asked.headers.get("Authorization") for asked in elsewhere.asked] == [None]
 
 
-@pytest.mark.parametrize(("status", "sentence"), [
-    (401, "SDPLAY_PREDICT_KEY"), (402, "no credit left"), (403, "SDPLAY_PREDICT_KEY"), (404, "SDPLAY_PREDICT_URL"),
-    (413, "smaller start image"), (422, "steps: too many.*does not take one of the settings"), (500, "console"),
-    (504, "too long"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        (401, "SDPLAY_PREDICT_KEY"),
+        (402, "no credit left"),
+        (403, "SDPLAY_PREDICT_KEY"),
+        (404, "SDPLAY_PREDICT_URL"),
+        (413, "smaller start image"),
+        (422, "steps: too many.*does not take one of the settings"),
+        (500, "console"),
+        (504, "too long"),
+    ],
+)
 def test_a_refusal_is_explained_and_not_tried_again(status, sentence):
     body = {"detail": [{"loc": ["body", "input", "steps"], "msg": "too many"}]}
     with hosted("octoai", first=[sends(body, status)]) as fake:
@@ -175,10 +221,14 @@ def test_a_wait_of_an_hour_is_said_at_once():
 def test_nobody_listening_is_tried_a_few_times():
     events = []
     with pytest.raises(BackendOffline, match="does not answer at http://127.0.0.1:9"):
-        events.extend(Predict("octoai", "http://127.0.0.1:9", pause=0.02, every=0.02).generate(SQUARE))
+        events.extend(
+            Predict("octoai", "http://127.0.0.1:9", pause=0.02, every=0.02).generate(SQUARE)
+        )
 
 
-@pytest.mark.parametrize("fault", [stalled, dying, hanging_up], ids=["stalled", "dying", "hanging_up"])
+@pytest.mark.parametrize(
+    "fault", [stalled, dying, hanging_up], ids=["stalled", "dying", "hanging_up"]
+)
 def test_a_broken_line_is_never_tried_again_because_a_picture_may_have_been_charged(fault):
     with hosted("octoai", first=[fault]) as fake:
         with pytest.raises(BackendBroken):
@@ -195,22 +245,39 @@ def test_every_fault_ends_in_one_sentence(name):
         assert "Traceback" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("answer", "sentence"), [
-    ({"status": "failed", "error": "CUDA out of memory"}, "could not make the picture: CUDA out of memory"),
-    ({"status": "failed", "error": None, "logs": "ValueError: no"}, "ValueError: no"),
-    ({"status": "canceled"}, "somebody stopped it there"), ({"error": "NSFW content detected"}, "NSFW content"),
-    ({"status": "succeeded", "output": None}, "sent no picture"), ({}, "sent no picture"), ([], "sent no picture"),
-    ({"image_0": 7}, "sent no picture"), ({"image_0": b64(b"hello, text")}, "is no picture"),
-    ({"image_0": b64(png())[:-41]}, "is cut off"), ({"image_0": b64(bomb())}, "megapixels"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (
+            {"status": "failed", "error": "CUDA out of memory"},
+            "could not make the picture: CUDA out of memory",
+        ),
+        ({"status": "failed", "error": None, "logs": "ValueError: no"}, "ValueError: no"),
+        ({"status": "canceled"}, "somebody stopped it there"),
+        ({"error": "NSFW content detected"}, "NSFW content"),
+        ({"status": "succeeded", "output": None}, "sent no picture"),
+        ({}, "sent no picture"),
+        ([], "sent no picture"),
+        ({"image_0": 7}, "sent no picture"),
+        ({"image_0": b64(b"hello, text")}, "is no picture"),
+        ({"image_0": b64(png())[:-41]}, "is cut off"),
+        ({"image_0": b64(bomb())}, "megapixels"),
+    ],
+)
 def test_a_success_without_a_picture_is_a_failure(answer, sentence):
-    with hosted("octoai", first=[sends(answer)]) as fake, pytest.raises(BackendError, match=sentence):
+    with (
+        hosted("octoai", first=[sends(answer)]) as fake,
+        pytest.raises(BackendError, match=sentence),
+    ):
         made(backend("octoai", fake), SQUARE)
 
 
 def test_a_login_page_is_no_picture():
     sentence = "'Please sign in'.*address of its API"
-    with hosted("octoai", first=[FAULTS["login_page"]]) as fake, pytest.raises(BackendBroken, match=sentence):
+    with (
+        hosted("octoai", first=[FAULTS["login_page"]]) as fake,
+        pytest.raises(BackendBroken, match=sentence),
+    ):
         made(backend("octoai", fake), SQUARE)
 
 
@@ -233,13 +300,20 @@ def test_the_key_never_shows(monkeypatch):
         endpoint = backend("octoai", fake)
         with pytest.raises(BackendRefused, match="Invalid token") as caught:
             made(endpoint, SQUARE)
-        told = [str(caught.value), repr(endpoint.probe()), json.dumps(endpoint.payload(SQUARE)), repr(endpoint._wire())]
+        told = [
+            str(caught.value),
+            repr(endpoint.probe()),
+            json.dumps(endpoint.payload(SQUARE)),
+            repr(endpoint._wire()),
+        ]
     assert [KEY in each for each in told] == [False] * len(told)
 
 
 def test_the_key_never_shows_in_a_receipt():
     with hosted("octoai", key=KEY) as fake:
-        picture = made(backend("octoai", fake, key=KEY), SQUARE.with_(extra=json.dumps({"note": f"my {KEY}"})))
+        picture = made(
+            backend("octoai", fake, key=KEY), SQUARE.with_(extra=json.dumps({"note": f"my {KEY}"}))
+        )
     assert picture.receipt.sent["note"] == "my •••"
     assert KEY not in json.dumps(picture.receipt.as_dict())
 
@@ -247,7 +321,9 @@ def test_the_key_never_shows_in_a_receipt():
 def test_without_an_address_the_probe_says_what_to_set():
     told = kinds()["predict"]().probe()
     assert told.status == "down"
-    assert told.message.startswith("No hosted endpoint is set up: put its address into SDPLAY_PREDICT_URL")
+    assert told.message.startswith(
+        "No hosted endpoint is set up: put its address into SDPLAY_PREDICT_URL"
+    )
 
 
 def test_without_an_address_a_picture_is_refused_with_the_same_sentence():
@@ -255,32 +331,57 @@ def test_without_an_address_a_picture_is_refused_with_the_same_sentence():
         made(Predict(), SMALL)
 
 
-@pytest.mark.parametrize(("settings", "sentence"), [
-    ({"PRESET": "dalle"}, "SDPLAY_PREDICT_PRESET must be one of octoai, cog"),
-    ({"FIELDS": "{steps"}, "SDPLAY_PREDICT_FIELDS is not valid JSON"),
-    ({"FIELDS": '{"steps": 3}'}, "must map our settings to field names or null"),
-    ({"FIELDS": '{"stepz": "n"}'}, "'stepz', which is none of our settings"),
-    ({"PRESET": "replicate"}, "must name a model at Replicate"),
-])  # fmt: skip
-def test_a_wrong_setting_is_explained_and_never_raises_in_the_probe(monkeypatch, settings, sentence):
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"PRESET": "dalle"}, "SDPLAY_PREDICT_PRESET must be one of octoai, cog"),
+        ({"FIELDS": "{steps"}, "SDPLAY_PREDICT_FIELDS is not valid JSON"),
+        ({"FIELDS": '{"steps": 3}'}, "must map our settings to field names or null"),
+        ({"FIELDS": '{"stepz": "n"}'}, "'stepz', which is none of our settings"),
+        ({"PRESET": "replicate"}, "must name a model at Replicate"),
+    ],
+)
+def test_a_wrong_setting_is_explained_and_never_raises_in_the_probe(
+    monkeypatch, settings, sentence
+):
     monkeypatch.setenv("SDPLAY_PREDICT_URL", "http://user:secret@127.0.0.1:9/")
     for name, value in settings.items():
         monkeypatch.setenv(f"SDPLAY_PREDICT_{name}", value)
     told = Predict().probe()
-    assert (told.status, sentence in told.message, "secret" in told.message) == ("down", True, False)
+    assert (told.status, sentence in told.message, "secret" in told.message) == (
+        "down",
+        True,
+        False,
+    )
 
 
 def test_fields_are_renamed_added_and_taken_out():
-    fields = '{"steps": "n_steps", "width": "w", "height": "h", "negative": null, "eta": "sampling.eta"}'
+    fields = (
+        '{"steps": "n_steps", "width": "w", "height": "h", "negative": null, "eta": "sampling.eta"}'
+    )
     with hosted("octoai") as fake:
         endpoint = backend("octoai", fake, fields=fields)
-        assert ("size" in endpoint.probe().features, "negative" in endpoint.probe().features) == (True, False)
+        assert ("size" in endpoint.probe().features, "negative" in endpoint.probe().features) == (
+            True,
+            False,
+        )
         picture = made(endpoint, SMALL.with_(eta=0.5))
-        assert fake.bodies() == [{
-            "prompt": "a fox", "guidance_scale": 7.0, "n_steps": 4, "solver": "K_EULER", "seed": 7, "w": 64, "h": 64,
-            "sampling": {"eta": 0.5},
-        }]  # fmt: skip
-    assert "Negative prompt has no effect here: this endpoint has no such setting." in picture.receipt.warnings
+        assert fake.bodies() == [
+            {
+                "prompt": "a fox",
+                "guidance_scale": 7.0,
+                "n_steps": 4,
+                "solver": "K_EULER",
+                "seed": 7,
+                "w": 64,
+                "h": 64,
+                "sampling": {"eta": 0.5},
+            }
+        ]
+    assert (
+        "Negative prompt has no effect here: this endpoint has no such setting."
+        in picture.receipt.warnings
+    )
 
 
 def test_raw_payload_fields_go_to_the_inputs_or_over_the_whole():
@@ -293,7 +394,9 @@ def test_raw_payload_fields_go_to_the_inputs_or_over_the_whole():
 
 def test_what_raw_payload_fields_replace_is_said():
     with hosted("octoai") as fake:
-        warnings = made(backend("octoai", fake), SQUARE.with_(extra='{"num_inference_steps": 9}')).receipt.warnings
+        warnings = made(
+            backend("octoai", fake), SQUARE.with_(extra='{"num_inference_steps": 9}')
+        ).receipt.warnings
     assert "Raw payload fields replaced Steps: 9 instead of 4." in warnings
 
 
@@ -301,32 +404,45 @@ def test_an_endpoint_that_reports_nothing_is_said():
     with hosted("octoai") as fake:
         receipt = made(backend("octoai", fake), SQUARE).receipt
     assert receipt.applied == {"width": 512, "height": 512}
-    assert receipt.warnings == ("The endpoint does not report what it applied, so only the picture's size could be "
-                                "checked.",)  # fmt: skip
+    assert receipt.warnings == (
+        "The endpoint does not report what it applied, so only the picture's size could be "
+        "checked.",
+    )
 
 
 def test_another_seed_than_asked_is_said():
     with hosted("octoai", told={"seed": 12}) as fake:
         receipt = made(backend("octoai", fake), SQUARE).receipt
-    assert (receipt.applied["seed"], receipt.warnings) == (12, ("Seed: the endpoint used 12 instead of 7.",))
+    assert (receipt.applied["seed"], receipt.warnings) == (
+        12,
+        ("Seed: the endpoint used 12 instead of 7.",),
+    )
 
 
 def test_what_a_picture_says_of_itself_is_compared():
     text = "a fox\nSteps: 9, Sampler: Euler a, CFG scale: 7.0, Seed: 7, Size: 512x512"
     with hosted("octoai", told={"image_0": b64(png((512, 512), text=text))}) as fake:
         receipt = made(backend("octoai", fake), SQUARE).receipt
-    assert set(receipt.warnings) == {"Steps: the endpoint used 9 instead of 4.",
-                                     "Scheduler: the endpoint used Euler a instead of Euler."}  # fmt: skip
+    assert set(receipt.warnings) == {
+        "Steps: the endpoint used 9 instead of 4.",
+        "Scheduler: the endpoint used Euler a instead of Euler.",
+    }
 
 
-@pytest.mark.parametrize(("told", "sentence"), [
-    ({"images": [b64(png((512, 512)))] * 3, "image_0": None}, "made 3 pictures; the first one is kept"),
-    ({"image_0": b64(png((256, 512)))}, "Size: the picture is 256×512, not 512×512"),
-    ({"has_nsfw_concepts": [True]}, "content filter struck"),
-    ({"finish_reason": "CONTENT_FILTERED"}, "content filter struck"),
-    ({"image_0": b64(png((512, 512), "black"))}, "all black"),
-    ({"input": {"guidance_scale": 5.0}}, "CFG scale: the endpoint took 5.0 instead of 7.0"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("told", "sentence"),
+    [
+        (
+            {"images": [b64(png((512, 512)))] * 3, "image_0": None},
+            "made 3 pictures; the first one is kept",
+        ),
+        ({"image_0": b64(png((256, 512)))}, "Size: the picture is 256×512, not 512×512"),
+        ({"has_nsfw_concepts": [True]}, "content filter struck"),
+        ({"finish_reason": "CONTENT_FILTERED"}, "content filter struck"),
+        ({"image_0": b64(png((512, 512), "black"))}, "all black"),
+        ({"input": {"guidance_scale": 5.0}}, "CFG scale: the endpoint took 5.0 instead of 7.0"),
+    ],
+)
 def test_what_came_back_otherwise_is_said(told, sentence):
     fields = '{"width": "width", "height": "height"}'
     with hosted("octoai", told=told) as fake:
@@ -346,7 +462,9 @@ def test_a_start_image_goes_as_a_data_uri_and_is_named_in_the_receipt():
 
 def test_without_a_start_image_its_strength_is_left_out():
     with hosted("octoai") as fake:
-        body = backend("octoai", fake, fields='{"init": "image", "strength": "strength"}').payload(SQUARE)
+        body = backend("octoai", fake, fields='{"init": "image", "strength": "strength"}').payload(
+            SQUARE
+        )
     assert {"image", "strength"} & set(body) == set()
 
 
@@ -366,19 +484,34 @@ def test_nobody_there_is_down_with_a_sentence(preset):
 
 def test_the_recipe_names_the_endpoint():
     with hosted("octoai") as one, hosted("octoai") as other:
-        assert backend("octoai", one).model_version(SMALL) != backend("octoai", other).model_version(SMALL)
+        assert backend("octoai", one).model_version(SMALL) != backend(
+            "octoai", other
+        ).model_version(SMALL)
 
 
-@pytest.mark.parametrize(("preset", "url", "base", "create"), [
-    ("openai-images", "http://h:1", "http://h:1/v1", "images/generations"),
-    ("openai-images", "http://h:1/v1/", "http://h:1/v1/", "images/generations"),
-    ("openai-images", "http://h:1/v1/images/generations", "http://h:1/v1", "images/generations"),
-    ("openai-images", "https://h/openai/v1", "https://h/openai/v1", "images/generations"),
-    ("cog", "http://h:1/predictions", "http://h:1", "predictions/{id}"),
-    ("hf-inference", "stabilityai/sdxl-turbo", f"{PRESETS['hf-inference'].home}/stabilityai/sdxl-turbo", ""),
-    ("hf-inference", "https://h/models/x", "https://h/models/x", ""),
-    ("octoai", "https://h/generate/sd?v=2", "https://h/generate/sd?v=2", ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("preset", "url", "base", "create"),
+    [
+        ("openai-images", "http://h:1", "http://h:1/v1", "images/generations"),
+        ("openai-images", "http://h:1/v1/", "http://h:1/v1/", "images/generations"),
+        (
+            "openai-images",
+            "http://h:1/v1/images/generations",
+            "http://h:1/v1",
+            "images/generations",
+        ),
+        ("openai-images", "https://h/openai/v1", "https://h/openai/v1", "images/generations"),
+        ("cog", "http://h:1/predictions", "http://h:1", "predictions/{id}"),
+        (
+            "hf-inference",
+            "stabilityai/sdxl-turbo",
+            f"{PRESETS['hf-inference'].home}/stabilityai/sdxl-turbo",
+            "",
+        ),
+        ("hf-inference", "https://h/models/x", "https://h/models/x", ""),
+        ("octoai", "https://h/generate/sd?v=2", "https://h/generate/sd?v=2", ""),
+    ],
+)
 def test_an_address_is_understood_with_and_without_its_end(preset, url, base, create):
     point = endpoint(preset, url, "")
     assert (point.base, point.create) == (base, create)
@@ -410,24 +543,56 @@ def test_closing_while_the_picture_is_fetched_does_not_wait_for_it():
 
 def test_what_nobody_could_ask_for_is_not_said_to_be_asked():
     with hosted("openai-images") as fake:
-        asked = made(backend("openai-images", fake), SMALL.with_(scheduler="dpmpp_2m_karras")).receipt.asked
+        asked = made(
+            backend("openai-images", fake), SMALL.with_(scheduler="dpmpp_2m_karras")
+        ).receipt.asked
     assert set(asked) == {"prompt", "negative", "steps", "cfg", "seed", "width", "height"}
 
 
 def test_no_answer_is_too_strange_to_read():
     hypothesis = pytest.importorskip("hypothesis", reason="hypothesis is in the dev extra")
     values = hypothesis.strategies
-    words = ["status", "output", "error", "detail", "images", "data", "url", "seed", "logs", "input", "metrics",
-             "predict_time", "has_nsfw_concepts", "message", "b64_json"]  # fmt: skip
-    plain = values.none() | values.booleans() | values.floats() | values.integers() | values.text(max_size=9)
-    some = values.recursive(plain, lambda inner: values.lists(inner, max_size=3) | values.dictionaries(
-        values.sampled_from(words), inner, max_size=4), max_leaves=9)  # fmt: skip
+    words = [
+        "status",
+        "output",
+        "error",
+        "detail",
+        "images",
+        "data",
+        "url",
+        "seed",
+        "logs",
+        "input",
+        "metrics",
+        "predict_time",
+        "has_nsfw_concepts",
+        "message",
+        "b64_json",
+    ]
+    plain = (
+        values.none()
+        | values.booleans()
+        | values.floats()
+        | values.integers()
+        | values.text(max_size=9)
+    )
+    some = values.recursive(
+        plain,
+        lambda inner: (
+            values.lists(inner, max_size=3)
+            | values.dictionaries(values.sampled_from(words), inner, max_size=4)
+        ),
+        max_leaves=9,
+    )
 
     @hypothesis.settings(max_examples=200, deadline=None)
     @hypothesis.given(some)
     def reads(value):
         try:
-            answer = opened(Reply(200, {}, json.dumps(value).encode()), Wire("http://h", label="It", setting="X"))
+            answer = opened(
+                Reply(200, {}, json.dumps(value).encode()),
+                Wire("http://h", label="It", setting="X"),
+            )
         except BackendError:
             return
         answer.reported(png())
@@ -441,4 +606,6 @@ def test_a_live_endpoint_makes_a_picture():
     backend = Predict(**LIVE)
     told = backend.probe()
     assert told.status in ("ready", "busy")
-    assert isinstance(made(backend, Params(**{**told.defaults, "prompt": "a fox", "seed": 7})), Picture)
+    assert isinstance(
+        made(backend, Params(**{**told.defaults, "prompt": "a fox", "seed": 7})), Picture
+    )

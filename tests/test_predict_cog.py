@@ -1,6 +1,7 @@
 """The predict backend against a real Cog server, started from the predictor in tests/cog_predictor.
 
-SDPLAY_COG_PYTHON=/path/to/python python -m pytest tests/test_predict_cog.py    (that Python has cog 0.23.1)
+SDPLAY_COG_PYTHON=/path/to/python python -m pytest tests/test_predict_cog.py    (that Python has cog
+0.23.1)
 """
 
 import os
@@ -18,7 +19,9 @@ from sdplay.params import Params
 from sdplay.picture import Picture
 
 PYTHON = os.environ.get("SDPLAY_COG_PYTHON", "")
-pytestmark = pytest.mark.skipif(not PYTHON, reason="SDPLAY_COG_PYTHON names no Python with cog==0.23.1")
+pytestmark = pytest.mark.skipif(
+    not PYTHON, reason="SDPLAY_COG_PYTHON names no Python with cog==0.23.1"
+)
 FOLDER = Path(__file__).parent / "cog_predictor"
 SMALL = Params(prompt="a fox", steps=4, seed=7, width=64, height=64, scheduler="euler_a")
 
@@ -35,10 +38,16 @@ def url(tmp_path_factory):
     folder = shutil.copytree(FOLDER, tmp_path_factory.mktemp("cog") / "predictor")
     port = free_port()
     path = f"{Path(PYTHON).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "PORT": str(port), "COG_PREDICT_TYPE_STUB": "predict.py:Predictor"}
+    environment = {
+        **os.environ,
+        "PATH": path,
+        "PORT": str(port),
+        "COG_PREDICT_TYPE_STUB": "predict.py:Predictor",
+    }
     command = [PYTHON, "-m", "cog.server.http", "--host", "127.0.0.1"]
-    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL) as process:  # fmt: skip
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
         yield f"http://127.0.0.1:{port}"
         process.terminate()
 

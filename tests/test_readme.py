@@ -16,25 +16,56 @@ README = ROOT / "README.md"
 
 
 def table(*rows):
-    return "\n".join("| " + " | ".join(row) + " |" for row in (rows[0], ("---",) * len(rows[0]), *rows[1:]))
+    return "\n".join(
+        "| " + " | ".join(row) + " |" for row in (rows[0], ("---",) * len(rows[0]), *rows[1:])
+    )
 
 
 def settings_table():
-    return table(("Setting", "What it is for", "Default"),
-                 *((f"`{s.name}`", s.help, f"`{s.default}`" * bool(s.default)) for s in SETTINGS.values()))  # fmt: skip
+    return table(
+        ("Setting", "What it is for", "Default"),
+        *((f"`{s.name}`", s.help, f"`{s.default}`" * bool(s.default)) for s in SETTINGS.values()),
+    )
 
 
 def knobs_table():
-    return table(("Setting", "Range", "What it does"),
-                 *((f"**{k.label}** `{k.name}`", "" if k.low is None else f"{k.low:g} to {k.high:g}", k.help)
-                   for k in KNOBS.values()))  # fmt: skip
+    return table(
+        ("Setting", "Range", "What it does"),
+        *(
+            (
+                f"**{k.label}** `{k.name}`",
+                "" if k.low is None else f"{k.low:g} to {k.high:g}",
+                k.help,
+            )
+            for k in KNOBS.values()
+        ),
+    )
 
 
 def schedulers_table():
-    return table(("Id", "Label", "diffusers", "A1111", "Cog, Replicate, OctoAI", "Settles", "Evaluations at 20 steps"),
-                 *((f"`{s.id}`", s.label, s.diffusers[0], " + ".join(filter(None, s.a1111 or ())), s.cog,
-                    "no" if s.stochastic else "yes", str(s.evaluations(20)))
-                   for s in SCHEDULERS.values()))  # fmt: skip
+    return table(
+        (
+            "Id",
+            "Label",
+            "diffusers",
+            "A1111",
+            "Cog, Replicate, OctoAI",
+            "Settles",
+            "Evaluations at 20 steps",
+        ),
+        *(
+            (
+                f"`{s.id}`",
+                s.label,
+                s.diffusers[0],
+                " + ".join(filter(None, s.a1111 or ())),
+                s.cog,
+                "no" if s.stochastic else "yes",
+                str(s.evaluations(20)),
+            )
+            for s in SCHEDULERS.values()
+        ),
+    )
 
 
 TABLES = {"settings": settings_table, "knobs": knobs_table, "schedulers": schedulers_table}
@@ -42,11 +73,17 @@ TABLES = {"settings": settings_table, "knobs": knobs_table, "schedulers": schedu
 
 @pytest.mark.parametrize("name", TABLES)
 def test_tables_in_the_readme_are_those_of_the_code(name):
-    """To write them anew after a change: SDPLAY_WRITE_README=1 python -m pytest tests/test_readme.py"""
+    """To write them anew after a change: SDPLAY_WRITE_README=1 python -m pytest
+    tests/test_readme.py"""
     block = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
     if os.environ.get("SDPLAY_WRITE_README"):
-        README.write_text(block.sub(lambda found: found[1] + TABLES[name]() + "\n" + found[2], README.read_text()))
-    assert block.search(README.read_text())[0] == f"<!-- {name} -->\n{TABLES[name]()}\n<!-- /{name} -->"
+        README.write_text(
+            block.sub(lambda found: found[1] + TABLES[name]() + "\n" + found[2], README.read_text())
+        )
+    assert (
+        block.search(README.read_text())[0]
+        == f"<!-- {name} -->\n{TABLES[name]()}\n<!-- /{name} -->"
+    )
 
 
 def test_every_backend_is_in_the_readme():

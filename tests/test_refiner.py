@@ -1,4 +1,5 @@
-"""A second checkpoint that finishes the picture, against diffusers' stock pipelines with their networks exchanged."""
+"""A second checkpoint that finishes the picture, against diffusers' stock pipelines with their
+networks exchanged."""
 
 from dataclasses import replace
 
@@ -10,8 +11,12 @@ from sdplay.errors import BadParams
 from sdplay.params import Params
 from sdplay.schedulers import SCHEDULERS
 
-torch = pytest.importorskip("torch", reason="checkpoints need torch and diffusers: pip install '.[local]'")
-diffusers = pytest.importorskip("diffusers", reason="checkpoints need torch and diffusers: pip install '.[local]'")
+torch = pytest.importorskip(
+    "torch", reason="checkpoints need torch and diffusers: pip install '.[local]'"
+)
+diffusers = pytest.importorskip(
+    "diffusers", reason="checkpoints need torch and diffusers: pip install '.[local]'"
+)
 
 from sdplay.engine.torch_load import load  # noqa: E402
 from sdplay.server.paint import Painted, paint  # noqa: E402
@@ -20,7 +25,9 @@ from sdplay.server.wish import Wish  # noqa: E402
 from tests.oracle import job_of, latents, off, ours, stock  # noqa: E402
 from tests.tiny_checkpoint import small_lora, small_refiner, small_sd, small_sdxl  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"
+)
 SMALL = Params("a fox", "dog", "euler", 5, 4, 7, 64, 64)
 
 
@@ -56,18 +63,33 @@ def painted(shelf, **more):
     return last
 
 
-@pytest.mark.parametrize("name", ["euler", "euler_a", "dpmpp_2m_karras", "dpmpp_2m_sde", "heun", "unipc", "ddim"])
+@pytest.mark.parametrize(
+    "name", ["euler", "euler_a", "dpmpp_2m_karras", "dpmpp_2m_sde", "heun", "unipc", "ddim"]
+)
 def test_the_second_model_goes_on_where_the_first_one_stopped(folder, name):
-    job, pipe, other = job_of(SCHEDULERS[name], steps=6), stock(folder / "one"), stock(folder / "two")
-    meant = torch.cat([other.encode_prompt(text, "cpu", 1, False)[0] for text in (job.negative, job.prompt)])
+    job, pipe, other = (
+        job_of(SCHEDULERS[name], steps=6),
+        stock(folder / "one"),
+        stock(folder / "two"),
+    )
+    meant = torch.cat(
+        [other.encode_prompt(text, "cpu", 1, False)[0] for text in (job.negative, job.prompt)]
+    )
 
     def exchange(pipe, step, time, tensors):
         if step == 2:
             pipe.unet, tensors["prompt_embeds"] = other.unet, meant
         return tensors
 
-    theirs = latents(pipe, SCHEDULERS[name], job, width=96, height=64, callback_on_step_end=exchange,
-                     callback_on_step_end_tensor_inputs=["prompt_embeds"])  # fmt: skip
+    theirs = latents(
+        pipe,
+        SCHEDULERS[name],
+        job,
+        width=96,
+        height=64,
+        callback_on_step_end=exchange,
+        callback_on_step_end_tensor_inputs=["prompt_embeds"],
+    )
     assert off(in_two(folder, ("one", "two"), job, 3), theirs) < 1e-3
     assert off(in_two(folder, ("one", "one"), job, 3), theirs) > 5e-3
 
@@ -81,10 +103,14 @@ def test_sdxl_and_its_refiner_are_the_stock_pair(folder):
 
 
 def test_a_painted_picture_is_handed_over_at_its_share_of_the_steps(shelf, folder):
-    *steps, last = paint(shelf, Wish(SMALL.with_(model="one", refiner="two", refiner_at=0.5), frames=True), lambda: 0)
+    *steps, last = paint(
+        shelf, Wish(SMALL.with_(model="one", refiner="two", refiner_at=0.5), frames=True), lambda: 0
+    )
     engines = [Engine(load(str(folder / name), device="cpu")) for name in ("one", "two")]
     job = job_of(SCHEDULERS["euler"], prompt="a fox", negative="dog", seed=7, width=64)
-    (snapshot,) = [e for e in engines[0].run(replace(job, snapshot_at=3)) if isinstance(e, Snapshot)]
+    (snapshot,) = [
+        e for e in engines[0].run(replace(job, snapshot_at=3)) if isinstance(e, Snapshot)
+    ]
     *_, whole = engines[1].run(job, snapshot)
     assert [step.step for step in steps] == [1, 2, 3, 4, 5]
     assert (len(last.frames), last.model[:3], last.warnings) == (5, "one", ())
@@ -106,12 +132,17 @@ def test_a_lora_stays_on_only_where_it_fits(shelf, refiner):
 
 
 def test_a_refiner_that_has_no_steps_left_is_told(shelf):
-    assert "No steps were left" in painted(shelf, model="one", refiner="two", refiner_at=0.95).warnings[0]
+    assert (
+        "No steps were left"
+        in painted(shelf, model="one", refiner="two", refiner_at=0.95).warnings[0]
+    )
 
 
 def test_a_refiner_for_other_latents_is_refused(shelf):
     with pytest.raises(BadParams, match="another kind of latent"):
-        painted(Shelf([*shelf.sources, "builtin"], shelf.machine), model="one", refiner="sdplay-icons")
+        painted(
+            Shelf([*shelf.sources, "builtin"], shelf.machine), model="one", refiner="sdplay-icons"
+        )
 
 
 def test_a_refiner_paints_alone_too(shelf):

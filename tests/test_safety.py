@@ -19,13 +19,18 @@ from tests.local_process import tiny_models  # noqa: E402
 from tests.making import colour  # noqa: E402
 from tests.tiny_checkpoint import small_checker  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"
+)
 SMALL = Params("a fox", "dog", "euler", 3, 4, 7, 64, 64)
 ALWAYS, NEVER = -2, 2
 
 
 def shelf(folder, threshold):
-    return Shelf([str(tiny_models())], Machine(device="cpu", safety_checker=str(small_checker(folder, threshold))))
+    return Shelf(
+        [str(tiny_models())],
+        Machine(device="cpu", safety_checker=str(small_checker(folder, threshold))),
+    )
 
 
 def painted(shelf, **more):
@@ -34,7 +39,9 @@ def painted(shelf, **more):
 
 def middle(checker, pictures):
     """The threshold with half of the pictures on either side."""
-    seen = checker.eye([Image.fromarray(each[0]) for each in pictures], return_tensors="pt").pixel_values
+    seen = checker.eye(
+        [Image.fromarray(each[0]) for each in pictures], return_tensors="pt"
+    ).pixel_values
     with torch.no_grad():
         means = checker.network.visual_projection(checker.network.vision_model(seen)[1])
     return torch.cosine_similarity(means, checker.network.concept_embeds[:1]).median() + 1e-4

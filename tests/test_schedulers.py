@@ -18,7 +18,14 @@ def test_every_scheduler_is_explained_in_sentences(entry):
 
 
 def test_octoai_names_are_six_different_schedulers():
-    assert [find(name).id for name in OCTOAI] == ["pndm", "lms", "ddim", "euler", "euler_a", "dpmpp_2m"]
+    assert [find(name).id for name in OCTOAI] == [
+        "pndm",
+        "lms",
+        "ddim",
+        "euler",
+        "euler_a",
+        "dpmpp_2m",
+    ]
 
 
 def test_split_names_of_a1111_find_the_same_as_the_old_combined_ones():

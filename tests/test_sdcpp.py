@@ -46,7 +46,9 @@ def made(backend, params):
 def test_it_is_recognised_and_tells_its_schedulers(server):
     told = server.probe()
     assert "stable-diffusion.cpp" in told.message
-    assert {"euler", "euler_a", "dpmpp_2m", "dpmpp_2m_karras", "ddim", "lcm"} <= set(told.schedulers)
+    assert {"euler", "euler_a", "dpmpp_2m", "dpmpp_2m_karras", "ddim", "lcm"} <= set(
+        told.schedulers
+    )
     assert "default" not in told.schedulers
 
 
@@ -54,13 +56,16 @@ def test_a_picture_comes_with_a_receipt_read_from_its_text(server):
     picture = made(server, SMALL)
     assert isinstance(picture, Picture)
     assert picture.image().size == (64, 64)
-    assert {name: picture.receipt.applied[name] for name in ("seed", "steps", "cfg", "scheduler")} \
-        == {"seed": 7, "steps": 1, "cfg": 1.0, "scheduler": "euler_a"}  # fmt: skip
+    assert {
+        name: picture.receipt.applied[name] for name in ("seed", "steps", "cfg", "scheduler")
+    } == {"seed": 7, "steps": 1, "cfg": 1.0, "scheduler": "euler_a"}
     assert picture.receipt.warnings == ()
 
 
 def test_the_same_seed_gives_the_same_picture(server):
-    one, again, other = (made(server, SMALL.with_(seed=seed)).image().tobytes() for seed in (7, 7, 8))
+    one, again, other = (
+        made(server, SMALL.with_(seed=seed)).image().tobytes() for seed in (7, 7, 8)
+    )
     assert (one == again, one == other) == (True, False)
 
 

@@ -1,4 +1,5 @@
-"""The local process among strangers: where it listens, what a request may name, and how much one may take."""
+"""The local process among strangers: where it listens, what a request may name, and how much one
+may take."""
 
 import asyncio
 import inspect
@@ -25,9 +26,22 @@ from tests.tiny_checkpoint import small_sd
 
 SMALL = {"width": 64, "height": 64, "steps": 2, "seed": 5, "sampler_name": "Euler"}
 PICTURE, BOMB = b64(png_bytes(colour())), b64(bomb())
-OUTSIDE = ("../alpha", "/etc/passwd", "~/.ssh/id_rsa", "..\\alpha", "file:///etc/passwd", "alpha/../../alpha")
-PRIVATE = ("http://127.0.0.1:9/a.png", "http://169.254.169.254/a", "http://[::1]/a.png", "http://10.0.0.1/a.png",
-           "http://2130706433/a.png", "http://[::ffff:127.0.0.1]/a.png")  # fmt: skip
+OUTSIDE = (
+    "../alpha",
+    "/etc/passwd",
+    "~/.ssh/id_rsa",
+    "..\\alpha",
+    "file:///etc/passwd",
+    "alpha/../../alpha",
+)
+PRIVATE = (
+    "http://127.0.0.1:9/a.png",
+    "http://169.254.169.254/a",
+    "http://[::1]/a.png",
+    "http://10.0.0.1/a.png",
+    "http://2130706433/a.png",
+    "http://[::ffff:127.0.0.1]/a.png",
+)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +89,9 @@ def test_no_address_in_a_request_reaches_this_network(server, url):
         ("sdplay/v1/cutouts", {"image": url, "points": [[1, 1]]}),
     ):
         assert "not on the open internet" in refused(server, path, body)
-    assert "no base64" in refused(server, "sdplay/v1/pictures", {"params": {"init": "x"}, "images": {"x": url}})
+    assert "no base64" in refused(
+        server, "sdplay/v1/pictures", {"params": {"init": "x"}, "images": {"x": url}}
+    )
 
 
 def test_a_picture_that_would_fill_the_memory_is_not_opened(server):
@@ -88,10 +104,15 @@ def test_a_picture_that_would_fill_the_memory_is_not_opened(server):
         assert "64 megapixels" in refused(server, path, body)
 
 
-@pytest.mark.parametrize(("params", "says"), [
-    ({"steps": 151}, "up to 150 steps"), ({"width": 1032}, "up to 1024 pixels"),
-    ({"width": 512, "height": 512, "hires_scale": 4.0}, "up to 1024 pixels"), ({"width": 10**9}, "between 64"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("params", "says"),
+    [
+        ({"steps": 151}, "up to 150 steps"),
+        ({"width": 1032}, "up to 1024 pixels"),
+        ({"width": 512, "height": 512, "hires_scale": 4.0}, "up to 1024 pixels"),
+        ({"width": 10**9}, "between 64"),
+    ],
+)
 def test_a_request_beyond_the_limits_is_refused_with_the_limit(server, params, says):
     assert says in refused(server, "sdplay/v1/pictures", {"params": params})
 
@@ -166,7 +187,9 @@ def test_two_hundred_requests_at_once_leave_no_memory_taken(server):
 
     def paint(seed):
         params = {"steps": 1, "width": 128, "height": 128, "seed": seed, "cfg": 1}
-        *_, last = lines(server.url, {"params": params, "owner": f"owner{seed % 5}", "previews": False})
+        *_, last = lines(
+            server.url, {"params": params, "owner": f"owner{seed % 5}", "previews": False}
+        )
         ends.append((last["event"], last["applied"]["seed"]))
 
     threads = [threading.Thread(target=paint, args=(seed,)) for seed in range(200)]

@@ -23,7 +23,10 @@ class Handy(Painter):
     def cut_out(self, image):
         clear = Image.new("RGBA", (20, 10), (0, 0, 0, 0))
         clear.paste((200, 0, 0), (5, 0, 15, 10))
-        return [CutOut(clear, (4, 6, 24, 16), 0.9, "sam"), CutOut(clear, (0, 0, 20, 10), 0.8, "sam")]
+        return [
+            CutOut(clear, (4, 6, 24, 16), 0.9, "sam"),
+            CutOut(clear, (0, 0, 20, 10), 0.8, "sam"),
+        ]
 
 
 @pytest.fixture
@@ -58,13 +61,20 @@ def test_stopping_closes_the_backend(library):
 
 @pytest.fixture
 def kept(library):
-    *_, made = make(Params("a fox", steps=2, seed=7, width=64, height=64), Painter(), library, "ann")
+    *_, made = make(
+        Params("a fox", steps=2, seed=7, width=64, height=64), Painter(), library, "ann"
+    )
     return made
 
 
 def test_an_enlarged_picture_is_kept_beside_its_source(library, kept):
     large = enlarge(kept, "4x-fine", 2, Handy(), library, "ann")
-    assert (large.width, large.params, large.tags, large.made_from) == (128, kept.params, ("upscale",), kept.file)
+    assert (large.width, large.params, large.tags, large.made_from) == (
+        128,
+        kept.params,
+        ("upscale",),
+        kept.file,
+    )
     assert large.receipt.warnings == ("Enlarged from 64 × 64 pixels by 4x-fine.",)
     assert [other.id for _, other in library.near(kept, "ann")] == [large.id]
     assert library.timings("painter") == [("dpmpp_2m_karras", 2, 64, 64, 7.0, 1.0)]
@@ -88,7 +98,11 @@ def test_cut_outs_are_transparent_pictures_that_name_their_source(library, kept)
     first, second = cut_out(kept, Handy(), library, "ann")
     with Image.open(io.BytesIO(library.data(first))) as opened:
         assert (opened.mode, opened.size, opened.getpixel((0, 0))[3]) == ("RGBA", (20, 10), 0)
-    assert (first.made_from, first.tags, first.receipt.sent["box"]) == (kept.file, ("cut-out",), [4, 6, 24, 16])
+    assert (first.made_from, first.tags, first.receipt.sent["box"]) == (
+        kept.file,
+        ("cut-out",),
+        [4, 6, 24, 16],
+    )
     assert first.receipt.warnings == ("Cut out by sam at 4, 6 from a picture of 64 × 64.",)
     assert [each.id for each in cut_out(kept, Handy(), library, "ann")] == [first.id, second.id]
 

@@ -40,7 +40,11 @@ def places(axes, base=BASE, facts=None, path=None):
         ([("steps", "5, 10")], "steps/5.png", "steps/10.png"),
         ([], "picture.png", "picture.png"),
         ([("prompt", "a/../b || c:d?")], "prompt/a-..-b.png", "prompt/c-d.png"),
-        ([("{nation}", "Greek, Dutch"), ("seed", "1-2")], "nation=Greek/seed=1.png", "nation=Dutch/seed=2.png"),
+        (
+            [("{nation}", "Greek, Dutch"), ("seed", "1-2")],
+            "nation=Greek/seed=1.png",
+            "nation=Dutch/seed=2.png",
+        ),
     ],
 )
 def test_paths_are_named_by_the_axes(tmp_path, axes, first, last):
@@ -53,7 +57,10 @@ def test_rows_of_a_table_give_a_folder_for_each_slot(tmp_path):
         {"{nation}": "Greek", "steps": 3, "name": "Greek one"},
         {"{nation}": "Dutch", "steps": 4, "name": "Dutch one"},
     ]
-    assert places([("preset", rows)], path=tmp_path) == ["nation=Greek/Greek-one.png", "nation=Dutch/Dutch-one.png"]
+    assert places([("preset", rows)], path=tmp_path) == [
+        "nation=Greek/Greek-one.png",
+        "nation=Dutch/Dutch-one.png",
+    ]
 
 
 def test_start_images_mirror_their_tree(tmp_path):
@@ -88,10 +95,20 @@ def rows(tmp_path):
 
 def test_everything_is_in_the_folder(tmp_path):
     ran(tmp_path)
-    files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    files = {
+        path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()
+    }
     assert files == {
-        "plan.json", "results.csv", "sheet.png", "report.html", "experiment.json", "steps=5/seed=1.png",
-        "steps=5/seed=2.png", "steps=10/seed=1.png", "steps=10/seed=2.png"}  # fmt: skip
+        "plan.json",
+        "results.csv",
+        "sheet.png",
+        "report.html",
+        "experiment.json",
+        "steps=5/seed=1.png",
+        "steps=5/seed=2.png",
+        "steps=10/seed=1.png",
+        "steps=10/seed=2.png",
+    }
 
 
 def test_rows_are_added_and_never_wiped(tmp_path):
@@ -100,7 +117,8 @@ def test_rows_are_added_and_never_wiped(tmp_path):
     made = rows(tmp_path)
     assert len(made) == 8
     assert {each["file"] for each in made} == {
-        f"steps={steps}/seed={seed}.png" for steps in (5, 10) for seed in (1, 2)}  # fmt: skip
+        f"steps={steps}/seed={seed}.png" for steps in (5, 10) for seed in (1, 2)
+    }
 
 
 def test_rows_are_measured_against_the_first_cell(tmp_path):
@@ -125,7 +143,10 @@ def test_a_rerun_is_laid_against_the_last(tmp_path):
 
 
 def test_chance_is_remembered_by_the_folder(tmp_path):
-    told = {"base": {"seed": -1, "prompt": "a {nation}"}, "axes": [{"axis": "steps", "values": "1-3"}]}
+    told = {
+        "base": {"seed": -1, "prompt": "a {nation}"},
+        "axes": [{"axis": "steps", "values": "1-3"}],
+    }
     spec = plan_of(told)
     first = spec.settled()
     Folder(tmp_path, plan(Setup("builtin", first.params({}, {})), first.axes))
@@ -144,8 +165,9 @@ def test_a_seed_axis_of_chance_is_remembered_too(tmp_path):
 def test_a_plan_file_in_the_folder_can_be_run(tmp_path):
     folder, _ = ran(tmp_path)
     spec = plan_of(json.loads((tmp_path / "plan.json").read_text()))
-    assert [cell.params for cell in plan(Setup("builtin", spec.params({}, {})), spec.axes).cells] == [
-        cell.params for cell in folder.plan.cells]  # fmt: skip
+    assert [
+        cell.params for cell in plan(Setup("builtin", spec.params({}, {})), spec.axes).cells
+    ] == [cell.params for cell in folder.plan.cells]
 
 
 def test_a_tree_is_read_with_its_bad_files_told(tmp_path):
@@ -157,10 +179,15 @@ def test_a_tree_is_read_with_its_bad_files_told(tmp_path):
     (tmp_path / "notes.txt").write_text("x")
     found, notes = tree(tmp_path)
     assert list(found) == ["a.png", "deep/er/b.PNG"]
-    assert notes == ["cut.png was left out: the file is damaged.", "notes.txt was left out: it is no picture file."]
+    assert notes == [
+        "cut.png was left out: the file is damaged.",
+        "notes.txt was left out: it is no picture file.",
+    ]
 
 
-@pytest.mark.parametrize(("name", "sentence"), [("nowhere", "There is no folder"), ("empty", "There is no picture in")])
+@pytest.mark.parametrize(
+    ("name", "sentence"), [("nowhere", "There is no folder"), ("empty", "There is no picture in")]
+)
 def test_a_tree_without_pictures_gets_a_sentence(tmp_path, name, sentence):
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadParams, match=sentence):
@@ -187,12 +214,16 @@ class Enlarger(Painter):
 def test_a_tree_is_enlarged_once_and_mirrored(tmp_path):
     blue, red = (png_bytes(Image.new("RGB", (64, 48), colour)) for colour in ("blue", "red"))
     given = {"a/x.png": blue, "a/x.jpg": blue, "b.png": red}
-    first, second = (list(upscale_tree(given, Enlarger(), tmp_path, 2, "Lanczos")) for _ in range(2))
+    first, second = (
+        list(upscale_tree(given, Enlarger(), tmp_path, 2, "Lanczos")) for _ in range(2)
+    )
     assert [state for _, state, _ in first] == ["made", "made", "failed"]
     assert [state for _, state, _ in second] == ["reused", "reused", "failed"]
     assert first[2][2] == "No red pictures. Take another."
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png")) == [
-        "a/x.jpg.png", "a/x.png.png"]  # fmt: skip
+        "a/x.jpg.png",
+        "a/x.png.png",
+    ]
     with Image.open(tmp_path / "a/x.png.png") as made:
         assert made.size == (128, 96)
 

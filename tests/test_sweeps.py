@@ -145,7 +145,9 @@ def test_one_cell_is_tried_again(jobs):
 def test_the_sweep_waits_when_everything_fails_the_same_way(jobs):
     run = sweep(jobs, Painter(), [("seed", "1-20")], BASE.with_(prompt="refuse")).start()
     until(lambda: run.trouble)
-    assert run.trouble.startswith("Paused: 5 pictures in a row failed the same way. The painter has no such colour.")
+    assert run.trouble.startswith(
+        "Paused: 5 pictures in a row failed the same way. The painter has no such colour."
+    )
     assert states(run).count("planned") > 5
     run.cancel()
     assert run.wait(120)
@@ -186,7 +188,11 @@ class Crowd(Painter):
 
     def probe(self):
         return Capabilities(
-            at_once=4, features=frozenset({"size"}), schedulers=("euler", "ddim"), size_limits=(64, 256), size_step=32
+            at_once=4,
+            features=frozenset({"size"}),
+            schedulers=("euler", "ddim"),
+            size_limits=(64, 256),
+            size_step=32,
         )
 
     def generate(self, params):
@@ -215,9 +221,11 @@ def test_as_many_cells_run_at_once_as_the_backend_wants(jobs):
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
-    [({"scheduler": "lms"}, "Painter has no scheduler 'lms'. It has: euler, ddim."),
-     ({"width": 80}, "Width must be a multiple of 32 from 64 to 256 for Painter, not 80.")],
-)  # fmt: skip
+    [
+        ({"scheduler": "lms"}, "Painter has no scheduler 'lms'. It has: euler, ddim."),
+        ({"width": 80}, "Width must be a multiple of 32 from 64 to 256 for Painter, not 80."),
+    ],
+)
 def test_what_a_backend_has_not_is_refused_before_the_first_picture(changes, sentence):
     with pytest.raises(BadParams) as told:
         list(Bench({"crowd": Crowd()}).check(Setup("crowd", BASE.with_(**changes))))
@@ -260,21 +268,28 @@ def test_an_unreadable_file_of_speeds_counts_as_nothing_known(jobs, tmp_path):
 
 def test_the_estimate_holds_on_a_recorded_log(jobs, tmp_path):
     dice = random.Random(4)
-    log = [Params(scheduler=name, steps=steps, cfg=5, width=64, height=64, seed=steps)
-           for name in ("euler", "heun", "ddim") for steps in range(5, 45, 4)]  # fmt: skip
+    log = [
+        Params(scheduler=name, steps=steps, cfg=5, width=64, height=64, seed=steps)
+        for name in ("euler", "heun", "ddim")
+        for steps in range(5, 45, 4)
+    ]
     for params in log:
         seconds = evaluations(params) * 0.05 * dice.uniform(0.8, 1.3)
         jobs.library.save(finished(seconds, "painter", **params.changed()))
     planned = [params.with_(seed=900, steps=params.steps + 2) for params in log]
     low, high = Speeds(tmp_path / "speeds.json", jobs.estimates).seconds("painter", planned)
     assert low < sum(evaluations(params) * 0.05 * 1.05 for params in planned) < high
-    assert (low + high) / 2 == pytest.approx(sum(evaluations(params) * 0.05 * 1.05 for params in planned), rel=0.2)
+    assert (low + high) / 2 == pytest.approx(
+        sum(evaluations(params) * 0.05 * 1.05 for params in planned), rel=0.2
+    )
 
 
 def test_pictures_without_frames_are_not_free_when_frames_are_wanted(jobs):
     painter = Painter()
     sweep(jobs, painter, [("seed", "1, 2")]).start().wait(120)
-    facts = Bench({"painter": painter}, frames=True).facts("painter", jobs.library, Speeds(Path("x"), jobs.estimates))
+    facts = Bench({"painter": painter}, frames=True).facts(
+        "painter", jobs.library, Speeds(Path("x"), jobs.estimates)
+    )
     assert plan(Setup("painter", BASE), [("seed", "1-3")], facts).free == 0
 
 
@@ -305,7 +320,9 @@ class Counting:
 def test_pictures_that_start_together_share_one_engine():
     builtin._loaded.cache_clear()
     engines = []
-    threads = [threading.Thread(target=lambda: engines.append(builtin._engine()[0])) for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda: engines.append(builtin._engine()[0])) for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -317,7 +334,11 @@ def test_a_sweep_on_the_built_in_model_shares_batches(jobs, monkeypatch):
     counting = Counting(builtin._engine()[0].model)
     monkeypatch.setattr(builtin._engine()[0], "model", counting)
     base = Setup("builtin", Params("an apple", width=96, height=96, cfg=5, steps=3))
-    run = Sweep(plan(base, [("scheduler", "euler, ddim, heun"), ("cfg", "1, 5"), ("steps", "3, 4")]), Bench(), jobs)
+    run = Sweep(
+        plan(base, [("scheduler", "euler, ddim, heun"), ("cfg", "1, 5"), ("steps", "3, 4")]),
+        Bench(),
+        jobs,
+    )
     assert run.start().wait(240)
     assert states(run) == ["made"] * 12
     assert sum(counting.rows) == run.plan.evaluations

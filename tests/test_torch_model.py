@@ -1,4 +1,5 @@
-"""The torch adapter against its oracle, diffusers' stock pipelines: same checkpoint, seed, scheduler and steps."""
+"""The torch adapter against its oracle, diffusers' stock pipelines: same checkpoint, seed,
+scheduler and steps."""
 
 from pathlib import Path
 
@@ -10,15 +11,21 @@ from sdplay.engine.loop import Engine, Job, Made, Run
 from sdplay.errors import BadParams
 from sdplay.schedulers import SCHEDULERS
 
-torch = pytest.importorskip("torch", reason="checkpoints need torch and diffusers: pip install '.[local]'")
-diffusers = pytest.importorskip("diffusers", reason="checkpoints need torch and diffusers: pip install '.[local]'")
+torch = pytest.importorskip(
+    "torch", reason="checkpoints need torch and diffusers: pip install '.[local]'"
+)
+diffusers = pytest.importorskip(
+    "diffusers", reason="checkpoints need torch and diffusers: pip install '.[local]'"
+)
 
 from sdplay.engine.torch_load import load, load_controlnet  # noqa: E402
 from sdplay.engine.torch_model import Guide  # noqa: E402
 from tests.oracle import job_of, latents, off, ours  # noqa: E402
 from tests.tiny_checkpoint import single_file, small_controlnet  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"
+)
 VP = [entry for entry in SCHEDULERS.values() if entry.sampler != "flow_euler"]
 START = np.random.default_rng(3).uniform(-1, 1, (3, 64, 96)).astype(np.float32)
 
@@ -26,7 +33,9 @@ START = np.random.default_rng(3).uniform(-1, 1, (3, 64, 96)).astype(np.float32)
 @pytest.fixture(scope="module")
 def stock(sd):
     unguarded = {"safety_checker": None, "requires_safety_checker": False}
-    pipe = diffusers.StableDiffusionPipeline.from_pretrained(sd, torch_dtype=torch.float32, **unguarded)
+    pipe = diffusers.StableDiffusionPipeline.from_pretrained(
+        sd, torch_dtype=torch.float32, **unguarded
+    )
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
@@ -41,7 +50,9 @@ def both(request, sd, sdxl):
     """Our engine and the stock pipeline over the same checkpoint."""
     folder = {"sd": sd, "sdxl": sdxl, "built in": SHIPPED}[request.param]
     more = {} if folder == sdxl else {"safety_checker": None, "requires_safety_checker": False}
-    pipe = diffusers.DiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32, local_files_only=True, **more)
+    pipe = diffusers.DiffusionPipeline.from_pretrained(
+        folder, torch_dtype=torch.float32, local_files_only=True, **more
+    )
     pipe.set_progress_bar_config(disable=True)
     return Engine(load(str(folder), device="cpu")), pipe
 
@@ -84,21 +95,41 @@ def test_a_masked_picture_is_the_stock_pipelines(sd, stock, entry, strength):
     job = job_of(entry, start=START, strength=strength, mask=mask[::8, ::8])
     other = diffusers.StableDiffusionInpaintPipeline.from_pipe(stock)
     other.set_progress_bar_config(disable=True)
-    theirs = latents(other, entry, job, image=torch.from_numpy(START[None] * 0.5 + 0.5), strength=strength,
-                     mask_image=torch.from_numpy(mask[None, None]), width=96, height=64)  # fmt: skip
+    theirs = latents(
+        other,
+        entry,
+        job,
+        image=torch.from_numpy(START[None] * 0.5 + 0.5),
+        strength=strength,
+        mask_image=torch.from_numpy(mask[None, None]),
+        width=96,
+        height=64,
+    )
     assert off(ours(Engine(load(str(sd), device="cpu")), job), theirs) < 1e-3
 
 
 @pytest.mark.parametrize("span", [(0.0, 1.0), (0.2, 0.7)], ids=str)
 @pytest.mark.parametrize("name", ["euler", "dpmpp_2m_karras", "euler_a", "ddim"])
 def test_a_guided_picture_is_the_stock_pipelines(sd, stock, controlnet, name, span):
-    image, entry = np.random.default_rng(8).uniform(0, 1, (3, 64, 96)).astype(np.float32), SCHEDULERS[name]
+    image, entry = (
+        np.random.default_rng(8).uniform(0, 1, (3, 64, 96)).astype(np.float32),
+        SCHEDULERS[name],
+    )
     net = load_controlnet(str(controlnet))
     other = diffusers.StableDiffusionControlNetPipeline.from_pipe(stock, controlnet=net)
     other.set_progress_bar_config(disable=True)
     job = job_of(entry, guides=(Guide(net, image, 0.8, *span),))
-    theirs = latents(other, entry, job, image=torch.from_numpy(image[None]), controlnet_conditioning_scale=0.8,
-                     control_guidance_start=span[0], control_guidance_end=span[1], width=96, height=64)  # fmt: skip
+    theirs = latents(
+        other,
+        entry,
+        job,
+        image=torch.from_numpy(image[None]),
+        controlnet_conditioning_scale=0.8,
+        control_guidance_start=span[0],
+        control_guidance_end=span[1],
+        width=96,
+        height=64,
+    )
     engine = Engine(load(str(sd), device="cpu"))
     assert off(ours(engine, job), theirs) < 1e-3
     assert off(ours(engine, job_of(entry)), theirs) > 1e-2
@@ -107,17 +138,23 @@ def test_a_guided_picture_is_the_stock_pipelines(sd, stock, controlnet, name, sp
 def test_guided_and_free_pictures_share_a_call_and_change_nothing(sd, controlnet):
     model = load(str(sd), device="cpu", exact_rows=8)
     image = np.random.default_rng(8).uniform(0, 1, (3, 64, 64)).astype(np.float32)
-    jobs = [Job("a fox", "euler", 3, seed=seed, width=64, height=64, guides=guides)
-            for seed, guides in enumerate(((), (Guide(load_controlnet(str(controlnet)), image),), ()))]  # fmt: skip
+    jobs = [
+        Job("a fox", "euler", 3, seed=seed, width=64, height=64, guides=guides)
+        for seed, guides in enumerate(((), (Guide(load_controlnet(str(controlnet)), image),), ()))
+    ]
     rows = [meaning for job in jobs for meaning in model.meanings(job, [9.0])]
     x = np.random.default_rng(0).normal(size=(6, 4, 8, 8)).astype(np.float32)
     company = model.denoise(x, [9.0] * 6, rows)
-    alone = np.concatenate([model.denoise(x[at : at + 1], [9.0], rows[at : at + 1]) for at in range(6)])
+    alone = np.concatenate(
+        [model.denoise(x[at : at + 1], [9.0], rows[at : at + 1]) for at in range(6)]
+    )
     assert off(company, alone) < 1e-4
 
 
 def test_a_whole_picture_is_bit_identical_alone_and_in_company(sd):
-    jobs = [job_of(entry, seed=at, steps=3 + at % 2, cfg=1.0 + at % 3) for at, entry in enumerate(VP)]
+    jobs = [
+        job_of(entry, seed=at, steps=3 + at % 2, cfg=1.0 + at % 3) for at, entry in enumerate(VP)
+    ]
     engine = Engine(load(str(sd), device="cpu", exact_rows=8), max_rows=8)
     alone = [list(engine.run(job))[-1].pixels for job in jobs]
     runs = [Run(job, None) for job in jobs]
@@ -129,7 +166,9 @@ def test_a_whole_picture_is_bit_identical_alone_and_in_company(sd):
 
 def test_a_varied_picture_starts_between_the_two_noises(sd, stock):
     entry = SCHEDULERS["euler"]
-    one, other = (torch.randn(1, 4, 8, 12, generator=torch.Generator().manual_seed(seed)) for seed in (11, 5))
+    one, other = (
+        torch.randn(1, 4, 8, 12, generator=torch.Generator().manual_seed(seed)) for seed in (11, 5)
+    )
     angle = torch.acos((one * other).sum() / (one.norm() * other.norm()))
     mixed = (torch.sin(0.7 * angle) * one + torch.sin(0.3 * angle) * other) / torch.sin(angle)
     job = job_of(entry, variation_seed=5, variation_strength=0.3)
@@ -154,11 +193,15 @@ def test_a_single_file_paints_what_its_folder_paints(sd, tmp_path):
 
 def test_clip_skip_reads_an_earlier_layer(sd):
     model = load(str(sd), device="cpu")
-    (end,), (earlier,) = (model.meanings(Job("a fox", "euler", 4, cfg=1, clip_skip=skip), []) for skip in (1, 2))
+    (end,), (earlier,) = (
+        model.meanings(Job("a fox", "euler", 4, cfg=1, clip_skip=skip), []) for skip in (1, 2)
+    )
     encoder, tokenizer = model.parts.texts[0], model.parts.tokenizers[0]
     with torch.no_grad():
-        states = encoder(tokenizer("a fox", padding="max_length", return_tensors="pt").input_ids,
-                         output_hidden_states=True).hidden_states  # fmt: skip
+        states = encoder(
+            tokenizer("a fox", padding="max_length", return_tensors="pt").input_ids,
+            output_hidden_states=True,
+        ).hidden_states
     assert not torch.allclose(end.tokens, earlier.tokens)
     assert torch.allclose(earlier.tokens, encoder.final_layer_norm(states[-2]), atol=1e-5)
 
@@ -177,7 +220,9 @@ def test_a_prompt_that_is_too_long_is_told(sd):
 @pytest.mark.parametrize("dtype", ["fp16", "bf16"])
 def test_half_precision_paints_nearly_the_same(sd, dtype):
     job = job_of(SCHEDULERS["euler"])
-    full, half = (ours(Engine(load(str(sd), device="cpu", dtype=each)), job) for each in ("fp32", dtype))
+    full, half = (
+        ours(Engine(load(str(sd), device="cpu", dtype=each)), job) for each in ("fp32", dtype)
+    )
     assert 0 < off(half, full) < 0.1
 
 
@@ -215,20 +260,28 @@ def test_running_out_of_memory_halves_the_batch_and_goes_on(sd):
 def test_exact_rows_make_a_row_bit_identical_alone_and_in_company(sd):
     model = load(str(sd), device="cpu", exact_rows=8)
     x = np.random.default_rng(0).normal(size=(8, 4, 8, 8)).astype(np.float32)
-    times, meanings = [900.0, 10.0] * 4, model.meanings(Job("a fox", "euler", 4, negative="dog"), []) * 4
+    times, meanings = (
+        [900.0, 10.0] * 4,
+        model.meanings(Job("a fox", "euler", 4, negative="dog"), []) * 4,
+    )
     company = model.denoise(x, times, meanings)
-    alone = [model.denoise(x[at : at + 1], times[at : at + 1], meanings[at : at + 1]) for at in range(8)]
+    alone = [
+        model.denoise(x[at : at + 1], times[at : at + 1], meanings[at : at + 1]) for at in range(8)
+    ]
     assert (np.concatenate(alone) == company).all()
 
 
-@pytest.mark.parametrize(("name", "content", "says"), [
-    ("model.ckpt", b"", "pickle"),
-    ("notes.txt", b"", "no .safetensors file"),
-    ("cut.safetensors", b"\xff\xff", "cut off"),
-    ("folder/model_index.json", b'{"_class_name": "FluxPipeline"}', "FluxPipeline"),
-    ("folder/model_index.json", b"[]", "unknown"),
-    ("folder/readme", b"", "model_index.json"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("model.ckpt", b"", "pickle"),
+        ("notes.txt", b"", "no .safetensors file"),
+        ("cut.safetensors", b"\xff\xff", "cut off"),
+        ("folder/model_index.json", b'{"_class_name": "FluxPipeline"}', "FluxPipeline"),
+        ("folder/model_index.json", b"[]", "unknown"),
+        ("folder/readme", b"", "model_index.json"),
+    ],
+)
 def test_what_is_no_checkpoint_is_refused_in_a_sentence(tmp_path, name, content, says):
     file = tmp_path / name
     file.parent.mkdir(exist_ok=True)

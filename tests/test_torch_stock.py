@@ -1,4 +1,5 @@
-"""Models of other families: a tiny Stable Diffusion 3 and FLUX in diffusers' own pipelines, one picture at a time."""
+"""Models of other families: a tiny Stable Diffusion 3 and FLUX in diffusers' own pipelines, one
+picture at a time."""
 
 import threading
 import time
@@ -13,7 +14,9 @@ from sdplay.picture import png_bytes
 from tests.making import colour
 
 torch = pytest.importorskip("torch", reason="the local process needs torch: pip install '.[local]'")
-diffusers = pytest.importorskip("diffusers", reason="the local process needs diffusers: pip install '.[local]'")
+diffusers = pytest.importorskip(
+    "diffusers", reason="the local process needs diffusers: pip install '.[local]'"
+)
 pytest.importorskip("fastapi", reason="the local process needs FastAPI: pip install '.[local]'")
 
 from sdplay.engine.loop import Job, Made  # noqa: E402
@@ -24,7 +27,9 @@ from sdplay.server.shelf import Machine, Shelf  # noqa: E402
 from sdplay.server.wish import Wish, check  # noqa: E402
 from tests.tiny_checkpoint import small_flux, small_sd, small_sd3  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"
+)
 PLAIN = Params("a fox", "dog", "flow_euler", 4, 4, 7, 64, 64)
 
 
@@ -50,14 +55,25 @@ def stock(folder, **more):
         folder / "sd3", text_encoder_3=None, tokenizer_3=None, torch_dtype=torch.float32
     )
     family = diffusers.StableDiffusion3Img2ImgPipeline.from_pipe(pipe) if "image" in more else pipe
-    return family("a fox", negative_prompt="dog", width=64, height=64, num_inference_steps=4, guidance_scale=4.0,
-                  generator=torch.Generator().manual_seed(7), **more).images[0]  # fmt: skip
+    return family(
+        "a fox",
+        negative_prompt="dog",
+        width=64,
+        height=64,
+        num_inference_steps=4,
+        guidance_scale=4.0,
+        generator=torch.Generator().manual_seed(7),
+        **more,
+    ).images[0]
 
 
 def test_a_picture_is_the_stock_pipelines_with_its_steps(shelf, folder):
     *steps, last = painted(shelf)
     assert last.image.tobytes() == stock(folder).tobytes()
-    assert ([(step.step, step.steps) for step in steps], last.warnings) == ([(at, 4) for at in (1, 2, 3, 4)], ())
+    assert ([(step.step, step.steps) for step in steps], last.warnings) == (
+        [(at, 4) for at in (1, 2, 3, 4)],
+        (),
+    )
     assert last.version.startswith("sd3 [")
 
 
@@ -69,13 +85,26 @@ def test_a_start_image_is_painted_over_as_in_the_stock_pipeline(shelf, folder):
 
 
 def test_what_is_left_out_is_told_and_not_claimed(shelf):
-    *_, last = painted(shelf, scheduler="dpmpp_2m_karras", clip_skip=2, prompt="a fox <lora:ink:1>", eta=0.5)
+    *_, last = painted(
+        shelf, scheduler="dpmpp_2m_karras", clip_skip=2, prompt="a fox <lora:ink:1>", eta=0.5
+    )
     *_, brackets = painted(shelf, prompt="a (fox)")
     *_, plain = painted(shelf)
     assert last.image.tobytes() == plain.image.tobytes()
-    assert (last.params.scheduler, last.params.clip_skip, last.params.prompt) == ("flow_euler", 1, "a fox")
-    assert [each.partition(":")[0] for each in last.warnings] == ["Clip skip", "Eta", "LoRA", "Scheduler"]
-    assert brackets.warnings == ("Emphasis: StableDiffusion3 reads the brackets of the prompt as they stand.",)
+    assert (last.params.scheduler, last.params.clip_skip, last.params.prompt) == (
+        "flow_euler",
+        1,
+        "a fox",
+    )
+    assert [each.partition(":")[0] for each in last.warnings] == [
+        "Clip skip",
+        "Eta",
+        "LoRA",
+        "Scheduler",
+    ]
+    assert brackets.warnings == (
+        "Emphasis: StableDiffusion3 reads the brackets of the prompt as they stand.",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -89,18 +118,29 @@ def flux(tmp_path_factory):
 @pytest.mark.parametrize("start", [None, colour()])
 def test_flux_paints_from_words_and_from_a_picture_as_in_the_stock_pipeline(flux, start):
     ours, theirs = (
-        ({"init": png_bytes(start), "strength": 0.5}, {"image": start, "strength": 0.5}) if start else ({}, {})
+        ({"init": png_bytes(start), "strength": 0.5}, {"image": start, "strength": 0.5})
+        if start
+        else ({}, {})
     )
     *_, last = painted(flux, model="dev", negative="", **ours)
     pipe = diffusers.FluxPipeline.from_pretrained(flux.named("dev").source)
     family = diffusers.FluxImg2ImgPipeline.from_pipe(pipe) if start else pipe
-    image = family("a fox", width=64, height=64, num_inference_steps=4, guidance_scale=4.0,
-                   generator=torch.Generator().manual_seed(7), **theirs).images[0]  # fmt: skip
+    image = family(
+        "a fox",
+        width=64,
+        height=64,
+        num_inference_steps=4,
+        guidance_scale=4.0,
+        generator=torch.Generator().manual_seed(7),
+        **theirs,
+    ).images[0]
     assert (last.image.tobytes(), last.warnings) == (image.tobytes(), ())
 
 
-@pytest.mark.parametrize(("model", "left_out"), [("dev", ["Negative prompt"]),
-                                                 ("schnell", ["Negative prompt", "CFG scale"])])  # fmt: skip
+@pytest.mark.parametrize(
+    ("model", "left_out"),
+    [("dev", ["Negative prompt"]), ("schnell", ["Negative prompt", "CFG scale"])],
+)
 def test_flux_tells_what_it_has_not_learned(flux, model, left_out):
     *_, last = painted(flux, model=model, width=72)
     *told, size = (each.partition(":")[0] for each in last.warnings)
@@ -108,11 +148,15 @@ def test_flux_tells_what_it_has_not_learned(flux, model, left_out):
     assert size.startswith("Flux takes only some sizes")
 
 
-@pytest.mark.parametrize(("more", "says"), [
-    ({"hires_scale": 2.0}, "without hires fix"), ({"refiner": "sd"}, "without refiners"),
-    ({"control": (Control(png_bytes(colour()), "lines"),)}, "without ControlNets"),
-    ({"width": 72}, "does not take these settings.*divisible"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"hires_scale": 2.0}, "without hires fix"),
+        ({"refiner": "sd"}, "without refiners"),
+        ({"control": (Control(png_bytes(colour()), "lines"),)}, "without ControlNets"),
+        ({"width": 72}, "does not take these settings.*divisible"),
+    ],
+)
 def test_what_would_be_another_picture_is_refused(shelf, more, says):
     with pytest.raises(BadParams, match=says):
         painted(shelf, **more)
@@ -144,7 +188,8 @@ def test_people_go_before_sweeps_and_only_one_picture_is_made_at_a_time(folder):
         order.append(name)
 
     threads = [
-        threading.Thread(target=work, args=each) for each in (("cell", False), ("cell", False), ("person", True))
+        threading.Thread(target=work, args=each)
+        for each in (("cell", False), ("cell", False), ("person", True))
     ]
     for thread in threads:
         thread.start()
@@ -159,7 +204,9 @@ def test_people_go_before_sweeps_and_only_one_picture_is_made_at_a_time(folder):
 
 def test_waiting_pictures_can_be_cancelled(shelf):
     desk = Desk(shelf)
-    tickets = desk.submit(*[Wish(PLAIN.with_(steps=200, seed=seed), urgent=False) for seed in range(3)])
+    tickets = desk.submit(
+        *[Wish(PLAIN.with_(steps=200, seed=seed), urgent=False) for seed in range(3)]
+    )
     for ticket in tickets:
         desk.cancel(ticket)
     (after,) = desk.submit(Wish(PLAIN))

@@ -6,8 +6,12 @@ import pytest
 from sdplay.engine.loop import Engine
 from sdplay.schedulers import SCHEDULERS
 
-torch = pytest.importorskip("torch", reason="checkpoints need torch and diffusers: pip install '.[local]'")
-diffusers = pytest.importorskip("diffusers", reason="checkpoints need torch and diffusers: pip install '.[local]'")
+torch = pytest.importorskip(
+    "torch", reason="checkpoints need torch and diffusers: pip install '.[local]'"
+)
+diffusers = pytest.importorskip(
+    "diffusers", reason="checkpoints need torch and diffusers: pip install '.[local]'"
+)
 
 from sdplay.engine.torch_load import load  # noqa: E402
 from sdplay.engine.torch_lora import Worn  # noqa: E402
@@ -16,7 +20,9 @@ from sdplay.engine.torch_thrift import Thrift  # noqa: E402
 from tests.oracle import job_of, off, ours  # noqa: E402
 from tests.tiny_checkpoint import small_lora  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"
+)
 JOB = job_of(SCHEDULERS["euler"])
 
 
@@ -32,9 +38,13 @@ def test_offloading_changes_no_bit(sd, offload):
 
 def test_a_lora_is_worn_also_on_layers_that_come_and_go(sd, tmp_path):
     file = small_lora(tmp_path / "ink.safetensors", sd)
-    plain, layered = (load(str(sd), device="cpu", thrift=Thrift(offload)) for offload in ("", "layers"))
-    one, other = (ours(Engine(model), job_of(SCHEDULERS["euler"], loras=(Worn(model.lora(file), 1.0, 1.0),)))
-                  for model in (plain, layered))  # fmt: skip
+    plain, layered = (
+        load(str(sd), device="cpu", thrift=Thrift(offload)) for offload in ("", "layers")
+    )
+    one, other = (
+        ours(Engine(model), job_of(SCHEDULERS["euler"], loras=(Worn(model.lora(file), 1.0, 1.0),)))
+        for model in (plain, layered)
+    )
     assert off(one, other) < 1e-5
 
 
@@ -42,16 +52,23 @@ def test_only_the_network_that_works_is_on_the_card(sd):
     where, parts = {}, load(str(sd), device="cpu").parts
     for name in ("unet", "vae", "text"):
         network = parts.texts[0] if name == "text" else getattr(parts, name)
-        network.to = lambda device, *more, name=name, network=network: where.update({name: str(device)}) or network
-    model = TorchModel(Parts(parts.unet, parts.vae, parts.tokenizers, parts.texts, parts.schedule), "cpu:0",
-                       thrift=Thrift("parts"))  # fmt: skip
+        network.to = lambda device, *more, name=name, network=network: (
+            where.update({name: str(device)}) or network
+        )
+    model = TorchModel(
+        Parts(parts.unet, parts.vae, parts.tokenizers, parts.texts, parts.schedule),
+        "cpu:0",
+        thrift=Thrift("parts"),
+    )
     seen = [dict(where)]
     meanings = model.meanings(JOB, [9.0])
     seen.append(dict(where))
     latent = model.denoise(np.zeros((2, 4, 8, 8), np.float32), [9.0, 9.0], meanings)
     seen.append(dict(where))
     model.decode(latent)
-    on_card = [{name for name, place in each.items() if place == "cpu:0"} for each in [*seen, where]]
+    on_card = [
+        {name for name, place in each.items() if place == "cpu:0"} for each in [*seen, where]
+    ]
     assert on_card == [set(), {"text"}, {"unet"}, {"vae"}]
 
 
@@ -61,14 +78,25 @@ def test_tiles_are_the_stock_pipelines_tiles(sd):
     vae.enable_tiling()
     with torch.no_grad():
         theirs = vae.decode(torch.from_numpy(latent) / vae.config.scaling_factor).sample.numpy()
-    tiled, whole = (load(str(sd), device="cpu", thrift=Thrift(tiling=each)).decode(latent) for each in (True, False))
+    tiled, whole = (
+        load(str(sd), device="cpu", thrift=Thrift(tiling=each)).decode(latent)
+        for each in (True, False)
+    )
     assert off(tiled, theirs) < 1e-4 < off(whole, theirs)
 
 
 def test_compiled_code_paints_the_same_and_steps_aside_for_loras(sd, tmp_path):
     file = small_lora(tmp_path / "ink.safetensors", sd)
-    plain, quick = (load(str(sd), device="cpu", thrift=Thrift(compiler=each)) for each in ("", "eager"))
+    plain, quick = (
+        load(str(sd), device="cpu", thrift=Thrift(compiler=each)) for each in ("", "eager")
+    )
     for loras in (False, True):
-        jobs = [job_of(SCHEDULERS["euler"], steps=2, loras=(Worn(each.lora(file), 1.0, 1.0),) if loras else ())
-                for each in (plain, quick)]  # fmt: skip
+        jobs = [
+            job_of(
+                SCHEDULERS["euler"],
+                steps=2,
+                loras=(Worn(each.lora(file), 1.0, 1.0),) if loras else (),
+            )
+            for each in (plain, quick)
+        ]
         assert off(ours(Engine(quick), jobs[1]), ours(Engine(plain), jobs[0])) < 1e-5

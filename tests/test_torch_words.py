@@ -1,4 +1,5 @@
-"""Prompts with embeddings and emphasis against their oracles: textual inversion, and prompt embeddings by hand."""
+"""Prompts with embeddings and emphasis against their oracles: textual inversion, and prompt
+embeddings by hand."""
 
 import pytest
 
@@ -6,8 +7,12 @@ from sdplay.engine.loop import Engine, Job
 from sdplay.errors import BadParams
 from sdplay.schedulers import SCHEDULERS
 
-torch = pytest.importorskip("torch", reason="checkpoints need torch and diffusers: pip install '.[local]'")
-diffusers = pytest.importorskip("diffusers", reason="checkpoints need torch and diffusers: pip install '.[local]'")
+torch = pytest.importorskip(
+    "torch", reason="checkpoints need torch and diffusers: pip install '.[local]'"
+)
+diffusers = pytest.importorskip(
+    "diffusers", reason="checkpoints need torch and diffusers: pip install '.[local]'"
+)
 
 from safetensors.torch import load_file  # noqa: E402
 
@@ -16,7 +21,9 @@ from sdplay.engine.torch_words import load_embedding, named_in  # noqa: E402
 from tests.oracle import job_of, latents, off, ours, stock  # noqa: E402
 from tests.tiny_checkpoint import small_embedding  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"
+)
 EULER = SCHEDULERS["euler"]
 
 
@@ -26,7 +33,11 @@ def meaning(model, text, embeddings=()):
 
 
 def test_an_embedding_means_what_it_means_to_the_stock_pipeline(sd, tmp_path):
-    file, model, pipe = small_embedding(tmp_path / "paper.safetensors"), load(str(sd), device="cpu"), stock(sd)
+    file, model, pipe = (
+        small_embedding(tmp_path / "paper.safetensors"),
+        load(str(sd), device="cpu"),
+        stock(sd),
+    )
     pipe.load_textual_inversion(load_file(file)["emb_params"], token="paper")
     named = (("paper", model.embedding(file)),)
     job = job_of(EULER, prompt="a fox, on paper - old", negative="paper", embeddings=named)
@@ -36,9 +47,12 @@ def test_an_embedding_means_what_it_means_to_the_stock_pipeline(sd, tmp_path):
 def test_both_text_encoders_of_sdxl_hear_their_vectors(sdxl, tmp_path):
     file = small_embedding(tmp_path / "paper.safetensors", wide=True)
     model, pipe, vectors = load(str(sdxl), device="cpu"), stock(sdxl), load_file(file)
-    pipe.load_textual_inversion(vectors["clip_l"], "paper", text_encoder=pipe.text_encoder, tokenizer=pipe.tokenizer)
-    pipe.load_textual_inversion(vectors["clip_g"], "paper", text_encoder=pipe.text_encoder_2,
-                                tokenizer=pipe.tokenizer_2)  # fmt: skip
+    pipe.load_textual_inversion(
+        vectors["clip_l"], "paper", text_encoder=pipe.text_encoder, tokenizer=pipe.tokenizer
+    )
+    pipe.load_textual_inversion(
+        vectors["clip_g"], "paper", text_encoder=pipe.text_encoder_2, tokenizer=pipe.tokenizer_2
+    )
     job = job_of(EULER, prompt="a fox on paper", embeddings=(("paper", model.embedding(file)),))
     assert off(ours(Engine(model), job), latents(pipe, EULER, job, width=96, height=64)) < 1e-3
 
@@ -47,13 +61,19 @@ def test_both_text_encoders_of_sdxl_hear_their_vectors(sdxl, tmp_path):
 def test_emphasis_weighs_each_encoders_tokens_and_keeps_their_mean(request, family):
     folder = request.getfixturevalue(family)
     with torch.no_grad():
-        plain = stock(folder).encode_prompt(prompt="a red fox", device="cpu", num_images_per_prompt=1,
-                                            do_classifier_free_guidance=False)[0]  # fmt: skip
+        plain = stock(folder).encode_prompt(
+            prompt="a red fox",
+            device="cpu",
+            num_images_per_prompt=1,
+            do_classifier_free_guidance=False,
+        )[0]
     weights = torch.ones(77, 1)
     weights[2:5] = 1.4  # the letters of red, behind the start token and a
     strong = [(half, half * weights) for half in plain.split(32, -1)]
     wanted = torch.cat([heavy * (half.mean() / heavy.mean()) for half, heavy in strong], -1)
-    assert torch.allclose(meaning(load(str(folder), device="cpu"), "a (red:1.4) fox"), wanted, atol=1e-5)
+    assert torch.allclose(
+        meaning(load(str(folder), device="cpu"), "a (red:1.4) fox"), wanted, atol=1e-5
+    )
 
 
 def test_a_prompt_whose_weights_are_one_means_the_same_to_the_last_bit(sd):
@@ -64,7 +84,10 @@ def test_a_prompt_whose_weights_are_one_means_the_same_to_the_last_bit(sd):
 
 
 def test_emphasis_reaches_embeddings_and_ends_with_the_prompt(sd, tmp_path):
-    model, file = load(str(sd), device="cpu"), small_embedding(tmp_path / "paper.safetensors", vectors=90)
+    model, file = (
+        load(str(sd), device="cpu"),
+        small_embedding(tmp_path / "paper.safetensors", vectors=90),
+    )
     named = (("paper", model.embedding(file)),)
     told = [meaning(model, text, named) for text in ("a paper", "a (paper:1.5)")]
     assert torch.isfinite(told[1]).all()
@@ -79,17 +102,26 @@ def test_an_embedding_of_another_width_is_read_as_words(sd, tmp_path):
 
 
 def test_vectors_beyond_the_prompts_end_are_cut_off_and_told(sd, tmp_path):
-    model, file = load(str(sd), device="cpu"), small_embedding(tmp_path / "paper.safetensors", vectors=90)
+    model, file = (
+        load(str(sd), device="cpu"),
+        small_embedding(tmp_path / "paper.safetensors", vectors=90),
+    )
     named = (("paper", model.embedding(file)),)
     assert torch.isfinite(meaning(model, "x paper fox", named)).all()
     assert model.cut_off("x paper fox", named).endswith("fox")
     assert model.cut_off("x paper fox") == ""
 
 
-@pytest.mark.parametrize(("prompt", "found"), [
-    ("on paper", ["paper"]), ("On PAPER,", ["paper"]), ("papers, newspaper, paper_2", []),
-    ("bad-hands-5 and bad-hands", ["bad-hands-5", "bad-hands"]), ("", []),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("prompt", "found"),
+    [
+        ("on paper", ["paper"]),
+        ("On PAPER,", ["paper"]),
+        ("papers, newspaper, paper_2", []),
+        ("bad-hands-5 and bad-hands", ["bad-hands-5", "bad-hands"]),
+        ("", []),
+    ],
+)
 def test_names_are_whole_words_in_any_case_and_the_longest_wins(prompt, found):
     assert named_in(prompt, ["paper", "bad-hands", "bad-hands-5"]) == found
 

@@ -26,7 +26,14 @@ def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("model")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's exporter warns of its own deprecations
-        export.export(made, unet.build(), autoencoder.build(), words.text_encoder(VOCABULARY), VOCABULARY, "test")
+        export.export(
+            made,
+            unet.build(),
+            autoencoder.build(),
+            words.text_encoder(VOCABULARY),
+            VOCABULARY,
+            "test",
+        )
     return made
 
 
@@ -42,7 +49,9 @@ def test_a_caption_names_every_thing_of_its_scene():
 
 
 def test_a_caption_never_says_a_colour_or_style_that_is_not_there():
-    said = " ".join(caption(Scene((Thing("fox"),), "flat", "blue"), random.Random(seed)) for seed in range(200))
+    said = " ".join(
+        caption(Scene((Thing("fox"),), "flat", "blue"), random.Random(seed)) for seed in range(200)
+    )
     assert {*STYLES, *COLOURS} & set(said.replace(",", "").split()) == {"flat", "blue"}
 
 
@@ -54,7 +63,12 @@ def test_every_word_of_a_caption_is_in_the_vocabulary():
 
 
 def test_about_one_in_sixteen_coloured_scenes_is_held_out_and_none_on_white():
-    scenes = [Scene((thing,), style, colour) for thing in things() for style in STYLES for colour in COLOURS]
+    scenes = [
+        Scene((thing,), style, colour)
+        for thing in things()
+        for style in STYLES
+        for colour in COLOURS
+    ]
     kept_back = [scene for scene in scenes if held_out(scene)]
     assert 0.04 < len(kept_back) / len(scenes) < 0.08
     assert all(scene.colour != "white" for scene in kept_back)
@@ -65,7 +79,9 @@ def test_things_have_names_of_their_own():
     assert len(set(names)) == len(names) > 100
 
 
-@pytest.mark.parametrize("prompt", ["", "a red apple, 3d style", ODD, "apple\napple\t2", "🍎 apple"])
+@pytest.mark.parametrize(
+    "prompt", ["", "a red apple, 3d style", ODD, "apple\napple\t2", "🍎 apple"]
+)
 def test_the_engine_and_transformers_give_the_same_tokens(tmp_path, prompt):
     (tmp_path / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", "utf-8")
     theirs = words.tokenizer(VOCABULARY)(
@@ -100,7 +116,11 @@ def test_normalised_latents_are_unit_normal_and_decode_as_before():
 def test_exported_weights_are_stored_once_in_half_precision(folder):
     graphs = sum(file.stat().st_size for file in folder.glob("*.onnx"))
     weights = sum(file.stat().st_size for file in folder.rglob("*.safetensors"))
-    count = sum(weight.numel() for model in (unet.build(), autoencoder.build()) for weight in model.parameters())
+    count = sum(
+        weight.numel()
+        for model in (unet.build(), autoencoder.build())
+        for weight in model.parameters()
+    )
     assert graphs < 1_000_000
     assert 2 * count < weights < 2 * count + 3_000_000
 
@@ -114,7 +134,13 @@ def test_the_exported_unet_agrees_with_torch_for_every_size(folder, rows, high, 
     times = torch.linspace(0.5, 998.25, rows)
     with torch.no_grad():
         expected = model(x, times, meaning).sample.numpy()
-    made = run(folder, "unet", sample=x.numpy(), timestep=times.numpy(), encoder_hidden_states=meaning.numpy())
+    made = run(
+        folder,
+        "unet",
+        sample=x.numpy(),
+        timestep=times.numpy(),
+        encoder_hidden_states=meaning.numpy(),
+    )
     assert np.abs(made - expected).max() < 1e-3
 
 

@@ -1,4 +1,5 @@
-"""Networks that enlarge: real files with tiny random weights, in tiles, and through the local process."""
+"""Networks that enlarge: real files with tiny random weights, in tiles, and through the local
+process."""
 
 import base64
 import io
@@ -16,7 +17,9 @@ from sdplay.picture import png_bytes
 pytest.importorskip("torch", reason="upscaling by networks needs torch: pip install '.[local]'")
 pytest.importorskip("fastapi", reason="the local process needs FastAPI: pip install '.[local]'")
 # spandrel itself may need what only sdplay.engine.torch_upscale gives it; this comes with it.
-pytest.importorskip("einops", reason="upscaling by networks needs spandrel: pip install '.[upscale]'")
+pytest.importorskip(
+    "einops", reason="upscaling by networks needs spandrel: pip install '.[upscale]'"
+)
 
 import torch
 
@@ -26,7 +29,13 @@ from sdplay.server.upscalers import Upscalers
 from tests.local_process import ask, shared
 from tests.tiny_checkpoint import small_esrgan
 
-SIZES = {"whole": (360, 280), "between": (150, 120), "same": (90, 70), "smaller": (45, 30), "two passes": (720, 560)}
+SIZES = {
+    "whole": (360, 280),
+    "between": (150, 120),
+    "same": (90, 70),
+    "smaller": (45, 30),
+    "two passes": (720, 560),
+}
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +79,14 @@ def test_any_size_can_be_asked_for(file, size):
 def test_tiles_leave_no_seam_within_what_the_network_sees(file, tile):
     upscaler = load_upscaler(file, "cpu")
     tiled = Upscaler(upscaler.net, tile, margin=32)
-    assert apart(upscaler.enlarged(noise(), (360, 280)), tiled.enlarged(noise(), (360, 280))).max() <= 1
-    assert apart(upscaler.enlarged(noise(), (250, 190)), tiled.enlarged(noise(), (250, 190))).max() <= 1
+    assert (
+        apart(upscaler.enlarged(noise(), (360, 280)), tiled.enlarged(noise(), (360, 280))).max()
+        <= 1
+    )
+    assert (
+        apart(upscaler.enlarged(noise(), (250, 190)), tiled.enlarged(noise(), (250, 190))).max()
+        <= 1
+    )
 
 
 def test_without_a_margin_the_seams_would_be_seen(file):
@@ -83,20 +98,29 @@ def test_without_a_margin_the_seams_would_be_seen(file):
 def test_the_network_itself_is_the_judge(file):
     net = load_upscaler(file, "cpu").net
     with torch.inference_mode():
-        made = net(torch.from_numpy(np.asarray(noise(), np.float32).transpose(2, 0, 1)[None] / 255))[0]
+        made = net(
+            torch.from_numpy(np.asarray(noise(), np.float32).transpose(2, 0, 1)[None] / 255)
+        )[0]
     judge = (made.numpy().transpose(1, 2, 0) * 255).round()
     assert apart(load_upscaler(file, "cpu").enlarged(noise(), (360, 280)), judge).max() <= 1
 
 
 def test_too_little_memory_makes_the_tiles_smaller():
     upscaler = Upscaler(Short(most=150))
-    assert apart(upscaler.enlarged(noise(300, 200), (600, 400)), noise(300, 200).resize((600, 400), 0)).max() == 0
+    assert (
+        apart(
+            upscaler.enlarged(noise(300, 200), (600, 400)), noise(300, 200).resize((600, 400), 0)
+        ).max()
+        == 0
+    )
     assert upscaler.tile == 48
     with pytest.raises(BackendError, match="too little memory"):
         Upscaler(Short(most=20)).enlarged(noise(300, 200), (600, 400))
 
 
-@pytest.mark.parametrize(("name", "says"), [("old.pth", "can run code"), ("cut.safetensors", "cut off")])
+@pytest.mark.parametrize(
+    ("name", "says"), [("old.pth", "can run code"), ("cut.safetensors", "cut off")]
+)
 def test_what_is_no_upscaler_is_refused_in_a_sentence(tmp_path, name, says):
     (tmp_path / name).write_bytes(b"\x80\x04 no weights")
     with pytest.raises(BadParams, match=says):
@@ -126,7 +150,11 @@ def test_what_was_transparent_stays_so(file):
 def test_the_process_lists_networks_and_enlarges_by_them(url):
     names = [entry["name"] for entry in ask(f"{url}/sdapi/v1/upscalers")[1]]
     assert names == ["None", "Lanczos", "Bicubic", "Nearest", "4x-tiny"]
-    body = {"image": base64.b64encode(png_bytes(noise())).decode(), "upscaler_1": "4x-tiny", "upscaling_resize": 3}
+    body = {
+        "image": base64.b64encode(png_bytes(noise())).decode(),
+        "upscaler_1": "4x-tiny",
+        "upscaling_resize": 3,
+    }
     status, told = ask(f"{url}/sdapi/v1/extra-single-image", body)
     with Image.open(io.BytesIO(base64.b64decode(told["image"]))) as large:
         assert (status, large.size) == (200, (270, 210))
@@ -135,7 +163,15 @@ def test_the_process_lists_networks_and_enlarges_by_them(url):
 def test_the_page_offers_networks_for_pictures_and_for_hires_fix(url):
     backend = Local(url)
     assert backend.probe().upscalers == ("Latent", "Lanczos", "Bicubic", "Nearest", "4x-tiny")
-    asked = Params("a fox", steps=2, width=64, height=64, hires_scale=2, hires_upscaler="4x-tiny", scheduler="euler")
+    asked = Params(
+        "a fox",
+        steps=2,
+        width=64,
+        height=64,
+        hires_scale=2,
+        hires_upscaler="4x-tiny",
+        scheduler="euler",
+    )
     *_, picture = backend.generate(asked)
     *_, plain = backend.generate(asked.with_(hires_upscaler="Lanczos"))
     assert picture.image().size == (128, 128)

@@ -1,4 +1,5 @@
-"""The wire: capped and timed answers, failures as sentences, keys that never travel on, the fence for picture links."""
+"""The wire: capped and timed answers, failures as sentences, keys that never travel on, the fence
+for picture links."""
 
 import email.utils
 import ipaddress
@@ -19,7 +20,7 @@ from sdplay.backends.wire import (
     refusal,
     retry_after,
     waiting,
-)  # fmt: skip
+)
 from sdplay.errors import BackendBroken, BackendOffline, BadParams
 
 SECRET = "hunter22secret"
@@ -30,7 +31,11 @@ def wire(base, **more):
 
 
 def reply(status=400, body="", kind="application/json", **headers):
-    return Reply(status, {"Content-Type": kind, **headers}, body if isinstance(body, bytes) else body.encode())
+    return Reply(
+        status,
+        {"Content-Type": kind, **headers},
+        body if isinstance(body, bytes) else body.encode(),
+    )
 
 
 def test_a_base_address_keeps_its_path_and_query():
@@ -45,7 +50,8 @@ def test_an_address_without_scheme_means_http():
 
 
 @pytest.mark.parametrize(
-    "base", ["", "ftp://host", "http://", "not a host", "http://[::1", "http://a:99999", "http://é\x00"]
+    "base",
+    ["", "ftp://host", "http://", "not a host", "http://[::1", "http://a:99999", "http://é\x00"],
 )
 def test_an_unusable_address_is_explained(base):
     with pytest.raises(BackendOffline, match="SDPLAY_X_URL.*http://127.0.0.1:7860"):
@@ -53,12 +59,21 @@ def test_an_unusable_address_is_explained(base):
 
 
 def test_nobody_listening_is_said_with_address_and_setting():
-    with pytest.raises(BackendOffline, match="The server does not answer at http://127.0.0.1:9.*SDPLAY_X_URL"):
+    with pytest.raises(
+        BackendOffline, match="The server does not answer at http://127.0.0.1:9.*SDPLAY_X_URL"
+    ):
         wire("http://127.0.0.1:9").get("x")
 
 
-@pytest.mark.parametrize(("route", "sentence"), [(stalled, "within 0.3 s"), (dribbling, "within 0.3 s"),
-                                                 (dying, "broke off"), (hanging_up, "broke off")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("route", "sentence"),
+    [
+        (stalled, "within 0.3 s"),
+        (dribbling, "within 0.3 s"),
+        (dying, "broke off"),
+        (hanging_up, "broke off"),
+    ],
+)
 def test_a_server_that_falters_ends_in_a_sentence(route, sentence):
     with site({"GET /x": route}) as served, pytest.raises(BackendBroken, match=sentence):
         wire(served.url).get("x", seconds=0.3)
@@ -101,7 +116,9 @@ def test_a_key_does_not_follow_a_redirect_to_another_server():
     with site({"GET /y": sends({"there": True})}) as other:
         moved = sends(b"", 302, Location=other.url + "/y")
         with site({"GET /x": moved}) as served:
-            assert wire(served.url, headers={"Authorization": f"Bearer {SECRET}"}).get("x").json() == {"there": True}
+            assert wire(served.url, headers={"Authorization": f"Bearer {SECRET}"}).get(
+                "x"
+            ).json() == {"there": True}
         assert "Authorization" not in other.asked[0].headers
 
 
@@ -115,27 +132,38 @@ def test_a_request_to_make_something_is_not_redirected_elsewhere():
 
 
 def test_a_redirect_in_a_circle_ends():
-    with site({"GET /x": sends(b"", 302, Location="/x")}) as served, pytest.raises(BackendBroken, match="circle"):
+    with (
+        site({"GET /x": sends(b"", 302, Location="/x")}) as served,
+        pytest.raises(BackendBroken, match="circle"),
+    ):
         wire(served.url).get("x")
 
 
-@pytest.mark.parametrize(("body", "text"), [
-    ('{"detail": "Sampler not found"}', "Sampler not found"),
-    ('{"detail": [{"loc": ["body", "steps"], "msg": "too large"}]}', "steps: too large"),
-    ('{"error": "RuntimeError", "detail": "", "errors": "CUDA out of memory"}', "CUDA out of memory"),
-    ('{"error": {"message": "bad model", "code": 1}}', "bad model"),
-    ('{"error": "prompt required"}', "prompt required"),
-    ('{"error": ["a", "b"]}', "a; b"),
-    ("Internal Server Error", "Internal Server Error"),
-    ("<html><title>Sign in</title>", "a web page ('Sign in') instead of data"),
-    ("", ""),
-    ("[" * 100_000, "[" * 299 + "…"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ('{"detail": "Sampler not found"}', "Sampler not found"),
+        ('{"detail": [{"loc": ["body", "steps"], "msg": "too large"}]}', "steps: too large"),
+        (
+            '{"error": "RuntimeError", "detail": "", "errors": "CUDA out of memory"}',
+            "CUDA out of memory",
+        ),
+        ('{"error": {"message": "bad model", "code": 1}}', "bad model"),
+        ('{"error": "prompt required"}', "prompt required"),
+        ('{"error": ["a", "b"]}', "a; b"),
+        ("Internal Server Error", "Internal Server Error"),
+        ("<html><title>Sign in</title>", "a web page ('Sign in') instead of data"),
+        ("", ""),
+        ("[" * 100_000, "[" * 299 + "…"),
+    ],
+)
 def test_the_error_text_is_found_wherever_a_dialect_puts_it(body, text):
     assert error_text(reply(body=body)) == text
 
 
-@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 409, 413, 418, 422, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize(
+    "status", [400, 401, 402, 403, 404, 405, 409, 413, 418, 422, 429, 500, 502, 503, 504]
+)
 def test_every_refusal_says_what_happened_and_what_to_do(status):
     said = str(refusal(reply(status, '{"detail": "because"}'), "The server", "SDPLAY_X_KEY"))
     assert said.startswith(f"The server answered {status}: because. ")
@@ -148,18 +176,27 @@ def test_a_refused_key_names_its_setting():
 
 def test_a_refusal_never_repeats_a_key(monkeypatch):
     monkeypatch.setenv("SDPLAY_PREDICT_KEY", SECRET)
-    assert SECRET not in str(refusal(reply(401, f"bad key {SECRET}"), "The server", "SDPLAY_PREDICT_KEY"))
+    assert SECRET not in str(
+        refusal(reply(401, f"bad key {SECRET}"), "The server", "SDPLAY_PREDICT_KEY")
+    )
 
 
 def test_lack_of_memory_gets_its_own_advice():
-    assert "smaller size" in str(refusal(reply(500, '{"errors": "CUDA out of memory"}'), "The server", "X"))
+    assert "smaller size" in str(
+        refusal(reply(500, '{"errors": "CUDA out of memory"}'), "The server", "X")
+    )
 
 
-@pytest.mark.parametrize(("told", "seconds"), [
-    (reply(429, **{"Retry-After": "7"}), 7), (reply(503, '{"estimated_time": 20.5}'), 20.5),
-    (reply(429, '{"detail": "limit resets in ~30s."}'), 30), (reply(429), None),
-    (reply(429, **{"Retry-After": "soon"}), None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        (reply(429, **{"Retry-After": "7"}), 7),
+        (reply(503, '{"estimated_time": 20.5}'), 20.5),
+        (reply(429, '{"detail": "limit resets in ~30s."}'), 30),
+        (reply(429), None),
+        (reply(429, **{"Retry-After": "soon"}), None),
+    ],
+)
 def test_the_wait_is_read_from_header_or_body(told, seconds):
     assert retry_after(told) == seconds
 
@@ -174,18 +211,37 @@ def test_a_web_page_is_not_taken_for_an_answer():
         reply(200, "<!DOCTYPE html><title>Log in</title>", "text/html").json()
 
 
-@pytest.mark.parametrize("value", [png(), b64(png()), "data:image/png;base64," + b64(png()), "prefix," + b64(png()),
-                                   b64(png()).rstrip("=") + "\n"])  # fmt: skip
+@pytest.mark.parametrize(
+    "value",
+    [
+        png(),
+        b64(png()),
+        "data:image/png;base64," + b64(png()),
+        "prefix," + b64(png()),
+        b64(png()).rstrip("=") + "\n",
+    ],
+)
 def test_a_picture_is_recognised_in_every_wrapping(value):
     assert picture_bytes(value, wire("http://127.0.0.1:9")) == png()
 
 
-@pytest.mark.parametrize(("value", "sentence"), [
-    (b64(png())[:-40], "cut off"), (b64(png())[:40], "cut off"), ("*not base64*", "cut off or no base64"),
-    (b64(b"hello, this is text"), "is no picture"), (b64(bomb()), "megapixels"),
-    (b64(bomb(11_000, 11_000)), "megapixels"), (b64(bomb(9_000, 9_000)), "megapixels"), ("", "is empty"),
-    (b"", "is empty"), (7, "is missing"), (None, "is missing"), (b64(bomb(64, 64)), "cut off or damaged"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (b64(png())[:-40], "cut off"),
+        (b64(png())[:40], "cut off"),
+        ("*not base64*", "cut off or no base64"),
+        (b64(b"hello, this is text"), "is no picture"),
+        (b64(bomb()), "megapixels"),
+        (b64(bomb(11_000, 11_000)), "megapixels"),
+        (b64(bomb(9_000, 9_000)), "megapixels"),
+        ("", "is empty"),
+        (b"", "is empty"),
+        (7, "is missing"),
+        (None, "is missing"),
+        (b64(bomb(64, 64)), "cut off or damaged"),
+    ],
+)
 def test_what_is_no_whole_picture_is_refused(value, sentence):
     with pytest.raises(BackendBroken, match=sentence):
         picture_bytes(value, wire("http://127.0.0.1:9"))
@@ -219,26 +275,61 @@ def test_a_server_on_the_internet_cannot_make_us_fetch_from_this_network():
         assert inside.asked == []
 
 
-@pytest.mark.parametrize("url", [
-    "http://127.0.0.1:1/a.png", "http://localhost/a.png", "http://10.1.2.3/", "http://192.168.0.1/", "http://172.16.0.1/",
-    "http://169.254.169.254/latest/meta-data", "http://0.0.0.0/", "http://[::1]/", "http://[fe80::1]/", "http://[fc00::1]/",
-    "http://[::ffff:127.0.0.1]/", "http://[64:ff9b::7f00:1]/", "http://[2002:7f00:1::]/", "http://2130706433/",
-    "http://0x7f.1/", "http://127.1/", "http://100.64.0.1/", "http://224.0.0.1/", "http://255.255.255.255/",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:1/a.png",
+        "http://localhost/a.png",
+        "http://10.1.2.3/",
+        "http://192.168.0.1/",
+        "http://172.16.0.1/",
+        "http://169.254.169.254/latest/meta-data",
+        "http://0.0.0.0/",
+        "http://[::1]/",
+        "http://[fe80::1]/",
+        "http://[fc00::1]/",
+        "http://[::ffff:127.0.0.1]/",
+        "http://[64:ff9b::7f00:1]/",
+        "http://[2002:7f00:1::]/",
+        "http://2130706433/",
+        "http://0x7f.1/",
+        "http://127.1/",
+        "http://100.64.0.1/",
+        "http://224.0.0.1/",
+        "http://255.255.255.255/",
+    ],
+)
 def test_a_start_image_link_may_not_reach_this_network(url):
-    with pytest.raises(BadParams, match=r"not on the open internet.*SDPLAY_ALLOW_PRIVATE_URLS|no computer called"):
+    with pytest.raises(
+        BadParams, match=r"not on the open internet.*SDPLAY_ALLOW_PRIVATE_URLS|no computer called"
+    ):
         fetch_public(url)
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://a/b", "gopher://a", "data:image/png;base64,AA", "a.png",
-                                 "", "http://", "http://[::1", "http://a:b/"])  # fmt: skip
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd",
+        "ftp://a/b",
+        "gopher://a",
+        "data:image/png;base64,AA",
+        "a.png",
+        "",
+        "http://",
+        "http://[::1",
+        "http://a:b/",
+    ],
+)
 def test_a_start_image_link_must_be_a_web_address(url):
     with pytest.raises(BadParams, match="not a web address"):
         fetch_public(url)
 
 
 def test_public_addresses_pass_the_fence():
-    assert all(public(ipaddress.ip_address(one)) for one in ("8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"))
+    assert all(
+        public(ipaddress.ip_address(one))
+        for one in ("8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8")
+    )
 
 
 @pytest.fixture
@@ -253,7 +344,8 @@ def test_the_owner_can_allow_private_links():
 
 
 def test_a_redirect_may_not_lead_behind_the_fence():
-    """127.0.0.1 stands in for the internet, where tests may not go; 127.0.0.2 for what lies behind the fence."""
+    """127.0.0.1 stands in for the internet, where tests may not go; 127.0.0.2 for what lies behind
+    the fence."""
     with site({"*": sends(png())}) as inside:
         hidden = inside.url.replace("127.0.0.1", "127.0.0.2")
         with (
@@ -265,12 +357,21 @@ def test_a_redirect_may_not_lead_behind_the_fence():
 
 
 @pytest.mark.usefixtures("open_fence")
-@pytest.mark.parametrize(("route", "sentence"), [
-    (sends(b"", 404), "answered 404"), (sends("<html>", kind="text/html"), "is no picture"), (huge, "more than 32 MB"),
-    (dying, "broke off"), (hanging_up, "does not answer"), (sends(bomb()), "megapixels"), (sends(b""), "is empty"),
-    (sends(b"", 302, Location="/a"), "redirects too often"), (sends(png()[:-30]), "cut off"),
-    (sends(b"", 302, Location="file:///etc/passwd"), "not a web address"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("route", "sentence"),
+    [
+        (sends(b"", 404), "answered 404"),
+        (sends("<html>", kind="text/html"), "is no picture"),
+        (huge, "more than 32 MB"),
+        (dying, "broke off"),
+        (hanging_up, "does not answer"),
+        (sends(bomb()), "megapixels"),
+        (sends(b""), "is empty"),
+        (sends(b"", 302, Location="/a"), "redirects too often"),
+        (sends(png()[:-30]), "cut off"),
+        (sends(b"", 302, Location="file:///etc/passwd"), "not a web address"),
+    ],
+)
 def test_a_bad_start_image_link_ends_in_a_sentence(route, sentence):
     with site({"*": route}) as served, pytest.raises(BadParams, match=sentence):
         fetch_public(served.url + "/a")

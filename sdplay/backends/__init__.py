@@ -1,4 +1,5 @@
-"""The backend contract.  A file in this folder that ends with `BACKEND = YourClass` is a backend."""
+"""The backend contract.  A file in this folder that ends with `BACKEND = YourClass` is a
+backend."""
 
 import importlib
 import pkgutil
@@ -20,14 +21,17 @@ Status = Literal["ready", "starting", "busy", "down", "unauthorised"]
 
 BASICS = frozenset({"negative", "seed", "steps", "cfg", "scheduler"})
 """What nearly every backend has: offered by one that does not tell."""
-FEATURES = BASICS | {
-    knob.needs for knob in KNOBS.values() if knob.needs
-} | {"progress", "preview", "cancel", "frames", "upscale", "cutouts", "payload"}  # fmt: skip
+FEATURES = (
+    BASICS
+    | {knob.needs for knob in KNOBS.values() if knob.needs}
+    | {"progress", "preview", "cancel", "frames", "upscale", "cutouts", "payload"}
+)
 
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a backend can do.  None, or a name in `unknown`, means it does not tell, which is not a no."""
+    """What a backend can do.  None, or a name in `unknown`, means it does not tell, which is not a
+    no."""
 
     status: Status = "ready"
     message: str = ""
@@ -54,7 +58,8 @@ class Capabilities:
     chips: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Words it knows, by group: offered under the prompt."""
     inputs: tuple[Mapping[str, Any], ...] = ()
-    """Further inputs read from the model's own schema: name, label, type, default, minimum, maximum, choices, help."""
+    """Further inputs read from the model's own schema: name, label, type, default, minimum,
+    maximum, choices, help."""
     at_once: int = 1
     """Jobs it wants at the same time."""
     price: float | None = None
@@ -84,7 +89,8 @@ class Asker:
 
 NOBODY = Asker()
 ASKER: ContextVar[Asker] = ContextVar("ASKER", default=NOBODY)
-"""Set by whoever runs generate(), so that what many share can give its askers turns and keep a sweep together."""
+"""Set by whoever runs generate(), so that what many share can give its askers turns and keep a
+sweep together."""
 
 
 class Backend(ABC):
@@ -95,20 +101,24 @@ class Backend(ABC):
     remote: bool = False
     """Settings leave this machine."""
     keep_frames: bool = False
-    """Set it to get what is seen at every step with the picture, where the feature `frames` is offered."""
+    """Set it to get what is seen at every step with the picture, where the feature `frames` is
+    offered."""
     previews: bool = True
-    """Cleared where nobody watches a picture grow, as in a sweep: previews cost time, and watched ones go first."""
+    """Cleared where nobody watches a picture grow, as in a sweep: previews cost time, and watched
+    ones go first."""
 
     @abstractmethod
     def generate(self, params: Params) -> Iterator[Event]:
-        """Yield Progress and at the end one Picture.  Closing the iterator stops the work (in `finally`)."""
+        """Yield Progress and at the end one Picture.  Closing the iterator stops the work (in
+        `finally`)."""
 
     def probe(self) -> Capabilities:
         """What it can do now.  Never raises; quick, at most a few seconds."""
         return Capabilities()
 
     def payload(self, params: Params) -> dict[str, Any]:
-        """The request as it would be sent, for those who want to see or edit it; `params.extra` laid over it."""
+        """The request as it would be sent, for those who want to see or edit it; `params.extra`
+        laid over it."""
         return {**params.as_dict(), **params.extra_fields()}
 
     def model_version(self, params: Params) -> str:
@@ -120,7 +130,8 @@ class Backend(ABC):
         raise BadParams(f"{self.label} cannot enlarge pictures. Choose another backend for that.")
 
     def cut_out(self, image: Image.Image) -> list[CutOut]:
-        """The things in a picture, each on a transparent ground, where the feature `cutouts` is offered."""
+        """The things in a picture, each on a transparent ground, where the feature `cutouts` is
+        offered."""
         raise BadParams(f"{self.label} cannot cut things out. Choose another backend for that.")
 
 
@@ -132,7 +143,11 @@ def kinds() -> dict[str, type[Backend]]:
         if backend is not None:
             found[backend.name] = backend
     order = ("builtin", "a1111", "predict", "local")
-    return dict(sorted(found.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)))
+    return dict(
+        sorted(
+            found.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)
+        )
+    )
 
 
 def connect(name: str = "") -> Backend:

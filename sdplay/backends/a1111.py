@@ -1,4 +1,5 @@
-"""Any server that speaks A1111's API: AUTOMATIC1111, Forge, SD.Next, stable-diffusion.cpp, Draw Things, KoboldCpp."""
+"""Any server that speaks A1111's API: AUTOMATIC1111, Forge, SD.Next, stable-diffusion.cpp, Draw
+Things, KoboldCpp."""
 
 import dataclasses
 import io
@@ -20,11 +21,20 @@ from sdplay.backends.a1111_receipt import (
     sent_pair,
     size_difference,
     unconfirmed,
-)  # fmt: skip
+)
 from sdplay.backends.a1111_survey import Server, look
 from sdplay.backends.a1111_watch import IDLE_SECONDS, Watch, number
 from sdplay.backends.shown import shown
-from sdplay.backends.wire import Call, Reply, Wire, error_text, kind_of, on_this_machine, picture_bytes, refusal
+from sdplay.backends.wire import (
+    Call,
+    Reply,
+    Wire,
+    error_text,
+    kind_of,
+    on_this_machine,
+    picture_bytes,
+    refusal,
+)
 from sdplay.errors import BackendBroken, BackendError, BackendRefused, BadParams
 from sdplay.params import Params
 from sdplay.picture import Picture, Progress, Receipt, Timing, png_bytes
@@ -37,12 +47,18 @@ class A1111(Backend):
     name = "a1111"
     label = "Automatic1111, Forge and the like"
 
-    def __init__(self, url: str = "", auth: str = "", *, patience: float = 3600.0, idle: float = IDLE_SECONDS) -> None:
+    def __init__(
+        self, url: str = "", auth: str = "", *, patience: float = 3600.0, idle: float = IDLE_SECONDS
+    ) -> None:
         base = re.sub(r"/(sdapi(/v1)?|docs)?/?$", "", url or setting("SDPLAY_A1111_URL"))
         user, colon, password = (auth or setting("SDPLAY_A1111_AUTH")).partition(":")
         self.patience, self.idle = patience, idle
-        self.wire = Wire(base, label="The A1111 server", setting="SDPLAY_A1111_URL",
-                         auth=(user, password) if colon else None)  # fmt: skip
+        self.wire = Wire(
+            base,
+            label="The A1111 server",
+            setting="SDPLAY_A1111_URL",
+            auth=(user, password) if colon else None,
+        )
         self.remote = not on_this_machine(base)
         self._server: Server | None = None
 
@@ -78,14 +94,22 @@ class A1111(Backend):
         except GeneratorExit:
             watch.stop(call)
             raise
-        yield self._picture(params, server, body, reply, _Spent(started, watch.interrupted(), watch.queued))
+        yield self._picture(
+            params, server, body, reply, _Spent(started, watch.interrupted(), watch.queued)
+        )
 
     def upscale(self, image: Image.Image, factor: float, upscaler: str) -> Image.Image:
         server = self._known(or_again=True)
         if upscaler in server.latent_modes and upscaler not in (server.upscalers or ()):
-            raise BadParams(f"{upscaler} works only inside hires fix. Choose one of: "
-                            f"{', '.join(server.upscalers or ()) or 'Lanczos'}.")  # fmt: skip
-        body = {"image": encoded(png_bytes(image)), "upscaler_1": upscaler, "upscaling_resize": factor}
+            raise BadParams(
+                f"{upscaler} works only inside hires fix. Choose one of: "
+                f"{', '.join(server.upscalers or ()) or 'Lanczos'}."
+            )
+        body = {
+            "image": encoded(png_bytes(image)),
+            "upscaler_1": upscaler,
+            "upscaling_resize": factor,
+        }
         reply = self.wire.post("sdapi/v1/extra-single-image", body, seconds=self.patience)
         data = picture_bytes(self._answer(reply).get("image"), self.wire)
         with Image.open(io.BytesIO(data)) as opened:
@@ -97,7 +121,8 @@ class A1111(Backend):
         return self._server
 
     def _known(self, or_again: bool = False) -> Server:
-        """What the last look found; looks when there was none, or `or_again` when it found nothing."""
+        """What the last look found; looks when there was none, or `or_again` when it found
+        nothing."""
         kept = self._server
         if kept is None or (or_again and kept.status != "ready" and not kept.progress):
             return self._look()
@@ -111,28 +136,50 @@ class A1111(Backend):
         model = told.get("sd_model_checkpoint") if isinstance(told, dict) else None
         return model if isinstance(model, str) else ""
 
-    def _picture(self, params: Params, server: Server, body: dict[str, Any], reply: Reply, spent: "_Spent") -> Picture:
+    def _picture(
+        self, params: Params, server: Server, body: dict[str, Any], reply: Reply, spent: "_Spent"
+    ) -> Picture:
         answer = self._answer(reply)
-        data = picture_bytes(_first_picture(answer, reply.label), dataclasses.replace(self.wire, label=reply.label))
+        data = picture_bytes(
+            _first_picture(answer, reply.label), dataclasses.replace(self.wire, label=reply.label)
+        )
         told = reported(info_of(answer), data)
-        timing = Timing(time.monotonic() - spent.started, queued=spent.queued, network=_network(reply))
+        timing = Timing(
+            time.monotonic() - spent.started, queued=spent.queued, network=_network(reply)
+        )
         receipt = self._receipt(params, server, body, told, data)
-        extra = [*_more(answer), *(["It was interrupted at the server, so it is not finished."] if spent.cut else [])]
+        extra = [
+            *_more(answer),
+            *(["It was interrupted at the server, so it is not finished."] if spent.cut else []),
+        ]
         receipt = dataclasses.replace(receipt, warnings=(*receipt.warnings, *extra))
         model = str(told.get("model") or server.model)
         return Picture(data, params, self.name, timing, receipt, model=model, partial=spent.cut)
 
-    def _receipt(self, params: Params, server: Server, body: Mapping[str, Any], told: Mapping[str, Any],
-                 data: bytes) -> Receipt:  # fmt: skip
+    def _receipt(
+        self,
+        params: Params,
+        server: Server,
+        body: Mapping[str, Any],
+        told: Mapping[str, Any],
+        data: bytes,
+    ) -> Receipt:
         with Image.open(io.BytesIO(data)) as opened:
             size = opened.size
         sent = sent_pair(params, server.names, body)
         done = applied(told, params, sent, size)
-        warnings = [*ignored(params, server.dialect), *differences(params, sent, told, done),
-                    *size_difference(params, size), *unconfirmed(params, told, server.dialect)]  # fmt: skip
+        warnings = [
+            *ignored(params, server.dialect),
+            *differences(params, sent, told, done),
+            *size_difference(params, size),
+            *unconfirmed(params, told, server.dialect),
+        ]
         model = {"model": str(told["model"])} if told.get("model") else {}
         return Receipt(
-            params.asked(), shown(body, self.wire.clean), {**done, **model}, tuple(map(self.wire.clean, warnings))
+            params.asked(),
+            shown(body, self.wire.clean),
+            {**done, **model},
+            tuple(map(self.wire.clean, warnings)),
         )
 
     def _answer(self, reply: Reply) -> dict[str, Any]:
@@ -140,14 +187,18 @@ class A1111(Backend):
             raise self._refused(reply)
         answer = reply.json()
         if not isinstance(answer, dict):
-            raise BackendBroken(f"{reply.label} answered with {kind_of(answer)} instead of a picture. Is "
-                                f"{self.wire.address} its API? Check {self.wire.setting}.")  # fmt: skip
+            raise BackendBroken(
+                f"{reply.label} answered with {kind_of(answer)} instead of a picture. Is "
+                f"{self.wire.address} its API? Check {self.wire.setting}."
+            )
         return answer
 
     def _refused(self, reply: Reply) -> BackendError:
         if reply.status == 404 and error_text(reply) in ("", "Not Found"):
-            return BackendRefused(f"{reply.label} at {self.wire.address} has no such API. Start A1111 or Forge with "
-                                  f"--api, or check {self.wire.setting}.")  # fmt: skip
+            return BackendRefused(
+                f"{reply.label} at {self.wire.address} has no such API. Start A1111 or Forge with "
+                f"--api, or check {self.wire.setting}."
+            )
         name = "SDPLAY_A1111_AUTH" if reply.status in (401, 403) else self.wire.setting
         return refusal(reply, reply.label, name, self.wire.clean)
 
@@ -167,17 +218,24 @@ def _first_picture(answer: Mapping[str, Any], label: str) -> Any:
     if isinstance(images, str):
         return images
     if not isinstance(images, list):
-        raise BackendBroken(f"{label} sent no list of pictures. Is it an A1111-compatible API? Check its version.")
+        raise BackendBroken(
+            f"{label} sent no list of pictures. Is it an A1111-compatible API? Check its version."
+        )
     if not images:
-        raise BackendBroken(f"{label} made no picture: its list of images is empty. Look at its console for the "
-                            "reason, then try again.")  # fmt: skip
+        raise BackendBroken(
+            f"{label} made no picture: its list of images is empty. Look at its console for the "
+            "reason, then try again."
+        )
     return images[at if at < len(images) else 0]
 
 
 def _more(answer: Mapping[str, Any]) -> Iterator[str]:
     seeds = info_of(answer).get("all_seeds")
     if isinstance(seeds, list) and len(seeds) > 1:
-        yield f"The server made {len(seeds)} pictures; the first one is kept. Use Compare for several."
+        yield (
+            f"The server made {len(seeds)} pictures; the first one is kept. Use Compare "
+            "for several."
+        )
 
 
 def _network(reply: Reply) -> float | None:

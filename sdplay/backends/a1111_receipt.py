@@ -1,4 +1,5 @@
-"""What an A1111 server says it applied, and a sentence for everything that differs from what was asked."""
+"""What an A1111 server says it applied, and a sentence for everything that differs from what was
+asked."""
 
 import json
 import math
@@ -11,17 +12,44 @@ from sdplay.backends.a1111_dialects import FIELDS, Dialect, Names
 from sdplay.params import KNOBS, Params
 from sdplay.schedulers import find
 
-_INFO = {"prompt": "prompt", "negative": "negative_prompt",
-         "steps": "steps", "cfg": "cfg_scale", "width": "width", "height": "height", "variation_seed": "subseed",
-         "variation_strength": "subseed_strength", "clip_skip": "clip_skip", "sampler": "sampler_name",
-         "model": "sd_model_name", "hash": "sd_model_hash", "strength": "denoising_strength",
-         "version": "version"}  # fmt: skip
-_TEXT = {"prompt": "Prompt", "negative": "Negative prompt",
-         "steps": "Steps", "cfg": "CFG scale", "seed": "Seed", "sampler": "Sampler", "schedule": "Schedule type",
-         "model": "Model", "hash": "Model hash", "strength": "Denoising strength", "variation_seed": "Variation seed",
-         "variation_strength": "Variation seed strength", "clip_skip": "Clip skip", "mask_blur": "Mask blur",
-         "hires_scale": "Hires upscale", "hires_steps": "Hires steps", "hires_upscaler": "Hires upscaler",
-         "refiner": "Refiner", "refiner_at": "Refiner switch at", "version": "Version"}  # fmt: skip
+_INFO = {
+    "prompt": "prompt",
+    "negative": "negative_prompt",
+    "steps": "steps",
+    "cfg": "cfg_scale",
+    "width": "width",
+    "height": "height",
+    "variation_seed": "subseed",
+    "variation_strength": "subseed_strength",
+    "clip_skip": "clip_skip",
+    "sampler": "sampler_name",
+    "model": "sd_model_name",
+    "hash": "sd_model_hash",
+    "strength": "denoising_strength",
+    "version": "version",
+}
+_TEXT = {
+    "prompt": "Prompt",
+    "negative": "Negative prompt",
+    "steps": "Steps",
+    "cfg": "CFG scale",
+    "seed": "Seed",
+    "sampler": "Sampler",
+    "schedule": "Schedule type",
+    "model": "Model",
+    "hash": "Model hash",
+    "strength": "Denoising strength",
+    "variation_seed": "Variation seed",
+    "variation_strength": "Variation seed strength",
+    "clip_skip": "Clip skip",
+    "mask_blur": "Mask blur",
+    "hires_scale": "Hires upscale",
+    "hires_steps": "Hires steps",
+    "hires_upscaler": "Hires upscaler",
+    "refiner": "Refiner",
+    "refiner_at": "Refiner switch at",
+    "version": "Version",
+}
 """A1111's names for what it applied, in its info and in the text inside a picture."""
 
 
@@ -42,10 +70,15 @@ def position(info: Mapping[str, Any]) -> int:
 
 
 def reported(info: Mapping[str, Any], data: bytes) -> dict[str, Any]:
-    """Everything told, by our names where we have one; the picture's own text fills what `info` leaves out."""
+    """Everything told, by our names where we have one; the picture's own text fills what `info`
+    leaves out."""
     texts = info.get("infotexts")
     at = position(info)
-    text = texts[at] if isinstance(texts, list) and len(texts) > at and isinstance(texts[at], str) else ""
+    text = (
+        texts[at]
+        if isinstance(texts, list) and len(texts) > at and isinstance(texts[at], str)
+        else ""
+    )
     written = metadata.parse_infotext(text or metadata.read(data).text)
     told: dict[str, Any] = {name: written[key] for name, key in _TEXT.items() if written.get(key)}
     told |= {name: info[key] for name, key in _INFO.items() if info.get(key) not in (None, "", [])}
@@ -57,11 +90,19 @@ def reported(info: Mapping[str, Any], data: bytes) -> dict[str, Any]:
     return told | ({"sampler": written["Sampler"]} if written.get("Sampler") else {})
 
 
-def applied(told: Mapping[str, Any], params: Params, sent: tuple[str, str], size: tuple[int, int]) -> dict[str, Any]:
+def applied(
+    told: Mapping[str, Any], params: Params, sent: tuple[str, str], size: tuple[int, int]
+) -> dict[str, Any]:
     """What was applied, in our knob names and types."""
-    found = {name: value for name in KNOBS if name in told and (value := _typed(name, told[name])) is not None}
+    found = {
+        name: value
+        for name in KNOBS
+        if name in told and (value := _typed(name, told[name])) is not None
+    }
     found |= {"scheduler": _scheduler(sent, told)} if told.get("sampler") else {}
-    found |= {} if params.hires_scale > 1 and not params.init else {"width": size[0], "height": size[1]}
+    found |= (
+        {} if params.hires_scale > 1 and not params.init else {"width": size[0], "height": size[1]}
+    )
     if params.hires_scale > 1 and "strength" in found and not params.init:
         found["hires_strength"] = found.pop("strength")
     unused = {"variation_seed"} if not found.get("variation_strength") else set()
@@ -69,15 +110,22 @@ def applied(told: Mapping[str, Any], params: Params, sent: tuple[str, str], size
     return {name: value for name, value in found.items() if name not in unused}
 
 
-def differences(params: Params, sent: tuple[str, str], told: Mapping[str, Any],
-                done: Mapping[str, Any]) -> Iterator[str]:  # fmt: skip
+def differences(
+    params: Params, sent: tuple[str, str], told: Mapping[str, Any], done: Mapping[str, Any]
+) -> Iterator[str]:
     """A sentence for every difference between what went out and what came back."""
     replaced = dict(_replaced(params))
     asked = {name: getattr(params, name) for name in KNOBS} | replaced
     for name, value in replaced.items():
-        yield f"Raw payload fields replaced {KNOBS[name].label}: {value} instead of {getattr(params, name)}."
+        yield (
+            f"Raw payload fields replaced {KNOBS[name].label}: {value} instead of "
+            f"{getattr(params, name)}."
+        )
     if not told:
-        yield "The server does not report what it applied, so only the picture's size could be checked."
+        yield (
+            "The server does not report what it applied, so only the picture's size could "
+            "be checked."
+        )
     elif "seed" not in told:
         yield "The server does not report which seed it used."
     if told.get("sampler") and not same_sampler(sent, told):
@@ -86,12 +134,17 @@ def differences(params: Params, sent: tuple[str, str], told: Mapping[str, Any],
         yield f"Model: the server used {told['model']} instead of {asked['model']}."
     for name in ("seed", "steps", "cfg", *_conditional(params)):
         if name in done and not _same(asked[name], done[name]):
-            yield f"{KNOBS[name].label}: the server used {_plain(done[name])} instead of {_plain(asked[name])}."
+            yield (
+                f"{KNOBS[name].label}: the server used {_plain(done[name])} instead of "
+                f"{_plain(asked[name])}."
+            )
 
 
 def size_difference(params: Params, size: tuple[int, int]) -> Iterator[str]:
     """A sentence when the picture is not as large as asked."""
-    asked = {name: getattr(params, name) for name in ("width", "height", "hires_scale")} | dict(_replaced(params))
+    asked = {name: getattr(params, name) for name in ("width", "height", "hires_scale")} | dict(
+        _replaced(params)
+    )
     scale = 1.0 if params.init else _number(asked["hires_scale"])
     sides = [_number(asked[name]) * max(1.0, scale) for name in ("width", "height")]
     if all(map(math.isfinite, sides)):
@@ -114,7 +167,8 @@ def same_sampler(sent: tuple[str, str], told: Mapping[str, Any]) -> bool:
     ours, theirs = find(*sent), find(used, schedule)
     if ours is not None and theirs is not None and (ours is theirs or schedule):
         return ours is theirs
-    # One half is left open: by us, when the server shall choose, or by a server that reports the sampler alone.
+    # One half is left open: by us, when the server shall choose, or by a server that reports the
+    # sampler alone.
     if not schedule or (not sent[1] and ours is None):
         return _joined(sent[0], "") == _joined(used, "") or _joined(*sent) == _joined(used, "")
     return _joined(*sent) == _joined(used, schedule)
@@ -135,12 +189,19 @@ def _conditional(params: Params) -> Iterator[str]:
 
 def unconfirmed(params: Params, told: Mapping[str, Any], dialect: Dialect) -> Iterator[str]:
     """A1111 writes these down whenever it applies them: silence means that it did not."""
-    wanted = {"clip_skip": params.clip_skip > 1, "variation_strength": params.variation_strength > 0,
-              "hires_scale": params.hires_scale > 1 and not params.init, "refiner": bool(params.refiner)}  # fmt: skip
+    wanted = {
+        "clip_skip": params.clip_skip > 1,
+        "variation_strength": params.variation_strength > 0,
+        "hires_scale": params.hires_scale > 1 and not params.init,
+        "refiner": bool(params.refiner),
+    }
     if "version" in told or "hash" in told:
         for name, on in wanted.items():
             if on and name not in told and KNOBS[name].needs not in dialect.lacks:
-                yield f"{KNOBS[name].label}: the server does not mention it, so it was probably not applied."
+                yield (
+                    f"{KNOBS[name].label}: the server does not mention it, so it was "
+                    "probably not applied."
+                )
 
 
 def _replaced(params: Params) -> Iterator[tuple[str, Any]]:
@@ -166,7 +227,11 @@ def _called(sent: tuple[str, str]) -> str:
 
 def _shown(told: Mapping[str, Any]) -> str:
     schedule = str(told.get("schedule", ""))
-    return str(told["sampler"]) if schedule.lower() in ("", "automatic") else f"{told['sampler']} {schedule}"
+    return (
+        str(told["sampler"])
+        if schedule.lower() in ("", "automatic")
+        else f"{told['sampler']} {schedule}"
+    )
 
 
 def _same_model(asked: str, told: Mapping[str, Any]) -> bool:
@@ -174,12 +239,18 @@ def _same_model(asked: str, told: Mapping[str, Any]) -> bool:
     title, _, digest = asked.partition(" [")
     used, hashed = str(told["model"]), str(told.get("hash", ""))
     known = digest.rstrip("]") or title
-    return PurePath(title).stem in (PurePath(used).stem, used) or bool(hashed and known[:10] == hashed[:10])
+    return PurePath(title).stem in (PurePath(used).stem, used) or bool(
+        hashed and known[:10] == hashed[:10]
+    )
 
 
 def _same(asked: Any, done: Any) -> bool:
     if isinstance(asked, (int, float)) and not isinstance(asked, bool):
-        return math.isclose(float(asked), _number(done), rel_tol=1e-4, abs_tol=1e-4) if asked < 2**53 else asked == done
+        return (
+            math.isclose(float(asked), _number(done), rel_tol=1e-4, abs_tol=1e-4)
+            if asked < 2**53
+            else asked == done
+        )
     return str(asked) == str(done)
 
 

@@ -1,4 +1,5 @@
-"""Finding out what stands at an A1111 address: which server, and what it tells about itself.  Nothing is required."""
+"""Finding out what stands at an A1111 address: which server, and what it tells about itself.
+Nothing is required."""
 
 import re
 import threading
@@ -19,14 +20,20 @@ AT_ONCE = 4
 PROGRESS = "sdapi/v1/progress?skip_current_image=true"
 
 _ALWAYS = {
-    "samplers": "sdapi/v1/samplers", "schedulers": "sdapi/v1/schedulers", "models": "sdapi/v1/sd-models",
-    "options": "sdapi/v1/options", "upscalers": "sdapi/v1/upscalers", "styles": "sdapi/v1/prompt-styles",
+    "samplers": "sdapi/v1/samplers",
+    "schedulers": "sdapi/v1/schedulers",
+    "models": "sdapi/v1/sd-models",
+    "options": "sdapi/v1/options",
+    "upscalers": "sdapi/v1/upscalers",
+    "styles": "sdapi/v1/prompt-styles",
     "latent": "sdapi/v1/latent-upscale-modes",
-}  # fmt: skip
+}
 _FAMILY = {
-    "openapi": "openapi.json", "modules": "sdapi/v1/sd-modules", "control_models": "controlnet/model_list",
+    "openapi": "openapi.json",
+    "modules": "sdapi/v1/sd-modules",
+    "control_models": "controlnet/model_list",
     "control_modules": "controlnet/module_list",
-}  # fmt: skip
+}
 _OTHERS = {"sdcpp": "sdcpp/v1/capabilities", "kobold": "api/extra/version", "root": ""}
 
 
@@ -58,11 +65,21 @@ class Server:
         dialect = self.dialect
         yes, unknown = _features(self)
         return Capabilities(
-            status=self.status, message=self.message, version=self.version, features=yes, unknown=unknown,
-            schedulers=self._schedulers(), models=tuple(self.models) if self.models is not None else None,
-            model=self.model, upscalers=(*self.latent_modes, *self.upscalers) if self.upscalers is not None else None,
-            styles=self.styles, control_models=self.control_models, control_modules=self.control_modules,
-            size_limits=(64, dialect.largest), defaults=self._defaults())  # fmt: skip
+            status=self.status,
+            message=self.message,
+            version=self.version,
+            features=yes,
+            unknown=unknown,
+            schedulers=self._schedulers(),
+            models=tuple(self.models) if self.models is not None else None,
+            model=self.model,
+            upscalers=(*self.latent_modes, *self.upscalers) if self.upscalers is not None else None,
+            styles=self.styles,
+            control_models=self.control_models,
+            control_modules=self.control_modules,
+            size_limits=(64, dialect.largest),
+            defaults=self._defaults(),
+        )
 
     def weights(self, model: str) -> str:
         """The model's title with its hash, where told."""
@@ -77,7 +94,11 @@ class Server:
         known = self._schedulers()
         if not known or "dpmpp_2m_karras" in known:
             return {}
-        return {"scheduler": next((name for name in ("dpmpp_2m", "euler_a", "euler") if name in known), known[0])}
+        return {
+            "scheduler": next(
+                (name for name in ("dpmpp_2m", "euler_a", "euler") if name in known), known[0]
+            )
+        }
 
 
 def look(wire: Wire) -> Server:
@@ -86,19 +107,30 @@ def look(wire: Wire) -> Server:
     first = Call(lambda: wire.get(PROGRESS, seconds=FIRST_SECONDS))
     try:
         if not first.wait(FIRST_SECONDS + 0.2):
-            return Server("down", f"Nothing answers at {wire.address}. Is the server running? Check {wire.setting}.")
+            return Server(
+                "down",
+                f"Nothing answers at {wire.address}. Is the server running? Check {wire.setting}.",
+            )
         reply = first.result()
     except BackendOffline as error:
         return Server("down", str(error))
     except BackendError:
-        return Server("busy", f"{wire.label} at {wire.address} takes connections but does not answer. It may be "
-                      "loading a model: wait a moment.")  # fmt: skip
+        return Server(
+            "busy",
+            f"{wire.label} at {wire.address} takes connections but does not answer. It may be "
+            "loading a model: wait a moment.",
+        )
     if reply.status in (401, 403):
         said = error_text(reply) or "none was given"
-        return Server("unauthorised", f"{wire.label} at {wire.address} wants a password ({said}). "
-                      "Put user:password into SDPLAY_A1111_AUTH.")  # fmt: skip
+        return Server(
+            "unauthorised",
+            f"{wire.label} at {wire.address} wants a password ({said}). "
+            "Put user:password into SDPLAY_A1111_AUTH.",
+        )
     if reply.status == 503:
-        return Server("starting", f"{wire.label} at {wire.address} is still starting: wait a moment.")
+        return Server(
+            "starting", f"{wire.label} at {wire.address} is still starting: wait a moment."
+        )
     state = _json(reply)
     family = isinstance(state, dict) and "progress" in state
     told = _ask(wire, until, _ALWAYS | (_FAMILY if family else _OTHERS), family)
@@ -115,7 +147,11 @@ def _ask(wire: Wire, until: float, questions: Mapping[str, str], family: bool) -
     # Small servers keep only five connections waiting; one more costs a second.
     door = threading.Semaphore(AT_ONCE)
     calls = {name: Call(partial(_answer, ask, door)) for name, ask in asked.items()}
-    return {name: call.result() for name, call in calls.items() if call.wait(max(0.0, until - time.monotonic()))}
+    return {
+        name: call.result()
+        for name, call in calls.items()
+        if call.wait(max(0.0, until - time.monotonic()))
+    }
 
 
 def _answer(ask: Callable[[], Reply], door: threading.Semaphore) -> Any:
@@ -138,7 +174,9 @@ def _json(reply: Reply) -> Any:
 
 def _server(wire: Wire, state: dict[str, Any] | None, told: Mapping[str, Any]) -> Server:
     fields = _fields(told.get("openapi"))
-    samplers = tuple(name for name in _names(told.get("samplers"), "name") or () if name.lower() != "default")
+    samplers = tuple(
+        name for name in _names(told.get("samplers"), "name") or () if name.lower() != "default"
+    )
     dialect = _dialect(state, told, fields, samplers)
     if dialect is None:
         return _silent(wire)
@@ -147,40 +185,62 @@ def _server(wire: Wire, state: dict[str, Any] | None, told: Mapping[str, Any]) -
     model = _text(options.get("sd_model_checkpoint")) or _text(root.get("model"))
     models = _models(told.get("models"))
     server = Server(
-        dialect=dialect, version=_text(_dict(told.get("kobold")).get("version")),
+        dialect=dialect,
+        version=_text(_dict(told.get("kobold")).get("version")),
         names=Names(dialect.naming, samplers or None, _schedules(told.get("schedulers"), dialect)),
-        progress=state is not None, tasks="queued" in _dict(told.get("tasks")),
-        models=models, model=model or (next(iter(models)) if models and len(models) == 1 else ""),
-        upscalers=_names(told.get("upscalers"), "name", without="None"), styles=_names(told.get("styles"), "name"),
+        progress=state is not None,
+        tasks="queued" in _dict(told.get("tasks")),
+        models=models,
+        model=model or (next(iter(models)) if models and len(models) == 1 else ""),
+        upscalers=_names(told.get("upscalers"), "name", without="None"),
+        styles=_names(told.get("styles"), "name"),
         latent_modes=_names(told.get("latent"), "name") or (),
         control_models=_texts(_dict(told.get("control_models")).get("model_list")),
-        control_modules=_texts(_dict(told.get("control_modules")).get("module_list")), fields=fields)  # fmt: skip
+        control_modules=_texts(_dict(told.get("control_modules")).get("module_list")),
+        fields=fields,
+    )
     return replace(server, **_status(wire, server, state))
 
 
 def _silent(wire: Wire) -> Server:
-    """A server that tells nothing may still make pictures; a web page with no API behind it will not."""
+    """A server that tells nothing may still make pictures; a web page with no API behind it will
+    not."""
     try:
         reply = wire.get("sdapi/v1/txt2img", seconds=1)
         page = reply.is_page or (reply.status == 404 and wire.get("", seconds=1).is_page)
     except BackendError:
         page = False
     if page:
-        return Server("down", f"Something answers at {wire.address}, but not A1111's API. Start A1111 or Forge with "
-                      f"--api, or check {wire.setting}.", dialect=DIALECTS["other"])  # fmt: skip
-    return Server("ready", f"A server at {wire.address} that tells nothing about itself.", dialect=DIALECTS["other"])
+        return Server(
+            "down",
+            f"Something answers at {wire.address}, but not A1111's API. Start A1111 or Forge with "
+            f"--api, or check {wire.setting}.",
+            dialect=DIALECTS["other"],
+        )
+    return Server(
+        "ready",
+        f"A server at {wire.address} that tells nothing about itself.",
+        dialect=DIALECTS["other"],
+    )
 
 
 def _status(wire: Wire, server: Server, state: Mapping[str, Any] | None) -> dict[str, Any]:
     what = f"{server.dialect.label} at {wire.address}"
     jobs = _dict((state or {}).get("state")).get("job_count")
     if isinstance(jobs, int) and jobs > 0:
-        return {"status": "busy", "message": f"{what} is making a picture now; yours waits its turn."}
+        return {
+            "status": "busy",
+            "message": f"{what} is making a picture now; yours waits its turn.",
+        }
     return {"message": f"{what} with {server.model}." if server.model else f"{what}."}
 
 
-def _dialect(state: Mapping[str, Any] | None, told: Mapping[str, Any], fields: frozenset[str] | None,
-             samplers: tuple[str, ...]) -> Dialect | None:  # fmt: skip
+def _dialect(
+    state: Mapping[str, Any] | None,
+    told: Mapping[str, Any],
+    fields: frozenset[str] | None,
+    samplers: tuple[str, ...],
+) -> Dialect | None:
     """Which kind of server this is, by the marks that tell them apart."""
     if state is None:
         return _without_progress(told)
@@ -211,22 +271,40 @@ def _plainer(told: Mapping[str, Any]) -> Dialect:
     return DIALECTS["sdcpp" if "euler_a" in names else "other"]
 
 
-_NEEDS_FIELD = {"eta": "eta", "variation": "subseed_strength", "styles": "styles", "hires": "enable_hr",
-                "refiner": "refiner_checkpoint", "clip_skip": "override_settings"}  # fmt: skip
+_NEEDS_FIELD = {
+    "eta": "eta",
+    "variation": "subseed_strength",
+    "styles": "styles",
+    "hires": "enable_hr",
+    "refiner": "refiner_checkpoint",
+    "clip_skip": "override_settings",
+}
 
 
 def _features(server: Server) -> tuple[frozenset[str], frozenset[str]]:
     """What it surely has, and what it does not tell."""
     possible = FEATURES - {"frames", "cutouts"} - server.dialect.lacks
     sure = {"negative", "seed", "steps", "cfg", "scheduler", "size", "img2img", "payload"}
-    told = {"progress": server.progress, "preview": server.progress, "cancel": server.progress,
-            "models": bool(server.models), "upscale": bool(server.upscalers), "styles": bool(server.styles),
-            "controlnet": bool(server.control_models)}  # fmt: skip
+    told = {
+        "progress": server.progress,
+        "preview": server.progress,
+        "cancel": server.progress,
+        "models": bool(server.models),
+        "upscale": bool(server.upscalers),
+        "styles": bool(server.styles),
+        "controlnet": bool(server.control_models),
+    }
     if server.progress:
-        told |= {name: server.fields is None or field in server.fields for name, field in _NEEDS_FIELD.items()
-                 if name != "styles"}  # fmt: skip
+        told |= {
+            name: server.fields is None or field in server.fields
+            for name, field in _NEEDS_FIELD.items()
+            if name != "styles"
+        }
         told |= {"inpaint": True, "mask_blur": True}
-    not_told = {"models": server.models is None, "upscale": server.upscalers is None and server.progress}
+    not_told = {
+        "models": server.models is None,
+        "upscale": server.upscalers is None and server.progress,
+    }
     yes = {name for name in possible if name in sure or told.get(name)}
     maybe = {name for name in possible - yes if not_told.get(name, name not in told)}
     return frozenset(yes), frozenset(maybe)
@@ -236,15 +314,20 @@ def _schedules(found: Any, dialect: Dialect) -> dict[str, str] | None:
     """Name to label; SD.Next lists its samplers there, which are no schedule types."""
     if dialect.naming in ("sdnext", "a1111_old") or not isinstance(found, list):
         return None
-    return {_text(item.get("name")): _text(item.get("label")) or _text(item.get("name")) for item in _dicts(found)
-            if _text(item.get("name"))} or None  # fmt: skip
+    return {
+        _text(item.get("name")): _text(item.get("label")) or _text(item.get("name"))
+        for item in _dicts(found)
+        if _text(item.get("name"))
+    } or None
 
 
 def _models(found: Any) -> dict[str, str] | None:
     if not isinstance(found, list):
         return None
     return {
-        title: _hash(item) for item in _dicts(found) if (title := _text(item.get("title") or item.get("model_name")))
+        title: _hash(item)
+        for item in _dicts(found)
+        if (title := _text(item.get("title") or item.get("model_name")))
     }
 
 
@@ -263,15 +346,23 @@ def _fields(openapi: Any) -> frozenset[str] | None:
 def _names(found: Any, key: str, without: str = "") -> tuple[str, ...] | None:
     if not isinstance(found, list):
         return None
-    return tuple(dict.fromkeys(name for item in _dicts(found) if (name := _text(item.get(key))) and name != without))
+    return tuple(
+        dict.fromkeys(
+            name for item in _dicts(found) if (name := _text(item.get(key))) and name != without
+        )
+    )
 
 
 def _texts(found: Any) -> tuple[str, ...] | None:
-    return tuple(item for item in found if isinstance(item, str)) if isinstance(found, list) else None
+    return (
+        tuple(item for item in found if isinstance(item, str)) if isinstance(found, list) else None
+    )
 
 
 def _dicts(found: Any) -> Iterator[dict[str, Any]]:
-    yield from (item for item in (found if isinstance(found, list) else ()) if isinstance(item, dict))
+    yield from (
+        item for item in (found if isinstance(found, list) else ()) if isinstance(item, dict)
+    )
 
 
 def _dict(found: Any) -> dict[str, Any]:

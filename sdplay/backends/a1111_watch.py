@@ -1,4 +1,5 @@
-"""Looking after one running request of an A1111 server: where it stands, its preview, and how to stop it."""
+"""Looking after one running request of an A1111 server: where it stands, its preview, and how to
+stop it."""
 
 import io
 import math
@@ -54,10 +55,15 @@ class Watch:
     def interrupted(self) -> bool:
         """Whether somebody stopped our picture at the server: it then answers with what it had."""
         state = self._ask(PROGRESS, seconds=2).get("state") if self.server.progress else None
-        return isinstance(state, dict) and (state.get("interrupted") is True) and not state.get("job_count")
+        return (
+            isinstance(state, dict)
+            and (state.get("interrupted") is True)
+            and not state.get("job_count")
+        )
 
     def stop(self, call: Call[Reply]) -> None:
-        """Tell the server to stop, until it has answered; it forgets what comes before our picture begins."""
+        """Tell the server to stop, until it has answered; it forgets what comes before our picture
+        begins."""
         if self.server.progress and not call.wait(0):
             Call(lambda: self._interrupt(call)).wait(CLOSE_SECONDS)
 
@@ -97,26 +103,41 @@ class Watch:
         left = number(told.get("eta_relative"))
         text = told.get("textinfo")
         return Progress(
-            fraction=min(1.0, max(0.0, reached)), step=int(step) if step is not None else None,
-            steps=int(steps) if steps else None, seconds_left=left if left and left > 0 else None,
-            preview=_preview(told.get("current_image")), message=text if isinstance(text, str) else "")  # fmt: skip
+            fraction=min(1.0, max(0.0, reached)),
+            step=int(step) if step is not None else None,
+            steps=int(steps) if steps else None,
+            seconds_left=left if left and left > 0 else None,
+            preview=_preview(told.get("current_image")),
+            message=text if isinstance(text, str) else "",
+        )
 
     def _task_waits(self) -> tuple[str, int | None] | None:
         """What the server says while our own task stands in its queue; None once it runs."""
-        told = self._post("internal/progress", {"id_task": self.task, "live_preview": False, "id_live_preview": -1})
+        told = self._post(
+            "internal/progress",
+            {"id_task": self.task, "live_preview": False, "id_live_preview": -1},
+        )
         if not isinstance(told, dict) or not told.get("queued"):
             return None
-        text = told.get("textinfo") if isinstance(told.get("textinfo"), str) else "In the server's queue"
+        text = (
+            told.get("textinfo")
+            if isinstance(told.get("textinfo"), str)
+            else "In the server's queue"
+        )
         place = re.search(r"(\d+)\s*/\s*\d+", str(text))
         return str(text), int(place.group(1)) if place else None
 
     def _check_alive(self) -> None:
         label = self.server.dialect.label
         if time.monotonic() - self.heard > self.idle:
-            raise BackendBroken(f"{label} at {self.wire.address} no longer answers. Is it still running?")
+            raise BackendBroken(
+                f"{label} at {self.wire.address} no longer answers. Is it still running?"
+            )
         if time.monotonic() - self.busy > self.idle:
-            raise BackendBroken(f"{label} has been idle for {self.idle:g} s and never sent the picture. "
-                                "Look at its console, then try again.")  # fmt: skip
+            raise BackendBroken(
+                f"{label} has been idle for {self.idle:g} s and never sent the picture. "
+                "Look at its console, then try again."
+            )
 
     def _ask(self, path: str, seconds: float = 5) -> dict[str, Any]:
         try:

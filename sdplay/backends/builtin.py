@@ -1,4 +1,5 @@
-"""The built-in model: our own small latent diffusion model, in this process, on the CPU, at once."""
+"""The built-in model: our own small latent diffusion model, in this process, on the CPU, at
+once."""
 
 import threading
 import time
@@ -15,20 +16,39 @@ from sdplay.params import KNOBS, Params
 from sdplay.picture import Frame, Picture, Progress, Receipt, Timing, jpeg_bytes, png_bytes
 from sdplay.schedulers import SCHEDULERS, known
 
-if TYPE_CHECKING:  # The engine, and numpy with it, comes with the first picture: the page is on screen before.
+if (
+    TYPE_CHECKING
+):  # The engine, and numpy with it, comes with the first picture: the page is on screen before.
     from sdplay.engine.loop import Engine, Job, Made, Moment
     from sdplay.engine.words import Words
 
 SMALLEST, LARGEST, STEP = 96, 256, 32
-FEATURES = frozenset({
-    "negative", "seed", "steps", "cfg", "scheduler", "size", "img2img", "inpaint", "mask_blur", "variation", "eta",
-    "progress", "preview", "cancel", "frames", "payload",
-})  # fmt: skip
+FEATURES = frozenset(
+    {
+        "negative",
+        "seed",
+        "steps",
+        "cfg",
+        "scheduler",
+        "size",
+        "img2img",
+        "inpaint",
+        "mask_blur",
+        "variation",
+        "eta",
+        "progress",
+        "preview",
+        "cancel",
+        "frames",
+        "payload",
+    }
+)
 SIZES = ((128, 128), (192, 128), (128, 192), (192, 192), (256, 256))
 
 
 _LOADING = threading.Lock()
-"""A cache alone would let pictures that start together load an engine each, and share no batches."""
+"""A cache alone would let pictures that start together load an engine each, and share no
+batches."""
 
 
 def _engine() -> "tuple[Engine, float]":
@@ -47,7 +67,9 @@ def _loaded() -> "tuple[Engine, float]":
     from sdplay.engine.onnx_model import OnnxModel
 
     model = OnnxModel()
-    model.decode(model.denoise(np.zeros((1, model.channels, 16, 16), np.float32), [1.0], [model.embed("")]))
+    model.decode(
+        model.denoise(np.zeros((1, model.channels, 16, 16), np.float32), [1.0], [model.embed("")])
+    )
     return Engine(model), time.perf_counter() - began
 
 
@@ -70,7 +92,8 @@ class Builtin(Backend):
     def probe(self) -> Capabilities:
         card = _card()
         return Capabilities(
-            message="A small model for learning, trained on icons. It knows a hundred things; every setting is real.",
+            message="A small model for learning, trained on icons. It knows a hundred things; "
+            "every setting is real.",
             version=f"{card.name} {card.version}",
             features=FEATURES,
             schedulers=tuple(name for name in SCHEDULERS if name != "flow_euler"),
@@ -89,12 +112,24 @@ class Builtin(Backend):
     def payload(self, params: Params) -> dict[str, Any]:
         entry = known(params.scheduler)
         told = {
-            "prompt": params.prompt, "negative": params.negative, "sampler": entry.sampler, "sigmas": entry.sigmas,
-            "steps": params.steps, "cfg": params.cfg, "seed": params.seed, "width": params.width,
-            "height": params.height, "eta": params.eta, "variation_seed": params.variation_seed,
+            "prompt": params.prompt,
+            "negative": params.negative,
+            "sampler": entry.sampler,
+            "sigmas": entry.sigmas,
+            "steps": params.steps,
+            "cfg": params.cfg,
+            "seed": params.seed,
+            "width": params.width,
+            "height": params.height,
+            "eta": params.eta,
+            "variation_seed": params.variation_seed,
             "variation_strength": params.variation_strength,
-        }  # fmt: skip
-        return {**told, **({"strength": params.strength} if params.init else {}), **params.extra_fields()}
+        }
+        return {
+            **told,
+            **({"strength": params.strength} if params.init else {}),
+            **params.extra_fields(),
+        }
 
     def generate(self, params: Params) -> Iterator[Event]:
         began = time.perf_counter()
@@ -110,41 +145,76 @@ class Builtin(Backend):
                 if isinstance(event, Moment):
                     yield _progress(engine, event, time.perf_counter() - loaded)
                 elif isinstance(event, Made):
-                    took = Timing(time.perf_counter() - began, event.queued, 0.0, min(load, loaded - began),
-                                  event.sampling, event.decode)  # fmt: skip
+                    took = Timing(
+                        time.perf_counter() - began,
+                        event.queued,
+                        0.0,
+                        min(load, loaded - began),
+                        event.sampling,
+                        event.decode,
+                    )
                     yield self._picture(params, job, event, took)
         finally:
             events.close()  # type: ignore[attr-defined]  # a generator: closing it cancels the job
 
     def _job(self, params: Params) -> "Job":
-        """What the engine is told: the payload, its raw fields checked like the settings they lie over."""
+        """What the engine is told: the payload, its raw fields checked like the settings they lie
+        over."""
         from sdplay.engine.loop import Job
         from sdplay.engine.start import mask_cells, start_pixels
 
         fields = self.payload(params)
         usual = self.payload(params.with_(extra=""))
         if unknown := sorted(set(fields) - set(usual)):
-            raise BadParams(f"The built-in model has no field called {unknown[0]!r}. It has: {', '.join(usual)}.")
-        settled = params.with_(extra="", **{name: value for name, value in fields.items() if name in KNOBS})
+            raise BadParams(
+                f"The built-in model has no field called {unknown[0]!r}. It has: "
+                f"{', '.join(usual)}."
+            )
+        settled = params.with_(
+            extra="", **{name: value for name, value in fields.items() if name in KNOBS}
+        )
         _check_size(settled)
         _check_route(fields["sampler"], fields["sigmas"])
-        return Job(start=start_pixels(settled) if settled.init else None,
-                   mask=mask_cells(settled) if settled.init and settled.mask else None, frames=self.keep_frames,
-                   previews=self.previews, urgent=self.previews, owner=ASKER.get().owner,
-                   **{name: getattr(settled, name, value) for name, value in fields.items()})  # fmt: skip
+        return Job(
+            start=start_pixels(settled) if settled.init else None,
+            mask=mask_cells(settled) if settled.init and settled.mask else None,
+            frames=self.keep_frames,
+            previews=self.previews,
+            urgent=self.previews,
+            owner=ASKER.get().owner,
+            **{name: getattr(settled, name, value) for name, value in fields.items()},
+        )
 
     def _picture(self, params: Params, job: "Job", made: "Made", timing: Timing) -> Picture:
         applied = {
-            "prompt": job.prompt, "negative": job.negative, "scheduler": _scheduler(job), "steps": job.steps,
-            "cfg": job.cfg, "seed": job.seed, "width": made.pixels.shape[1], "height": made.pixels.shape[0],
-        }  # fmt: skip
+            "prompt": job.prompt,
+            "negative": job.negative,
+            "scheduler": _scheduler(job),
+            "steps": job.steps,
+            "cfg": job.cfg,
+            "seed": job.seed,
+            "width": made.pixels.shape[1],
+            "height": made.pixels.shape[0],
+        }
         frames = tuple(
-            Frame(moment.step, moment.sigma, moment.seconds, *(jpeg_bytes(Image.fromarray(each)) for each in pair))
+            Frame(
+                moment.step,
+                moment.sigma,
+                moment.seconds,
+                *(jpeg_bytes(Image.fromarray(each)) for each in pair),
+            )
             for moment, *pair in made.frames
         )
         receipt = Receipt(params.asked(), self.payload(params), applied, self._warnings(params))
-        return Picture(png_bytes(Image.fromarray(made.pixels)), params, self.name, timing, receipt,
-                       self.model_version(params), frames)  # fmt: skip
+        return Picture(
+            png_bytes(Image.fromarray(made.pixels)),
+            params,
+            self.name,
+            timing,
+            receipt,
+            self.model_version(params),
+            frames,
+        )
 
     def _warnings(self, params: Params) -> tuple[str, ...]:
         told = []
@@ -152,16 +222,22 @@ class Builtin(Backend):
             if unknown := _words().unknown(text):
                 told.append(f"{name} has words this model has never met: {', '.join(unknown)}.")
             if cut := _words().cut_off(text):
-                told.append(f"{name} is longer than {_card().max_words} words; left out: {' '.join(cut)}.")
+                told.append(
+                    f"{name} is longer than {_card().max_words} words; left out: {' '.join(cut)}."
+                )
         if params.negative and params.cfg == 1:
             told.append("The negative prompt has no effect at CFG 1: nothing is pushed away from.")
         if params.init and int(params.steps * params.strength) == 0:
-            told.append("Strength times steps is below one step, so the start image came back as it was.")
+            told.append(
+                "Strength times steps is below one step, so the start image came back as it was."
+            )
         return (*told, *self.probe().unused(params))
 
 
 def _progress(engine: "Engine", moment: "Moment", spent: float) -> Progress:
-    preview = None if moment.clean is None else jpeg_bytes(Image.fromarray(engine.decode(moment.clean)))
+    preview = (
+        None if moment.clean is None else jpeg_bytes(Image.fromarray(engine.decode(moment.clean)))
+    )
     left = spent / moment.step * (moment.steps - moment.step)
     return Progress(moment.step / moment.steps, moment.step, moment.steps, left, preview)
 
@@ -170,24 +246,34 @@ def _check_size(params: Params) -> None:
     for label, value in (("Width", params.width), ("Height", params.height)):
         if not SMALLEST <= value <= LARGEST or value % STEP:
             near = max(SMALLEST, min(LARGEST, round(value / STEP) * STEP))
-            raise BadParams(f"{label} must be a multiple of {STEP} from {SMALLEST} to {LARGEST} for the built-in "
-                            f"model, not {value}. The nearest is {near}.")  # fmt: skip
+            raise BadParams(
+                f"{label} must be a multiple of {STEP} from {SMALLEST} to {LARGEST} for the "
+                "built-in "
+                f"model, not {value}. The nearest is {near}."
+            )
 
 
 def _check_route(sampler: Any, sigmas: Any) -> None:
     from sdplay.engine.samplers import SAMPLERS, SPACINGS
 
     if sampler == "flow_euler":
-        raise BadParams("Flow Euler does not fit the built-in model. Choose Euler: it is the same route for it.")
+        raise BadParams(
+            "Flow Euler does not fit the built-in model. Choose Euler: it is the same route for it."
+        )
     for name, value, ours in (("sampler", sampler, tuple(SAMPLERS)), ("sigmas", sigmas, SPACINGS)):
         if value not in ours:
-            raise BadParams(f"The built-in model has no {name} {value!r}. It has: {', '.join(ours)}.")
+            raise BadParams(
+                f"The built-in model has no {name} {value!r}. It has: {', '.join(ours)}."
+            )
 
 
 def _scheduler(job: "Job") -> str:
     """The table's entry for the route that was taken; raw fields can make one that no entry has."""
     taken = (job.sampler, job.sigmas)
-    return next((entry.id for entry in SCHEDULERS.values() if (entry.sampler, entry.sigmas) == taken), " ".join(taken))
+    return next(
+        (entry.id for entry in SCHEDULERS.values() if (entry.sampler, entry.sigmas) == taken),
+        " ".join(taken),
+    )
 
 
 BACKEND = Builtin

@@ -18,9 +18,12 @@ class NotAPicture(ValueError):
 
 
 def checked(data: bytes) -> bytes:
-    """The same bytes, once they decoded to the last pixel.  A bomb is refused before it is decoded."""
+    """The same bytes, once they decoded to the last pixel.  A bomb is refused before it is
+    decoded."""
     try:
-        with Image.open(io.BytesIO(data), formats=[each for each in FORMATS if each in _readable()]) as opened:
+        with Image.open(
+            io.BytesIO(data), formats=[each for each in FORMATS if each in _readable()]
+        ) as opened:
             width, height = opened.size
             if width * height > LARGEST_PIXELS:
                 raise NotAPicture(_too_large(f"{width}×{height} pixels"))
@@ -35,7 +38,8 @@ def checked(data: bytes) -> bytes:
 
 
 def from_base64(text: str) -> bytes:
-    """The bytes in base64 text, with or without a prefix that ends in a comma, line breaks and padding."""
+    """The bytes in base64 text, with or without a prefix that ends in a comma, line breaks and
+    padding."""
     start = text.find(",", 0, 200) + 1
     body = "".join(text[start:].split()).rstrip("=").replace("-", "+").replace("_", "/")
     try:
@@ -52,7 +56,11 @@ def _readable() -> set[str]:
 def _unknown(data: bytes) -> str:
     if data.startswith(_BEGINNINGS):
         return f"is cut off or damaged after {len(data):,} bytes"
-    return f"is no picture (it begins with {data[:12].decode('ascii', 'replace')!r})" if data else "is empty"
+    return (
+        f"is no picture (it begins with {data[:12].decode('ascii', 'replace')!r})"
+        if data
+        else "is empty"
+    )
 
 
 def _too_large(size: str) -> str:

@@ -1,4 +1,5 @@
-"""The local process (`python -m sdplay serve`): our own stream of events, so that nothing has to be guessed."""
+"""The local process (`python -m sdplay serve`): our own stream of events, so that nothing has to be
+guessed."""
 
 import base64
 import dataclasses
@@ -17,7 +18,14 @@ from sdplay.backends import ASKER, Backend, Capabilities, Event
 from sdplay.backends.local_process import OURS, LocalProcess
 from sdplay.backends.shown import shown
 from sdplay.backends.wire import Call, Reply, Wire, on_this_machine, picture_bytes, refusal
-from sdplay.errors import BackendBroken, BackendError, BackendLost, BackendOffline, BackendRefused, Cancelled
+from sdplay.errors import (
+    BackendBroken,
+    BackendError,
+    BackendLost,
+    BackendOffline,
+    BackendRefused,
+    Cancelled,
+)
 from sdplay.params import Params
 from sdplay.picture import CutOut, Frame, Picture, Progress, Receipt, Timing, png_bytes
 from sdplay.settings import setting
@@ -36,19 +44,29 @@ class Local(Backend):
     name = "local"
     label = "Local process (diffusers)"
 
-    def __init__(self, url: str = "", token: str = "", *, silence: float = SILENT_SECONDS,
-                 patience: float = PATIENCE_SECONDS, process: LocalProcess = OURS) -> None:  # fmt: skip
+    def __init__(
+        self,
+        url: str = "",
+        token: str = "",
+        *,
+        silence: float = SILENT_SECONDS,
+        patience: float = PATIENCE_SECONDS,
+        process: LocalProcess = OURS,
+    ) -> None:
         self._base, self._token = url or setting("SDPLAY_LOCAL_URL"), token
         self.silence, self.patience, self.process = silence, patience, process
         self.remote = not on_this_machine(self._base)
 
     @property
     def wire(self) -> Wire:
-        """Made anew for every use: a process that we start while a job waits has a token of its own."""
+        """Made anew for every use: a process that we start while a job waits has a token of its
+        own."""
         wire = Wire(self._base, label="The local process", setting="SDPLAY_LOCAL_URL")
         ours = self.process.token if self.process.child(wire.address) else ""
         token = self._token or setting("SDPLAY_LOCAL_TOKEN") or ours
-        return dataclasses.replace(wire, headers={"Authorization": f"Bearer {token}"} if token else {})
+        return dataclasses.replace(
+            wire, headers={"Authorization": f"Bearer {token}"} if token else {}
+        )
 
     def probe(self) -> Capabilities:
         child = self.process.child(self.wire.address)
@@ -58,14 +76,23 @@ class Local(Backend):
         except BackendOffline:
             return self._absent()
         except BackendError as error:
-            slow = Capabilities("busy", f"The local process has not answered within {PROBE_SECONDS:g} s: it is busy.")
+            slow = Capabilities(
+                "busy",
+                f"The local process has not answered within {PROBE_SECONDS:g} s: it is busy.",
+            )
             return self._again(slow) if child else Capabilities("down", str(error))
         if reply.status in (401, 403):
-            return Capabilities("unauthorised", f"The local process at {self.wire.address} does not take our token. "
-                                "Check SDPLAY_LOCAL_TOKEN.")  # fmt: skip
+            return Capabilities(
+                "unauthorised",
+                f"The local process at {self.wire.address} does not take our token. "
+                "Check SDPLAY_LOCAL_TOKEN.",
+            )
         if not isinstance(told, dict) or "schedulers" not in told:
-            return Capabilities("down", f"Something else answers at {self.wire.address}. Check SDPLAY_LOCAL_URL, or "
-                                f"start a local process: {START}")  # fmt: skip
+            return Capabilities(
+                "down",
+                f"Something else answers at {self.wire.address}. Check SDPLAY_LOCAL_URL, or "
+                f"start a local process: {START}",
+            )
         found = _capabilities(told, self.wire.address)
         if found.status == "ready":
             self.process.seen(self.wire.address, child)
@@ -73,7 +100,8 @@ class Local(Backend):
         return self._again(found) if found.status == "starting" else found
 
     def model_version(self, params: Params) -> str:
-        """Asked anew each time: another model may have been chosen for everybody, a LoRA trained again.
+        """Asked anew each time: another model may have been chosen for everybody, a LoRA trained
+        again.
 
         What is unknown is like nothing else: no picture of another model may be taken for this one.
         """
@@ -113,7 +141,13 @@ class Local(Backend):
     def _asked(self, params: Params) -> Generator[Event, None, None]:
         """One request and what comes of it."""
         began, body, id = time.monotonic(), self.payload(params), uuid4().hex
-        more = {"id": id, **_asker(), "previews": self.previews, "urgent": self.previews, "frames": self.keep_frames}
+        more = {
+            "id": id,
+            **_asker(),
+            "previews": self.previews,
+            "urgent": self.previews,
+            "frames": self.keep_frames,
+        }
         lines = self.wire.lines("sdplay/v1/pictures", {**body, **more}, silence=self.silence)
         try:
             for line in lines:
@@ -131,7 +165,8 @@ class Local(Backend):
         raise BackendLost("The local process closed the connection in the middle of the picture.")
 
     def _awaited(self) -> Iterator[Progress]:
-        """Until it answers: our own one as long as it starts, another one for a while after it was last there."""
+        """Until it answers: our own one as long as it starts, another one for a while after it was
+        last there."""
         while True:
             wire = self.wire
             try:
@@ -154,41 +189,60 @@ class Local(Backend):
             return BackendLost(f"{told} {first} the picture again.")
         if isinstance(error, BackendOffline):
             return error
-        return BackendLost("The local process broke off in the middle of the picture. It may have crashed: look at its "
-                           f"console, then start it again: {START}")  # fmt: skip
+        return BackendLost(
+            "The local process broke off in the middle of the picture. It may have crashed: "
+            "look at its "
+            f"console, then start it again: {START}"
+        )
 
     def _absent(self) -> Capabilities:
         """Nothing answers: what is known about it, and what to do."""
         process, address = self.process, self.wire.address
         if process.child(address):
-            return self._again(Capabilities("starting", process.told or "The local process is starting."))
+            return self._again(
+                Capabilities("starting", process.told or "The local process is starting.")
+            )
         if process.told and process.address == address:
             return Capabilities("down", f"{process.told} Start it again.")
-        return Capabilities("down", f"No local process answers at {address}. Start one: {START}. Its address stands in "
-                            "SDPLAY_LOCAL_URL.")  # fmt: skip
+        return Capabilities(
+            "down",
+            f"No local process answers at {address}. Start one: {START}. Its address stands in "
+            "SDPLAY_LOCAL_URL.",
+        )
 
     def _again(self, told: Capabilities) -> Capabilities:
-        """One that is busy or comes back after a crash can do what it could: the form stays as it is meanwhile."""
+        """One that is busy or comes back after a crash can do what it could: the form stays as it
+        is meanwhile."""
         ours = self.process.child(self.wire.address) and self.process.capabilities
         return dataclasses.replace(ours, status=told.status, message=told.message) if ours else told
 
     def graphics_memory(self) -> tuple[int, int] | None:
-        """Used and whole memory of its graphics card in bytes; None when it has none or does not tell."""
+        """Used and whole memory of its graphics card in bytes; None when it has none or does not
+        tell."""
         try:
-            system = self.wire.get("sdapi/v1/memory", seconds=PROBE_SECONDS).json()["cuda"]["system"]
+            system = self.wire.get("sdapi/v1/memory", seconds=PROBE_SECONDS).json()["cuda"][
+                "system"
+            ]
             return int(system["used"]), int(system["total"])
         except (BackendError, KeyError, TypeError):
             return None
 
     def upscale(self, image: Image.Image, factor: float, upscaler: str) -> Image.Image:
-        body = {"image": base64.b64encode(png_bytes(image)).decode(), "upscaler_1": upscaler,
-                "upscaling_resize": factor}  # fmt: skip
+        body = {
+            "image": base64.b64encode(png_bytes(image)).decode(),
+            "upscaler_1": upscaler,
+            "upscaling_resize": factor,
+        }
         return self._opened(self._told("sdapi/v1/extra-single-image", body).get("image"))
 
     def cut_out(self, image: Image.Image) -> list[CutOut]:
-        told = self._told("sdplay/v1/cutouts", {"image": base64.b64encode(png_bytes(image)).decode()})
-        return [CutOut(self._opened(each["image"]), tuple(each["box"]), each["score"], each["model"])
-                for each in told["cutouts"]]  # fmt: skip
+        told = self._told(
+            "sdplay/v1/cutouts", {"image": base64.b64encode(png_bytes(image)).decode()}
+        )
+        return [
+            CutOut(self._opened(each["image"]), tuple(each["box"]), each["score"], each["model"])
+            for each in told["cutouts"]
+        ]
 
     def _told(self, path: str, body: dict[str, Any]) -> Any:
         reply = self.wire.post(path, body)
@@ -207,10 +261,13 @@ class Local(Backend):
         try:
             event = json.loads(line)
         except ValueError as error:
-            raise BackendBroken(f"What answers at {self.wire.address} is no local process. Check SDPLAY_LOCAL_URL.") \
-                from error  # fmt: skip
+            raise BackendBroken(
+                f"What answers at {self.wire.address} is no local process. Check SDPLAY_LOCAL_URL."
+            ) from error
         if event.get("event") == "failed":
-            raise BackendRefused(self.wire.clean(str(event.get("error", "The picture could not be made."))))
+            raise BackendRefused(
+                self.wire.clean(str(event.get("error", "The picture could not be made.")))
+            )
         if event.get("event") == "cancelled":
             raise Cancelled("The picture was stopped at the local process.")
         return dict(event)
@@ -229,29 +286,55 @@ class Local(Backend):
         preview = base64.b64decode(event["preview"]) if event.get("preview") else None
         return Progress(step / max(1, steps), step, steps, event.get("seconds_left"), preview)
 
-    def _picture(self, params: Params, body: dict[str, Any], event: Mapping[str, Any], total: float) -> Picture:
+    def _picture(
+        self, params: Params, body: dict[str, Any], event: Mapping[str, Any], total: float
+    ) -> Picture:
         data = picture_bytes(event.get("image"), self.wire)
         seconds = {name: float(value) for name, value in event["seconds"].items()}
         network = max(0.0, total - sum(seconds.values()))
-        receipt = Receipt(params.asked(), shown(body, self.wire.clean), event["applied"], tuple(event["warnings"]))
-        frames = tuple(Frame(each["step"], each["sigma"], each["seconds"], base64.b64decode(each["clean"]),
-                             base64.b64decode(each["noisy"])) for each in event["frames"])  # fmt: skip
-        return Picture(data, params, self.name, Timing(total, network=network, **seconds), receipt,
-                       str(event["version"]), frames)  # fmt: skip
+        receipt = Receipt(
+            params.asked(), shown(body, self.wire.clean), event["applied"], tuple(event["warnings"])
+        )
+        frames = tuple(
+            Frame(
+                each["step"],
+                each["sigma"],
+                each["seconds"],
+                base64.b64decode(each["clean"]),
+                base64.b64decode(each["noisy"]),
+            )
+            for each in event["frames"]
+        )
+        return Picture(
+            data,
+            params,
+            self.name,
+            Timing(total, network=network, **seconds),
+            receipt,
+            str(event["version"]),
+            frames,
+        )
 
 
 def _asker() -> dict[str, str]:
-    """Whose picture it is, under a name that tells owners apart and no more: their own opens their library here."""
+    """Whose picture it is, under a name that tells owners apart and no more: their own opens their
+    library here."""
     asker = ASKER.get()
     owner = hashlib.sha256(asker.owner.encode()).hexdigest()[:16] if asker.owner else ""
     return {"owner": owner, "group": asker.group}
 
 
 def _marks(params: Params, told: Mapping[str, Any]) -> list[str]:
-    """Of the files whose names stand in the prompts, and of the refiner; one too many costs only a picture."""
+    """Of the files whose names stand in the prompts, and of the refiner; one too many costs only a
+    picture."""
     words = f"{params.prompt} {params.negative}".lower()
-    refiner = [str(told["versions"].get(params.refiner.split(" [")[0], ""))] if params.refiner else []
-    return [*refiner, *(str(mark) for name, mark in told.get("addons", {}).items() if name.lower() in words)]
+    refiner = (
+        [str(told["versions"].get(params.refiner.split(" [")[0], ""))] if params.refiner else []
+    )
+    return [
+        *refiner,
+        *(str(mark) for name, mark in told.get("addons", {}).items() if name.lower() in words),
+    ]
 
 
 def _capabilities(told: Mapping[str, Any], address: str) -> Capabilities:
@@ -259,19 +342,29 @@ def _capabilities(told: Mapping[str, Any], address: str) -> Capabilities:
     upscalers = dict.fromkeys([*told["hires_upscalers"], *told["upscalers"]])
     words = {"LoRA": tuple(told.get("loras", ())), "Embeddings": tuple(told.get("embeddings", ()))}
     found = Capabilities(
-        message=f"{told['model']} on {told['device']} at {address}.", version=str(told["version"]),
-        features=frozenset(told["features"]), unknown=frozenset(), schedulers=tuple(told["schedulers"]),
-        models=tuple(told["models"]), model=str(told["model"]), upscalers=tuple(upscalers),
-        control_models=tuple(told["control_models"]), control_modules=tuple(told["control_modules"]),
-        sizes=((native, native), (native * 3 // 2, native), (native, native * 3 // 2)), size_limits=(64, side),
-        limits={"steps": (1, float(told["limits"]["steps"]))}, at_once=int(told["at_once"]),
+        message=f"{told['model']} on {told['device']} at {address}.",
+        version=str(told["version"]),
+        features=frozenset(told["features"]),
+        unknown=frozenset(),
+        schedulers=tuple(told["schedulers"]),
+        models=tuple(told["models"]),
+        model=str(told["model"]),
+        upscalers=tuple(upscalers),
+        control_models=tuple(told["control_models"]),
+        control_modules=tuple(told["control_modules"]),
+        sizes=((native, native), (native * 3 // 2, native), (native, native * 3 // 2)),
+        size_limits=(64, side),
+        limits={"steps": (1, float(told["limits"]["steps"]))},
+        at_once=int(told["at_once"]),
         defaults=dict.fromkeys(("width", "height"), native) if told.get("size") else {},
         chips={group: names for group, names in words.items() if names},
-    )  # fmt: skip
+    )
     if told.get("failure") and not told.get("loaded"):
         return dataclasses.replace(found, status="down", message=str(told["failure"]))
     if not told.get("loaded"):
-        return dataclasses.replace(found, status="starting", message=f"{told['model']} is being loaded at {address}.")
+        return dataclasses.replace(
+            found, status="starting", message=f"{told['model']} is being loaded at {address}."
+        )
     return found
 
 

@@ -1,4 +1,5 @@
-"""The local process as this server starts it: watched, started anew after a crash, gone when the server is gone."""
+"""The local process as this server starts it: watched, started anew after a crash, gone when the
+server is gone."""
 
 import contextlib
 import importlib.util
@@ -31,10 +32,12 @@ INSTALL = f"{shlex.quote(sys.executable)} -m pip install '.[local]'"
 DEVICES = ("", "cpu", "cuda", "mps")
 DTYPES = ("", "fp32", "fp16", "bf16")
 START_SECONDS = 300.0
-"""Reading torch from a slow disk takes its time; a model may take longer still, but by then the process answers."""
+"""Reading torch from a slow disk takes its time; a model may take longer still, but by then the
+process answers."""
 CRASHES = 3
 CRASH_WINDOW = 600.0
-"""So many crashes within so many seconds, and it stays off: the next start would end the same way."""
+"""So many crashes within so many seconds, and it stays off: the next start would end the same
+way."""
 QUIET = {"TRANSFORMERS_VERBOSITY": "error", "DIFFUSERS_VERBOSITY": "error"}
 """For a log that people read; who sets them otherwise is heard."""
 BAR = "%|"
@@ -91,7 +94,9 @@ class LocalProcess:
 
     def seen(self, address: str, child: int) -> None:
         """That child of ours, or with 0 somebody else's process, was ready there just now."""
-        if child == self.child(address):  # what a dead one wrote may be read after the next one was started
+        if child == self.child(
+            address
+        ):  # what a dead one wrote may be read after the next one was started
             self._seen[address] = time.monotonic()
 
     def last_seen(self, address: str) -> float:
@@ -101,7 +106,10 @@ class LocalProcess:
     def start(self, launch: Launch, address: str) -> None:
         """Start it there, unless it runs already."""
         if launch.device not in DEVICES or launch.dtype not in DTYPES or not launch.model.strip():
-            raise BadParams("Choose a model, a device and a precision of the lists, then start the local process.")
+            raise BadParams(
+                "Choose a model, a device and a precision of the lists, then start the local "
+                "process."
+            )
         with self._change:
             if self._child is None:
                 self.launch, self.address, self.told, self._stopping = launch, address, "", ""
@@ -124,7 +132,9 @@ class LocalProcess:
     def fate(self, child: int, seconds: float = 5.0) -> str:
         """How that child ended, as soon as its end is known; empty when it lives on."""
         with self._change:
-            over = self._change.wait_for(lambda: self._births != child or self._child is None, seconds)
+            over = self._change.wait_for(
+                lambda: self._births != child or self._child is None, seconds
+            )
             return self.told if over else ""
 
     def log(self, lines: int) -> str:
@@ -144,19 +154,34 @@ class LocalProcess:
     def _spawn(self) -> None:
         self._births += 1
         self._born = time.monotonic()
-        env = {**QUIET, **os.environ, "SDPLAY_LOCAL_TOKEN": setting("SDPLAY_LOCAL_TOKEN") or self.token,
-               "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
-               "PYTHONUNBUFFERED": "1"}  # fmt: skip
-        # Its input ends when this server ends, however that happens; a session of its own keeps Ctrl+C from it.
+        env = {
+            **QUIET,
+            **os.environ,
+            "SDPLAY_LOCAL_TOKEN": setting("SDPLAY_LOCAL_TOKEN") or self.token,
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
+            "PYTHONUNBUFFERED": "1",
+        }
+        # Its input ends when this server ends, however that happens; a session of its own keeps
+        # Ctrl+C from it.
         child = subprocess.Popen(
-            [sys.executable, *self.program, *_arguments(self.launch, self.address)], env=env, start_new_session=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
-        )  # fmt: skip
+            [sys.executable, *self.program, *_arguments(self.launch, self.address)],
+            env=env,
+            start_new_session=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+        )
         self._child = child
-        threading.Thread(target=self._tend, args=(child,), name="local-process", daemon=True).start()
+        threading.Thread(
+            target=self._tend, args=(child,), name="local-process", daemon=True
+        ).start()
 
     def _tend(self, child: subprocess.Popen[str]) -> None:
-        reader = threading.Thread(target=self._read, args=(child,), name="local-process-log", daemon=True)
+        reader = threading.Thread(
+            target=self._read, args=(child,), name="local-process-log", daemon=True
+        )
         reader.start()
         code = child.wait()
         reader.join(1.0)
@@ -187,10 +212,16 @@ class LocalProcess:
             self.told = f"The local process is off. {self._stopping}"
         elif not was_ready:
             last = self.log(1)
-            self.told = f"The local process ended before it was ready: {(last or _cause(code)).rstrip('.')}."
+            self.told = (
+                "The local process ended before it was ready: "
+                f"{(last or _cause(code)).rstrip('.')}."
+            )
         elif len(self._crashes) == CRASHES - 1 and now - self._crashes[0] < CRASH_WINDOW:
-            self.told = (f"The local process stopped again: {_cause(code)}. It stays off after {CRASHES} crashes: its "
-                         "log may tell why; another model, device or precision may help.")  # fmt: skip
+            self.told = (
+                f"The local process stopped again: {_cause(code)}. It stays off after {CRASHES} "
+                "crashes: its "
+                "log may tell why; another model, device or precision may help."
+            )
         else:
             self._crashes.append(now)
             self.told = f"The local process stopped: {_cause(code)}. It was started anew."
@@ -203,11 +234,19 @@ OURS = LocalProcess()
 
 
 def startable(address: str) -> bool:
-    """Whether a process started here would answer there: a plain address of this machine that nobody has taken."""
+    """Whether a process started here would answer there: a plain address of this machine that
+    nobody has taken."""
     parts = urlsplit(address)
-    if parts.scheme != "http" or parts.path or parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+    if (
+        parts.scheme != "http"
+        or parts.path
+        or parts.hostname not in ("127.0.0.1", "localhost", "::1")
+    ):
         return False
-    with contextlib.suppress(OSError), socket.create_connection((parts.hostname, parts.port or 80), 1):
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection((parts.hostname, parts.port or 80), 1),
+    ):
         return False
     return True
 
@@ -226,8 +265,11 @@ def checkpoints_in(folder: Path) -> list[Path]:
     """The checkpoints that lie in a folder: single files, and folders in diffusers' layout."""
     if not folder.is_dir():
         return []
-    return [each for each in sorted(folder.iterdir())
-            if each.suffix == ".safetensors" or (each / "model_index.json").exists()]  # fmt: skip
+    return [
+        each
+        for each in sorted(folder.iterdir())
+        if each.suffix == ".safetensors" or (each / "model_index.json").exists()
+    ]
 
 
 def last_launch() -> Launch:
@@ -240,11 +282,19 @@ def last_launch() -> Launch:
 
 
 def _arguments(launch: Launch, address: str) -> list[str]:
-    """The chosen model first, then whatever else is offered, so that the form can switch without a restart."""
+    """The chosen model first, then whatever else is offered, so that the form can switch without a
+    restart."""
     parts = urlsplit(address)
-    models = dict.fromkeys([launch.model, BUILTIN, *([str(_folder())] if checkpoints_in(_folder()) else [])])
-    return [f"--host={parts.hostname}", f"--port={parts.port or 80}", *(f"--model={model}" for model in models),
-            f"--device={launch.device}", f"--dtype={launch.dtype}"]  # fmt: skip
+    models = dict.fromkeys(
+        [launch.model, BUILTIN, *([str(_folder())] if checkpoints_in(_folder()) else [])]
+    )
+    return [
+        f"--host={parts.hostname}",
+        f"--port={parts.port or 80}",
+        *(f"--model={model}" for model in models),
+        f"--device={launch.device}",
+        f"--dtype={launch.dtype}",
+    ]
 
 
 def _folder() -> Path:
@@ -254,4 +304,6 @@ def _folder() -> Path:
 def _cause(code: int) -> str:
     if code == -getattr(signal, "SIGKILL", 9):
         return "it was killed, often for lack of memory"
-    return f"it crashed ({signal.Signals(-code).name})" if code < 0 else f"it ended with code {code}"
+    return (
+        f"it crashed ({signal.Signals(-code).name})" if code < 0 else f"it ended with code {code}"
+    )

@@ -1,4 +1,5 @@
-"""One hosted endpoint: Cog, Replicate, OpenAI-style images, Hugging Face inference, OctoAI-style; presets are data."""
+"""One hosted endpoint: Cog, Replicate, OpenAI-style images, Hugging Face inference, OctoAI-style;
+presets are data."""
 
 import time
 from collections.abc import Generator
@@ -24,8 +25,17 @@ class Predict(Backend):
     name = "predict"
     label = "Hosted endpoint"
 
-    def __init__(self, preset: str = "", url: str = "", key: str = "", fields: str = "", *, seconds: float = 3600.0,
-                 pause: float = 1.0, every: float = 0.5) -> None:  # fmt: skip
+    def __init__(
+        self,
+        preset: str = "",
+        url: str = "",
+        key: str = "",
+        fields: str = "",
+        *,
+        seconds: float = 3600.0,
+        pause: float = 1.0,
+        every: float = 0.5,
+    ) -> None:
         self.seconds, self.pause, self.every = seconds, pause, every
         self._key = key or setting("SDPLAY_PREDICT_KEY")
         self._seen: Seen | None = None
@@ -33,8 +43,11 @@ class Predict(Backend):
         self._problem = ""
         """Kept for whoever asks: a list of backends must not fail because one is not set up."""
         try:
-            self._point = endpoint(preset or setting("SDPLAY_PREDICT_PRESET"), url or setting("SDPLAY_PREDICT_URL"),
-                                   fields or setting("SDPLAY_PREDICT_FIELDS"))  # fmt: skip
+            self._point = endpoint(
+                preset or setting("SDPLAY_PREDICT_PRESET"),
+                url or setting("SDPLAY_PREDICT_URL"),
+                fields or setting("SDPLAY_PREDICT_FIELDS"),
+            )
         except BadParams as error:
             self._problem = str(error)
         self.remote = self._point is not None and not on_this_machine(self._point.base)
@@ -76,22 +89,35 @@ class Predict(Backend):
         point = self._endpoint()
         # A key that names its own scheme, like "Key abc", is sent as it stands.
         key = self._key if " " in self._key or not self._key else f"Bearer {self._key}"
-        return Wire(point.base, label=point.preset.label, setting="SDPLAY_PREDICT_URL",
-                    headers={"Authorization": key} if key else {})  # fmt: skip
+        return Wire(
+            point.base,
+            label=point.preset.label,
+            setting="SDPLAY_PREDICT_URL",
+            headers={"Authorization": key} if key else {},
+        )
 
     def _look(self) -> Seen:
         self._seen = look(self._wire(), self._endpoint())
         return self._seen
 
     def _known(self, or_again: bool = False) -> Seen:
-        """What the last look found; looks when there was none, or `or_again` when it was not ready."""
+        """What the last look found; looks when there was none, or `or_again` when it was not
+        ready."""
         kept = self._seen
-        return self._look() if kept is None or (or_again and kept.status not in ("ready", "busy")) else kept
+        return (
+            self._look()
+            if kept is None or (or_again and kept.status not in ("ready", "busy"))
+            else kept
+        )
 
 
 def _peeks(seen: Seen) -> bool:
     """Cog alone lets us look in, and only where an empty request is surely refused."""
-    return seen.point.preset.method == "PUT" and seen.schema is not None and seen.schema.needs_something
+    return (
+        seen.point.preset.method == "PUT"
+        and seen.schema is not None
+        and seen.schema.needs_something
+    )
 
 
 def _timing(total: float, answer: Answer, run: Run) -> Timing:

@@ -1,4 +1,5 @@
-"""What a hosted endpoint answered: its pictures, wherever they stand, or why there are none; and what it reports."""
+"""What a hosted endpoint answered: its pictures, wherever they stand, or why there are none; and
+what it reports."""
 
 import math
 import re
@@ -11,8 +12,24 @@ from sdplay.backends.wire import Reply, Wire, error_text, refusal
 from sdplay.errors import BackendBroken, BackendError, BackendRefused
 from sdplay.params import KNOBS
 
-PLACES = ("image_0", "output", "outputs", "images", "data", "image", "artifacts", "result", "results", "predictions",
-          "completion", "b64_json", "image_b64", "base64", "b64", "url")  # fmt: skip
+PLACES = (
+    "image_0",
+    "output",
+    "outputs",
+    "images",
+    "data",
+    "image",
+    "artifacts",
+    "result",
+    "results",
+    "predictions",
+    "completion",
+    "b64_json",
+    "image_b64",
+    "base64",
+    "b64",
+    "url",
+)
 """Where answers keep their pictures, the likeliest first."""
 FAILED = frozenset({"failed", "error", "canceled", "cancelled", "aborted"})
 _LOGGED_SEED = re.compile(r"\bseed\b\W{0,3}(?:is|to)?\W{0,3}(\d+)", re.IGNORECASE)
@@ -34,31 +51,59 @@ class Answer:
         """Seconds that the model itself took."""
         metrics = self.told.get("metrics")
         seconds = metrics.get("predict_time") if isinstance(metrics, dict) else None
-        return float(seconds) if isinstance(seconds, int | float) and 0 <= seconds < math.inf else None
+        return (
+            float(seconds) if isinstance(seconds, int | float) and 0 <= seconds < math.inf else None
+        )
 
     def reported(self, data: bytes) -> dict[str, Any]:
-        """What it says it applied, by our names: in the picture's own text, its JSON, a header or its logs."""
+        """What it says it applied, by our names: in the picture's own text, its JSON, a header or
+        its logs."""
         text = metadata.read(data).text
         found: dict[str, Any] = metadata.settings_from(text)[0] if text else {}
-        found = {name: value for name, value in found.items() if name not in ("prompt", "negative", "width", "height")}
+        found = {
+            name: value
+            for name, value in found.items()
+            if name not in ("prompt", "negative", "width", "height")
+        }
         logged = _LOGGED_SEED.findall(str(self.told.get("logs") or ""))
         first = next(_dicts(self.told), {})
-        seeds = (first.get("seed"), self.told.get("seed"), self.headers.get("seed"), logged[-1] if logged else None)
-        seed = next((int(each) for each in map(str, seeds) if re.fullmatch(r"\d{1,20}", each)), None)
+        seeds = (
+            first.get("seed"),
+            self.told.get("seed"),
+            self.headers.get("seed"),
+            logged[-1] if logged else None,
+        )
+        seed = next(
+            (int(each) for each in map(str, seeds) if re.fullmatch(r"\d{1,20}", each)), None
+        )
         return found | ({} if seed is None else {"seed": seed})
 
     def echoed(self, places: Mapping[str, str]) -> dict[str, Any]:
         """The inputs that it says it took, by our names; they may only repeat the request."""
         taken = self.told.get("input")
         last = {name: place.rpartition(".")[2] for name, place in places.items() if name in KNOBS}
-        return {name: taken[place] for name, place in last.items() if place in taken} if isinstance(taken, dict) else {}
+        return (
+            {name: taken[place] for name, place in last.items() if place in taken}
+            if isinstance(taken, dict)
+            else {}
+        )
 
     def filtered(self) -> bool:
         """Whether a content filter struck."""
         flags = self.told.get("has_nsfw_concepts") or self.told.get("nsfw_content_detected")
-        reasons = [self.headers.get("finish-reason"), *(each.get(name) for each in (self.told, *_dicts(self.told))
-                                                        for name in ("finish_reason", "finishReason"))]  # fmt: skip
-        return bool(flags is True or (isinstance(flags, list) and any(flags)) or "CONTENT_FILTERED" in reasons)
+        reasons = [
+            self.headers.get("finish-reason"),
+            *(
+                each.get(name)
+                for each in (self.told, *_dicts(self.told))
+                for name in ("finish_reason", "finishReason")
+            ),
+        ]
+        return bool(
+            flags is True
+            or (isinstance(flags, list) and any(flags))
+            or "CONTENT_FILTERED" in reasons
+        )
 
 
 def opened(reply: Reply, wire: Wire) -> Answer:
@@ -68,7 +113,9 @@ def opened(reply: Reply, wire: Wire) -> Answer:
         raise refusal(reply, wire.label, name, wire.clean)
     if not reply.is_page and reply.body.lstrip()[:1] not in _JSON_BEGINS:
         # The body is the picture itself: its bytes, or base64, which unlike them is plain text.
-        return Answer((reply.text if reply.body.isascii() else reply.body,), {}, reply.headers, reply.seconds)
+        return Answer(
+            (reply.text if reply.body.isascii() else reply.body,), {}, reply.headers, reply.seconds
+        )
     found = reply.json()
     told = found if isinstance(found, dict) else {}
     if str(told.get("status", "")).lower() in FAILED:
@@ -84,18 +131,25 @@ _JSON_BEGINS = (b"{", b"[", b'"', b"")
 
 def _failed(told: Mapping[str, Any], reply: Reply, wire: Wire) -> BackendError:
     if str(told["status"]).lower() in ("canceled", "cancelled", "aborted"):
-        return BackendRefused(f"{wire.label} cancelled the picture: somebody stopped it there, or it took too long. "
-                              "Press Generate to make it again.")  # fmt: skip
+        return BackendRefused(
+            f"{wire.label} cancelled the picture: somebody stopped it there, or it took too long. "
+            "Press Generate to make it again."
+        )
     said = wire.clean(error_text(reply)) or "it does not say why"
-    return BackendRefused(f"{wire.label} could not make the picture: {said.rstrip('.')}. Change the setting it names, "
-                          "or look at its logs.")  # fmt: skip
+    return BackendRefused(
+        f"{wire.label} could not make the picture: {said.rstrip('.')}. Change the setting it "
+        "names, "
+        "or look at its logs."
+    )
 
 
 def _empty(told: Mapping[str, Any], reply: Reply, wire: Wire) -> BackendError:
     if told.get("error") or told.get("detail") or told.get("message"):
         return _failed({"status": "failed"}, reply, wire)
-    return BackendBroken(f"{wire.label} sent no picture: there is none in its answer ({len(reply.body):,} bytes). "
-                         "Check SDPLAY_PREDICT_PRESET, or look at its logs.")  # fmt: skip
+    return BackendBroken(
+        f"{wire.label} sent no picture: there is none in its answer ({len(reply.body):,} bytes). "
+        "Check SDPLAY_PREDICT_PRESET, or look at its logs."
+    )
 
 
 def _pictures(found: Any) -> Iterator[Any]:
@@ -115,4 +169,8 @@ def _dicts(told: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The objects that stand for the single pictures."""
     for place in PLACES:
         listed = told.get(place)
-        yield from (each for each in (listed if isinstance(listed, list) else [listed]) if isinstance(each, dict))
+        yield from (
+            each
+            for each in (listed if isinstance(listed, list) else [listed])
+            if isinstance(each, dict)
+        )

@@ -1,4 +1,5 @@
-"""A request to a hosted endpoint: our settings put where it wants them, checked against what it takes."""
+"""A request to a hosted endpoint: our settings put where it wants them, checked against what it
+takes."""
 
 import base64
 import copy
@@ -28,7 +29,9 @@ def request(params: Params, seen: Seen) -> dict[str, Any]:
 
 def settings(params: Params, seen: Seen) -> dict[str, Any]:
     """What is sent for each setting that has a place, in the endpoint's words."""
-    found = {name: value for name in seen.places if (value := _value(name, params, seen)) is not None}
+    found = {
+        name: value for name in seen.places if (value := _value(name, params, seen)) is not None
+    }
     return {name: _fitting(name, value, seen) for name, value in found.items()}
 
 
@@ -36,7 +39,10 @@ def unsent(params: Params, seen: Seen) -> Iterator[str]:
     """A sentence for every setting that was changed and has no place in the request."""
     both = {"width", "height"} if SIZE in seen.places else set()
     for knob in KNOBS.values():
-        if knob.name not in {*seen.places, *both, "extra"} and getattr(params, knob.name) != knob.default:
+        if (
+            knob.name not in {*seen.places, *both, "extra"}
+            and getattr(params, knob.name) != knob.default
+        ):
             yield f"{knob.label} has no effect here: this endpoint has no such setting."
 
 
@@ -76,7 +82,10 @@ def _scheduler(params: Params, seen: Seen) -> str:
     if params.scheduler not in names:
         entry = find(params.scheduler)
         called = entry.label if entry else params.scheduler
-        raise BadParams(f"{seen.point.preset.label} has no scheduler called {called}. It has: {', '.join(names)}.")
+        raise BadParams(
+            f"{seen.point.preset.label} has no scheduler called {called}. It has: "
+            f"{', '.join(names)}."
+        )
     return names[params.scheduler]
 
 
@@ -92,12 +101,15 @@ def _data_uri(data: bytes, label: str) -> str:
         with Image.open(io.BytesIO(data)) as opened:
             kind = Image.MIME.get(opened.format or "", "image/png")
     except (OSError, Image.DecompressionBombError) as error:
-        raise BadParams(f"{label} could not be read. Choose a PNG, JPEG or WebP picture.") from error
+        raise BadParams(
+            f"{label} could not be read. Choose a PNG, JPEG or WebP picture."
+        ) from error
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def _laid_over(body: dict[str, Any], extra: Mapping[str, Any], seen: Seen) -> dict[str, Any]:
-    """The model's own inputs go to its inputs; fields of the request itself replace those, objects part by part."""
+    """The model's own inputs go to its inputs; fields of the request itself replace those, objects
+    part by part."""
     inside = seen.point.preset.inside
     inputs = body.setdefault(inside, {}) if inside else body
     for name, value in extra.items():

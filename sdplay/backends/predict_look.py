@@ -44,7 +44,10 @@ class Seen:
 
     def capabilities(self) -> Capabilities:
         """For the page."""
-        kinds = frozenset({KNOBS[name].needs or name if name in KNOBS else name for name in self.places} - {"prompt"})
+        kinds = frozenset(
+            {KNOBS[name].needs or name if name in KNOBS else name for name in self.places}
+            - {"prompt"}
+        )
         sure = self.point.preset.sure or self.schema is not None
         cancel = {"cancel", "progress"} if self.point.preset.cancel else set()
         return Capabilities(
@@ -68,12 +71,18 @@ class Seen:
 
     def _defaults(self) -> dict[str, Any]:
         """The model's own, else ours moved into its ranges."""
-        found = {name: KNOBS[name].kind(min(max(KNOBS[name].default, low), high))
-                 for name, (low, high) in self.limits.items()
-                 if name != "seed" and KNOBS[name].kind is not str}  # fmt: skip
+        found = {
+            name: KNOBS[name].kind(min(max(KNOBS[name].default, low), high))
+            for name, (low, high) in self.limits.items()
+            if name != "seed" and KNOBS[name].kind is not str
+        }
         found |= self.schema.defaults() if self.schema else {}
         if "scheduler" in self.places and found.get("scheduler") not in self.schedulers:
-            found |= {"scheduler": "dpmpp_2m" if "dpmpp_2m" in self.schedulers else next(iter(self.schedulers))}
+            found |= {
+                "scheduler": "dpmpp_2m"
+                if "dpmpp_2m" in self.schedulers
+                else next(iter(self.schedulers))
+            }
         return found
 
 
@@ -85,7 +94,9 @@ def look(wire: Wire, point: Endpoint) -> Seen:
     except BackendError as error:
         return Seen(point, "down", str(error))
     if reply.status in (401, 403):
-        return Seen(point, "unauthorised", str(refusal(reply, what, "SDPLAY_PREDICT_KEY", wire.clean)))
+        return Seen(
+            point, "unauthorised", str(refusal(reply, what, "SDPLAY_PREDICT_KEY", wire.clean))
+        )
     if reply.status >= 500:
         state: Status = "starting" if reply.status == 503 else "down"
         return Seen(point, state, str(refusal(reply, what, wire.setting, wire.clean)))
@@ -110,8 +121,12 @@ _HEALTH: dict[str, tuple[Status, str]] = {
 def _cog(wire: Wire, point: Endpoint, reply: Reply) -> Seen:
     status, said = _HEALTH.get(str(_told(reply).get("status")), ("down", ""))
     if not said:
-        return Seen(point, "down", f"Something answers at {wire.address}, but it is no Cog server. "
-                    f"Check {wire.setting} and SDPLAY_PREDICT_PRESET.")  # fmt: skip
+        return Seen(
+            point,
+            "down",
+            f"Something answers at {wire.address}, but it is no Cog server. "
+            f"Check {wire.setting} and SDPLAY_PREDICT_PRESET.",
+        )
     try:
         schema = read(_told(wire.get("openapi.json", seconds=LOOK_SECONDS)))
     except BackendError:
@@ -126,19 +141,31 @@ def _replicate(wire: Wire, point: Endpoint, reply: Reply) -> Seen:
     told = _told(reply)
     latest = told["latest_version"] if isinstance(told.get("latest_version"), dict) else told
     model, version = str(point.constants.get("version", point.look)), latest.get("id")
-    if ":" not in model and isinstance(version, str) and "version" in point.constants and not told.get("is_official"):
-        # Only official models run without naming a version; and a named one says which weights made the picture.
+    if (
+        ":" not in model
+        and isinstance(version, str)
+        and "version" in point.constants
+        and not told.get("is_official")
+    ):
+        # Only official models run without naming a version; and a named one says which weights made
+        # the picture.
         point = at_version(point, f"{model}:{version}")
     about = str(told.get("description") or "").split("\n")[0][:160]
-    return Seen(point, message=f"{model.partition(':')[0]} at Replicate. {about}".strip(),
-                schema=read(latest.get("openapi_schema")),
-                version=str(point.constants.get("version", model)))  # fmt: skip
+    return Seen(
+        point,
+        message=f"{model.partition(':')[0]} at Replicate. {about}".strip(),
+        schema=read(latest.get("openapi_schema")),
+        version=str(point.constants.get("version", model)),
+    )
 
 
 def _openai(wire: Wire, point: Endpoint, reply: Reply) -> Seen:
     listed = _told(reply).get("data") if reply.ok else None
-    models = tuple(str(each["id"]) for each in listed if isinstance(each, dict) and each.get("id")) \
-        if isinstance(listed, list) else None  # fmt: skip
+    models = (
+        tuple(str(each["id"]) for each in listed if isinstance(each, dict) and each.get("id"))
+        if isinstance(listed, list)
+        else None
+    )
     return replace(_plain(wire, point, reply), models=models)
 
 

@@ -1,4 +1,5 @@
-"""The hosted endpoints we speak to, as data: where a request goes, how it is shaped and what its fields are called."""
+"""The hosted endpoints we speak to, as data: where a request goes, how it is shaped and what its
+fields are called."""
 
 import json
 import re
@@ -14,22 +15,28 @@ from sdplay.schedulers import OCTOAI, SCHEDULERS, known
 PICTURES = frozenset({"init", "mask"})
 SIZE = "size"
 """Width and height in one field, like 512x768."""
-SENDABLE = {name for name, knob in KNOBS.items() if knob.kind in (str, int, float) and name != "extra"} | PICTURES | {
-    SIZE
-}  # fmt: skip
+SENDABLE = (
+    {name for name, knob in KNOBS.items() if knob.kind in (str, int, float) and name != "extra"}
+    | PICTURES
+    | {SIZE}
+)
 
 _COG = {entry.id: entry.cog for entry in SCHEDULERS.values() if entry.cog}
 _OCTOAI = {known(name).id: name for name in OCTOAI}
 _CLASSES: dict[str, str] = {}
 for _entry in SCHEDULERS.values():
-    # A class name alone cannot say Karras or SDE: only the scheduler that the class is by itself is offered.
+    # A class name alone cannot say Karras or SDE: only the scheduler that the class is by itself is
+    # offered.
     if _entry.sigmas == "normal" and _entry.diffusers[0] not in _CLASSES.values():
         _CLASSES[_entry.id] = _entry.diffusers[0]
 
 _DIFFUSERS_FIELDS = {
-    "prompt": "prompt", "negative": "negative_prompt", "cfg": "guidance_scale", "steps": "num_inference_steps",
+    "prompt": "prompt",
+    "negative": "negative_prompt",
+    "cfg": "guidance_scale",
+    "steps": "num_inference_steps",
     "seed": "seed",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -68,28 +75,76 @@ class Preset:
 PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
-        Preset("octoai", "The endpoint", {**_DIFFUSERS_FIELDS, "scheduler": "solver"}, schedulers=_OCTOAI, sure=True,
-               at_once=2),
-        Preset("cog", "The Cog server",
-               {**{name: f"input.{place}" for name, place in _DIFFUSERS_FIELDS.items()},
-                "scheduler": "input.scheduler", "width": "input.width", "height": "input.height"},
-               inside="input", schedulers=_COG, method="PUT", create="predictions/{id}", look="health-check",
-               cancel="predictions/{id}/cancel", endings=r"/(predictions|openapi\.json|health-check|docs)/?$"),
-        Preset("replicate", "Replicate",
-               {**{name: f"input.{place}" for name, place in _DIFFUSERS_FIELDS.items()},
-                "scheduler": "input.scheduler", "width": "input.width", "height": "input.height"},
-               inside="input", schedulers=_COG, home="https://api.replicate.com/v1", create="predictions",
-               follow="predictions/{id}", cancel="predictions/{id}/cancel", at_once=4),
-        Preset("openai-images", "The image API", {**_DIFFUSERS_FIELDS, SIZE: "size", "model": "model"},
-               schedulers=_CLASSES, constants={"n": 1, "response_format": "b64_json"}, root="/v1",
-               create="images/generations", look="models", endings=r"/images(/generations)?/?$"),
-        Preset("hf-inference", "The inference API",
-               {**{name: f"parameters.{place}" for name, place in _DIFFUSERS_FIELDS.items()}, "prompt": "inputs",
-                "scheduler": "parameters.scheduler", "width": "parameters.width", "height": "parameters.height"},
-               inside="parameters", schedulers=_CLASSES, home="https://router.huggingface.co/hf-inference/models",
-               at_once=2),
+        Preset(
+            "octoai",
+            "The endpoint",
+            {**_DIFFUSERS_FIELDS, "scheduler": "solver"},
+            schedulers=_OCTOAI,
+            sure=True,
+            at_once=2,
+        ),
+        Preset(
+            "cog",
+            "The Cog server",
+            {
+                **{name: f"input.{place}" for name, place in _DIFFUSERS_FIELDS.items()},
+                "scheduler": "input.scheduler",
+                "width": "input.width",
+                "height": "input.height",
+            },
+            inside="input",
+            schedulers=_COG,
+            method="PUT",
+            create="predictions/{id}",
+            look="health-check",
+            cancel="predictions/{id}/cancel",
+            endings=r"/(predictions|openapi\.json|health-check|docs)/?$",
+        ),
+        Preset(
+            "replicate",
+            "Replicate",
+            {
+                **{name: f"input.{place}" for name, place in _DIFFUSERS_FIELDS.items()},
+                "scheduler": "input.scheduler",
+                "width": "input.width",
+                "height": "input.height",
+            },
+            inside="input",
+            schedulers=_COG,
+            home="https://api.replicate.com/v1",
+            create="predictions",
+            follow="predictions/{id}",
+            cancel="predictions/{id}/cancel",
+            at_once=4,
+        ),
+        Preset(
+            "openai-images",
+            "The image API",
+            {**_DIFFUSERS_FIELDS, SIZE: "size", "model": "model"},
+            schedulers=_CLASSES,
+            constants={"n": 1, "response_format": "b64_json"},
+            root="/v1",
+            create="images/generations",
+            look="models",
+            endings=r"/images(/generations)?/?$",
+        ),
+        Preset(
+            "hf-inference",
+            "The inference API",
+            {
+                **{name: f"parameters.{place}" for name, place in _DIFFUSERS_FIELDS.items()},
+                "prompt": "inputs",
+                "scheduler": "parameters.scheduler",
+                "width": "parameters.width",
+                "height": "parameters.height",
+            },
+            inside="parameters",
+            schedulers=_CLASSES,
+            home="https://router.huggingface.co/hf-inference/models",
+            at_once=2,
+        ),
     )
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -108,10 +163,14 @@ class Endpoint:
 def endpoint(preset: str, url: str, fields: str) -> Endpoint:
     """The endpoint that the settings describe, or a sentence about the setting that is wrong."""
     if preset not in PRESETS:
-        raise BadParams(f"SDPLAY_PREDICT_PRESET must be one of {', '.join(PRESETS)}, not {preset!r}.")
+        raise BadParams(
+            f"SDPLAY_PREDICT_PRESET must be one of {', '.join(PRESETS)}, not {preset!r}."
+        )
     if not url:
-        raise BadParams("No hosted endpoint is set up: put its address into SDPLAY_PREDICT_URL, its kind into "
-                        f"SDPLAY_PREDICT_PRESET ({', '.join(PRESETS)}), its key into SDPLAY_PREDICT_KEY.")  # fmt: skip
+        raise BadParams(
+            "No hosted endpoint is set up: put its address into SDPLAY_PREDICT_URL, its kind into "
+            f"SDPLAY_PREDICT_PRESET ({', '.join(PRESETS)}), its key into SDPLAY_PREDICT_KEY."
+        )
     chosen = PRESETS[preset]
     if chosen.name == "replicate":
         return _replicate(chosen, url, _renamed(fields))
@@ -134,8 +193,10 @@ def _replicate(preset: Preset, url: str, renamed: Mapping[str, str | None]) -> E
     found = _REPLICATE.fullmatch(url)
     if not found:
         given = url.split("?")[0].rpartition("@")[2][:80]
-        raise BadParams("SDPLAY_PREDICT_URL must name a model at Replicate, like stability-ai/sdxl or "
-                        f"https://replicate.com/stability-ai/sdxl, not {given!r}.")  # fmt: skip
+        raise BadParams(
+            "SDPLAY_PREDICT_URL must name a model at Replicate, like stability-ai/sdxl or "
+            f"https://replicate.com/stability-ai/sdxl, not {given!r}."
+        )
     base, model, version = found["base"] or preset.home, found["model"], found["version"]
     if found["kind"] == "deployments/":
         place = f"deployments/{model}"
@@ -154,20 +215,34 @@ def _renamed(text: str) -> dict[str, str | None]:
         found = json.loads(text)
     except ValueError as error:
         raise BadParams(f"SDPLAY_PREDICT_FIELDS is not valid JSON. {like}") from error
-    if not isinstance(found, dict) or not all(isinstance(place, str | None) for place in found.values()):
-        raise BadParams(f"SDPLAY_PREDICT_FIELDS must map our settings to field names or null. {like}")
+    if not isinstance(found, dict) or not all(
+        isinstance(place, str | None) for place in found.values()
+    ):
+        raise BadParams(
+            f"SDPLAY_PREDICT_FIELDS must map our settings to field names or null. {like}"
+        )
     if unknown := sorted(set(found) - SENDABLE):
-        raise BadParams(f"SDPLAY_PREDICT_FIELDS names {unknown[0]!r}, which is none of our settings. There are: "
-                        f"{', '.join(sorted(SENDABLE))}.")  # fmt: skip
+        raise BadParams(
+            f"SDPLAY_PREDICT_FIELDS names {unknown[0]!r}, which is none of our settings. There "
+            "are: "
+            f"{', '.join(sorted(SENDABLE))}."
+        )
     return found
 
 
 def places(point: Endpoint, told: Mapping[str, str] | None) -> dict[str, str]:
-    """Where each setting goes: as the model's own schema says, else as the preset has it; the owner's word wins."""
+    """Where each setting goes: as the model's own schema says, else as the preset has it; the
+    owner's word wins."""
     inside = f"{point.preset.inside}." if point.preset.inside else ""
-    found = point.preset.fields if told is None else {name: f"{inside}{place}" for name, place in told.items()}
-    renamed = {name: place if place is None or "." in place else f"{inside}{place}"
-               for name, place in point.renamed.items()}  # fmt: skip
+    found = (
+        point.preset.fields
+        if told is None
+        else {name: f"{inside}{place}" for name, place in told.items()}
+    )
+    renamed = {
+        name: place if place is None or "." in place else f"{inside}{place}"
+        for name, place in point.renamed.items()
+    }
     return {name: place for name, place in {**found, **renamed}.items() if place}
 
 

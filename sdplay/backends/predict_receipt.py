@@ -1,4 +1,5 @@
-"""What a hosted endpoint was asked and what it says it did, with a sentence for every difference."""
+"""What a hosted endpoint was asked and what it says it did, with a sentence for every
+difference."""
 
 import io
 import math
@@ -17,24 +18,42 @@ from sdplay.picture import Receipt
 from sdplay.schedulers import find
 
 
-def receipt(params: Params, seen: Seen, body: Mapping[str, Any], answer: Answer, data: bytes,
-            clean: Callable[[str], str]) -> Receipt:  # fmt: skip
+def receipt(
+    params: Params,
+    seen: Seen,
+    body: Mapping[str, Any],
+    answer: Answer,
+    data: bytes,
+    clean: Callable[[str], str],
+) -> Receipt:
     """The receipt of one picture."""
     with Image.open(io.BytesIO(data)) as opened:
         size, brightest = opened.size, opened.convert("L").getextrema()[1]
     told = answer.reported(data)
-    warnings = [*unsent(params, seen), *_raw(params, seen, body), *_differences(params, seen, body, answer, told),
-                *_size(params, seen, body, size), *_pictures(answer, brightest == 0)]  # fmt: skip
+    warnings = [
+        *unsent(params, seen),
+        *_raw(params, seen, body),
+        *_differences(params, seen, body, answer, told),
+        *_size(params, seen, body, size),
+        *_pictures(answer, brightest == 0),
+    ]
     applied = {**told, "width": size[0], "height": size[1]}
-    return Receipt(shown(_asked(params, seen), clean), shown(body, clean), applied,
-                   tuple(map(clean, dict.fromkeys(warnings))))  # fmt: skip
+    return Receipt(
+        shown(_asked(params, seen), clean),
+        shown(body, clean),
+        applied,
+        tuple(map(clean, dict.fromkeys(warnings))),
+    )
 
 
 def _asked(params: Params, seen: Seen) -> dict[str, Any]:
-    """Without what stands at our default because the endpoint has no place for it: nobody asked for that."""
+    """Without what stands at our default because the endpoint has no place for it: nobody asked for
+    that."""
     placed = {*seen.places, *(("width", "height") if SIZE in seen.places else ())}
     changed = params.changed()
-    return {name: value for name, value in params.asked().items() if name in placed or name in changed}
+    return {
+        name: value for name, value in params.asked().items() if name in placed or name in changed
+    }
 
 
 def _raw(params: Params, seen: Seen, body: Mapping[str, Any]) -> Iterator[str]:
@@ -45,47 +64,82 @@ def _raw(params: Params, seen: Seen, body: Mapping[str, Any]) -> Iterator[str]:
     if seen.schema:
         for name in params.extra_fields():
             if name not in seen.schema.inputs and name not in body:
-                yield f"The model has no input called {name!r}, so that raw payload field has no effect."
+                yield (
+                    f"The model has no input called {name!r}, so that raw payload field "
+                    "has no effect."
+                )
 
 
-def _differences(params: Params, seen: Seen, body: Mapping[str, Any], answer: Answer,
-                 told: Mapping[str, Any]) -> Iterator[str]:  # fmt: skip
+def _differences(
+    params: Params, seen: Seen, body: Mapping[str, Any], answer: Answer, told: Mapping[str, Any]
+) -> Iterator[str]:
     if not told:
-        yield "The endpoint does not report what it applied, so only the picture's size could be checked."
+        yield (
+            "The endpoint does not report what it applied, so only the picture's size "
+            "could be checked."
+        )
     asked = {name: get(body, place) for name, place in seen.places.items() if name not in PICTURES}
     names = {theirs: ours for ours, theirs in seen.schedulers.items()}
     for name, value in told.items():
-        wanted = names.get(str(asked.get(name)), asked.get(name)) if name == "scheduler" else asked.get(name)
+        wanted = (
+            names.get(str(asked.get(name)), asked.get(name))
+            if name == "scheduler"
+            else asked.get(name)
+        )
         if wanted is not None and not _same(wanted, value):
-            yield f"{_label(name)}: the endpoint used {_shown(name, value)} instead of {_shown(name, wanted)}."
+            yield (
+                f"{_label(name)}: the endpoint used {_shown(name, value)} instead of "
+                f"{_shown(name, wanted)}."
+            )
     for name, value in answer.echoed(seen.places).items():
         if asked.get(name) is not None and not _same(asked[name], value):
             yield f"{_label(name)}: the endpoint took {value} instead of {asked[name]}."
 
 
-def _size(params: Params, seen: Seen, body: Mapping[str, Any], size: tuple[int, int]) -> Iterator[str]:
+def _size(
+    params: Params, seen: Seen, body: Mapping[str, Any], size: tuple[int, int]
+) -> Iterator[str]:
     """A sentence when the picture is not as large as asked."""
     both = str(get(body, seen.places.get(SIZE, SIZE))).split("x")
-    sides = [int(each) for each in both if each.isdigit()] if SIZE in seen.places else [
-        get(body, seen.places[name]) if name in seen.places else getattr(params, name) for name in ("width", "height")
-    ]  # fmt: skip
-    meant = {SIZE, "width", "height"} & set(seen.places) or sides != [KNOBS["width"].default, KNOBS["height"].default]
+    sides = (
+        [int(each) for each in both if each.isdigit()]
+        if SIZE in seen.places
+        else [
+            get(body, seen.places[name]) if name in seen.places else getattr(params, name)
+            for name in ("width", "height")
+        ]
+    )
+    meant = {SIZE, "width", "height"} & set(seen.places) or sides != [
+        KNOBS["width"].default,
+        KNOBS["height"].default,
+    ]
     if meant and tuple(sides) != size:
         yield f"Size: the picture is {size[0]}×{size[1]}, not {'×'.join(map(str, sides))}."
 
 
 def _pictures(answer: Answer, black: bool) -> Iterator[str]:
     if len(answer.pictures) > 1:
-        yield f"The endpoint made {len(answer.pictures)} pictures; the first one is kept. Use Compare for several."
+        yield (
+            f"The endpoint made {len(answer.pictures)} pictures; the first one is kept. "
+            "Use Compare for several."
+        )
     if answer.filtered():
-        yield "The endpoint's content filter struck, so this may not be the picture you asked for. Change the prompt."
+        yield (
+            "The endpoint's content filter struck, so this may not be the picture you "
+            "asked for. Change the prompt."
+        )
     elif black:
-        yield "The picture is all black: many endpoints send that when their content filter strikes. Change the prompt."
+        yield (
+            "The picture is all black: many endpoints send that when their content filter "
+            "strikes. Change the prompt."
+        )
 
 
 def _same(asked: Any, done: Any) -> bool:
     if isinstance(asked, float) or isinstance(done, float):
-        return isinstance(done, int | float) and math.isclose(float(asked), done, rel_tol=1e-4, abs_tol=1e-4)
+        return isinstance(done, int | float) and math.isclose(
+            float(asked), done, rel_tol=1e-4, abs_tol=1e-4
+        )
     return str(asked) == str(done)
 
 

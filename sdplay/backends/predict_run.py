@@ -1,4 +1,5 @@
-"""One prediction from request to answer: asked again while nothing can have been charged, followed, stopped."""
+"""One prediction from request to answer: asked again while nothing can have been charged, followed,
+stopped."""
 
 import math
 import random
@@ -14,8 +15,11 @@ from sdplay.backends.wire import Call, Reply, Wire, refusal, retry_after, waitin
 from sdplay.errors import BackendBroken, BackendError, BackendOffline, BackendRefused
 from sdplay.picture import Progress
 
-AGAIN = {409: ("is busy with another picture", 8.0), 429: ("wants fewer requests", math.inf),
-         503: ("is loading the model or overloaded", 30.0)}  # fmt: skip
+AGAIN = {
+    409: ("is busy with another picture", 8.0),
+    429: ("wants fewer requests", math.inf),
+    503: ("is loading the model or overloaded", 30.0),
+}
 """Answers that say that nothing was made, and the longest pause before asking again."""
 OFFLINE_TRIES = 3
 PATIENCE_SECONDS = 600.0
@@ -46,7 +50,8 @@ class Run:
     every: float = 0.5
     """Between two looks at a running prediction."""
     peeks: bool = False
-    """Whether an empty request with our id shows where the prediction is, and can never start one."""
+    """Whether an empty request with our id shows where the prediction is, and can never start
+    one."""
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:20])
     waited: float = 0.0
     """Seconds spent before the work began."""
@@ -84,11 +89,18 @@ class Run:
         """One try; BackendOffline means that nothing was sent."""
         preset, began = self.point.preset, time.monotonic()
         path = self.point.create.format(id=self.id)
-        call = self.call = Call(lambda: self.wire.request(preset.method, path, json=self.body, seconds=self.seconds))
+        call = self.call = Call(
+            lambda: self.wire.request(preset.method, path, json=self.body, seconds=self.seconds)
+        )
         said = f"{self.wire.label} is working"
         try:
-            reply = yield from meanwhile(call, self.every, lambda: self._peek() or Progress(
-                message=f"{said} ({time.monotonic() - began:.0f} s)"))  # fmt: skip
+            reply = yield from meanwhile(
+                call,
+                self.every,
+                lambda: (
+                    self._peek() or Progress(message=f"{said} ({time.monotonic() - began:.0f} s)")
+                ),
+            )
         except BackendOffline as error:
             self.call = None
             return error
@@ -96,7 +108,8 @@ class Run:
         return reply
 
     def _again(self, answer: Reply | BackendOffline, tries: int) -> tuple[str, float]:
-        """Why not now, and how long to wait: longer each time, and never in step with other clients."""
+        """Why not now, and how long to wait: longer each time, and never in step with other
+        clients."""
         pause = min(LONGEST_PAUSE, self.pause * 2 ** (tries - 1)) * random.uniform(0.8, 1.2)
         if not isinstance(answer, Reply):
             return "does not answer", pause if tries < OFFLINE_TRIES else math.inf
@@ -108,7 +121,9 @@ class Run:
         if not self.peeks:
             return None
         try:
-            reply = self.wire.request("PUT", self.point.create.format(id=self.id), json={"input": {}}, seconds=5)
+            reply = self.wire.request(
+                "PUT", self.point.create.format(id=self.id), json={"input": {}}, seconds=5
+            )
             return progress(reply.json(), self.wire.label) if reply.status == 202 else None
         except BackendError:
             return None
@@ -120,8 +135,11 @@ class Run:
             self.id = _id(told, self.wire.label)
             yield progress(told, self.wire.label)
             if looked - began > self.seconds:
-                raise BackendBroken(f"{self.wire.label} has not finished within {self.seconds:g} s, so it was stopped. "
-                                    "Ask for fewer steps or a smaller size.")  # fmt: skip
+                raise BackendBroken(
+                    f"{self.wire.label} has not finished within {self.seconds:g} s, so it was "
+                    "stopped. "
+                    "Ask for fewer steps or a smaller size."
+                )
             time.sleep(self.every)
             reply = yield from self._looked(progress(told, self.wire.label))
             self.waited += time.monotonic() - looked if _status(told) in WAITS else 0
@@ -134,7 +152,9 @@ class Run:
         while True:
             pause = 2 * self.every
             try:
-                reply = yield from meanwhile(Call(lambda: self.wire.get(path)), self.every, lambda: last)
+                reply = yield from meanwhile(
+                    Call(lambda: self.wire.get(path)), self.every, lambda: last
+                )
             except BackendError as fault:
                 error = fault
             else:
@@ -143,13 +163,16 @@ class Run:
                 error, pause = self._refused(reply), retry_after(reply) or pause
             if time.monotonic() + pause > until:
                 raise error
-            yield from waiting(pause, f"{self.wire.label} does not tell how far it is: asking again")
+            yield from waiting(
+                pause, f"{self.wire.label} does not tell how far it is: asking again"
+            )
 
     def _refused(self, reply: Reply) -> BackendError:
         return refusal(reply, self.wire.label, self.wire.setting, self.wire.clean)
 
     def _stop(self) -> None:
-        """Cancel the prediction.  Where the id is ours it may not have arrived yet, so tell it until it has ended."""
+        """Cancel the prediction.  Where the id is ours it may not have arrived yet, so tell it
+        until it has ended."""
         preset, call, ended = self.point.preset, self.call, False
         while call and not ended:
             ended = call.wait(0 if preset.follow else self.every)
@@ -162,7 +185,9 @@ class Run:
                 continue
 
 
-def meanwhile(call: Call[_T], every: float, tell: Callable[[], Progress]) -> Generator[Progress, None, _T]:
+def meanwhile(
+    call: Call[_T], every: float, tell: Callable[[], Progress]
+) -> Generator[Progress, None, _T]:
     """What the call returns, and progress until then, so that somebody can stop waiting for it."""
     while not call.wait(every):
         yield tell()
@@ -175,7 +200,9 @@ def progress(told: Any, label: str) -> Progress:
     if isinstance(logs, str) and (bars := _BAR.findall(logs[-4000:])):
         step, steps = int(bars[-1][0]), max(1, int(bars[-1][1]))
         return Progress(min(1.0, step / steps), step, steps, message=f"{label} is working")
-    return Progress(message=f"{label} is {'waiting for a machine' if _status(told) in WAITS else 'working'}")
+    return Progress(
+        message=f"{label} is {'waiting for a machine' if _status(told) in WAITS else 'working'}"
+    )
 
 
 def _status(told: Any) -> str:
@@ -186,5 +213,7 @@ def _id(told: Any, label: str) -> str:
     """The prediction's id, which becomes a part of addresses."""
     found = str(told.get("id", "")) if isinstance(told, dict) else ""
     if not re.fullmatch(r"[\w-]{1,80}", found):
-        raise BackendRefused(f"{label} began a prediction without telling its id. Check SDPLAY_PREDICT_PRESET.")
+        raise BackendRefused(
+            f"{label} began a prediction without telling its id. Check SDPLAY_PREDICT_PRESET."
+        )
     return found

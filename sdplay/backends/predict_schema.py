@@ -1,4 +1,5 @@
-"""A model's own OpenAPI schema, as Cog and Replicate serve it: which of our settings it takes, and what else it has."""
+"""A model's own OpenAPI schema, as Cog and Replicate serve it: which of our settings it takes, and
+what else it has."""
 
 import math
 import re
@@ -13,7 +14,14 @@ from sdplay.schedulers import find
 ALIASES: dict[str, tuple[str, ...]] = {
     "prompt": ("prompt", "text", "text_prompt", "caption"),
     "negative": ("negative_prompt", "neg_prompt", "n_prompt", "uc_prompt"),
-    "steps": ("num_inference_steps", "num_steps", "steps", "inference_steps", "sampling_steps", "ddim_steps"),
+    "steps": (
+        "num_inference_steps",
+        "num_steps",
+        "steps",
+        "inference_steps",
+        "sampling_steps",
+        "ddim_steps",
+    ),
     "cfg": ("guidance_scale", "cfg_scale", "cfg", "guidance"),
     "seed": ("seed", "random_seed"),
     "scheduler": ("scheduler", "solver", "sampler", "sampler_name"),
@@ -28,7 +36,14 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }
 """What models call our settings, the usual name first."""
 
-COUNTS = ("num_outputs", "num_images", "num_images_per_prompt", "batch_size", "number_of_images", "n")
+COUNTS = (
+    "num_outputs",
+    "num_images",
+    "num_images_per_prompt",
+    "batch_size",
+    "number_of_images",
+    "n",
+)
 """Inputs that ask for several pictures: always one, because each is paid for."""
 
 USUAL_SIZES = ((512, 512), (768, 512), (512, 768), (1024, 1024), (1152, 896), (896, 1152))
@@ -70,14 +85,20 @@ class Input:
         for each in self.choices:
             if each == value or str(each) == str(value):
                 return each
-        raise BadParams(f"{label} must be one of {', '.join(map(str, self.choices))} for this model, not {value}.")
+        raise BadParams(
+            f"{label} must be one of {', '.join(map(str, self.choices))} for this model, not "
+            f"{value}."
+        )
 
     def range(self) -> tuple[float, float]:
         """Lowest and highest value; infinite where the schema leaves it open."""
         numbers = [each for each in self.choices if _is_number(each)]
         if numbers:
             return min(numbers), max(numbers)
-        return -math.inf if self.low is None else self.low, math.inf if self.high is None else self.high
+        return (
+            -math.inf if self.low is None else self.low,
+            math.inf if self.high is None else self.high,
+        )
 
     def takes(self, value: Any) -> bool:
         """Whether fitting() would let a number pass."""
@@ -93,10 +114,19 @@ class Input:
         if self.kind in ("integer", "number") and not self.choices:
             low, high = self.range()
             default = min(max(default, low), high) if _is_number(default) else None
-        told = {"default": default, "minimum": self.low, "maximum": self.high, "choices": list(self.choices),
-                "help": self.help}  # fmt: skip
-        return {"name": self.name, "label": self.label, "type": self.kind or "string",
-                **{name: value for name, value in told.items() if value not in (None, [], "")}}  # fmt: skip
+        told = {
+            "default": default,
+            "minimum": self.low,
+            "maximum": self.high,
+            "choices": list(self.choices),
+            "help": self.help,
+        }
+        return {
+            "name": self.name,
+            "label": self.label,
+            "type": self.kind or "string",
+            **{name: value for name, value in told.items() if value not in (None, [], "")},
+        }
 
 
 @dataclass(frozen=True)
@@ -132,10 +162,14 @@ class Schema:
         return any(each.needed for each in self.inputs.values())
 
     def own(self) -> tuple[dict[str, Any], ...]:
-        """The inputs that are none of our settings, for the form.  Secrets stay out: a form ends up in links."""
+        """The inputs that are none of our settings, for the form.  Secrets stay out: a form ends up
+        in links."""
         ours = {*self.fields.values(), *self.ones}
-        return tuple(each.entry() for each in self.inputs.values()
-                     if each.name not in ours and each.kind in _KINDS and not each.secret)  # fmt: skip
+        return tuple(
+            each.entry()
+            for each in self.inputs.values()
+            if each.name not in ours and each.kind in _KINDS and not each.secret
+        )
 
     def defaults(self) -> dict[str, Any]:
         """The model's defaults for our settings, where they are within our ranges."""
@@ -148,15 +182,25 @@ class Schema:
             if default is None or setting not in KNOBS or KNOBS[setting].kind is bytes:
                 continue
             try:
-                yield setting, KNOBS[setting].check(names.get(default, default) if setting == "scheduler" else default)
+                yield (
+                    setting,
+                    KNOBS[setting].check(
+                        names.get(default, default) if setting == "scheduler" else default
+                    ),
+                )
             except BadParams:
                 continue
 
     def limits(self) -> dict[str, tuple[float, float]]:
         """The model's ranges for our settings, where it tells both ends."""
-        told = {setting: given.range() for setting in self.fields
-                if setting in KNOBS and (given := self.input(setting)) is not None}  # fmt: skip
-        return {setting: pair for setting, pair in told.items() if math.inf not in (-pair[0], pair[1])}
+        told = {
+            setting: given.range()
+            for setting in self.fields
+            if setting in KNOBS and (given := self.input(setting)) is not None
+        }
+        return {
+            setting: pair for setting, pair in told.items() if math.inf not in (-pair[0], pair[1])
+        }
 
     def shapes(self) -> dict[str, Any]:
         """Sizes, their limits and their step, as Capabilities has them."""
@@ -169,8 +213,11 @@ class Schema:
         squares = ((each, each) for each in across.choices)
         usual = dict.fromkeys([(across.default, down.default), *USUAL_SIZES, *squares])
         sizes = tuple(pair for pair in usual if across.takes(pair[0]) and down.takes(pair[1]))
-        found = {"size_limits": (int(max(64, low)), int(min(4096, high))), "sizes": sizes[:MOST_SIZES] or None,
-                 "size_step": int(max(across.step or 0, down.step or 0)) or None}  # fmt: skip
+        found = {
+            "size_limits": (int(max(64, low)), int(min(4096, high))),
+            "sizes": sizes[:MOST_SIZES] or None,
+            "size_step": int(max(across.step or 0, down.step or 0)) or None,
+        }
         return {name: value for name, value in found.items() if value}
 
 
@@ -179,13 +226,19 @@ def read(document: Any) -> Schema | None:
     schemas = _dict(_dict(_dict(document).get("components")).get("schemas"))
     wanted = _dict(schemas.get("Input"))
     needed = wanted.get("required")
-    listed = [_input(str(name), _whole(told, schemas), name in (needed if isinstance(needed, list) else ()))
-              for name, told in _dict(wanted.get("properties")).items()]  # fmt: skip
+    listed = [
+        _input(
+            str(name), _whole(told, schemas), name in (needed if isinstance(needed, list) else ())
+        )
+        for name, told in _dict(wanted.get("properties")).items()
+    ]
     if not listed:
         return None
     inputs = {each.name: each for _, each in sorted(listed, key=lambda pair: pair[0])}
     fields = {setting: name for setting in ALIASES if (name := _first(setting, inputs))}
-    if {"width", "height"} <= set(fields) or not all(_SIZE.fullmatch(str(each)) for each in _sizes(inputs, fields)):
+    if {"width", "height"} <= set(fields) or not all(
+        _SIZE.fullmatch(str(each)) for each in _sizes(inputs, fields)
+    ):
         fields.pop("size", None)
     return Schema(inputs, fields)
 
@@ -207,26 +260,50 @@ DEEPEST = 5
 
 def _first(setting: str, inputs: Mapping[str, Input]) -> str:
     """The input that takes this setting; one of another kind only has the same name."""
-    kinds = ("integer", "number", "") if setting in KNOBS and KNOBS[setting].kind in (int, float) else ("string", "")
-    return next((name for name in ALIASES[setting] if name in inputs
-                 and (inputs[name].kind in kinds or inputs[name].choices)), "")  # fmt: skip
+    kinds = (
+        ("integer", "number", "")
+        if setting in KNOBS and KNOBS[setting].kind in (int, float)
+        else ("string", "")
+    )
+    return next(
+        (
+            name
+            for name in ALIASES[setting]
+            if name in inputs and (inputs[name].kind in kinds or inputs[name].choices)
+        ),
+        "",
+    )
 
 
 def _input(name: str, told: Mapping[str, Any], needed: bool) -> tuple[float, Input]:
     """An input and its place in the order."""
     default, choices = told.get("default"), told.get("enum")
-    low, high, step = (number if _is_number(number := told.get(word)) else None
-                       for word in ("minimum", "maximum", "multipleOf"))  # fmt: skip
+    low, high, step = (
+        number if _is_number(number := told.get(word)) else None
+        for word in ("minimum", "maximum", "multipleOf")
+    )
     return _number(told.get("x-order"), math.inf), Input(
-        name, _kind(told.get("type")), str(told.get("title") or name),
-        default if _is_plain(default) else None, low, high, step,
-        tuple(filter(_is_plain, choices)) if isinstance(choices, list) else (), _help(told), needed,
-        bool(told.get("x-cog-secret") or told.get("writeOnly") or told.get("format") == "password"))  # fmt: skip
+        name,
+        _kind(told.get("type")),
+        str(told.get("title") or name),
+        default if _is_plain(default) else None,
+        low,
+        high,
+        step,
+        tuple(filter(_is_plain, choices)) if isinstance(choices, list) else (),
+        _help(told),
+        needed,
+        bool(told.get("x-cog-secret") or told.get("writeOnly") or told.get("format") == "password"),
+    )
 
 
 def _kind(told: Any) -> str:
     """OpenAPI 3.1 writes a list where a value may be missing."""
-    kinds = [each for each in (told if isinstance(told, list) else [told]) if isinstance(each, str) and each != "null"]
+    kinds = [
+        each
+        for each in (told if isinstance(told, list) else [told])
+        if isinstance(each, str) and each != "null"
+    ]
     return kinds[0] if kinds else ""
 
 
@@ -239,7 +316,10 @@ def _whole(told: Any, schemas: Mapping[str, Any], depth: int = 0) -> dict[str, A
     """A property with everything that it refers to; what stands at the property itself wins."""
     told = _dict(told)
     named = schemas.get(str(told.get("$ref", "")).rpartition("/")[2])
-    parts = [named, *(part for word in _JOINS if isinstance(told.get(word), list) for part in told[word])]
+    parts = [
+        named,
+        *(part for word in _JOINS if isinstance(told.get(word), list) for part in told[word]),
+    ]
     found: dict[str, Any] = {}
     for part in parts if depth < DEEPEST else ():
         inner = _whole(part, schemas, depth + 1)

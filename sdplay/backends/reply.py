@@ -40,28 +40,36 @@ class Reply:
     @property
     def is_page(self) -> bool:
         """HTML: a login page, a proxy's error or a web interface, never an API's answer."""
-        return self.kind in ("text/html", "application/xhtml+xml") or self.text[:200].lstrip().lower().startswith(
-            ("<!doctype html", "<html")
-        )
+        return self.kind in ("text/html", "application/xhtml+xml") or self.text[
+            :200
+        ].lstrip().lower().startswith(("<!doctype html", "<html"))
 
     def json(self) -> Any:
         """The decoded body; None when it is empty."""
         if not self.body.strip():
             return None
         if self.is_page:
-            raise BackendBroken(f"{self.label} answered with {_page(self)}. Is that the address of its API?")
+            raise BackendBroken(
+                f"{self.label} answered with {_page(self)}. Is that the address of its API?"
+            )
         try:
             return json_text.loads(self.body)
         except (ValueError, RecursionError) as error:
-            raise BackendBroken(f"{self.label} sent an answer that is not valid JSON ({len(self.body):,} bytes). "
-                                "Look at its console, then try again.") from error  # fmt: skip
+            raise BackendBroken(
+                f"{self.label} sent an answer that is not valid JSON ({len(self.body):,} bytes). "
+                "Look at its console, then try again."
+            ) from error
 
 
-def refusal(reply: Reply, label: str, setting: str, clean: Callable[[str], str] = without_secrets) -> BackendError:
+def refusal(
+    reply: Reply, label: str, setting: str, clean: Callable[[str], str] = without_secrets
+) -> BackendError:
     """The sentence for an answer that is no success: what the server said, then what to do."""
     said = error_text(reply)
     told = f": {said}" if said else ""
-    advice, kind = _ADVICE.get(reply.status, ("Look at its console, then try again.", BackendRefused))
+    advice, kind = _ADVICE.get(
+        reply.status, ("Look at its console, then try again.", BackendRefused)
+    )
     if "out of memory" in said.lower():
         advice = "Choose a smaller size, or close what else uses the card's memory."
     message = f"{label} answered {reply.status}{told.rstrip('.')}. {advice.format(setting=setting)}"
@@ -75,8 +83,11 @@ _ADVICE: dict[int, tuple[str, type[BackendError]]] = {
     401: ("It does not accept our key: check {setting}.", BackendRefused),
     402: ("The account has no credit left: add some, or choose another backend.", BackendRefused),
     403: ("The key may not do this: check {setting} and what the account allows.", BackendRefused),
-    404: ("There is nothing at that address, or a name in the request is unknown there: check {setting}.",
-          BackendRefused),
+    404: (
+        "There is nothing at that address, or a name in the request is unknown there: check "
+        "{setting}.",
+        BackendRefused,
+    ),
     405: ("That address does not take such requests: check {setting}.", BackendRefused),
     409: ("It is busy with another picture: wait a moment and try again.", BackendRefused),
     413: ("The request is too large for it: use a smaller start image.", BackendRefused),
@@ -84,8 +95,11 @@ _ADVICE: dict[int, tuple[str, type[BackendError]]] = {
     429: ("It wants fewer requests: wait a moment and try again.", BackendRefused),
     502: ("Something between here and it failed: is it still running?", BackendRefused),
     503: ("It is still loading or overloaded: wait a moment and try again.", BackendRefused),
-    504: ("It took too long for a proxy on the way: try fewer steps or a smaller size.", BackendRefused),
-}  # fmt: skip
+    504: (
+        "It took too long for a proxy on the way: try fewer steps or a smaller size.",
+        BackendRefused,
+    ),
+}
 
 
 def error_text(reply: Reply, longest: int = 300) -> str:
@@ -110,7 +124,9 @@ def retry_after(reply: Reply) -> float | None:
             return max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - time.time())
         except (TypeError, ValueError, OverflowError):
             return None
-    found = re.search(r'"estimated_time"\s*:\s*(\d+(?:\.\d+)?)|resets? in ~?(\d+(?:\.\d+)?) ?s', reply.text[:2000])
+    found = re.search(
+        r'"estimated_time"\s*:\s*(\d+(?:\.\d+)?)|resets? in ~?(\d+(?:\.\d+)?) ?s', reply.text[:2000]
+    )
     return float(found.group(1) or found.group(2)) if found else None
 
 

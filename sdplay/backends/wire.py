@@ -1,6 +1,8 @@
-"""HTTP for every backend: answers that are capped and timed, failures that are sentences, keys that never travel on.
+"""HTTP for every backend: answers that are capped and timed, failures that are sentences, keys that
+never travel on.
 
-BackendOffline means that nothing was sent, so trying again is safe; after that a failure is BackendBroken, because
+BackendOffline means that nothing was sent, so trying again is safe; after that a failure is
+BackendBroken, because
 the server may have begun to work.
 """
 
@@ -52,39 +54,74 @@ class Wire:
         parts = _split(self.base)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
 
-    def get(self, path: str = "", *, seconds: float = 20, headers: Mapping[str, str] | None = None) -> Reply:
+    def get(
+        self, path: str = "", *, seconds: float = 20, headers: Mapping[str, str] | None = None
+    ) -> Reply:
         """Ask; the whole answer must be there after `seconds`."""
         return self.request("GET", path, seconds=seconds, headers=headers)
 
-    def post(self, path: str = "", json: Any = None, *, seconds: float = 600,
-             headers: Mapping[str, str] | None = None, files: Mapping[str, Any] | None = None) -> Reply:  # fmt: skip
+    def post(
+        self,
+        path: str = "",
+        json: Any = None,
+        *,
+        seconds: float = 600,
+        headers: Mapping[str, str] | None = None,
+        files: Mapping[str, Any] | None = None,
+    ) -> Reply:
         """Send JSON, or a form with `files`; the whole answer must be there after `seconds`."""
         return self.request("POST", path, json=json, seconds=seconds, headers=headers, files=files)
 
-    def request(self, method: str, path: str, *, json: Any = None, seconds: float = 20,
-                headers: Mapping[str, str] | None = None, files: Mapping[str, Any] | None = None) -> Reply:  # fmt: skip
-        """One request; `path` is below the base address, or a whole address (keys go only to the own host)."""
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        seconds: float = 20,
+        headers: Mapping[str, str] | None = None,
+        files: Mapping[str, Any] | None = None,
+    ) -> Reply:
+        """One request; `path` is below the base address, or a whole address (keys go only to the
+        own host)."""
         until = time.monotonic() + seconds
         url = self._url(path)
         for _ in range(5):
-            answer = self._once(method, url, until, seconds, {"json": json, "files": files}, headers or {})
+            answer = self._once(
+                method, url, until, seconds, {"json": json, "files": files}, headers or {}
+            )
             if answer.status not in (301, 302, 303, 307, 308) or "Location" not in answer.headers:
                 return answer
             onward = urljoin(url, answer.headers["Location"])
             if not self._may_follow(method, answer.status, onward):
-                raise BackendBroken(f"{self.label} at {self.address} sends us on to {_plain(onward)}. "
-                                    f"If that is right, put it into {self.setting}.")  # fmt: skip
+                raise BackendBroken(
+                    f"{self.label} at {self.address} sends us on to {_plain(onward)}. "
+                    f"If that is right, put it into {self.setting}."
+                )
             url = onward
-        raise BackendBroken(f"{self.label} at {self.address} redirects in a circle. Check {self.setting}.")
+        raise BackendBroken(
+            f"{self.label} at {self.address} redirects in a circle. Check {self.setting}."
+        )
 
-    def lines(self, path: str, json: Any, *, silence: float = 60) -> Generator[bytes | Reply, None, None]:
-        """Post, and yield the answer line by line as it comes; an answer that is no success as one Reply.
+    def lines(
+        self, path: str, json: Any, *, silence: float = 60
+    ) -> Generator[bytes | Reply, None, None]:
+        """Post, and yield the answer line by line as it comes; an answer that is no success as one
+        Reply.
 
         Nothing for `silence` seconds counts as lost.  Closing the iterator hangs up.
         """
         from sdplay.backends.net.transport import sent
 
-        with sent(self, "POST", self._url(path), silence, auth=self._auth(), json=json, headers=self.headers) as answer:
+        with sent(
+            self,
+            "POST",
+            self._url(path),
+            silence,
+            auth=self._auth(),
+            json=json,
+            headers=self.headers,
+        ) as answer:
             if answer.status_code != 200:
                 body = self._body(answer.raw, time.monotonic() + silence, silence)
                 yield Reply(answer.status_code, answer.headers, body, self.label)
@@ -99,8 +136,11 @@ class Wire:
                 yield bytes(held[:end])
                 del held[: end + 1]
             if len(held) > self.largest:
-                raise BackendBroken(f"{self.label} sends a line of more than {self.largest // 2**20} MB, which is no "
-                                    "single picture, so it was cut off. Ask for a smaller size.")  # fmt: skip
+                raise BackendBroken(
+                    f"{self.label} sends a line of more than {self.largest // 2**20} MB, which "
+                    "is no "
+                    "single picture, so it was cut off. Ask for a smaller size."
+                )
 
     def clean(self, text: str) -> str:
         """The text without any key this wire knows."""
@@ -111,15 +151,21 @@ class Wire:
     def same_host(self, url: str) -> bool:
         """Whether an address belongs to this server; http may become https there."""
         ours, theirs = _split(self.base), _split(url)
-        upgraded = (ours.scheme, theirs.scheme) == ("http", "https") and not ours.port and not theirs.port
+        upgraded = (
+            (ours.scheme, theirs.scheme) == ("http", "https") and not ours.port and not theirs.port
+        )
         same_door = (ours.scheme, _port(ours)) == (theirs.scheme, _port(theirs))
         return ours.hostname == theirs.hostname and (same_door or upgraded)
 
     def _url(self, path: str) -> str:
         parts = _split(self.base)
-        if parts.scheme not in ("http", "https") or not re.fullmatch(r"[^\s/\\]+", parts.hostname or ""):
-            raise BackendOffline(f"{self.setting} is not a web address: {self.clean(self.base)[:80]!r}. "
-                                 "Write it like this: http://127.0.0.1:7860")  # fmt: skip
+        if parts.scheme not in ("http", "https") or not re.fullmatch(
+            r"[^\s/\\]+", parts.hostname or ""
+        ):
+            raise BackendOffline(
+                f"{self.setting} is not a web address: {self.clean(self.base)[:80]!r}. "
+                "Write it like this: http://127.0.0.1:7860"
+            )
         if path.startswith(("http://", "https://")):
             return path
         base = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
@@ -131,24 +177,43 @@ class Wire:
             return onward.startswith(("http://", "https://"))
         return status in (307, 308) and self.same_host(onward)
 
-    def _once(self, method: str, url: str, until: float, seconds: float, body: Mapping[str, Any],
-              headers: Mapping[str, str]) -> Reply:  # fmt: skip
+    def _once(
+        self,
+        method: str,
+        url: str,
+        until: float,
+        seconds: float,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str],
+    ) -> Reply:
         from sdplay.backends.net.transport import sent
 
         ours = self.same_host(url)
         started = time.monotonic()
-        with sent(self, method, url, seconds, max(0.05, until - started), auth=self._auth() if ours else None,
-                  headers={**(self.headers if ours else {}), **headers}, **body) as answer:  # fmt: skip
+        with sent(
+            self,
+            method,
+            url,
+            seconds,
+            max(0.05, until - started),
+            auth=self._auth() if ours else None,
+            headers={**(self.headers if ours else {}), **headers},
+            **body,
+        ) as answer:
             data = self._body(answer.raw, until, seconds)
-        return Reply(answer.status_code, answer.headers, data, self.label, time.monotonic() - started)
+        return Reply(
+            answer.status_code, answer.headers, data, self.label, time.monotonic() - started
+        )
 
     def _body(self, raw: "BaseHTTPResponse", until: float, seconds: float) -> bytes:
         held = bytearray()
         while chunk := raw.read1(65536, decode_content=True):
             held += chunk
             if len(held) > self.largest:
-                raise BackendBroken(f"{self.label} sends more than {self.largest // 2**20} MB, which is no single "
-                                    "picture, so it was cut off. Ask for a smaller size.")  # fmt: skip
+                raise BackendBroken(
+                    f"{self.label} sends more than {self.largest // 2**20} MB, which is no single "
+                    "picture, so it was cut off. Ask for a smaller size."
+                )
             if time.monotonic() > until:
                 raise BackendBroken(too_slow(self, seconds))
         return bytes(held)
@@ -160,14 +225,19 @@ class Wire:
         return self.auth
 
     def _secrets(self) -> set[str]:
-        words = [word for name, value in self.headers.items() if name.lower() not in _HARMLESS_HEADERS
-                 for word in (value, value.split(" ")[-1])]  # fmt: skip
+        words = [
+            word
+            for name, value in self.headers.items()
+            if name.lower() not in _HARMLESS_HEADERS
+            for word in (value, value.split(" ")[-1])
+        ]
         user, password = self._auth() or ("", "")
         return {word for word in (*words, f"{user}:{password}", password) if len(word) >= 4}
 
 
 class Call(Generic[_T]):
-    """A function running in its own daemon thread: a picture takes long, and someone may want to stop it."""
+    """A function running in its own daemon thread: a picture takes long, and someone may want to
+    stop it."""
 
     def __init__(self, work: Callable[[], _T]) -> None:
         self._done = threading.Event()
@@ -196,16 +266,20 @@ class Call(Generic[_T]):
 
 
 def picture_bytes(value: Any, wire: Wire) -> bytes:
-    """The picture in an answer, whether bytes, data URI, web address or base64; decoded once to be sure."""
+    """The picture in an answer, whether bytes, data URI, web address or base64; decoded once to be
+    sure."""
     try:
         return checked(_raw_picture(value, wire))
     except NotAPicture as error:
-        raise BackendBroken(f"The picture from {wire.label} {error}. Try again; if it stays so, look at its "
-                            "console.") from error  # fmt: skip
+        raise BackendBroken(
+            f"The picture from {wire.label} {error}. Try again; if it stays so, look at its "
+            "console."
+        ) from error
 
 
 def waiting(seconds: float, message: str) -> Iterator[Progress]:
-    """A countdown that yields every second, so that closing the generator around it stops the wait."""
+    """A countdown that yields every second, so that closing the generator around it stops the
+    wait."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
         yield Progress(seconds_left=left, message=f"{message} ({round(left)} s left)")
@@ -225,7 +299,13 @@ def on_this_machine(url: str) -> bool:
 
 def kind_of(value: Any) -> str:
     """What a piece of an answer is, in words."""
-    words = {dict: "an object", list: "a list", str: "text", type(None): "nothing", bool: "true or false"}
+    words = {
+        dict: "an object",
+        list: "a list",
+        str: "text",
+        type(None): "nothing",
+        bool: "true or false",
+    }
     return words.get(type(value), "a number")
 
 
@@ -233,7 +313,9 @@ def _raw_picture(value: Any, wire: Wire) -> bytes:
     if isinstance(value, bytes):
         return value
     if not isinstance(value, str) or not value.strip():
-        raise NotAPicture(f"is missing (there is {kind_of(value)} in its place)" if value != "" else "is empty")
+        raise NotAPicture(
+            f"is missing (there is {kind_of(value)} in its place)" if value != "" else "is empty"
+        )
     if not value.lstrip()[:8].lower().startswith(("http://", "https://")):
         return from_base64(value)
     if wire.same_host(value):
@@ -245,10 +327,15 @@ def _raw_picture(value: Any, wire: Wire) -> bytes:
 
     try:
         return download(
-            value.strip(), allowed=anywhere if _in_private_network(wire) else public, largest=wire.largest, seconds=60
+            value.strip(),
+            allowed=anywhere if _in_private_network(wire) else public,
+            largest=wire.largest,
+            seconds=60,
         )
     except BadParams as error:
-        raise BackendBroken(f"{wire.label} made a picture that could not be fetched. {error}") from error
+        raise BackendBroken(
+            f"{wire.label} made a picture that could not be fetched. {error}"
+        ) from error
 
 
 def _in_private_network(wire: Wire) -> bool:
@@ -259,8 +346,11 @@ def _in_private_network(wire: Wire) -> bool:
 
 def too_slow(wire: Wire, seconds: float) -> str:
     """What to say when the answer is not whole in time."""
-    return (f"{wire.label} has not finished its answer within {seconds:g} s. It may still be working: look at its "
-            "console, or ask for fewer steps.")  # fmt: skip
+    return (
+        f"{wire.label} has not finished its answer within {seconds:g} s. It may still be "
+        "working: look at its "
+        "console, or ask for fewer steps."
+    )
 
 
 def _split(url: str) -> SplitResult:

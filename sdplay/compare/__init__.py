@@ -1,1 +1,2 @@
-"""The comparison lab: from values as people type them to a checked plan, measures and things to take away."""
+"""The comparison lab: from values as people type them to a checked plan, measures and things to
+take away."""

@@ -21,7 +21,8 @@ def ordered(
     pictures: Pictures,
     fixed: Mapping[int, int] | None = None,
 ) -> list[tuple[str, Image.Image]]:
-    """The finished pictures along one axis with their labels, numbers by size, words as they stand."""
+    """The finished pictures along one axis with their labels, numbers by size, words as they
+    stand."""
     marks = plan.varied[along].marks
     numbers = all(isinstance(mark.value, int | float) for mark in marks)
     places = sorted(range(len(marks)), key=lambda at: marks[at].value if numbers else at)
@@ -35,8 +36,14 @@ def ordered(
     return found
 
 
-def animate(frames: Frames, *, kind: str = "gif", seconds: float = 0.5, ping_pong: bool = False,
-            labels: bool = False) -> bytes:  # fmt: skip
+def animate(
+    frames: Frames,
+    *,
+    kind: str = "gif",
+    seconds: float = 0.5,
+    ping_pong: bool = False,
+    labels: bool = False,
+) -> bytes:
     """The frames one after the other, for ever; ping-pong walks back again instead of jumping."""
     if kind not in ("gif", "webp"):
         raise BadParams(f"An animation is a gif or webp, not {kind!r}.")
@@ -47,11 +54,18 @@ def animate(frames: Frames, *, kind: str = "gif", seconds: float = 0.5, ping_pon
     if ping_pong:
         shown += shown[-2:0:-1]
     kept = io.BytesIO()
-    options = {"save_all": True, "append_images": shown[1:], "duration": max(20, round(seconds * 1000)), "loop": 0}
+    options = {
+        "save_all": True,
+        "append_images": shown[1:],
+        "duration": max(20, round(seconds * 1000)),
+        "loop": 0,
+    }
     if kind == "gif":
         # One palette for all, so that a colour does not flicker from frame to frame.
         first = _palette(shown)
-        shown = [image.quantize(palette=first, dither=Image.Dither.FLOYDSTEINBERG) for image in shown]
+        shown = [
+            image.quantize(palette=first, dither=Image.Dither.FLOYDSTEINBERG) for image in shown
+        ]
         options |= {"append_images": shown[1:], "disposal": 1, "optimize": False}
     else:
         options |= {"quality": 90, "method": 4}
@@ -74,7 +88,9 @@ def _frame(image: Image.Image, size: tuple[int, int], label: str) -> Image.Image
 def _palette(frames: Sequence[Image.Image]) -> Image.Image:
     """256 colours that suit all frames together."""
     small = [frame.resize((min(64, frame.width), min(64, frame.height))) for frame in frames[:64]]
-    joined = Image.new("RGB", (sum(each.width for each in small), max(each.height for each in small)))
+    joined = Image.new(
+        "RGB", (sum(each.width for each in small), max(each.height for each in small))
+    )
     left = 0
     for each in small:
         joined.paste(each, (left, 0))

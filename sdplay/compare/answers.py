@@ -1,4 +1,5 @@
-"""What the numbers say: where a curve settles, which settings are worth their time, and whether it was the seed."""
+"""What the numbers say: where a curve settles, which settings are worth their time, and whether it
+was the seed."""
 
 import math
 import statistics
@@ -64,21 +65,33 @@ class Convergence:
     @property
     def sentence(self) -> str:
         if self.settles == "never":
-            return (f"{self.label} never settles: it adds fresh noise at every step, so more steps give another "
-                    "picture, not a more finished one.")  # fmt: skip
+            return (
+                f"{self.label} never settles: it adds fresh noise at every step, so more steps "
+                "give another "
+                "picture, not a more finished one."
+            )
         if self.settles == "unknown":
             return (
-                f"{self.label}: {len(self.points)} step counts are too few to say where it settles; sweep at least 4."
+                f"{self.label}: {len(self.points)} step counts are too few to say where "
+                "it settles; sweep at least 4."
             )
         most = self.points[-1].steps
         if self.knee is None:
             return f"{self.label} has not settled by {most} steps in this sweep; try more steps."
-        hedge = "on this prompt and seed" if len(self.points) >= 6 else "as far as these few points tell"
-        return f"{self.label}: {self.knee.steps} steps are enough here; up to {most} little changes, {hedge}."
+        hedge = (
+            "on this prompt and seed"
+            if len(self.points) >= 6
+            else "as far as these few points tell"
+        )
+        return (
+            f"{self.label}: {self.knee.steps} steps are enough here; up to {most} little "
+            f"changes, {hedge}."
+        )
 
 
 def converge(samples: Sequence[Sample], reference: Image.Image | None = None) -> Convergence:
-    """The curve of one scheduler: distance to its own picture at the most steps, or to a chosen one."""
+    """The curve of one scheduler: distance to its own picture at the most steps, or to a chosen
+    one."""
     ordered = sorted(samples, key=lambda sample: sample.params.steps)
     own = reference is None
     goal = ordered[-1].image if reference is None else reference
@@ -88,8 +101,11 @@ def converge(samples: Sequence[Sample], reference: Image.Image | None = None) ->
     return curve(points, label, stochastic=adds_noise(ordered[0].params), own=own)
 
 
-def curve(points: Sequence[Point], label: str, *, stochastic: bool = False, own: bool = True) -> Convergence:
-    """Where measured distances settle.  `own`: the last point is the reference itself, so its 0 proves nothing."""
+def curve(
+    points: Sequence[Point], label: str, *, stochastic: bool = False, own: bool = True
+) -> Convergence:
+    """Where measured distances settle.  `own`: the last point is the reference itself, so its 0
+    proves nothing."""
     points = tuple(sorted(points, key=lambda point: point.steps))
     if stochastic:
         return Convergence(label, points, "never", None)
@@ -100,7 +116,8 @@ def curve(points: Sequence[Point], label: str, *, stochastic: bool = False, own:
 
 
 def _knee(points: Sequence[Point], own: bool) -> Point | None:
-    """The first point from which every later one stays close, and not the last, which has nothing after it."""
+    """The first point from which every later one stays close, and not the last, which has nothing
+    after it."""
     floor = 0.0 if own else min(point.distance for point in points)
     most = max(point.distance for point in points) - floor
     close = max(UNSEEN, ENOUGH * most)
@@ -126,7 +143,8 @@ def adds_noise(params: Params) -> bool:
 
 
 def frontier(points: Sequence[tuple[float, float]]) -> list[int]:
-    """The places of those (cost, distance) that no other beats in both, cheapest first; equals stand together."""
+    """The places of those (cost, distance) that no other beats in both, cheapest first; equals
+    stand together."""
     order = sorted(range(len(points)), key=lambda at: points[at])
     best: list[int] = []
     for at in order:
@@ -136,16 +154,24 @@ def frontier(points: Sequence[tuple[float, float]]) -> list[int]:
     return best
 
 
-def fastest_within(points: Sequence[Point], distance: float, scale: Scale = "seconds") -> Point | None:
+def fastest_within(
+    points: Sequence[Point], distance: float, scale: Scale = "seconds"
+) -> Point | None:
     """The cheapest setting that comes this close to the reference."""
-    close = [point for point in points if point.distance <= distance and not math.isnan(point.along(scale))]
+    close = [
+        point
+        for point in points
+        if point.distance <= distance and not math.isnan(point.along(scale))
+    ]
     return min(close, key=lambda point: point.along(scale), default=None)
 
 
 def bargain(points: Sequence[Point], scale: Scale = "seconds") -> Point | None:
     """The cheapest setting that looks like the reference, or nearly so."""
     known = [point for point in points if not math.isnan(point.along(scale))]
-    return fastest_within(known, max(UNSEEN, ENOUGH * max((point.distance for point in known), default=0.0)), scale)
+    return fastest_within(
+        known, max(UNSEEN, ENOUGH * max((point.distance for point in known), default=0.0)), scale
+    )
 
 
 def trade_sentence(points: Sequence[Point], scale: Scale = "seconds") -> str:
@@ -157,11 +183,15 @@ def trade_sentence(points: Sequence[Point], scale: Scale = "seconds") -> str:
     pick = bargain(known, scale)
     lost = len(known) - len(best)
     told = (
-        f"{lost} of {len(known)} settings {'is' if lost == 1 else 'are'} beaten in both {scale} and distance by another"
+        f"{lost} of {len(known)} settings {'is' if lost == 1 else 'are'} beaten in both "
+        f"{scale} and distance by another"
     )
     if pick is None:
         return f"{told}; none comes close to the reference."
-    return f"{told}; {pick.label} is the cheapest that comes close to the reference, on this prompt and machine."
+    return (
+        f"{told}; {pick.label} is the cheapest that comes close to the reference, on "
+        "this prompt and machine."
+    )
 
 
 @dataclass(frozen=True)
@@ -178,10 +208,16 @@ class Band:
 def bands(measured: Mapping[str, Sequence[float]]) -> list[Band]:
     """Median and the span of the middle four fifths, by setting."""
     return [
-        Band(label, statistics.median(values), float(np.quantile(values, 0.1)), float(np.quantile(values, 0.9)),
-             len(values))
-        for label, values in measured.items() if values
-    ]  # fmt: skip
+        Band(
+            label,
+            statistics.median(values),
+            float(np.quantile(values, 0.1)),
+            float(np.quantile(values, 0.9)),
+            len(values),
+        )
+        for label, values in measured.items()
+        if values
+    ]
 
 
 @dataclass(frozen=True)
@@ -196,7 +232,8 @@ class SignTest:
 
     @property
     def chance(self) -> float:
-        """How often equal settings would look at least this unequal: the exact two-sided sign test."""
+        """How often equal settings would look at least this unequal: the exact two-sided sign
+        test."""
         count = self.wins + self.losses
         tail = sum(math.comb(count, at) for at in range(min(self.wins, self.losses) + 1))
         return min(1.0, 2.0 * tail / (1 << count))
@@ -206,7 +243,9 @@ class SignTest:
         count = self.wins + self.losses
         if count == 0:
             return f"No difference: {self.one} and {self.other} are the same on every seed."
-        ahead, behind = (self.one, self.other) if self.wins >= self.losses else (self.other, self.one)
+        ahead, behind = (
+            (self.one, self.other) if self.wins >= self.losses else (self.other, self.one)
+        )
         score = f"{ahead} is closer than {behind} on {max(self.wins, self.losses)} of {count} seeds"
         if self.chance < 0.05:
             return f"{score}: unlikely to be the seed (chance {self.chance:.1%})."

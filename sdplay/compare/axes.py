@@ -1,4 +1,5 @@
-"""What a comparison can vary: one line per axis, each with its words, an example and how a value is applied."""
+"""What a comparison can vary: one line per axis, each with its words, an example and how a value is
+applied."""
 
 import itertools
 import re
@@ -34,7 +35,8 @@ class Mark:
 
 @dataclass(frozen=True)
 class Offer:
-    """What there is to choose from.  An axis that is missing in `choices` takes any value: nobody told."""
+    """What there is to choose from.  An axis that is missing in `choices` takes any value: nobody
+    told."""
 
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -70,13 +72,17 @@ class Axis:
 
     def _values(self, values: Typed, offer: Offer) -> tuple[Value, ...]:
         if not isinstance(values, str):
-            return tuple(each for value in values for each in self._listed(value)) or expand("", self.kind, self.label)
+            return tuple(each for value in values for each in self._listed(value)) or expand(
+                "", self.kind, self.label
+            )
         if values.strip().lower() == "all" and self.id in offer.choices:
             return tuple(Value(choice) for choice in offer.choices[self.id])
         return expand(values, self.kind, self.label)
 
     def _listed(self, value: Any) -> tuple[Value, ...]:
-        typed = isinstance(value, str) and (self.kind is not str or value.lower().startswith("skip:"))
+        typed = isinstance(value, str) and (
+            self.kind is not str or value.lower().startswith("skip:")
+        )
         return expand(value, self.kind, self.label) if typed else (Value(value),)
 
 
@@ -84,19 +90,34 @@ _SLOT = r"\{(\w[\w \-]*)\}"
 
 
 def axis(name: str) -> Axis:
-    """The axis of that name, ours or A1111's, whatever its case and spaces; `{slot}` fills a slot in the prompts."""
+    """The axis of that name, ours or A1111's, whatever its case and spaces; `{slot}` fills a slot
+    in the prompts."""
     if slot := re.fullmatch(_SLOT, name.strip()):
-        return Axis(name.strip(), slot[1].capitalize(), "fox, owl", _fill(name.strip()), _plain, rank=3,
-                    help=f"Put in place of {name.strip()} in the prompts.")  # fmt: skip
+        return Axis(
+            name.strip(),
+            slot[1].capitalize(),
+            "fox, owl",
+            _fill(name.strip()),
+            _plain,
+            rank=3,
+            help=f"Put in place of {name.strip()} in the prompts.",
+        )
     found = _BY_NAME.get(_spelled(name))
     if found is None:
-        raise BadParams(f"There is no axis called {name!r}. There are: {', '.join(AXES)}, or a slot like {{animal}}.")
+        raise BadParams(
+            f"There is no axis called {name!r}. There are: {', '.join(AXES)}, or a slot like "
+            "{animal}."
+        )
     return found
 
 
 def slots(params: Params) -> tuple[str, ...]:
     """The named slots in the prompts, each an axis of its own."""
-    return tuple(dict.fromkeys(found[0] for found in re.finditer(_SLOT, f"{params.prompt} {params.negative}")))
+    return tuple(
+        dict.fromkeys(
+            found[0] for found in re.finditer(_SLOT, f"{params.prompt} {params.negative}")
+        )
+    )
 
 
 def _spelled(name: str) -> str:
@@ -110,14 +131,19 @@ def _plain(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
 
 
 def _choice(axis: Axis, value: str, offer: Offer) -> str:
-    """The choice that is meant: exactly, in other letters, or by the only one that has it as a part."""
+    """The choice that is meant: exactly, in other letters, or by the only one that has it as a
+    part."""
     choices = offer.choices.get(axis.id)
     if choices is None or value in choices or not value:
         return value
     low = value.lower()
-    alike = [choice for choice in choices if choice.lower() == low] or [one for one in choices if low in one.lower()]
+    alike = [choice for choice in choices if choice.lower() == low] or [
+        one for one in choices if low in one.lower()
+    ]
     if len(alike) != 1:
-        raise BadParams(f"{axis.label}: there is no {value!r}. Choose from: {', '.join(alike or choices)}.")
+        raise BadParams(
+            f"{axis.label}: there is no {value!r}. Choose from: {', '.join(alike or choices)}."
+        )
     return alike[0]
 
 
@@ -140,7 +166,9 @@ def _schedulers(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[M
         entry = find(str(each.value))
         value = entry.id if entry and str(each.value) not in (known or ()) else str(each.value)
         if known is None and entry is None:
-            raise BadParams(f"Scheduler: there is no {value!r}. There are: {', '.join(SCHEDULERS)}.")
+            raise BadParams(
+                f"Scheduler: there is no {value!r}. There are: {', '.join(SCHEDULERS)}."
+            )
         value = _choice(axis, value, offer)
         yield Mark(scheduler_label(value), value, each.skip)
 
@@ -148,8 +176,10 @@ def _schedulers(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[M
 def _pictures(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
     for each in values:
         if isinstance(each.value, str) and each.value not in offer.pictures:
-            raise BadParams(f"{axis.label}: there is no picture called {each.value[:60]!r} here. "
-                            f"There are: {', '.join(offer.pictures) or 'none yet'}.")  # fmt: skip
+            raise BadParams(
+                f"{axis.label}: there is no picture called {each.value[:60]!r} here. "
+                f"There are: {', '.join(offer.pictures) or 'none yet'}."
+            )
         name = each.value if isinstance(each.value, str) else f"picture of {len(each.value)} bytes"
         yield Mark(name, offer.pictures.get(each.value, each.value), each.skip)
 
@@ -157,8 +187,10 @@ def _pictures(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mar
 def _controls(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
     for each in values:
         if each.value != "none" and each.value not in offer.controls:
-            raise BadParams(f"{axis.label}: there is no unit called {each.value!r} here. "
-                            f"There are: {', '.join(('none', *offer.controls))}.")  # fmt: skip
+            raise BadParams(
+                f"{axis.label}: there is no unit called {each.value!r} here. "
+                f"There are: {', '.join(('none', *offer.controls))}."
+            )
         yield Mark(str(each.value), offer.controls.get(each.value, ()), each.skip)
 
 
@@ -166,18 +198,25 @@ def _sizes(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
     for each in values:
         size = re.fullmatch(r"(\d+)\s*[x×*]\s*(\d+)", str(each.value).lower())
         if not size:
-            raise BadParams(f"Size: could not read {each.value!r}. Write it like this: {axis.example}")
-        yield Mark(f"{size[1]}×{size[2]}", {"width": int(size[1]), "height": int(size[2])}, each.skip)
+            raise BadParams(
+                f"Size: could not read {each.value!r}. Write it like this: {axis.example}"
+            )
+        yield Mark(
+            f"{size[1]}×{size[2]}", {"width": int(size[1]), "height": int(size[2])}, each.skip
+        )
 
 
 def _replacements(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
-    """`fox=wolf` names both; otherwise the first value is what all are put in place of, as in A1111."""
+    """`fox=wolf` names both; otherwise the first value is what all are put in place of, as in
+    A1111."""
     texts = [str(each.value) for each in values]
     pairs = all("=" in text for text in texts)
     for each, text in zip(values, texts, strict=True):
         search, _, instead = text.partition("=") if pairs else (texts[0], "", text)
         yield Mark(
-            f"{search.strip()} → {instead.strip()}" if pairs else text, (search.strip(), instead.strip()), each.skip
+            f"{search.strip()} → {instead.strip()}" if pairs else text,
+            (search.strip(), instead.strip()),
+            each.skip,
         )
 
 
@@ -191,7 +230,9 @@ def _orders(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]
 def _subsets(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
     parts = [str(each.value) for each in values]
     if len(parts) > 8:
-        raise BadParams(f"Prompt matrix: {len(parts)} parts make {2 ** len(parts)} prompts. Write at most 8.")
+        raise BadParams(
+            f"Prompt matrix: {len(parts)} parts make {2 ** len(parts)} prompts. Write at most 8."
+        )
     for chosen in itertools.product((False, True), repeat=len(parts)):
         used = list(itertools.compress(parts, chosen))
         yield Mark(" + ".join(used) or "nothing added", used)
@@ -201,7 +242,11 @@ def _presets(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark
     for each in values:
         told = each.value if isinstance(each.value, Mapping) else _preset(str(each.value), offer)
         name = told.get("name") or each.value
-        label = name if isinstance(name, str) else ", ".join(f"{key} {value}" for key, value in told.items())
+        label = (
+            name
+            if isinstance(name, str)
+            else ", ".join(f"{key} {value}" for key, value in told.items())
+        )
         settings = {key: _held(key, value, offer) for key, value in told.items() if key != "name"}
         yield Mark(label, settings, each.skip)
 
@@ -226,7 +271,9 @@ def _preset(text: str, offer: Offer) -> Mapping[str, Any]:
     parts = [part.partition("=") for part in text.split(";")]
     if not all(equals and key.strip() for key, equals, _ in parts):
         known = ", ".join(offer.presets) or "none saved yet"
-        raise BadParams(f"Preset: there is no {text!r}. There are: {known}. Or write one like this: {_PRESET}")
+        raise BadParams(
+            f"Preset: there is no {text!r}. There are: {known}. Or write one like this: {_PRESET}"
+        )
     return {"name": text, **{key.strip(): value.strip() for key, _, value in parts}}
 
 
@@ -235,7 +282,8 @@ def _set(name: str) -> Callable[[Setup, Any], Setup]:
 
 
 def _set_all(setup: Setup, values: Mapping[str, Any]) -> Setup:
-    """A whole preset: settings, a backend, and slots, which come last because a prompt may stand beside them."""
+    """A whole preset: settings, a backend, and slots, which come last because a prompt may stand
+    beside them."""
     for key, value in sorted(values.items(), key=lambda item: item[0].startswith("{")):
         if key == "backend":
             setup = replace(setup, backend=str(value))
@@ -260,7 +308,10 @@ def _exchange(setup: Setup, pair: Sequence[str], label: str = "Prompt search and
     search, instead = pair
     prompt, negative = setup.params.prompt, setup.params.negative
     if not search or (search not in prompt and search not in negative):
-        raise BadParams(f"{label}: {search!r} is neither in the prompt {prompt[:60]!r} nor in the negative prompt.")
+        raise BadParams(
+            f"{label}: {search!r} is neither in the prompt {prompt[:60]!r} nor in the negative "
+            "prompt."
+        )
     return _prompts(setup, prompt.replace(search, instead), negative.replace(search, instead))
 
 
@@ -288,11 +339,16 @@ def _add(setup: Setup, parts: Sequence[str]) -> Setup:
 
 
 def _style(setup: Setup, style: str) -> Setup:
-    """A style has `{prompt}` where the prompt goes, or is added to its end; `none` leaves it as it is."""
+    """A style has `{prompt}` where the prompt goes, or is added to its end; `none` leaves it as it
+    is."""
     prompt = setup.params.prompt
     if style.lower() in ("", "none"):
         return setup
-    return _prompts(setup, style.replace("{prompt}", prompt)) if "{prompt}" in style else _add(setup, [style])
+    return (
+        _prompts(setup, style.replace("{prompt}", prompt))
+        if "{prompt}" in style
+        else _add(setup, [style])
+    )
 
 
 def _backend(setup: Setup, name: str) -> Setup:
@@ -300,51 +356,133 @@ def _backend(setup: Setup, name: str) -> Setup:
 
 
 _PRESET = "euler 30  or  scheduler=euler; steps=30"
-_READERS = {"scheduler": _schedulers, "seed": _seeds, "init": _pictures, "mask": _pictures, "control": _controls}
+_READERS = {
+    "scheduler": _schedulers,
+    "seed": _seeds,
+    "init": _pictures,
+    "mask": _pictures,
+    "control": _controls,
+}
 _COSTS = {"model": 2.0, "refiner": 1.5, "hires_upscaler": 0.5}
 _ALSO = {
-    "cfg": ("CFG Scale",), "scheduler": ("Sampler",), "model": ("Checkpoint name", "Checkpoint"),
-    "strength": ("Denoising", "Denoising strength"), "variation_seed": ("Var. seed",),
-    "variation_strength": ("Var. strength",), "refiner": ("Refiner checkpoint",),
-    "refiner_at": ("Refiner switch at",), "hires_upscaler": ("Hires upscaler",),
-}  # fmt: skip
+    "cfg": ("CFG Scale",),
+    "scheduler": ("Sampler",),
+    "model": ("Checkpoint name", "Checkpoint"),
+    "strength": ("Denoising", "Denoising strength"),
+    "variation_seed": ("Var. seed",),
+    "variation_strength": ("Var. strength",),
+    "refiner": ("Refiner checkpoint",),
+    "refiner_at": ("Refiner switch at",),
+    "hires_upscaler": ("Hires upscaler",),
+}
 _EXAMPLES = {
-    "prompt": "a red fox || a blue owl", "negative": "none || blurry, dark", "scheduler": "euler, ddim, dpmpp_2m",
-    "steps": "5-20(+5)", "cfg": "1, 3, .., 9", "seed": "1-4", "width": "128, 192, 256", "height": "128, 192, 256",
-    "strength": "0-1[6]", "clip_skip": "1, 2", "hires_scale": "1, 1.5, 2", "variation_strength": "0-1[6]",
-    "extra": '{"tiling": true} || {"tiling": false}', "init": "none", "mask": "none", "control": "none",
-}  # fmt: skip
+    "prompt": "a red fox || a blue owl",
+    "negative": "none || blurry, dark",
+    "scheduler": "euler, ddim, dpmpp_2m",
+    "steps": "5-20(+5)",
+    "cfg": "1, 3, .., 9",
+    "seed": "1-4",
+    "width": "128, 192, 256",
+    "height": "128, 192, 256",
+    "strength": "0-1[6]",
+    "clip_skip": "1, 2",
+    "hires_scale": "1, 1.5, 2",
+    "variation_strength": "0-1[6]",
+    "extra": '{"tiling": true} || {"tiling": false}',
+    "init": "none",
+    "mask": "none",
+    "control": "none",
+}
 
 
 def _of_knob(knob: Knob) -> Axis:
     """Every setting is an axis: a new knob needs no line here."""
     number = knob.kind in (int, float)
-    example = _EXAMPLES.get(knob.name) or (EXAMPLES[knob.kind].split("  or  ")[0] if number else "one, two")
+    example = _EXAMPLES.get(knob.name) or (
+        EXAMPLES[knob.kind].split("  or  ")[0] if number else "one, two"
+    )
     if knob.kind is float and knob.high is not None and knob.high <= 1:
         example = "0-1[6]"
     reader = _READERS.get(knob.name, _numbers if number else _plain)
-    return Axis(knob.name, knob.label, example, _set(knob.name), reader, knob.kind if number else str,
-                _COSTS.get(knob.name, 0.0), also=_ALSO.get(knob.name, ()), help=knob.help)  # fmt: skip
+    return Axis(
+        knob.name,
+        knob.label,
+        example,
+        _set(knob.name),
+        reader,
+        knob.kind if number else str,
+        _COSTS.get(knob.name, 0.0),
+        also=_ALSO.get(knob.name, ()),
+        help=knob.help,
+    )
 
 
 AXES: dict[str, Axis] = {
     each.id: each
     for each in (
         *map(_of_knob, KNOBS.values()),
-        Axis("size", "Size", "128x128, 192x128", _set_all, _sizes, help="Width and height together."),
-        Axis("prompt_replace", "Prompt search and replace", "fox, wolf, bear  or  fox=wolf, red=blue", _exchange,
-             _replacements, rank=4, also=("Prompt S/R",), help="The first word is looked for, and each is put there."),
-        Axis("prompt_order", "Prompt order", "fox, red, snow", _order, _orders, rank=5,
-             help="Every order of these parts of the prompt."),
-        Axis("prompt_matrix", "Prompt matrix", "in snow, at night", _add, _subsets, rank=6,
-             help="The prompt with every selection of these parts added."),
-        Axis("prompt_style", "Prompt style", "none, flat style, a sketch of {prompt}", _style, _plain, rank=7,
-             help="Words around the prompt."),
-        Axis("preset", "Preset", ", ".join(f"{name} {steps}" for name, steps in PRESETS), _set_all, _presets, rank=1,
-             help="Several settings at once."),
-        Axis("backend", "Backend", "builtin, a1111", _backend, _plain, cost=3.0, rank=0,
-             help="The same settings on another server or model."),
+        Axis(
+            "size", "Size", "128x128, 192x128", _set_all, _sizes, help="Width and height together."
+        ),
+        Axis(
+            "prompt_replace",
+            "Prompt search and replace",
+            "fox, wolf, bear  or  fox=wolf, red=blue",
+            _exchange,
+            _replacements,
+            rank=4,
+            also=("Prompt S/R",),
+            help="The first word is looked for, and each is put there.",
+        ),
+        Axis(
+            "prompt_order",
+            "Prompt order",
+            "fox, red, snow",
+            _order,
+            _orders,
+            rank=5,
+            help="Every order of these parts of the prompt.",
+        ),
+        Axis(
+            "prompt_matrix",
+            "Prompt matrix",
+            "in snow, at night",
+            _add,
+            _subsets,
+            rank=6,
+            help="The prompt with every selection of these parts added.",
+        ),
+        Axis(
+            "prompt_style",
+            "Prompt style",
+            "none, flat style, a sketch of {prompt}",
+            _style,
+            _plain,
+            rank=7,
+            help="Words around the prompt.",
+        ),
+        Axis(
+            "preset",
+            "Preset",
+            ", ".join(f"{name} {steps}" for name, steps in PRESETS),
+            _set_all,
+            _presets,
+            rank=1,
+            help="Several settings at once.",
+        ),
+        Axis(
+            "backend",
+            "Backend",
+            "builtin, a1111",
+            _backend,
+            _plain,
+            cost=3.0,
+            rank=0,
+            help="The same settings on another server or model.",
+        ),
     )
-}  # fmt: skip
+}
 
-_BY_NAME = {_spelled(name): each for each in AXES.values() for name in (*each.also, each.label, each.id)}
+_BY_NAME = {
+    _spelled(name): each for each in AXES.values() for name in (*each.also, each.label, each.id)
+}

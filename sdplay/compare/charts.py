@@ -23,7 +23,9 @@ class Line:
 
 def chart(lines: Sequence[Line], across: str, up: str) -> str:
     """The chart as one SVG element; empty when there is nothing to draw."""
-    places = [(x, y) for line in lines for x, y in line.points if math.isfinite(x) and math.isfinite(y)]
+    places = [
+        (x, y) for line in lines for x, y in line.points if math.isfinite(x) and math.isfinite(y)
+    ]
     if not places:
         return ""
     right = max(x for x, _ in places) or 1.0
@@ -38,7 +40,9 @@ def chart(lines: Sequence[Line], across: str, up: str) -> str:
         parts.append(_legend(line.label, COLOURS[number % len(COLOURS)], number))
     high = HEIGHT + 18 * math.ceil(len(lines) / 2)
     name = html.escape(f"{up} over {across}")
-    return f'<svg viewBox="0 0 {WIDTH} {high}" role="img" aria-label="{name}">{"".join(parts)}</svg>'
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {high}" role="img" aria-label="{name}">{"".join(parts)}</svg>'
+    )
 
 
 def _axes(right: float, top: float, across: str, up: str) -> str:
@@ -46,11 +50,18 @@ def _axes(right: float, top: float, across: str, up: str) -> str:
     ticks = []
     for part in range(5):
         x, y = left + (end - left) * part / 4, low - (low - EDGE) * part / 4
-        ticks.append(f'<text x="{x:.0f}" y="{low + 16}" text-anchor="middle">{_short(right * part / 4)}</text>'
-                     f'<text x="{left - 6}" y="{y + 4:.0f}" text-anchor="end">{_short(top * part / 4)}</text>'
-                     f'<path d="M{left} {y:.0f}H{end}" class="grid"/>')  # fmt: skip
-    return (f'{"".join(ticks)}<text x="{end}" y="{low + 34}" text-anchor="end">{html.escape(across)}</text>'
-            f'<text x="4" y="{EDGE - 14}">{html.escape(up)}</text>')  # fmt: skip
+        ticks.append(
+            f'<text x="{x:.0f}" y="{low + 16}" '
+            f'text-anchor="middle">{_short(right * part / 4)}</text>'
+            f'<text x="{left - 6}" y="{y + 4:.0f}" '
+            f'text-anchor="end">{_short(top * part / 4)}</text>'
+            f'<path d="M{left} {y:.0f}H{end}" class="grid"/>'
+        )
+    return (
+        f'{"".join(ticks)}<text x="{end}" y="{low + 34}" '
+        f'text-anchor="end">{html.escape(across)}</text>'
+        f'<text x="4" y="{EDGE - 14}">{html.escape(up)}</text>'
+    )
 
 
 def _line(line: Line, colour: str, at: Callable[[float, float], tuple[float, float]]) -> str:
@@ -61,15 +72,19 @@ def _line(line: Line, colour: str, at: Callable[[float, float], tuple[float, flo
     marks = []
     for x, y, text in line.marked:
         left, top = at(x, y)
-        marks.append(f'<circle cx="{left:.1f}" cy="{top:.1f}" r="6" stroke="{colour}" class="line"/>'
-                     f'<text x="{left + 8:.1f}" y="{top - 8:.1f}">{html.escape(text)}</text>')  # fmt: skip
+        marks.append(
+            f'<circle cx="{left:.1f}" cy="{top:.1f}" r="6" stroke="{colour}" class="line"/>'
+            f'<text x="{left + 8:.1f}" y="{top - 8:.1f}">{html.escape(text)}</text>'
+        )
     return stroke + dots + "".join(marks)
 
 
 def _legend(label: str, colour: str, number: int) -> str:
     x, y = EDGE + number % 2 * 290, HEIGHT + 6 + number // 2 * 18
-    return (f'<rect x="{x}" y="{y - 9}" width="10" height="10" fill="{colour}"/>'
-            f'<text x="{x + 16}" y="{y}">{html.escape(label[:44])}</text>')  # fmt: skip
+    return (
+        f'<rect x="{x}" y="{y - 9}" width="10" height="10" fill="{colour}"/>'
+        f'<text x="{x + 16}" y="{y}">{html.escape(label[:44])}</text>'
+    )
 
 
 def _short(value: float) -> str:

@@ -1,4 +1,5 @@
-"""The experiment file: plan, pictures' hashes, versions and times; reopened, it says what came out differently."""
+"""The experiment file: plan, pictures' hashes, versions and times; reopened, it says what came out
+differently."""
 
 import base64
 import binascii
@@ -78,19 +79,33 @@ class Reproduction:
             verb = "differs" if len(self.differs) == 1 else "differ"
             told = f"{len(self.differs)} of {count} pictures {verb}. The first{where}: {first.why}"
         else:
-            told = "Reproduced: the picture is" if count == 1 else f"Reproduced: all {count} pictures are"
+            told = (
+                "Reproduced: the picture is"
+                if count == 1
+                else f"Reproduced: all {count} pictures are"
+            )
             told += " the same, pixel for pixel."
         return told + (f" {self.missing} could not be compared." if self.missing else "")
 
 
-def write_experiment(plan: Plan, results: Mapping[tuple[int, ...], Result], *, note: str = "",
-                     made: datetime | None = None) -> str:  # fmt: skip
-    """The file's text: all that is needed to run it again and to tell whether it came out the same."""
+def write_experiment(
+    plan: Plan,
+    results: Mapping[tuple[int, ...], Result],
+    *,
+    note: str = "",
+    made: datetime | None = None,
+) -> str:
+    """The file's text: all that is needed to run it again and to tell whether it came out the
+    same."""
     told = {
-        MARK: FORMAT, "version": __version__, "made": (made or datetime.now(UTC)).isoformat(timespec="seconds"),
-        "note": note, "plan": outline(plan), "images": _images(plan),
+        MARK: FORMAT,
+        "version": __version__,
+        "made": (made or datetime.now(UTC)).isoformat(timespec="seconds"),
+        "note": note,
+        "plan": outline(plan),
+        "images": _images(plan),
         "cells": [_cell(result) for cell in plan.cells if (result := results.get(cell.at))],
-    }  # fmt: skip
+    }
     return json.dumps(told, ensure_ascii=False, indent=1)
 
 
@@ -99,18 +114,33 @@ def read_experiment(text: str) -> Experiment:
     try:
         told = json.loads(text)
     except ValueError as error:
-        raise BadParams(f"This is no experiment file: {error}. Choose a JSON file that the app has saved.") from error
+        raise BadParams(
+            f"This is no experiment file: {error}. Choose a JSON file that the app has saved."
+        ) from error
     if not isinstance(told, dict):
         raise BadParams("This is no experiment file. Choose a JSON file that the app has saved.")
     if not isinstance(told.get(MARK, 0), int) or told.get(MARK, 0) > FORMAT:
-        raise BadParams("This experiment file comes from a newer version of the app. Update the app to open it.")
+        raise BadParams(
+            "This experiment file comes from a newer version of the app. Update the app to open it."
+        )
     try:
-        images = {name: base64.b64decode(data, validate=True) for name, data in (told.get("images") or {}).items()}
+        images = {
+            name: base64.b64decode(data, validate=True)
+            for name, data in (told.get("images") or {}).items()
+        }
         cells = {tuple(map(int, each["at"])): _told(each) for each in told.get("cells") or ()}
     except (binascii.Error, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadParams("This experiment file is damaged: its cells or images cannot be read. Save it anew.") from error
-    return Experiment(plan_of(told), images, cells, str(told.get("made", "")), str(told.get("version", "")),
-                      str(told.get("note", "")))  # fmt: skip
+        raise BadParams(
+            "This experiment file is damaged: its cells or images cannot be read. Save it anew."
+        ) from error
+    return Experiment(
+        plan_of(told),
+        images,
+        cells,
+        str(told.get("made", "")),
+        str(told.get("version", "")),
+        str(told.get("note", "")),
+    )
 
 
 def reproduced(experiment: Experiment, results: Mapping[tuple[int, ...], Result]) -> Reproduction:
@@ -134,20 +164,35 @@ def _why(then: Told, now: Result) -> str:
     apart = look_apart(then.look, now.look) if then.look and now.look else None
     if apart is not None and apart <= ALIKE:
         return "only tiny differences, as another processor rounds them."
-    return "the pixels differ, although model and settings are the same. The backend may have changed."
+    return (
+        "the pixels differ, although model and settings are the same. The backend may have changed."
+    )
 
 
 def _cell(result: Result) -> dict[str, Any]:
-    return {"at": list(result.cell.at), "labels": list(result.cell.labels), "state": result.state,
-            "pixels": result.pixels, "look": result.look, "model": result.model, "seconds": result.seconds,
-            "warnings": list(result.warnings), "error": result.error}  # fmt: skip
+    return {
+        "at": list(result.cell.at),
+        "labels": list(result.cell.labels),
+        "state": result.state,
+        "pixels": result.pixels,
+        "look": result.look,
+        "model": result.model,
+        "seconds": result.seconds,
+        "warnings": list(result.warnings),
+        "error": result.error,
+    }
 
 
 def _told(each: Mapping[str, Any]) -> Told:
     seconds = each.get("seconds")
-    return Told(tuple(map(str, each.get("labels") or ())), str(each.get("state", "")), str(each.get("pixels", "")),
-                str(each.get("look", "")), str(each.get("model", "")),
-                None if seconds is None else float(seconds))  # fmt: skip
+    return Told(
+        tuple(map(str, each.get("labels") or ())),
+        str(each.get("state", "")),
+        str(each.get("pixels", "")),
+        str(each.get("look", "")),
+        str(each.get("model", "")),
+        None if seconds is None else float(seconds),
+    )
 
 
 def _images(plan: Plan) -> dict[str, str]:
@@ -168,6 +213,14 @@ def _images(plan: Plan) -> dict[str, str]:
 def _of_preset(values: Mapping[str, Any], typed: Any) -> dict[str, bytes]:
     """The pictures of one preset, by the names it was typed with, else by their hashes."""
     names = {key: typed.get(key) for key in ("init", "mask")} if isinstance(typed, Mapping) else {}
-    held = {str(name): values[key] for key, name in names.items() if isinstance(name, str) and values.get(key)}
-    pictures = {key: value for key, value in values.items() if isinstance(value, bytes | tuple) and key in KNOBS}
+    held = {
+        str(name): values[key]
+        for key, name in names.items()
+        if isinstance(name, str) and values.get(key)
+    }
+    pictures = {
+        key: value
+        for key, value in values.items()
+        if isinstance(value, bytes | tuple) and key in KNOBS
+    }
     return held or Params.from_dict(pictures).images()

@@ -1,4 +1,5 @@
-"""Values as people type them: `5-20(+5)`, `0-1[6]`, `1, 2, .., 10`, `a || b`, `SKIP: 3`, read exactly."""
+"""Values as people type them: `5-20(+5)`, `0-1[6]`, `1, 2, .., 10`, `a || b`, `SKIP: 3`, read
+exactly."""
 
 import csv
 import re
@@ -10,8 +11,11 @@ from typing import Any
 from sdplay.errors import BadParams
 
 MOST = 2000
-EXAMPLES = {int: "5, 10, 20  or  5-20(+5)  or  1, 2, .., 10", float: "3, 7.5, 11  or  0-1[6]  or  0.2, 0.3, .., 1",
-            str: 'fox, owl, "cat, black"  or  red fox || cat, black'}  # fmt: skip
+EXAMPLES = {
+    int: "5, 10, 20  or  5-20(+5)  or  1, 2, .., 10",
+    float: "3, 7.5, 11  or  0-1[6]  or  0.2, 0.3, .., 1",
+    str: 'fox, owl, "cat, black"  or  red fox || cat, black',
+}
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
 _RANGE = re.compile(rf"({_NUMBER})\s*-\s*({_NUMBER})\s*(?:\(\s*({_NUMBER})\s*\)|\[\s*(\d+)\s*\])?")
 _SKIP = re.compile(r"skip\s*:\s*", re.IGNORECASE)
@@ -27,7 +31,8 @@ class Value:
 
 
 def expand(text: str, kind: type = str, label: str = "Values") -> tuple[Value, ...]:
-    """Every value that the text names, in its order and once each; a sentence with an example when it names none.
+    """Every value that the text names, in its order and once each; a sentence with an example when
+    it names none.
 
     Ranges count from the first number to the last, upward or downward, and never run past the last.
     """
@@ -37,9 +42,13 @@ def expand(text: str, kind: type = str, label: str = "Values") -> tuple[Value, .
         for value in read(_items(text, kind)):
             found.setdefault(value)
             if len(found) > MOST:
-                raise BadParams(f"{label}: that is more than {MOST} values. Write fewer, or a wider step.")
+                raise BadParams(
+                    f"{label}: that is more than {MOST} values. Write fewer, or a wider step."
+                )
     except _Unreadable as error:
-        raise BadParams(f"{label}: could not read {str(error)[:40]!r}. Write it like this: {EXAMPLES[kind]}") from error
+        raise BadParams(
+            f"{label}: could not read {str(error)[:40]!r}. Write it like this: {EXAMPLES[kind]}"
+        ) from error
     if not found:
         raise BadParams(f"{label}: there is no value. Write it like this: {EXAMPLES[kind]}")
     return tuple(found)

@@ -1,4 +1,5 @@
-"""The confound guard: how many things differ between pictures, and a lock for all but one of them."""
+"""The confound guard: how many things differ between pictures, and a lock for all but one of
+them."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,10 @@ _WITHOUT_EFFECT: dict[str, tuple[Callable[[Params], bool], str]] = {
     "mask": (lambda params: not params.init, "without a start image"),
     "mask_blur": (lambda params: not params.mask, "without a mask"),
     "variation_seed": (lambda params: params.variation_strength == 0, "at variation strength 0"),
-    "eta": (lambda params: (entry := find(params.scheduler)) is not None and entry.sampler != "ddim", "outside DDIM"),
+    "eta": (
+        lambda params: (entry := find(params.scheduler)) is not None and entry.sampler != "ddim",
+        "outside DDIM",
+    ),
     "hires_strength": (lambda params: params.hires_scale == 1, "while hires is off"),
     "hires_steps": (lambda params: params.hires_scale == 1, "while hires is off"),
     "hires_upscaler": (lambda params: params.hires_scale == 1, "while hires is off"),
@@ -49,13 +53,16 @@ class Verdict:
         elif len(labels) == 1:
             told = f"1 thing differs: {labels[0]}."
         else:
-            told = (f"{len(labels)} things differ: {', '.join(labels[:-1])} and {labels[-1]}. "
-                    "What you see cannot be put down to one of them; lock the rest.")  # fmt: skip
+            told = (
+                f"{len(labels)} things differ: {', '.join(labels[:-1])} and {labels[-1]}. "
+                "What you see cannot be put down to one of them; lock the rest."
+            )
         return " ".join((told, *self.idle))
 
 
 def guard(compared: Sequence[Params | Setup], models: Sequence[str] = ()) -> Verdict:
-    """What differs between any two or more pictures; `models` tells what each was made with, where that is known."""
+    """What differs between any two or more pictures; `models` tells what each was made with, where
+    that is known."""
     setups = [each if isinstance(each, Setup) else Setup("", each) for each in compared]
     names = {name: None for each in setups[1:] for name in differing(setups[0].params, each.params)}
     values: dict[str, tuple[Any, ...]] = {}
@@ -72,11 +79,18 @@ def guard(compared: Sequence[Params | Setup], models: Sequence[str] = ()) -> Ver
 
 
 def guard_axes(made: Plan) -> tuple[Verdict, ...]:
-    """For each axis of a plan: what changes along it while the others stand still, at a place that is not skipped."""
-    still = {at: next((place for place, mark in enumerate(each.marks) if not mark.skip), 0)
-             for at, each in enumerate(made.varied)}  # fmt: skip
-    return tuple(guard([row[0].setup for row in made.table(at, None, still) if not row[0].skip] or [made.base])
-                 for at in range(len(made.varied)))  # fmt: skip
+    """For each axis of a plan: what changes along it while the others stand still, at a place that
+    is not skipped."""
+    still = {
+        at: next((place for place, mark in enumerate(each.marks) if not mark.skip), 0)
+        for at, each in enumerate(made.varied)
+    }
+    return tuple(
+        guard(
+            [row[0].setup for row in made.table(at, None, still) if not row[0].skip] or [made.base]
+        )
+        for at in range(len(made.varied))
+    )
 
 
 def plan_sentence(made: Plan) -> str:
@@ -84,7 +98,9 @@ def plan_sentence(made: Plan) -> str:
     told = []
     for varied, verdict in zip(made.varied, guard_axes(made), strict=True):
         if sum(not mark.skip for mark in varied.marks) > 1:
-            told.append(f"Along {varied.axis.label}, {verdict.sentence[0].lower()}{verdict.sentence[1:]}")
+            told.append(
+                f"Along {varied.axis.label}, {verdict.sentence[0].lower()}{verdict.sentence[1:]}"
+            )
     return " ".join(told) or "One picture: there is nothing to compare yet."
 
 
@@ -108,8 +124,11 @@ def value_text(name: str, value: Any) -> str:
 
 def settings_text(values: Mapping[str, Any], without: Collection[str] = ()) -> list[str]:
     """Settings in words, each with its name; the prompt and the size are told elsewhere."""
-    return [f"{label(name)} {value_text(name, value)}" for name, value in values.items()
-            if name not in ("prompt", "width", "height", *without)]  # fmt: skip
+    return [
+        f"{label(name)} {value_text(name, value)}"
+        for name, value in values.items()
+        if name not in ("prompt", "width", "height", *without)
+    ]
 
 
 def _once(values: Sequence[Any]) -> tuple[Any, ...]:

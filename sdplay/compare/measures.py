@@ -9,9 +9,18 @@ import numpy as np
 from PIL import Image
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
-_SIDES = (("top left", "top", "top right"), ("left", "the middle", "right"),
-          ("bottom left", "bottom", "bottom right"))  # fmt: skip
-_HEAT = ((0, (0, 0, 0)), (0.25, (66, 10, 104)), (0.5, (187, 55, 84)), (0.75, (249, 142, 9)), (1, (252, 255, 164)))
+_SIDES = (
+    ("top left", "top", "top right"),
+    ("left", "the middle", "right"),
+    ("bottom left", "bottom", "bottom right"),
+)
+_HEAT = (
+    (0, (0, 0, 0)),
+    (0.25, (66, 10, 104)),
+    (0.5, (187, 55, 84)),
+    (0.75, (249, 142, 9)),
+    (1, (252, 255, 164)),
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,9 @@ class Difference:
     def sentence(self) -> str:
         if self.same:
             return "The two pictures are the same, pixel for pixel."
-        size = " The sizes differ, so the larger one was made smaller first." if self.resized else ""
+        size = (
+            " The sizes differ, so the larger one was made smaller first." if self.resized else ""
+        )
         share = "less than 1 %" if self.changed < 0.01 else f"{self.changed:.0%}".replace("%", " %")
         spread = "all over the picture" if self.changed > 0.6 else f"mostly {_at(self.place)}"
         return f"SSIM {self.ssim:.3f}; {share} of the pixels change visibly, {spread}.{size}"
@@ -58,12 +69,21 @@ def difference(one: Image.Image, other: Image.Image) -> Difference:
     apart = np.abs(a - b).max(axis=2)
     visible = apart > min(8.0, float(apart.max()) / 2)
     mean = float(np.abs(a - b).mean()) / 255
-    return Difference(ssim(one, other), _psnr(a, b), mean, float(apart.max()) / 255, float(visible.mean()),
-                      _box(visible), _place(apart), one.size != other.size)  # fmt: skip
+    return Difference(
+        ssim(one, other),
+        _psnr(a, b),
+        mean,
+        float(apart.max()) / 255,
+        float(visible.mean()),
+        _box(visible),
+        _place(apart),
+        one.size != other.size,
+    )
 
 
 def ssim(one: Image.Image, other: Image.Image) -> float:
-    """Structural similarity (Wang et al. 2004): mean over the colours, Gaussian window of 11 pixels."""
+    """Structural similarity (Wang et al. 2004): mean over the colours, Gaussian window of 11
+    pixels."""
     a, b = (_shrunk(each) for each in _pair(one, other))
     if np.array_equal(a, b):
         return 1.0
@@ -76,7 +96,9 @@ def ssim(one: Image.Image, other: Image.Image) -> float:
     return float((over / under).mean())
 
 
-def difference_map(one: Image.Image, other: Image.Image, gain: float = 4.0, heat: bool = True) -> Image.Image:
+def difference_map(
+    one: Image.Image, other: Image.Image, gain: float = 4.0, heat: bool = True
+) -> Image.Image:
     """Every pixel's difference, amplified: as heat, or in the colours that differ."""
     a, b = _pair(one, other)
     apart = np.clip(np.abs(a - b) * gain / 255, 0, 1)
@@ -101,14 +123,19 @@ def look(image: Image.Image) -> str:
 
 def look_apart(one: str, other: str) -> int:
     """The largest difference of two looks, 0 to 255."""
-    return max((abs(a - b) for a, b in zip(bytes.fromhex(one), bytes.fromhex(other), strict=True)), default=0)
+    return max(
+        (abs(a - b) for a, b in zip(bytes.fromhex(one), bytes.fromhex(other), strict=True)),
+        default=0,
+    )
 
 
 def _pair(one: Image.Image, other: Image.Image) -> tuple[Array, Array]:
     """Both as numbers of the same shape."""
     if one.size != other.size:
         size = (min(one.width, other.width), min(one.height, other.height))
-        one, other = (each.convert("RGB").resize(size, Image.Resampling.LANCZOS) for each in (one, other))
+        one, other = (
+            each.convert("RGB").resize(size, Image.Resampling.LANCZOS) for each in (one, other)
+        )
     a, b = (np.asarray(each.convert("RGB"), np.float32) for each in (one, other))
     return a, b
 
@@ -119,7 +146,8 @@ def _psnr(a: Array, b: Array) -> float:
 
 
 def _shrunk(pixels: Array) -> Array:
-    """Near 256 pixels on the short side, as the measure's authors do: it is meant for what an eye takes in at once."""
+    """Near 256 pixels on the short side, as the measure's authors do: it is meant for what an eye
+    takes in at once."""
     factor = max(1, round(min(pixels.shape[:2]) / 256))
     if factor == 1:
         return pixels

@@ -25,10 +25,13 @@ class Facts:
 
     offer: Offer = field(default_factory=Offer)
     check: Callable[[Setup], Iterable[str]] = lambda setup: ()
-    """Raises BadParams for settings that the backend would refuse; yields a sentence for those without effect."""
+    """Raises BadParams for settings that the backend would refuse; yields a sentence for those
+    without effect."""
     kept: Callable[[Sequence[Setup]], set[int]] = lambda setups: set()
     """Which of these are in the library already."""
-    seconds: Callable[[str, list[Params]], tuple[float, float] | None] = lambda backend, planned: None
+    seconds: Callable[[str, list[Params]], tuple[float, float] | None] = lambda backend, planned: (
+        None
+    )
     prices: Mapping[str, float] = field(default_factory=dict)
     """US dollars per picture by backend."""
 
@@ -113,11 +116,17 @@ class Plan:
         """More than the owner lets pass without asking."""
         return self.pictures > limit()
 
-    def table(self, rows: int | None, columns: int | None, fixed: Mapping[int, int] | None = None) -> list[list[Cell]]:
-        """A page of the grid: two axes spread out, every other one held at a place (the first if not told)."""
+    def table(
+        self, rows: int | None, columns: int | None, fixed: Mapping[int, int] | None = None
+    ) -> list[list[Cell]]:
+        """A page of the grid: two axes spread out, every other one held at a place (the first if
+        not told)."""
         fixed = fixed or {}
         return [
-            [self.by_place[self._place({rows: down, columns: across}, fixed)] for across in self._places(columns)]
+            [
+                self.by_place[self._place({rows: down, columns: across}, fixed)]
+                for across in self._places(columns)
+            ]
             for down in self._places(rows)
         ]
 
@@ -141,7 +150,8 @@ class Plan:
 
 
 def plan(base: Setup, axes: Sequence[tuple[str, Typed]], facts: Facts | None = None) -> Plan:
-    """Every combination of the axes' values, slow axes outermost.  A bad cell is told now, before any is paid for."""
+    """Every combination of the axes' values, slow axes outermost.  A bad cell is told now, before
+    any is paid for."""
     facts = facts or Facts()
     varied = tuple(_varied(name, values, facts.offer) for name, values in axes)
     _no_clash(varied)
@@ -155,7 +165,9 @@ def limit() -> int:
     """Pictures that a sweep may have before it asks for confirmation."""
     told = setting("SDPLAY_SWEEP_LIMIT")
     if not told.isdigit():
-        raise BadParams(f"SDPLAY_SWEEP_LIMIT must be a whole number, not {told!r}. Set it like this: 100")
+        raise BadParams(
+            f"SDPLAY_SWEEP_LIMIT must be a whole number, not {told!r}. Set it like this: 100"
+        )
     return int(told)
 
 
@@ -191,7 +203,9 @@ def _time(seconds: float) -> str:
 def _varied(name: str, values: Typed, offer: Offer) -> Varied:
     chosen = axis(name)
     marks = chosen.marks(values, offer)
-    fixed = written([Value(mark.value, mark.skip) for mark in marks]) if chosen.id == "seed" else values
+    fixed = (
+        written([Value(mark.value, mark.skip) for mark in marks]) if chosen.id == "seed" else values
+    )
     return Varied(chosen, marks, fixed)
 
 
@@ -204,18 +218,25 @@ def _no_clash(varied: Sequence[Varied]) -> None:
             names |= {key for mark in each.marks for key in mark.value}
         for name in names:
             if name in taken:
-                raise BadParams(f"{taken[name]} and {each.axis.label} both set {_label(name)}. Leave one of them out.")
+                raise BadParams(
+                    f"{taken[name]} and {each.axis.label} both set {_label(name)}. Leave one of "
+                    "them out."
+                )
             taken[name] = each.axis.label
     count = math.prod(len(each.marks) for each in varied)
     if count > MOST_CELLS:
-        raise BadParams(f"That makes {count:,} cells; a sweep has room for {MOST_CELLS:,}. Take fewer values.")
+        raise BadParams(
+            f"That makes {count:,} cells; a sweep has room for {MOST_CELLS:,}. Take fewer values."
+        )
 
 
 def _label(name: str) -> str:
     return KNOBS[name].label if name in KNOBS else name
 
 
-def _cells(base: Setup, varied: Sequence[Varied], facts: Facts) -> tuple[list[Cell], tuple[str, ...]]:
+def _cells(
+    base: Setup, varied: Sequence[Varied], facts: Facts
+) -> tuple[list[Cell], tuple[str, ...]]:
     places = list(_places(varied))
     setups = list(_setups(base, varied, places))
     notes: dict[str, int] = {}
@@ -234,7 +255,9 @@ def _cells(base: Setup, varied: Sequence[Varied], facts: Facts) -> tuple[list[Ce
             continue
         twin = first.get(setup)
         first.setdefault(setup, at)
-        cells.append(Cell(at, labels, setup, evaluations(setup.params), False, number in kept, twin))
+        cells.append(
+            Cell(at, labels, setup, evaluations(setup.params), False, number in kept, twin)
+        )
     return cells, _told(notes, cells)
 
 
@@ -250,8 +273,11 @@ def _skipped(varied: Sequence[Varied], at: tuple[int, ...]) -> bool:
     return any(each.marks[place].skip for each, place in zip(varied, at, strict=True))
 
 
-def _setups(base: Setup, varied: Sequence[Varied], places: Sequence[tuple[int, ...]]) -> Iterator[Setup | None]:
-    """The base with every axis applied, what sets whole things before what searches in them; cells share the way."""
+def _setups(
+    base: Setup, varied: Sequence[Varied], places: Sequence[tuple[int, ...]]
+) -> Iterator[Setup | None]:
+    """The base with every axis applied, what sets whole things before what searches in them; cells
+    share the way."""
     order = sorted(range(len(varied)), key=lambda number: varied[number].axis.rank)
     known: dict[tuple[int, ...], Setup] = {(): base}
     for at in places:
@@ -281,25 +307,34 @@ class _in_cell:
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, BadParams) and self.varied:
             pairs = zip(self.varied, self.at, strict=True)
-            where = ", ".join(f"{each.axis.label} {each.marks[place].label}" for each, place in pairs)
+            where = ", ".join(
+                f"{each.axis.label} {each.marks[place].label}" for each, place in pairs
+            )
             raise BadParams(f"{error} This is in the cell {where}.") from error
 
 
 def _told(notes: Mapping[str, int], cells: Sequence[Cell]) -> tuple[str, ...]:
     """Each note once, with the number of cells when it is not all of them."""
     made = sum(not cell.skip for cell in cells)
-    told = [note if count == made else f"In {many(count, 'cell')}: {note}" for note, count in notes.items()]
+    told = [
+        note if count == made else f"In {many(count, 'cell')}: {note}"
+        for note, count in notes.items()
+    ]
     twins = sum(cell.twin is not None for cell in cells)
     if twins:
-        told.append(f"{many(twins, 'cell')} ask{'s' * (twins == 1)} for the same picture as another one; "
-                    "each picture is made once.")  # fmt: skip
+        told.append(
+            f"{many(twins, 'cell')} ask{'s' * (twins == 1)} for the same picture as another one; "
+            "each picture is made once."
+        )
     return tuple(told)
 
 
 def _seconds(cells: Sequence[Cell], facts: Facts) -> tuple[float, float] | None:
     low = high = 0.0
     for backend in dict.fromkeys(cell.setup.backend for cell in cells):
-        known = facts.seconds(backend, [cell.params for cell in cells if cell.setup.backend == backend])
+        known = facts.seconds(
+            backend, [cell.params for cell in cells if cell.setup.backend == backend]
+        )
         if known is None:
             return None
         low, high = low + known[0], high + known[1]
@@ -313,31 +348,53 @@ def _price(cells: Sequence[Cell], facts: Facts) -> float | None:
 
 
 def _cheaper(made: Plan) -> Cheaper | None:
-    """The numeric axis that costs most, with about half its values; the ends stay, but of seeds any half will do."""
+    """The numeric axis that costs most, with about half its values; the ends stay, but of seeds any
+    half will do."""
     best: Cheaper | None = None
     for number, each in enumerate(made.varied):
         values = [mark.value for mark in each.marks if not mark.skip]
         if len(values) < 5 or not all(isinstance(value, int | float) for value in values):
             continue
-        fewer = values[: (len(values) + 1) // 2] if each.axis.id.endswith("seed") else thinned(values)
-        kept = [cell for cell in made.cells if cell.to_make and each.marks[cell.at[number]].value in fewer]
+        fewer = (
+            values[: (len(values) + 1) // 2] if each.axis.id.endswith("seed") else thinned(values)
+        )
+        kept = [
+            cell
+            for cell in made.cells
+            if cell.to_make and each.marks[cell.at[number]].value in fewer
+        ]
         saved = 1 - sum(cell.evaluations for cell in kept) / max(1, made.evaluations)
         if len(kept) < made.pictures and (best is None or len(kept) < best.pictures):
             text = ", ".join(map(shown, fewer))
-            told = text if len(fewer) <= TOLD else f"{', '.join(map(shown, fewer[:3]))} … {shown(fewer[-1])}"
-            best = Cheaper(f"Cheaper: {each.axis.label} {told} asks for {many(len(kept), 'picture')} instead of "
-                           f"{made.pictures:,} and saves {saved:.0%} of the evaluations.", each.axis.id, text,
-                           len(kept))  # fmt: skip
+            told = (
+                text
+                if len(fewer) <= TOLD
+                else f"{', '.join(map(shown, fewer[:3]))} … {shown(fewer[-1])}"
+            )
+            best = Cheaper(
+                f"Cheaper: {each.axis.label} {told} asks for {many(len(kept), 'picture')} "
+                "instead of "
+                f"{made.pictures:,} and saves {saved:.0%} of the evaluations.",
+                each.axis.id,
+                text,
+                len(kept),
+            )
     return best
 
 
 def thinned(values: Sequence[float]) -> list[float]:
-    """About half of the values with both ends: log-spaced where they span a wide range, else every other one."""
+    """About half of the values with both ends: log-spaced where they span a wide range, else every
+    other one."""
     ordered = sorted(values)
     kept = (len(ordered) + 2) // 2
     if ordered[0] > 0 and ordered[-1] / ordered[0] >= 4:
-        wanted = [ordered[0] * (ordered[-1] / ordered[0]) ** (at / (kept - 1)) for at in range(kept)]
+        wanted = [
+            ordered[0] * (ordered[-1] / ordered[0]) ** (at / (kept - 1)) for at in range(kept)
+        ]
     else:
         wanted = [ordered[0] + (ordered[-1] - ordered[0]) * at / (kept - 1) for at in range(kept)]
-    near = {min(ordered, key=lambda value: abs(value - wish)) for wish in wanted[1:-1]} | {ordered[0], ordered[-1]}
+    near = {min(ordered, key=lambda value: abs(value - wish)) for wish in wanted[1:-1]} | {
+        ordered[0],
+        ordered[-1],
+    }
     return [value for value in values if value in near]

@@ -17,8 +17,10 @@ from sdplay.metadata import infotext, parse_infotext, settings_from
 from sdplay.params import KNOBS, Params, random_seed
 from sdplay.schedulers import SCHEDULERS, find
 
-EXAMPLE = ('{"base": {"prompt": "a red apple"}, "axes": [{"axis": "scheduler", "values": "euler, ddim"}, '
-           '{"axis": "steps", "values": "5-20(+5)"}]}')  # fmt: skip
+EXAMPLE = (
+    '{"base": {"prompt": "a red apple"}, "axes": [{"axis": "scheduler", "values": "euler, ddim"}, '
+    '{"axis": "steps", "values": "5-20(+5)"}]}'
+)
 _KEYS = ("base", "axes", "backend", "pictures", "rows", "tree", "upscale", "name")
 
 
@@ -34,7 +36,8 @@ class Spec:
     pictures: int = 1
     """Of every cell, with seeds counting up from the base's."""
     tree: str = ""
-    """A folder whose pictures are the start images, one after the other; what is made mirrors it."""
+    """A folder whose pictures are the start images, one after the other; what is made mirrors
+    it."""
     upscale: float = 1.0
     """Enlarge the pictures of the tree by this instead of sending them through img2img."""
     notes: tuple[str, ...] = ()
@@ -55,7 +58,10 @@ class Spec:
     def by_chance(self) -> bool:
         """A seed of −1 is in it, so that reading it twice gives two plans."""
         axes = [str(values) for name, values in self.axes if name == "seed"]
-        return any(re.search(r"(?<![\d.)])-1(?!\d)", text) for text in (*axes, str(self.base.get("seed", ""))))
+        return any(
+            re.search(r"(?<![\d.)])-1(?!\d)", text)
+            for text in (*axes, str(self.base.get("seed", "")))
+        )
 
     def params(self, defaults: Mapping[str, Any], images: Mapping[str, bytes]) -> Params:
         """The baseline, on top of the backend's own defaults."""
@@ -66,7 +72,9 @@ class Spec:
             values.get("mask"),
             *(unit["image"] for unit in units if isinstance(unit, Mapping)),
         ]
-        if missing := [name for name in named if isinstance(name, str) and name and name not in images]:
+        if missing := [
+            name for name in named if isinstance(name, str) and name and name not in images
+        ]:
             raise BadParams(f"The plan needs the picture {missing[0][:80]!r}, which is not there.")
         if "scheduler" in values:
             entry = find(str(values["scheduler"]))
@@ -75,14 +83,17 @@ class Spec:
 
 
 def read_plan(text: str, kind: str = "json", table: Callable[[str], str] | None = None) -> Spec:
-    """A plan out of a file's text; `kind` is json, toml or csv.  `table` reads a CSV that the plan names for rows."""
+    """A plan out of a file's text; `kind` is json, toml or csv.  `table` reads a CSV that the plan
+    names for rows."""
     if kind == "csv":
         base, rows = _table(text)
         return Spec(base, tuple(_row_axis(rows, int(base.get("seed", 0)))))
     try:
         told = tomllib.loads(text) if kind == "toml" else json.loads(text)
     except ValueError as error:
-        raise BadParams(f"The plan is no valid {kind.upper()}: {error}. Write it like this: {EXAMPLE}") from error
+        raise BadParams(
+            f"The plan is no valid {kind.upper()}: {error}. Write it like this: {EXAMPLE}"
+        ) from error
     if table and isinstance(told, dict) and isinstance(told.get("rows"), str):
         told["rows"] = list(csv.DictReader(io.StringIO(table(told["rows"]))))
     return plan_of(told)
@@ -97,31 +108,46 @@ def plan_of(told: Any) -> Spec:
     if unknown := [key for key in told if key not in _KEYS]:
         raise BadParams(f"A plan has no {unknown[0]!r}. It may have: {', '.join(_KEYS)}.")
     axes = [*_row_axis(told.get("rows", ())), *map(_axis, told.get("axes", ()))]
-    return Spec(_base(told.get("base", {})), tuple(axes), str(told.get("backend", "")), _count(told.get("pictures", 1)),
-                str(told.get("tree", "")), _factor(told.get("upscale", 1)))  # fmt: skip
+    return Spec(
+        _base(told.get("base", {})),
+        tuple(axes),
+        str(told.get("backend", "")),
+        _count(told.get("pictures", 1)),
+        str(told.get("tree", "")),
+        _factor(told.get("upscale", 1)),
+    )
 
 
 def table_rows(text: str, seed: int = 0) -> list[dict[str, Any]]:
-    """The rows of a CSV as whole presets, its own base under each; several pictures count up from its seed or this."""
+    """The rows of a CSV as whole presets, its own base under each; several pictures count up from
+    its seed or this."""
     base, rows = _table(text)
     return [{**base, **row} for row in _presets(rows, int(base.get("seed", seed)))]
 
 
 def outline(plan: Plan) -> dict[str, Any]:
     """The plan as plain JSON values, as read_plan() reads it."""
-    return {"base": plan.base.params.as_dict(), "backend": plan.base.backend,
-            "axes": [{"axis": each.axis.id, "values": _plain(each)} for each in plan.varied]}  # fmt: skip
+    return {
+        "base": plan.base.params.as_dict(),
+        "backend": plan.base.backend,
+        "axes": [{"axis": each.axis.id, "values": _plain(each)} for each in plan.varied],
+    }
 
 
 def grid_infotext(plan: Plan) -> str:
     """The baseline and the first three axes, as A1111's X/Y/Z plot writes them under a grid."""
     base = plan.base.params
     if any(each.axis.id == "scheduler" for each in plan.varied):
-        base = base.with_(scheduler="euler")  # has no schedule type of its own that would be laid over every sampler
+        base = base.with_(
+            scheduler="euler"
+        )  # has no schedule type of its own that would be laid over every sampler
     items = ["Script: X/Y/Z plot"] * bool(plan.varied)
     for letter, each in zip("XYZ", plan.varied, strict=False):
         name = each.axis.also[0] if each.axis.also else each.axis.label
-        items += [f"{letter} Type: {name}", f"{letter} Values: {json.dumps(_a1111(each), ensure_ascii=False)}"]
+        items += [
+            f"{letter} Type: {name}",
+            f"{letter} Values: {json.dumps(_a1111(each), ensure_ascii=False)}",
+        ]
     return ", ".join([infotext(base), *items])
 
 
@@ -145,14 +171,21 @@ def from_grid(text: str) -> Spec:
     return Spec(base, _with_schedule(axes, items), notes=tuple(notes))
 
 
-def _with_schedule(axes: Sequence[tuple[str, Typed]], items: Mapping[str, str]) -> tuple[tuple[str, Typed], ...]:
+def _with_schedule(
+    axes: Sequence[tuple[str, Typed]], items: Mapping[str, str]
+) -> tuple[tuple[str, Typed], ...]:
     """A1111 tells sampler and schedule type apart; one of our schedulers is both."""
     schedule = items.get("Schedule type", "")
-    return tuple((name, _joined(values, schedule) if name == "scheduler" else values) for name, values in axes)
+    return tuple(
+        (name, _joined(values, schedule) if name == "scheduler" else values)
+        for name, values in axes
+    )
 
 
 def _joined(values: Typed, schedule: str) -> Typed:
-    names = [name.strip() for row in csv.reader([str(values)], skipinitialspace=True) for name in row]
+    names = [
+        name.strip() for row in csv.reader([str(values)], skipinitialspace=True) for name in row
+    ]
     return [entry.id if (entry := find(name, schedule) or find(name)) else name for name in names]
 
 
@@ -167,21 +200,36 @@ def _plain(each: Varied) -> Typed:
 
 def _named(preset: Mapping[str, Any]) -> dict[str, Any]:
     held = {key: value for key, value in preset.items() if isinstance(value, bytes | tuple)}
-    return {**preset, **{key: Params.from_dict({key: value}).as_dict()[key] for key, value in held.items()}}
+    return {
+        **preset,
+        **{key: Params.from_dict({key: value}).as_dict()[key] for key, value in held.items()},
+    }
 
 
 def _a1111(each: Varied) -> str:
     if each.axis.id != "scheduler":
-        return each.typed if isinstance(each.typed, str) else ", ".join(str(value) for value in each.typed)
-    names = [SCHEDULERS[mark.value].a1111_old or mark.label if mark.value in SCHEDULERS else mark.label
-             for mark in each.marks]  # fmt: skip
+        return (
+            each.typed
+            if isinstance(each.typed, str)
+            else ", ".join(str(value) for value in each.typed)
+        )
+    names = [
+        SCHEDULERS[mark.value].a1111_old or mark.label if mark.value in SCHEDULERS else mark.label
+        for mark in each.marks
+    ]
     return written([Value(name) for name in names])
 
 
 def _axis(told: Any) -> tuple[str, Typed]:
-    if not isinstance(told, Mapping) or not isinstance(told.get("axis"), str) or "values" not in told:
-        raise BadParams(f"An axis has a name and values, not {str(told)[:60]}. Write it like this: "
-                        '{"axis": "steps", "values": "5-20(+5)"}')  # fmt: skip
+    if (
+        not isinstance(told, Mapping)
+        or not isinstance(told.get("axis"), str)
+        or "values" not in told
+    ):
+        raise BadParams(
+            f"An axis has a name and values, not {str(told)[:60]}. Write it like this: "
+            '{"axis": "steps", "values": "5-20(+5)"}'
+        )
     values = told["values"]
     if not isinstance(values, str | list):
         values = [values]
@@ -194,7 +242,9 @@ def _base(told: Mapping[str, Any]) -> dict[str, Any]:
         del base["size"]
         base |= {"width": int(size[1]), "height": int(size[2])}
     if unknown := [name for name in base if name not in KNOBS]:
-        raise BadParams(f"There is no setting called {unknown[0]!r}. There are: size, {', '.join(KNOBS)}.")
+        raise BadParams(
+            f"There is no setting called {unknown[0]!r}. There are: size, {', '.join(KNOBS)}."
+        )
     return base
 
 
@@ -211,15 +261,21 @@ def _factor(value: Any) -> float:
 
 
 def _table(text: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """A CSV: a column is a setting, `pictures`, or a slot of the prompt; lines `# name: value` on top set the base."""
+    """A CSV: a column is a setting, `pictures`, or a slot of the prompt; lines `# name: value` on
+    top set the base."""
     lines = text.lstrip("\ufeff").splitlines()
     heads = [line.lstrip("# ").partition(":") for line in lines if line.startswith("#")]
     base = _base({name.strip().lower(): value.strip() for name, _, value in heads})
     body = [line for line in lines if line.strip() and not line.startswith("#")]
-    comma = max(",;\t", key=body[0].count) if body else ","  # as spreadsheets save them, or as they are pasted
+    comma = (
+        max(",;\t", key=body[0].count) if body else ","
+    )  # as spreadsheets save them, or as they are pasted
     rows = list(csv.DictReader(body, delimiter=comma))
     if not rows:
-        raise BadParams("The table has no rows. Its first line names the columns, like this: nation,category,pictures")
+        raise BadParams(
+            "The table has no rows. Its first line names the columns, like this: "
+            "nation,category,pictures"
+        )
     return base, rows
 
 
@@ -231,18 +287,35 @@ def _row_axis(rows: Any, seed: int = 0) -> list[tuple[str, Typed]]:
 
 def _presets(rows: Any, seed: int) -> list[dict[str, Any]]:
     """Every row, as often as it asks for pictures; an empty field takes the one above."""
-    if not isinstance(rows, Sequence) or isinstance(rows, str) or not all(isinstance(row, Mapping) for row in rows):
-        raise BadParams('Rows must be a list of objects, like this: [{"nation": "Greek", "pictures": 2}]')
+    if (
+        not isinstance(rows, Sequence)
+        or isinstance(rows, str)
+        or not all(isinstance(row, Mapping) for row in rows)
+    ):
+        raise BadParams(
+            'Rows must be a list of objects, like this: [{"nation": "Greek", "pictures": 2}]'
+        )
     presets: list[dict[str, Any]] = []
     above: dict[str, Any] = {}
     for row in rows:
-        above = above | {_column(key): _field(value) for key, value in row.items() if key and value not in ("", None)}
+        above = above | {
+            _column(key): _field(value)
+            for key, value in row.items()
+            if key and value not in ("", None)
+        }
         many = _count(above.get("pictures", 1))
         told = {key: value for key, value in above.items() if key != "pictures"}
-        name = " ".join(str(value) for key, value in told.items() if key.startswith("{")) or f"row {len(presets) + 1}"
+        name = (
+            " ".join(str(value) for key, value in told.items() if key.startswith("{"))
+            or f"row {len(presets) + 1}"
+        )
         start = int(told.get("seed", seed))
-        presets += [{"name": name, **told} if many == 1 else {"name": f"{name} {at + 1}", **told, "seed": start + at}
-                    for at in range(many)]  # fmt: skip
+        presets += [
+            {"name": name, **told}
+            if many == 1
+            else {"name": f"{name} {at + 1}", **told, "seed": start + at}
+            for at in range(many)
+        ]
     return presets
 
 
@@ -257,4 +330,10 @@ def _column(key: str) -> str:
 
 
 def _field(value: Any) -> Any:
-    return value.strip() if isinstance(value, str) else value if isinstance(value, int) else shown(value)
+    return (
+        value.strip()
+        if isinstance(value, str)
+        else value
+        if isinstance(value, int)
+        else shown(value)
+    )

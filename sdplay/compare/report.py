@@ -1,4 +1,5 @@
-"""The report: one HTML file with pictures, charts and sentences inside, which opens anywhere without a server."""
+"""The report: one HTML file with pictures, charts and sentences inside, which opens anywhere
+without a server."""
 
 import base64
 import html
@@ -41,21 +42,33 @@ def report(
     findings: Findings | None = None,
     longest: int = 256,
 ) -> str:
-    """The whole report as HTML text.  What a person typed is escaped; nothing is loaded from elsewhere."""
+    """The whole report as HTML text.  What a person typed is escaped; nothing is loaded from
+    elsewhere."""
     found = findings or find_out(plan, results, pictures)
     parts = [
         f"<h1>{html.escape(title)}</h1>",
-        _paragraphs([plan_sentence(plan), _summary(plan, results), *plan.notes, *sentences, *found.sentences]),
+        _paragraphs(
+            [
+                plan_sentence(plan),
+                _summary(plan, results),
+                *plan.notes,
+                *sentences,
+                *found.sentences,
+            ]
+        ),
         _settings(plan),
         *_grids(plan, results, pictures, longest),
         *_charts(found),
         f"<details><summary>Infotext</summary><pre>{html.escape(grid_infotext(plan))}</pre></details>",
         f"<p>Made {datetime.now(UTC):%Y-%m-%d %H:%M} UTC with sdplay.</p>",
     ]
-    return (f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
-            f'<meta http-equiv="Content-Security-Policy" content="{_SAFE}">'
-            f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>'
-            f"<body>{''.join(parts)}</body></html>\n")  # fmt: skip
+    return (
+        '<!doctype html><html lang="en"><head><meta '
+        f'charset="utf-8"><title>{html.escape(title)}</title>'
+        f'<meta http-equiv="Content-Security-Policy" content="{_SAFE}">'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>'
+        f"<body>{''.join(parts)}</body></html>\n"
+    )
 
 
 def _paragraphs(sentences: Sequence[str]) -> str:
@@ -75,14 +88,18 @@ def _settings(plan: Plan) -> str:
     """What all cells share."""
     varied = {each.axis.id for each in plan.varied}
     asked = {name: value for name, value in plan.base.params.asked().items() if name not in varied}
-    rows = "".join(f"<tr><th scope=row>{html.escape(KNOBS[name].label)}</th><td>"
-                   f"{html.escape(value_text(name, value))}</td></tr>" for name, value in asked.items())  # fmt: skip
+    rows = "".join(
+        f"<tr><th scope=row>{html.escape(KNOBS[name].label)}</th><td>"
+        f"{html.escape(value_text(name, value))}</td></tr>"
+        for name, value in asked.items()
+    )
     backend = f"<tr><th scope=row>Backend</th><td>{html.escape(plan.base.backend)}</td></tr>"
     return f"<details><summary>Shared settings</summary><table>{rows}{backend}</table></details>"
 
 
 def _grids(plan: Plan, results: Results, pictures: Pictures, longest: int) -> list[str]:
-    """The first axis across, the second down, as on the page; one table for every place on the others."""
+    """The first axis across, the second down, as on the page; one table for every place on the
+    others."""
     many = len(plan.varied)
     rows, columns = 1 if many > 1 else None, 0 if many else None
     longest = longest if len(plan.cells) <= MOST_PICTURES else 64
@@ -91,24 +108,37 @@ def _grids(plan: Plan, results: Results, pictures: Pictures, longest: int) -> li
     for other in others:
         fixed = dict(enumerate(other, start=2))
         title = ", ".join(
-            f"{plan.varied[at].axis.label}: {plan.varied[at].marks[to].label}" for at, to in fixed.items()
+            f"{plan.varied[at].axis.label}: {plan.varied[at].marks[to].label}"
+            for at, to in fixed.items()
         )
         heading = f"<h2>{html.escape(title)}</h2>" if title else ""
         made.append(
-            f"{heading}{_grid(plan, plan.table(rows, columns, fixed), (rows, columns), results, pictures, longest)}"
+            heading
+            + _grid(
+                plan, plan.table(rows, columns, fixed), (rows, columns), results, pictures, longest
+            )
         )
     return made
 
 
-def _grid(plan: Plan, table: Sequence[Sequence[Cell]], axes: tuple[int | None, int | None], results: Results,
-          pictures: Pictures, longest: int) -> str:  # fmt: skip
+def _grid(
+    plan: Plan,
+    table: Sequence[Sequence[Cell]],
+    axes: tuple[int | None, int | None],
+    results: Results,
+    pictures: Pictures,
+    longest: int,
+) -> str:
     rows, columns = axes
     corner = "<td></td>" if rows is not None else ""
     heads = "".join(f"<th scope=col>{_mark(plan, columns, cell)}</th>" for cell in table[0])
     lines = []
     for line in table:
         side = f"<th scope=row>{_mark(plan, rows, line[0])}</th>" if rows is not None else ""
-        tiles = "".join(f"<td>{_tile(results.get(cell.at) or Result(cell), pictures, longest)}</td>" for cell in line)
+        tiles = "".join(
+            f"<td>{_tile(results.get(cell.at) or Result(cell), pictures, longest)}</td>"
+            for cell in line
+        )
         lines.append(f"<tr>{side}{tiles}</tr>")
     head, body = f"<thead><tr>{corner}{heads}</tr></thead>", f"<tbody>{''.join(lines)}</tbody>"
     return f'<div class="grid-of"><table>{head}{body}</table></div>'
@@ -124,11 +154,18 @@ def _tile(result: Result, pictures: Pictures, longest: int) -> str:
     picture = pictures(result) if result.done else None
     if picture is None:
         told = html.escape(result.caption or result.state)
-        return f'<figure><figcaption class="bad">{told}</figcaption></figure>' if result.error else told
+        return (
+            f'<figure><figcaption class="bad">{told}</figcaption></figure>'
+            if result.error
+            else told
+        )
     data = base64.b64encode(jpeg_bytes(picture, longest, 88)).decode()
     name = html.escape(", ".join(result.cell.labels) or result.cell.params.prompt[:80])
     told = html.escape(" ".join(filter(None, (result.caption, *result.warnings))))
-    return f'<figure><img src="data:image/jpeg;base64,{data}" alt="{name}"><figcaption>{told}</figcaption></figure>'
+    return (
+        f'<figure><img src="data:image/jpeg;base64,{data}" '
+        f'alt="{name}"><figcaption>{told}</figcaption></figure>'
+    )
 
 
 def _charts(found: Findings) -> list[str]:
@@ -139,8 +176,14 @@ def _charts(found: Findings) -> list[str]:
     timed = [(point.seconds, point.distance) for point in found.points if point.seconds is not None]
     if len(timed) > 2:
         best = tuple(timed[at] for at in frontier(timed))
-        drawn = chart([Line("all settings", tuple(timed), joined=False), Line("none is both faster and closer", best)],
-                      "seconds", "distance to the dearest picture that settles (1 − SSIM)")  # fmt: skip
+        drawn = chart(
+            [
+                Line("all settings", tuple(timed), joined=False),
+                Line("none is both faster and closer", best),
+            ],
+            "seconds",
+            "distance to the dearest picture that settles (1 − SSIM)",
+        )
         made.append(f"<h2>Is it worth the time?</h2>{drawn}")
     return made
 

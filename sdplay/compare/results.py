@@ -1,4 +1,5 @@
-"""What became of each cell of a plan: state, times, what was applied, and the hash of its pixels."""
+"""What became of each cell of a plan: state, times, what was applied, and the hash of its
+pixels."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -42,7 +43,8 @@ class Result:
 
     @property
     def seconds(self) -> float | None:
-        """What making the picture took: the model's time where it is told, else the whole without waiting."""
+        """What making the picture took: the model's time where it is told, else the whole without
+        waiting."""
         if self.timing is None:
             return None
         if self.timing.sampling:

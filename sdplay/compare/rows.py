@@ -12,26 +12,51 @@ from sdplay.params import KNOBS
 
 _TIMES = ("queued", "network", "load", "sampling", "decode", "total")
 HEADER = (
-    "when", "cell", "state", "file", "backend", "model_version", *(name for name in KNOBS if name != "control"),
-    "evaluations", "seconds", *(f"{name}_seconds" for name in _TIMES), "cpu_percent", "ram_mb", "ssim", "psnr",
-    "mean_difference", "pixels", "warnings", "error",
-)  # fmt: skip
+    "when",
+    "cell",
+    "state",
+    "file",
+    "backend",
+    "model_version",
+    *(name for name in KNOBS if name != "control"),
+    "evaluations",
+    "seconds",
+    *(f"{name}_seconds" for name in _TIMES),
+    "cpu_percent",
+    "ram_mb",
+    "ssim",
+    "psnr",
+    "mean_difference",
+    "pixels",
+    "warnings",
+    "error",
+)
 """The same columns for every sweep, so that a file can be added to for ever."""
 
 
-def row(result: Result, measured: Difference | None = None, when: datetime | None = None) -> dict[str, str]:
+def row(
+    result: Result, measured: Difference | None = None, when: datetime | None = None
+) -> dict[str, str]:
     """One result; `measured` is its difference to the reference cell."""
     params = result.cell.params.as_dict()
     times = result.timing.as_dict() if result.timing else {}
     told: dict[str, Any] = {
-        "when": (when or datetime.now(UTC)).isoformat(timespec="seconds"), "cell": ", ".join(result.cell.labels),
-        "state": result.state, "file": result.file, "backend": result.cell.setup.backend,
-        "model_version": result.model, "evaluations": result.cell.evaluations, "seconds": result.seconds,
-        "cpu_percent": result.cpu_percent, "ram_mb": result.ram_mb, "pixels": result.pixels,
-        "warnings": " ".join(result.warnings), "error": result.error,
+        "when": (when or datetime.now(UTC)).isoformat(timespec="seconds"),
+        "cell": ", ".join(result.cell.labels),
+        "state": result.state,
+        "file": result.file,
+        "backend": result.cell.setup.backend,
+        "model_version": result.model,
+        "evaluations": result.cell.evaluations,
+        "seconds": result.seconds,
+        "cpu_percent": result.cpu_percent,
+        "ram_mb": result.ram_mb,
+        "pixels": result.pixels,
+        "warnings": " ".join(result.warnings),
+        "error": result.error,
         **{name: params[name] for name in KNOBS if name != "control"},
         **{f"{name}_seconds": times.get(name) for name in _TIMES},
-    }  # fmt: skip
+    }
     if measured:
         told |= {"ssim": measured.ssim, "psnr": measured.psnr, "mean_difference": measured.mean}
     return {name: _field(told.get(name)) for name in HEADER}

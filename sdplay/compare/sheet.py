@@ -21,7 +21,13 @@ SMALLEST, LARGEST = 24, 1024
 WIDEST = 16_000
 CHUNK = "sdplay-sweep"
 """The name of the text inside the PNG that holds the whole plan."""
-_FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf", "Arial.ttf", "Helvetica.ttc")
+_FONTS = (
+    "DejaVuSans.ttf",
+    "NotoSans-Regular.ttf",
+    "LiberationSans-Regular.ttf",
+    "Arial.ttf",
+    "Helvetica.ttc",
+)
 _PAPER, _INK, _FAINT, _BAD = (255, 255, 255), (24, 28, 36), (232, 234, 238), (176, 32, 32)
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -61,7 +67,9 @@ class _Layout:
     def size(self, block: _Block) -> tuple[int, int]:
         across, down = self.tile[0] + self.gap, self.tile[1] + self.caption + self.gap
         title = self.head if block.title else 0
-        return self.side + across * len(block.columns) + self.gap, title + self.head + down * len(block.rows) + self.gap
+        return self.side + across * len(block.columns) + self.gap, title + self.head + down * len(
+            block.rows
+        ) + self.gap
 
 
 def sheet(
@@ -71,7 +79,8 @@ def sheet(
     *,
     longest: int = 512,
 ) -> Sheet:
-    """Draw every cell with its legend and time.  Tiles grow smaller until the sheet fits; it never fails."""
+    """Draw every cell with its legend and time.  Tiles grow smaller until the sheet fits; it never
+    fails."""
     blocks, layout, note = _fitted(plan, _usual_size(plan), min(longest, LARGEST))
     canvas = _canvas(blocks, layout)
     top = 0
@@ -93,7 +102,10 @@ def _fitted(plan: Plan, size: tuple[int, int], longest: int) -> tuple[list[_Bloc
     """The largest tiles with which the sheet keeps within its room."""
     wanted = edge = min(longest, max(size))
     while True:
-        tile = (max(1, round(size[0] * edge / max(size))), max(1, round(size[1] * edge / max(size))))
+        tile = (
+            max(1, round(size[0] * edge / max(size))),
+            max(1, round(size[1] * edge / max(size))),
+        )
         layout = _layout(tile, plan)
         blocks = list(_blocks(plan, max(1, (WIDEST - layout.side) // (tile[0] + layout.gap))))
         sizes = [layout.size(block) for block in blocks]
@@ -102,7 +114,9 @@ def _fitted(plan: Plan, size: tuple[int, int], longest: int) -> tuple[list[_Bloc
             break
         edge = max(SMALLEST, min(edge - 1, int(edge * math.sqrt(ROOM / area))))
     note = (
-        f"Each tile was made {edge} pixels long instead of {wanted}, so that the sheet fits." if edge < wanted else ""
+        f"Each tile was made {edge} pixels long instead of {wanted}, so that the sheet fits."
+        if edge < wanted
+        else ""
     )
     return blocks, layout, note
 
@@ -115,7 +129,8 @@ def _layout(tile: tuple[int, int], plan: Plan) -> _Layout:
 
 
 def _blocks(plan: Plan, most: int) -> Iterator[_Block]:
-    """The first axis across, the second down, as on the page; one grid for every place on the others."""
+    """The first axis across, the second down, as on the page; one grid for every place on the
+    others."""
     if not plan.varied:
         yield _Block("", ("",), ("",), ((plan.cells[0],),))
         return
@@ -126,7 +141,8 @@ def _blocks(plan: Plan, most: int) -> Iterator[_Block]:
     for place in sorted({cell.at[2:] for cell in plan.cells}):
         fixed = dict(enumerate(place, start=2))
         title = ", ".join(
-            f"{plan.varied[at].axis.label}: {plan.varied[at].marks[to].label}" for at, to in fixed.items()
+            f"{plan.varied[at].axis.label}: {plan.varied[at].marks[to].label}"
+            for at, to in fixed.items()
         )
         table = plan.table(1, 0, fixed)
         for start in range(0, len(across), most):
@@ -137,7 +153,8 @@ def _blocks(plan: Plan, most: int) -> Iterator[_Block]:
 def _marks(plan: Plan, at: int) -> Iterator[str]:
     each = plan.varied[at]
     yield from (
-        f"{each.axis.label}: {mark.label}" if number == 0 else mark.label for number, mark in enumerate(each.marks)
+        f"{each.axis.label}: {mark.label}" if number == 0 else mark.label
+        for number, mark in enumerate(each.marks)
     )
 
 
@@ -153,14 +170,27 @@ def _wrapped(plan: Plan, most: int) -> Iterator[_Block]:
 
 def _canvas(blocks: Sequence[_Block], layout: _Layout) -> Image.Image:
     sizes = [layout.size(block) for block in blocks]
-    return Image.new("RGB", (max(width for width, _ in sizes), sum(height for _, height in sizes)), _PAPER)
+    return Image.new(
+        "RGB", (max(width for width, _ in sizes), sum(height for _, height in sizes)), _PAPER
+    )
 
 
-def _draw(canvas: Image.Image, block: _Block, layout: _Layout, top: int, results: Mapping[tuple[int, ...], Result],
-          pictures: Pictures) -> None:  # fmt: skip
+def _draw(
+    canvas: Image.Image,
+    block: _Block,
+    layout: _Layout,
+    top: int,
+    results: Mapping[tuple[int, ...], Result],
+    pictures: Pictures,
+) -> None:
     pen = ImageDraw.Draw(canvas)
     if block.title:
-        write(pen, (layout.gap, top + 4, canvas.width - layout.gap, top + layout.head), block.title, 18)
+        write(
+            pen,
+            (layout.gap, top + 4, canvas.width - layout.gap, top + layout.head),
+            block.title,
+            18,
+        )
         top += layout.head
     across, down = layout.tile[0] + layout.gap, layout.tile[1] + layout.caption + layout.gap
     for number, text in enumerate(block.columns):
@@ -171,27 +201,54 @@ def _draw(canvas: Image.Image, block: _Block, layout: _Layout, top: int, results
         write(pen, (4, above, layout.side, above + layout.tile[1]), text, 14, middle=True)
         for place, cell in enumerate(row):
             left = layout.side + layout.gap + place * across
-            _tile(canvas, pen, (left, above), layout, results.get(cell.at) or Result(cell), pictures)
+            _tile(
+                canvas, pen, (left, above), layout, results.get(cell.at) or Result(cell), pictures
+            )
 
 
-def _tile(canvas: Image.Image, pen: ImageDraw.ImageDraw, at: tuple[int, int], layout: _Layout, result: Result,
-          pictures: Pictures) -> None:  # fmt: skip
+def _tile(
+    canvas: Image.Image,
+    pen: ImageDraw.ImageDraw,
+    at: tuple[int, int],
+    layout: _Layout,
+    result: Result,
+    pictures: Pictures,
+) -> None:
     left, top = at
     width, height = layout.tile
     picture = pictures(result) if result.done else None
     if picture is None:
         pen.rectangle((left, top, left + width - 1, top + height - 1), _FAINT)
         told = result.error or {"skipped": "skipped"}.get(result.state, "not made")
-        write(pen, (left + 4, top + 4, left + width - 4, top + height - 4), told, 13, _BAD if result.error else _INK)
+        write(
+            pen,
+            (left + 4, top + 4, left + width - 4, top + height - 4),
+            told,
+            13,
+            _BAD if result.error else _INK,
+        )
         return
     shown = picture.convert("RGB")
     shown.thumbnail((width, height), Image.Resampling.LANCZOS)
     canvas.paste(shown, (left + (width - shown.width) // 2, top + (height - shown.height) // 2))
-    write(pen, (left, top + height + 2, left + width, top + height + layout.caption), result.caption, 12, middle=True)
+    write(
+        pen,
+        (left, top + height + 2, left + width, top + height + layout.caption),
+        result.caption,
+        12,
+        middle=True,
+    )
 
 
-def write(pen: ImageDraw.ImageDraw, box: tuple[int, int, int, int], text: str, size: int,
-          ink: tuple[int, int, int] = _INK, *, middle: bool = False) -> None:  # fmt: skip
+def write(
+    pen: ImageDraw.ImageDraw,
+    box: tuple[int, int, int, int],
+    text: str,
+    size: int,
+    ink: tuple[int, int, int] = _INK,
+    *,
+    middle: bool = False,
+) -> None:
     """Text inside a box, broken into lines; what does not fit ends with three dots."""
     left, top, right, bottom = box
     if not text or right - left < 12 or bottom - top < 9:
@@ -243,7 +300,11 @@ def _plain(text: str) -> str:
     for sign, instead in (("→", "->"), ("×", "x"), ("−", "-"), ("…", "...")):
         text = text.replace(sign, instead)
     folded = unicodedata.normalize("NFKD", text)
-    return "".join(letter for letter in folded if not unicodedata.combining(letter)).encode("ascii", "replace").decode()
+    return (
+        "".join(letter for letter in folded if not unicodedata.combining(letter))
+        .encode("ascii", "replace")
+        .decode()
+    )
 
 
 def _texts(plan: Plan) -> PngInfo:

@@ -1,4 +1,5 @@
-"""Emphasis in prompts, as A1111's users write it: (more), [less], (so much:1.3); a backslash makes a bracket plain."""
+"""Emphasis in prompts, as A1111's users write it: (more), [less], (so much:1.3); a backslash makes
+a bracket plain."""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +13,8 @@ _EDITING = re.compile(r"\[[^\[\]]*(?:\||:\s*[\d.]+\s*\])|\b(?:AND|BREAK)\b")
 
 
 def weighed(prompt: str) -> list[tuple[str, float]]:
-    """The prompt in pieces, each with its weight.  A bracket without a partner is a plain character."""
+    """The prompt in pieces, each with its weight.  A bracket without a partner is a plain
+    character."""
     marks = list(_MARK.finditer(prompt))
     factors, weights, pieces, end = _factors(marks), [1.0], list[tuple[str, float]](), 0
     for mark in marks:

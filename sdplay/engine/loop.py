@@ -1,7 +1,9 @@
 """The tick loop: denoising steps of different pictures share model calls.
 
-Jobs with different samplers, steps, CFG, seeds, prompts, strengths and sizes join and leave at any tick.  Each tick
-takes rows of one latent size, the least served owner first, so that no sweep starves another person's picture.
+Jobs with different samplers, steps, CFG, seeds, prompts, strengths and sizes join and leave at any
+tick.  Each tick
+takes rows of one latent size, the least served owner first, so that no sweep starves another
+person's picture.
 """
 
 import os
@@ -29,13 +31,15 @@ class Model(Protocol):
     """Pixels per latent cell."""
 
     def meanings(self, job: "Job", times: Sequence[float]) -> tuple[Any, ...]:
-        """What steers the job's rows: its prompt, and with CFG its negative prompt.  The model is told these times."""
+        """What steers the job's rows: its prompt, and with CFG its negative prompt.  The model is
+        told these times."""
 
     def denoise(self, x: Any, times: Sequence[float], meanings: Sequence[Any]) -> Any:
         """The model's answer, row by row."""
 
     def encode(self, pixels: Array, noise: Array) -> Array:
-        """Latents of pictures [n, 3, h, w] in -1 to 1; an encoder that answers with a spread draws with that noise."""
+        """Latents of pictures [n, 3, h, w] in -1 to 1; an encoder that answers with a spread draws
+        with that noise."""
 
     def decode(self, latents: Array) -> Array:
         """Pictures of latents, in -1 to 1."""
@@ -158,10 +162,16 @@ class Run:
             return
         self.stream = TorchNoise(job.seed)
         # The encoder's own noise comes first, as in diffusers.
-        self.image = job.latent if job.start is None else model.encode(job.start[None], self.stream.randn(self.shape))
+        self.image = (
+            job.latent
+            if job.start is None
+            else model.encode(job.start[None], self.stream.randn(self.shape))
+        )
         self.noise = _varied(self.stream.randn(self.shape), job)
         if job.mask is not None:
-            self.stream.randn(self.shape)  # diffusers encodes the masked picture too, which draws once more
+            self.stream.randn(
+                self.shape
+            )  # diffusers encodes the masked picture too, which draws once more
         signal, level = self.plan.begin
         first = self.noise * np.float32(level)
         if self.image is not None:
@@ -199,31 +209,52 @@ class Run:
         if step.noise:
             x = x + self.stream.randn(self.shape) * np.float32(step.noise)
         if job.mask is not None and self.image is not None:
-            # Around the mask the start image ends clean, also where a sampler's last level is not quite zero.
+            # Around the mask the start image ends clean, also where a sampler's last level is not
+            # quite zero.
             last = self.at + 1 == len(self.plan.steps)
             kept = _sum((1.0, 0.0) if last else step.after, (self.image, self.noise))
             x = x * job.mask + kept * (1 - job.mask)
         self.xs = [x, *self.xs[:1]]
         self.at += 1
         self.evaluations += self.rows
-        scaled = None if noisy is None else noisy * np.float32(1 / np.sqrt(1 + step.sigma**2) if step.scale != 1 else 1)
+        scaled = (
+            None
+            if noisy is None
+            else noisy * np.float32(1 / np.sqrt(1 + step.sigma**2) if step.scale != 1 else 1)
+        )
         return Moment(self.at, len(self.plan.steps), step.sigma, self.spent, clean, scaled)
 
     def copy_state(self) -> Snapshot:
-        return Snapshot(self.at, tuple(self.xs), tuple(self.ms), self.stream.copy(), self.noise, self.image, self.spent,
-                        tuple(self.moments))  # fmt: skip
+        return Snapshot(
+            self.at,
+            tuple(self.xs),
+            tuple(self.ms),
+            self.stream.copy(),
+            self.noise,
+            self.image,
+            self.spent,
+            tuple(self.moments),
+        )
 
 
 def _step_back() -> None:
-    """Lower this thread's priority, which Linux alone can: the page that shows the picture goes first."""
+    """Lower this thread's priority, which Linux alone can: the page that shows the picture goes
+    first."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)
 
 
 def planned(job: Job, levels: Levels) -> Plan:
     """The steps that a job takes on a model with these noise levels."""
-    return plan(job.sampler, job.sigmas, job.steps, levels, strength=job.strength,
-                from_image=job.start is not None or job.latent is not None, eta=job.eta)  # fmt: skip
+    return plan(
+        job.sampler,
+        job.sigmas,
+        job.steps,
+        levels,
+        strength=job.strength,
+        from_image=job.start is not None or job.latent is not None,
+        eta=job.eta,
+    )
 
 
 def _sum(weights: Sequence[float], parts: Sequence[Any]) -> Any:
@@ -241,7 +272,8 @@ def _mix(mix: Mix, xs: Sequence[Any], ms: Sequence[Any]) -> Any:
 
 
 def _varied(noise: Array, job: Job) -> Array:
-    """Mix in the variation seed's noise along the sphere, so that the length stays that of noise."""
+    """Mix in the variation seed's noise along the sphere, so that the length stays that of
+    noise."""
     if not job.variation_strength:
         return noise
     other = TorchNoise(job.variation_seed).randn(noise.shape)
@@ -264,7 +296,8 @@ class Engine:
         self._thread: threading.Thread | None = None
 
     def run(self, job: Job, start: Snapshot | None = None) -> Iterator[Event]:
-        """Yield Moments and at the end Made.  Closing the iterator cancels the job; its neighbours never notice."""
+        """Yield Moments and at the end Made.  Closing the iterator cancels the job; its neighbours
+        never notice."""
         run = Run(job, start)
         self._submit(run)
         try:
@@ -309,7 +342,9 @@ class Engine:
         """A job that cannot start tells its owner and is gone."""
         try:
             run.prepare(self.model)
-        except Exception as error:  # the loop serves everybody: one job's failure is that job's alone
+        except (
+            Exception
+        ) as error:  # the loop serves everybody: one job's failure is that job's alone
             run.events.put(error)
             return
         waiting = {other.job.owner for other in self._runs}
@@ -321,7 +356,8 @@ class Engine:
             self._finish([run])
 
     def _chosen(self) -> list[Run]:
-        """Rows for one call: owners who had least first, a person's single pictures before a sweep's cells."""
+        """Rows for one call: owners who had least first, a person's single pictures before a
+        sweep's cells."""
         turns: dict[str, int] = {}
         order = []
         for run in sorted(self._runs, key=lambda run: not run.job.urgent):
@@ -351,10 +387,13 @@ class Engine:
         self._finish([run for run in chosen if run in self._runs and run.finished])
 
     def _answered(self, chosen: list[Run]) -> list[tuple[Run, Any]]:
-        """Each run with the model's answer.  A call that fails is made again one by one: only the culprits are gone."""
+        """Each run with the model's answer.  A call that fails is made again one by one: only the
+        culprits are gone."""
         try:
             return list(zip(chosen, self._denoise(chosen), strict=True))
-        except Exception as error:  # whatever the model raised belongs to these jobs, not to the thread
+        except (
+            Exception
+        ) as error:  # whatever the model raised belongs to these jobs, not to the thread
             if len(chosen) == 1:
                 self._drop(chosen, error)
                 return []
@@ -403,7 +442,10 @@ class Engine:
             try:
                 pictures = _pixels(self.model.decode(np.concatenate([run.xs[0] for run in same])))
                 spent = (time.perf_counter() - began) / len(same)
-                made = [self._made(run, pixels, began, spent) for run, pixels in zip(same, pictures, strict=True)]
+                made = [
+                    self._made(run, pixels, began, spent)
+                    for run, pixels in zip(same, pictures, strict=True)
+                ]
             except Exception as error:  # as in _tick
                 self._drop(same, error)
                 continue
@@ -412,8 +454,11 @@ class Engine:
             self._runs = [run for run in self._runs if run not in same]
 
     def _made(self, run: Run, pixels: Any, sampled: float, spent: float) -> Made:
-        frames = tuple((moment, self.decode(moment.clean), self.decode(moment.noisy))
-                       for moment in run.moments if moment.clean is not None and moment.noisy is not None)  # fmt: skip
+        frames = tuple(
+            (moment, self.decode(moment.clean), self.decode(moment.noisy))
+            for moment in run.moments
+            if moment.clean is not None and moment.noisy is not None
+        )
         waited = sampled - run.asked - run.spent
         return Made(pixels, run.spent, spent, waited, run.evaluations, frames, run.xs[0])
 

@@ -1,6 +1,8 @@
-"""The same start noise as torch's CPU generator, without torch: a seed means the same picture everywhere.
+"""The same start noise as torch's CPU generator, without torch: a seed means the same picture
+everywhere.
 
-torch seeds a Mersenne twister with the seed modulo 2^32 and turns its 32-bit words into normal values with the
+torch seeds a Mersenne twister with the seed modulo 2^32 and turns its 32-bit words into normal
+values with the
 Box-Muller method, eight pairs at a time.
 """
 
@@ -13,7 +15,8 @@ Array = NDArray[np.float32]
 
 
 class TorchNoise:
-    """What torch.Generator().manual_seed(seed) and torch.randn would draw; one stream, drawn from in order."""
+    """What torch.Generator().manual_seed(seed) and torch.randn would draw; one stream, drawn from
+    in order."""
 
     def __init__(self, seed: int) -> None:
         self._words = np.random.MT19937()
@@ -23,7 +26,9 @@ class TorchNoise:
         """Unit normal values; at least 16 of them, below that torch goes another way."""
         count = math.prod(shape)
         if count < 16:
-            raise ValueError(f"Noise of {count} values is not reproduced; latents have at least 16.")
+            raise ValueError(
+                f"Noise of {count} values is not reproduced; latents have at least 16."
+            )
         values = self._uniform(count)
         whole = count - count % 16
         values[:whole] = _normal(values[:whole])

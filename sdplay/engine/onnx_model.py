@@ -27,7 +27,8 @@ _NATIVE = Lock()
 
 @atexit.register
 def _leave() -> None:
-    """A thread inside onnxruntime while Python shuts down crashes the process: let none in, wait for the last."""
+    """A thread inside onnxruntime while Python shuts down crashes the process: let none in, wait
+    for the last."""
     if not _NATIVE.acquire(timeout=1.5):
         os._exit(0)
 
@@ -40,9 +41,11 @@ class OnnxModel:
         autoencoder = json.loads((folder / "vae/config.json").read_text())
         text = json.loads((folder / "text_encoder/config.json").read_text())
         self.levels = Levels.scaled_linear(
-            scheduler["beta_start"], scheduler["beta_end"], scheduler["num_train_timesteps"],
+            scheduler["beta_start"],
+            scheduler["beta_end"],
+            scheduler["num_train_timesteps"],
             predicts=PREDICTS[scheduler["prediction_type"]],
-        )  # fmt: skip
+        )
         self.channels: int = autoencoder["latent_channels"]
         self.factor = 2 ** (len(autoencoder["block_out_channels"]) - 1)
         self.scaling = np.float32(autoencoder["scaling_factor"])
@@ -50,9 +53,11 @@ class OnnxModel:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = threads or psutil.cpu_count(logical=False) or 1
-        self._network = cache(lambda name: onnxruntime.InferenceSession(
-            str(folder / f"{name}.onnx"), options, providers=["CPUExecutionProvider"]
-        ))  # fmt: skip
+        self._network = cache(
+            lambda name: onnxruntime.InferenceSession(
+                str(folder / f"{name}.onnx"), options, providers=["CPUExecutionProvider"]
+            )
+        )
         self._meanings: OrderedDict[str, Array] = OrderedDict()
 
     def embed(self, prompt: str) -> Array:
@@ -64,11 +69,18 @@ class OnnxModel:
         return self._meanings[prompt]
 
     def meanings(self, job: Job, times: Sequence[float]) -> tuple[Array, ...]:
-        return tuple(self.embed(text) for text in ((job.prompt, job.negative) if job.cfg != 1 else (job.prompt,)))
+        return tuple(
+            self.embed(text)
+            for text in ((job.prompt, job.negative) if job.cfg != 1 else (job.prompt,))
+        )
 
     def denoise(self, x: Any, times: Sequence[float], meanings: Sequence[Array]) -> Any:
-        return self._run("unet", sample=x, timestep=np.array(times, np.float32),
-                         encoder_hidden_states=np.concatenate(meanings))  # fmt: skip
+        return self._run(
+            "unet",
+            sample=x,
+            timestep=np.array(times, np.float32),
+            encoder_hidden_states=np.concatenate(meanings),
+        )
 
     def encode(self, pixels: Array, noise: Array | None = None) -> Array:
         """The mean alone: this encoder's graph has no spread to draw from."""
@@ -76,7 +88,9 @@ class OnnxModel:
 
     def decode(self, latents: Array) -> Array:
         # One by one: the decoder is the largest activation, and a picture costs no less in company.
-        return np.concatenate([self._run("vae_decoder", latent=latent[None] / self.scaling) for latent in latents])
+        return np.concatenate(
+            [self._run("vae_decoder", latent=latent[None] / self.scaling) for latent in latents]
+        )
 
     def _run(self, name: str, **given: Any) -> Any:
         """One network's answer; one thread at a time, because each call fills all cores anyway."""

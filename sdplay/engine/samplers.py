@@ -1,12 +1,17 @@
-"""Samplers as plans.  Every step is a linear combination with scalar coefficients, worked out before the first runs:
+"""Samplers as plans.  Every step is a linear combination with scalar coefficients, worked out
+before the first runs:
 
-    m  = p·x + q·output                       what a sampler remembers of a call: slope, noise or clean picture
+    m  = p·x + q·output                       what a sampler remembers of a call: slope, noise or
+    clean picture
     x  = Σ aᵢ·xᵢ + Σ bᵢ·mᵢ                    only UniPC: correct x with the new m
     x' = Σ aᵢ·xᵢ + Σ bᵢ·mᵢ + c·noise          newest first
 
-So one loop runs them all, on numpy and on torch arrays.  Grids and coefficients follow diffusers 0.42, which the tests
-use as the oracle.  Papers: DDIM 2010.02502, PNDM 2202.09778, Karras/Heun/Euler 2206.00364, DPM-Solver++ 2211.01095,
-UniPC 2302.04867, DEIS 2204.13902, LCM 2310.04378, beta spacing 2407.12173, flow matching 2403.03206.
+So one loop runs them all, on numpy and on torch arrays.  Grids and coefficients follow diffusers
+0.42, which the tests
+use as the oracle.  Papers: DDIM 2010.02502, PNDM 2202.09778, Karras/Heun/Euler 2206.00364,
+DPM-Solver++ 2211.01095,
+UniPC 2302.04867, DEIS 2204.13902, LCM 2310.04378, beta spacing 2407.12173, flow matching
+2403.03206.
 """
 
 import math
@@ -62,12 +67,15 @@ class Levels:
     """The noise schedule a model was trained on, and what it predicts: eps, v or flow."""
 
     signal: tuple[float, ...]
-    """The share of the picture's variance left at each training time (diffusers' alphas_cumprod)."""
+    """The share of the picture's variance left at each training time (diffusers'
+    alphas_cumprod)."""
     predicts: str = "eps"
     flow_shift: float = 1.0
 
     @classmethod
-    def scaled_linear(cls, start: float = 0.00085, end: float = 0.012, count: int = 1000, **more: object) -> "Levels":
+    def scaled_linear(
+        cls, start: float = 0.00085, end: float = 0.012, count: int = 1000, **more: object
+    ) -> "Levels":
         """Stable Diffusion's schedule."""
         betas = np.linspace(start**0.5, end**0.5, count, dtype=np.float32) ** 2
         signal = np.cumprod(1 - betas, dtype=np.float32)
@@ -82,12 +90,23 @@ class Levels:
 
     def time_of(self, sigma: Floats) -> Floats:
         """The training time of a noise level, between the whole ones if need be."""
-        return np.interp(np.log(np.maximum(sigma, 1e-10)), np.log(self.sigmas), np.arange(len(self.signal)))
+        return np.interp(
+            np.log(np.maximum(sigma, 1e-10)), np.log(self.sigmas), np.arange(len(self.signal))
+        )
 
 
-def plan(sampler: str, spacing: str, steps: int, levels: Levels, *, strength: float = 1.0, from_image: bool = False,
-         eta: float = 0.0) -> Plan:  # fmt: skip
-    """The plan of one run; with a start image only the last `strength` share of the steps is run."""
+def plan(
+    sampler: str,
+    spacing: str,
+    steps: int,
+    levels: Levels,
+    *,
+    strength: float = 1.0,
+    from_image: bool = False,
+    eta: float = 0.0,
+) -> Plan:
+    """The plan of one run; with a start image only the last `strength` share of the steps is
+    run."""
     whole = SAMPLERS[sampler](levels, steps, spacing, eta, 0)
     if not from_image:
         return whole
@@ -103,21 +122,29 @@ def noise_levels(sampler: str, spacing: str, steps: int, levels: Levels) -> list
 
 
 def _spaced(levels: Levels, sigmas: Floats, spacing: str, steps: int) -> Floats:
-    """Noise levels from the largest to the smallest, as karras, exponential or beta spreads them."""
+    """Noise levels from the largest to the smallest, as karras, exponential or beta spreads
+    them."""
     low, high = float(sigmas.min()), float(sigmas.max())
     if spacing == "karras":
-        karras: Floats = (high ** (1 / 7) + np.linspace(0, 1, steps) * (low ** (1 / 7) - high ** (1 / 7))) ** 7
+        karras: Floats = (
+            high ** (1 / 7) + np.linspace(0, 1, steps) * (low ** (1 / 7) - high ** (1 / 7))
+        ) ** 7
         return karras
     if spacing == "exponential":
         return np.exp(np.linspace(math.log(high), math.log(low), steps))
     angle = np.linspace(0, math.pi / 2, 200_001)
     density = np.sin(angle) ** 0.2 * np.cos(angle) ** 0.2
     share = np.concatenate([[0], np.cumsum((density[1:] + density[:-1]) / 2)])
-    return low + (high - low) * np.sin(np.interp(1 - np.linspace(0, 1, steps), share / share[-1], angle)) ** 2
+    return (
+        low
+        + (high - low)
+        * np.sin(np.interp(1 - np.linspace(0, 1, steps), share / share[-1], angle)) ** 2
+    )
 
 
 def _slope_grid(levels: Levels, steps: int, spacing: str) -> tuple[Floats, Floats]:
-    """Times and noise levels of the Euler family: from the last training time to the first, then zero."""
+    """Times and noise levels of the Euler family: from the last training time to the first, then
+    zero."""
     times = np.linspace(0, len(levels.signal) - 1, steps, dtype=np.float32)[::-1].astype(np.float64)
     sigmas = np.interp(times, np.arange(len(levels.signal)), levels.sigmas)
     if spacing != "normal":
@@ -126,15 +153,19 @@ def _slope_grid(levels: Levels, steps: int, spacing: str) -> tuple[Floats, Float
     return times, np.append(sigmas, 0.0).astype(np.float32).astype(np.float64)
 
 
-def _solver_grid(levels: Levels, steps: int, spacing: str, last: str = "zero") -> tuple[Floats, Floats]:
-    """Times and noise levels of DPM-Solver, UniPC and DEIS: whole training times, the first one left out."""
+def _solver_grid(
+    levels: Levels, steps: int, spacing: str, last: str = "zero"
+) -> tuple[Floats, Floats]:
+    """Times and noise levels of DPM-Solver, UniPC and DEIS: whole training times, the first one
+    left out."""
     count = len(levels.signal)
     times = np.linspace(0, count - 1, steps + 1).round()[::-1][:-1]
     sigmas = np.interp(times, np.arange(count), levels.sigmas)
     if spacing != "normal":
         sigmas = _spaced(levels, levels.sigmas, spacing, steps)
         times = levels.time_of(sigmas)
-        # diffusers cuts off the fraction, and its largest noise level comes out a hair below the last training time.
+        # diffusers cuts off the fraction, and its largest noise level comes out a hair below the
+        # last training time.
         times = times.round() if spacing == "karras" else np.floor(np.maximum(times - 1e-6, 0))
     end = {"zero": 0.0, "smallest": levels.sigmas[0]}[last]
     return times, np.append(sigmas, end).astype(np.float32).astype(np.float64)
@@ -147,7 +178,9 @@ def _slope(levels: Levels, sigma: float) -> tuple[tuple[float, float], tuple[flo
     return (p, q), (1 - sigma * p, -sigma * q), 1 / norm
 
 
-def _split(levels: Levels, alpha: float, sigma: float) -> tuple[tuple[float, float], tuple[float, float]]:
+def _split(
+    levels: Levels, alpha: float, sigma: float
+) -> tuple[tuple[float, float], tuple[float, float]]:
     """Clean picture and noise from x = α·picture + σ·noise and the model's answer."""
     if levels.predicts == "v":
         return (alpha, -sigma), (sigma, alpha)
@@ -169,8 +202,17 @@ def _euler(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> P
     made = []
     for i in range(skip, steps):
         memory, clean, scale = _slope(levels, sigmas[i])
-        made.append(Step(times[i], sigmas[i], scale, memory, clean, Mix((1.0,), (sigmas[i + 1] - sigmas[i],)),
-                         after=(1.0, sigmas[i + 1])))  # fmt: skip
+        made.append(
+            Step(
+                times[i],
+                sigmas[i],
+                scale,
+                memory,
+                clean,
+                Mix((1.0,), (sigmas[i + 1] - sigmas[i],)),
+                after=(1.0, sigmas[i + 1]),
+            )
+        )
     return Plan(tuple(made), (float(skip > 0), sigmas[skip]))
 
 
@@ -191,11 +233,31 @@ def _heun(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Pl
     for i in range(skip, steps):
         memory, clean, scale = _slope(levels, sigmas[i])
         width = sigmas[i + 1] - sigmas[i]
-        made.append(Step(times[i], sigmas[i], scale, memory, clean, Mix((1.0,), (width,)), after=(1.0, sigmas[i + 1])))
+        made.append(
+            Step(
+                times[i],
+                sigmas[i],
+                scale,
+                memory,
+                clean,
+                Mix((1.0,), (width,)),
+                after=(1.0, sigmas[i + 1]),
+            )
+        )
         if i + 1 < steps:
             memory, clean, scale = _slope(levels, sigmas[i + 1])
             average = Mix((0.0, 1.0), (width / 2, width / 2))
-            made.append(Step(times[i + 1], sigmas[i + 1], scale, memory, clean, average, after=(1.0, sigmas[i + 1])))
+            made.append(
+                Step(
+                    times[i + 1],
+                    sigmas[i + 1],
+                    scale,
+                    memory,
+                    clean,
+                    average,
+                    after=(1.0, sigmas[i + 1]),
+                )
+            )
     return Plan(tuple(made), (float(skip > 0), sigmas[skip]))
 
 
@@ -205,20 +267,36 @@ def _lms(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Pla
     for i in range(skip, steps):
         memory, clean, scale = _slope(levels, sigmas[i])
         order = min(i + 1, 4)
-        # With a start image diffusers fits a curve through slopes it never had and drops those terms: equality was
+        # With a start image diffusers fits a curve through slopes it never had and drops those
+        # terms: equality was
         # chosen over repair.
         weights = [_lagrange(sigmas, i, order, k) for k in range(min(order, i + 1 - skip))]
-        made.append(Step(times[i], sigmas[i], scale, memory, clean, Mix((1.0,), tuple(weights)),
-                         after=(1.0, sigmas[i + 1])))  # fmt: skip
+        made.append(
+            Step(
+                times[i],
+                sigmas[i],
+                scale,
+                memory,
+                clean,
+                Mix((1.0,), tuple(weights)),
+                after=(1.0, sigmas[i + 1]),
+            )
+        )
     return Plan(tuple(made), (float(skip > 0), sigmas[skip]))
 
 
 def _lagrange(sigmas: Floats, i: int, order: int, k: int) -> float:
-    """The integral over this step of the polynomial that is 1 at the k-th last noise level and 0 at the others."""
+    """The integral over this step of the polynomial that is 1 at the k-th last noise level and 0 at
+    the others."""
     others = [sigmas[i - j] for j in range(order) if j != k]
-    curve = np.polynomial.Polynomial.fromroots(others) if others else np.polynomial.Polynomial([1.0])
+    curve = (
+        np.polynomial.Polynomial.fromroots(others) if others else np.polynomial.Polynomial([1.0])
+    )
     whole = curve.integ()
-    return float((whole(sigmas[i + 1]) - whole(sigmas[i])) / np.prod([sigmas[i - k] - other for other in others]))
+    return float(
+        (whole(sigmas[i + 1]) - whole(sigmas[i]))
+        / np.prod([sigmas[i - k] - other for other in others])
+    )
 
 
 def _leading(levels: Levels, steps: int) -> tuple[list[int], int]:
@@ -243,12 +321,18 @@ def _ddim(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Pl
         kept = math.sqrt(max(sigma2**2 - fresh**2, 0.0))
         # m is the clean picture; the noise is what x holds beside it.
         update = Mix((kept / sigma,), (alpha2 - kept * alpha / sigma,))
-        made.append(Step(t, sigma / alpha, 1.0, clean, clean, update, noise=fresh, after=(alpha2, sigma2)))
+        made.append(
+            Step(t, sigma / alpha, 1.0, clean, clean, update, noise=fresh, after=(alpha2, sigma2))
+        )
     begin = _at(levels, times[skip])
     return Plan(tuple(made), begin if skip else (0.0, 1.0))
 
 
-_ADAMS = {2: (3 / 2, -1 / 2), 3: (23 / 12, -16 / 12, 5 / 12), 4: (55 / 24, -59 / 24, 37 / 24, -9 / 24)}
+_ADAMS = {
+    2: (3 / 2, -1 / 2),
+    3: (23 / 12, -16 / 12, 5 / 12),
+    4: (55 / 24, -59 / 24, 37 / 24, -9 / 24),
+}
 
 
 def _pndm(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Plan:
@@ -256,7 +340,8 @@ def _pndm(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Pl
     times = [ahead[0], *ahead[1:2], *ahead[1:]][skip:]
     made = []
     for count, t in enumerate(times):
-        # The second call refines the first step: it starts again from the first x, and its answer is not kept.
+        # The second call refines the first step: it starts again from the first x, and its answer
+        # is not kept.
         start, end = (t + apart, t) if count == 1 else (t, t - apart)
         weights = ((1.0,), (0.5, 0.5))[count] if count < 2 else _ADAMS[min(count, 4)]
         if 2 <= count <= 4:
@@ -266,13 +351,26 @@ def _pndm(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Pl
         if levels.predicts == "v":
             carry, push = carry + push * s1, push * a1
         clean, _ = _split(levels, *_at(levels, t))
-        made.append(Step(t, levels.sigmas[t], 1.0, (0.0, 1.0), clean,
-                         Mix((0.0, carry) if count == 1 else (carry,), tuple(push * weight for weight in weights)),
-                         after=_at(levels, (*times, t - apart)[count + 1])))  # fmt: skip
+        made.append(
+            Step(
+                t,
+                levels.sigmas[t],
+                1.0,
+                (0.0, 1.0),
+                clean,
+                Mix(
+                    (0.0, carry) if count == 1 else (carry,),
+                    tuple(push * weight for weight in weights),
+                ),
+                after=_at(levels, (*times, t - apart)[count + 1]),
+            )
+        )
     return Plan(tuple(made), _at(levels, times[0]) if skip else (0.0, 1.0))
 
 
-def _dpmpp_2m(levels: Levels, steps: int, spacing: str, eta: float, skip: int, sde: bool = False) -> Plan:
+def _dpmpp_2m(
+    levels: Levels, steps: int, spacing: str, eta: float, skip: int, sde: bool = False
+) -> Plan:
     times, sigmas = _solver_grid(levels, steps, spacing)
     made = []
     for i in range(skip, steps):
@@ -286,8 +384,18 @@ def _dpmpp_2m(levels: Levels, steps: int, spacing: str, eta: float, skip: int, s
         half = 0.0
         if i > skip and i + 1 < steps:
             half = gain * 0.5 * h / (_log_ratio(sigmas[i]) - _log_ratio(sigmas[i - 1]))
-        made.append(Step(times[i], sigmas[i], 1.0, clean, clean, Mix((carry,), (gain + half, -half)), noise=fresh,
-                         after=(alpha2, sigma2)))  # fmt: skip
+        made.append(
+            Step(
+                times[i],
+                sigmas[i],
+                1.0,
+                clean,
+                clean,
+                Mix((carry,), (gain + half, -half)),
+                noise=fresh,
+                after=(alpha2, sigma2),
+            )
+        )
     return Plan(tuple(made), _parts(sigmas[skip]) if skip else (0.0, 1.0))
 
 
@@ -306,9 +414,21 @@ def _deis(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Pl
             ms: tuple[float, ...] = (-sigma2 * math.expm1(h),)
         else:
             now, then, before = sigmas[i], sigmas[i + 1], sigmas[i - 1]
-            ms = tuple(alpha2 * (_deis_integral(then, *pair) - _deis_integral(now, *pair))
-                       for pair in ((now, before), (before, now)))  # fmt: skip
-        made.append(Step(times[i], sigmas[i], 1.0, eps, clean, Mix((alpha2 / alpha,), ms), after=(alpha2, sigma2)))
+            ms = tuple(
+                alpha2 * (_deis_integral(then, *pair) - _deis_integral(now, *pair))
+                for pair in ((now, before), (before, now))
+            )
+        made.append(
+            Step(
+                times[i],
+                sigmas[i],
+                1.0,
+                eps,
+                clean,
+                Mix((alpha2 / alpha,), ms),
+                after=(alpha2, sigma2),
+            )
+        )
     return Plan(tuple(made), _parts(sigmas[skip]) if skip else (0.0, 1.0))
 
 
@@ -329,8 +449,18 @@ def _unipc(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> P
         gain, half = -alpha2 * math.expm1(-h), 0.0
         if order == 2:
             half = gain * 0.5 * h / (_log_ratio(sigmas[i]) - _log_ratio(sigmas[i - 1]))
-        made.append(Step(times[i], sigmas[i], 1.0, clean, clean, Mix((sigma2 / sigma,), (gain + half, -half)),
-                         correct=correct, after=(alpha2, sigma2)))  # fmt: skip
+        made.append(
+            Step(
+                times[i],
+                sigmas[i],
+                1.0,
+                clean,
+                clean,
+                Mix((sigma2 / sigma,), (gain + half, -half)),
+                correct=correct,
+                after=(alpha2, sigma2),
+            )
+        )
         order_before = order
     return Plan(tuple(made), _parts(sigmas[skip]) if skip else (0.0, 1.0))
 
@@ -357,15 +487,30 @@ def _unipc_corrector(sigmas: Floats, i: int, order: int) -> Mix:
 def _lcm(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Plan:
     apart = len(levels.signal) // max(50, steps)
     learned = [at * apart - 1 for at in range(1, max(50, steps) + 1)][::-1]
-    times = [learned[int(at)] for at in np.floor(np.linspace(0, len(learned), steps, endpoint=False))]
+    times = [
+        learned[int(at)] for at in np.floor(np.linspace(0, len(learned), steps, endpoint=False))
+    ]
     made = []
     for i in range(skip, steps):
         alpha, sigma = _at(levels, times[i])
         clean, _ = _split(levels, alpha, sigma)
-        keep, out = 0.25 / ((times[i] * 10) ** 2 + 0.25), times[i] * 10 / math.sqrt((times[i] * 10) ** 2 + 0.25)
+        keep, out = (
+            0.25 / ((times[i] * 10) ** 2 + 0.25),
+            times[i] * 10 / math.sqrt((times[i] * 10) ** 2 + 0.25),
+        )
         alpha2, sigma2 = _at(levels, times[i + 1]) if i + 1 < steps else (1.0, 0.0)
-        made.append(Step(times[i], sigma / alpha, 1.0, clean, clean, Mix((alpha2 * keep,), (alpha2 * out,)),
-                         noise=sigma2, after=(alpha2, sigma2)))  # fmt: skip
+        made.append(
+            Step(
+                times[i],
+                sigma / alpha,
+                1.0,
+                clean,
+                clean,
+                Mix((alpha2 * keep,), (alpha2 * out,)),
+                noise=sigma2,
+                after=(alpha2, sigma2),
+            )
+        )
     return Plan(tuple(made), _at(levels, times[skip]) if skip else (0.0, 1.0))
 
 
@@ -377,8 +522,17 @@ def _flow_euler(levels: Levels, steps: int, spacing: str, eta: float, skip: int)
     made = []
     for i in range(skip, steps):
         width = sigmas[i + 1] - sigmas[i]
-        made.append(Step(sigmas[i] * 1000, sigmas[i] / max(1 - sigmas[i], 1e-6), 1.0, (0.0, 1.0), (1.0, -sigmas[i]),
-                         Mix((1.0,), (width,)), after=(1 - sigmas[i + 1], sigmas[i + 1])))  # fmt: skip
+        made.append(
+            Step(
+                sigmas[i] * 1000,
+                sigmas[i] / max(1 - sigmas[i], 1e-6),
+                1.0,
+                (0.0, 1.0),
+                (1.0, -sigmas[i]),
+                Mix((1.0,), (width,)),
+                after=(1 - sigmas[i + 1], sigmas[i + 1]),
+            )
+        )
     return Plan(tuple(made), (1 - sigmas[skip], sigmas[skip]) if skip else (0.0, 1.0))
 
 

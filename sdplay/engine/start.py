@@ -1,4 +1,5 @@
-"""Start images and masks as the tick loop wants them: cut to the picture's shape, never squeezed."""
+"""Start images and masks as the tick loop wants them: cut to the picture's shape, never
+squeezed."""
 
 import io
 from typing import Any
@@ -9,19 +10,25 @@ from PIL import Image, ImageFilter, ImageOps
 from sdplay.errors import BadParams
 from sdplay.params import Params
 
-FILTERS = {"Lanczos": Image.Resampling.LANCZOS, "Bicubic": Image.Resampling.BICUBIC,
-           "Nearest": Image.Resampling.NEAREST}  # fmt: skip
+FILTERS = {
+    "Lanczos": Image.Resampling.LANCZOS,
+    "Bicubic": Image.Resampling.BICUBIC,
+    "Nearest": Image.Resampling.NEAREST,
+}
 """Ways to enlarge a picture, by A1111's names."""
 
 
 def start_pixels(params: Params) -> Any:
     """The start image as [3, h, w] in -1 to 1."""
-    fitted = ImageOps.fit(_opened(params.init, "start image"), (params.width, params.height), Image.Resampling.LANCZOS)
+    fitted = ImageOps.fit(
+        _opened(params.init, "start image"), (params.width, params.height), Image.Resampling.LANCZOS
+    )
     return np.asarray(fitted, np.float32).transpose(2, 0, 1) / 127.5 - 1
 
 
 def guide_pixels(data: bytes, size: tuple[int, int], inverted: bool = False) -> Any:
-    """A guide picture as [3, h, w] in 0 to 1; inverted, black lines on white become what ControlNets learned from."""
+    """A guide picture as [3, h, w] in 0 to 1; inverted, black lines on white become what
+    ControlNets learned from."""
     fitted = ImageOps.fit(_opened(data, "guide picture"), size, Image.Resampling.LANCZOS)
     values = np.asarray(fitted, np.float32).transpose(2, 0, 1) / 255
     return 1 - values if inverted else values
@@ -35,7 +42,9 @@ def enlarged_latent(latent: Any, size: tuple[int, int]) -> Any:
 
 def mask_cells(params: Params, factor: int = 8) -> Any:
     """The mask at latent size: 1 where it is painted anew."""
-    fitted = ImageOps.fit(_opened(params.mask, "mask"), (params.width, params.height), Image.Resampling.LANCZOS)
+    fitted = ImageOps.fit(
+        _opened(params.mask, "mask"), (params.width, params.height), Image.Resampling.LANCZOS
+    )
     if params.mask_blur:
         fitted = fitted.filter(ImageFilter.GaussianBlur(params.mask_blur))
     small = fitted.resize((params.width // factor, params.height // factor), Image.Resampling.BOX)
@@ -47,4 +56,6 @@ def _opened(data: bytes, label: str) -> Image.Image:
         with Image.open(io.BytesIO(data)) as opened:
             return ImageOps.exif_transpose(opened).convert("L" if label == "mask" else "RGB")
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise BadParams(f"The {label} could not be read. Choose a PNG, JPEG or WebP picture.") from error
+        raise BadParams(
+            f"The {label} could not be read. Choose a PNG, JPEG or WebP picture."
+        ) from error

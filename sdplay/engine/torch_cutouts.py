@@ -1,4 +1,5 @@
-"""Segment Anything: the things in a picture, each as a picture of its own on a transparent ground."""
+"""Segment Anything: the things in a picture, each as a picture of its own on a transparent
+ground."""
 
 import json
 from collections.abc import Sequence
@@ -18,11 +19,13 @@ from sdplay.picture import CutOut
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's, which the model was trained with."""
 GRID = 16
-"""Points a side that look for everything there is: half of the paper's, at a quarter of the time."""
+"""Points a side that look for everything there is: half of the paper's, at a quarter of the
+time."""
 AT_ONCE = 64
 """Points asked in one call."""
 SURE, STABLE, SAME = 0.88, 0.95, 0.7
-"""What the paper keeps: masks the model is sure of, that hardly move with the threshold, with boxes of their own."""
+"""What the paper keeps: masks the model is sure of, that hardly move with the threshold, with boxes
+of their own."""
 
 Place = Sequence[float]
 """A point: x, y.  Or a box: left, top, right, bottom."""
@@ -45,21 +48,36 @@ class Segmenter:
         self.model, self.name, self.device = model.to(device).eval(), name, device
         self.side = int(model.config.vision_config.image_size)
 
-    def cut(self, image: Image.Image, points: Sequence[Place] = (), boxes: Sequence[Place] = (),
-            most: int = 16) -> list[CutOut]:  # fmt: skip
-        """The thing at each point and in each box; without any, all things found, the surest first."""
+    def cut(
+        self,
+        image: Image.Image,
+        points: Sequence[Place] = (),
+        boxes: Sequence[Place] = (),
+        most: int = 16,
+    ) -> list[CutOut]:
+        """The thing at each point and in each box; without any, all things found, the surest
+        first."""
         with torch.inference_mode():
             seen = self.seen(image)
-            masks, scores = self.at(seen, points, boxes) if points or boxes else self.everything(seen)
-            cuts = [self._cut_out(image, self.whole(mask, seen), float(score))
-                    for mask, score in zip(masks[:most], scores, strict=False)]  # fmt: skip
+            masks, scores = (
+                self.at(seen, points, boxes) if points or boxes else self.everything(seen)
+            )
+            cuts = [
+                self._cut_out(image, self.whole(mask, seen), float(score))
+                for mask, score in zip(masks[:most], scores, strict=False)
+            ]
         return [cut for cut in cuts if cut]
 
     def seen(self, image: Image.Image) -> Seen:
         """The picture in the corner of the model's square."""
         ratio = self.side / max(image.size)
         width, height = (max(1, int(length * ratio + 0.5)) for length in image.size)
-        small = np.asarray(image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR), np.float32) / 255
+        small = (
+            np.asarray(
+                image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR), np.float32
+            )
+            / 255
+        )
         square = np.zeros((1, 3, self.side, self.side), np.float32)
         square[0, :, :height, :width] = ((small - MEAN) / DEVIATION).transpose(2, 0, 1)
         embedding = self.model.get_image_embeddings(torch.from_numpy(square).to(self.device))
@@ -82,22 +100,37 @@ class Segmenter:
             good = (scores > SURE) & (stability(masks) > STABLE)
             masks, scores = masks[good], scores[good]
             # At once, not at the end: a thousand masks would fill the memory.
-            found = distinct(torch.cat([found[0].reshape(-1, *masks.shape[1:]), masks]), torch.cat([found[1], scores]))
+            found = distinct(
+                torch.cat([found[0].reshape(-1, *masks.shape[1:]), masks]),
+                torch.cat([found[1], scores]),
+            )
         return found
 
     def _asked(self, seen: Seen, places: Sequence[Place]) -> tuple[Any, Any]:
-        """Three masks [n, 3, h, w] for each place, above zero where the thing is, and how sure the model is of each."""
+        """Three masks [n, 3, h, w] for each place, above zero where the thing is, and how sure the
+        model is of each."""
         ratio = torch.tensor(seen.inside) / torch.tensor(seen.size)
         scaled = torch.tensor(places, dtype=torch.float32) * ratio.repeat(len(places[0]) // 2)
-        given = {"input_points": scaled[None, :, None]} if len(places[0]) == 2 else {"input_boxes": scaled[None]}
-        told = self.model(image_embeddings=seen.embedding, **{name: at.to(self.device) for name, at in given.items()})
+        given = (
+            {"input_points": scaled[None, :, None]}
+            if len(places[0]) == 2
+            else {"input_boxes": scaled[None]}
+        )
+        told = self.model(
+            image_embeddings=seen.embedding,
+            **{name: at.to(self.device) for name, at in given.items()},
+        )
         return told.pred_masks[0].float().cpu(), told.iou_scores[0].float().cpu()
 
     def whole(self, mask: Any, seen: Seen) -> Any:
         """A mask [h, w] at the picture's size."""
-        square = torch.nn.functional.interpolate(mask[None, None], (self.side, self.side), mode="bilinear")
+        square = torch.nn.functional.interpolate(
+            mask[None, None], (self.side, self.side), mode="bilinear"
+        )
         inside = square[..., : seen.inside[1], : seen.inside[0]]
-        return torch.nn.functional.interpolate(inside, seen.size[::-1], mode="bilinear")[0, 0].numpy()
+        return torch.nn.functional.interpolate(inside, seen.size[::-1], mode="bilinear")[
+            0, 0
+        ].numpy()
 
     def _cut_out(self, image: Image.Image, mask: Any, score: float) -> CutOut | None:
         """The masked part on a transparent ground; none where the mask is empty."""
@@ -116,20 +149,26 @@ def load_segmenter(source: str, device: str) -> Segmenter:
     try:
         kind = json.loads((folder / "config.json").read_text("utf-8")).get("model_type")
     except (OSError, ValueError, AttributeError) as error:
-        raise BadParams(f"There is no Segment Anything model in {source}. Give the folder with its config.json.") \
-            from error  # fmt: skip
+        raise BadParams(
+            f"There is no Segment Anything model in {source}. Give the folder with its config.json."
+        ) from error
     if kind != "sam":
-        raise BadParams(f"{source} holds a model of the kind {kind!r}; cut-outs need one of the kind 'sam'.")
+        raise BadParams(
+            f"{source} holds a model of the kind {kind!r}; cut-outs need one of the kind 'sam'."
+        )
     try:
         model = SamModel.from_pretrained(folder, use_safetensors=True, local_files_only=True)
         return Segmenter(model, folder.resolve().name, device)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         told = " ".join(str(error).split())[:300]
-        raise BadParams(f"The Segment Anything model {source} could not be loaded: {told}") from error
+        raise BadParams(
+            f"The Segment Anything model {source} could not be loaded: {told}"
+        ) from error
 
 
 def cover(mask: Any) -> Image.Image:
-    """How much of each pixel lies inside: its distance from the edge is its value over the slope there."""
+    """How much of each pixel lies inside: its distance from the edge is its value over the slope
+    there."""
     slope = np.hypot(*np.gradient(np.pad(mask, 1, "edge")))[1:-1, 1:-1]
     inside = mask / np.maximum(slope, 1e-6) + 0.5
     return Image.fromarray((inside.clip(0, 1) * 255).round().astype(np.uint8))
@@ -162,6 +201,10 @@ def _boxes(masks: Any) -> Any:
 
 def _overlap(box: Any, others: Any) -> Any:
     """What a box shares with each other, as a part of what both cover."""
-    shared = (torch.minimum(box[2:], others[:, 2:]) - torch.maximum(box[:2], others[:, :2])).clamp(min=0).prod(1)
+    shared = (
+        (torch.minimum(box[2:], others[:, 2:]) - torch.maximum(box[:2], others[:, :2]))
+        .clamp(min=0)
+        .prod(1)
+    )
     areas = (box[2:] - box[:2]).prod() + (others[:, 2:] - others[:, :2]).prod(1)
     return shared / (areas - shared)

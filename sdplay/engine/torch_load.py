@@ -1,4 +1,5 @@
-"""Checkpoints from disk: a diffusers folder, one .safetensors file or a hub id.  Nothing that is read can run code."""
+"""Checkpoints from disk: a diffusers folder, one .safetensors file or a hub id.  Nothing that is
+read can run code."""
 
 import json
 from pathlib import Path
@@ -18,8 +19,15 @@ DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 
 
-def load(source: str, *, device: str = "", dtype: str = "", config: str = "", exact_rows: int = 0,
-         thrift: Thrift = PLAIN) -> TorchModel:  # fmt: skip
+def load(
+    source: str,
+    *,
+    device: str = "",
+    dtype: str = "",
+    config: str = "",
+    exact_rows: int = 0,
+    thrift: Thrift = PLAIN,
+) -> TorchModel:
     """The checkpoint, ready on its device; a sentence when it cannot be.
 
     `config` is a diffusers folder of the same kind: a single file holds weights only, no tokenizer.
@@ -30,9 +38,13 @@ def load(source: str, *, device: str = "", dtype: str = "", config: str = "", ex
         parts = _parts(source, numbers, config)
         return TorchModel(parts, device, numbers, exact_rows=exact_rows, thrift=thrift)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise BadParams(f"The model {source} could not be loaded: {_first_sentence(error)}") from error
+        raise BadParams(
+            f"The model {source} could not be loaded: {_first_sentence(error)}"
+        ) from error
     except (RuntimeError, AssertionError) as error:
-        raise BadParams(f"The model {source} could not be put on {device!r}: {_first_sentence(error)}") from error
+        raise BadParams(
+            f"The model {source} could not be put on {device!r}: {_first_sentence(error)}"
+        ) from error
 
 
 def load_stock(source: str, *, device: str = "", dtype: str = "", thrift: Thrift = PLAIN) -> Stock:
@@ -43,24 +55,42 @@ def load_stock(source: str, *, device: str = "", dtype: str = "", thrift: Thrift
         family = getattr(diffusers, name)
         # Some leave SD3's large text encoder out.
         absent = {part: None for part, kind in _index(path).items() if kind == [None, None]}
-        pipe = family.from_pretrained(path, dtype=numbers, use_safetensors=True, local_files_only=True, **absent)
+        pipe = family.from_pretrained(
+            path, dtype=numbers, use_safetensors=True, local_files_only=True, **absent
+        )
         return Stock(pipe, device, thrift)
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, AssertionError, SafetensorError) as error:
-        raise BadParams(f"The {name} {source} could not be loaded: {_first_sentence(error)}") from error
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        ImportError,
+        RuntimeError,
+        AssertionError,
+        SafetensorError,
+    ) as error:
+        raise BadParams(
+            f"The {name} {source} could not be loaded: {_first_sentence(error)}"
+        ) from error
 
 
 def fetched(source: str) -> str:
-    """Where a model lies on this disk; one that the hub knows by this name is brought here first."""
+    """Where a model lies on this disk; one that the hub knows by this name is brought here
+    first."""
     path = Path(source).expanduser()
     if path.exists() or not _is_hub_id(source):
         return source
     from huggingface_hub import snapshot_download
 
     try:
-        return str(snapshot_download(source, allow_patterns=["*.json", "*.txt", "*.model", "*.safetensors"]))
+        return str(
+            snapshot_download(
+                source, allow_patterns=["*.json", "*.txt", "*.model", "*.safetensors"]
+            )
+        )
     except (OSError, ValueError) as error:
-        raise BadParams(f"There is no model at {source}, and the hub did not give one: {_first_sentence(error)}") \
-            from error  # fmt: skip
+        raise BadParams(
+            f"There is no model at {source}, and the hub did not give one: {_first_sentence(error)}"
+        ) from error
 
 
 def is_stock(source: str) -> bool:
@@ -78,7 +108,8 @@ def usual_dtype(device: str, stock: bool = False) -> str:
 
 
 def load_controlnet(source: str) -> Any:
-    """A ControlNet from a diffusers folder or one .safetensors file; the model that uses it moves it to its device."""
+    """A ControlNet from a diffusers folder or one .safetensors file; the model that uses it moves
+    it to its device."""
     path = Path(source).expanduser()
     _refuse_pickle(path)
     try:
@@ -86,7 +117,9 @@ def load_controlnet(source: str) -> Any:
             return ControlNetModel.from_single_file(str(path))
         return ControlNetModel.from_pretrained(path, use_safetensors=True, local_files_only=True)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise BadParams(f"The ControlNet {source} could not be loaded: {_first_sentence(error)}") from error
+        raise BadParams(
+            f"The ControlNet {source} could not be loaded: {_first_sentence(error)}"
+        ) from error
 
 
 def kind_of(source: str) -> str:
@@ -96,11 +129,16 @@ def kind_of(source: str) -> str:
     if path.is_file():
         return _kind_of_file(path)
     if not path.is_dir():
-        raise BadParams(f"There is no model at {source}. Give a diffusers folder or a .safetensors file.")
+        raise BadParams(
+            f"There is no model at {source}. Give a diffusers folder or a .safetensors file."
+        )
     name = _class_name(path)
     if _is_ours(name):
         return "sdxl" if name.startswith("StableDiffusionXL") else "sd"
-    raise BadParams(f"{source} is a {name or 'unknown'} model. The tick loop runs Stable Diffusion 1.x, 2.x and SDXL.")
+    raise BadParams(
+        f"{source} is a {name or 'unknown'} model. The tick loop runs Stable Diffusion 1.x, 2.x "
+        "and SDXL."
+    )
 
 
 def _class_name(folder: Path) -> str:
@@ -112,7 +150,9 @@ def _index(folder: Path) -> dict[str, Any]:
     try:
         told = json.loads((folder / "model_index.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise BadParams(f"{folder} is no diffusers folder: it has no readable model_index.json.") from error
+        raise BadParams(
+            f"{folder} is no diffusers folder: it has no readable model_index.json."
+        ) from error
     return told if isinstance(told, dict) else {}
 
 
@@ -122,14 +162,18 @@ def _is_ours(name: str) -> bool:
 
 def _numbers(dtype: str) -> Any:
     if dtype not in DTYPES:
-        raise BadParams(f"There is no number format called {dtype!r}. There are: {', '.join(DTYPES)}.")
+        raise BadParams(
+            f"There is no number format called {dtype!r}. There are: {', '.join(DTYPES)}."
+        )
     return DTYPES[dtype]
 
 
 def _refuse_pickle(path: Path) -> None:
     if path.suffix.lower() in PICKLES:
-        raise BadParams(f"{path.name} is a pickle file, which can run code when it is read. "
-                        "Convert it to .safetensors first.")  # fmt: skip
+        raise BadParams(
+            f"{path.name} is a pickle file, which can run code when it is read. "
+            "Convert it to .safetensors first."
+        )
 
 
 def _parts(source: str, dtype: Any, config: str) -> Parts:
@@ -139,20 +183,42 @@ def _parts(source: str, dtype: Any, config: str) -> Parts:
         more = {"config": config, "local_files_only": True} if config else {}
         pipe = family.from_single_file(str(path), dtype=dtype, **more)
     else:
-        pipe = family.from_pretrained(path, dtype=dtype, use_safetensors=True, local_files_only=True,
-                                      **_variant(path), **_unguarded(family))  # fmt: skip
+        pipe = family.from_pretrained(
+            path,
+            dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            **_variant(path),
+            **_unguarded(family),
+        )
     pairs = [(pipe.tokenizer, pipe.text_encoder)]
     if family is StableDiffusionXLPipeline:
         # Its refiner has the second text encoder only.
-        pairs = [pair for pair in (*pairs, (pipe.tokenizer_2, pipe.text_encoder_2)) if pair != (None, None)]
+        pairs = [
+            pair
+            for pair in (*pairs, (pipe.tokenizer_2, pipe.text_encoder_2))
+            if pair != (None, None)
+        ]
     if not pairs or any(None in pair for pair in pairs):
-        raise BadParams(f"{source} lacks a text encoder or its tokenizer. Fetch the whole checkpoint.")
-    return Parts(pipe.unet, pipe.vae, tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs),
-                 dict(pipe.scheduler.config), bool(pipe.config.get("force_zeros_for_empty_prompt")))  # fmt: skip
+        raise BadParams(
+            f"{source} lacks a text encoder or its tokenizer. Fetch the whole checkpoint."
+        )
+    return Parts(
+        pipe.unet,
+        pipe.vae,
+        tuple(pair[0] for pair in pairs),
+        tuple(pair[1] for pair in pairs),
+        dict(pipe.scheduler.config),
+        bool(pipe.config.get("force_zeros_for_empty_prompt")),
+    )
 
 
 def _unguarded(family: Any) -> dict[str, Any]:
-    return {"safety_checker": None, "requires_safety_checker": False} if family is StableDiffusionPipeline else {}
+    return (
+        {"safety_checker": None, "requires_safety_checker": False}
+        if family is StableDiffusionPipeline
+        else {}
+    )
 
 
 def _variant(folder: Path) -> dict[str, str]:
@@ -169,8 +235,13 @@ def _kind_of_file(path: Path) -> str:
         with safe_open(path, "pt") as opened:
             names = set(opened.keys())
     except (SafetensorError, OSError) as error:
-        raise BadParams(f"{path.name} is cut off or no .safetensors file. Fetch it again.") from error
-    if any(name.startswith(("conditioner.embedders.1.", "conditioner.embedders.0.model.")) for name in names):
+        raise BadParams(
+            f"{path.name} is cut off or no .safetensors file. Fetch it again."
+        ) from error
+    if any(
+        name.startswith(("conditioner.embedders.1.", "conditioner.embedders.0.model."))
+        for name in names
+    ):
         return "sdxl"
     if any(name.startswith("model.diffusion_model.input_blocks.") for name in names):
         return "sd"
@@ -179,7 +250,11 @@ def _kind_of_file(path: Path) -> str:
 
 def _is_hub_id(source: str) -> bool:
     owner, slash, name = source.partition("/")
-    return bool(owner and slash and name) and "/" not in name and not source.startswith((".", "~", "/"))
+    return (
+        bool(owner and slash and name)
+        and "/" not in name
+        and not source.startswith((".", "~", "/"))
+    )
 
 
 def _first_sentence(error: BaseException) -> str:

@@ -1,4 +1,5 @@
-"""LoRA files: small matrices beside a network's own, worn row by row, so that all pictures share a call."""
+"""LoRA files: small matrices beside a network's own, worn row by row, so that all pictures share a
+call."""
 
 import json
 import re
@@ -17,12 +18,23 @@ from sdplay.errors import BadParams
 
 _HALF = re.compile(r"(.+?)[._]lora(?:_linear_layer)?[._](down|up|A|B)\.weight")
 _SIDES = {"down": "down", "A": "down", "up": "up", "B": "up"}
-_NETWORKS = {"lora_unet_": 0, "unet.": 0, "lora_te_": 1, "lora_te1_": 1, "text_encoder.": 1, "lora_te2_": 2,
-             "text_encoder_2.": 2}  # fmt: skip
+_NETWORKS = {
+    "lora_unet_": 0,
+    "unet.": 0,
+    "lora_te_": 1,
+    "lora_te1_": 1,
+    "text_encoder.": 1,
+    "lora_te2_": 2,
+    "text_encoder_2.": 2,
+}
 """How the files of kohya's trainer and of diffusers name the U-Net and the text encoders."""
 _OLD_ATTENTION = {"q_proj": "to_q", "k_proj": "to_k", "v_proj": "to_v", "out_proj": "to_out"}
-_OLD_BLOCK = {"conv1": "in_layers_2", "conv2": "out_layers_3", "time_emb_proj": "emb_layers_1",
-              "conv_shortcut": "skip_connection"}  # fmt: skip
+_OLD_BLOCK = {
+    "conv1": "in_layers_2",
+    "conv2": "out_layers_3",
+    "time_emb_proj": "emb_layers_1",
+    "conv_shortcut": "skip_connection",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +80,11 @@ def load_lora(path: Path, networks: Sequence[Any], device: Any, dtype: Any) -> L
         if at >= len(networks) or (layer := layers[at].get(flat)) is None:
             raise _misfit(path, name)
         module = networks[at].get_submodule(layer)
-        alpha = tensors[f"{name}.alpha"].item() if f"{name}.alpha" in tensors else _alpha(told, name, len(down))
+        alpha = (
+            tensors[f"{name}.alpha"].item()
+            if f"{name}.alpha" in tensors
+            else _alpha(told, name, len(down))
+        )
         pair = _fitted(Pair(down, up.float() * (alpha / len(down))), module)
         if pair is None:
             raise _misfit(path, name)
@@ -78,7 +94,8 @@ def load_lora(path: Path, networks: Sequence[Any], device: Any, dtype: Any) -> L
 
 @contextmanager
 def worn(network: Any, at: int, rows: Sequence[Mapping[Lora, float]]) -> Iterator[None]:
-    """Inside, the network (by its place in a LoRA's networks) answers each row as if only that row's LoRAs were on."""
+    """Inside, the network (by its place in a LoRA's networks) answers each row as if only that
+    row's LoRAs were on."""
     with ExitStack() as hooks:
         for lora in dict.fromkeys(lora for row in rows for lora in row):
             weights = [row.get(lora, 0.0) for row in rows]
@@ -100,11 +117,14 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
             told = json.loads((opened.metadata() or {}).get("lora_adapter_metadata", "{}"))
             return {name: opened.get_tensor(name) for name in opened.keys()}, told  # noqa: SIM118  # no dict
     except (SafetensorError, OSError, ValueError) as error:
-        raise BadParams(f"The LoRA {path.name} is cut off or no .safetensors file. Fetch it again.") from error
+        raise BadParams(
+            f"The LoRA {path.name} is cut off or no .safetensors file. Fetch it again."
+        ) from error
 
 
 def _alpha(told: Mapping[str, Any], name: str, rank: int) -> float:
-    """What the trainer multiplied with, as diffusers tells it; a pair's rank when it says nothing."""
+    """What the trainer multiplied with, as diffusers tells it; a pair's rank when it says
+    nothing."""
     network, _, layer = name.partition(".")
     alpha = told.get(f"{network}.lora_alpha", rank)
     return float((told.get(f"{network}.alpha_pattern") or {}).get(layer, alpha))
@@ -117,8 +137,11 @@ def _halves(tensors: Mapping[str, Any], path: Path) -> dict[str, tuple[Any, Any]
         if half := _HALF.fullmatch(name):
             found.setdefault(half[1], {})[_SIDES[half[2]]] = tensor
         elif not name.endswith(".alpha"):
-            raise BadParams(f"{path.name} is no plain LoRA: it holds {name}. LoHa, LoKr, DoRA and others are not "
-                            "applied here.")  # fmt: skip
+            raise BadParams(
+                f"{path.name} is no plain LoRA: it holds {name}. LoHa, LoKr, DoRA and others "
+                "are not "
+                "applied here."
+            )
     if not found or any(len(halves) < 2 for halves in found.values()):
         raise BadParams(f"{path.name} is no LoRA: it has no pairs of matrices inside.")
     return {name: (halves["down"], halves["up"]) for name, halves in found.items()}
@@ -138,7 +161,12 @@ def _layers(network: Any) -> dict[str, str]:
     for layer, module in network.named_modules():
         if isinstance(module, (torch.nn.Linear, torch.nn.Conv2d)):
             flat = layer.replace(".", "_")
-            for name in (flat, flat.removesuffix("_0"), _old_text_name(flat), *_old_unet_names(flat, network.config)):
+            for name in (
+                flat,
+                flat.removesuffix("_0"),
+                _old_text_name(flat),
+                *_old_unet_names(flat, network.config),
+            ):
                 found[name] = found[f"text_model_{name}"] = layer
                 found[name.removeprefix("text_model_")] = layer
     return found
@@ -152,15 +180,26 @@ def _old_text_name(flat: str) -> str:
 
 def _old_unet_names(flat: str, config: Any) -> Iterator[str]:
     """The name in Stability's own code, which SDXL's LoRA files use."""
-    whole = {"conv_in": "input_blocks_0_0", "conv_out": "out_2", "time_embedding_linear_1": "time_embed_0",
-             "time_embedding_linear_2": "time_embed_2", "add_embedding_linear_1": "label_emb_0_0",
-             "add_embedding_linear_2": "label_emb_0_2"}  # fmt: skip
+    whole = {
+        "conv_in": "input_blocks_0_0",
+        "conv_out": "out_2",
+        "time_embedding_linear_1": "time_embed_0",
+        "time_embedding_linear_2": "time_embed_2",
+        "add_embedding_linear_1": "label_emb_0_0",
+        "add_embedding_linear_2": "label_emb_0_2",
+    }
     if flat in whole:
         yield whole[flat]
     inside = re.fullmatch(r"(down_blocks|mid_block|up_blocks)_(?:(\d+)_)?([a-z]+)_(\d+)_(.+)", flat)
     if not inside or not hasattr(config, "layers_per_block"):
         return
-    kind, block, part, at, rest = inside[1], int(inside[2] or 0), inside[3], int(inside[4]), inside[5]
+    kind, block, part, at, rest = (
+        inside[1],
+        int(inside[2] or 0),
+        inside[3],
+        int(inside[4]),
+        inside[5],
+    )
     rest = _OLD_BLOCK.get(rest, rest)
     a_block = config.layers_per_block + 1
     if part == "downsamplers":
@@ -175,7 +214,8 @@ def _old_unet_names(flat: str, config: Any) -> Iterator[str]:
 
 
 def _fitted(pair: Pair, module: Any) -> Pair | None:
-    """In the layer's own shape; some files write linear layers as convolutions of one pixel and the other way round."""
+    """In the layer's own shape; some files write linear layers as convolutions of one pixel and the
+    other way round."""
     down, up = pair.down, pair.up
     if isinstance(module, torch.nn.Conv2d):
         if down.ndim == 2:
@@ -188,5 +228,8 @@ def _fitted(pair: Pair, module: Any) -> Pair | None:
 
 
 def _misfit(path: Path, layer: str) -> BadParams:
-    return BadParams(f"The LoRA {path.stem} does not fit this model, which has no such layer as {layer}. It was made "
-                     "for another kind of model.")  # fmt: skip
+    return BadParams(
+        f"The LoRA {path.stem} does not fit this model, which has no such layer as {layer}. It "
+        "was made "
+        "for another kind of model."
+    )

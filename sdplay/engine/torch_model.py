@@ -1,4 +1,5 @@
-"""Stable Diffusion 1.x, 2.x and SDXL on torch: checkpoints from disk as a model that the tick loop drives."""
+"""Stable Diffusion 1.x, 2.x and SDXL on torch: checkpoints from disk as a model that the tick loop
+drives."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,12 +24,14 @@ PREDICTS = {"epsilon": "eps", "v_prediction": "v"}
 KEPT_FILES = 32
 """LoRAs and embeddings."""
 QUICK_DECODER = 5_000_000
-"""Up to so many weights a decoder is fast enough for previews; above, they are projected from the latent."""
+"""Up to so many weights a decoder is fast enough for previews; above, they are projected from the
+latent."""
 
 
 @dataclass(frozen=True)
 class Guide:
-    """One ControlNet at work: its picture [3, h, w] in 0 to 1, how hard it steers, and in which part of the run."""
+    """One ControlNet at work: its picture [3, h, w] in 0 to 1, how hard it steers, and in which
+    part of the run."""
 
     net: Any
     image: Array
@@ -49,7 +52,8 @@ class Steering:
 
 @dataclass(frozen=True)
 class Meaning:
-    """What steers one row: the prompt's tokens, for SDXL the pooled prompt and the picture's size, guides and LoRAs."""
+    """What steers one row: the prompt's tokens, for SDXL the pooled prompt and the picture's size,
+    guides and LoRAs."""
 
     tokens: Any
     pooled: Any = None
@@ -75,13 +79,21 @@ class Parts:
 class TorchModel:
     """One checkpoint on one device.  Latents stay float32 outside."""
 
-    def __init__(self, parts: Parts, device: str = "cpu", dtype: Any = torch.float32, *, exact_rows: int = 0,
-                 thrift: Thrift = PLAIN) -> None:  # fmt: skip
+    def __init__(
+        self,
+        parts: Parts,
+        device: str = "cpu",
+        dtype: Any = torch.float32,
+        *,
+        exact_rows: int = 0,
+        thrift: Thrift = PLAIN,
+    ) -> None:
         self.parts, self.device, self.dtype = parts, torch.device(device), dtype
         self.exact_rows = exact_rows
         """Every call is padded to so many rows, so that company never changes a bit; 0 is off."""
         self.cells = float("inf")
-        """Latent cells that one call may have: learnt by running out of memory, so that large pictures get few rows."""
+        """Latent cells that one call may have: learnt by running out of memory, so that large
+        pictures get few rows."""
         self.levels = levels_of(parts.schedule)
         self.channels: int = parts.vae.config.latent_channels
         self.factor = 2 ** (len(parts.vae.config.block_out_channels) - 1)
@@ -95,7 +107,9 @@ class TorchModel:
         self.latents = (self.channels, self.factor, parts.vae.config.scaling_factor)
         """Models with the same kind of latents can go on with each other's pictures."""
         if self.wide:
-            about = shape.projection_class_embeddings_input_dim - parts.texts[-1].config.projection_dim
+            about = (
+                shape.projection_class_embeddings_input_dim - parts.texts[-1].config.projection_dim
+            )
             self.rated = about == 5 * shape.addition_time_embed_dim
             """SDXL's refiner is told how beautiful the picture shall be."""
         self.widths = tuple(text.get_input_embeddings().weight.shape[1] for text in parts.texts)
@@ -103,10 +117,18 @@ class TorchModel:
         overflows = self.wide and dtype == torch.float16 and parts.vae.config.force_upcast
         self.vae_dtype = torch.float32 if overflows else dtype
         if parts.unet.config.in_channels != self.channels:
-            raise BadParams(f"This checkpoint's U-Net takes {parts.unet.config.in_channels} channels instead of "
-                            f"{self.channels}: it is made for inpainting only. Choose an ordinary checkpoint; it "
-                            "paints masks too.")  # fmt: skip
-        networks = [(parts.unet, dtype), (parts.vae, self.vae_dtype), *((text, dtype) for text in parts.texts)]
+            raise BadParams(
+                f"This checkpoint's U-Net takes {parts.unet.config.in_channels} channels "
+                "instead of "
+                f"{self.channels}: it is made for inpainting only. Choose an ordinary "
+                "checkpoint; it "
+                "paints masks too."
+            )
+        networks = [
+            (parts.unet, dtype),
+            (parts.vae, self.vae_dtype),
+            *((text, dtype) for text in parts.texts),
+        ]
         self._seats = Seats(networks, self.device, thrift.offload)
         self._thrift, self._compiled = thrift, compiled(parts.unet, thrift.compiler)
         if thrift.tiling:
@@ -127,8 +149,10 @@ class TorchModel:
 
     def denoise(self, x: Any, times: Sequence[float], meanings: Sequence[Meaning]) -> Array:
         """As many rows at once as memory holds: after running out, half as many from then on."""
-        answers = [self._call(x[at : at + count], times[at : at + count], meanings[at : at + count])
-                   for at, count in self._portions(x)]  # fmt: skip
+        answers = [
+            self._call(x[at : at + count], times[at : at + count], meanings[at : at + count])
+            for at, count in self._portions(x)
+        ]
         return np.concatenate(answers)
 
     def encode(self, pixels: Array, noise: Array) -> Array:
@@ -139,11 +163,13 @@ class TorchModel:
             return _array((latents - (config.shift_factor or 0)) * config.scaling_factor)
 
     def decode(self, latents: Array) -> Array:
-        # One by one: the decoder is the largest activation, and alone or in company it gives the same bits.
+        # One by one: the decoder is the largest activation, and alone or in company it gives the
+        # same bits.
         return np.concatenate([self._decoded(latent[None]) for latent in latents])
 
     def preview(self, latent: Array) -> Array:
-        """One picture [1, 3, h, w] for people who wait: decoded when that is quick, else the latent's own colours."""
+        """One picture [1, 3, h, w] for people who wait: decoded when that is quick, else the
+        latent's own colours."""
         with self._lock:
             if self.parts is None:
                 return np.zeros((1, 3, *latent.shape[2:]), np.float32)
@@ -152,7 +178,10 @@ class TorchModel:
                 return self._decoded(latent)
             if self._colours is None:
                 self._colours = self._fitted_colours()
-        shown = np.einsum("nchw,cd->ndhw", latent, self._colours[:-1]) + self._colours[-1][:, None, None]
+        shown = (
+            np.einsum("nchw,cd->ndhw", latent, self._colours[:-1])
+            + self._colours[-1][:, None, None]
+        )
         return np.asarray(shown, np.float32)
 
     def lora(self, file: Path) -> Lora:
@@ -206,20 +235,27 @@ class TorchModel:
             if not self.wide:
                 return found
             wanted = [2.5 if away else 6.0] if self.rated else [job.height, job.width]
-            size = torch.tensor([[job.height, job.width, 0, 0, *wanted]], device=self.device, dtype=self.dtype)
+            size = torch.tensor(
+                [[job.height, job.width, 0, 0, *wanted]], device=self.device, dtype=self.dtype
+            )
             return Meaning(found.tokens, found.pooled, size)
 
     def _steering(self, guide: Guide, times: Sequence[float]) -> Steering:
         count = len(times)
-        steers = frozenset(t for at, t in enumerate(times)
-                           if at / count >= guide.start and (at + 1) / count <= guide.end)  # fmt: skip
+        steers = frozenset(
+            t
+            for at, t in enumerate(times)
+            if at / count >= guide.start and (at + 1) / count <= guide.end
+        )
         guide.net.to(self.device, self.dtype).eval()
         return Steering(guide.net, self._on(guide.image[None], self.dtype), guide.weight, steers)
 
     def _encoded(self, text: str, job: Job, zeros: bool) -> Meaning:
         self._seats.take(*self.parts.texts)
         found = []
-        for at, (tokenizer, encoder) in enumerate(zip(self.parts.tokenizers, self.parts.texts, strict=True)):
+        for at, (tokenizer, encoder) in enumerate(
+            zip(self.parts.tokenizers, self.parts.texts, strict=True)
+        ):
             told = spelled(tokenizer, text, job.embeddings, at)
             worn_here = worn(encoder, at + 1, [{each.lora: each.text_weight for each in job.loras}])
             with worn_here, heard(encoder, told.vectors):
@@ -233,10 +269,15 @@ class TorchModel:
 
     def _layer(self, encoder: Any, ids: Any, mask: Any, clip_skip: int) -> tuple[Any, Any]:
         """The tokens' meaning at the wanted layer, and the pooled one."""
-        mask = mask.to(self.device) if getattr(encoder.config, "use_attention_mask", False) else None
+        mask = (
+            mask.to(self.device) if getattr(encoder.config, "use_attention_mask", False) else None
+        )
         if clip_skip > encoder.config.num_hidden_layers - self.wide:
-            raise BadParams(f"Clip skip must be at most {encoder.config.num_hidden_layers - self.wide} for this model, "
-                            f"not {clip_skip}.")  # fmt: skip
+            raise BadParams(
+                f"Clip skip must be at most {encoder.config.num_hidden_layers - self.wide} for "
+                "this model, "
+                f"not {clip_skip}."
+            )
         told = encoder(ids.to(self.device), attention_mask=mask, output_hidden_states=True)
         if self.wide:
             return told.hidden_states[-1 - clip_skip], told[0]
@@ -267,8 +308,12 @@ class TorchModel:
         _free(self.device)
         half = len(x) // 2
         self.cells = half * _cells(x)
-        return np.concatenate([self._call(x[at : at + half], times[at : at + half], meanings[at : at + half])
-                               for at in range(0, len(x), half)])  # fmt: skip
+        return np.concatenate(
+            [
+                self._call(x[at : at + half], times[at : at + half], meanings[at : at + half])
+                for at in range(0, len(x), half)
+            ]
+        )
 
     def _answers(self, x: Any, times: Sequence[float], meanings: Sequence[Meaning]) -> Array:
         with self._alone(self.parts.unet):
@@ -285,43 +330,83 @@ class TorchModel:
         """SDXL's further conditions."""
         if not self.wide:
             return {}
-        return {"added_cond_kwargs": {"text_embeds": torch.cat([each.pooled for each in meanings]),
-                                      "time_ids": torch.cat([each.size for each in meanings])}}  # fmt: skip
+        return {
+            "added_cond_kwargs": {
+                "text_embeds": torch.cat([each.pooled for each in meanings]),
+                "time_ids": torch.cat([each.size for each in meanings]),
+            }
+        }
 
-    def _steered(self, x: Any, told: Any, times: Sequence[float], meanings: Sequence[Meaning]) -> dict[str, Any]:
-        """What the ControlNets add inside the U-Net: one call for all rows of a net, nothing for the other rows."""
-        at_work = [(row, guide) for row, meaning in enumerate(meanings) for guide in meaning.guides
-                   if times[row] in guide.times and guide.weight]  # fmt: skip
+    def _steered(
+        self, x: Any, told: Any, times: Sequence[float], meanings: Sequence[Meaning]
+    ) -> dict[str, Any]:
+        """What the ControlNets add inside the U-Net: one call for all rows of a net, nothing for
+        the other rows."""
+        at_work = [
+            (row, guide)
+            for row, meaning in enumerate(meanings)
+            for guide in meaning.guides
+            if times[row] in guide.times and guide.weight
+        ]
         sums: list[Any] = []
         for net in {id(guide.net): guide.net for _, guide in at_work}.values():
             mine = [(row, guide) for row, guide in at_work if guide.net is net]
             rows = [row for row, _ in mine]
             those = [meanings[row] for row in rows]
-            down, middle = net(x[rows], told[rows], torch.cat([each.tokens for each in those]),
-                               controlnet_cond=torch.cat([guide.image for _, guide in mine]), return_dict=False,
-                               **self._conditions(those))  # fmt: skip
-            weights = torch.tensor([guide.weight for _, guide in mine], device=self.device, dtype=self.dtype)
+            down, middle = net(
+                x[rows],
+                told[rows],
+                torch.cat([each.tokens for each in those]),
+                controlnet_cond=torch.cat([guide.image for _, guide in mine]),
+                return_dict=False,
+                **self._conditions(those),
+            )
+            weights = torch.tensor(
+                [guide.weight for _, guide in mine], device=self.device, dtype=self.dtype
+            )
             parts = [*down, middle]
             sums = sums or [part.new_zeros((len(x), *part.shape[1:])) for part in parts]
             for total, part in zip(sums, parts, strict=True):
-                total.index_add_(0, torch.tensor(rows, device=self.device), part * weights.view(-1, 1, 1, 1))
+                total.index_add_(
+                    0, torch.tensor(rows, device=self.device), part * weights.view(-1, 1, 1, 1)
+                )
         if not sums:
             return {}
-        return {"down_block_additional_residuals": tuple(sums[:-1]), "mid_block_additional_residual": sums[-1]}
+        return {
+            "down_block_additional_residuals": tuple(sums[:-1]),
+            "mid_block_additional_residual": sums[-1],
+        }
 
     def _decoded(self, latent: Array) -> Array:
         config = self.parts.vae.config
         with self._alone(self.parts.vae):
-            scaled = self._on(latent, torch.float32) / config.scaling_factor + (config.shift_factor or 0)
-            return _in_tiles_if_needed(self.parts.vae, lambda vae: _array(vae.decode(scaled.to(self.vae_dtype)).sample))
+            scaled = self._on(latent, torch.float32) / config.scaling_factor + (
+                config.shift_factor or 0
+            )
+            return _in_tiles_if_needed(
+                self.parts.vae, lambda vae: _array(vae.decode(scaled.to(self.vae_dtype)).sample)
+            )
 
     def _fitted_colours(self) -> Array:
-        """The best linear guess of a cell's colour from its latent, from one encoded picture of random patches."""
-        cells = np.random.default_rng(0).uniform(-1, 1, (1, 3, 16, 16)).astype(np.float32).repeat(2, 2).repeat(2, 3)
+        """The best linear guess of a cell's colour from its latent, from one encoded picture of
+        random patches."""
+        cells = (
+            np.random.default_rng(0)
+            .uniform(-1, 1, (1, 3, 16, 16))
+            .astype(np.float32)
+            .repeat(2, 2)
+            .repeat(2, 3)
+        )
         shape = (1, self.channels, *cells.shape[2:])
-        latent = self.encode(cells.repeat(self.factor, 2).repeat(self.factor, 3), np.zeros(shape, np.float32))
-        known = np.concatenate([latent[0].reshape(self.channels, -1), np.ones((1, 32 * 32), np.float32)])
-        return np.asarray(np.linalg.lstsq(known.T, cells[0].reshape(3, -1).T, rcond=None)[0], np.float32)
+        latent = self.encode(
+            cells.repeat(self.factor, 2).repeat(self.factor, 3), np.zeros(shape, np.float32)
+        )
+        known = np.concatenate(
+            [latent[0].reshape(self.channels, -1), np.ones((1, 32 * 32), np.float32)]
+        )
+        return np.asarray(
+            np.linalg.lstsq(known.T, cells[0].reshape(3, -1).T, rcond=None)[0], np.float32
+        )
 
     def _on(self, values: Any, dtype: Any) -> Any:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.device, dtype)
@@ -339,17 +424,28 @@ def levels_of(schedule: dict[str, Any]) -> Levels:
     """The noise levels a checkpoint was trained on, from its scheduler's settings."""
     predicts = schedule.get("prediction_type", "epsilon")
     if predicts not in PREDICTS or schedule.get("rescale_betas_zero_snr"):
-        raise BadParams(f"This checkpoint predicts {predicts!r}"
-                        f"{' down to zero signal' if schedule.get('rescale_betas_zero_snr') else ''}, which the "
-                        "samplers do not know. Choose one that predicts epsilon or v.")  # fmt: skip
-    count, kind = int(schedule.get("num_train_timesteps", 1000)), schedule.get("beta_schedule", "linear")
+        raise BadParams(
+            f"This checkpoint predicts {predicts!r}"
+            f"{' down to zero signal' if schedule.get('rescale_betas_zero_snr') else ''}, which "
+            "the "
+            "samplers do not know. Choose one that predicts epsilon or v."
+        )
+    count, kind = (
+        int(schedule.get("num_train_timesteps", 1000)),
+        schedule.get("beta_schedule", "linear"),
+    )
     start, end = float(schedule.get("beta_start", 0.0001)), float(schedule.get("beta_end", 0.02))
     if schedule.get("trained_betas") is None and kind == "scaled_linear":
         return Levels.scaled_linear(start, end, count, predicts=PREDICTS[predicts])
     if schedule.get("trained_betas") is None and kind != "linear":
-        raise BadParams(f"This checkpoint's noise schedule {kind!r} is not known. There are: scaled_linear, linear.")
+        raise BadParams(
+            f"This checkpoint's noise schedule {kind!r} is not known. There are: scaled_linear, "
+            "linear."
+        )
     betas = np.asarray(schedule.get("trained_betas") or np.linspace(start, end, count), np.float32)
-    return Levels(tuple(float(value) for value in np.cumprod(1 - betas, dtype=np.float32)), PREDICTS[predicts])
+    return Levels(
+        tuple(float(value) for value in np.cumprod(1 - betas, dtype=np.float32)), PREDICTS[predicts]
+    )
 
 
 def best_device() -> str:

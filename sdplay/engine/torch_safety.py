@@ -1,4 +1,5 @@
-"""A safety checker: looks at every finished picture, and what it finds unsuitable leaves the process black."""
+"""A safety checker: looks at every finished picture, and what it finds unsuitable leaves the
+process black."""
 
 from pathlib import Path
 from threading import Lock
@@ -32,10 +33,20 @@ class Checker:
 def load_checker(source: str, device: str) -> Checker:
     """From the checker's own folder, or from a checkpoint's that has one inside."""
     folder = Path(source).expanduser()
-    parts = [folder / name if (folder / name).is_dir() else folder for name in ("safety_checker", "feature_extractor")]
+    parts = [
+        folder / name if (folder / name).is_dir() else folder
+        for name in ("safety_checker", "feature_extractor")
+    ]
     try:
-        network = StableDiffusionSafetyChecker.from_pretrained(parts[0], use_safetensors=True, local_files_only=True)
-        return Checker(network, CLIPImageProcessor.from_pretrained(parts[1], local_files_only=True), device)
+        network = StableDiffusionSafetyChecker.from_pretrained(
+            parts[0], use_safetensors=True, local_files_only=True
+        )
+        return Checker(
+            network, CLIPImageProcessor.from_pretrained(parts[1], local_files_only=True), device
+        )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise BadParams(f"There is no safety checker in {source}. Give a checkpoint's folder that has one inside, or "
-                        "its own, with preprocessor_config.json.") from error  # fmt: skip
+        raise BadParams(
+            f"There is no safety checker in {source}. Give a checkpoint's folder that has one "
+            "inside, or "
+            "its own, with preprocessor_config.json."
+        ) from error

@@ -1,4 +1,5 @@
-"""Models of other families (SD3, FLUX …) in diffusers' own pipelines: one picture at a time, in the pipeline's way."""
+"""Models of other families (SD3, FLUX …) in diffusers' own pipelines: one picture at a time, in the
+pipeline's way."""
 
 import inspect
 import itertools
@@ -27,7 +28,11 @@ class Stock:
         self.scheduler = type(pipe.scheduler).__name__
         pipe.set_progress_bar_config(disable=True)
         if thrift.offload:
-            offload = pipe.enable_model_cpu_offload if thrift.offload == "parts" else pipe.enable_sequential_cpu_offload
+            offload = (
+                pipe.enable_model_cpu_offload
+                if thrift.offload == "parts"
+                else pipe.enable_sequential_cpu_offload
+            )
             offload(device=device)
         else:
             pipe.to(device)
@@ -42,18 +47,22 @@ class Stock:
     def takes(self) -> frozenset[str]:
         """Which of the settings that not every family knows this one does."""
         learned = getattr(getattr(self.pipe, "transformer", None), "config", None)
-        guided = _names(self.pipe) & {"guidance_scale", "true_cfg_scale"} and getattr(learned, "guidance_embeds", True)
+        guided = _names(self.pipe) & {"guidance_scale", "true_cfg_scale"} and getattr(
+            learned, "guidance_embeds", True
+        )
         away = "negative_prompt" in _names(self.pipe) and self._pushes_away
         return frozenset(name for name, known in (("cfg", guided), ("negative", away)) if known)
 
     @property
     def _pushes_away(self) -> bool:
-        """FLUX has learned what CFG does and pushes away from nothing, unless it is told a true CFG."""
+        """FLUX has learned what CFG does and pushes away from nothing, unless it is told a true
+        CFG."""
         true = inspect.signature(self.pipe.__call__).parameters.get("true_cfg_scale")
         return true is None or true.default > 1
 
     def run(self, job: Job, stopped: Callable[[], bool] = lambda: False) -> Iterator[Moment | Made]:
-        """Yield Moments and at the end Made.  Closing the iterator stops the pipeline after its present step."""
+        """Yield Moments and at the end Made.  Closing the iterator stops the pipeline after its
+        present step."""
         with self._alone(job.urgent, stopped):
             made = yield from self._steps(job)
         yield made
@@ -61,7 +70,9 @@ class Stock:
     def _steps(self, job: Job) -> Generator[Moment, None, Made]:
         events: queue.SimpleQueue[Moment | Made | BaseException] = queue.SimpleQueue()
         gone = threading.Event()
-        work = threading.Thread(target=self._paint, args=(job, events, gone), name="stock", daemon=True)
+        work = threading.Thread(
+            target=self._paint, args=(job, events, gone), name="stock", daemon=True
+        )
         work.start()
         try:
             while True:
@@ -120,8 +131,15 @@ class Stock:
             pipe = self._pipe_for(job)
             image = pipe(**self._wanted(pipe, job, step)).images[0]
         except ValueError as error:
-            events.put(BadParams(f"{self.family} does not take these settings: {' '.join(str(error).split())[:300]}"))
-        except Exception as error:  # whatever the pipeline raised belongs to this job: told where it is waited for
+            events.put(
+                BadParams(
+                    f"{self.family} does not take these settings: "
+                    f"{' '.join(str(error).split())[:300]}"
+                )
+            )
+        except (
+            Exception
+        ) as error:  # whatever the pipeline raised belongs to this job: told where it is waited for
             events.put(error)
         else:
             ended = time.perf_counter()
@@ -134,16 +152,31 @@ class Stock:
         try:
             return AutoPipelineForImage2Image.from_pipe(self.pipe)
         except ValueError as error:
-            raise BadParams(f"{self.family} paints from words only: leave the start image out.") from error
+            raise BadParams(
+                f"{self.family} paints from words only: leave the start image out."
+            ) from error
 
     def _wanted(self, pipe: Any, job: Job, step: Any) -> dict[str, Any]:
         """The job in this pipeline's words, without those it does not know."""
-        cfg = "true_cfg_scale" if self._pushes_away and "true_cfg_scale" in _names(pipe) else "guidance_scale"
-        told = {"prompt": job.prompt, "negative_prompt": job.negative or None, "num_inference_steps": job.steps,
-                cfg: job.cfg, "width": job.width, "height": job.height, "callback_on_step_end": step,
-                "generator": torch.Generator().manual_seed(job.seed)}  # fmt: skip
+        cfg = (
+            "true_cfg_scale"
+            if self._pushes_away and "true_cfg_scale" in _names(pipe)
+            else "guidance_scale"
+        )
+        told = {
+            "prompt": job.prompt,
+            "negative_prompt": job.negative or None,
+            "num_inference_steps": job.steps,
+            cfg: job.cfg,
+            "width": job.width,
+            "height": job.height,
+            "callback_on_step_end": step,
+            "generator": torch.Generator().manual_seed(job.seed),
+        }
         if job.start is not None:
-            start = Image.fromarray(((job.start.transpose(1, 2, 0) + 1) * 127.5).round().astype(np.uint8))
+            start = Image.fromarray(
+                ((job.start.transpose(1, 2, 0) + 1) * 127.5).round().astype(np.uint8)
+            )
             told |= {"image": start, "strength": job.strength}
         return {name: value for name, value in told.items() if name in _names(pipe)}
 

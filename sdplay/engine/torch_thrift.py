@@ -13,7 +13,8 @@ class Thrift:
     """How a model uses its card."""
 
     offload: str = ""
-    """parts: text encoders, U-Net and decoder take turns on the card.  layers: even layers do; slow, but it fits."""
+    """parts: text encoders, U-Net and decoder take turns on the card.  layers: even layers do;
+    slow, but it fits."""
     tiling: bool = False
     """Always encode and decode in tiles, not only when memory runs out."""
     compiler: str = ""

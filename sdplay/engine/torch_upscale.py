@@ -1,4 +1,5 @@
-"""Networks that enlarge pictures, ESRGAN and its relatives: run tile by tile, so that memory is bounded."""
+"""Networks that enlarge pictures, ESRGAN and its relatives: run tile by tile, so that memory is
+bounded."""
 
 import sys
 from collections.abc import Iterator
@@ -18,7 +19,8 @@ EXTRA = "needs the package spandrel: pip install '.[upscale]'"
 TILE, SMALLEST_TILE = 192, 24
 """Pixels a side that go through the network at once, without the margin."""
 MARGIN = 32
-"""Pixels around a tile that the network sees too: with as many as it can see, tiles leave no seam at all."""
+"""Pixels around a tile that the network sees too: with as many as it can see, tiles leave no seam
+at all."""
 
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]
@@ -31,9 +33,12 @@ class Upscaler:
         self.net, self.scale, self.tile, self.margin = net, int(net.scale), tile, margin
 
     def enlarged(self, image: Image.Image, size: Size) -> Image.Image:
-        """The RGB picture at that size: enlarged in as many passes as it takes, reduced where that was too much."""
-        width, height = (min(max(wanted, have), have * self.scale)
-                         for wanted, have in zip(size, image.size, strict=True))  # fmt: skip
+        """The RGB picture at that size: enlarged in as many passes as it takes, reduced where that
+        was too much."""
+        width, height = (
+            min(max(wanted, have), have * self.scale)
+            for wanted, have in zip(size, image.size, strict=True)
+        )
         image = self._pass(image, (width, height))
         if image.size != size and self.scale > 1 and (size[0] > width or size[1] > height):
             return self.enlarged(image, size)
@@ -49,25 +54,38 @@ class Upscaler:
             return large
         except torch.OutOfMemoryError as error:
             if self.tile <= SMALLEST_TILE:
-                raise BackendError("There is too little memory to enlarge even a small tile. Try again when the other "
-                                   "pictures are done.") from error  # fmt: skip
+                raise BackendError(
+                    "There is too little memory to enlarge even a small tile. Try again when "
+                    "the other "
+                    "pictures are done."
+                ) from error
             self.tile //= 2
         return self._pass(image, size)
 
     def _enlarged_tile(self, image: Image.Image, box: Box, size: Size) -> tuple[Image.Image, Size]:
         """The large picture's part for this box of the small one, and where it goes."""
         ratios = (size[0] / image.width, size[1] / image.height) * 2
-        left, top, right, bottom = (round(side * ratio) for side, ratio in zip(box, ratios, strict=True))
-        around = (max(0, box[0] - self.margin), max(0, box[1] - self.margin),
-                  min(image.width, box[2] + self.margin), min(image.height, box[3] + self.margin))  # fmt: skip
+        left, top, right, bottom = (
+            round(side * ratio) for side, ratio in zip(box, ratios, strict=True)
+        )
+        around = (
+            max(0, box[0] - self.margin),
+            max(0, box[1] - self.margin),
+            min(image.width, box[2] + self.margin),
+            min(image.height, box[3] + self.margin),
+        )
         seen = self._run(image.crop(around))
-        # Where in what the network made: off its pixels when the size asked for is not quite its scale.
+        # Where in what the network made: off its pixels when the size asked for is not quite its
+        # scale.
         x0, y0, x1, y1 = (
             min((edge / ratio - begin) * self.scale, whole)
-            for edge, ratio, begin, whole in zip((left, top, right, bottom), ratios, around[:2] * 2, seen.size * 2,
-                                                 strict=True)
-        )  # fmt: skip
-        return seen.resize((right - left, bottom - top), Image.Resampling.LANCZOS, (x0, y0, x1, y1)), (left, top)
+            for edge, ratio, begin, whole in zip(
+                (left, top, right, bottom), ratios, around[:2] * 2, seen.size * 2, strict=True
+            )
+        )
+        return seen.resize(
+            (right - left, bottom - top), Image.Resampling.LANCZOS, (x0, y0, x1, y1)
+        ), (left, top)
 
     def _run(self, image: Image.Image) -> Image.Image:
         values = np.asarray(image, np.float32).transpose(2, 0, 1)[None] / 255
@@ -80,25 +98,49 @@ class Upscaler:
 def load_upscaler(file: Path, device: str) -> Upscaler:
     """The network in that file; a sentence when it cannot be."""
     if file.suffix.lower() != ".safetensors":
-        raise BadParams(f"{file.name} is no .safetensors file, and others can run code when they are read. "
-                        "Convert it first.")  # fmt: skip
+        raise BadParams(
+            f"{file.name} is no .safetensors file, and others can run code when they are read. "
+            "Convert it first."
+        )
     try:
         spandrel = _spandrel()
     except ImportError as error:
         raise BadParams(f"The upscaler {file.stem} {EXTRA}") from error
     try:
         net = spandrel.ModelLoader().load_from_file(file)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, spandrel.UnsupportedModelError) as error:
-        raise BadParams(f"{file.name} could not be read as an upscaler: it is cut off, or of a kind that spandrel does "
-                        "not know.") from error  # fmt: skip
-    if not isinstance(net, spandrel.ImageModelDescriptor) or (net.input_channels, net.output_channels) != (3, 3):
-        raise BadParams(f"{file.name} is a {net.architecture.name} network, which enlarges no colour pictures.")
-    half = torch.float16 if net.supports_half else torch.bfloat16 if net.supports_bfloat16 else torch.float32
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        RuntimeError,
+        SafetensorError,
+        spandrel.UnsupportedModelError,
+    ) as error:
+        raise BadParams(
+            f"{file.name} could not be read as an upscaler: it is cut off, or of a kind that "
+            "spandrel does "
+            "not know."
+        ) from error
+    if not isinstance(net, spandrel.ImageModelDescriptor) or (
+        net.input_channels,
+        net.output_channels,
+    ) != (3, 3):
+        raise BadParams(
+            f"{file.name} is a {net.architecture.name} network, which enlarges no colour pictures."
+        )
+    half = (
+        torch.float16
+        if net.supports_half
+        else torch.bfloat16
+        if net.supports_bfloat16
+        else torch.float32
+    )
     return Upscaler(net.eval().to(device, half if device.startswith("cuda") else torch.float32))
 
 
 def _spandrel() -> Any:
-    """The package, also where torchvision is missing: two networks in it want that, and they enlarge nothing."""
+    """The package, also where torchvision is missing: two networks in it want that, and they
+    enlarge nothing."""
     if "spandrel" in sys.modules or find_spec("torchvision"):
         import spandrel
 

@@ -1,4 +1,5 @@
-"""Prompts as tokens: emphasised ones, and embeddings (textual inversion), words that stand for vectors of their own."""
+"""Prompts as tokens: emphasised ones, and embeddings (textual inversion), words that stand for
+vectors of their own."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -40,7 +41,9 @@ def load_embedding(path: Path, widths: Sequence[int] = ()) -> Embedding:
         with safe_open(path, "pt") as opened:
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  # no dict
     except (SafetensorError, OSError) as error:
-        raise BadParams(f"The embedding {path.name} is cut off or no .safetensors file. Fetch it again.") from error
+        raise BadParams(
+            f"The embedding {path.name} is cut off or no .safetensors file. Fetch it again."
+        ) from error
     # SDXL's files hold two tensors.
     names = [name for name in ("clip_l", "clip_g") if name in tensors] or sorted(tensors)[:1]
     vectors = tuple(tensors[name].reshape(-1, tensors[name].shape[-1]) for name in names)
@@ -52,7 +55,9 @@ def named_in(text: str, names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(each for each in _pieces(text, names)[1::2]))
 
 
-def spelled(tokenizer: Any, text: str, embeddings: Sequence[tuple[str, Embedding]], at: int) -> Spelled:
+def spelled(
+    tokenizer: Any, text: str, embeddings: Sequence[tuple[str, Embedding]], at: int
+) -> Spelled:
     """A prompt for the text encoder at that place."""
     known = {name: each.vectors[at] for name, each in embeddings if each.fits}
     ids: list[int] = []
@@ -69,7 +74,8 @@ def spelled(tokenizer: Any, text: str, embeddings: Sequence[tuple[str, Embedding
 
 
 def meant(tokens: Any, weights: Sequence[float]) -> Any:
-    """The tokens' meaning [1, length, width], each as strong as its weight; their mean stays what it was."""
+    """The tokens' meaning [1, length, width], each as strong as its weight; their mean stays what
+    it was."""
     if all(weight == 1 for weight in weights):
         return tokens
     room = tokens.shape[1] - 2

@@ -1,4 +1,5 @@
-"""The built-in model's tokenizer in plain Python: lower case, runs of letters and digits, one token a word."""
+"""The built-in model's tokenizer in plain Python: lower case, runs of letters and digits, one token
+a word."""
 
 import re
 from pathlib import Path
@@ -16,7 +17,9 @@ class Words:
 
     def tokens(self, prompt: str) -> NDArray[np.int64]:
         """Ids of start, words, end and padding; words beyond the length are cut off."""
-        found = [self.ids.get(word, self.ids["<unknown>"]) for word in spoken(prompt)][: self.length - 2]
+        found = [self.ids.get(word, self.ids["<unknown>"]) for word in spoken(prompt)][
+            : self.length - 2
+        ]
         found = [self.ids["<start>"], *found, self.ids["<end>"]]
         padded = found + [self.ids["<pad>"]] * (self.length - len(found))
         return np.array([padded], np.int64)

@@ -34,7 +34,9 @@ class Bucket:
         try:
             fsspec = importlib.import_module("fsspec")
             with _explained(address):
-                self._fs, self._root = fsspec.core.url_to_fs(address, use_listings_cache=False, **options)
+                self._fs, self._root = fsspec.core.url_to_fs(
+                    address, use_listings_cache=False, **options
+                )
         except ImportError as error:
             raise LibraryError(f"{NEEDS} ({error.name or error}).") from error
         self.address = address
@@ -66,8 +68,11 @@ class Bucket:
             try:
                 return bytes(self._fs.cat_file(path))
             except FileNotFoundError as error:
-                raise LibraryError(f"The file of this picture is missing from {self.address}. It was moved or deleted "
-                                   "outside the app.") from error  # fmt: skip
+                raise LibraryError(
+                    f"The file of this picture is missing from {self.address}. It was moved or "
+                    "deleted "
+                    "outside the app."
+                ) from error
 
     def has(self, kind: str, name: str) -> bool:
         """Whether it is there."""
@@ -110,5 +115,7 @@ def _explained(address: str) -> Iterator[None]:
         yield
     except _RAISED as error:
         reason = without_secrets(str(error)).split("\n")[0] or type(error).__name__
-        raise LibraryError(f"The picture store {address} refused: {reason}. Check SDPLAY_STORE_URL and its keys, "
-                           "then try again.") from error  # fmt: skip
+        raise LibraryError(
+            f"The picture store {address} refused: {reason}. Check SDPLAY_STORE_URL and its keys, "
+            "then try again."
+        ) from error

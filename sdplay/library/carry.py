@@ -1,4 +1,5 @@
-"""Pictures out of a library and into one: a zip of PNG, CSV and JSON, or picture files from anywhere."""
+"""Pictures out of a library and into one: a zip of PNG, CSV and JSON, or picture files from
+anywhere."""
 
 import csv
 import hashlib
@@ -30,9 +31,19 @@ LINKS = "links.json"
 MAX_FILE = 512 * 2**20
 PICTURES_ENDS = (".png", ".jpg", ".jpeg", ".webp")
 _TIMES = ("total", "queued", "network", "load", "sampling", "decode")
-COLUMNS = ("file", "id", "made", "backend", "model_version", *(f"seconds_{name}" for name in _TIMES),
-           *(name for name, knob in KNOBS.items() if knob.kind in (str, int, float)), "stars", "tags", "note",
-           "warnings")  # fmt: skip
+COLUMNS = (
+    "file",
+    "id",
+    "made",
+    "backend",
+    "model_version",
+    *(f"seconds_{name}" for name in _TIMES),
+    *(name for name, knob in KNOBS.items() if knob.kind in (str, int, float)),
+    "stars",
+    "tags",
+    "note",
+    "warnings",
+)
 
 
 @dataclass(frozen=True)
@@ -45,11 +56,16 @@ class Carried:
     problems: tuple[str, ...] = ()
 
 
-def exported(library: Library, to: Path | IO[bytes], asked: Query | str | Sequence[str] = "",
-             owner: str | None = "") -> Carried:  # fmt: skip
+def exported(
+    library: Library,
+    to: Path | IO[bytes],
+    asked: Query | str | Sequence[str] = "",
+    owner: str | None = "",
+) -> Carried:
     """Write what a query finds, or these ids, into a zip.
 
-    With None for the owner it is the whole library, bin, links and owners with it, to be read in elsewhere without
+    With None for the owner it is the whole library, bin, links and owners with it, to be read in
+    elsewhere without
     loss.  Else nobody's name goes out: it opens all that is theirs.
     """
     records = _Records(library, query(asked) if isinstance(asked, str) else asked, owner)
@@ -78,20 +94,31 @@ def exported(library: Library, to: Path | IO[bytes], asked: Query | str | Sequen
 
 
 def imported(library: Library, source: Path | IO[bytes], owner: str | None = "") -> Carried:
-    """Read such a zip, or a zip of any pictures.  With None for the owner everything goes back to whose it was."""
+    """Read such a zip, or a zip of any pictures.  With None for the owner everything goes back to
+    whose it was."""
     try:
         with zipfile.ZipFile(source) as archive:
             if LIST in archive.namelist():
                 return _listed(library, archive, owner)
             return _loose(library, archive, owner or "")
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise LibraryError(f"The zip file could not be read: {error}. Download or copy it again.") from error
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+    ) as error:
+        raise LibraryError(
+            f"The zip file could not be read: {error}. Download or copy it again."
+        ) from error
     except OSError as error:
         raise LibraryError(f"{source} could not be read: {error.strerror or error}.") from error
 
 
 def table(library: Library, asked: Query | str | Sequence[str] = "", owner: str | None = "") -> str:
-    """Settings, seconds and marks of what a query finds, or of these ids, as CSV: one line a picture."""
+    """Settings, seconds and marks of what a query finds, or of these ids, as CSV: one line a
+    picture."""
     lines = io.StringIO(newline="")
     _table(lines, _Records(library, query(asked) if isinstance(asked, str) else asked, owner))
     return lines.getvalue()
@@ -113,7 +140,9 @@ class _Records:
             return
         for deleted in (False, True) if self.owner is None else (False,):
             after: int | None = None
-            while found_now := index.page(replace(self.asked, deleted=deleted), self.owner, after, 200):
+            while found_now := index.page(
+                replace(self.asked, deleted=deleted), self.owner, after, 200
+            ):
                 after = found_now[-1][0]["made"]
                 yield from (record for record, _ in found_now)
 
@@ -128,7 +157,9 @@ def _zip(to: Path | IO[bytes]) -> Iterator[zipfile.ZipFile]:
         if beside and isinstance(to, Path):
             os.replace(beside, to)
     except OSError as error:
-        raise LibraryError(f"The zip file could not be written to {to}: {error.strerror or error}.") from error
+        raise LibraryError(
+            f"The zip file could not be written to {to}: {error.strerror or error}."
+        ) from error
     finally:
         if beside:
             beside.unlink(missing_ok=True)
@@ -137,7 +168,9 @@ def _zip(to: Path | IO[bytes]) -> Iterator[zipfile.ZipFile]:
 def _pack(library: Library, archive: zipfile.ZipFile, record: Record) -> None:
     archive.writestr(_name(record), library.files.read("originals", record["file"]))
     extra = [("frames", record["file"])] if record["frames"] else []
-    extra += [("inputs", name.removeprefix("sha256:")) for name in images_in(record["record"]["params"])]
+    extra += [
+        ("inputs", name.removeprefix("sha256:")) for name in images_in(record["record"]["params"])
+    ]
     for kind, name in extra:
         if f"{kind}/{name}" not in archive.NameToInfo and library.files.has(kind, name):
             archive.writestr(f"{kind}/{name}", library.files.read(kind, name))
@@ -179,7 +212,11 @@ def _unpack(library: Library, archive: zipfile.ZipFile, record: Record, owner: s
     if library.index.has(id=record["id"]):
         record = {**record, "id": uuid.uuid4().hex}
     names = [name.removeprefix("sha256:") for name in images_in(record["record"]["params"])]
-    inputs = [_bytes(archive, f"inputs/{name}") for name in names if f"inputs/{name}" in archive.NameToInfo]
+    inputs = [
+        _bytes(archive, f"inputs/{name}")
+        for name in names
+        if f"inputs/{name}" in archive.NameToInfo
+    ]
     frames = f"frames/{record['file']}"
     more = {"frames": _bytes(archive, frames)} if frames in archive.NameToInfo else {}
     library.put({**record, "frames": bool(more)}, {"originals": data, **more}, inputs)
@@ -219,8 +256,12 @@ def _public(record: Record, owner: str | None) -> Record:
 def _name(record: Record) -> str:
     """A name that tells what it is and sorts by time, of letters that every system takes."""
     params = record["record"]["params"]
-    words = re.sub(r"[^a-z0-9]+", "-", str(params.get("prompt", "")).lower())[:40].strip("-") or "picture"
-    return f"pictures/{moment(record['made']):%Y-%m-%d_%H%M%S}_{words}_{params.get('seed', 0)}_{record['id'][:8]}.png"
+    words = (
+        re.sub(r"[^a-z0-9]+", "-", str(params.get("prompt", "")).lower())[:40].strip("-")
+        or "picture"
+    )
+    when = f"{moment(record['made']):%Y-%m-%d_%H%M%S}"
+    return f"pictures/{when}_{words}_{params.get('seed', 0)}_{record['id'][:8]}.png"
 
 
 def _table(lines: IO[str], records: Iterable[Record]) -> None:
@@ -234,10 +275,19 @@ def _table(lines: IO[str], records: Iterable[Record]) -> None:
 def _metrics(record: Record) -> dict[str, Any]:
     told = record["record"]
     seconds = {f"seconds_{name}": told["timing"].get(name) for name in _TIMES}
-    return {**told["params"], **seconds, "file": _name(record), "id": record["id"], "backend": told["backend"],
-            "made": moment(record["made"]).isoformat(), "model_version": told["model"], "stars": record["stars"],
-            "tags": " ".join(record["tags"]), "note": record["note"],
-            "warnings": " ".join(told["receipt"]["warnings"])}  # fmt: skip
+    return {
+        **told["params"],
+        **seconds,
+        "file": _name(record),
+        "id": record["id"],
+        "backend": told["backend"],
+        "made": moment(record["made"]).isoformat(),
+        "model_version": told["model"],
+        "stars": record["stars"],
+        "tags": " ".join(record["tags"]),
+        "note": record["note"],
+        "warnings": " ".join(told["receipt"]["warnings"]),
+    }
 
 
 def _safe(value: Any) -> Any:

@@ -34,7 +34,8 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sql.Connection]:
-        """One transaction.  SQLite is asked for the right to write at once: asked later, it refuses, not waits."""
+        """One transaction.  SQLite is asked for the right to write at once: asked later, it
+        refuses, not waits."""
         with _told(), self._engine.connect() as connected:
             connection = connected.execution_options(begin="BEGIN IMMEDIATE")
             with connection.begin():
@@ -59,10 +60,14 @@ def _engine(address: str, patience: float) -> sql.Engine:
             return sql.create_engine(url, pool_pre_ping=True)
         engine = sql.create_engine(url, connect_args={"timeout": patience, "isolation_level": None})
     except (SQLAlchemyError, ValueError) as error:
-        raise LibraryError("SDPLAY_DATABASE_URL is not the address of a database. Write it like "
-                           "postgresql://user:password@host/name.") from error  # fmt: skip
+        raise LibraryError(
+            "SDPLAY_DATABASE_URL is not the address of a database. Write it like "
+            "postgresql://user:password@host/name."
+        ) from error
     except ImportError as error:
-        raise LibraryError(f"SDPLAY_DATABASE_URL needs more packages: pip install '.[teams]' ({error}).") from error
+        raise LibraryError(
+            f"SDPLAY_DATABASE_URL needs more packages: pip install '.[teams]' ({error})."
+        ) from error
     sql.event.listen(engine, "connect", partial(_set_up, patience))
     sql.event.listen(engine, "begin", _begin)
     return engine
@@ -78,7 +83,8 @@ def _set_up(patience: float, connection: sqlite3.Connection, _: Any) -> None:
 
 
 def _write_ahead(cursor: sqlite3.Cursor, patience: float) -> None:
-    """Waits by itself: SQLite refuses at once where another process has begun to fill the new file."""
+    """Waits by itself: SQLite refuses at once where another process has begun to fill the new
+    file."""
     until = time.monotonic() + patience
     while True:
         try:
@@ -96,19 +102,25 @@ def _begin(connection: sql.Connection) -> None:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Translate what databases raise; that something is there already is for the caller to settle."""
+    """Translate what databases raise; that something is there already is for the caller to
+    settle."""
     try:
         yield
     except IntegrityError:
         raise
     except (SQLAlchemyError, sqlite3.Error) as error:
         reason = without_secrets(str(getattr(error, "orig", None) or error)).split("\n")[0]
-        raise LibraryError(f"The library's database refused: {reason}. {_advice(reason)}") from error
+        raise LibraryError(
+            f"The library's database refused: {reason}. {_advice(reason)}"
+        ) from error
 
 
 def _advice(reason: str) -> str:
     if "malformed" in reason or "not a database" in reason:
-        return "It is damaged, the picture files are not: python -m sdplay library reindex makes it anew."
+        return (
+            "It is damaged, the picture files are not: python -m sdplay library reindex "
+            "makes it anew."
+        )
     if "connection failed" in reason:
         return "Check SDPLAY_DATABASE_URL, and that the server runs. The picture files are safe."
     return "The picture files are safe; check the folder's space and permissions, then try again."

@@ -10,8 +10,14 @@ from typing import Protocol
 
 from sdplay.errors import LibraryError
 
-SUFFIXES = {"originals": ".png", "thumbnails": ".jpg", "inputs": ".bin", "frames": ".bin", "records": ".json",
-            "links": ".txt"}  # fmt: skip
+SUFFIXES = {
+    "originals": ".png",
+    "thumbnails": ".jpg",
+    "inputs": ".bin",
+    "frames": ".bin",
+    "records": ".json",
+    "links": ".txt",
+}
 """The kinds of files, and how their names end."""
 STALE = 3600
 
@@ -41,7 +47,8 @@ class Files:
         return name
 
     def write(self, kind: str, name: str, data: bytes, again: bool = False) -> None:
-        """Store the bytes under a name; nobody ever sees half of them.  `again` replaces what is there."""
+        """Store the bytes under a name; nobody ever sees half of them.  `again` replaces what is
+        there."""
         place = self.place(kind, name)
         if place.exists() and not again:
             return
@@ -50,16 +57,21 @@ class Files:
             _written(place, data)
             _settled(place.parent)
         except OSError as error:
-            raise LibraryError(f"The picture could not be written to {self.folder}: {error.strerror}. Make room or "
-                               "choose another folder with SDPLAY_HOME, then try again.") from error  # fmt: skip
+            raise LibraryError(
+                f"The picture could not be written to {self.folder}: {error.strerror}. Make "
+                "room or "
+                "choose another folder with SDPLAY_HOME, then try again."
+            ) from error
 
     def read(self, kind: str, name: str) -> bytes:
         """The bytes, or a sentence when somebody removed the file."""
         try:
             return self.place(kind, name).read_bytes()
         except OSError as error:
-            raise LibraryError(f"The file of this picture is missing from {self.folder / kind}. It was moved or "
-                               "deleted outside the app.") from error  # fmt: skip
+            raise LibraryError(
+                f"The file of this picture is missing from {self.folder / kind}. It was moved or "
+                "deleted outside the app."
+            ) from error
 
     def has(self, kind: str, name: str) -> bool:
         """Whether it is there."""
@@ -70,11 +82,14 @@ class Files:
         try:
             self.place(kind, name).unlink(missing_ok=True)
         except OSError as error:
-            raise LibraryError(f"A file could not be removed from {self.folder / kind}: {error.strerror}. "
-                               "Check the folder's permissions, then try again.") from error  # fmt: skip
+            raise LibraryError(
+                f"A file could not be removed from {self.folder / kind}: {error.strerror}. "
+                "Check the folder's permissions, then try again."
+            ) from error
 
     def names(self, kind: str) -> Iterator[str]:
-        """The name of every whole file of a kind; what a killed process left half-written is swept away."""
+        """The name of every whole file of a kind; what a killed process left half-written is swept
+        away."""
         for place in sorted(self.folder.glob(f"{kind}/??/*")):
             if place.suffix == SUFFIXES[kind] and not place.name.startswith("."):
                 yield place.stem

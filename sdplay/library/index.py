@@ -12,8 +12,27 @@ from sdplay.errors import LibraryError
 from sdplay.library.database import Database
 from sdplay.library.kept import Total
 from sdplay.library.query import Query
-from sdplay.library.tables import FACTS, LINKS, PICTURES, RECORDS, TABLES, form, is_marked, meets, row
-from sdplay.library.words import EVERY, WORDS, Words, condition, kind_of, scopes_of, spelled, text_of
+from sdplay.library.tables import (
+    FACTS,
+    LINKS,
+    PICTURES,
+    RECORDS,
+    TABLES,
+    form,
+    is_marked,
+    meets,
+    row,
+)
+from sdplay.library.words import (
+    EVERY,
+    WORDS,
+    Words,
+    condition,
+    kind_of,
+    scopes_of,
+    spelled,
+    text_of,
+)
 from sdplay.params import KNOBS
 
 Record = dict[str, Any]
@@ -38,7 +57,8 @@ class Index:
         self._database.close()
 
     def add(self, record: Record) -> tuple[Record, int]:
-        """Put a record in, a microsecond later if another has its time; returns it and its group."""
+        """Put a record in, a microsecond later if another has its time; returns it and its
+        group."""
         for later in range(1000):
             moved = {**record, "made": record["made"] + later}
             try:
@@ -52,10 +72,13 @@ class Index:
                 # About every thousandth picture; PostgreSQL does so by itself.
                 self.tidy()
             return moved, int(group or 0)
-        raise LibraryError("The picture could not be put into the index: too many of the same moment. Try again.")
+        raise LibraryError(
+            "The picture could not be put into the index: too many of the same moment. Try again."
+        )
 
     def replace(self, records: Sequence[Record]) -> None:
-        """Put many records in at once, in the order of their time, over what the index had of them."""
+        """Put many records in at once, in the order of their time, over what the index had of
+        them."""
         for _ in range(5):
             try:
                 with self._database.writing() as connection:
@@ -74,14 +97,19 @@ class Index:
             with self._database.writing() as connection:
                 connection.exec_driver_sql("ANALYZE")
 
-    def change(self, id: str, owner: str | None, before: Callable[[Record], None], **values: Any) -> Record | None:
-        """The record with these values, if it is this owner's to change; no owner at all may change every one.
+    def change(
+        self, id: str, owner: str | None, before: Callable[[Record], None], **values: Any
+    ) -> Record | None:
+        """The record with these values, if it is this owner's to change; no owner at all may change
+        every one.
 
         `before` sees the new record before it counts: what it raises leaves all as it was.
         """
         with self._database.writing() as connection:
             whose = [] if owner is None else [_C.owner.in_({owner, ""})]
-            found = connection.execute(_records(_C.group).where(_C.id == id, *whose).with_for_update()).first()
+            found = connection.execute(
+                _records(_C.group).where(_C.id == id, *whose).with_for_update()
+            ).first()
             if found is None:
                 return None
             record = {**json.loads(found.record), **values}
@@ -96,13 +124,18 @@ class Index:
             for some in _batches(ids, 500):
                 self._drop(connection, _C.id.in_(some))
 
-    def page(self, query: Query, owner: str | None, after: int | None, limit: int) -> list[tuple[Record, int]]:
-        """Records and their groups, newest first, from before `after` on.  Without an owner: everybody's."""
+    def page(
+        self, query: Query, owner: str | None, after: int | None, limit: int
+    ) -> list[tuple[Record, int]]:
+        """Records and their groups, newest first, from before `after` on.  Without an owner:
+        everybody's."""
         with self._database.reading() as connection:
             conditions = self._conditions(connection, query, owner)
             conditions += [_C.at < after] if after is not None else []
             ats = self._newest(connection, query, owner, conditions, limit)
-            found = connection.execute(_records(_C.group).where(_C.at.in_(ats)).order_by(_C.at.desc()))
+            found = connection.execute(
+                _records(_C.group).where(_C.at.in_(ats)).order_by(_C.at.desc())
+            )
             return [(json.loads(each.record), each.group) for each in found]
 
     def lines(self, after: int = 0, limit: int = 1000) -> list[tuple[int, str, str]]:
@@ -117,21 +150,38 @@ class Index:
         asked = asked.select_from(self._joined() if query.has_words else PICTURES)
         asked = asked.where(self._spelled(query, owner)) if query.has_words else asked
         with self._database.reading() as connection:
-            asked = asked.where(*self._conditions(connection, query, owner), self._seen(query, owner))
+            asked = asked.where(
+                *self._conditions(connection, query, owner), self._seen(query, owner)
+            )
             return Total(*connection.execute(asked).one())
 
-    def groups(self, ids: Iterable[int], owner: str | None, deleted: bool) -> dict[int, tuple[Total, frozenset[str]]]:
+    def groups(
+        self, ids: Iterable[int], owner: str | None, deleted: bool
+    ) -> dict[int, tuple[Total, frozenset[str]]]:
         """Total and varying settings of these groups, as far as this owner may see them."""
-        varying = [(sql.func.min(_C[name]) != sql.func.max(_C[name])).label(f"v_{name}") for name in KNOBS]
-        asked = sql.select(_C.group, sql.func.count(), sql.func.sum(_C.seconds), *varying).group_by(_C.group)
-        asked = asked.where(_C.group.in_(list(ids)), _C.deleted == (sql.true() if deleted else sql.false()),
-                            self._seen(Query(scope="all"), owner))  # fmt: skip
+        varying = [
+            (sql.func.min(_C[name]) != sql.func.max(_C[name])).label(f"v_{name}") for name in KNOBS
+        ]
+        asked = sql.select(_C.group, sql.func.count(), sql.func.sum(_C.seconds), *varying).group_by(
+            _C.group
+        )
+        asked = asked.where(
+            _C.group.in_(list(ids)),
+            _C.deleted == (sql.true() if deleted else sql.false()),
+            self._seen(Query(scope="all"), owner),
+        )
         with self._database.reading() as connection:
-            return {group: (Total(count, seconds), frozenset(name for name, varies in zip(KNOBS, told, strict=True)
-                                                             if varies))
-                    for group, count, seconds, *told in connection.execute(asked)}  # fmt: skip
+            return {
+                group: (
+                    Total(count, seconds),
+                    frozenset(name for name, varies in zip(KNOBS, told, strict=True) if varies),
+                )
+                for group, count, seconds, *told in connection.execute(asked)
+            }
 
-    def one(self, *where: Any, owner: str | None, shared: bool, binned: bool = False) -> tuple[Record, int] | None:
+    def one(
+        self, *where: Any, owner: str | None, shared: bool, binned: bool = False
+    ) -> tuple[Record, int] | None:
         """The newest record that meets this and may be seen.
 
         `shared` takes in what others shared, `binned` what lies in one's own bin.
@@ -157,17 +207,26 @@ class Index:
 
     def has(self, **facts: str) -> bool:
         """Whether there is such a line, whoever's, in the bin or not."""
-        asked = sql.select(_C.at).where(*(_C[name] == value for name, value in facts.items())).limit(1)
+        asked = (
+            sql.select(_C.at).where(*(_C[name] == value for name, value in facts.items())).limit(1)
+        )
         with self._database.reading() as connection:
             return connection.scalar(asked) is not None
 
     def values(self, name: str, owner: str | None, limit: int = 200) -> list[Any]:
-        """What a setting was set to lately, most frequent first; of long texts and pictures only marks are known."""
+        """What a setting was set to lately, most frequent first; of long texts and pictures only
+        marks are known."""
         if name in KNOBS and is_marked(name):
             return []
         value = _C[name].label("value")
-        lately = [sql.select(value).where(scope, ~_C.deleted).order_by(_C.at.desc()).limit(LATELY).subquery()
-                  for scope in _scopes(Query(scope="all"), owner)]  # fmt: skip
+        lately = [
+            sql.select(value)
+            .where(scope, ~_C.deleted)
+            .order_by(_C.at.desc())
+            .limit(LATELY)
+            .subquery()
+            for scope in _scopes(Query(scope="all"), owner)
+        ]
         told = sql.union_all(*(sql.select(each.c.value) for each in lately)).subquery().c.value
         asked = sql.select(told).group_by(told).order_by(sql.func.count().desc()).limit(limit)
         with self._database.reading() as connection:
@@ -207,7 +266,8 @@ class Index:
             return [(each.id, each.query) for each in connection.execute(sql.select(LINKS))]
 
     def _made(self) -> bool:
-        """Make the tables where they are missing or of another form; says whether there was nothing before."""
+        """Make the tables where they are missing or of another form; says whether there was nothing
+        before."""
         with self._database.reading() as connection:
             if _form_of(connection) == form():
                 return False
@@ -234,7 +294,9 @@ class Index:
             if not found:
                 return some
             some, last = True, found[-1].at
-            connection.execute(sql.delete(RECORDS).where(RECORDS.c.at.in_([each.at for each in found])))
+            connection.execute(
+                sql.delete(RECORDS).where(RECORDS.c.at.in_([each.at for each in found]))
+            )
             for each in found:
                 self._put(connection, json.loads(each.record))
 
@@ -245,7 +307,9 @@ class Index:
         told = json.dumps(record)
         connection.execute(sql.insert(RECORDS), {"at": record["made"], "record": told})
         scopes = scopes_of(record["owner"], record["shared"])
-        text = text_of(record["record"]["params"].get("prompt", ""), record["tags"], record["note"], scopes)
+        text = text_of(
+            record["record"]["params"].get("prompt", ""), record["tags"], record["note"], scopes
+        )
         connection.execute(sql.text(self._words.put), {"at": record["made"], "told": text})
 
     def _drop(self, connection: sql.Connection, where: Any) -> None:
@@ -262,17 +326,35 @@ class Index:
             at += 1
         return {**record, "made": at}
 
-    def _newest(self, connection: sql.Connection, query: Query, owner: str | None, conditions: list[Any],
-                limit: int) -> list[int]:  # fmt: skip
-        """The times of the newest that a query finds.  Each scope is looked up by itself, along its own index."""
+    def _newest(
+        self,
+        connection: sql.Connection,
+        query: Query,
+        owner: str | None,
+        conditions: list[Any],
+        limit: int,
+    ) -> list[int]:
+        """The times of the newest that a query finds.  Each scope is looked up by itself, along its
+        own index."""
         if query.has_words:
             order: Any = sql.literal_column(f"words.{self._words.at}").desc()
-            asked = sql.select(_C.at).select_from(self._joined()).where(self._spelled(query, owner), *conditions)
-            return list(connection.scalars(asked.where(self._seen(query, owner)).order_by(order).limit(limit)))
+            asked = (
+                sql.select(_C.at)
+                .select_from(self._joined())
+                .where(self._spelled(query, owner), *conditions)
+            )
+            return list(
+                connection.scalars(
+                    asked.where(self._seen(query, owner)).order_by(order).limit(limit)
+                )
+            )
         found: set[int] = set()
         for scope in _scopes(query, owner):
-            found.update(connection.scalars(sql.select(_C.at).where(scope, *conditions).order_by(_C.at.desc())
-                                            .limit(limit)))  # fmt: skip
+            found.update(
+                connection.scalars(
+                    sql.select(_C.at).where(scope, *conditions).order_by(_C.at.desc()).limit(limit)
+                )
+            )
         return sorted(found, reverse=True)[:limit]
 
     def _conditions(self, connection: sql.Connection, query: Query, owner: str | None) -> list[Any]:
@@ -283,9 +365,12 @@ class Index:
         return told + ([_C.at < int(query.until.timestamp() * 1e6)] if query.until else [])
 
     def _near(self, connection: sql.Connection, id: str, owner: str | None) -> list[Any]:
-        """The conditions that exactly one setting differs from this picture's, or what ran it; none meets them if it
+        """The conditions that exactly one setting differs from this picture's, or what ran it; none
+        meets them if it
         may not be seen."""
-        asked = sql.select(PICTURES).where(_C.id == id, self._seen(Query(scope="all"), owner), self._there(owner))
+        asked = sql.select(PICTURES).where(
+            _C.id == id, self._seen(Query(scope="all"), owner), self._there(owner)
+        )
         own = connection.execute(asked).mappings().first()
         if own is None:
             return [sql.false()]
@@ -294,8 +379,13 @@ class Index:
         total: sql.ColumnElement[int] = sql.literal(0)
         for thing in things:
             total = total + sql.case((thing, 1), else_=0)
-        # Prompt and seed cannot both differ, so one of them is the same: two short looks instead of a long one.
-        return [sql.or_(_C.prompt == own["prompt"], _C.seed == own["seed"]), ~_C.partial, total == 1]
+        # Prompt and seed cannot both differ, so one of them is the same: two short looks instead of
+        # a long one.
+        return [
+            sql.or_(_C.prompt == own["prompt"], _C.seed == own["seed"]),
+            ~_C.partial,
+            total == 1,
+        ]
 
     def _seen(self, query: Query, owner: str | None) -> Any:
         return sql.or_(*_scopes(query, owner))

@@ -8,7 +8,8 @@ from sdplay.params import Params
 from sdplay.picture import Receipt, Timing
 
 SOMEONE = "•"
-"""Stands for the owner of a picture that somebody else shared: an owner's name opens all that is theirs."""
+"""Stands for the owner of a picture that somebody else shared: an owner's name opens all that is
+theirs."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,11 @@ class Group:
     @property
     def same(self) -> dict[str, Any]:
         """The settings that all of them share: the group's header."""
-        return {name: value for name, value in self.kept[0].params.asked().items() if name not in self.varying}
+        return {
+            name: value
+            for name, value in self.kept[0].params.asked().items()
+            if name not in self.varying
+        }
 
 
 def moment(at: int) -> datetime:

@@ -35,18 +35,24 @@ DAY = 86_400 * 10**6
 class Library:
     """The pictures of one data folder, or of one database and one object store.
 
-    Everything takes the owner who asks: one's own pictures, those without an owner, and those that were shared are all
-    that one sees; one's own and those without an owner are all that one can change.  None for the owner is the
+    Everything takes the owner who asks: one's own pictures, those without an owner, and those that
+    were shared are all
+    that one sees; one's own and those without an owner are all that one can change.  None for the
+    owner is the
     administrator, who sees all.
     """
 
-    def __init__(self, home: Path, database: str = "", store: str = "", patience: float = 10.0) -> None:
+    def __init__(
+        self, home: Path, database: str = "", store: str = "", patience: float = 10.0
+    ) -> None:
         self.home = home
         try:
             home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise LibraryError(f"The data folder {home} cannot be made: {error.strerror}. "
-                               "Choose another with SDPLAY_HOME.") from error  # fmt: skip
+            raise LibraryError(
+                f"The data folder {home} cannot be made: {error.strerror}. "
+                "Choose another with SDPLAY_HOME."
+            ) from error
         self.files = _store(store, home / "pictures")
         self.index = Index(database or f"sqlite:///{home / 'library.db'}", patience)
         self._input = functools.lru_cache(8)(functools.partial(self.files.read, "inputs"))
@@ -75,16 +81,30 @@ class Library:
         """Give the database back."""
         self.index.close()
 
-    def save(self, picture: Picture, owner: str = "", tags: Sequence[str] = (), key: str = "") -> Kept:
-        """Keep a finished picture: its files first, then its line in the index.  Once this returns, it is safe."""
+    def save(
+        self, picture: Picture, owner: str = "", tags: Sequence[str] = (), key: str = ""
+    ) -> Kept:
+        """Keep a finished picture: its files first, then its line in the index.  Once this returns,
+        it is safe."""
         data, image = _signed(picture)
         file = hashlib.sha256(data).hexdigest()
         facts = {"key": _recipe(key)} if key else {}
-        record = record_of(picture, metadata.record(picture), owner=owner, shared=not owner, file=file,
-                           tags=_tags(tags), width=image.width, height=image.height, **facts)  # fmt: skip
+        record = record_of(
+            picture,
+            metadata.record(picture),
+            owner=owner,
+            shared=not owner,
+            file=file,
+            tags=_tags(tags),
+            width=image.width,
+            height=image.height,
+            **facts,
+        )
         more = {"frames": _packed(picture.frames)} if picture.frames else {}
         inputs = picture.params.images().values()
-        return self.put(record, {"originals": data, "thumbnails": jpeg_bytes(image), **more}, inputs)
+        return self.put(
+            record, {"originals": data, "thumbnails": jpeg_bytes(image), **more}, inputs
+        )
 
     def put(self, record: Record, files: Mapping[str, bytes], inputs: Iterable[bytes] = ()) -> Kept:
         """Write a picture's record and files, then index it.
@@ -102,16 +122,21 @@ class Library:
         return self._kept(found, record["owner"])
 
     def take(self, data: bytes, owner: str = "", tags: Sequence[str] = ()) -> Kept:
-        """Keep a picture from elsewhere, with the settings it carries; the same file is not kept twice."""
+        """Keep a picture from elsewhere, with the settings it carries; the same file is not kept
+        twice."""
         picture = metadata.adopted(data)
         signed = metadata.sign(data, picture)
         file = hashlib.sha256(signed).hexdigest()
-        known = self.index.one(PICTURES.c.file == file, PICTURES.c.owner == owner, owner=owner, shared=False)
+        known = self.index.one(
+            PICTURES.c.file == file, PICTURES.c.owner == owner, owner=owner, shared=False
+        )
         return self._kept(known, owner) if known else self.save(picture, owner, tags)
 
     def by_key(self, key: str, owner: str = "") -> Kept | None:
         """A finished picture with this recipe, one's own or nobody's."""
-        found = self.index.one(PICTURES.c.key == _recipe(key), ~PICTURES.c.partial, owner=owner, shared=False)
+        found = self.index.one(
+            PICTURES.c.key == _recipe(key), ~PICTURES.c.partial, owner=owner, shared=False
+        )
         return self._kept(found, owner) if found else None
 
     def keys(self, wanted: Sequence[str], owner: str = "") -> set[str]:
@@ -127,12 +152,22 @@ class Library:
         """The newest first; `after` goes on behind the picture with that `at`."""
         return list(self.page(Query(), owner, after, limit).kept)
 
-    def search(self, owner: str = "", text: str = "", limit: int = 200, **filters: Any) -> list[Kept]:
+    def search(
+        self, owner: str = "", text: str = "", limit: int = 200, **filters: Any
+    ) -> list[Kept]:
         """Pictures whose prompt, tags or note have every word, and whose settings are as asked."""
         known = {name: value for name, value in filters.items() if name in KNOBS or name in FACTS}
-        return list(self.page(Query(words=tuple(text.split()), settings=known), owner, None, limit).kept)
+        return list(
+            self.page(Query(words=tuple(text.split()), settings=known), owner, None, limit).kept
+        )
 
-    def page(self, asked: Query | str = "", owner: str | None = "", after: int | None = None, limit: int = 48) -> Page:
+    def page(
+        self,
+        asked: Query | str = "",
+        owner: str | None = "",
+        after: int | None = None,
+        limit: int = 48,
+    ) -> Page:
         """A stretch of what a query finds, newest first; pass `Page.next` as `after` to go on."""
         asked = query(asked) if isinstance(asked, str) else asked
         found = self.index.page(asked, owner, after, limit + 1)
@@ -144,15 +179,22 @@ class Library:
         return self.index.total(query(asked) if isinstance(asked, str) else asked, owner)
 
     def groups(self, kept: Iterable[Kept], owner: str | None = "") -> list[Group]:
-        """Pictures by prompt and time, newest group first, each with the total of all that belong to it."""
+        """Pictures by prompt and time, newest group first, each with the total of all that belong
+        to it."""
         together: dict[int, list[Kept]] = {}
         for each in kept:
             together.setdefault(each.group, []).append(each)
-        known = self.index.groups(together, owner, any(each.deleted for own in together.values() for each in own))
-        return [Group(id, tuple(own), *known.get(id, (Total(len(own), 0.0),))) for id, own in together.items()]
+        known = self.index.groups(
+            together, owner, any(each.deleted for own in together.values() for each in own)
+        )
+        return [
+            Group(id, tuple(own), *known.get(id, (Total(len(own), 0.0),)))
+            for id, own in together.items()
+        ]
 
     def near(self, kept: Kept, owner: str | None = "", limit: int = 100) -> list[tuple[str, Kept]]:
-        """Pictures that differ from this one in exactly one thing, and which: a setting, "backend" or "version"."""
+        """Pictures that differ from this one in exactly one thing, and which: a setting, "backend"
+        or "version"."""
         others = self.page(Query(near=kept.id, scope="all"), owner, None, limit).kept
         return [(_difference(kept, other), other) for other in others]
 
@@ -214,7 +256,8 @@ class Library:
         return self._change(kept, owner, deleted=0)
 
     def purge(self, owner: str | None = "", days: float = 0) -> int:
-        """Empty the bin of what has lain there for so many days, for good; returns how many went."""
+        """Empty the bin of what has lain there for so many days, for good; returns how many
+        went."""
         before, after, gone = time.time_ns() // 1000 - int(days * DAY), None, 0
         while found := self.index.page(Query(deleted=True), owner, after, 200):
             after = found[-1][0]["made"]
@@ -224,14 +267,18 @@ class Library:
                     gone += 1
         return gone
 
-    def timings(self, backend: str, limit: int = 500) -> list[tuple[str, int, int, int, float, float]]:
+    def timings(
+        self, backend: str, limit: int = 500
+    ) -> list[tuple[str, int, int, int, float, float]]:
         """Past runs of a backend, newest first: scheduler, steps, width, height, cfg, seconds."""
         return self.index.timings(backend, limit)
 
     def shorten(self, text: str) -> str:
         """A short id for a long link; the same text has the same id."""
         if len(text) > MAX_LINK:
-            raise BadParams(f"The link is {len(text)} letters long; more than {MAX_LINK} are not kept.")
+            raise BadParams(
+                f"The link is {len(text)} letters long; more than {MAX_LINK} are not kept."
+            )
         name = b32encode(hashlib.sha256(text.encode("utf-8", "replace")).digest()).decode().lower()
         for length in (8, 16, 32):
             id = name[:length]
@@ -246,13 +293,16 @@ class Library:
         return self.index.link(id) if id.isalnum() and len(id) <= 32 else None
 
     def reindex(self, adopt: str | None = None) -> Reindexed:
-        """Make the index anew from the files; pictures whose record is lost go to `adopt`, if it is given."""
+        """Make the index anew from the files; pictures whose record is lost go to `adopt`, if it is
+        given."""
         return reindex(self.index, self.files, adopt)
 
     def _change(self, kept: Kept, owner: str | None, **values: Any) -> Kept:
         record = self.index.change(kept.id, owner, self._record, **values)
         if record is None:
-            raise LibraryError("This picture belongs to somebody else or is gone: it was left as it is.")
+            raise LibraryError(
+                "This picture belongs to somebody else or is gone: it was left as it is."
+            )
         return self._kept((record, kept.group), owner)
 
     def _kept(self, found: tuple[Record, int], viewer: str | None) -> Kept:
@@ -262,7 +312,8 @@ class Library:
         self.files.write("records", record["id"], json.dumps(record).encode(), again=True)
 
     def _image(self, name: str) -> bytes:
-        """The bytes of a start image; none where it is lost, so that its picture can still be shown."""
+        """The bytes of a start image; none where it is lost, so that its picture can still be
+        shown."""
         try:
             return self._input(name.removeprefix("sha256:"))
         except LibraryError:
@@ -292,7 +343,9 @@ def _signed(picture: Picture) -> tuple[bytes, Image.Image]:
         data = metadata.sign(picture.data, picture)
         return data, metadata.decoded(data)
     except LibraryError as error:
-        raise LibraryError("The backend's picture is damaged and was not kept. Generate it again.") from error
+        raise LibraryError(
+            "The backend's picture is damaged and was not kept. Generate it again."
+        ) from error
 
 
 def _recipe(key: str) -> str:
@@ -313,7 +366,10 @@ def _tags(tags: Iterable[str]) -> list[str]:
 
 def _packed(frames: tuple[Frame, ...]) -> bytes:
     """Frames in one file: a JSON line, then the JPEGs one after the other."""
-    head = [[frame.step, frame.sigma, frame.seconds, len(frame.clean), len(frame.noisy)] for frame in frames]
+    head = [
+        [frame.step, frame.sigma, frame.seconds, len(frame.clean), len(frame.noisy)]
+        for frame in frames
+    ]
     line = json.dumps(head).encode()
     body = b"".join(frame.clean + frame.noisy for frame in frames)
     return struct.pack(">I", len(line)) + line + body
@@ -322,5 +378,7 @@ def _packed(frames: tuple[Frame, ...]) -> bytes:
 def _unpacked(data: bytes) -> tuple[Frame, ...]:
     (size,) = struct.unpack(">I", data[:4])
     body = io.BytesIO(data[4 + size :])
-    return tuple(Frame(step, sigma, seconds, body.read(clean), body.read(noisy))
-                 for step, sigma, seconds, clean, noisy in json.loads(data[4 : 4 + size]))  # fmt: skip
+    return tuple(
+        Frame(step, sigma, seconds, body.read(clean), body.read(noisy))
+        for step, sigma, seconds, clean, noisy in json.loads(data[4 : 4 + size])
+    )

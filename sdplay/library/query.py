@@ -34,7 +34,8 @@ class Query:
     """Each is how a word in prompt, tags or note begins."""
     without: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """A knob or a fact to its value, to a `Between`, or to a tuple of values of which one must hold."""
+    """A knob or a fact to its value, to a `Between`, or to a tuple of values of which one must
+    hold."""
     tags: tuple[str, ...] = ()
     near: str = ""
     """The id of a picture: those that differ from it in exactly one thing."""
@@ -47,7 +48,9 @@ class Query:
 
     def __post_init__(self) -> None:
         if self.scope not in SCOPES:
-            raise BadParams(f"There is no scope called {self.scope!r}. There are: {', '.join(SCOPES)}.")
+            raise BadParams(
+                f"There is no scope called {self.scope!r}. There are: {', '.join(SCOPES)}."
+            )
         if unknown := set(self.settings) - {*KNOBS, *FACTS}:
             raise _unknown(min(unknown))
 
@@ -74,8 +77,14 @@ def query(text: str, **more: Any) -> Query:
             days["until" if sign in ("<", "<=") else "since"] = _day(value)
         else:
             told[name] = _met(told.get(name), condition(name, sign, value))
-    found: dict[str, Any] = {"words": tuple(words[""]), "without": tuple(words["-"]), "tags": tuple(words["tag"]),
-                             "near": near, "settings": told, **days}  # fmt: skip
+    found: dict[str, Any] = {
+        "words": tuple(words[""]),
+        "without": tuple(words["-"]),
+        "tags": tuple(words["tag"]),
+        "near": near,
+        "settings": told,
+        **days,
+    }
     return Query(**{**found, **more})
 
 
@@ -96,7 +105,11 @@ def condition(name: str, sign: str, value: str) -> Any:
     low, dots, high = value.partition("..")
     if dots:
         return Between(_number(name, low) if low else None, _number(name, high) if high else None)
-    return tuple(_number(name, each) for each in value.split(",")) if "," in value else _number(name, value)
+    return (
+        tuple(_number(name, each) for each in value.split(","))
+        if "," in value
+        else _number(name, value)
+    )
 
 
 def _unknown(name: str) -> BadParams:
@@ -108,7 +121,9 @@ def _number(name: str, value: str) -> float:
     try:
         number = float(value) if "." in value or "e" in value.lower() else int(value)
     except ValueError as error:
-        raise BadParams(f"{name} needs a number, not {value!r}. Write it like {name}=20 or {name}=5..9.") from error
+        raise BadParams(
+            f"{name} needs a number, not {value!r}. Write it like {name}=20 or {name}=5..9."
+        ) from error
     if abs(number) >= 2**63:
         raise BadParams(f"{name} is never as large as {value}.")
     return number
@@ -117,7 +132,9 @@ def _number(name: str, value: str) -> float:
 def _met(one: Any, other: Any) -> Any:
     """Two limits on one setting make a range."""
     if isinstance(one, Between) and isinstance(other, Between):
-        return Between(other.low if one.low is None else one.low, other.high if one.high is None else one.high)
+        return Between(
+            other.low if one.low is None else one.low, other.high if one.high is None else one.high
+        )
     return other
 
 

@@ -66,29 +66,69 @@ def remove_unused(index: Index, files: Store, record: Record) -> None:
             return
         for kind in ("thumbnails", "frames"):
             files.remove(kind, file)
-    for name in {record["record"]["params"].get("init"), record["record"]["params"].get("mask")} - {None, ""}:
+    for name in {record["record"]["params"].get("init"), record["record"]["params"].get("mask")} - {
+        None,
+        "",
+    }:
         if not index.input_used(mark(name)):
             files.remove("inputs", name.removeprefix("sha256:"))
 
 
-_SHAPE = {"id": str, "key": str, "owner": str, "made": int, "file": str, "width": int, "height": int, "shared": bool,
-          "deleted": int, "stars": int, "tags": list, "note": str, "frames": bool, "record": dict}  # fmt: skip
-_TOLD = {"params": dict, "backend": str, "model": str, "timing": dict, "receipt": dict, "partial": bool}
+_SHAPE = {
+    "id": str,
+    "key": str,
+    "owner": str,
+    "made": int,
+    "file": str,
+    "width": int,
+    "height": int,
+    "shared": bool,
+    "deleted": int,
+    "stars": int,
+    "tags": list,
+    "note": str,
+    "frames": bool,
+    "record": dict,
+}
+_TOLD = {
+    "params": dict,
+    "backend": str,
+    "model": str,
+    "timing": dict,
+    "receipt": dict,
+    "partial": bool,
+}
 
 
 def checked(told: Any) -> Record:
-    """A record from a file, if it is one: every field there and of its kind, every setting one that we take."""
+    """A record from a file, if it is one: every field there and of its kind, every setting one that
+    we take."""
     try:
         fine = all(isinstance(told[name], kind) for name, kind in _SHAPE.items())
         fine = fine and all(isinstance(told["record"][name], kind) for name, kind in _TOLD.items())
-        fine = fine and all(isinstance(tag, str) for tag in told["tags"]) and 0 <= told["stars"] <= 5
-        fine = fine and len(told["id"]) <= 32 and len(told["key"]) <= 32 and len(told["owner"]) <= 64
+        fine = (
+            fine and all(isinstance(tag, str) for tag in told["tags"]) and 0 <= told["stars"] <= 5
+        )
+        fine = (
+            fine and len(told["id"]) <= 32 and len(told["key"]) <= 32 and len(told["owner"]) <= 64
+        )
         params = told["record"]["params"]
-        names = [told["id"], told["file"], *(name.removeprefix("sha256:") for name in images_in(params))]
-        fine = fine and all(name.isascii() and name.isalnum() for name in names) and 0 < told["made"] < 2**53
+        names = [
+            told["id"],
+            told["file"],
+            *(name.removeprefix("sha256:") for name in images_in(params)),
+        ]
+        fine = (
+            fine
+            and all(name.isascii() and name.isalnum() for name in names)
+            and 0 < told["made"] < 2**53
+        )
         kept = kept_of(told, None, 0, lambda name: b"")
         images = {name: params[name] for name in ("init", "mask", "control") if name in params}
-        whole = {**told, "record": {**told["record"], "params": {**params, **kept.params.as_dict(), **images}}}
+        whole = {
+            **told,
+            "record": {**told["record"], "params": {**params, **kept.params.as_dict(), **images}},
+        }
         row(whole, 0)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
         raise LibraryError("A record is damaged.") from error
@@ -117,11 +157,16 @@ def _forget_others(index: Index, files: Store, seen: set[str]) -> None:
     after = 0
     while found := index.lines(after):
         after = found[-1][0]
-        index.forget(id for _, id, file in found
-                     if id not in seen and not (files.has("records", id) and files.has("originals", file)))  # fmt: skip
+        index.forget(
+            id
+            for _, id, file in found
+            if id not in seen and not (files.has("records", id) and files.has("originals", file))
+        )
 
 
-def _adopt(index: Index, files: Store, file: str, owner: str | None, counts: dict[str, int]) -> None:
+def _adopt(
+    index: Index, files: Store, file: str, owner: str | None, counts: dict[str, int]
+) -> None:
     """A picture without a record: what it tells itself, and the owner it is given to."""
     if owner is None:
         counts["without_owner"] += 1
@@ -132,8 +177,15 @@ def _adopt(index: Index, files: Store, file: str, owner: str | None, counts: dic
     except (LibraryError, OSError):
         counts["damaged"] += 1
         return
-    record = record_of(picture, metadata.record(picture), owner=owner, shared=not owner, file=file, width=image.width,
-                       height=image.height)  # fmt: skip
+    record = record_of(
+        picture,
+        metadata.record(picture),
+        owner=owner,
+        shared=not owner,
+        file=file,
+        width=image.width,
+        height=image.height,
+    )
     files.write("records", record["id"], json.dumps(record).encode(), again=True)
     index.add(record)
     counts["adopted"] += 1

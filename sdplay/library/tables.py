@@ -35,7 +35,8 @@ def is_marked(name: str) -> bool:
 
 
 PICTURES = sql.Table(
-    "pictures", TABLES,
+    "pictures",
+    TABLES,
     sql.Column("at", _BIG, primary_key=True, autoincrement=False),
     sql.Column("id", sql.String(32), nullable=False, unique=True),
     sql.Column("key", sql.String(32), nullable=False, index=True),
@@ -50,18 +51,25 @@ PICTURES = sql.Table(
     sql.Column("partial", sql.Boolean, nullable=False),
     sql.Column("stars", sql.Integer, nullable=False),
     *(_column(knob) for knob in KNOBS.values()),
-)  # fmt: skip
+)
 RECORDS = sql.Table(
-    "records", TABLES,
+    "records",
+    TABLES,
     sql.Column("at", _BIG, primary_key=True, autoincrement=False),
     sql.Column("record", sql.Text, nullable=False),
-)  # fmt: skip
+)
 LINKS = sql.Table(
-    "links", TABLES, sql.Column("id", sql.String(32), primary_key=True), sql.Column("query", sql.Text, nullable=False),
-)  # fmt: skip
+    "links",
+    TABLES,
+    sql.Column("id", sql.String(32), primary_key=True),
+    sql.Column("query", sql.Text, nullable=False),
+)
 FACTS = sql.Table(
-    "facts", TABLES, sql.Column("name", sql.String(32), primary_key=True), sql.Column("value", sql.Text),
-)  # fmt: skip
+    "facts",
+    TABLES,
+    sql.Column("name", sql.String(32), primary_key=True),
+    sql.Column("value", sql.Text),
+)
 _C = PICTURES.c
 sql.Index("kept_by_owner", _C.owner, _C.deleted, _C.at)
 sql.Index("kept_by_shared", _C.shared, _C.deleted, _C.at)
@@ -89,33 +97,70 @@ def row(record: Mapping[str, Any], group: int) -> dict[str, Any]:
     params = {name: told["params"].get(name, _plain(knob)) for name, knob in KNOBS.items()}
     fields = {name: record[name] for name in ("id", "key", "owner", "shared", "file", "stars")}
     return {
-        **{name: mark(value) if is_marked(name) else _stored(value) for name, value in params.items()},
-        **fields, "deleted": bool(record["deleted"]), "at": record["made"], "group": group,
-        "backend": told["backend"][:64], "version": _stored(told["model"]), "seconds": told["timing"]["total"],
+        **{
+            name: mark(value) if is_marked(name) else _stored(value)
+            for name, value in params.items()
+        },
+        **fields,
+        "deleted": bool(record["deleted"]),
+        "at": record["made"],
+        "group": group,
+        "backend": told["backend"][:64],
+        "version": _stored(told["model"]),
+        "seconds": told["timing"]["total"],
         "partial": told["partial"],
-    }  # fmt: skip
+    }
 
 
 def record_of(picture: Picture, told: Mapping[str, Any], **facts: Any) -> dict[str, Any]:
     """All that is known of a picture, as its record file says it."""
     return {
-        "id": uuid.uuid4().hex, "key": picture.params.key(picture.backend, picture.model), "owner": "",
-        "made": time.time_ns() // 1000, "shared": False, "deleted": 0, "stars": 0, "tags": [], "note": "",
-        "frames": bool(picture.frames), **facts, "record": dict(told),
-    }  # fmt: skip
+        "id": uuid.uuid4().hex,
+        "key": picture.params.key(picture.backend, picture.model),
+        "owner": "",
+        "made": time.time_ns() // 1000,
+        "shared": False,
+        "deleted": 0,
+        "stars": 0,
+        "tags": [],
+        "note": "",
+        "frames": bool(picture.frames),
+        **facts,
+        "record": dict(told),
+    }
 
 
-def kept_of(record: Mapping[str, Any], viewer: str | None, group: int, image: Callable[[str], bytes]) -> Kept:
-    """A record as `viewer` may see it; None sees all.  `image` finds the bytes of a start image by its name."""
+def kept_of(
+    record: Mapping[str, Any], viewer: str | None, group: int, image: Callable[[str], bytes]
+) -> Kept:
+    """A record as `viewer` may see it; None sees all.  `image` finds the bytes of a start image by
+    its name."""
     told = record["record"]
     owner = record["owner"] if viewer is None or record["owner"] in (viewer, "") else SOMEONE
     receipt = {**told["receipt"], "warnings": tuple(told["receipt"]["warnings"])}
     return Kept(
-        record["id"], record["key"], _params(told["params"], image), told["backend"], told["model"],
-        Timing(**told["timing"]), Receipt(**receipt), moment(record["made"]), owner, record["width"],
-        record["height"], record["file"], told["partial"], record["stars"], tuple(record["tags"]), record["note"],
-        record["frames"], record["shared"], bool(record["deleted"]), record["made"], group,
-    )  # fmt: skip
+        record["id"],
+        record["key"],
+        _params(told["params"], image),
+        told["backend"],
+        told["model"],
+        Timing(**told["timing"]),
+        Receipt(**receipt),
+        moment(record["made"]),
+        owner,
+        record["width"],
+        record["height"],
+        record["file"],
+        told["partial"],
+        record["stars"],
+        tuple(record["tags"]),
+        record["note"],
+        record["frames"],
+        record["shared"],
+        bool(record["deleted"]),
+        record["made"],
+        group,
+    )
 
 
 def images_in(params: Mapping[str, Any]) -> list[str]:
@@ -140,12 +185,15 @@ def meets(name: str, wanted: Any) -> Any:
 
 
 def _params(told: Mapping[str, Any], image: Callable[[str], bytes]) -> Params:
-    """The settings; one that a later version no longer takes is left out rather than the picture."""
+    """The settings; one that a later version no longer takes is left out rather than the
+    picture."""
     images = {name: data for name in images_in(told) if (data := image(name))}
     try:
         return Params.from_dict(told, images)
     except BadParams:
-        return Params.from_dict({name: value for name, value in told.items() if _fits(name, value)}, images)
+        return Params.from_dict(
+            {name: value for name, value in told.items() if _fits(name, value)}, images
+        )
 
 
 def _fits(name: str, value: Any) -> bool:
@@ -163,7 +211,8 @@ def _plain(knob: Knob) -> Any:
 
 
 def _stored(value: Any) -> Any:
-    """Text that every database takes: no zero byte, no half of a pair, and short enough to be ordered by."""
+    """Text that every database takes: no zero byte, no half of a pair, and short enough to be
+    ordered by."""
     if not isinstance(value, str):
         return value
     return value[:MAX_NAME].replace("\0", "").encode("utf-8", "replace").decode()

@@ -1,7 +1,10 @@
-"""Full text over prompts, tags and notes: SQLite's FTS5, PostgreSQL's text search, or plain comparison elsewhere.
+"""Full text over prompts, tags and notes: SQLite's FTS5, PostgreSQL's text search, or plain
+comparison elsewhere.
 
-Words are spelled in ASCII letters and digits before they reach a database, so that all three find the same: `fox` is
-`wfox`, a letter outside ASCII is `z` and its code, a tag `t…`, an owner `o…`, a shared picture `shared`.
+Words are spelled in ASCII letters and digits before they reach a database, so that all three find
+the same: `fox` is
+`wfox`, a letter outside ASCII is `z` and its code, a tag `t…`, an owner `o…`, a shared picture
+`shared`.
 """
 
 import re
@@ -45,28 +48,52 @@ class Words:
         wanted = [f"w{word}{self.begins}" for text in query.words for word in split(text)]
         wanted += [f"t{spelled(tag)}" for tag in query.tags]
         away = [f"w{word}{self.begins}" for text in query.without for word in split(text)]
-        told = self.both.join([f"({self.either.join(scopes)})", *list(dict.fromkeys(wanted))[:ASKED]])
+        told = self.both.join(
+            [f"({self.either.join(scopes)})", *list(dict.fromkeys(wanted))[:ASKED]]
+        )
         return told + "".join(f"{self.no}{word}" for word in list(dict.fromkeys(away))[:ASKED])
 
 
 FTS5 = Words(
-    make=("CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(told, tokenize='ascii', detail='none', "
-          "columnsize=0, prefix='2 3 4')",),
-    put="INSERT INTO words(rowid, told) VALUES (:at, :told)", remove="DELETE FROM words WHERE rowid = :at",
-    match="words MATCH :asked", at="rowid", both=" AND ", either=" OR ", no=" NOT ", begins="*",
-)  # fmt: skip
+    make=(
+        "CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(told, tokenize='ascii', "
+        "detail='none', "
+        "columnsize=0, prefix='2 3 4')",
+    ),
+    put="INSERT INTO words(rowid, told) VALUES (:at, :told)",
+    remove="DELETE FROM words WHERE rowid = :at",
+    match="words MATCH :asked",
+    at="rowid",
+    both=" AND ",
+    either=" OR ",
+    no=" NOT ",
+    begins="*",
+)
 TSVECTOR = Words(
-    make=("CREATE TABLE IF NOT EXISTS words (at BIGINT PRIMARY KEY, told TSVECTOR NOT NULL)",
-          "CREATE INDEX IF NOT EXISTS words_found ON words USING gin (told)"),
+    make=(
+        "CREATE TABLE IF NOT EXISTS words (at BIGINT PRIMARY KEY, told TSVECTOR NOT NULL)",
+        "CREATE INDEX IF NOT EXISTS words_found ON words USING gin (told)",
+    ),
     put="INSERT INTO words(at, told) VALUES (:at, to_tsvector('simple', :told))",
     remove="DELETE FROM words WHERE at = :at",
-    match="words.told @@ to_tsquery('simple', :asked)", at="at", both=" & ", either=" | ", no=" & !", begins=":*",
-)  # fmt: skip
+    match="words.told @@ to_tsquery('simple', :asked)",
+    at="at",
+    both=" & ",
+    either=" | ",
+    no=" & !",
+    begins=":*",
+)
 PLAIN = Words(
     make=("CREATE TABLE IF NOT EXISTS words (at BIGINT PRIMARY KEY, told TEXT NOT NULL)",),
-    put="INSERT INTO words(at, told) VALUES (:at, :told)", remove="DELETE FROM words WHERE at = :at",
-    match="", at="at", both=" ", either="|", no=" -", begins="",
-)  # fmt: skip
+    put="INSERT INTO words(at, told) VALUES (:at, :told)",
+    remove="DELETE FROM words WHERE at = :at",
+    match="",
+    at="at",
+    both=" ",
+    either="|",
+    no=" -",
+    begins="",
+)
 
 
 def kind_of(connection: sql.Connection) -> Words:
@@ -89,13 +116,17 @@ def condition(kind: Words, query: Query, scopes: list[str]) -> sql.ColumnElement
     wanted = [f" w{word}" for text in query.words for word in split(text)]
     away = [f" w{word}" for text in query.without for word in split(text)]
     whose = sql.or_(*(texts.contains(f" {scope} ") for scope in scopes))
-    return sql.and_(whose, *map(texts.contains, tags + wanted), *(~texts.contains(word) for word in away))
+    return sql.and_(
+        whose, *map(texts.contains, tags + wanted), *(~texts.contains(word) for word in away)
+    )
 
 
 def text_of(prompt: str, tags: Iterable[str], note: str, scopes: Iterable[str]) -> str:
     """All that one picture is found by."""
     found = dict.fromkeys(f"w{word}" for text in (prompt, *tags, note) for word in split(text))
-    return " " + " ".join([*scopes, *(f"t{spelled(tag)}" for tag in tags), *list(found)[:MANY]]) + " "
+    return (
+        " " + " ".join([*scopes, *(f"t{spelled(tag)}" for tag in tags), *list(found)[:MANY]]) + " "
+    )
 
 
 def scopes_of(owner: str, shared: bool) -> list[str]:
@@ -104,11 +135,14 @@ def scopes_of(owner: str, shared: bool) -> list[str]:
 
 
 def split(text: str) -> Iterator[str]:
-    """The words of a text, spelled; every sign and every letter of a script without spaces is a word."""
+    """The words of a text, spelled; every sign and every letter of a script without spaces is a
+    word."""
     for word in _WORD.findall(unicodedata.normalize("NFKC", text).casefold()):
         yield from (spelled(part[:60]) for part in word.split("_") if part)
 
 
 def spelled(text: str) -> str:
     """The same in ASCII letters and digits; what begins alike is spelled alike."""
-    return "".join(sign if sign.isascii() and sign.isalnum() else f"z{ord(sign):06x}" for sign in text)
+    return "".join(
+        sign if sign.isascii() and sign.isalnum() else f"z{ord(sign):06x}" for sign in text
+    )

@@ -1,9 +1,31 @@
-"""Settings in and out of picture files: A1111's infotext, which others read, and our full record beside it."""
+"""Settings in and out of picture files: A1111's infotext, which others read, and our full record
+beside it."""
 
-from sdplay.metadata.files import MAX_PIXELS, OURS, Found, adopted, converted, decoded, read, record, sign
+from sdplay.metadata.files import (
+    MAX_PIXELS,
+    OURS,
+    Found,
+    adopted,
+    converted,
+    decoded,
+    read,
+    record,
+    sign,
+)
 from sdplay.metadata.infotext import NAMES, infotext, parse_infotext, settings_from
 
 __all__ = [
-    "MAX_PIXELS", "NAMES", "OURS", "Found", "adopted", "converted", "decoded", "infotext", "parse_infotext", "read",
-    "record", "settings_from", "sign",
-]  # fmt: skip
+    "MAX_PIXELS",
+    "NAMES",
+    "OURS",
+    "Found",
+    "adopted",
+    "converted",
+    "decoded",
+    "infotext",
+    "parse_infotext",
+    "read",
+    "record",
+    "settings_from",
+    "sign",
+]

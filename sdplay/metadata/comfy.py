@@ -10,23 +10,44 @@ MAX_NODES = 5000
 MAX_SAMPLERS = 50
 _WIDGETS = {
     "KSampler": ("seed", "", "steps", "cfg", "sampler_name", "scheduler", "denoise"),
-    "KSamplerAdvanced": ("add_noise", "noise_seed", "", "steps", "cfg", "sampler_name", "scheduler"),
+    "KSamplerAdvanced": (
+        "add_noise",
+        "noise_seed",
+        "",
+        "steps",
+        "cfg",
+        "sampler_name",
+        "scheduler",
+    ),
     "SamplerCustom": ("add_noise", "noise_seed", "", "cfg"),
-    "RandomNoise": ("noise_seed",), "KSamplerSelect": ("sampler_name",), "CFGGuider": ("cfg",),
-    "BasicScheduler": ("scheduler", "steps", "denoise"), "CLIPTextEncode": ("text",),
-    "EmptyLatentImage": ("width", "height"), "EmptySD3LatentImage": ("width", "height"),
-    "CheckpointLoaderSimple": ("ckpt_name",), "UNETLoader": ("unet_name",),
-}  # fmt: skip
+    "RandomNoise": ("noise_seed",),
+    "KSamplerSelect": ("sampler_name",),
+    "CFGGuider": ("cfg",),
+    "BasicScheduler": ("scheduler", "steps", "denoise"),
+    "CLIPTextEncode": ("text",),
+    "EmptyLatentImage": ("width", "height"),
+    "EmptySD3LatentImage": ("width", "height"),
+    "CheckpointLoaderSimple": ("ckpt_name",),
+    "UNETLoader": ("unet_name",),
+}
 """The order of a node's values in a saved workflow, where the file does not name them."""
 _SAMPLES = ("steps", "sampler_name", "sigmas", "guider")
 _PROMPTS = ("text", "text_g", "prompt", "populated_text", "t5xxl", "clip_l", "string", "value")
 
 
 def told(graph: Graph) -> dict[str, Any]:
-    """What the first sampler of a graph was given: sampler and schedule under their own names, the rest under ours."""
-    nodes = {str(id): node["inputs"] for id, node in list(graph.items())[:MAX_NODES]
-             if isinstance(node, Mapping) and isinstance(node.get("inputs"), Mapping)}  # fmt: skip
-    samplers = [id for id, inputs in nodes.items() if "latent_image" in inputs and any(k in inputs for k in _SAMPLES)]
+    """What the first sampler of a graph was given: sampler and schedule under their own names, the
+    rest under ours."""
+    nodes = {
+        str(id): node["inputs"]
+        for id, node in list(graph.items())[:MAX_NODES]
+        if isinstance(node, Mapping) and isinstance(node.get("inputs"), Mapping)
+    }
+    samplers = [
+        id
+        for id, inputs in nodes.items()
+        if "latent_image" in inputs and any(k in inputs for k in _SAMPLES)
+    ]
     first = [
         id
         for id in samplers[:MAX_SAMPLERS]
@@ -39,12 +60,18 @@ def told(graph: Graph) -> dict[str, Any]:
 
 def graph_of(workflow: Mapping[str, Any]) -> Graph:
     """A saved workflow, as the editor keeps it, in the form in which it is run."""
-    links = {str(link[0]): [str(link[1]), link[2]] for link in _list(workflow.get("links"))
-             if isinstance(link, list) and len(link) > 2}  # fmt: skip
+    links = {
+        str(link[0]): [str(link[1]), link[2]]
+        for link in _list(workflow.get("links"))
+        if isinstance(link, list) and len(link) > 2
+    }
     graph = {}
     for node in _list(workflow.get("nodes")):
         if isinstance(node, Mapping) and "id" in node:
-            graph[str(node["id"])] = {"class_type": node.get("type", ""), "inputs": _inputs(node, links)}
+            graph[str(node["id"])] = {
+                "class_type": node.get("type", ""),
+                "inputs": _inputs(node, links),
+            }
     return graph
 
 
@@ -79,7 +106,9 @@ def _settings(nodes: Mapping[str, Node], start: str) -> dict[str, Any]:
         "strength": _value(nodes, inputs, ("denoise",), "sigmas"),
         "width": _literal(nodes, inputs["latent_image"], ("width",), int),
         "height": _literal(nodes, inputs["latent_image"], ("height",), int),
-        "model": _literal(nodes, inputs.get("model") or guide.get("model"), ("ckpt_name", "unet_name"), str),
+        "model": _literal(
+            nodes, inputs.get("model") or guide.get("model"), ("ckpt_name", "unet_name"), str
+        ),
     }
     if found["strength"] == 1:
         del found["strength"]
@@ -87,16 +116,23 @@ def _settings(nodes: Mapping[str, Node], start: str) -> dict[str, Any]:
 
 
 def _value(nodes: Mapping[str, Node], inputs: Node, names: tuple[str, ...], helper: str) -> Any:
-    """A value of the sampler itself, of the node behind its input `helper`, or of what feeds either."""
+    """A value of the sampler itself, of the node behind its input `helper`, or of what feeds
+    either."""
     for source in (inputs, _linked(nodes, inputs.get(helper))):
         for name in names:
             if name in source:
                 value = source[name]
-                return _literal(nodes, value, (*names, "value", "int", "float")) if _is_link(value) else value
+                return (
+                    _literal(nodes, value, (*names, "value", "int", "float"))
+                    if _is_link(value)
+                    else value
+                )
     return None
 
 
-def _literal(nodes: Mapping[str, Node], link: Any, names: tuple[str, ...], kind: type = object) -> Any:
+def _literal(
+    nodes: Mapping[str, Node], link: Any, names: tuple[str, ...], kind: type = object
+) -> Any:
     """The first value of such a name at the end of a link or upstream of it."""
     for id in _upstream(nodes, link):
         for name in names:

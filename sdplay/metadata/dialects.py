@@ -13,14 +13,47 @@ Told = dict[str, Any]
 Reader = Callable[[str], tuple[str, Told | None] | None]
 """The program and its values by our names; None for the values where the whole text is infotext."""
 
-FOOOCUS = {"prompt": "prompt", "negative_prompt": "negative", "steps": "steps", "guidance_scale": "cfg", "seed": "seed",
-           "base_model": "model", "refiner_switch": "refiner_at", "clip_skip": "clip_skip"}  # fmt: skip
-INVOKE = {"positive_prompt": "prompt", "negative_prompt": "negative", "steps": "steps", "cfg_scale": "cfg",
-          "seed": "seed", "width": "width", "height": "height", "strength": "strength"}  # fmt: skip
-CIVITAI = {"prompt": "prompt", "negativePrompt": "negative", "steps": "steps", "cfgScale": "cfg", "seed": "seed",
-           "width": "width", "height": "height", "clipSkip": "clip_skip", "denoise": "strength"}  # fmt: skip
-SWARM = {"prompt": "prompt", "negativeprompt": "negative", "steps": "steps", "cfgscale": "cfg", "seed": "seed",
-         "width": "width", "height": "height", "model": "model"}  # fmt: skip
+FOOOCUS = {
+    "prompt": "prompt",
+    "negative_prompt": "negative",
+    "steps": "steps",
+    "guidance_scale": "cfg",
+    "seed": "seed",
+    "base_model": "model",
+    "refiner_switch": "refiner_at",
+    "clip_skip": "clip_skip",
+}
+INVOKE = {
+    "positive_prompt": "prompt",
+    "negative_prompt": "negative",
+    "steps": "steps",
+    "cfg_scale": "cfg",
+    "seed": "seed",
+    "width": "width",
+    "height": "height",
+    "strength": "strength",
+}
+CIVITAI = {
+    "prompt": "prompt",
+    "negativePrompt": "negative",
+    "steps": "steps",
+    "cfgScale": "cfg",
+    "seed": "seed",
+    "width": "width",
+    "height": "height",
+    "clipSkip": "clip_skip",
+    "denoise": "strength",
+}
+SWARM = {
+    "prompt": "prompt",
+    "negativeprompt": "negative",
+    "steps": "steps",
+    "cfgscale": "cfg",
+    "seed": "seed",
+    "width": "width",
+    "height": "height",
+    "model": "model",
+}
 """A program's names for our settings."""
 
 
@@ -66,7 +99,11 @@ def _comfy(text: str) -> tuple[str, Told | None] | None:
 
 def _workflow(text: str) -> tuple[str, Told | None] | None:
     saved = _object(text)
-    return ("ComfyUI", comfy.told(comfy.graph_of(saved))) if isinstance(saved.get("nodes"), list) else None
+    return (
+        ("ComfyUI", comfy.told(comfy.graph_of(saved)))
+        if isinstance(saved.get("nodes"), list)
+        else None
+    )
 
 
 def _fooocus(text: str) -> tuple[str, Told | None] | None:
@@ -92,9 +129,16 @@ def _invoke(text: str) -> tuple[str, Told | None] | None:
         return None
     found = _named(values, INVOKE)
     model = values.get("model")
-    found |= {"model": model.get("name") or model.get("model_name", "")} if isinstance(model, dict) else {}
+    found |= (
+        {"model": model.get("name") or model.get("model_name", "")}
+        if isinstance(model, dict)
+        else {}
+    )
     sampler = str(values.get("scheduler", ""))
-    return "InvokeAI", found | {"sampler": sampler.removesuffix("_k"), "schedule": "karras" * sampler.endswith("_k")}
+    return "InvokeAI", found | {
+        "sampler": sampler.removesuffix("_k"),
+        "schedule": "karras" * sampler.endswith("_k"),
+    }
 
 
 def _invoke_2(values: Told) -> Told:
@@ -106,8 +150,11 @@ def _invoke_2(values: Told) -> Told:
     prompt = str(prompt)
     away = re.findall(r"\[([^\]]*)\]", prompt)
     found = _named(image, INVOKE) | {"prompt": re.sub(r"\s*\[[^\]]*\]", "", prompt).strip()}
-    return found | {"negative": ", ".join(away), "sampler": str(image.get("sampler", "")),
-                    "model": str(values.get("model_weights", values.get("model", "")))}  # fmt: skip
+    return found | {
+        "negative": ", ".join(away),
+        "sampler": str(image.get("sampler", "")),
+        "model": str(values.get("model_weights", values.get("model", ""))),
+    }
 
 
 def _civitai(text: str) -> tuple[str, Told | None] | None:
@@ -123,16 +170,26 @@ def _swarm(text: str) -> tuple[str, Told | None] | None:
     values = _object(text).get("sui_image_params")
     if not isinstance(values, dict):
         return None
-    return "SwarmUI", _named(values, SWARM) | {"sampler": values.get("sampler", ""),
-                                               "schedule": values.get("scheduler", "")}  # fmt: skip
+    return "SwarmUI", _named(values, SWARM) | {
+        "sampler": values.get("sampler", ""),
+        "schedule": values.get("scheduler", ""),
+    }
 
 
 _JSON = (_civitai, _swarm, _fooocus, _comfy, _workflow)
 _PLACES: dict[str, tuple[Reader, ...]] = {
-    "parameters": (*_JSON, _infotext), "invokeai_metadata": (_invoke,), "sd-metadata": (_invoke,),
-    "UserComment": (*_JSON, _infotext), "prompt": (_comfy,), "workflow": (_workflow,),
-}  # fmt: skip
-_BY_COMFY = {entry.comfy: entry.id for entry in SCHEDULERS.values() if entry.comfy and entry.sampler != "flow_euler"}
+    "parameters": (*_JSON, _infotext),
+    "invokeai_metadata": (_invoke,),
+    "sd-metadata": (_invoke,),
+    "UserComment": (*_JSON, _infotext),
+    "prompt": (_comfy,),
+    "workflow": (_workflow,),
+}
+_BY_COMFY = {
+    entry.comfy: entry.id
+    for entry in SCHEDULERS.values()
+    if entry.comfy and entry.sampler != "flow_euler"
+}
 
 
 def _with_scheduler(values: Told, notes: list[str]) -> Told:
@@ -142,12 +199,16 @@ def _with_scheduler(values: Told, notes: list[str]) -> Told:
     sampler = sampler.removesuffix("_gpu")
     if sampler:
         schedule = "" if (sampler, schedule) == ("ddim", "ddim_uniform") else schedule
-        found["scheduler"] = _BY_COMFY.get((sampler, schedule)) or scheduler_of(sampler, schedule, notes)
+        found["scheduler"] = _BY_COMFY.get((sampler, schedule)) or scheduler_of(
+            sampler, schedule, notes
+        )
     return found
 
 
 def _named(values: Mapping[str, Any], names: Mapping[str, str]) -> Told:
-    return {ours: values[theirs] for theirs, ours in names.items() if values.get(theirs) is not None}
+    return {
+        ours: values[theirs] for theirs, ours in names.items() if values.get(theirs) is not None
+    }
 
 
 def _object(text: str) -> dict[str, Any]:

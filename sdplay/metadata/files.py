@@ -18,9 +18,20 @@ from sdplay.picture import Picture, Receipt, Timing, png_bytes
 OURS = "sdplay"
 MAX_PIXELS = 64_000_000
 _BROKEN = (
-    OSError, ValueError, SyntaxError, EOFError, struct.error, KeyError, IndexError, TypeError, AttributeError,
-    NotImplementedError, UserWarning, Image.DecompressionBombError, Image.DecompressionBombWarning,
-)  # fmt: skip
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    struct.error,
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    NotImplementedError,
+    UserWarning,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
 """What Pillow raises on damaged files, by experience."""
 
 
@@ -37,16 +48,22 @@ class Found:
     notes: tuple[str, ...] = ()
     """A sentence for everything that could not be read or does not fit."""
     dialect: str = ""
-    """The program that wrote it: sdplay, A1111, Forge, SD.Next, ComfyUI, InvokeAI, Fooocus …; empty if none."""
+    """The program that wrote it: sdplay, A1111, Forge, SD.Next, ComfyUI, InvokeAI, Fooocus …; empty
+    if none."""
     width: int = 0
     height: int = 0
 
 
 def record(picture: Picture) -> dict[str, Any]:
     """Our full record of a picture: what was asked, sent and applied, and where the time went."""
-    return {"params": picture.params.as_dict(), "backend": picture.backend, "model": picture.model,
-            "timing": picture.timing.as_dict(), "receipt": picture.receipt.as_dict(),
-            "partial": picture.partial}  # fmt: skip
+    return {
+        "params": picture.params.as_dict(),
+        "backend": picture.backend,
+        "model": picture.model,
+        "timing": picture.timing.as_dict(),
+        "receipt": picture.receipt.as_dict(),
+        "partial": picture.partial,
+    }
 
 
 def sign(data: bytes, picture: Picture) -> bytes:
@@ -69,7 +86,9 @@ def read(data: bytes) -> Found:
     texts = _texts(data, notes)
     own = _record(texts.get(OURS, ""))
     if own:
-        settings = checked({name: value for name, value in own["params"].items() if name in KNOBS}, notes)
+        settings = checked(
+            {name: value for name, value in own["params"].items() if name in KNOBS}, notes
+        )
         return Found(settings, texts.get("parameters", ""), own, tuple(notes), OURS, width, height)
     dialect, settings, more, text = dialects.told(texts)
     notes += more if settings or notes else ["The picture carries no settings."]
@@ -77,16 +96,26 @@ def read(data: bytes) -> Found:
 
 
 def adopted(data: bytes) -> Picture:
-    """A picture from elsewhere, or one of ours whose record is lost, with what it tells about itself."""
+    """A picture from elsewhere, or one of ours whose record is lost, with what it tells about
+    itself."""
     found = read(data)
     own = found.record or {}
     params = _params(found)
-    receipt = own.get("receipt", {"asked": dict(found.settings), "sent": {}, "applied": {}, "warnings": found.notes})
+    receipt = own.get(
+        "receipt",
+        {"asked": dict(found.settings), "sent": {}, "applied": {}, "warnings": found.notes},
+    )
     timing = own.get("timing", {"total": 0.0})
     try:
-        return Picture(data, params, str(own.get("backend", found.dialect or "file")), Timing(**timing),
-                       Receipt(**{**receipt, "warnings": tuple(receipt["warnings"])}), str(own.get("model", "")),
-                       partial=bool(own.get("partial", False)))  # fmt: skip
+        return Picture(
+            data,
+            params,
+            str(own.get("backend", found.dialect or "file")),
+            Timing(**timing),
+            Receipt(**{**receipt, "warnings": tuple(receipt["warnings"])}),
+            str(own.get("model", "")),
+            partial=bool(own.get("partial", False)),
+        )
     except (TypeError, KeyError, ValueError) as error:
         raise LibraryError("The record inside the picture is damaged.") from error
 
@@ -99,27 +128,40 @@ def decoded(data: bytes) -> Image.Image:
             opened.load()
             return opened.copy()
     except _BROKEN as error:
-        raise LibraryError("The picture is damaged or cut off. Save or generate it again.") from error
+        raise LibraryError(
+            "The picture is damaged or cut off. Save or generate it again."
+        ) from error
 
 
 def converted(data: bytes, kind: str, quality: int = 92) -> bytes:
     """Our PNG as JPEG or WebP, its infotext in EXIF where A1111 and Civitai look for it."""
     exif = Image.Exif()
     text = _texts(data, []).get("parameters", "")
-    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = b"UNICODE\0" + text.encode("utf-16-be", "replace")
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = b"UNICODE\0" + text.encode(
+        "utf-16-be", "replace"
+    )
     kept = io.BytesIO()
     try:
         decoded(data).convert("RGB").save(kept, kind, quality=quality, exif=exif)
     except (ValueError, struct.error) as error:
-        raise LibraryError(f"The settings are too long for a {kind} file. Download the PNG.") from error
+        raise LibraryError(
+            f"The settings are too long for a {kind} file. Download the PNG."
+        ) from error
     return kept.getvalue()
 
 
 def _params(found: Found) -> Params:
-    """The settings told; those of ours that no longer fit are left out, and a size not told is the picture's own."""
-    known = {name: value for name, value in found.settings.items() if KNOBS[name].kind not in (bytes, tuple)}
+    """The settings told; those of ours that no longer fit are left out, and a size not told is the
+    picture's own."""
+    known = {
+        name: value
+        for name, value in found.settings.items()
+        if KNOBS[name].kind not in (bytes, tuple)
+    }
     near = {"width": round(found.width / 8) * 8, "height": round(found.height / 8) * 8}
-    return Params(**checked({**{name: min(4096, max(64, size)) for name, size in near.items()}, **known}, []))
+    return Params(
+        **checked({**{name: min(4096, max(64, size)) for name, size in near.items()}, **known}, [])
+    )
 
 
 def _size(data: bytes) -> tuple[int, int]:
@@ -127,8 +169,10 @@ def _size(data: bytes) -> tuple[int, int]:
     if not all(size):
         raise LibraryError("The file could not be read as a picture. Choose a PNG, JPEG or WebP.")
     if size[0] * size[1] > MAX_PIXELS:
-        raise LibraryError(f"The picture has {size[0]}×{size[1]} pixels; more than {MAX_PIXELS // 10**6} million "
-                           "are not opened. Make it smaller first.")  # fmt: skip
+        raise LibraryError(
+            f"The picture has {size[0]}×{size[1]} pixels; more than {MAX_PIXELS // 10**6} million "
+            "are not opened. Make it smaller first."
+        )
     return size
 
 
@@ -137,8 +181,11 @@ def _opened_size(data: bytes) -> tuple[int, int]:
         with Image.open(io.BytesIO(data)) as opened:
             return opened.size
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise LibraryError(f"The picture has too many pixels; more than {MAX_PIXELS // 10**6} million are not opened. "
-                           "Make it smaller first.") from error  # fmt: skip
+        raise LibraryError(
+            f"The picture has too many pixels; more than {MAX_PIXELS // 10**6} million are not "
+            "opened. "
+            "Make it smaller first."
+        ) from error
     except _BROKEN:
         return 0, 0
 
@@ -186,7 +233,9 @@ def _comment(value: Any) -> str:
         return ""
     head, body = value[:8], value[8 : 8 + png.MAX_TEXT]
     if head != b"UNICODE\0":
-        return (body if head in (b"ASCII\0\0\0", b"\0" * 8) else value[: png.MAX_TEXT]).decode("utf-8", "replace")
+        return (body if head in (b"ASCII\0\0\0", b"\0" * 8) else value[: png.MAX_TEXT]).decode(
+            "utf-8", "replace"
+        )
     if 0 not in body:
         return body.decode("utf-8", "replace")
     # Every infotext has plain letters, whose other byte is zero: that tells the byte order.
@@ -204,4 +253,8 @@ def _record(text: str) -> dict[str, Any] | None:
 
 def _plain(image: Image.Image) -> Image.Image:
     """In a mode that PNG has."""
-    return image if image.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16") else image.convert("RGB")
+    return (
+        image
+        if image.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
+        else image.convert("RGB")
+    )

@@ -1,7 +1,10 @@
-"""A1111's infotext: the prompt, a line "Negative prompt: …", and one last line of "Key: value" items.
+"""A1111's infotext: the prompt, a line "Negative prompt: …", and one last line of "Key: value"
+items.
 
-A value with a comma, colon or newline stands as a JSON string.  What this grammar cannot say (a prompt with a line that
-looks like a negative prompt, spaces at its ends) is said again in the item "Exact prompts", which others pass over.
+A value with a comma, colon or newline stands as a JSON string.  What this grammar cannot say (a
+prompt with a line that
+looks like a negative prompt, spaces at its ends) is said again in the item "Exact prompts", which
+others pass over.
 """
 
 import json
@@ -14,17 +17,32 @@ from sdplay.params import KNOBS, Params
 from sdplay.schedulers import SCHEDULERS, find
 
 NAMES = {
-    "Steps": "steps", "CFG scale": "cfg", "Seed": "seed", "Model": "model", "Variation seed": "variation_seed",
-    "Variation seed strength": "variation_strength", "Denoising strength": "strength", "Clip skip": "clip_skip",
-    "Eta": "eta", "Hires upscale": "hires_scale", "Hires steps": "hires_steps", "Hires upscaler": "hires_upscaler",
-    "Refiner": "refiner", "Refiner switch at": "refiner_at", "Mask blur": "mask_blur", "Style names": "styles",
+    "Steps": "steps",
+    "CFG scale": "cfg",
+    "Seed": "seed",
+    "Model": "model",
+    "Variation seed": "variation_seed",
+    "Variation seed strength": "variation_strength",
+    "Denoising strength": "strength",
+    "Clip skip": "clip_skip",
+    "Eta": "eta",
+    "Hires upscale": "hires_scale",
+    "Hires steps": "hires_steps",
+    "Hires upscaler": "hires_upscaler",
+    "Refiner": "refiner",
+    "Refiner switch at": "refiner_at",
+    "Mask blur": "mask_blur",
+    "Style names": "styles",
     "Raw payload fields": "extra",
-}  # fmt: skip
+}
 """Infotext keys that are one of our settings under another name."""
 ALSO = {
-    "Eta DDIM": "eta", "Hires strength": "hires_strength", "Hires scale": "hires_scale",
-    "Denoise strength": "strength", "Refiner Switch": "refiner_at",
-}  # fmt: skip
+    "Eta DDIM": "eta",
+    "Hires strength": "hires_strength",
+    "Hires scale": "hires_scale",
+    "Denoise strength": "strength",
+    "Refiner Switch": "refiner_at",
+}
 """Further keys, read only."""
 EXACT = "Exact prompts"
 MAX_INFOTEXT = 1_000_000
@@ -38,7 +56,8 @@ _PLAIN = ("", "automatic", "uniform", "normal", "discrete", "default")
 
 
 def infotext(params: Params, *, model: str = "", version: str = "") -> str:
-    """The settings as A1111 writes them; what stands at its default and says nothing is left out."""
+    """The settings as A1111 writes them; what stands at its default and says nothing is left
+    out."""
     items = _items(params, model)
     items |= {"Version": version} if version else {}
     text = _joined(params, items)
@@ -49,7 +68,8 @@ def infotext(params: Params, *, model: str = "", version: str = "") -> str:
 
 
 def parse_infotext(text: str) -> dict[str, str]:
-    """Every item by its key, with "Prompt" and "Negative prompt"; a text without settings is all prompt."""
+    """Every item by its key, with "Prompt" and "Negative prompt"; a text without settings is all
+    prompt."""
     *lines, last = text.strip()[:MAX_INFOTEXT].split("\n")
     if last.startswith("Negative prompt:") and (at := last.find(" Steps: ")) > 0:
         # Civitai puts an empty negative prompt before the settings.
@@ -74,7 +94,9 @@ def settings_from(text: str) -> tuple[dict[str, Any], list[str]]:
     told: dict[str, Any] = {"prompt": items["Prompt"], "negative": items["Negative prompt"]}
     notes: list[str] = []
     if items.get("Sampler"):
-        schedule = items.get("Schedule type") or (items.get("Scheduler", "") if "Fooocus" in text[-4000:] else "")
+        schedule = items.get("Schedule type") or (
+            items.get("Scheduler", "") if "Fooocus" in text[-4000:] else ""
+        )
         told["scheduler"] = scheduler_of(items["Sampler"], schedule, notes)
     if size := re.fullmatch(r"(\d{1,6})x(\d{1,6})", items.get("Size", "")):
         told |= {"width": int(size[1]), "height": int(size[2])}
@@ -98,12 +120,17 @@ def checked(told: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
         except BadParams as error:
             near = _nearest(name, value)
             fits |= {name: near} if near else {}
-            notes.append(f"{error} {near} was taken." if near else f"{KNOBS[name].label} was left out. {error}")
+            notes.append(
+                f"{error} {near} was taken."
+                if near
+                else f"{KNOBS[name].label} was left out. {error}"
+            )
     return fits
 
 
 def scheduler_of(sampler: str, schedule: str, notes: list[str]) -> str:
-    """Our scheduler for a pair of names; the names themselves, and a sentence, when it is none of ours."""
+    """Our scheduler for a pair of names; the names themselves, and a sentence, when it is none of
+    ours."""
     if schedule.lower() == "automatic":
         schedule = _AUTOMATIC.get(sampler.lower(), "")
     if entry := find(sampler, schedule):
@@ -115,15 +142,25 @@ def scheduler_of(sampler: str, schedule: str, notes: list[str]) -> str:
 
 def _items(params: Params, model: str) -> dict[str, Any]:
     entry = SCHEDULERS.get(params.scheduler)
-    sampler, schedule = entry.a1111 if entry and entry.a1111 else (entry.label if entry else params.scheduler, "")
+    sampler, schedule = (
+        entry.a1111 if entry and entry.a1111 else (entry.label if entry else params.scheduler, "")
+    )
     items: dict[str, Any] = {"Steps": params.steps, "Sampler": sampler}
     items |= {"Schedule type": schedule.capitalize()} if schedule else {}
-    items |= {"CFG scale": params.cfg, "Seed": params.seed, "Size": f"{params.width}x{params.height}"}
+    items |= {
+        "CFG scale": params.cfg,
+        "Seed": params.seed,
+        "Size": f"{params.width}x{params.height}",
+    }
     items |= {"Model": params.model or model} if params.model or model else {}
     forced = {key for name, keys in _TOGETHER.items() if getattr(params, name) for key in keys}
     for key, name in NAMES.items():
         needless = name in ("strength", "mask_blur") and not params.init
-        if key not in items and not needless and (key in forced or getattr(params, name) != KNOBS[name].default):
+        if (
+            key not in items
+            and not needless
+            and (key in forced or getattr(params, name) != KNOBS[name].default)
+        ):
             items["Eta DDIM" if key == "Eta" and sampler == "DDIM" else key] = getattr(params, name)
     if params.init:
         items["Denoising strength"] = params.strength
@@ -134,7 +171,9 @@ def _items(params: Params, model: str) -> dict[str, Any]:
 
 def _joined(params: Params, items: Mapping[str, Any]) -> str:
     lines = [params.prompt] + ([f"Negative prompt: {params.negative}"] if params.negative else [])
-    return "\n".join([*lines, ", ".join(f"{key}: {_quoted(value)}" for key, value in items.items())])
+    return "\n".join(
+        [*lines, ", ".join(f"{key}: {_quoted(value)}" for key, value in items.items())]
+    )
 
 
 def _told(line: str) -> Iterator[tuple[str, str]]:
@@ -185,7 +224,11 @@ def _exact(value: str) -> tuple[str, str] | None:
         prompts = json.loads(value or "null")
     except (ValueError, RecursionError):
         return None
-    return (str(prompts[0]), str(prompts[1])) if isinstance(prompts, list) and len(prompts) == 2 else None
+    return (
+        (str(prompts[0]), str(prompts[1]))
+        if isinstance(prompts, list) and len(prompts) == 2
+        else None
+    )
 
 
 def _fitting(name: str, value: Any) -> Any:

@@ -26,7 +26,10 @@ def chunks(data: bytes) -> Iterator[Chunk]:
     while at + 12 <= len(data):
         (size,) = struct.unpack_from(">I", data, at)
         end = at + 12 + size
-        if end > len(data) or zlib.crc32(view[at + 4 : end - 4]) != struct.unpack_from(">I", data, end - 4)[0]:
+        if (
+            end > len(data)
+            or zlib.crc32(view[at + 4 : end - 4]) != struct.unpack_from(">I", data, end - 4)[0]
+        ):
             return
         kind = bytes(view[at + 4 : at + 8])
         yield Chunk(kind, view[at + 8 : end - 4], at, end)
@@ -50,14 +53,18 @@ def size(data: bytes) -> tuple[int, int]:
 
 
 def texts(found: list[Chunk], notes: list[str]) -> dict[str, str]:
-    """Every text by its key, the first of a key counts; a sentence in `notes` for one that is too long."""
+    """Every text by its key, the first of a key counts; a sentence in `notes` for one that is too
+    long."""
     told: dict[str, str] = {}
     for chunk in found:
         if chunk.kind in _TEXTS:
             key, value = _text(chunk)
             if len(value) > MAX_TEXT:
-                notes.append(f"The text {key[:40]!r} inside the picture is longer than {MAX_TEXT // 10**6} MB "
-                             "and was not read.")  # fmt: skip
+                notes.append(
+                    f"The text {key[:40]!r} inside the picture is longer than "
+                    f"{MAX_TEXT // 10**6} MB "
+                    "and was not read."
+                )
             else:
                 told.setdefault(key, _decoded(chunk.kind, value))
     return told
@@ -65,7 +72,9 @@ def texts(found: list[Chunk], notes: list[str]) -> dict[str, str]:
 
 def key_of(chunk: Chunk) -> str:
     """The key of a text chunk, else nothing."""
-    return bytes(chunk.body[:80]).split(b"\0", 1)[0].decode("latin-1") if chunk.kind in _TEXTS else ""
+    return (
+        bytes(chunk.body[:80]).split(b"\0", 1)[0].decode("latin-1") if chunk.kind in _TEXTS else ""
+    )
 
 
 def with_texts(data: bytes, values: Mapping[str, str]) -> bytes:
@@ -108,5 +117,8 @@ def _chunk(key: str, text: str) -> bytes:
     if text.isascii():
         kind, body = b"tEXt", key.encode("latin-1") + b"\0" + text.encode()
     else:
-        kind, body = b"iTXt", key.encode("latin-1") + b"\0\0\0\0\0" + text.encode("utf-8", "replace")
+        kind, body = (
+            b"iTXt",
+            key.encode("latin-1") + b"\0\0\0\0\0" + text.encode("utf-8", "replace"),
+        )
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

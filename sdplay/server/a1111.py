@@ -1,4 +1,5 @@
-"""A1111's routes, so that every client of A1111 can use this process.  Progress and cancel belong to the asker."""
+"""A1111's routes, so that every client of A1111 can use this process.  Progress and cancel belong
+to the asker."""
 
 import asyncio
 import base64
@@ -26,7 +27,7 @@ from sdplay.server.a1111_body import (
     StableDiffusionProcessingTxt2Img,
     picture_in,
     wishes,
-)  # fmt: skip
+)
 from sdplay.server.a1111_lists import control, lists
 from sdplay.server.a1111_upscale import upscaling
 from sdplay.server.desk import Desk, Ticket
@@ -53,13 +54,17 @@ class Asked:
 
     @property
     def fraction(self) -> float:
-        done = [1.0 if each.over else each.step.step / max(1, each.step.steps) for each in self.tickets]
+        done = [
+            1.0 if each.over else each.step.step / max(1, each.step.steps) for each in self.tickets
+        ]
         return min(0.99, 0.01 + sum(done) / len(done))
 
     @property
     def now(self) -> Ticket:
         """The picture that is being made; the last one when all are."""
-        return next((ticket for ticket in self.tickets if ticket.state == "running"), self.tickets[-1])
+        return next(
+            (ticket for ticket in self.tickets if ticket.state == "running"), self.tickets[-1]
+        )
 
     def forget(self) -> None:
         """The answer is on its way: keep the numbers, not the pictures."""
@@ -134,7 +139,9 @@ def _add_making(routes: APIRouter, desk: Desk, limits: Limits, requests: Request
         try:
             wanted = await run_in_threadpool(wishes, body, limits, client)
         except NoStartImage as error:
-            return JSONResponse({"error": "HTTPException", "detail": str(error), "body": "", "errors": ""}, 404)
+            return JSONResponse(
+                {"error": "HTTPException", "detail": str(error), "body": "", "errors": ""}, 404
+            )
         asked = Asked(client, body.force_task_id or "", desk.submit(*wanted))
         requests.all.append(asked)
         try:
@@ -146,7 +153,9 @@ def _add_making(routes: APIRouter, desk: Desk, limits: Limits, requests: Request
             answer = await run_in_threadpool(_answer, body, painted)
         finally:
             asked.forget()
-        return JSONResponse(answer, headers={"X-Process-Time": f"{time.perf_counter() - began:.4f}"})
+        return JSONResponse(
+            answer, headers={"X-Process-Time": f"{time.perf_counter() - began:.4f}"}
+        )
 
     @routes.post("/sdapi/v1/txt2img", tags=["a1111"])
     async def txt2img(body: StableDiffusionProcessingTxt2Img, request: Request) -> Response:
@@ -168,22 +177,37 @@ def _add_watching(routes: APIRouter, desk: Desk, requests: Requests) -> None:
     def progress(request: Request, skip_current_image: bool = False) -> dict[str, Any]:
         asked = requests.of(_client(request))
         if asked is None or asked.over:
-            return {"progress": 0.0, "eta_relative": 0.0, "state": _state(asked), "current_image": None,
-                    "textinfo": None}  # fmt: skip
+            return {
+                "progress": 0.0,
+                "eta_relative": 0.0,
+                "state": _state(asked),
+                "current_image": None,
+                "textinfo": None,
+            }
         image = None if skip_current_image else _preview(asked.now)
-        return {"progress": asked.fraction, "eta_relative": asked.now.step.seconds_left or 0.0, "state": _state(asked),
-                "current_image": image, "textinfo": _queued(desk, asked) or None}  # fmt: skip
+        return {
+            "progress": asked.fraction,
+            "eta_relative": asked.now.step.seconds_left or 0.0,
+            "state": _state(asked),
+            "current_image": image,
+            "textinfo": _queued(desk, asked) or None,
+        }
 
     @routes.post("/internal/progress", tags=["a1111"])
     def task(question: TaskAsked) -> dict[str, Any]:
         asked = requests.task(question.id_task)
         active = asked is not None and not asked.over and not asked.waits
         image = _preview(asked.now) if asked and active and question.live_preview else None
-        return {"active": active, "queued": asked is not None and asked.waits and not asked.over,
-                "completed": asked is not None and asked.over, "progress": asked.fraction if asked and active else None,
-                "eta": asked.now.step.seconds_left if asked and active else None,
-                "live_preview": f"data:image/png;base64,{image}" if image else None, "id_live_preview": -1,
-                "textinfo": _queued(desk, asked) if asked else "Waiting..."}  # fmt: skip
+        return {
+            "active": active,
+            "queued": asked is not None and asked.waits and not asked.over,
+            "completed": asked is not None and asked.over,
+            "progress": asked.fraction if asked and active else None,
+            "eta": asked.now.step.seconds_left if asked and active else None,
+            "live_preview": f"data:image/png;base64,{image}" if image else None,
+            "id_live_preview": -1,
+            "textinfo": _queued(desk, asked) if asked else "Waiting...",
+        }
 
     @routes.post("/sdapi/v1/interrupt", tags=["a1111"])
     def interrupt(request: Request, id_task: str = "") -> dict[str, Any]:
@@ -215,12 +239,16 @@ def _state(asked: Asked | None) -> dict[str, Any]:
     step = asked.now.step if asked else None
     stopped = asked is not None and any(ticket.stop.is_set() for ticket in asked.tickets)
     return {
-        "skipped": False, "interrupted": stopped, "stopping_generation": False, "job": "" if over else "Batch",
+        "skipped": False,
+        "interrupted": stopped,
+        "stopping_generation": False,
+        "job": "" if over else "Batch",
         "job_count": 0 if asked is None or over else (-1 if asked.waits else len(asked.tickets)),
         "job_timestamp": asked.born if asked else "0",
         "job_no": sum(ticket.over for ticket in asked.tickets) if asked and not over else 0,
-        "sampling_step": step.step if step else 0, "sampling_steps": step.steps if step else 0,
-    }  # fmt: skip
+        "sampling_step": step.step if step else 0,
+        "sampling_steps": step.steps if step else 0,
+    }
 
 
 def _preview(ticket: Ticket) -> str | None:
@@ -232,35 +260,68 @@ def _preview(ticket: Ticket) -> str | None:
 
 
 def _answer(body: Processing, made: list[Painted]) -> dict[str, Any]:
-    texts = [infotext(each.params.with_(model=""), model=each.model, version=f"sdplay {__version__}") for each in made]
-    images = [_text(png.with_texts(png_bytes(each.image), {"parameters": text}))
-              for each, text in zip(made, texts, strict=True)]  # fmt: skip
+    texts = [
+        infotext(each.params.with_(model=""), model=each.model, version=f"sdplay {__version__}")
+        for each in made
+    ]
+    images = [
+        _text(png.with_texts(png_bytes(each.image), {"parameters": text}))
+        for each, text in zip(made, texts, strict=True)
+    ]
     echo = body.model_dump() | {"init_images": None, "mask": None}
-    return {"images": images if body.send_images is not False else [], "parameters": echo,
-            "info": json.dumps(_info(made, texts))}  # fmt: skip
+    return {
+        "images": images if body.send_images is not False else [],
+        "parameters": echo,
+        "info": json.dumps(_info(made, texts)),
+    }
 
 
 def _info(made: list[Painted], texts: list[str]) -> dict[str, Any]:
     if not made:
-        return {"all_seeds": [], "infotexts": [], "index_of_first_image": 0, "version": f"sdplay {__version__}"}
+        return {
+            "all_seeds": [],
+            "infotexts": [],
+            "index_of_first_image": 0,
+            "version": f"sdplay {__version__}",
+        }
     first, params = made[0], made[0].params
     told = parse_infotext(texts[0])
     name, _, mark = first.model.rstrip("]").partition(" [")
     return {
-        "prompt": params.prompt, "all_prompts": [each.params.prompt for each in made],
-        "negative_prompt": params.negative, "all_negative_prompts": [each.params.negative for each in made],
-        "seed": params.seed, "all_seeds": [each.params.seed for each in made], "subseed": params.variation_seed,
-        "all_subseeds": [each.params.variation_seed for each in made], "subseed_strength": params.variation_strength,
-        "width": first.image.width, "height": first.image.height, "sampler_name": told.get("Sampler", ""),
-        "cfg_scale": params.cfg, "steps": params.steps, "batch_size": len(made), "restore_faces": False,
-        "face_restoration_model": None, "sd_model_name": name, "sd_model_hash": mark, "sd_vae_name": None,
-        "sd_vae_hash": None, "seed_resize_from_w": -1, "seed_resize_from_h": -1,
+        "prompt": params.prompt,
+        "all_prompts": [each.params.prompt for each in made],
+        "negative_prompt": params.negative,
+        "all_negative_prompts": [each.params.negative for each in made],
+        "seed": params.seed,
+        "all_seeds": [each.params.seed for each in made],
+        "subseed": params.variation_seed,
+        "all_subseeds": [each.params.variation_seed for each in made],
+        "subseed_strength": params.variation_strength,
+        "width": first.image.width,
+        "height": first.image.height,
+        "sampler_name": told.get("Sampler", ""),
+        "cfg_scale": params.cfg,
+        "steps": params.steps,
+        "batch_size": len(made),
+        "restore_faces": False,
+        "face_restoration_model": None,
+        "sd_model_name": name,
+        "sd_model_hash": mark,
+        "sd_vae_name": None,
+        "sd_vae_hash": None,
+        "seed_resize_from_w": -1,
+        "seed_resize_from_h": -1,
         "denoising_strength": params.strength if params.init else None,
         "extra_generation_params": {"Schedule type": told.get("Schedule type", "Automatic")},
-        "index_of_first_image": 0, "infotexts": texts, "styles": [], "job_timestamp": time.strftime("%Y%m%d%H%M%S"),
-        "clip_skip": params.clip_skip, "is_using_inpainting_conditioning": False, "version": f"sdplay {__version__}",
+        "index_of_first_image": 0,
+        "infotexts": texts,
+        "styles": [],
+        "job_timestamp": time.strftime("%Y%m%d%H%M%S"),
+        "clip_skip": params.clip_skip,
+        "is_using_inpainting_conditioning": False,
+        "version": f"sdplay {__version__}",
         "warnings": list(dict.fromkeys(warning for each in made for warning in each.warnings)),
-    }  # fmt: skip
+    }
 
 
 def _text(data: bytes) -> str:

@@ -1,4 +1,5 @@
-"""Requests in A1111's words, and the wishes they mean.  What A1111 would leave out in silence is an error here."""
+"""Requests in A1111's words, and the wishes they mean.  What A1111 would leave out in silence is an
+error here."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -109,20 +110,42 @@ class NoStartImage(BadParams):
 
 
 NEUTRAL: dict[str, tuple[Any, ...]] = {
-    "restore_faces": (False,), "tiling": (False,), "s_min_uncond": (0,), "s_churn": (0,), "s_tmin": (0,),
-    "s_noise": (1,), "seed_resize_from_w": (-1, 0), "seed_resize_from_h": (-1, 0), "firstpass_image": (),
-    "hr_checkpoint_name": ("", "Use same checkpoint"), "hr_sampler_name": ("", "Use same sampler"),
-    "hr_scheduler": ("", "Use same scheduler"), "hr_prompt": ("",), "hr_negative_prompt": ("",), "hr_resize_x": (0,),
-    "hr_resize_y": (0,), "firstphase_width": (0,), "firstphase_height": (0,), "latent_mask": (),
-    "initial_noise_multiplier": (1,), "styles": ([],),
-}  # fmt: skip
+    "restore_faces": (False,),
+    "tiling": (False,),
+    "s_min_uncond": (0,),
+    "s_churn": (0,),
+    "s_tmin": (0,),
+    "s_noise": (1,),
+    "seed_resize_from_w": (-1, 0),
+    "seed_resize_from_h": (-1, 0),
+    "firstpass_image": (),
+    "hr_checkpoint_name": ("", "Use same checkpoint"),
+    "hr_sampler_name": ("", "Use same sampler"),
+    "hr_scheduler": ("", "Use same scheduler"),
+    "hr_prompt": ("",),
+    "hr_negative_prompt": ("",),
+    "hr_resize_x": (0,),
+    "hr_resize_y": (0,),
+    "firstphase_width": (0,),
+    "firstphase_height": (0,),
+    "latent_mask": (),
+    "initial_noise_multiplier": (1,),
+    "styles": ([],),
+}
 """Fields that this process does not serve, and the values with which they mean nothing."""
 OPTIONS = ("sd_model_checkpoint", "CLIP_stop_at_last_layers")
 """The options that a request may override here."""
 _DIRECT = {
-    "prompt": "prompt", "negative_prompt": "negative", "steps": "steps", "cfg_scale": "cfg", "seed": "seed",
-    "width": "width", "height": "height", "subseed": "variation_seed", "subseed_strength": "variation_strength",
-}  # fmt: skip
+    "prompt": "prompt",
+    "negative_prompt": "negative",
+    "steps": "steps",
+    "cfg_scale": "cfg",
+    "seed": "seed",
+    "width": "width",
+    "height": "height",
+    "subseed": "variation_seed",
+    "subseed_strength": "variation_strength",
+}
 
 
 def wishes(body: Processing, limits: Limits, owner: str) -> list[Wish]:
@@ -134,7 +157,9 @@ def wishes(body: Processing, limits: Limits, owner: str) -> list[Wish]:
     values = _values(body)
     finish = values.pop("finish", None)
     first = limits.check(Params(**values))
-    return [Wish(_nth(first, at), owner, count == 1, partial=True, finish=finish) for at in range(count)]
+    return [
+        Wish(_nth(first, at), owner, count == 1, partial=True, finish=finish) for at in range(count)
+    ]
 
 
 def picture_in(text: str, what: str = "start image") -> bytes:
@@ -154,11 +179,16 @@ def chosen_scheduler(sampler: str, schedule: str) -> str:
     if id not in SCHEDULERS_HERE and automatic and (plain := find(sampler)):
         id = plain.id
     if id not in SCHEDULERS_HERE:
-        names = [" ".join(filter(None, entry.a1111 or (entry.label,))) for entry in map(SCHEDULERS.get, SCHEDULERS_HERE)
-                 if entry]  # fmt: skip
-        raise BadParams(f"There is no sampler called {sampler!r}"
-                        f"{'' if automatic else f' with the schedule type {schedule!r}'}. "
-                        f"There are: {', '.join(names)}.")  # fmt: skip
+        names = [
+            " ".join(filter(None, entry.a1111 or (entry.label,)))
+            for entry in map(SCHEDULERS.get, SCHEDULERS_HERE)
+            if entry
+        ]
+        raise BadParams(
+            f"There is no sampler called {sampler!r}"
+            f"{'' if automatic else f' with the schedule type {schedule!r}'}. "
+            f"There are: {', '.join(names)}."
+        )
     return id
 
 
@@ -174,7 +204,9 @@ def _refuse_what_has_no_place(body: Processing) -> None:
             raise BadParams(f"Script {name!r} not found. There is: controlnet.")
     for name in body.override_settings or {}:
         if name not in OPTIONS:
-            raise BadParams(f"The option {name!r} cannot be overridden here. There are: {', '.join(OPTIONS)}.")
+            raise BadParams(
+                f"The option {name!r} cannot be overridden here. There are: {', '.join(OPTIONS)}."
+            )
 
 
 def _values(body: Processing) -> dict[str, Any]:
@@ -185,7 +217,9 @@ def _values(body: Processing) -> dict[str, Any]:
         if value is not None and (theirs in body.model_fields_set or ours not in told):
             values[ours] = value
     if not body.infotext or body.sampler_name or body.scheduler:
-        values["scheduler"] = chosen_scheduler(body.sampler_name or body.sampler_index or "Euler", body.scheduler or "")
+        values["scheduler"] = chosen_scheduler(
+            body.sampler_name or body.sampler_index or "Euler", body.scheduler or ""
+        )
     for name in ("seed", "variation_seed"):
         values[name] = random_seed() if values.get(name, -1) == -1 else values[name]
     if find(values["scheduler"]) is SCHEDULERS["ddim"] and body.eta is not None:
@@ -205,42 +239,75 @@ def _values(body: Processing) -> dict[str, Any]:
 def _units(body: Processing) -> Iterator[Control]:
     """The ControlNet units that are switched on."""
     for name, told in (body.alwayson_scripts or {}).items():
-        for unit in told.get("args", ()) if name.lower() == "controlnet" and isinstance(told, dict) else ():
+        for unit in (
+            told.get("args", ()) if name.lower() == "controlnet" and isinstance(told, dict) else ()
+        ):
             if not isinstance(unit, dict) or not unit.get("enabled", True):
                 continue
             image = unit.get("image") or unit.get("input_image")
             if not isinstance(image, str):
-                raise BadParams("A ControlNet unit has no picture: send it as base64 in the field image.")
-            yield Control(picture_in(image, "ControlNet picture"), str(unit.get("model", "None")),
-                          str(unit.get("module") or "none").lower(), float(unit.get("weight", 1.0)),
-                          float(unit.get("guidance_start", 0.0)), float(unit.get("guidance_end", 1.0)),
-                          str(unit.get("control_mode") or "Balanced"))  # fmt: skip
+                raise BadParams(
+                    "A ControlNet unit has no picture: send it as base64 in the field image."
+                )
+            yield Control(
+                picture_in(image, "ControlNet picture"),
+                str(unit.get("model", "None")),
+                str(unit.get("module") or "none").lower(),
+                float(unit.get("weight", 1.0)),
+                float(unit.get("guidance_start", 0.0)),
+                float(unit.get("guidance_end", 1.0)),
+                str(unit.get("control_mode") or "Balanced"),
+            )
 
 
 def _hires(body: Processing) -> Iterator[tuple[str, Any]]:
     if not isinstance(body, StableDiffusionProcessingTxt2Img) or not body.enable_hr:
         return
-    yield from (("hires_scale", body.hr_scale or 2.0), ("hires_steps", body.hr_second_pass_steps or 0))
-    yield from (("hires_strength", 0.5 if body.denoising_strength is None else body.denoising_strength),
-                ("hires_upscaler", body.hr_upscaler or "Latent"))  # fmt: skip
+    yield from (
+        ("hires_scale", body.hr_scale or 2.0),
+        ("hires_steps", body.hr_second_pass_steps or 0),
+    )
+    yield from (
+        ("hires_strength", 0.5 if body.denoising_strength is None else body.denoising_strength),
+        ("hires_upscaler", body.hr_upscaler or "Latent"),
+    )
 
 
-def _start(body: StableDiffusionProcessingImg2Img, size: tuple[int, int]) -> Iterator[tuple[str, Any]]:
+def _start(
+    body: StableDiffusionProcessingImg2Img, size: tuple[int, int]
+) -> Iterator[tuple[str, Any]]:
     images = body.init_images or []
     if not images:
         raise NoStartImage("Init image not found")
     if len(images) > 1:
-        raise BadParams(f"One request takes one start image, not {len(images)}. Send one request for each.")
+        raise BadParams(
+            f"One request takes one start image, not {len(images)}. Send one request for each."
+        )
     start = upright(picture_in(images[0]))
     yield "strength", 0.75 if body.denoising_strength is None else body.denoising_strength
     if not body.mask:
         yield "init", png_bytes(resized(start, size, body.resize_mode or 0))
         return
     blur = body.mask_blur if body.mask_blur is not None else body.mask_blur_x or 0
-    ready = masked(start, upright(picture_in(body.mask, "mask"), "L"), size, Masking(
-        body.inpainting_fill or 0, body.inpaint_full_res is not False, body.inpaint_full_res_padding or 0,
-        bool(body.inpainting_mask_invert), blur, body.resize_mode or 0))  # fmt: skip
-    yield from (("init", ready.init), ("mask", ready.mask), ("mask_blur", blur), ("finish", ready.finish))
+    ready = masked(
+        start,
+        upright(picture_in(body.mask, "mask"), "L"),
+        size,
+        Masking(
+            body.inpainting_fill or 0,
+            body.inpaint_full_res is not False,
+            body.inpaint_full_res_padding or 0,
+            bool(body.inpainting_mask_invert),
+            blur,
+            body.resize_mode or 0,
+        ),
+    )
+    yield from (
+        ("init", ready.init),
+        ("mask", ready.mask),
+        ("mask_blur", blur),
+        ("finish", ready.finish),
+    )
 
 
 def _nth(params: Params, at: int) -> Params:

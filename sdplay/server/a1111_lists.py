@@ -1,4 +1,5 @@
-"""What A1111's clients ask to fill their menus: models, samplers, options, memory.  The rest is empty."""
+"""What A1111's clients ask to fill their menus: models, samplers, options, memory.  The rest is
+empty."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,9 +13,21 @@ from sdplay.schedulers import SCHEDULERS, Scheduler
 from sdplay.server.shelf import Shelf
 from sdplay.server.wish import CONTROL_MODULES, SCHEDULERS_HERE
 
-EMPTY = ("sd-vae", "hypernetworks", "face-restorers", "realesrgan-models", "prompt-styles", "script-info",
-         "extensions")  # fmt: skip
-LABELS = {"automatic": "Automatic", "uniform": "Uniform", "karras": "Karras", "exponential": "Exponential"}
+EMPTY = (
+    "sd-vae",
+    "hypernetworks",
+    "face-restorers",
+    "realesrgan-models",
+    "prompt-styles",
+    "script-info",
+    "extensions",
+)
+LABELS = {
+    "automatic": "Automatic",
+    "uniform": "Uniform",
+    "karras": "Karras",
+    "exponential": "Exponential",
+}
 
 
 def lists(shelf: Shelf) -> APIRouter:
@@ -27,8 +40,12 @@ def lists(shelf: Shelf) -> APIRouter:
     routes.add_api_route("/memory", memory)
     routes.add_api_route("/cmd-flags", lambda: {"api": True, "nowebui": True}, name="cmd-flags")
     scripts = ["controlnet", "controlnet m2m"] if shelf.nets else []
-    routes.add_api_route("/scripts", lambda: {"txt2img": scripts, "img2img": scripts}, name="scripts")
-    routes.add_api_route("/latent-upscale-modes", lambda: [{"name": "Latent"}], name="latent-upscale-modes")
+    routes.add_api_route(
+        "/scripts", lambda: {"txt2img": scripts, "img2img": scripts}, name="scripts"
+    )
+    routes.add_api_route(
+        "/latent-upscale-modes", lambda: [{"name": "Latent"}], name="latent-upscale-modes"
+    )
     routes.add_api_route("/upscalers", lambda: _named(shelf.upscalers.names), name="upscalers")
     routes.add_api_route("/interrogate", _interrogate, methods=["POST"])
     _add_models(routes, shelf)
@@ -40,9 +57,11 @@ def control(shelf: Shelf) -> APIRouter:
     routes = APIRouter(prefix="/controlnet", tags=["a1111"])
     modules = {"module_list": list(CONTROL_MODULES), "module_detail": {}}
     told: dict[str, dict[str, Any]] = {
-        "version": {"version": 3}, "module_list": modules, "settings": {"control_net_unit_count": 10},
+        "version": {"version": 3},
+        "module_list": modules,
+        "settings": {"control_net_unit_count": 10},
         "control_types": {"control_types": {}},
-    }  # fmt: skip
+    }
     for name, answer in told.items():
         routes.add_api_route(f"/{name}", _always(answer), name=name)
     routes.add_api_route("/model_list", lambda: {"model_list": list(shelf.nets)}, name="model_list")
@@ -59,16 +78,27 @@ def samplers() -> list[dict[str, Any]]:
     for entry in (SCHEDULERS[id] for id in SCHEDULERS_HERE):
         named.setdefault(entry.a1111[0] if entry.a1111 else entry.label, []).append(entry)
     return [
-        {"name": name, "aliases": sorted({alias for entry in same for alias in entry.names()} - {name}),
-         "options": {"scheduler": "karras"} if name == "DPM++ 2M" else {}}
+        {
+            "name": name,
+            "aliases": sorted({alias for entry in same for alias in entry.names()} - {name}),
+            "options": {"scheduler": "karras"} if name == "DPM++ 2M" else {},
+        }
         for name, same in named.items()
-    ]  # fmt: skip
+    ]
 
 
 def schedules() -> list[dict[str, Any]]:
     """The schedule types that some sampler here has."""
-    return [{"name": name, "label": label, "aliases": None, "default_rho": -1.0, "need_inner_model": False}
-            for name, label in LABELS.items()]  # fmt: skip
+    return [
+        {
+            "name": name,
+            "label": label,
+            "aliases": None,
+            "default_rho": -1.0,
+            "need_inner_model": False,
+        }
+        for name, label in LABELS.items()
+    ]
 
 
 def memory() -> dict[str, Any]:
@@ -78,8 +108,13 @@ def memory() -> dict[str, Any]:
     if not torch.cuda.is_available():
         return {"ram": ram, "cuda": {"error": "unavailable"}}
     free, total = torch.cuda.mem_get_info()
-    return {"ram": ram, "cuda": {"system": {"free": free, "used": total - free, "total": total},
-                                 "allocated": {"current": torch.cuda.memory_allocated()}}}  # fmt: skip
+    return {
+        "ram": ram,
+        "cuda": {
+            "system": {"free": free, "used": total - free, "total": total},
+            "allocated": {"current": torch.cuda.memory_allocated()},
+        },
+    }
 
 
 def _named(upscalers: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -93,13 +128,27 @@ def _interrogate() -> None:
 def _add_models(routes: APIRouter, shelf: Shelf) -> None:
     @routes.get("/sd-models")
     def models() -> list[dict[str, Any]]:
-        return [{"title": model.title, "model_name": model.name, "hash": model.mark or None, "sha256": None,
-                 "filename": model.name, "config": None} for model in shelf.models.values()]  # fmt: skip
+        return [
+            {
+                "title": model.title,
+                "model_name": model.name,
+                "hash": model.mark or None,
+                "sha256": None,
+                "filename": model.name,
+                "config": None,
+            }
+            for model in shelf.models.values()
+        ]
 
     @routes.get("/options")
     def options() -> dict[str, Any]:
-        return {"sd_model_checkpoint": shelf.named("").title, "CLIP_stop_at_last_layers": 1, "samples_format": "png",
-                "sd_vae": "Automatic", "sd_checkpoint_hash": shelf.named("").mark}  # fmt: skip
+        return {
+            "sd_model_checkpoint": shelf.named("").title,
+            "CLIP_stop_at_last_layers": 1,
+            "samples_format": "png",
+            "sd_vae": "Automatic",
+            "sd_checkpoint_hash": shelf.named("").mark,
+        }
 
     @routes.post("/options")
     def choose(wanted: dict[str, Any]) -> None:
@@ -107,24 +156,33 @@ def _add_models(routes: APIRouter, shelf: Shelf) -> None:
         known = options()
         for name, value in wanted.items():
             if name not in known or (name != "sd_model_checkpoint" and value != known[name]):
-                raise BadParams(f"The option {name!r} cannot be set here, only sd_model_checkpoint.")
+                raise BadParams(
+                    f"The option {name!r} cannot be set here, only sd_model_checkpoint."
+                )
         if "sd_model_checkpoint" in wanted:
             shelf.chosen = shelf.named(str(wanted["sd_model_checkpoint"])).name
 
     @routes.get("/loras")
     def loras() -> list[dict[str, Any]]:
-        return [{"name": name, "alias": name, "path": file.name, "metadata": {}} for name, file in shelf.loras.items()]
+        return [
+            {"name": name, "alias": name, "path": file.name, "metadata": {}}
+            for name, file in shelf.loras.items()
+        ]
 
     @routes.get("/embeddings")
     def embeddings() -> dict[str, dict[str, Any]]:
-        """What prompts may name, and what was made for other kinds of models than the loaded one."""
+        """What prompts may name, and what was made for other kinds of models than the loaded
+        one."""
         told: dict[str, dict[str, Any]] = {"loaded": {}, "skipped": {}}
         for name in shelf.embeddings:
             found = shelf.embedding(name)
             told["loaded" if found.fits else "skipped"][name] = {
-                "step": None, "sd_checkpoint": None, "sd_checkpoint_name": None,
-                "shape": found.vectors[-1].shape[1], "vectors": len(found.vectors[-1]),
-            }  # fmt: skip
+                "step": None,
+                "sd_checkpoint": None,
+                "sd_checkpoint_name": None,
+                "shape": found.vectors[-1].shape[1],
+                "vectors": len(found.vectors[-1]),
+            }
         return told
 
     @routes.post("/refresh-checkpoints")

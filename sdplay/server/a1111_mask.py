@@ -1,4 +1,5 @@
-"""A1111's ways with a mask: what lies under it at first, and painting only its neighbourhood at full size."""
+"""A1111's ways with a mask: what lies under it at first, and painting only its neighbourhood at
+full size."""
 
 import io
 from collections.abc import Callable
@@ -57,13 +58,18 @@ def upright(data: bytes, kind: str = "RGB") -> Image.Image:
 def masked(start: Image.Image, mask: Image.Image, size: Size, wanted: Masking) -> Masked:
     """Start image and mask as the request means them."""
     if wanted.fill not in (0, 1):
-        raise BadParams(f"inpainting_fill must be 0 (colours around) or 1 (original) here, not {wanted.fill}.")
+        raise BadParams(
+            f"inpainting_fill must be 0 (colours around) or 1 (original) here, not {wanted.fill}."
+        )
     mask = mask.resize(start.size, Image.Resampling.LANCZOS)
     mask = ImageOps.invert(mask) if wanted.inverted else mask
     given = start if wanted.fill == 1 else filled(start, mask)
     box = _neighbourhood(mask, size, wanted.padding) if wanted.only_masked else None
     if box is None:
-        return Masked(png_bytes(resized(given, size, wanted.mode)), png_bytes(resized(mask, size, wanted.mode)))
+        return Masked(
+            png_bytes(resized(given, size, wanted.mode)),
+            png_bytes(resized(mask, size, wanted.mode)),
+        )
     soft = mask.filter(ImageFilter.GaussianBlur(wanted.blur)).crop(box)
 
     def put_back(painted: Image.Image) -> Image.Image:
@@ -82,21 +88,32 @@ def filled(image: Image.Image, mask: Image.Image) -> Image.Image:
     colours = np.asarray(image, np.float32)
     for radius in (128, 32, 8, 2):
         blurred = np.asarray(outside.filter(ImageFilter.GaussianBlur(radius)), np.float32)
-        share = np.asarray(known.filter(ImageFilter.GaussianBlur(radius)), np.float32)[..., None] / 255
+        share = (
+            np.asarray(known.filter(ImageFilter.GaussianBlur(radius)), np.float32)[..., None] / 255
+        )
         colours = np.where(share > 0.02, blurred / np.maximum(share, 0.02), colours)
     soft = Image.fromarray(colours.clip(0, 255).astype(np.uint8))
     return Image.composite(soft, image, mask)
 
 
 def _neighbourhood(mask: Image.Image, size: Size, padding: int) -> tuple[int, int, int, int] | None:
-    """The mask's box with padding, grown to the asked shape inside the picture; None where nothing is masked."""
+    """The mask's box with padding, grown to the asked shape inside the picture; None where nothing
+    is masked."""
     found = mask.point(lambda value: 255 * (value > 0)).getbbox()
     if found is None:
         return None
-    left, top, right, bottom = (found[0] - padding, found[1] - padding, found[2] + padding, found[3] + padding)
+    left, top, right, bottom = (
+        found[0] - padding,
+        found[1] - padding,
+        found[2] + padding,
+        found[3] + padding,
+    )
     width, height = right - left, bottom - top
     wide, high = max(width, height * size[0] / size[1]), max(height, width * size[1] / size[0])
-    (left, right), (top, bottom) = _span(left, width, wide, mask.width), _span(top, height, high, mask.height)
+    (left, right), (top, bottom) = (
+        _span(left, width, wide, mask.width),
+        _span(top, height, high, mask.height),
+    )
     return left, top, right, bottom
 
 

@@ -54,7 +54,9 @@ def upscaling(upscalers: Upscalers, limits: Limits) -> APIRouter:
     @routes.post("/extra-batch-images")
     def batch(body: ExtrasBatchImagesRequest) -> dict[str, Any]:
         if len(body.imageList) > limits.pictures:
-            raise BadParams(f"One request takes 1 to {limits.pictures} pictures, not {len(body.imageList)}.")
+            raise BadParams(
+                f"One request takes 1 to {limits.pictures} pictures, not {len(body.imageList)}."
+            )
         images = [_enlarged(each.data, body, upscalers, limits) for each in body.imageList]
         return {"html_info": "", "images": images}
 
@@ -65,13 +67,19 @@ def _enlarged(text: str, body: Extras, upscalers: Upscalers, limits: Limits) -> 
     if body.upscaler_1 != "None":
         upscalers.check(body.upscaler_1)
     if body.gfpgan_visibility or body.codeformer_visibility or body.extras_upscaler_2_visibility:
-        raise BadParams("This process restores no faces and mixes no second upscaler: leave those fields out.")
+        raise BadParams(
+            "This process restores no faces and mixes no second upscaler: leave those fields out."
+        )
     with Image.open(io.BytesIO(picture_in(text, "picture"))) as opened:
         image = opened.convert("RGBA" if opened.has_transparency_data else "RGB")
     size = _size(image, body)
     if max(size) > 4 * limits.side:
-        raise BadParams(f"This process enlarges up to {4 * limits.side} pixels a side, not {max(size)}.")
-    enlarged = image if body.upscaler_1 == "None" else upscalers.enlarged(image, size, body.upscaler_1)
+        raise BadParams(
+            f"This process enlarges up to {4 * limits.side} pixels a side, not {max(size)}."
+        )
+    enlarged = (
+        image if body.upscaler_1 == "None" else upscalers.enlarged(image, size, body.upscaler_1)
+    )
     return base64.b64encode(png_bytes(enlarged)).decode()
 
 

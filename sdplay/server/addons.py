@@ -14,7 +14,8 @@ _TAG = re.compile(r"<lora:([^:>]+)((?::[^:>]*)*)>")
 
 @dataclass(frozen=True)
 class Named:
-    """One LoRA that a prompt names, and how strongly it acts on the picture and on the prompt's meaning."""
+    """One LoRA that a prompt names, and how strongly it acts on the picture and on the prompt's
+    meaning."""
 
     name: str
     weight: float = 1.0
@@ -32,7 +33,9 @@ def loras_in(prompt: str) -> tuple[Named, ...]:
     for tag in _TAG.finditer(prompt):
         new = _named(tag[1].strip(), tag[2].split(":")[1:], tag[0])
         old = found.get(new.name, Named(new.name, 0.0, 0.0))
-        found[new.name] = Named(new.name, old.weight + new.weight, old.text_weight + new.text_weight)
+        found[new.name] = Named(
+            new.name, old.weight + new.weight, old.text_weight + new.text_weight
+        )
     return tuple(found.values())
 
 
@@ -61,7 +64,8 @@ def marks(files: Mapping[str, Path]) -> dict[str, str]:
 
 
 def _named(name: str, told: list[str], tag: str) -> Named:
-    """`0.8` is for both; `0.5:0.8` is prompt, then picture; `te=0.5` and `unet=0.8` say which they mean."""
+    """`0.8` is for both; `0.5:0.8` is prompt, then picture; `te=0.5` and `unet=0.8` say which they
+    mean."""
     parts = [each.partition("=") for each in told]
     given = {key.strip(): value for key, equals, value in parts if equals}
     plain = [value for value, equals, _ in parts if not equals]
@@ -71,4 +75,6 @@ def _named(name: str, told: list[str], tag: str) -> Named:
         text = float(given.get("te", plain[0] if plain else 1.0))
         return Named(name, float(given.get("unet", plain[-1] if plain else text)), text)
     except ValueError as error:
-        raise BadParams(f"{tag} could not be read. Write it like this: <lora:{name}:0.8>") from error
+        raise BadParams(
+            f"{tag} could not be read. Write it like this: <lora:{name}:0.8>"
+        ) from error

@@ -1,4 +1,5 @@
-"""The web application: A1111's routes, our own, health, and sentences for everything that goes wrong."""
+"""The web application: A1111's routes, our own, health, and sentences for everything that goes
+wrong."""
 
 import logging
 import threading
@@ -16,9 +17,17 @@ from sdplay.server.limits import ORDINARY, Doorman, Limits
 LOG = logging.getLogger(__name__)
 
 
-def build(desk: Desk, *, token: str = "", limits: Limits = ORDINARY, any_host: bool = False,
-          load_now: bool = True, replicas: int = 1) -> FastAPI:  # fmt: skip
-    """The application around one desk; `load_now` begins with the first model at once.  It may be one of `replicas`."""
+def build(
+    desk: Desk,
+    *,
+    token: str = "",
+    limits: Limits = ORDINARY,
+    any_host: bool = False,
+    load_now: bool = True,
+    replicas: int = 1,
+) -> FastAPI:
+    """The application around one desk; `load_now` begins with the first model at once.  It may be
+    one of `replicas`."""
     app = FastAPI(title="sdplay local process", description=about or "", version="1")
     app.include_router(stream.router(desk, limits, replicas))
     app.include_router(a1111.router(desk, limits))
@@ -29,7 +38,8 @@ def build(desk: Desk, *, token: str = "", limits: Limits = ORDINARY, any_host: b
 
     @app.get("/health", tags=["health"])
     def health() -> JSONResponse:
-        """200 when a picture would start at once, 503 while a model loads or when it could not be."""
+        """200 when a picture would start at once, 503 while a model loads or when it could not
+        be."""
         if desk.shelf.failure and not desk.shelf.loaded:
             return JSONResponse({"status": "failed", "message": desk.shelf.failure}, 503)
         if loading.is_alive() and not desk.shelf.loaded:
@@ -52,7 +62,12 @@ def _load(desk: Desk) -> None:
 
 def _explained(request: Request, error: Exception) -> JSONResponse:
     """The shape of A1111's errors, with a sentence inside."""
-    body: dict[str, Any] = {"error": type(error).__name__, "detail": str(error), "body": "", "errors": ""}
+    body: dict[str, Any] = {
+        "error": type(error).__name__,
+        "detail": str(error),
+        "body": "",
+        "errors": "",
+    }
     if isinstance(error, BadParams):
         return JSONResponse(body, 422)
     if isinstance(error, BackendRefused):

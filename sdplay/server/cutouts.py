@@ -19,9 +19,12 @@ class Wanted(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     image: str = Field(description="As base64, data URI or public web address.")
-    points: list[tuple[float, float]] = Field([], max_length=64, description="[x, y] in pixels: the thing there.")
+    points: list[tuple[float, float]] = Field(
+        [], max_length=64, description="[x, y] in pixels: the thing there."
+    )
     boxes: list[tuple[float, float, float, float]] = Field(
-        [], max_length=64, description="[left, top, right, bottom] in pixels: the thing inside.")  # fmt: skip
+        [], max_length=64, description="[left, top, right, bottom] in pixels: the thing inside."
+    )
     most: int = Field(16, ge=1, le=64, description="At most so many.")
 
 
@@ -34,9 +37,16 @@ def router(cutter: Cutter) -> APIRouter:
         with Image.open(io.BytesIO(picture_in(wanted.image, "picture"))) as opened:
             image = ImageOps.exif_transpose(opened).convert("RGB")
         found = cutter.cut(image, wanted.points, wanted.boxes, wanted.most)
-        return {"cutouts": [
-            {"image": base64.b64encode(png_bytes(each.image)).decode(), "box": each.box, "score": each.score,
-             "model": each.model} for each in found
-        ]}  # fmt: skip
+        return {
+            "cutouts": [
+                {
+                    "image": base64.b64encode(png_bytes(each.image)).decode(),
+                    "box": each.box,
+                    "score": each.score,
+                    "model": each.model,
+                }
+                for each in found
+            ]
+        }
 
     return routes

@@ -1,4 +1,5 @@
-"""The queue of this process: owners take turns, people before sweeps, and every job can be watched and stopped."""
+"""The queue of this process: owners take turns, people before sweeps, and every job can be watched
+and stopped."""
 
 import logging
 import threading
@@ -75,11 +76,17 @@ class Desk:
         with self._lock:
             waiting = [ticket for ticket in self.tickets.values() if ticket.state == "queued"]
             if len(waiting) + len(wishes) > self.most_waiting:
-                raise BackendRefused(f"{len(waiting)} pictures are waiting already, and this process takes "
-                                     f"{self.most_waiting}. Try again in a moment.", retry_after=5)  # fmt: skip
+                raise BackendRefused(
+                    f"{len(waiting)} pictures are waiting already, and this process takes "
+                    f"{self.most_waiting}. Try again in a moment.",
+                    retry_after=5,
+                )
             if id in self.tickets:
                 raise BadParams(f"There is a job called {id!r} already. Choose another name.")
-            made = [Ticket(wish, id if id and at == 0 else uuid4().hex) for at, wish in enumerate(wishes)]
+            made = [
+                Ticket(wish, id if id and at == 0 else uuid4().hex)
+                for at, wish in enumerate(wishes)
+            ]
             for ticket in made:
                 self._welcome(ticket.wish.owner, waiting)
                 self.tickets[ticket.id] = ticket
@@ -101,12 +108,15 @@ class Desk:
             return order.index(ticket) if ticket in order else 0
 
     def _welcome(self, owner: str, waiting: list[Ticket]) -> None:
-        """Somebody new has had as little as the one who had least: no debt, no credit from old times."""
+        """Somebody new has had as little as the one who had least: no debt, no credit from old
+        times."""
         here = {ticket.wish.owner for ticket in self.tickets.values()}
         if owner not in here:
             least = min((self._served.get(other, 0) for other in here), default=0)
             self._served[owner] = max(self._served.get(owner, 0), least)
-        self._served = {name: count for name, count in self._served.items() if name in here | {owner}}
+        self._served = {
+            name: count for name, count in self._served.items() if name in here | {owner}
+        }
 
     def _hire(self, wanted: int) -> None:
         for _ in range(min(wanted, self.at_once - self._workers)):
@@ -133,10 +143,13 @@ class Desk:
         return ticket
 
     def _order(self) -> list[Ticket]:
-        """Who starts next: of each owner people's pictures first, among owners the one who was served least."""
+        """Who starts next: of each owner people's pictures first, among owners the one who was
+        served least."""
         turns: dict[str, int] = dict(self._served)
         order = []
-        for ticket in sorted(self.tickets.values(), key=lambda ticket: (not ticket.wish.urgent, ticket.created)):
+        for ticket in sorted(
+            self.tickets.values(), key=lambda ticket: (not ticket.wish.urgent, ticket.created)
+        ):
             if ticket.state == "queued":
                 turn = turns[ticket.wish.owner] = turns.get(ticket.wish.owner, 0) + 1
                 order.append((turn, not ticket.wish.urgent, ticket.created, ticket))
@@ -154,15 +167,21 @@ class Desk:
                 if ticket.stop.is_set() and not ticket.wish.partial:
                     break
                 ticket.changed()
-            self._finish(ticket, "done" if ticket.painted and not ticket.painted.partial else "cancelled")
+            self._finish(
+                ticket, "done" if ticket.painted and not ticket.painted.partial else "cancelled"
+            )
         except Cancelled:
             self._finish(ticket, "cancelled")
         except PlayError as error:
             ticket.error = error
             self._finish(ticket, "failed")
-        except Exception:  # a worker serves everybody: a bug in one job is logged and told, and the next one runs
+        except (
+            Exception
+        ):  # a worker serves everybody: a bug in one job is logged and told, and the next one runs
             LOG.exception("job %s failed", ticket.id)
-            ticket.error = BackendError("Something went wrong inside the process; its log has the details.")
+            ticket.error = BackendError(
+                "Something went wrong inside the process; its log has the details."
+            )
             self._finish(ticket, "failed")
         finally:
             events.close()  # type: ignore[attr-defined]  # a generator: closing it cancels the job

@@ -37,7 +37,9 @@ class Limits:
         """The same settings, or a sentence naming the limit."""
         largest = max(params.width, params.height) * params.hires_scale
         if largest > self.side:
-            raise BadParams(f"This process makes pictures of up to {self.side} pixels a side, not {largest:g}.")
+            raise BadParams(
+                f"This process makes pictures of up to {self.side} pixels a side, not {largest:g}."
+            )
         if params.steps > self.steps:
             raise BadParams(f"This process takes up to {self.steps} steps, not {params.steps}.")
         return params
@@ -49,14 +51,19 @@ ORDINARY = Limits()
 class Doorman:
     """Checks token and host, and cuts off bodies that are too large, before anything is read."""
 
-    def __init__(self, app: App, token: str = "", limits: Limits = ORDINARY, any_host: bool = False) -> None:
+    def __init__(
+        self, app: App, token: str = "", limits: Limits = ORDINARY, any_host: bool = False
+    ) -> None:
         self.app, self.token, self.limits, self.any_host = app, token, limits, any_host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in scope["headers"]
+        }
         if refused := self._refusal(scope["path"], headers):
             await answer(send, *refused)
             return
@@ -65,7 +72,8 @@ class Doorman:
     def _refusal(self, path: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
         if self.token and path not in OPEN and not self._knows(headers.get("authorization", "")):
             return 401, "Not authenticated" if "authorization" not in headers else "Incorrect token"
-        # Without a token a web page that points its own name at 127.0.0.1 could ask in a visitor's browser.
+        # Without a token a web page that points its own name at 127.0.0.1 could ask in a visitor's
+        # browser.
         if not self.token and not self.any_host and _host(headers.get("host", "")) not in LOOPBACK:
             return 403, "Without a token this process answers only to this machine's own names."
         told = headers.get("content-length", "0")
@@ -74,7 +82,8 @@ class Doorman:
         return None
 
     def _knows(self, header: str) -> bool:
-        """Bearer TOKEN, or basic with the token as password or as user:password; compared in constant time."""
+        """Bearer TOKEN, or basic with the token as password or as user:password; compared in
+        constant time."""
         kind, _, value = header.partition(" ")
         given = [value.strip()]
         if kind.lower() == "basic":
@@ -110,7 +119,9 @@ def _host(header: str) -> str:
 
 async def answer(send: Send, status: int, detail: str) -> None:
     """A whole answer in the shape of A1111's errors."""
-    body = json.dumps({"error": "HTTPException", "detail": detail, "body": "", "errors": ""}).encode()
+    body = json.dumps(
+        {"error": "HTTPException", "detail": detail, "body": "", "errors": ""}
+    ).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

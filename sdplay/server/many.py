@@ -1,11 +1,16 @@
 """Many replicas of the application on Ray Serve, one a card, behind one door.
 
-The door is ours because what belongs together must meet the same replica for certain: a sweep's cells share U-Net
-calls there, a cancel must find its job, and A1111's progress is its asker's.  Serve's own routing makes that only
-likely.  So every replica is a deployment of its own, reached by its handle, and Serve starts it again when it dies.
+The door is ours because what belongs together must meet the same replica for certain: a sweep's
+cells share U-Net
+calls there, a cancel must find its job, and A1111's progress is its asker's.  Serve's own routing
+makes that only
+likely.  So every replica is a deployment of its own, reached by its handle, and Serve starts it
+again when it dies.
 
-The door also sends a request again when its replica died.  The same settings make the same picture, so nothing is
-changed by that, and here it serves every client alike: neither the page nor A1111's clients notice more than progress
+The door also sends a request again when its replica died.  The same settings make the same picture,
+so nothing is
+changed by that, and here it serves every client alike: neither the page nor A1111's clients notice
+more than progress
 that begins again.
 """
 
@@ -37,17 +42,37 @@ LIVES = 3
 PICTURES = "/sdplay/v1/pictures"
 MAKING = (PICTURES, "/sdapi/v1/txt2img", "/sdapi/v1/img2img")
 OPTIONS = "/sdapi/v1/options"
-FOR_ALL = (OPTIONS, *(f"/sdapi/v1/{name}" for name in ("refresh-checkpoints", "refresh-loras", "unload-checkpoint")))
+FOR_ALL = (
+    OPTIONS,
+    *(
+        f"/sdapi/v1/{name}"
+        for name in ("refresh-checkpoints", "refresh-loras", "unload-checkpoint")
+    ),
+)
 """Posted to every replica."""
-PLAIN = ("type", "asgi", "http_version", "method", "scheme", "path", "raw_path", "query_string", "root_path", "headers",
-         "client", "server")  # fmt: skip
+PLAIN = (
+    "type",
+    "asgi",
+    "http_version",
+    "method",
+    "scheme",
+    "path",
+    "raw_path",
+    "query_string",
+    "root_path",
+    "headers",
+    "client",
+    "server",
+)
 """What of a request's scope travels: the rest are objects of the web server's."""
 ALONE = {
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's word for: one machine only, so it listens to that one alone
+    # Ray's word for: one machine only, so it listens to that one alone
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
-"""Ray's ports run any code for those who reach them, and by default it reports its use to its makers."""
+"""Ray's ports run any code for those who reach them, and by default it reports its use to its
+makers."""
 
 
 class Lost(Exception):
@@ -66,8 +91,15 @@ class Lane(Protocol):
 class Replica:
     """The application of one process, asked through Ray instead of a socket."""
 
-    def __init__(self, sources: Sequence[str], machine: Machine, at_once: int, waiting: int, limits: Limits,
-                 replicas: int) -> None:  # fmt: skip
+    def __init__(
+        self,
+        sources: Sequence[str],
+        machine: Machine,
+        at_once: int,
+        waiting: int,
+        limits: Limits,
+        replicas: int,
+    ) -> None:
         desk = Desk(Shelf(sources, machine), at_once=at_once, most_waiting=waiting)
         self.app = build(desk, limits=limits, any_host=True, replicas=replicas)
 
@@ -119,7 +151,10 @@ class Asked:
         self.told = _told(body) if self.posted else {}
         self.client = (scope.get("client") or ("",))[0]
         self.group = str(self.told.get("group") or "")
-        self.job = next((str(self.told[name]) for name in JOB_NAMES if self.told.get(name)), "") or self._named()
+        self.job = (
+            next((str(self.told[name]) for name in JOB_NAMES if self.told.get(name)), "")
+            or self._named()
+        )
 
     def _named(self) -> str:
         """The job that a watching or cancelling request's address names."""
@@ -152,7 +187,10 @@ class Door:
             return
         asked = Asked(scope, body)
         serve = self._serve_everywhere if asked.posted and asked.path in FOR_ALL else self._serve
-        serving, leaving = asyncio.create_task(serve(asked, send)), asyncio.create_task(_left(receive))
+        serving, leaving = (
+            asyncio.create_task(serve(asked, send)),
+            asyncio.create_task(_left(receive)),
+        )
         await asyncio.wait({serving, leaving}, return_when=asyncio.FIRST_COMPLETED)
         leaving.cancel()
         serving.cancel()
@@ -172,7 +210,9 @@ class Door:
                             signed = (b"sdplay-replica", lane.name.encode())
                             head = {**message, "headers": [*message["headers"], signed]}
                             continue
-                        if not begun:  # held back until here: an answer that was lost before can begin anew
+                        if (
+                            not begun
+                        ):  # held back until here: an answer that was lost before can begin anew
                             await send(head)
                             begun = True
                         await send(message)
@@ -215,10 +255,20 @@ class Door:
             self.down[lane] = asyncio.create_task(self._welcome(lane))
 
     async def _welcome(self, lane: Lane) -> None:
-        """Wait until Serve has started it again, and tell it the options that the others were told."""
-        scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
-                 "path": OPTIONS, "raw_path": OPTIONS.encode(), "query_string": b"", "root_path": "",
-                 "headers": [(b"content-type", b"application/json")]}  # fmt: skip
+        """Wait until Serve has started it again, and tell it the options that the others were
+        told."""
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "POST",
+            "scheme": "http",
+            "path": OPTIONS,
+            "raw_path": OPTIONS.encode(),
+            "query_string": b"",
+            "root_path": "",
+            "headers": [(b"content-type", b"application/json")],
+        }
         while lane in self.down:
             try:
                 await _answer(lane, scope, json.dumps(self._options).encode())
@@ -232,8 +282,11 @@ async def _answer(lane: Lane, scope: Scope, body: bytes) -> list[Message]:
 
 
 async def _give_up(asked: Asked, send: Send, begun: bool) -> None:
-    told = (f"{LIVES} replicas in a row died over this request, so it was given up. Their log says why; a smaller size "
-            "may help.")  # fmt: skip
+    told = (
+        f"{LIVES} replicas in a row died over this request, so it was given up. Their log says "
+        "why; a smaller size "
+        "may help."
+    )
     if not begun:
         await answer(send, 500, told)
         return
@@ -269,7 +322,8 @@ def _told(body: bytes) -> dict[str, Any]:
 
 @contextmanager
 def replicas(desk: Desk, limits: Limits, count: int) -> Iterator[Door]:
-    """The door to so many processes with a desk like this one, each on a card of its own; Ray ends with it."""
+    """The door to so many processes with a desk like this one, each on a card of its own; Ray ends
+    with it."""
     shelf = desk.shelf
     share = _share(shelf.device, count)
     # Ray gives each replica one card, which is the first and only one it sees.
@@ -279,21 +333,42 @@ def replicas(desk: Desk, limits: Limits, count: int) -> Iterator[Door]:
         import ray
         from ray import serve
     except ImportError as error:
-        raise BadParams(f"Many replicas need Ray: pip install '.[local,ray]' ({error.name} is missing).") from error
-    ray.init(address="local", include_dashboard=False, object_store_memory=2**28,
-             num_cpus=max(1, count * share["num_cpus"]), logging_level=logging.WARNING)  # fmt: skip
+        raise BadParams(
+            f"Many replicas need Ray: pip install '.[local,ray]' ({error.name} is missing)."
+        ) from error
+    ray.init(
+        address="local",
+        include_dashboard=False,
+        object_store_memory=2**28,
+        num_cpus=max(1, count * share["num_cpus"]),
+        logging_level=logging.WARNING,
+    )
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     try:
         quiet = {"log_level": "WARNING", "enable_access_log": False}
         serve.start(proxy_location="Disabled", logging_config=quiet)
         deployed = serve.deployment(Replica).options(
-            ray_actor_options=share, max_ongoing_requests=10_000, health_check_period_s=2, logging_config=quiet,
-            graceful_shutdown_timeout_s=1, graceful_shutdown_wait_loop_s=0.1,
-        )  # fmt: skip
+            ray_actor_options=share,
+            max_ongoing_requests=10_000,
+            health_check_period_s=2,
+            logging_config=quiet,
+            graceful_shutdown_timeout_s=1,
+            graceful_shutdown_wait_loop_s=0.1,
+        )
         names = [f"replica-{at}" for at in range(count)]
-        bound = deployed.bind(shelf.sources, machine, desk.at_once, desk.most_waiting, limits, count)
-        targets = [serve.RunTarget(bound, name=name, route_prefix=None, logging_config=quiet) for name in names]
-        yield Door([ServeLane(name, handle) for name, handle in zip(names, serve.run_many(targets), strict=True)])
+        bound = deployed.bind(
+            shelf.sources, machine, desk.at_once, desk.most_waiting, limits, count
+        )
+        targets = [
+            serve.RunTarget(bound, name=name, route_prefix=None, logging_config=quiet)
+            for name in names
+        ]
+        yield Door(
+            [
+                ServeLane(name, handle)
+                for name, handle in zip(names, serve.run_many(targets), strict=True)
+            ]
+        )
     finally:
         serve.shutdown()
         ray.shutdown()
@@ -305,5 +380,7 @@ def _share(device: str, count: int) -> dict[str, int]:
         return {"num_cpus": max(1, (os.cpu_count() or 1) // count)}
     cards = torch.cuda.device_count()
     if count > cards:
-        raise BadParams(f"There are {cards} cards here, so --ray can be {cards} at most, not {count}.")
+        raise BadParams(
+            f"There are {cards} cards here, so --ray can be {cards} at most, not {count}."
+        )
     return {"num_cpus": 0, "num_gpus": 1}

@@ -16,12 +16,21 @@ from sdplay.engine.torch_stock import Stock
 from sdplay.errors import BackendError, BadParams
 from sdplay.params import Params
 from sdplay.picture import Frame, jpeg_bytes
-from sdplay.server.passes import enlarged, handed_over, job_of, later_steps, until_refined, warnings_of
+from sdplay.server.passes import (
+    enlarged,
+    handed_over,
+    job_of,
+    later_steps,
+    until_refined,
+    warnings_of,
+)
 from sdplay.server.plain import plain_job
 from sdplay.server.shelf import Shelf
 from sdplay.server.wish import Wish
 
-BLACKENED = "The safety checker found the picture unsuitable and made it black. Try another seed or prompt."
+BLACKENED = (
+    "The safety checker found the picture unsuitable and made it black. Try another seed or prompt."
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,8 @@ class Painted:
 
 
 def paint(shelf: Shelf, wish: Wish, stopped: Callable[[], bool]) -> Iterator[Step | Painted]:
-    """Yield steps, then the picture.  Closing the iterator cancels the job; its neighbours never notice."""
+    """Yield steps, then the picture.  Closing the iterator cancels the job; its neighbours never
+    notice."""
     params, work = wish.params, _Work(shelf, wish, stopped)
     with work.engine(params.model) as engine:
         if isinstance(engine, Stock):
@@ -74,14 +84,16 @@ def paint(shelf: Shelf, wish: Wish, stopped: Callable[[], bool]) -> Iterator[Ste
     with work.engine(params.refiner) as engine:
         if isinstance(engine, Stock):
             raise BadParams(
-                f"{params.refiner} is no refiner: {engine.family} cannot go on with other models' pictures."
+                f"{params.refiner} is no refiner: {engine.family} cannot go on with other "
+                "models' pictures."
             )
         job, more = handed_over(job, params, base, engine.model, shelf)
         yield from work.finished(engine, (yield from work.run(engine, job, end)), (*told, *more))
 
 
 class _Work:
-    """One wish on its way through its passes: how far it is, what it looks like, where the time went."""
+    """One wish on its way through its passes: how far it is, what it looks like, where the time
+    went."""
 
     def __init__(self, shelf: Shelf, wish: Wish, stopped: Callable[[], bool]) -> None:
         if shelf.checker:
@@ -109,10 +121,15 @@ class _Work:
         job, self.params, told = plain_job(self.params, stock, urgent=self.wish.urgent)
         end = yield from self.run(stock, job)
         if isinstance(end, Made) and end.pixels.shape[:2] != (job.height, job.width):
-            told = (*told, f"{stock.family} takes only some sizes: it made the nearest one that it does.")
+            told = (
+                *told,
+                f"{stock.family} takes only some sizes: it made the nearest one that it does.",
+            )
         yield from self.finished(stock, end, told)
 
-    def run(self, engine: Engine | Stock, job: Job, start: Snapshot | None = None) -> Generator[Step, None, "End"]:
+    def run(
+        self, engine: Engine | Stock, job: Job, start: Snapshot | None = None
+    ) -> Generator[Step, None, "End"]:
         """One pass.  None at its end: it was stopped, and what is there is wanted."""
         for event in self._events(engine, job, start):
             if not isinstance(event, Moment):
@@ -120,19 +137,33 @@ class _Work:
             self.clean = self.clean if event.clean is None else event.clean
             model = engine.model if isinstance(engine, Engine) else None
             self.step = _step(event, model, self.step, self.began)
-            yield replace(self.step, step=self.done + self.step.step, steps=self.done + self.step.steps + self.later)
+            yield replace(
+                self.step,
+                step=self.done + self.step.step,
+                steps=self.done + self.step.steps + self.later,
+            )
             if self.wish.partial and self.stopped():
                 return None
         return None
 
     def _events(self, engine: Engine | Stock, job: Job, start: Snapshot | None) -> Iterator[Event]:
         try:
-            yield from engine.run(job, self.stopped) if isinstance(engine, Stock) else engine.run(job, start)
+            yield from (
+                engine.run(job, self.stopped)
+                if isinstance(engine, Stock)
+                else engine.run(job, start)
+            )
         except RuntimeError as error:
-            advice = "Choose a smaller size." if "memory" in str(error).lower() else "Its log has the details."
+            advice = (
+                "Choose a smaller size."
+                if "memory" in str(error).lower()
+                else "Its log has the details."
+            )
             raise BackendError(f"{str(error)[:300].rstrip('.')}. {advice}") from error
 
-    def finished(self, engine: Engine | Stock, end: "End", told: Sequence[str]) -> Iterator[Painted]:
+    def finished(
+        self, engine: Engine | Stock, end: "End", told: Sequence[str]
+    ) -> Iterator[Painted]:
         """The picture, or what there is of it."""
         made = end if isinstance(end, Made) else None
         if made:
@@ -145,10 +176,21 @@ class _Work:
         image = self.wish.finish(image) if self.wish.finish else image
         if self.shelf.checker and not self.shelf.checker.passed(image):
             image, told = Image.new("RGB", image.size), (*told, BLACKENED)
-        seconds = {"load": self.loading, "sampling": made.sampling if made else 0.0,
-                   "decode": made.decode if made else 0.0}  # fmt: skip
-        yield Painted(image, self.params, model.title, self.shelf.version(model), seconds, tuple(told),
-                      _frames(made), partial=made is None)  # fmt: skip
+        seconds = {
+            "load": self.loading,
+            "sampling": made.sampling if made else 0.0,
+            "decode": made.decode if made else 0.0,
+        }
+        yield Painted(
+            image,
+            self.params,
+            model.title,
+            self.shelf.version(model),
+            seconds,
+            tuple(told),
+            _frames(made),
+            partial=made is None,
+        )
 
 
 End = Made | Snapshot | None
@@ -176,6 +218,11 @@ def _step(moment: Moment, model: Any, before: Step, began: float) -> Step:
 
 def _frames(made: Made | None) -> tuple[Frame, ...]:
     return tuple(
-        Frame(moment.step, moment.sigma, moment.seconds, *(jpeg_bytes(Image.fromarray(each)) for each in pair))
+        Frame(
+            moment.step,
+            moment.sigma,
+            moment.seconds,
+            *(jpeg_bytes(Image.fromarray(each)) for each in pair),
+        )
         for moment, *pair in (made.frames if made else ())
     )

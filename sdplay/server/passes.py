@@ -1,4 +1,5 @@
-"""The passes of one picture as jobs of the tick loop: the first one, hires fix's and the refiner's."""
+"""The passes of one picture as jobs of the tick loop: the first one, hires fix's and the
+refiner's."""
 
 import math
 from dataclasses import replace
@@ -25,41 +26,83 @@ def job_of(wish: Wish, model: Any, shelf: Shelf) -> Job:
     """The settings in the engine's words."""
     params, entry = wish.params, known(wish.params.scheduler)
     if params.width % model.factor or params.height % model.factor:
-        raise BadParams(f"Width and height must be multiples of {model.factor} for this model, not {params.width} and "
-                        f"{params.height}.")  # fmt: skip
+        raise BadParams(
+            f"Width and height must be multiples of {model.factor} for this model, not "
+            f"{params.width} and "
+            f"{params.height}."
+        )
     start = start_pixels(params) if params.init else None
     mask = mask_cells(params, model.factor) if params.init and params.mask else None
     guides = _guides(params, (params.width, params.height), shelf)
-    return Job(without_tags(params.prompt), entry.sampler, params.steps, params.negative, entry.sigmas, params.cfg,
-               params.seed, params.width, params.height, params.eta, strength=params.strength if params.init else 1.0,
-               start=start, mask=mask, guides=guides, variation_seed=params.variation_seed,
-               variation_strength=params.variation_strength, clip_skip=params.clip_skip, owner=wish.owner,
-               urgent=wish.urgent, frames=wish.frames, previews=wish.previews,
-               **_named_files(params, model, shelf))  # fmt: skip
+    return Job(
+        without_tags(params.prompt),
+        entry.sampler,
+        params.steps,
+        params.negative,
+        entry.sigmas,
+        params.cfg,
+        params.seed,
+        params.width,
+        params.height,
+        params.eta,
+        strength=params.strength if params.init else 1.0,
+        start=start,
+        mask=mask,
+        guides=guides,
+        variation_seed=params.variation_seed,
+        variation_strength=params.variation_strength,
+        clip_skip=params.clip_skip,
+        owner=wish.owner,
+        urgent=wish.urgent,
+        frames=wish.frames,
+        previews=wish.previews,
+        **_named_files(params, model, shelf),
+    )
 
 
 def enlarged(job: Job, made: Made, params: Params, shelf: Shelf) -> Job:
     """Hires fix: the small picture enlarged, then painted over from a middle noise level."""
     assert made.latent is not None
     factor = job.width // made.latent.shape[3]
-    width, height = (round(side * params.hires_scale / factor) * factor for side in (job.width, job.height))
+    width, height = (
+        round(side * params.hires_scale / factor) * factor for side in (job.width, job.height)
+    )
     start = latent = None
     if params.hires_upscaler == "Latent":
         latent = enlarged_latent(made.latent, (width // factor, height // factor))
     else:
-        picture = shelf.upscalers.enlarged(Image.fromarray(made.pixels), (width, height), params.hires_upscaler)
+        picture = shelf.upscalers.enlarged(
+            Image.fromarray(made.pixels), (width, height), params.hires_upscaler
+        )
         start = np.asarray(picture, np.float32).transpose(2, 0, 1) / 127.5 - 1
-    return replace(job, width=width, height=height, start=start, latent=latent, strength=params.hires_strength,
-                   steps=params.hires_steps or params.steps, guides=_guides(params, (width, height), shelf),
-                   variation_strength=0.0)  # fmt: skip
+    return replace(
+        job,
+        width=width,
+        height=height,
+        start=start,
+        latent=latent,
+        strength=params.hires_strength,
+        steps=params.hires_steps or params.steps,
+        guides=_guides(params, (width, height), shelf),
+        variation_strength=0.0,
+    )
 
 
-def handed_over(job: Job, params: Params, base: Any, refiner: Any, shelf: Shelf) -> tuple[Job, tuple[str, ...]]:
+def handed_over(
+    job: Job, params: Params, base: Any, refiner: Any, shelf: Shelf
+) -> tuple[Job, tuple[str, ...]]:
     """The same job for the model that finishes the picture, and what it has to leave out."""
     if base.latents != refiner.latents:
-        raise BadParams(f"The refiner {params.refiner} cannot go on with this model's pictures: it is made for another "
-                        "kind of latent. Choose a refiner of the same family.")  # fmt: skip
-    job = replace(job, snapshot_at=None, **_named_files(params, refiner, shelf, loras=base.build == refiner.build))
+        raise BadParams(
+            f"The refiner {params.refiner} cannot go on with this model's pictures: it is made "
+            "for another "
+            "kind of latent. Choose a refiner of the same family."
+        )
+    job = replace(
+        job,
+        snapshot_at=None,
+        **_named_files(params, refiner, shelf, loras=base.build == refiner.build),
+    )
     if base.build == refiner.build or not (job.guides or loras_in(params.prompt)):
         return job, ()
     told = "The refiner is another kind of model: LoRAs and ControlNets acted until it took over."
@@ -77,22 +120,34 @@ def until_refined(job: Job, params: Params, model: Any) -> Job:
 
 def later_steps(params: Params) -> int:
     """Of hires fix, behind the first pass."""
-    return int((params.hires_steps or params.steps) * params.hires_strength) if params.hires_scale > 1 else 0
+    return (
+        int((params.hires_steps or params.steps) * params.hires_strength)
+        if params.hires_scale > 1
+        else 0
+    )
 
 
 def warnings_of(params: Params, job: Job, model: Any) -> tuple[str, ...]:
     """What this model does otherwise than asked, in sentences."""
-    told = [f"The embedding {name} was made for another kind of model: its name was read as words."
-            for name, each in job.embeddings if not each.fits]  # fmt: skip
+    told = [
+        f"The embedding {name} was made for another kind of model: its name was read as words."
+        for name, each in job.embeddings
+        if not each.fits
+    ]
     for name, text in (("The prompt", job.prompt), ("The negative prompt", job.negative)):
         if cut := model.cut_off(text, job.embeddings):
             told.append(f"{name} is longer than this model reads; left out: {cut[:200]}.")
         if edited(text):
-            told.append(f"{name} was read as words: [from:to:when], [one|other], AND and BREAK are not known here.")
+            told.append(
+                f"{name} was read as words: [from:to:when], [one|other], AND and BREAK are not "
+                "known here."
+            )
     if params.negative and params.cfg == 1:
         told.append("The negative prompt has no effect at CFG 1: nothing is pushed away from.")
     if params.init and int(params.steps * params.strength) == 0:
-        told.append("Strength times steps is below one step, so the start image came back as it was.")
+        told.append(
+            "Strength times steps is below one step, so the start image came back as it was."
+        )
     if params.refiner and until_refined(job, params, model).snapshot_at is None:
         told.append("No steps were left for the refiner. Let it take over earlier.")
     return tuple(told)
@@ -101,13 +156,24 @@ def warnings_of(params: Params, job: Job, model: Any) -> tuple[str, ...]:
 def _named_files(params: Params, model: Any, shelf: Shelf, loras: bool = True) -> dict[str, Any]:
     """The LoRAs and embeddings that the prompts name, as this model takes them."""
     files, both = shelf.embeddings, f"{params.prompt}\n{params.negative}"
-    worn = (Worn(model.lora(shelf.lora(each.name)), each.weight, each.text_weight) for each in loras_in(params.prompt))
-    return {"loras": tuple(worn) if loras else (),
-            "embeddings": tuple((name, model.embedding(files[name])) for name in named_in(both, files))}  # fmt: skip
+    worn = (
+        Worn(model.lora(shelf.lora(each.name)), each.weight, each.text_weight)
+        for each in loras_in(params.prompt)
+    )
+    return {
+        "loras": tuple(worn) if loras else (),
+        "embeddings": tuple((name, model.embedding(files[name])) for name in named_in(both, files)),
+    }
 
 
 def _guides(params: Params, size: tuple[int, int], shelf: Shelf) -> tuple[Guide, ...]:
     return tuple(
-        Guide(shelf.net(unit.model), guide_pixels(unit.image, size, unit.module == "invert"), unit.weight, unit.start,
-              unit.end) for unit in params.control
-    )  # fmt: skip
+        Guide(
+            shelf.net(unit.model),
+            guide_pixels(unit.image, size, unit.module == "invert"),
+            unit.weight,
+            unit.start,
+            unit.end,
+        )
+        for unit in params.control
+    )

@@ -12,7 +12,12 @@ from sdplay.params import KNOBS, Params
 from sdplay.schedulers import find, known
 from sdplay.server.addons import loras_in, without_tags
 
-NOT_THERE = {"mask": "masks", "control": "ControlNets", "hires_scale": "hires fix", "refiner": "refiners"}
+NOT_THERE = {
+    "mask": "masks",
+    "control": "ControlNets",
+    "hires_scale": "hires fix",
+    "refiner": "refiners",
+}
 """Without them the picture would be another one: refused."""
 LEFT_OUT = {"negative": "", "cfg": 1.0, "clip_skip": 1, "variation_strength": 0.0, "eta": 0.0}
 """Left out and told, with the value that means nothing."""
@@ -22,10 +27,14 @@ def plain_job(params: Params, stock: Stock, *, urgent: bool) -> tuple[Job, Param
     """The job, the settings that are really applied, and a sentence for each that is not."""
     for name, what in NOT_THERE.items():
         if getattr(params, name) != KNOBS[name].default:
-            raise BadParams(f"This process paints {stock.family} pictures without {what}: leave that out.")
+            raise BadParams(
+                f"This process paints {stock.family} pictures without {what}: leave that out."
+            )
     changes, told = dict(_left_out(params, stock)), []
     for name in changes:
-        told.append(f"{KNOBS[name].label}: {stock.family} does not know it here, so it was left out.")
+        told.append(
+            f"{KNOBS[name].label}: {stock.family} does not know it here, so it was left out."
+        )
     if loras_in(params.prompt):
         changes["prompt"] = without_tags(params.prompt)
         told.append(f"LoRA: {stock.family} does not know it here, so it was left out.")
@@ -34,11 +43,26 @@ def plain_job(params: Params, stock: Stock, *, urgent: bool) -> tuple[Job, Param
     own = find(stock.scheduler)
     if own is None or own.id != known(params.scheduler).id:
         changes |= {"scheduler": own.id} if own else {}
-        told.append(f"Scheduler: {stock.family} always uses its own, {own.label if own else stock.scheduler}.")
+        told.append(
+            f"Scheduler: {stock.family} always uses its own, "
+            f"{own.label if own else stock.scheduler}."
+        )
     applied = params.with_(**changes)
     start, strength = (start_pixels(applied), applied.strength) if applied.init else (None, 1.0)
-    job = Job(applied.prompt, "", applied.steps, applied.negative, "", applied.cfg, applied.seed, applied.width,
-              applied.height, start=start, strength=strength, urgent=urgent)  # fmt: skip
+    job = Job(
+        applied.prompt,
+        "",
+        applied.steps,
+        applied.negative,
+        "",
+        applied.cfg,
+        applied.seed,
+        applied.width,
+        applied.height,
+        start=start,
+        strength=strength,
+        urgent=urgent,
+    )
     return job, applied, tuple(told)
 
 

@@ -1,4 +1,5 @@
-"""The models this process may use, and the one that is loaded.  Jobs for another model wait until it is its turn."""
+"""The models this process may use, and the one that is loaded.  Jobs for another model wait until
+it is its turn."""
 
 import hashlib
 import json
@@ -13,7 +14,14 @@ from typing import Any
 from sdplay.backends.local_process import BUILTIN, checkpoints_in
 from sdplay.engine.card import SHIPPED
 from sdplay.engine.loop import Engine
-from sdplay.engine.torch_load import fetched, is_stock, load, load_controlnet, load_stock, usual_dtype
+from sdplay.engine.torch_load import (
+    fetched,
+    is_stock,
+    load,
+    load_controlnet,
+    load_stock,
+    usual_dtype,
+)
 from sdplay.engine.torch_model import TorchModel, best_device
 from sdplay.engine.torch_safety import load_checker
 from sdplay.engine.torch_stock import Stock
@@ -35,7 +43,8 @@ class Shelved:
     name: str
     source: str
     mark: str
-    """Ten characters that name the weights; empty for a hub id, whose weights may not be here yet."""
+    """Ten characters that name the weights; empty for a hub id, whose weights may not be here
+    yet."""
     stock: bool = False
     """Of another family than Stable Diffusion 1, 2 and XL: it runs in diffusers' own pipeline."""
 
@@ -67,7 +76,8 @@ class Machine:
     """The folder of a network that looks at every picture; none unless given."""
     thrift: Thrift = PLAIN
     exact: bool = False
-    """Always exactly that many rows, so that a picture is the same to the last bit alone and in company."""
+    """Always exactly that many rows, so that a picture is the same to the last bit alone and in
+    company."""
 
 
 class Shelf:
@@ -84,7 +94,9 @@ class Shelf:
         self.upscalers = Upscalers(self.device)
         self.cutter = Cutter(machine.segmenter, self.device)
         self.embeddings: dict[str, Path] = {}
-        self.checker = load_checker(machine.safety_checker, self.device) if machine.safety_checker else None
+        self.checker = (
+            load_checker(machine.safety_checker, self.device) if machine.safety_checker else None
+        )
         self.refresh()
         self.chosen = next(iter(self.models))
         """The model for those who name none."""
@@ -111,7 +123,8 @@ class Shelf:
         return self._model.native if self._model else None
 
     def refresh(self) -> None:
-        """Look again at what lies in the places given; a folder of models counts as each of them."""
+        """Look again at what lies in the places given; a folder of models counts as each of
+        them."""
         found: dict[str, Shelved] = {}
         for source in dict.fromkeys(each for place in self.sources for each in _inside(place)):
             shelved = _shelved(source)
@@ -120,7 +133,11 @@ class Shelf:
                 name += "'"
             found[name] = replace(shelved, name=name)
         self.models = found
-        self.nets = {Path(each).stem: each for place in self.machine.controlnets for each in _nets_inside(place)}
+        self.nets = {
+            Path(each).stem: each
+            for place in self.machine.controlnets
+            for each in _nets_inside(place)
+        }
         self.loras = files_in(self.machine.loras or beside(self.sources, "loras"))
         self.embeddings = files_in(self.machine.embeddings or beside(self.sources, "embeddings"))
         self.upscalers.files = files_in(self.machine.upscalers or beside(self.sources, "upscalers"))
@@ -134,7 +151,10 @@ class Shelf:
         """A ControlNet, loaded at its first use and kept."""
         known = name.split(" [")[0]
         if known not in self.nets:
-            raise BadParams(f"There is no ControlNet called {name!r}. There are: {', '.join(self.nets) or 'none'}.")
+            raise BadParams(
+                f"There is no ControlNet called {name!r}. There are: "
+                f"{', '.join(self.nets) or 'none'}."
+            )
         if known not in self._nets:
             self._nets[known] = load_controlnet(self.nets[known])
         return self._nets[known]
@@ -142,11 +162,14 @@ class Shelf:
     def lora(self, name: str) -> Path:
         """The file of a LoRA; a sentence that names the choices."""
         if name not in self.loras:
-            raise BadParams(f"There is no LoRA called {name!r}. There are: {', '.join(self.loras) or 'none'}.")
+            raise BadParams(
+                f"There is no LoRA called {name!r}. There are: {', '.join(self.loras) or 'none'}."
+            )
         return self.loras[name]
 
     def named(self, name: str) -> Shelved:
-        """The model of that name, title or mark; the chosen one when empty; a sentence that names the choices."""
+        """The model of that name, title or mark; the chosen one when empty; a sentence that names
+        the choices."""
         wanted = name.strip() or self.chosen
         for model in self.models.values():
             if wanted in (model.name, model.title, model.mark):
@@ -154,8 +177,11 @@ class Shelf:
         raise BadParams(f"There is no model called {name!r}. There are: {', '.join(self.models)}.")
 
     @contextmanager
-    def engine(self, name: str, stopped: Callable[[], bool] = lambda: False) -> Iterator[Engine | Stock]:
-        """The engine with that model, loaded first if need be; it stays until everybody who holds it is done."""
+    def engine(
+        self, name: str, stopped: Callable[[], bool] = lambda: False
+    ) -> Iterator[Engine | Stock]:
+        """The engine with that model, loaded first if need be; it stays until everybody who holds
+        it is done."""
         model = self.named(name)
         engine = self._take(model, stopped)
         try:
@@ -195,7 +221,11 @@ class Shelf:
     def _may_enter(self, waiting: "_Waiting") -> bool:
         others = [each for each in self._line if each.model != self.loaded]
         if waiting.model == self.loaded and self._engine is not None:
-            return not others or time.monotonic() - others[0].since < PATIENCE or self._line[0] is waiting
+            return (
+                not others
+                or time.monotonic() - others[0].since < PATIENCE
+                or self._line[0] is waiting
+            )
         return self._users == 0 and others[0] is waiting
 
     def _load(self, model: Shelved) -> None:
@@ -210,9 +240,17 @@ class Shelf:
     def _loaded(self, place: str) -> Engine | Stock:
         machine = self.machine
         if is_stock(place):
-            return load_stock(place, device=machine.device, dtype=machine.dtype, thrift=machine.thrift)
-        model = load(place, device=machine.device, dtype=machine.dtype, config=machine.config,
-                     exact_rows=machine.rows if machine.exact else 0, thrift=machine.thrift)  # fmt: skip
+            return load_stock(
+                place, device=machine.device, dtype=machine.dtype, thrift=machine.thrift
+            )
+        model = load(
+            place,
+            device=machine.device,
+            dtype=machine.dtype,
+            config=machine.config,
+            exact_rows=machine.rows if machine.exact else 0,
+            thrift=machine.thrift,
+        )
         # Every step may be shown: it costs nothing until somebody looks.
         return Engine(model, max_rows=machine.rows, preview_seconds=0)
 
@@ -243,7 +281,9 @@ def _inside(place: str) -> list[str]:
         return [place]
     found = checkpoints_in(path)
     if not found:
-        raise BadParams(f"There is no model in {place}. Give a diffusers folder or a .safetensors file.")
+        raise BadParams(
+            f"There is no model in {place}. Give a diffusers folder or a .safetensors file."
+        )
     return [str(each) for each in found]
 
 
@@ -252,9 +292,14 @@ def _nets_inside(place: str) -> list[str]:
     if path.is_file() or (path / "config.json").exists():
         return [str(path)]
     if not path.is_dir():
-        raise BadParams(f"There is no ControlNet at {place}. Give a diffusers folder or a .safetensors file.")
-    return [str(each) for each in sorted(path.iterdir())
-            if each.suffix == ".safetensors" or (each / "config.json").exists()]  # fmt: skip
+        raise BadParams(
+            f"There is no ControlNet at {place}. Give a diffusers folder or a .safetensors file."
+        )
+    return [
+        str(each)
+        for each in sorted(path.iterdir())
+        if each.suffix == ".safetensors" or (each / "config.json").exists()
+    ]
 
 
 def _shelved(source: str) -> Shelved:
@@ -262,12 +307,19 @@ def _shelved(source: str) -> Shelved:
     name = path.stem if path.is_file() else path.name
     if path == SHIPPED:
         name = str(json.loads((path / "model.json").read_text("utf-8"))["name"])
-    return Shelved(name, source if not path.exists() else str(path.resolve()), _mark(path), is_stock(str(path)))
+    return Shelved(
+        name, source if not path.exists() else str(path.resolve()), _mark(path), is_stock(str(path))
+    )
 
 
 def _mark(path: Path) -> str:
-    """A fingerprint of the weights that is quick for many gigabytes: sizes, beginnings and ends of all files."""
-    inside = [each for each in sorted(path.rglob("*.safetensors")) if each.relative_to(path).parts[0] not in FOLDERS]
+    """A fingerprint of the weights that is quick for many gigabytes: sizes, beginnings and ends of
+    all files."""
+    inside = [
+        each
+        for each in sorted(path.rglob("*.safetensors"))
+        if each.relative_to(path).parts[0] not in FOLDERS
+    ]
     files = [path] if path.is_file() else inside
     if not files:
         return ""

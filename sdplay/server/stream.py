@@ -1,4 +1,5 @@
-"""Our own API: one request per picture, answered with a line of JSON for every thing that happens to it."""
+"""Our own API: one request per picture, answered with a line of JSON for every thing that happens
+to it."""
 
 import asyncio
 import base64
@@ -27,9 +28,29 @@ from sdplay.server.wish import CONTROL_MODULES, SCHEDULERS_HERE, Wish, hires_ups
 BEAT_SECONDS = 1.0
 """A line comes at least so often, so that whoever reads notices when this process dies."""
 PREVIEW_SECONDS = 0.3
-FEATURES = ("negative", "seed", "steps", "cfg", "scheduler", "size", "models", "img2img", "inpaint", "mask_blur",
-            "variation", "eta", "clip_skip", "hires", "refiner", "progress", "preview", "cancel", "frames", "upscale",
-            "payload")  # fmt: skip
+FEATURES = (
+    "negative",
+    "seed",
+    "steps",
+    "cfg",
+    "scheduler",
+    "size",
+    "models",
+    "img2img",
+    "inpaint",
+    "mask_blur",
+    "variation",
+    "eta",
+    "clip_skip",
+    "hires",
+    "refiner",
+    "progress",
+    "preview",
+    "cancel",
+    "frames",
+    "upscale",
+    "payload",
+)
 
 
 class Wanted(BaseModel):
@@ -37,12 +58,22 @@ class Wanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    params: dict[str, Any] = Field(description="Our settings; what is left out stands at its default.")
-    images: dict[str, str] = Field({}, description="Base64 by the name that the settings give them: sha256:…")
-    id: str = Field("", pattern=r"^[\w-]{0,64}$", description="A name for this job, to cancel it by.")
+    params: dict[str, Any] = Field(
+        description="Our settings; what is left out stands at its default."
+    )
+    images: dict[str, str] = Field(
+        {}, description="Base64 by the name that the settings give them: sha256:…"
+    )
+    id: str = Field(
+        "", pattern=r"^[\w-]{0,64}$", description="A name for this job, to cancel it by."
+    )
     owner: str = Field("", max_length=100, description="Owners take turns.")
-    group: str = Field("", max_length=100, description="Pictures that belong together, as a sweep's cells: of many "
-                                                       "replicas one makes them all.")  # fmt: skip
+    group: str = Field(
+        "",
+        max_length=100,
+        description="Pictures that belong together, as a sweep's cells: of many "
+        "replicas one makes them all.",
+    )
     urgent: bool = Field(True, description="False for a sweep's cells: people's pictures go first.")
     previews: bool = True
     frames: bool = False
@@ -58,17 +89,30 @@ def router(desk: Desk, limits: Limits, replicas: int = 1) -> APIRouter:
         models = list(shelf.models.values())
         device = f"{replicas} × {shelf.device}" if replicas > 1 else shelf.device
         return {
-            "version": f"sdplay {__version__}", "model": shelf.named("").title, "loaded": shelf.loaded,
-            "failure": shelf.failure, "device": device, "models": [model.title for model in models],
-            "versions": {name: shelf.version(model) for model in models for name in (model.name, model.title)},
-            "schedulers": _schedulers(shelf), "features": features(shelf),
-            "upscalers": list(shelf.upscalers.names), "hires_upscalers": list(hires_upscalers(shelf)),
-            "control_models": list(shelf.nets), "control_modules": list(CONTROL_MODULES),
-            "addons": marks({**shelf.embeddings, **shelf.loras}), "size": shelf.native,
-            "loras": list(shelf.loras), "embeddings": list(shelf.embeddings),
-            "limits": {"side": limits.side, "steps": limits.steps}, "exact": shelf.machine.exact,
-            "at_once": desk.at_once * replicas, "waiting": len(desk.tickets),
-        }  # fmt: skip
+            "version": f"sdplay {__version__}",
+            "model": shelf.named("").title,
+            "loaded": shelf.loaded,
+            "failure": shelf.failure,
+            "device": device,
+            "models": [model.title for model in models],
+            "versions": {
+                name: shelf.version(model) for model in models for name in (model.name, model.title)
+            },
+            "schedulers": _schedulers(shelf),
+            "features": features(shelf),
+            "upscalers": list(shelf.upscalers.names),
+            "hires_upscalers": list(hires_upscalers(shelf)),
+            "control_models": list(shelf.nets),
+            "control_modules": list(CONTROL_MODULES),
+            "addons": marks({**shelf.embeddings, **shelf.loras}),
+            "size": shelf.native,
+            "loras": list(shelf.loras),
+            "embeddings": list(shelf.embeddings),
+            "limits": {"side": limits.side, "steps": limits.steps},
+            "exact": shelf.machine.exact,
+            "at_once": desk.at_once * replicas,
+            "waiting": len(desk.tickets),
+        }
 
     @routes.post("/pictures", response_class=StreamingResponse)
     async def paint(wanted: Wanted, request: Request) -> StreamingResponse:
@@ -89,29 +133,43 @@ def router(desk: Desk, limits: Limits, replicas: int = 1) -> APIRouter:
 
 def _schedulers(shelf: Shelf) -> list[str]:
     """With those of other families, when one is there."""
-    return [*SCHEDULERS_HERE, *(["flow_euler"] if any(model.stock for model in shelf.models.values()) else [])]
+    return [
+        *SCHEDULERS_HERE,
+        *(["flow_euler"] if any(model.stock for model in shelf.models.values()) else []),
+    ]
 
 
 def features(shelf: Shelf) -> list[str]:
     """What this process can do; with a safety checker nothing is shown that it has not seen."""
     unseen = {"preview", "frames"} if shelf.checker else set()
     more = {"controlnet": shelf.nets, "cutouts": shelf.cutter.source}
-    return [*(each for each in FEATURES if each not in unseen), *(name for name, there in more.items() if there)]
+    return [
+        *(each for each in FEATURES if each not in unseen),
+        *(name for name, there in more.items() if there),
+    ]
 
 
 def _wish(wanted: Wanted, limits: Limits, client: str) -> Wish:
     unknown = sorted(set(wanted.params) - set(KNOBS))
     if unknown:
-        raise BadParams(f"There is no setting called {unknown[0]!r}. There are: {', '.join(KNOBS)}.")
+        raise BadParams(
+            f"There is no setting called {unknown[0]!r}. There are: {', '.join(KNOBS)}."
+        )
     try:
         images = {name: checked(from_base64(text)) for name, text in wanted.images.items()}
     except NotAPicture as error:
         raise BadParams(f"A picture in the request {error}.") from error
     units = wanted.params.get("control") or ()
-    named = [wanted.params.get("init"), wanted.params.get("mask"), *(unit.get("image") for unit in units)]
+    named = [
+        wanted.params.get("init"),
+        wanted.params.get("mask"),
+        *(unit.get("image") for unit in units),
+    ]
     missing = [name for name in named if name and name not in images]
     if missing:
-        raise BadParams(f"The settings name the picture {missing[0]}, but the request does not carry it.")
+        raise BadParams(
+            f"The settings name the picture {missing[0]}, but the request does not carry it."
+        )
     params = limits.check(Params.from_dict(wanted.params, images))
     return Wish(params, wanted.owner or client, wanted.urgent, wanted.previews, wanted.frames)
 
@@ -149,9 +207,18 @@ def _status(desk: Desk, ticket: Ticket, preview: Any) -> dict[str, Any]:
     step = ticket.step
     if not step.steps:
         model = desk.shelf.named(ticket.wish.params.model).name
-        return {"event": "loading" if desk.shelf.loaded != model else "started", "job": ticket.id, "model": model}
-    told = {"event": "step", "job": ticket.id, "step": step.step, "steps": step.steps,
-            "seconds_left": step.seconds_left}  # fmt: skip
+        return {
+            "event": "loading" if desk.shelf.loaded != model else "started",
+            "job": ticket.id,
+            "model": model,
+        }
+    told = {
+        "event": "step",
+        "job": ticket.id,
+        "step": step.step,
+        "steps": step.steps,
+        "seconds_left": step.seconds_left,
+    }
     return told if preview is None else {**told, "preview": _text(preview())}
 
 
@@ -160,12 +227,28 @@ def _end(ticket: Ticket) -> dict[str, Any]:
         told = str(ticket.error) if ticket.error else "It was stopped."
         return {"event": ticket.state, "job": ticket.id, "error": told}
     painted = ticket.painted
-    frames = [{"step": frame.step, "sigma": frame.sigma, "seconds": frame.seconds, "clean": _text(frame.clean),
-               "noisy": _text(frame.noisy)} for frame in painted.frames]  # fmt: skip
+    frames = [
+        {
+            "step": frame.step,
+            "sigma": frame.sigma,
+            "seconds": frame.seconds,
+            "clean": _text(frame.clean),
+            "noisy": _text(frame.noisy),
+        }
+        for frame in painted.frames
+    ]
     seconds = {"queued": ticket.started - ticket.created, **painted.seconds}
-    return {"event": "done", "job": ticket.id, "image": _text(png_bytes(painted.image)), "model": painted.model,
-            "version": painted.version, "seconds": seconds, "applied": _applied(painted),
-            "warnings": list(painted.warnings), "frames": frames}  # fmt: skip
+    return {
+        "event": "done",
+        "job": ticket.id,
+        "image": _text(png_bytes(painted.image)),
+        "model": painted.model,
+        "version": painted.version,
+        "seconds": seconds,
+        "applied": _applied(painted),
+        "warnings": list(painted.warnings),
+        "frames": frames,
+    }
 
 
 def _applied(painted: Painted) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""Everything here that enlarges finished pictures: Pillow's filters, and the networks in the folder upscalers."""
+"""Everything here that enlarges finished pictures: Pillow's filters, and the networks in the folder
+upscalers."""
 
 import threading
 from collections.abc import Mapping
@@ -26,7 +27,9 @@ class Upscalers:
     def check(self, name: str) -> None:
         """A sentence that names the choices, where this is none."""
         if name not in self.names:
-            raise BadParams(f"There is no upscaler called {name!r}. There are: {', '.join(self.names)}.")
+            raise BadParams(
+                f"There is no upscaler called {name!r}. There are: {', '.join(self.names)}."
+            )
 
     def enlarged(self, image: Image.Image, size: Size, name: str) -> Image.Image:
         """The picture at that size; what was transparent stays so."""

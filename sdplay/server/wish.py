@@ -47,17 +47,27 @@ def check(params: Params, shelf: Shelf) -> None:
     if params.mask and not params.init:
         raise BadParams("A mask needs a start image. Give one, or leave the mask out.")
     if params.hires_scale > 1 and params.init:
-        raise BadParams("Hires fix works on pictures made from words alone. Leave it or the start image out.")
+        raise BadParams(
+            "Hires fix works on pictures made from words alone. Leave it or the start image out."
+        )
     if params.hires_scale > 1 and params.hires_upscaler not in hires_upscalers(shelf):
-        raise BadParams(f"There is no hires upscaler called {params.hires_upscaler!r}. "
-                        f"There are: {', '.join(hires_upscalers(shelf))}.")  # fmt: skip
+        raise BadParams(
+            f"There is no hires upscaler called {params.hires_upscaler!r}. "
+            f"There are: {', '.join(hires_upscalers(shelf))}."
+        )
     if params.styles:
         raise BadParams("This process has no styles: leave them out.")
     if loras_in(params.negative):
-        raise BadParams("A LoRA acts on the whole picture: name it in the prompt, not in the negative prompt.")
+        raise BadParams(
+            "A LoRA acts on the whole picture: name it in the prompt, not in the negative prompt."
+        )
     for unit in params.control:
         if unit.module not in CONTROL_MODULES:
-            raise BadParams(f"There is no ControlNet module called {unit.module!r}. "
-                            f"There are: {', '.join(CONTROL_MODULES)}.")  # fmt: skip
+            raise BadParams(
+                f"There is no ControlNet module called {unit.module!r}. "
+                f"There are: {', '.join(CONTROL_MODULES)}."
+            )
         if unit.mode != "Balanced":
-            raise BadParams(f"The ControlNet mode {unit.mode!r} is not offered here, only Balanced.")
+            raise BadParams(
+                f"The ControlNet mode {unit.mode!r} is not offered here, only Balanced."
+            )

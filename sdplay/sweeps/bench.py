@@ -16,7 +16,9 @@ from sdplay.sweeps.speeds import Speeds
 class Bench:
     """Backends by name, made when first named and probed once."""
 
-    def __init__(self, backends: Mapping[str, Backend] | None = None, *, frames: bool = False) -> None:
+    def __init__(
+        self, backends: Mapping[str, Backend] | None = None, *, frames: bool = False
+    ) -> None:
         self._backends: dict[str, Backend] = {}
         self._told: dict[str, Capabilities] = {}
         self._frames = frames
@@ -36,15 +38,26 @@ class Bench:
     def offer(self, name: str, more: Offer | None = None) -> Offer:
         """The choices that the axes of a sweep on this backend have."""
         told = self.told(name)
-        lists = {"scheduler": told.schedulers, "model": told.models, "hires_upscaler": told.upscalers,
-                 "refiner": told.models, "backend": tuple({**kinds(), **self._backends}),
-                 "preset": tuple(f"{scheduler} {steps}" for scheduler, steps in PRESETS)}  # fmt: skip
+        lists = {
+            "scheduler": told.schedulers,
+            "model": told.models,
+            "hires_upscaler": told.upscalers,
+            "refiner": told.models,
+            "backend": tuple({**kinds(), **self._backends}),
+            "preset": tuple(f"{scheduler} {steps}" for scheduler, steps in PRESETS),
+        }
         known = {axis: choices for axis, choices in lists.items() if choices is not None}
         more = more or Offer()
         return replace(more, choices={**known, **more.choices})
 
     def facts(
-        self, name: str, library: Library, speeds: Speeds, *, owner: str = "", more: Offer | None = None
+        self,
+        name: str,
+        library: Library,
+        speeds: Speeds,
+        *,
+        owner: str = "",
+        more: Offer | None = None,
     ) -> Facts:
         """Everything that a plan asks of the world, for a sweep that starts from this backend."""
 
@@ -52,13 +65,17 @@ class Bench:
             keys = [self.key(setup) for setup in setups]
             known = library.keys(keys, owner)
             if self._frames:  # a picture kept without them is made again
-                known = {key for key in known if (kept := library.by_key(key, owner)) and kept.has_frames}
+                known = {
+                    key for key in known if (kept := library.by_key(key, owner)) and kept.has_frames
+                }
             return {at for at, key in enumerate(keys) if key in known}
 
         def seconds(name: str, planned: list[Params]) -> tuple[float, float] | None:
             return speeds.seconds(name, planned, self.told(name).at_once)
 
-        prices = {each: price for each, told in self._told.items() if (price := told.price) is not None}
+        prices = {
+            each: price for each, told in self._told.items() if (price := told.price) is not None
+        }
         return Facts(self.offer(name, more), self.check, kept, seconds, prices)
 
     def key(self, setup: Setup) -> str:
@@ -67,12 +84,22 @@ class Bench:
         return setup.params.key(backend.name, backend.model_version(setup.params))
 
     def check(self, setup: Setup) -> Iterable[str]:
-        """Refuse what this backend has not; tell what will have no effect, and that it does not answer."""
-        told, params, label = self.told(setup.backend), setup.params, self.backend(setup.backend).label
+        """Refuse what this backend has not; tell what will have no effect, and that it does not
+        answer."""
+        told, params, label = (
+            self.told(setup.backend),
+            setup.params,
+            self.backend(setup.backend).label,
+        )
         if told.schedulers is not None and params.scheduler not in told.schedulers:
-            raise BadParams(f"{label} has no scheduler {params.scheduler!r}. It has: {', '.join(told.schedulers)}.")
+            raise BadParams(
+                f"{label} has no scheduler {params.scheduler!r}. It has: "
+                f"{', '.join(told.schedulers)}."
+            )
         if params.model and told.models and not any(params.model in model for model in told.models):
-            raise BadParams(f"{label} has no model {params.model!r}. It has: {', '.join(told.models)}.")
+            raise BadParams(
+                f"{label} has no model {params.model!r}. It has: {', '.join(told.models)}."
+            )
         if told.offers("size"):
             _check_size(told, params, label)
         if told.status in ("down", "unauthorised"):
@@ -89,5 +116,7 @@ def _check_size(told: Capabilities, params: Params, label: str) -> None:
     low, high = told.size_limits
     for side, value in (("Width", params.width), ("Height", params.height)):
         if not low <= value <= high or value % told.size_step:
-            raise BadParams(f"{side} must be a multiple of {told.size_step} from {low} to {high} for {label}, "
-                            f"not {value}.")  # fmt: skip
+            raise BadParams(
+                f"{side} must be a multiple of {told.size_step} from {low} to {high} for {label}, "
+                f"not {value}."
+            )

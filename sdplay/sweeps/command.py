@@ -1,4 +1,5 @@
-"""What the command `sweep` does: read the plan, price it, follow the sweep, and end with one line."""
+"""What the command `sweep` does: read the plan, price it, follow the sweep, and end with one
+line."""
 
 import argparse
 import io
@@ -68,7 +69,13 @@ def _sweep(given: argparse.Namespace, errand: Errand, library: Library) -> int:
     axes = [*spec.axes, *_tree_axis(errand, spec, told)]
     base = Setup(name, spec.params(told.defaults, errand.images))
     made = plan(base, axes, bench.facts(name, library, speeds, more=offer))
-    _tell(plan_sentence(made), made.sentence, *errand.notes, *made.notes, made.cheaper.sentence if made.cheaper else "")
+    _tell(
+        plan_sentence(made),
+        made.sentence,
+        *errand.notes,
+        *made.notes,
+        made.cheaper.sentence if made.cheaper else "",
+    )
     if given.dry_run:
         return _end(given, errand, made, {}, None, 0.0)
     _confirm(given, made)
@@ -94,10 +101,22 @@ def _errand(given: argparse.Namespace) -> Errand:
     text = _read(file).decode("utf-8", "replace")
     spec = read_plan(text, kind, lambda name: _read(beside / name).decode("utf-8-sig", "replace"))
     spec = replace(spec, backend=given.backend or spec.backend)
-    names = {name for name in (spec.base.get("init"), spec.base.get("mask")) if isinstance(name, str) and name}
-    names |= {str(name) for axis, values in spec.axes if axis in ("init", "mask") for name in _listed(values)}
+    names = {
+        name
+        for name in (spec.base.get("init"), spec.base.get("mask"))
+        if isinstance(name, str) and name
+    }
+    names |= {
+        str(name)
+        for axis, values in spec.axes
+        if axis in ("init", "mask")
+        for name in _listed(values)
+    }
     held = dict(read_experiment(text).images) if kind == "json" else {}
-    images = {name: held[name] if name in held else _read(beside / name) for name in sorted(names - {"none"})}
+    images = {
+        name: held[name] if name in held else _read(beside / name)
+        for name in sorted(names - {"none"})
+    }
     pictures, notes = tree(beside / spec.tree) if spec.tree else ({}, [])
     out = given.out or Path(f"{file.stem}-sweep")
     return Errand(spec, text, out, {**held, **images}, pictures, (*spec.notes, *notes))
@@ -115,7 +134,8 @@ def _read(file: Path) -> bytes:
 
 
 def _tree_axis(errand: Errand, spec: Spec, told: Capabilities) -> list[tuple[str, Any]]:
-    """The pictures of a tree as an axis of start images, each at its own size unless the plan sets one."""
+    """The pictures of a tree as an axis of start images, each at its own size unless the plan sets
+    one."""
     sized = {"width", "height"} & set(spec.base)
     rows = []
     for name, data in errand.tree.items():
@@ -130,7 +150,10 @@ def _size(data: bytes, told: Capabilities) -> dict[str, int]:
         width, height = opened.size
     low, high = told.size_limits
     scale = min(1.0, high / max(width, height)) * max(1.0, low / min(width, height))
-    sides = [max(low, min(high, round(side * scale / told.size_step) * told.size_step)) for side in (width, height)]
+    sides = [
+        max(low, min(high, round(side * scale / told.size_step) * told.size_step))
+        for side in (width, height)
+    ]
     return {"width": sides[0], "height": sides[1]}
 
 
@@ -138,15 +161,19 @@ def _confirm(given: argparse.Namespace, made: Plan) -> None:
     if given.yes or not made.needs_confirmation:
         return
     if not sys.stdin.isatty():
-        raise BadParams(f"This makes {made.pictures} pictures, more than SDPLAY_SWEEP_LIMIT lets pass without asking. "
-                        "Add --yes, or take fewer values.")  # fmt: skip
+        raise BadParams(
+            f"This makes {made.pictures} pictures, more than SDPLAY_SWEEP_LIMIT lets pass "
+            "without asking. "
+            "Add --yes, or take fewer values."
+        )
     print(f"Make {made.pictures} pictures? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise KeyboardInterrupt
 
 
 def _follow(sweep: Sweep, folder: Folder, library: Library) -> dict[tuple[int, ...], Result]:
-    """Start, write every cell as it ends, draw the bar; Ctrl-C stops the backend and keeps what there is."""
+    """Start, write every cell as it ends, draw the bar; Ctrl-C stops the backend and keeps what
+    there is."""
     kept: dict[tuple[int, ...], Result] = {}
     try:
         sweep.start()
@@ -157,50 +184,81 @@ def _follow(sweep: Sweep, folder: Folder, library: Library) -> dict[tuple[int, .
             if sweep.trouble:
                 sweep.stop()
             if not running:
-                return kept | {at: result for at, result in sweep.results().items() if at not in kept}
+                return kept | {
+                    at: result for at, result in sweep.results().items() if at not in kept
+                }
             time.sleep(0.05)
     except KeyboardInterrupt:
         sweep.cancel()
         sweep.wait(15)
         _take(sweep, folder, library, kept)
-        folder.finish(kept | {at: each for at, each in sweep.results().items() if at not in kept},
-                      _title(sweep.plan), ["Stopped before the end."])  # fmt: skip
+        folder.finish(
+            kept | {at: each for at, each in sweep.results().items() if at not in kept},
+            _title(sweep.plan),
+            ["Stopped before the end."],
+        )
         _bar(None)
         done = sum(result.done for result in kept.values())
-        print(f"{done} of {len(sweep.plan.cells)} pictures are kept in {folder.path}. Run the same command again to go "
-              "on.", file=sys.stderr)  # fmt: skip
+        print(
+            f"{done} of {len(sweep.plan.cells)} pictures are kept in {folder.path}. Run the "
+            "same command again to go "
+            "on.",
+            file=sys.stderr,
+        )
         raise
     finally:
         _bar(None)
 
 
-def _take(sweep: Sweep, folder: Folder, library: Library, kept: dict[tuple[int, ...], Result]) -> None:
+def _take(
+    sweep: Sweep, folder: Folder, library: Library, kept: dict[tuple[int, ...], Result]
+) -> None:
     for at, result in sweep.results().items():
         if at in kept or not (result.done or result.state == "failed"):
             continue
         picture = library.get(result.picture, sweep.owner) if result.picture else None
         if result.done and picture is None:
-            raise LibraryError("A picture vanished from the library while the sweep ran. Run the same command again.")
+            raise LibraryError(
+                "A picture vanished from the library while the sweep ran. Run the same command "
+                "again."
+            )
         kept[at] = folder.keep(result, library.data(picture) if picture else None)
 
 
-def _end(given: argparse.Namespace, errand: Errand, made: Plan, results: Mapping[tuple[int, ...], Result],
-         drift: Reproduction | None, seconds: float) -> int:  # fmt: skip
+def _end(
+    given: argparse.Namespace,
+    errand: Errand,
+    made: Plan,
+    results: Mapping[tuple[int, ...], Result],
+    drift: Reproduction | None,
+    seconds: float,
+) -> int:
     """The last line, and the exit code."""
     states = [result.state for result in results.values()]
     cells = sum(not cell.skip for cell in made.cells)
-    count = {"made": states.count("made"), "reused": states.count("reused") if results else made.free}
+    count = {
+        "made": states.count("made"),
+        "reused": states.count("reused") if results else made.free,
+    }
     failed = cells - sum(count.values()) if results else 0
     told = {
-        "cells": cells, **count, "failed": failed, "differs": len(drift.differs) if drift else 0,
-        "evaluations": made.evaluations, "estimate_seconds": round(sum(made.seconds) / 2, 2) if made.seconds else None,
-        "seconds": round(seconds, 2), "dir": str(errand.out),
-    }  # fmt: skip
+        "cells": cells,
+        **count,
+        "failed": failed,
+        "differs": len(drift.differs) if drift else 0,
+        "evaluations": made.evaluations,
+        "estimate_seconds": round(sum(made.seconds) / 2, 2) if made.seconds else None,
+        "seconds": round(seconds, 2),
+        "dir": str(errand.out),
+    }
     if given.json:
         print(json.dumps(told))
     elif results:
-        print(f"{errand.out}  {cells} cells: {count['made']} made, {count['reused']} reused, {failed} failed "
-              f"in {seconds:.1f} s")  # fmt: skip
+        print(
+            f"{errand.out}  {cells} cells: {count['made']} made, {count['reused']} reused, "
+            f"{failed} failed "
+            f"in {seconds:.1f} s"
+        )
         for result in results.values():
             if result.error:
                 print(f"  {', '.join(result.cell.labels)}: {result.error}")
@@ -216,14 +274,27 @@ def _upscale(given: argparse.Namespace, errand: Errand) -> int:
     _tell(f"{len(errand.tree)} pictures to enlarge {errand.spec.upscale:g} times.", *errand.notes)
     upscaler = str(errand.spec.base.get("hires_upscaler", ""))
     if not given.dry_run:
-        for name, state, error in upscale_tree(errand.tree, backend, errand.out, errand.spec.upscale, upscaler):
+        for name, state, error in upscale_tree(
+            errand.tree, backend, errand.out, errand.spec.upscale, upscaler
+        ):
             states.append(state)
             _tell(f"{name}: {error}" if error else "")
-    told = {"cells": len(errand.tree), "made": states.count("made"), "reused": states.count("reused"),
-            "failed": states.count("failed"), "differs": 0, "evaluations": 0, "estimate_seconds": None,
-            "seconds": round(time.monotonic() - began, 2), "dir": str(errand.out)}  # fmt: skip
-    print(json.dumps(told) if given.json else f"{errand.out}  {told['made']} made, {told['reused']} reused, "
-          f"{told['failed']} failed")  # fmt: skip
+    told = {
+        "cells": len(errand.tree),
+        "made": states.count("made"),
+        "reused": states.count("reused"),
+        "failed": states.count("failed"),
+        "differs": 0,
+        "evaluations": 0,
+        "estimate_seconds": None,
+        "seconds": round(time.monotonic() - began, 2),
+        "dir": str(errand.out),
+    }
+    print(
+        json.dumps(told)
+        if given.json
+        else f"{errand.out}  {told['made']} made, {told['reused']} reused, {told['failed']} failed"
+    )
     return 1 if told["failed"] else 0
 
 
@@ -259,4 +330,6 @@ def _bar(sweep: Sweep | None) -> None:
     rest = f"{duration(*left)} left" if left and done < cells else ""
     each = f"{sweep.seconds / counts['made']:.1f} s a picture" if counts.get("made") else ""
     line = ", ".join(filter(None, (f"{done} of {cells}", each, rest)))
-    print(f"\r\x1b[K[{'█' * filled}{'·' * (30 - filled)}] {line}", end="", file=sys.stderr, flush=True)
+    print(
+        f"\r\x1b[K[{'█' * filled}{'·' * (30 - filled)}] {line}", end="", file=sys.stderr, flush=True
+    )

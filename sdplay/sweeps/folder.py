@@ -1,4 +1,5 @@
-"""A sweep's folder: pictures under the names of the axes, results.csv, sheet, report and experiment file."""
+"""A sweep's folder: pictures under the names of the axes, results.csv, sheet, report and experiment
+file."""
 
 import hashlib
 import io
@@ -38,7 +39,8 @@ class Folder:
         _write(path / "plan.json", json.dumps(outline(plan), ensure_ascii=False, indent=1).encode())
 
     def place(self, cell: Cell) -> Path:
-        """The picture's path inside the folder: a folder for each axis, the last one names the file."""
+        """The picture's path inside the folder: a folder for each axis, the last one names the
+        file."""
         parts = [part for names, at in zip(self._names, cell.at, strict=True) for part in names[at]]
         if len(parts) == 1 and len(self.plan.varied) == 1 and "=" in parts[0]:
             parts = parts[0].split("=", 1)
@@ -66,7 +68,8 @@ class Folder:
         _write(self.path / "sheet.png", drawn.png)
         told = [*sentences, *([drawn.note] if drawn.note else [])]
         _write(
-            self.path / "report.html", report(self.plan, results, self.picture, title=title, sentences=told).encode()
+            self.path / "report.html",
+            report(self.plan, results, self.picture, title=title, sentences=told).encode(),
         )
         _write(self.path / "experiment.json", write_experiment(self.plan, results).encode())
 
@@ -78,34 +81,50 @@ class Folder:
             with Image.open(self.path / result.file) as opened:
                 return opened.convert("RGB")
         except OSError as error:
-            raise LibraryError(f"The picture {self.path / result.file} cannot be read any more: {error}.") from error
+            raise LibraryError(
+                f"The picture {self.path / result.file} cannot be read any more: {error}."
+            ) from error
 
     def laid_against(self, results: Results, text: str = "") -> Reproduction | None:
-        """The results against an experiment file's text; None when it is of another plan or has no results."""
+        """The results against an experiment file's text; None when it is of another plan or has no
+        results."""
         try:
             kept = read_experiment(text) if text else None
         except BadParams:
             return None
-        if kept is None or not kept.cells or set(kept.cells) - {cell.at for cell in self.plan.cells}:
+        if (
+            kept is None
+            or not kept.cells
+            or set(kept.cells) - {cell.at for cell in self.plan.cells}
+        ):
             return None
         return reproduced(kept, results)
 
     def _flush(self) -> None:
-        """Add the lines that wait: they wait for the first cell, which the others are measured against."""
+        """Add the lines that wait: they wait for the first cell, which the others are measured
+        against."""
         if not self._waiting:
             return
         rows = []
         for result in self._waiting:
             image = self.picture(result) if self._reference else None
-            rows.append(row(result, difference(image, self._reference) if image and self._reference else None))
+            rows.append(
+                row(
+                    result,
+                    difference(image, self._reference) if image and self._reference else None,
+                )
+            )
         file = _table(self.path)
         try:
             fresh = not file.exists()
             with file.open("a", encoding="utf-8", newline="") as table:
                 table.write(csv_text(rows, header=fresh))
         except OSError as error:
-            raise LibraryError(f"{file} could not be written: {error.strerror}. Close it elsewhere, then run the same "
-                               "command again.") from error  # fmt: skip
+            raise LibraryError(
+                f"{file} could not be written: {error.strerror}. Close it elsewhere, then run "
+                "the same "
+                "command again."
+            ) from error
         self._waiting = []
 
 
@@ -135,11 +154,14 @@ def recalled(spec: Spec, path: Path) -> Spec:
 
 
 def tree(folder: Path) -> tuple[dict[str, bytes], list[str]]:
-    """Every picture below a folder by its path, and a sentence for every file that is none or is damaged."""
+    """Every picture below a folder by its path, and a sentence for every file that is none or is
+    damaged."""
     if not folder.is_dir():
         raise BadParams(f"There is no folder {folder}.")
     found, notes = {}, []
-    for file in sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")):
+    for file in sorted(
+        path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")
+    ):
         name = file.relative_to(folder).as_posix()
         if file.suffix.lower() not in SUFFIXES:
             notes.append(f"{name} was left out: it is no picture file.")
@@ -177,7 +199,11 @@ def _parts(each: Varied, label: str, value: object) -> tuple[str, ...]:
         *folders, name = Path(label).with_suffix("").parts or ("picture",)
         return (*(_slug(part) for part in folders), _slug(name))
     if isinstance(value, Mapping) and each.axis.id == "preset":
-        slots = [f"{key.strip('{}')}={_slug(str(given))}" for key, given in value.items() if key.startswith("{")]
+        slots = [
+            f"{key.strip('{}')}={_slug(str(given))}"
+            for key, given in value.items()
+            if key.startswith("{")
+        ]
         return (*slots, _slug(label))
     name = value if each.axis.id in KNOBS and isinstance(value, str) and value else label
     return (f"{each.axis.id.strip('{}')}={_slug(name)}",)
@@ -185,7 +211,9 @@ def _parts(each: Varied, label: str, value: object) -> tuple[str, ...]:
 
 def _slug(text: str) -> str:
     """A file name that every system takes and that still reads like the value."""
-    kept = re.sub(r"[^\w.+=-]+", "-", text.replace("→", "to").replace("×", "x")).strip("-.") or "none"
+    kept = (
+        re.sub(r"[^\w.+=-]+", "-", text.replace("→", "to").replace("×", "x")).strip("-.") or "none"
+    )
     if len(kept) <= 60:
         return kept
     return f"{kept[:50]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -1,4 +1,5 @@
-"""A sweep at work: cells go to the jobs a few at a time; it can be paused, resumed, cancelled and mended."""
+"""A sweep at work: cells go to the jobs a few at a time; it can be paused, resumed, cancelled and
+mended."""
 
 import io
 import threading
@@ -22,14 +23,18 @@ from sdplay.sweeps.speeds import Speeds, work_of
 
 POLL_SECONDS = 0.02
 SAME_FAILURES = 5
-"""After so many cells in a row that failed with one sentence the sweep waits: the rest would only fail as well."""
+"""After so many cells in a row that failed with one sentence the sweep waits: the rest would only
+fail as well."""
 At = tuple[int, ...]
 
 
 class Sweep:
-    """One plan on its way.  A thread of its own feeds the jobs, so that no page needs to stay open."""
+    """One plan on its way.  A thread of its own feeds the jobs, so that no page needs to stay
+    open."""
 
-    def __init__(self, plan: Plan, bench: Bench, jobs: Jobs, *, owner: str = "", speeds: Speeds | None = None) -> None:
+    def __init__(
+        self, plan: Plan, bench: Bench, jobs: Jobs, *, owner: str = "", speeds: Speeds | None = None
+    ) -> None:
         self.plan, self.bench, self.jobs, self.owner, self.speeds = plan, bench, jobs, owner, speeds
         self.group = f"sweep-{id(self):x}-{time.time_ns():x}"
         self.trouble = ""
@@ -37,8 +42,9 @@ class Sweep:
         self.started = self.ended = 0.0
         self.cpu_seconds = 0.0
         """Processor time of this process while it ran."""
-        self._results: dict[At, Result] = {cell.at: Result(cell, "skipped" if cell.skip else "planned")
-                                           for cell in plan.cells}  # fmt: skip
+        self._results: dict[At, Result] = {
+            cell.at: Result(cell, "skipped" if cell.skip else "planned") for cell in plan.cells
+        }
         self._todo = deque(cell for cell in plan.cells if not cell.skip and cell.twin is None)
         self._twins = [cell for cell in plan.cells if cell.twin is not None and not cell.skip]
         self._active: dict[At, Job] = {}
@@ -67,7 +73,9 @@ class Sweep:
             for cell in self.plan.cells:
                 if not cell.skip:
                     one = kept.get(cell.at)
-                    self._results[cell.at] = self._found(cell, one, "reused") if one else Result(cell, "cancelled")
+                    self._results[cell.at] = (
+                        self._found(cell, one, "reused") if one else Result(cell, "cancelled")
+                    )
         return self
 
     def results(self) -> dict[At, Result]:
@@ -90,14 +98,18 @@ class Sweep:
 
     @property
     def moving(self) -> bool:
-        """Whether cells will change by themselves: not at the end, and not at rest with nothing left at work."""
+        """Whether cells will change by themselves: not at the end, and not at rest with nothing
+        left at work."""
         return self.running and not (self.paused and "running" not in self.counts())
 
     @property
     def fraction(self) -> float:
-        """How far it has come, 0 to 1: the cells that were made or failed, and the steps done of those at work."""
+        """How far it has come, 0 to 1: the cells that were made or failed, and the steps done of
+        those at work."""
         with self._lock:
-            states = [result.state for result in self._results.values() if result.state != "skipped"]
+            states = [
+                result.state for result in self._results.values() if result.state != "skipped"
+            ]
             ended = sum(state in ("made", "reused", "failed") for state in states)
             begun = sum(job.progress.fraction or 0.0 for job in self._active.values())
         return min(1.0, (ended + begun) / max(1, len(states)))
@@ -109,14 +121,21 @@ class Sweep:
 
     def seconds_left(self) -> tuple[float, float] | None:
         """The likely least and most until the end."""
-        rest = [result.cell.params for result in self.results().values()
-                if result.state in ("planned", "queued", "running") and not result.cell.twin]  # fmt: skip
+        rest = [
+            result.cell.params
+            for result in self.results().values()
+            if result.state in ("planned", "queued", "running") and not result.cell.twin
+        ]
         done = [result.cell.params for result in self.results().values() if result.state == "made"]
         if done and self.seconds > 1:
             typical = self.seconds / work_of(done) * work_of(rest)
             return 0.8 * typical, 1.3 * typical
         backend = self.plan.base.backend
-        return self.speeds.seconds(backend, rest, self.bench.told(backend).at_once) if self.speeds else None
+        return (
+            self.speeds.seconds(backend, rest, self.bench.told(backend).at_once)
+            if self.speeds
+            else None
+        )
 
     def pause(self) -> None:
         """Start no further cell; those at work end."""
@@ -150,7 +169,9 @@ class Sweep:
             for place, result in self._results.items():
                 if result.state in ("failed", "cancelled") and at in (None, place):
                     self._results[place] = Result(result.cell)
-                    (self._twins if result.cell.twin is not None else self._todo).append(result.cell)
+                    (self._twins if result.cell.twin is not None else self._todo).append(
+                        result.cell
+                    )
         self._stopped.clear()
         self.resume()
         self.start()
@@ -200,7 +221,9 @@ class Sweep:
     def _submit(self, cell: Cell, at_once: int) -> bool:
         backend = self.bench.backend(cell.setup.backend)
         try:
-            self._active[cell.at] = self.jobs.submit(cell.params, backend, self.owner, self.group, at_once)
+            self._active[cell.at] = self.jobs.submit(
+                cell.params, backend, self.owner, self.group, at_once
+            )
         except BadParams:
             return False  # this owner's queue is full: the cell waits here instead
         self._results[cell.at] = Result(cell, "queued")
@@ -220,7 +243,9 @@ class Sweep:
         if job.kept is None:
             return Result(cell, job.state, error=job.error)
         found = self._found(cell, job.kept, "reused" if job.reused else "made")
-        return replace(found, cpu_percent=psutil.cpu_percent(), ram_mb=self._process.memory_info().rss / 1e6)
+        return replace(
+            found, cpu_percent=psutil.cpu_percent(), ram_mb=self._process.memory_info().rss / 1e6
+        )
 
     def _found(self, cell: Cell, kept: Kept, state: str) -> Result:
         """A cell with its picture."""
@@ -229,12 +254,25 @@ class Sweep:
                 image = opened.convert("RGB")
         except (LibraryError, OSError) as error:
             return Result(cell, "failed", error=str(error))
-        return Result(cell, state, pixels_hash(image), look(image), kept.timing, kept.model, kept.receipt.warnings,
-                      kept.receipt.applied, picture=kept.id)  # fmt: skip
+        return Result(
+            cell,
+            state,
+            pixels_hash(image),
+            look(image),
+            kept.timing,
+            kept.model,
+            kept.receipt.warnings,
+            kept.receipt.applied,
+            picture=kept.id,
+        )
 
     def _notice_trouble(self, error: str) -> None:
         """Wait when one thing fails again and again."""
-        self._alike = (self._alike[0], self._alike[1] + 1) if error and error == self._alike[0] else (error, 1)
+        self._alike = (
+            (self._alike[0], self._alike[1] + 1)
+            if error and error == self._alike[0]
+            else (error, 1)
+        )
         if error and self._alike[1] >= SAME_FAILURES and self._todo and not self.paused:
             self.trouble = f"Paused: {SAME_FAILURES} pictures in a row failed the same way. {error}"
             self.pause()
@@ -249,7 +287,9 @@ class Sweep:
         """Cells with the same settings as another one show its picture."""
         for cell in self._twins:
             result = self._results[cell.twin or ()]
-            self._results[cell.at] = replace(result, cell=cell, state="reused" if result.done else result.state)
+            self._results[cell.at] = replace(
+                result, cell=cell, state="reused" if result.done else result.state
+            )
         self._twins.clear()
 
     def _learn(self) -> None:

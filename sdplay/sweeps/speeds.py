@@ -1,4 +1,5 @@
-"""How fast whole sweeps went: with shared batches a picture's own seconds do not add up to the sweep's."""
+"""How fast whole sweeps went: with shared batches a picture's own seconds do not add up to the
+sweep's."""
 
 import json
 import statistics
@@ -13,12 +14,15 @@ KEEP = 20
 
 
 class Speeds:
-    """Seconds per work of past sweeps in a small file, and the estimates of single pictures where there were none."""
+    """Seconds per work of past sweeps in a small file, and the estimates of single pictures where
+    there were none."""
 
     def __init__(self, file: Path, estimates: Estimates) -> None:
         self.file, self.estimates = file, estimates
 
-    def seconds(self, backend: str, planned: list[Params], at_once: int = 1) -> tuple[float, float] | None:
+    def seconds(
+        self, backend: str, planned: list[Params], at_once: int = 1
+    ) -> tuple[float, float] | None:
         """The likely least and most for a sweep of these pictures; None without a past run."""
         rates = self._read().get(backend, [])
         if rates:
@@ -28,7 +32,8 @@ class Speeds:
         known = self.estimates.seconds(backend, planned)
         if known is None or not planned:
             return known
-        # A past picture's time may be one of several that shared their batches: between all alone and all shared.
+        # A past picture's time may be one of several that shared their batches: between all alone
+        # and all shared.
         return known[0] / min(at_once, len(planned)), known[1]
 
     def learn(self, backend: str, made: Sequence[Params], seconds: float) -> None:
@@ -48,7 +53,9 @@ class Speeds:
             told = json.loads(self.file.read_text())
         except (OSError, ValueError):
             return {}
-        return {name: list(map(float, rates)) for name, rates in told.items() if isinstance(rates, list)}
+        return {
+            name: list(map(float, rates)) for name, rates in told.items() if isinstance(rates, list)
+        }
 
 
 def work_of(planned: Sequence[Params]) -> float:

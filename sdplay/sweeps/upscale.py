@@ -1,4 +1,5 @@
-"""Enlarge a tree of pictures with a backend's upscaler; what lies there already is not made again."""
+"""Enlarge a tree of pictures with a backend's upscaler; what lies there already is not made
+again."""
 
 import io
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,11 +12,15 @@ from sdplay.errors import BackendError, BadParams
 from sdplay.picture import png_bytes
 
 
-def upscale_tree(pictures: Mapping[str, bytes], backend: Backend, out: Path, factor: float,
-                 upscaler: str) -> Iterator[tuple[str, str, str]]:  # fmt: skip
-    """Yield name, state (made, reused or failed) and the sentence of a failure; the tree in `out` mirrors the names."""
+def upscale_tree(
+    pictures: Mapping[str, bytes], backend: Backend, out: Path, factor: float, upscaler: str
+) -> Iterator[tuple[str, str, str]]:
+    """Yield name, state (made, reused or failed) and the sentence of a failure; the tree in `out`
+    mirrors the names."""
     if "upscale" not in backend.probe().features:
-        raise BadParams(f"{backend.label} cannot enlarge pictures. Choose another backend for that.")
+        raise BadParams(
+            f"{backend.label} cannot enlarge pictures. Choose another backend for that."
+        )
     for name, place in places(pictures).items():
         file = out / place
         if file.is_file():
@@ -37,5 +42,7 @@ def upscale_tree(pictures: Mapping[str, bytes], backend: Backend, out: Path, fac
 def places(pictures: Iterable[str]) -> dict[str, PurePosixPath]:
     """Where each goes: the same path as PNG; a.jpg beside a.png keeps its ending in the name."""
     plain = [PurePosixPath(name).with_suffix(".png") for name in pictures]
-    return {name: place if plain.count(place) == 1 else PurePosixPath(f"{name}.png")
-            for name, place in zip(pictures, plain, strict=True)}  # fmt: skip
+    return {
+        name: place if plain.count(place) == 1 else PurePosixPath(f"{name}.png")
+        for name, place in zip(pictures, plain, strict=True)
+    }

@@ -1,4 +1,5 @@
-"""python -m sdplay.training STAGE --out RUN --icons ICONS --minutes N: each stage goes on where it was stopped."""
+"""python -m sdplay.training STAGE --out RUN --icons ICONS --minutes N: each stage goes on where it
+was stopped."""
 
 import argparse
 import importlib.util
@@ -15,11 +16,15 @@ STAGES = ("autoencoder", "prepare", "unet", "decoder", "sheet", "export", "evalu
 def main() -> None:
     asked = argparse.ArgumentParser(prog="python -m sdplay.training", description=__doc__)
     asked.add_argument("stage", choices=STAGES)
-    asked.add_argument("--out", type=Path, required=True, help="folder for checkpoints, log and sheets")
+    asked.add_argument(
+        "--out", type=Path, required=True, help="folder for checkpoints, log and sheets"
+    )
     asked.add_argument("--icons", type=Path, required=True, help="folder that render.mjs filled")
     asked.add_argument("--minutes", type=float, default=20)
     asked.add_argument("--pictures", type=int, default=12_000, help="pictures in the first pool")
-    asked.add_argument("--model", type=Path, default=Path("sdplay/model"), help="folder to export to")
+    asked.add_argument(
+        "--model", type=Path, default=Path("sdplay/model"), help="folder to export to"
+    )
     asked.add_argument("--version", default="1", help="the exported model's version")
     given = asked.parse_args()
     torch.set_num_threads(2)
@@ -27,7 +32,9 @@ def main() -> None:
     if given.stage in ("autoencoder", "decoder"):
         from sdplay.training import autoencoder
 
-        autoencoder.train(icons, given.out, given.minutes, log, only_decoder=given.stage == "decoder")
+        autoencoder.train(
+            icons, given.out, given.minutes, log, only_decoder=given.stage == "decoder"
+        )
     elif given.stage in ("prepare", "unet"):
         from sdplay.training import unet
 

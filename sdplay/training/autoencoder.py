@@ -1,4 +1,5 @@
-"""The autoencoder: 128×128 pixels to 16×16×8 numbers and back.  Being convolutional, it learns from 64-pixel crops."""
+"""The autoencoder: 128×128 pixels to 16×16×8 numbers and back.  Being convolutional, it learns from
+64-pixel crops."""
 
 import random
 import time
@@ -39,8 +40,12 @@ def crops(icons: Icons, seed: int) -> torch.Tensor:
     for _ in range(BATCH // 4):
         pixels = as_array(icons.draw(icons.scene(dice, 0.3), dice))
         for _ in range(4):
-            top, left = (dice.randint(8, 128 - CROP - 8) if dice.random() < 0.8 else dice.randint(0, 128 - CROP)
-                         for _ in "xy")  # fmt: skip
+            top, left = (
+                dice.randint(8, 128 - CROP - 8)
+                if dice.random() < 0.8
+                else dice.randint(0, 128 - CROP)
+                for _ in "xy"
+            )
             cut.append(pixels[:, top : top + CROP, left : left + CROP])
     return torch.from_numpy(np.stack(cut)).contiguous(memory_format=torch.channels_last)
 
@@ -52,14 +57,19 @@ def loss_of(model: AutoencoderKL, pixels: torch.Tensor) -> tuple[torch.Tensor, t
         made = model.decode(latent.sample()).sample
     made = made.float()
     wrong = (made - pixels).abs().mean()
-    edges = sum((torch.diff(made, dim=dim) - torch.diff(pixels, dim=dim)).abs().mean() for dim in (2, 3))
+    edges = sum(
+        (torch.diff(made, dim=dim) - torch.diff(pixels, dim=dim)).abs().mean() for dim in (2, 3)
+    )
     coarse = (F.avg_pool2d(made, 8) - F.avg_pool2d(pixels, 8)).abs().mean()
     spread = latent.kl().mean() / latent.mean[0].numel()
     return wrong + 0.7 * edges + 1.5 * coarse + 3e-4 * spread, F.mse_loss(made.clamp(-1, 1), pixels)
 
 
-def train(icons: Icons, out: Path, minutes: float, log: Log, only_decoder: bool = False) -> AutoencoderKL:
-    """Train for that long from the last checkpoint on; the learning rate falls to zero over this run."""
+def train(
+    icons: Icons, out: Path, minutes: float, log: Log, only_decoder: bool = False
+) -> AutoencoderKL:
+    """Train for that long from the last checkpoint on; the learning rate falls to zero over this
+    run."""
     torch.manual_seed(0)
     model = build().to(memory_format=torch.channels_last)
     kept = load(out / "autoencoder.pt")
@@ -84,8 +94,11 @@ def train(icons: Icons, out: Path, minutes: float, log: Log, only_decoder: bool 
             stepper.step()
         done += 1
         if done % 50 == 0:
-            log(f"autoencoder {done * BATCH} crops, loss {loss.item():.4f}, PSNR {_psnr(squared):.1f} dB, "
-                f"{spent / 60:.1f} of {minutes:g} min")  # fmt: skip
+            log(
+                f"autoencoder {done * BATCH} crops, loss {loss.item():.4f}, PSNR "
+                f"{_psnr(squared):.1f} dB, "
+                f"{spent / 60:.1f} of {minutes:g} min"
+            )
         if time.monotonic() - saved > 120:
             save({"model": model.state_dict(), "steps": done}, out / "autoencoder.pt")
             saved = time.monotonic()

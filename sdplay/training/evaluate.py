@@ -1,6 +1,8 @@
-"""How good is it?  A classifier that has only seen the renderer's pictures names what the model has painted.
+"""How good is it?  A classifier that has only seen the renderer's pictures names what the model has
+painted.
 
-Two things side by side are judged half by half; styles by its second answer; backgrounds by their corners.
+Two things side by side are judged half by half; styles by its second answer; backgrounds by their
+corners.
 """
 
 import json
@@ -36,7 +38,11 @@ class Judge(nn.Module):
         before = 3
         for width in (32, 64, 128, 192):
             for given, stride in ((before, 2), (width, 1)):
-                layers += [nn.Conv2d(given, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+                layers += [
+                    nn.Conv2d(given, width, 3, stride, 1, bias=False),
+                    nn.BatchNorm2d(width),
+                    nn.ReLU(),
+                ]
             before = width
         self.trunk = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2))
         self.thing, self.style = nn.Linear(before, count), nn.Linear(before, len(STYLES))
@@ -56,17 +62,31 @@ class Asked:
 
 
 def prompts(icons: Icons, seed: int = 5) -> list[Asked]:
-    """The same held-out prompts every time: single things, unseen combinations, two unseen things side by side."""
+    """The same held-out prompts every time: single things, unseen combinations, two unseen things
+    side by side."""
     dice = random.Random(seed)
     every = icons.things
-    asked = [Asked(f"a {thing.word}", Scene((thing,), "", "white"), "one thing") for thing in every[:SINGLES]]
+    asked = [
+        Asked(f"a {thing.word}", Scene((thing,), "", "white"), "one thing")
+        for thing in every[:SINGLES]
+    ]
     asked += [
-        Asked(f"a {scene.things[0].word}, {scene.style} style, on a {scene.colour} background", scene, "unseen")
+        Asked(
+            f"a {scene.things[0].word}, {scene.style} style, on a {scene.colour} background",
+            scene,
+            "unseen",
+        )
         for scene in _unseen(icons, dice, 1, UNSEEN)
     ]
     for scene in _unseen(icons, dice, 2, PAIRS):
         first, second = (thing.word for thing in scene.things)
-        asked.append(Asked(f"a {first} and a {second}, {scene.style} style, on {scene.colour}", scene, "two things"))
+        asked.append(
+            Asked(
+                f"a {first} and a {second}, {scene.style} style, on {scene.colour}",
+                scene,
+                "two things",
+            )
+        )
     return asked
 
 
@@ -85,8 +105,12 @@ def _views(picture: Image.Image, count: int) -> list[np.ndarray]:
     if count == 1:
         boxes = [(0, 0, wide, high)]
     else:
-        boxes = [(side * wide // 2, high // 4, (side + 1) * wide // 2, high * 3 // 4) for side in (0, 1)]
-    return [as_array(picture.crop(box).resize((64, 64), Image.Resampling.BILINEAR)) for box in boxes]
+        boxes = [
+            (side * wide // 2, high // 4, (side + 1) * wide // 2, high * 3 // 4) for side in (0, 1)
+        ]
+    return [
+        as_array(picture.crop(box).resize((64, 64), Image.Resampling.BILINEAR)) for box in boxes
+    ]
 
 
 def train_judge(icons: Icons, out: Path, minutes: float, log: Log) -> Judge:
@@ -104,7 +128,9 @@ def train_judge(icons: Icons, out: Path, minutes: float, log: Log) -> Judge:
     while (share := (time.monotonic() - began) / (minutes * 60)) < 1:
         pixels, thing, style = next(pictures)
         told, styled = judge(pixels)
-        loss = F.cross_entropy(told, thing, label_smoothing=0.05) + 0.3 * F.cross_entropy(styled, style)
+        loss = F.cross_entropy(told, thing, label_smoothing=0.05) + 0.3 * F.cross_entropy(
+            styled, style
+        )
         optimizer.param_groups[0]["lr"] = PACE * (1 - share)
         optimizer.zero_grad()
         loss.backward()
@@ -118,7 +144,9 @@ def train_judge(icons: Icons, out: Path, minutes: float, log: Log) -> Judge:
     return judge
 
 
-def _examples(icons: Icons, dice: random.Random) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+def _examples(
+    icons: Icons, dice: random.Random
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
     number = {thing.word: at for at, thing in enumerate(icons.things)}
     while True:
         pixels: list[np.ndarray] = []
@@ -136,19 +164,26 @@ def _examples(icons: Icons, dice: random.Random) -> Iterator[tuple[torch.Tensor,
 
 
 @torch.no_grad()
-def measure(icons: Icons, judge: Judge, pictures: Sequence[Image.Image], asked: Sequence[Asked]) -> dict[str, float]:
+def measure(
+    icons: Icons, judge: Judge, pictures: Sequence[Image.Image], asked: Sequence[Asked]
+) -> dict[str, float]:
     """Shares of what is right, by table."""
     number = {thing.word: at for at, thing in enumerate(icons.things)}
     seen: dict[str, list[bool]] = defaultdict(list)
     for picture, one in zip(pictures, asked, strict=True):
         told, styled = judge(torch.from_numpy(np.stack(_views(picture, len(one.scene.things)))))
-        ranks = [_rank(row, number[thing.word]) for row, thing in zip(told, one.scene.things, strict=True)]
+        ranks = [
+            _rank(row, number[thing.word])
+            for row, thing in zip(told, one.scene.things, strict=True)
+        ]
         seen[f"{one.table}: top 1"] += [rank < 1 for rank in ranks]
         seen[f"{one.table}: top 5"] += [rank < 5 for rank in ranks]
         if len(ranks) > 1:
             seen[f"{one.table}: both top 1"].append(max(ranks) < 1)
         if one.scene.style:
-            seen[f"{one.table}: style"] += [int(best) == STYLES.index(one.scene.style) for best in styled.argmax(1)]
+            seen[f"{one.table}: style"] += [
+                int(best) == STYLES.index(one.scene.style) for best in styled.argmax(1)
+            ]
             seen[f"{one.table}: background"].append(_background(picture) == one.scene.colour)
     return {name: round(float(np.mean(right)), 3) for name, right in seen.items()}
 
@@ -166,7 +201,8 @@ def _background(picture: Image.Image) -> str:
 
 @torch.no_grad()
 def psnr(icons: Icons, vae: AutoencoderKL, count: int = 128) -> float:
-    """How well the autoencoder gives pictures back, in dB, mean over pictures never used in training."""
+    """How well the autoencoder gives pictures back, in dB, mean over pictures never used in
+    training."""
     made = icons.pictures_forever(seed=987_654)
     found = []
     for _ in range(count // 16):
@@ -176,7 +212,9 @@ def psnr(icons: Icons, vae: AutoencoderKL, count: int = 128) -> float:
     return round(float(np.mean(found)), 2)
 
 
-def evaluate(icons: Icons, pipe: StableDiffusionPipeline, out: Path, minutes: float, log: Log) -> dict[str, float]:
+def evaluate(
+    icons: Icons, pipe: StableDiffusionPipeline, out: Path, minutes: float, log: Log
+) -> dict[str, float]:
     """Train the judge if there is none yet, paint all prompts, and write evaluation.json."""
     judge = train_judge(icons, out, minutes, log)
     fresh = [picture for _, picture in zip(range(2000), _fresh(icons), strict=False)]

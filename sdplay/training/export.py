@@ -1,7 +1,9 @@
 """Export: one copy of the weights for two worlds.
 
-The folder is a diffusers pipeline with fp16 safetensors.  The ONNX graphs beside it hold no weights of their own: their
-initializers point into those safetensors files and are cast to fp32, which onnxruntime does once, when it loads.
+The folder is a diffusers pipeline with fp16 safetensors.  The ONNX graphs beside it hold no weights
+of their own: their
+initializers point into those safetensors files and are cast to fp32, which onnxruntime does once,
+when it loads.
 """
 
 import json
@@ -27,38 +29,78 @@ TENSORS = {
 }
 
 
-def export(folder: Path, unet: UNet2DConditionModel, vae: AutoencoderKL, text: CLIPTextModel, words: list[str],
-           version: str) -> None:  # fmt: skip
+def export(
+    folder: Path,
+    unet: UNet2DConditionModel,
+    vae: AutoencoderKL,
+    text: CLIPTextModel,
+    words: list[str],
+    version: str,
+) -> None:
     """Write the whole model folder."""
     folder.mkdir(parents=True, exist_ok=True)
     parts = [module.eval().half() for module in (vae, text, unet)]
     pipeline = StableDiffusionPipeline(
-        vae=parts[0], text_encoder=parts[1], unet=parts[2], tokenizer=tokenizer(words),
-        scheduler=DDIMScheduler(**SCHEDULE), safety_checker=None, feature_extractor=None, requires_safety_checker=False,
-    )  # fmt: skip
+        vae=parts[0],
+        text_encoder=parts[1],
+        unet=parts[2],
+        tokenizer=tokenizer(words),
+        scheduler=DDIMScheduler(**SCHEDULE),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
     pipeline.save_pretrained(folder)
     (folder / "vocab.txt").write_text("\n".join(words) + "\n", "utf-8")
     card = {
-        "name": "sdplay-icons", "version": version, "max_words": LENGTH - 2, "colours": list(COLOURS),
-        "things": [thing.word for thing in things()], "styles": [f"{style} style" for style in STYLES],
-    }  # fmt: skip
+        "name": "sdplay-icons",
+        "version": version,
+        "max_words": LENGTH - 2,
+        "colours": list(COLOURS),
+        "things": [thing.word for thing in things()],
+        "styles": [f"{style} style" for style in STYLES],
+    }
     (folder / "model.json").write_text(json.dumps(card, indent=1) + "\n", "utf-8")
     vae, text, unet = (module.float() for module in parts)
     with torch.no_grad():
         _graphs(folder, unet, vae, text)
 
 
-def _graphs(folder: Path, unet: UNet2DConditionModel, vae: AutoencoderKL, text: CLIPTextModel) -> None:
+def _graphs(
+    folder: Path, unet: UNet2DConditionModel, vae: AutoencoderKL, text: CLIPTextModel
+) -> None:
     auto = torch.export.Dim.AUTO
     latent = {0: auto, 2: auto, 3: auto}
     x = torch.randn(2, 8, 16, 24)
-    _graph(folder, "unet", _Unet(unet), {"sample": x, "timestep": torch.tensor([1.0, 2.0]),
-                                         "encoder_hidden_states": torch.randn(2, LENGTH, WIDTH)},
-           {"sample": latent, "timestep": {0: auto}, "encoder_hidden_states": {0: auto}}, "out_sample")  # fmt: skip
-    _graph(folder, "text_encoder", _Text(text), {"input_ids": torch.ones(2, LENGTH, dtype=torch.int64)},
-           {"input_ids": {0: auto}}, "last_hidden_state")  # fmt: skip
+    _graph(
+        folder,
+        "unet",
+        _Unet(unet),
+        {
+            "sample": x,
+            "timestep": torch.tensor([1.0, 2.0]),
+            "encoder_hidden_states": torch.randn(2, LENGTH, WIDTH),
+        },
+        {"sample": latent, "timestep": {0: auto}, "encoder_hidden_states": {0: auto}},
+        "out_sample",
+    )
+    _graph(
+        folder,
+        "text_encoder",
+        _Text(text),
+        {"input_ids": torch.ones(2, LENGTH, dtype=torch.int64)},
+        {"input_ids": {0: auto}},
+        "last_hidden_state",
+    )
     _graph(folder, "vae_decoder", _Decoder(vae), {"latent": x}, {"latent": latent}, "sample")
-    _graph(folder, "vae_encoder", _Encoder(vae), {"sample": torch.randn(2, 3, 128, 192)}, {"sample": latent}, "latent")
+    _graph(
+        folder,
+        "vae_encoder",
+        _Encoder(vae),
+        {"sample": torch.randn(2, 3, 128, 192)},
+        {"sample": latent},
+        "latent",
+    )
 
 
 class _Unet(torch.nn.Module):
@@ -97,24 +139,46 @@ class _Encoder(torch.nn.Module):
         return self.vae.encode(sample).latent_dist.mean
 
 
-def _graph(folder: Path, name: str, module: torch.nn.Module, inputs: dict[str, Any], shapes: dict[str, Any],
-           output: str) -> None:  # fmt: skip
+def _graph(
+    folder: Path,
+    name: str,
+    module: torch.nn.Module,
+    inputs: dict[str, Any],
+    shapes: dict[str, Any],
+    output: str,
+) -> None:
     """One graph whose weights are places in the safetensors files."""
     program = torch.onnx.export(
-        module.eval(), (), kwargs=inputs, input_names=list(inputs), output_names=[output], dynamic_shapes=shapes,
-        dynamo=True, opset_version=18, optimize=False, verbose=False,
-    )  # fmt: skip
+        module.eval(),
+        (),
+        kwargs=inputs,
+        input_names=list(inputs),
+        output_names=[output],
+        dynamic_shapes=shapes,
+        dynamo=True,
+        opset_version=18,
+        optimize=False,
+        verbose=False,
+    )
     model = program.model_proto
     del model.graph.value_info[:]
-    places = {f"{part}.{key}": place for part, file in TENSORS.items() for key, place in _places(folder, file).items()}
+    places = {
+        f"{part}.{key}": place
+        for part, file in TENSORS.items()
+        for key, place in _places(folder, file).items()
+    }
     kept, casts = [], []
     for tensor in model.graph.initializer:
         place = _place(tensor, places)
         if place is None:
             kept.append(tensor)
             continue
-        half = TensorProto(name=tensor.name + "_half", data_type=TensorProto.FLOAT16, dims=tensor.dims,
-                           data_location=TensorProto.EXTERNAL)  # fmt: skip
+        half = TensorProto(
+            name=tensor.name + "_half",
+            data_type=TensorProto.FLOAT16,
+            dims=tensor.dims,
+            data_location=TensorProto.EXTERNAL,
+        )
         for key, value in zip(("location", "offset", "length"), place, strict=True):
             half.external_data.add(key=key, value=str(value))
         kept.append(half)
@@ -139,16 +203,29 @@ def _places(folder: Path, file: str) -> dict[str, tuple[str, int, int]]:
         size = struct.unpack("<Q", opened.read(8))[0]
         header = json.loads(opened.read(size))
     header.pop("__metadata__", None)
-    return {key: (file, 8 + size + told["data_offsets"][0], told["data_offsets"][1] - told["data_offsets"][0])
-            for key, told in header.items()}  # fmt: skip
+    return {
+        key: (
+            file,
+            8 + size + told["data_offsets"][0],
+            told["data_offsets"][1] - told["data_offsets"][0],
+        )
+        for key, told in header.items()
+    }
 
 
-def _place(tensor: TensorProto, places: dict[str, tuple[str, int, int]]) -> tuple[str, int, int] | None:
-    """The place of a weight, by its name; transformers may save a prefix more or less than the module has."""
+def _place(
+    tensor: TensorProto, places: dict[str, tuple[str, int, int]]
+) -> tuple[str, int, int] | None:
+    """The place of a weight, by its name; transformers may save a prefix more or less than the
+    module has."""
     if tensor.data_type != TensorProto.FLOAT:
         return None
     part, _, rest = tensor.name.partition(".")
-    for name in (tensor.name, f"{part}.text_model.{rest}", tensor.name.replace(".text_model.", ".")):
+    for name in (
+        tensor.name,
+        f"{part}.text_model.{rest}",
+        tensor.name.replace(".text_model.", "."),
+    ):
         place = places.get(name)
         if place and place[2] == 2 * int(np.prod(tensor.dims)):
             return place

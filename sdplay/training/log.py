@@ -1,4 +1,5 @@
-"""A log on screen and on disk, and checkpoints that survive being stopped while they are written."""
+"""A log on screen and on disk, and checkpoints that survive being stopped while they are
+written."""
 
 import time
 from pathlib import Path

@@ -1,5 +1,7 @@
-"""Muon: momentum made orthogonal by Newton-Schulz, for matrices and convolutions (Jordan et al. 2024; scale as in
-2502.16982, so that AdamW's learning rates fit).  Where two cores must do, it buys progress per step."""
+"""Muon: momentum made orthogonal by Newton-Schulz, for matrices and convolutions (Jordan et al.
+2024; scale as in
+2502.16982, so that AdamW's learning rates fit).  Where two cores must do, it buys progress per
+step."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -8,9 +10,11 @@ import torch
 
 
 def _orthogonal(stack: torch.Tensor) -> torch.Tensor:
-    """The nearest (half-)orthogonal matrix of each, roughly: four steps pull all singular values towards 1.
+    """The nearest (half-)orthogonal matrix of each, roughly: four steps pull all singular values
+    towards 1.
 
-    The steps are polynomials of x times its transpose, so they are taken on that square: two big products in all.
+    The steps are polynomials of x times its transpose, so they are taken on that square: two big
+    products in all.
     """
     x = stack / (stack.norm(dim=(1, 2), keepdim=True) + 1e-7)
     x = x.mT if x.size(1) > x.size(2) else x
@@ -43,14 +47,18 @@ class Muon(torch.optim.Optimizer):
                     self.state[weight]["average"].lerp_(weight.grad, 1 - group["momentum"])
                     shapes[weight.flatten(1).shape].append(weight)
             for shape, weights in shapes.items():
-                ahead = [weight.grad.lerp(self.state[weight]["average"], group["momentum"]) for weight in weights]
+                ahead = [
+                    weight.grad.lerp(self.state[weight]["average"], group["momentum"])
+                    for weight in weights
+                ]
                 moves = _orthogonal(torch.stack([each.flatten(1) for each in ahead]))
                 for weight, move in zip(weights, moves, strict=True):
                     weight.add_(move.view_as(weight), alpha=-group["lr"] * 0.2 * max(shape) ** 0.5)
 
 
 def optimizers(model: torch.nn.Module, lr: float) -> list[torch.optim.Optimizer]:
-    """Muon for the inner matrices and convolutions, AdamW for first and last layers, norms and biases."""
+    """Muon for the inner matrices and convolutions, AdamW for first and last layers, norms and
+    biases."""
     inner: list[torch.Tensor] = []
     rest: list[torch.Tensor] = []
     for name, weight in model.named_parameters():

@@ -1,4 +1,5 @@
-"""Pictures from a training run, painted by diffusers' own pipeline, and sheets of them to look at."""
+"""Pictures from a training run, painted by diffusers' own pipeline, and sheets of them to look
+at."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,11 +35,18 @@ def parts(out: Path) -> tuple[UNet2DConditionModel, AutoencoderKL, CLIPTextModel
 def pipeline(out: Path) -> StableDiffusionPipeline:
     """The run so far as a pipeline."""
     painter, vae, reader, words = parts(out)
-    return quiet(StableDiffusionPipeline(
-        vae=vae, text_encoder=reader, unet=painter, tokenizer=tokenizer(words),
-        scheduler=DDIMScheduler(**unet.SCHEDULE), safety_checker=None, feature_extractor=None,
-        requires_safety_checker=False,
-    ))  # fmt: skip
+    return quiet(
+        StableDiffusionPipeline(
+            vae=vae,
+            text_encoder=reader,
+            unet=painter,
+            tokenizer=tokenizer(words),
+            scheduler=DDIMScheduler(**unet.SCHEDULE),
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+        )
+    )
 
 
 def quiet(pipe: StableDiffusionPipeline) -> StableDiffusionPipeline:

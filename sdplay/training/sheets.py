@@ -20,12 +20,29 @@ from sdplay.training.sample import paint, pipeline, quiet, sheet
 from sdplay.training.unet import SCHEDULE
 
 WATCHED = (
-    "a red apple, 3d style", "dog, flat style on a blue background", "cartoon octopus", "a pizza, 3d style",
-    "simple rocket on yellow", "smiling face", "strawberry on a green background", "a house, flat style",
-    "a cat and a car, 3d style", "sunflower and bee on a white background", "owl, cartoon style on purple",
-    "guitar", "kitten", "lemonade", "robot, 3d style on black", "a crown and a key on pink",
-)  # fmt: skip
-TAUGHT = ("a fox, 3d style", "strawberry on a blue background", "a car and a star, flat style", "owl, cartoon style")
+    "a red apple, 3d style",
+    "dog, flat style on a blue background",
+    "cartoon octopus",
+    "a pizza, 3d style",
+    "simple rocket on yellow",
+    "smiling face",
+    "strawberry on a green background",
+    "a house, flat style",
+    "a cat and a car, 3d style",
+    "sunflower and bee on a white background",
+    "owl, cartoon style on purple",
+    "guitar",
+    "kitten",
+    "lemonade",
+    "robot, 3d style on black",
+    "a crown and a key on pink",
+)
+TAUGHT = (
+    "a fox, 3d style",
+    "strawberry on a blue background",
+    "a car and a star, flat style",
+    "owl, cartoon style",
+)
 SEED = 7
 SMALL = 96
 
@@ -44,13 +61,20 @@ def card(pipe: StableDiffusionPipeline, icons: Icons, folder: Path) -> None:
     _uncurated(pipe, icons, folder)
     _rows(pipe, folder / "steps.jpg", "num_inference_steps", (1, 2, 4, 8, 15, 25, 50))
     _rows(pipe, folder / "cfg.jpg", "guidance_scale", (1, 2, 3.5, 5, 7.5, 15, 30))
-    _rows(pipe, folder / "negative.jpg", "negative_prompt", ("", "3d style", "flat style", "white background", "black"))
+    _rows(
+        pipe,
+        folder / "negative.jpg",
+        "negative_prompt",
+        ("", "3d style", "flat style", "white background", "black"),
+    )
     _seeds(pipe, folder / "seeds.jpg")
     _schedulers(pipe, folder / "schedulers.jpg")
     _strength(pipe, folder / "strength.jpg")
 
 
-def _write(pictures: Sequence[Image.Image], columns: int, labels: Sequence[str], file: Path) -> None:
+def _write(
+    pictures: Sequence[Image.Image], columns: int, labels: Sequence[str], file: Path
+) -> None:
     small = [picture.resize((SMALL, SMALL), Image.Resampling.LANCZOS) for picture in pictures]
     sheet(small, columns, labels).save(file, quality=88)
 
@@ -74,15 +98,22 @@ def _rows(pipe: StableDiffusionPipeline, file: Path, knob: str, values: Sequence
 def _seeds(pipe: StableDiffusionPipeline, file: Path) -> None:
     seeds = range(1, 8)
     said = [prompt for prompt in TAUGHT for _ in seeds]
-    _write(paint(pipe, said, [*seeds] * len(TAUGHT)), len(seeds), [f"seed {n}" for n in seeds] * len(TAUGHT), file)
+    _write(
+        paint(pipe, said, [*seeds] * len(TAUGHT)),
+        len(seeds),
+        [f"seed {n}" for n in seeds] * len(TAUGHT),
+        file,
+    )
 
 
 def _schedulers(pipe: StableDiffusionPipeline, file: Path) -> None:
     """Rows of schedulers, columns of steps: the ancestral one never settles."""
     kinds = {
-        "ddim": DDIMScheduler(**SCHEDULE), "euler": EulerDiscreteScheduler(**_plain()),
-        "dpm++ 2m": DPMSolverMultistepScheduler(**_plain()), "euler a": EulerAncestralDiscreteScheduler(**_plain()),
-    }  # fmt: skip
+        "ddim": DDIMScheduler(**SCHEDULE),
+        "euler": EulerDiscreteScheduler(**_plain()),
+        "dpm++ 2m": DPMSolverMultistepScheduler(**_plain()),
+        "euler a": EulerAncestralDiscreteScheduler(**_plain()),
+    }
     pictures, labels = [], []
     for name, scheduler in kinds.items():
         pipe.scheduler = scheduler
@@ -95,8 +126,15 @@ def _schedulers(pipe: StableDiffusionPipeline, file: Path) -> None:
 
 def _plain() -> dict[str, Any]:
     """The schedule without the keys that only DDIM knows."""
-    known = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "prediction_type", "timestep_spacing",
-             "steps_offset")  # fmt: skip
+    known = (
+        "num_train_timesteps",
+        "beta_start",
+        "beta_end",
+        "beta_schedule",
+        "prediction_type",
+        "timestep_spacing",
+        "steps_offset",
+    )
     return {name: SCHEDULE[name] for name in known}
 
 

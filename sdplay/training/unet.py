@@ -1,4 +1,5 @@
-"""The U-Net and the text encoder, trained together on a pool of encoded pictures (v-prediction, min-SNR, EMA)."""
+"""The U-Net and the text encoder, trained together on a pool of encoded pictures (v-prediction,
+min-SNR, EMA)."""
 
 import copy
 import pickle
@@ -21,20 +22,33 @@ BATCH = 64
 PACE = 1e-3
 COOLING = 0.3  # the last share of a run, in which the learning rate falls
 SCHEDULE: dict[str, Any] = {
-    "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
-    "prediction_type": "v_prediction", "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
-    "timestep_spacing": "leading", "rescale_betas_zero_snr": False,
-}  # fmt: skip
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "prediction_type": "v_prediction",
+    "clip_sample": False,
+    "set_alpha_to_one": False,
+    "steps_offset": 1,
+    "timestep_spacing": "leading",
+    "rescale_betas_zero_snr": False,
+}
 
 
 def build() -> UNet2DConditionModel:
     """About 11 million numbers; attention on the two coarser levels."""
     return UNet2DConditionModel(
-        sample_size=16, in_channels=8, out_channels=8, layers_per_block=1, block_out_channels=(64, 128, 192),
+        sample_size=16,
+        in_channels=8,
+        out_channels=8,
+        layers_per_block=1,
+        block_out_channels=(64, 128, 192),
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        cross_attention_dim=WIDTH, attention_head_dim=4, norm_num_groups=16,
-    )  # fmt: skip
+        cross_attention_dim=WIDTH,
+        attention_head_dim=4,
+        norm_num_groups=16,
+    )
 
 
 @torch.no_grad()
@@ -45,8 +59,11 @@ def encode(vae: AutoencoderKL, pixels: np.ndarray) -> torch.Tensor:
         return vae.encode(given).latent_dist.mean.float()
 
 
-def add_pictures(pool: dict[str, Any], icons: Icons, vae: AutoencoderKL, count: int, keep: int) -> None:
-    """Encode `count` fresh pictures into the pool; the oldest leave when there are more than `keep`."""
+def add_pictures(
+    pool: dict[str, Any], icons: Icons, vae: AutoencoderKL, count: int, keep: int
+) -> None:
+    """Encode `count` fresh pictures into the pool; the oldest leave when there are more than
+    `keep`."""
     made = icons.pictures_forever(seed=pool["drawn"], pairs=0.2)
     latents = [pool["latents"]]
     for _ in range(count // 32):
@@ -59,7 +76,8 @@ def add_pictures(pool: dict[str, Any], icons: Icons, vae: AutoencoderKL, count: 
 
 
 def normalise(vae: AutoencoderKL, latents: torch.Tensor) -> None:
-    """Fold each channel's mean and spread into the 1×1 convolutions, so that latents are unit normal as they come."""
+    """Fold each channel's mean and spread into the 1×1 convolutions, so that latents are unit
+    normal as they come."""
     mean, spread = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
     with torch.no_grad():
         weight, bias = vae.quant_conv.weight, vae.quant_conv.bias
@@ -77,19 +95,28 @@ def prepare(icons: Icons, out: Path, sentence_model: Path, pictures: int, log: L
     from sdplay.training.words import vectors, vocabulary
 
     words = vocabulary(sentence_model)
-    save({"words": words, "vectors": torch.from_numpy(vectors(words, sentence_model))}, out / "words.pt")
+    save(
+        {"words": words, "vectors": torch.from_numpy(vectors(words, sentence_model))},
+        out / "words.pt",
+    )
     log(f"{len(words)} words")
     vae = autoencoder.build().to(memory_format=torch.channels_last).eval()
     kept = checkpoint(out / "autoencoder.pt")
     vae.load_state_dict(kept["model"])
-    pool: dict[str, Any] = {"latents": torch.empty(0, 8, 16, 16, dtype=torch.float16), "scenes": [], "drawn": 1}
+    pool: dict[str, Any] = {
+        "latents": torch.empty(0, 8, 16, 16, dtype=torch.float16),
+        "scenes": [],
+        "drawn": 1,
+    }
     add_pictures(pool, icons, vae, 1024, 1024)
     normalise(vae, pool["latents"].float())
     save({**kept, "model": vae.state_dict()}, out / "autoencoder.pt")
     pool["latents"], pool["scenes"] = pool["latents"][:0], []
     add_pictures(pool, icons, vae, pictures, pictures)
-    log(f"pool of {len(pool['scenes'])}, mean {pool['latents'].float().mean():.3f}, "
-        f"spread {pool['latents'].float().std():.3f}")  # fmt: skip
+    log(
+        f"pool of {len(pool['scenes'])}, mean {pool['latents'].float().mean():.3f}, "
+        f"spread {pool['latents'].float().std():.3f}"
+    )
     _keep_pool(pool, out)
 
 
@@ -102,8 +129,10 @@ def train(icons: Icons, out: Path, minutes: float, log: Log) -> None:
         left = 1 - (time.monotonic() - began) / (minutes * 60)
         losses.append(state.step(pace=min(1.0, 0.05 + left / COOLING)))
         if state.done % 100 == 0:
-            log(f"unet {state.seen} pictures, loss {np.mean(losses[-100:]):.4f}, "
-                f"{(time.monotonic() - began) / 60:.1f} of {minutes:g} min")  # fmt: skip
+            log(
+                f"unet {state.seen} pictures, loss {np.mean(losses[-100:]):.4f}, "
+                f"{(time.monotonic() - began) / 60:.1f} of {minutes:g} min"
+            )
         if time.monotonic() - saved > 180:
             state.save()
             saved = time.monotonic()
@@ -127,13 +156,17 @@ class Training:
         torch.manual_seed(int(time.time()))
         self.unet = build()
         self.text = text_encoder(self.words, kept_words["vectors"].numpy())
-        self.learning = [p for model in (self.unet, self.text) for p in model.parameters() if p.requires_grad]
+        self.learning = [
+            p for model in (self.unet, self.text) for p in model.parameters() if p.requires_grad
+        ]
         self.steppers = optimizers(torch.nn.ModuleList((self.unet, self.text)), PACE)
         self.averages = [copy.deepcopy(self.unet), copy.deepcopy(self.text)]
         self.done = self.seen = 0
         kept = load(out / "unet.pt")
         if kept:
-            for model, weights in zip((self.unet, self.text, *self.averages), kept["models"], strict=True):
+            for model, weights in zip(
+                (self.unet, self.text, *self.averages), kept["models"], strict=True
+            ):
                 model.load_state_dict(weights)
             for stepper, memory in zip(self.steppers, kept["steppers"], strict=True):
                 stepper.load_state_dict(memory)

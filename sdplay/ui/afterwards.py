@@ -1,4 +1,5 @@
-"""What can be made of a finished picture: a larger one, or cut-outs; and the pictures it was made with or from."""
+"""What can be made of a finished picture: a larger one, or cut-outs; and the pictures it was made
+with or from."""
 
 import streamlit as st
 
@@ -16,16 +17,24 @@ FACTORS = (1.5, 2.0, 3.0, 4.0)
 def tools(studio: Studio, kept: Kept) -> None:
     """What this backend can do with it; the result is kept beside it."""
     # The rest work only inside hires fix.
-    upscalers = [name for name in studio.capabilities.upscalers or () if not name.startswith("Latent")]
+    upscalers = [
+        name for name in studio.capabilities.upscalers or () if not name.startswith("Latent")
+    ]
     larger = studio.capabilities.offers("upscale") and bool(upscalers)
     cuts = "cutouts" in studio.capabilities.features
     if not (larger or cuts):
         return
     title = " or ".join(["Enlarge"] * larger + ["Cut out" if not larger else "cut out"] * cuts)
-    with st.expander(title, icon=":material/open_in_full:" if larger else ":material/content_cut:", key="tools"):
+    with st.expander(
+        title, icon=":material/open_in_full:" if larger else ":material/content_cut:", key="tools"
+    ):
         enlarging = larger and _upscaler(upscalers)
-        cutting = cuts and st.button("Cut out", icon=":material/content_cut:", key="cut_out", help="Each thing in the "
-                                     "picture becomes a transparent PNG of its own.")  # fmt: skip
+        cutting = cuts and st.button(
+            "Cut out",
+            icon=":material/content_cut:",
+            key="cut_out",
+            help="Each thing in the picture becomes a transparent PNG of its own.",
+        )
         with explained():
             if enlarging:
                 _enlarge(studio, kept)
@@ -36,14 +45,26 @@ def tools(studio: Studio, kept: Kept) -> None:
 def strips(studio: Studio, kept: Kept) -> None:
     """What was made from it, what it was made from, and what a single setting does, at a glance."""
     near = studio.library.near(kept, studio.owner, 4 * NEIGHBOURS)
-    made = [(other, f"{other.width} × {other.height}") for _, other in near if other.made_from == kept.file]
+    made = [
+        (other, f"{other.width} × {other.height}")
+        for _, other in near
+        if other.made_from == kept.file
+    ]
     source = [(other, "") for _, other in near if kept.made_from == other.file]
-    others = [(other, label(name)) for name, other in near if not (other.made_from or kept.made_from)]
+    others = [
+        (other, label(name)) for name, other in near if not (other.made_from or kept.made_from)
+    ]
     _strip(studio, kept, "Made from it:", made)
     _strip(studio, kept, "Made from:", source)
     _strip(studio, kept, "Exactly one thing differs:", others[:NEIGHBOURS])
     if len(others) > NEIGHBOURS:
-        st.button("See them all", icon=":material/photo_library:", key="near_all", on_click=_see_all, args=(kept,))
+        st.button(
+            "See them all",
+            icon=":material/photo_library:",
+            key="near_all",
+            on_click=_see_all,
+            args=(kept,),
+        )
 
 
 def _upscaler(upscalers: list[str]) -> bool:
@@ -58,13 +79,18 @@ def _enlarge(studio: Studio, kept: Kept) -> None:
     by, upscaler = st.session_state["upscale_by"], st.session_state["upscaler"]
     with st.spinner("Upscaling"):
         large = enlarge(kept, upscaler, by, studio.backend, studio.library, studio.owner)
-    st.toast(f"A picture of {large.width} × {large.height} is in your library.", icon=":material/open_in_full:")
+    st.toast(
+        f"A picture of {large.width} × {large.height} is in your library.",
+        icon=":material/open_in_full:",
+    )
 
 
 def _cut_out(studio: Studio, kept: Kept) -> None:
     with st.spinner("Cutting out"):
         count = len(cut_out(kept, studio.backend, studio.library, studio.owner))
-    told = "1 cut-out is in your library." if count == 1 else f"{count} cut-outs are in your library."
+    told = (
+        "1 cut-out is in your library." if count == 1 else f"{count} cut-outs are in your library."
+    )
     st.toast(told if count else "Nothing was found to cut out.", icon=":material/content_cut:")
 
 
@@ -79,8 +105,10 @@ def _strip(studio: Studio, kept: Kept, title: str, shown: list[tuple[Kept, str]]
         return
     st.caption(title)
     small = studio.library.thumbnails([other for other, _ in shown])
-    row = [Tile(other.id, jpeg, f"{told or title} {other.params.prompt}", told)
-           for (other, told), jpeg in zip(shown, small, strict=True)]  # fmt: skip
+    row = [
+        Tile(other.id, jpeg, f"{told or title} {other.params.prompt}", told)
+        for (other, told), jpeg in zip(shown, small, strict=True)
+    ]
     if id := tiles(row, key=f"{title}_{kept.id}", width=92, strip=True):
         st.query_params["picture"] = id
         st.rerun(scope="fragment")

@@ -1,4 +1,5 @@
-"""What to vary: an axis and its values for columns, rows and pages; what is typed is echoed as it will be read."""
+"""What to vary: an axis and its values for columns, rows and pages; what is typed is echoed as it
+will be read."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -14,24 +15,38 @@ from sdplay.schedulers import scheduler_label
 from sdplay.ui.controls import linked_by_id
 from sdplay.ui.problems import plain
 
-PLACES = {"x": ("Columns", "steps", "4, 8, 15, 30"), "y": ("Rows", "scheduler", ""), "z": ("Pages", "", ""),
-          "w": ("More pages", "", "")}  # fmt: skip
+PLACES = {
+    "x": ("Columns", "steps", "4, 8, 15, 30"),
+    "y": ("Rows", "scheduler", ""),
+    "z": ("Pages", "", ""),
+    "w": ("More pages", "", ""),
+}
 """Name in the link, label, first axis, first values."""
 GRID, PAGES = ("x", "y"), ("z", "w")
 FIRST_CHOICES = {"scheduler": ("euler", "ddim", "dpmpp_2m_karras")}
 SHOWN = 14
 
 
-def pick(place: str, offer: Offer, features: frozenset[str], slots: Sequence[str] = ()) -> list[tuple[str, Typed]]:
+def pick(
+    place: str, offer: Offer, features: frozenset[str], slots: Sequence[str] = ()
+) -> list[tuple[str, Typed]]:
     """The axis of that place as it stands in the form; nothing while there is none."""
     label, first, values = PLACES[place]
     known = ["", *slots, *(name for name in AXES if name not in KNOBS or _offered(name, features))]
     linked_by_id(f"{place}_axis", known)
     if st.session_state.get(f"{place}_axis", first) not in known:
         st.session_state[f"{place}_axis"] = ""  # its slot is gone from the prompt
-    name = st.selectbox(label, known, index=known.index(first), key=f"{place}_axis", bind="query-params",
-                        format_func=_named, on_change=_clear, args=(place,),
-                        help=axis(st.session_state.get(f"{place}_axis") or first or "steps").help)  # fmt: skip
+    name = st.selectbox(
+        label,
+        known,
+        index=known.index(first),
+        key=f"{place}_axis",
+        bind="query-params",
+        format_func=_named,
+        on_change=_clear,
+        args=(place,),
+        help=axis(st.session_state.get(f"{place}_axis") or first or "steps").help,
+    )
     if not name:
         return []
     typed = _values(place, name, values if name == first else "", offer)
@@ -53,24 +68,33 @@ def pick_both(
 def put(axes: Sequence[tuple[str, Typed]], offer: Offer, places: Sequence[str]) -> None:
     """Axes of a file into these places of the form, all others emptied; call it from a callback."""
     if len(axes) > len(places):
-        raise BadParams(f"The form has room for {len(places)} axes, and this plan has {len(axes)}. "
-                        "Run it with python -m sdplay sweep.")  # fmt: skip
+        raise BadParams(
+            f"The form has room for {len(places)} axes, and this plan has {len(axes)}. "
+            "Run it with python -m sdplay sweep."
+        )
     for place in PLACES:
         st.session_state[f"{place}_axis"] = ""
     for place, (name, typed) in zip(places, axes, strict=False):
         chosen = axis(name).id
         st.session_state[f"{place}_axis"] = chosen
         if offer.choices.get(chosen):
-            st.session_state[f"{place}_{chosen}"] = [mark.value for mark in axis(name).marks(typed, offer)]
+            st.session_state[f"{place}_{chosen}"] = [
+                mark.value for mark in axis(name).marks(typed, offer)
+            ]
         else:
-            values = typed if isinstance(typed, str) else written([Value(str(value)) for value in typed])
+            values = (
+                typed if isinstance(typed, str) else written([Value(str(value)) for value in typed])
+            )
             st.session_state[f"{place}_values"] = values
 
 
 def echo(read: Callable[[Typed, Offer], Iterable[Mark]], typed: Typed, offer: Offer) -> None:
     """How the values are read; values that cannot be are told of by the plan."""
     with suppress(BadParams):
-        labels = [f"~~{plain(mark.label)}~~" if mark.skip else plain(mark.label) for mark in read(typed, offer)]
+        labels = [
+            f"~~{plain(mark.label)}~~" if mark.skip else plain(mark.label)
+            for mark in read(typed, offer)
+        ]
         more = f" … and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
         st.caption(f"**{many(len(labels), 'value')}:** {' · '.join(labels[:SHOWN])}{more}")
 
@@ -81,7 +105,9 @@ def _named(name: str) -> str:
 
 
 def _offered(name: str, features: frozenset[str]) -> bool:
-    return KNOBS[name].kind in (str, int, float) and (not KNOBS[name].needs or KNOBS[name].needs in features)
+    return KNOBS[name].kind in (str, int, float) and (
+        not KNOBS[name].needs or KNOBS[name].needs in features
+    )
 
 
 def _clear(place: str) -> None:
@@ -102,14 +128,26 @@ def _values(place: str, name: str, first: str, offer: Offer) -> Typed:
     if key not in st.session_state and not st.query_params.get(key):
         first = first or _example(name)
     example = axis(name).example
-    return st.text_input("Values", first, key=key, bind="query-params", placeholder=example,
-                         help=f"For example {example}. Ranges: 5-20(+5), 0-1[6], 1, 2, .., 10. "
-                              "Texts with commas are parted by ||. SKIP: in front leaves a place empty.")  # fmt: skip
+    return st.text_input(
+        "Values",
+        first,
+        key=key,
+        bind="query-params",
+        placeholder=example,
+        help=f"For example {example}. Ranges: 5-20(+5), 0-1[6], 1, 2, .., 10. "
+        "Texts with commas are parted by ||. SKIP: in front leaves a place empty.",
+    )
 
 
 def _choices(key: str, choices: Sequence[str], first: Sequence[str]) -> list[str]:
     linked = st.query_params.get_all(key)
     if key not in st.session_state and linked and set(linked) <= set(choices):
         st.session_state[key] = linked
-    return st.multiselect("Values", choices, [each for each in first if each in choices], key=key,
-                          format_func=scheduler_label, bind="query-params")  # fmt: skip
+    return st.multiselect(
+        "Values",
+        choices,
+        [each for each in first if each in choices],
+        key=key,
+        format_func=scheduler_label,
+        bind="query-params",
+    )

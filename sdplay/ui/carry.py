@@ -22,7 +22,9 @@ def carry(studio: Studio, asked: Query, count: int) -> None:
         st.caption(f"What the search finds: {many(count, 'picture')} with settings and times.")
         with st.container(horizontal=True, gap="xsmall"):
             out(studio, asked, count, "carry")
-        given = st.file_uploader("A zip from another library, or of any pictures", ["zip"], key="carry_in")
+        given = st.file_uploader(
+            "A zip from another library, or of any pictures", ["zip"], key="carry_in"
+        )
         if given and st.button("Bring it in", type="primary", key="carry_go"):
             with explained():
                 _brought(imported(studio.library, given, studio.owner))
@@ -30,12 +32,30 @@ def carry(studio: Studio, asked: Query, count: int) -> None:
 
 def out(studio: Studio, asked: Query | Sequence[str], count: int, key: str) -> None:
     """Buttons for these pictures as a zip and as a table, made when they are pressed."""
-    st.download_button("Zip", lambda: _packed(studio, asked), "sdplay-library.zip", "application/zip",
-                       icon=":material/folder_zip:", on_click="ignore", key=f"{key}_zip", disabled=count > MOST,
-                       help=f"At most {MOST:,} at once: narrow the search, for example with made>=2026-01-31, or use "
-                            "python -m sdplay library export." if count > MOST else None)  # fmt: skip
-    st.download_button("Table", lambda: table(studio.library, asked, studio.owner), "sdplay-library.csv", "text/csv",
-                       icon=":material/table:", on_click="ignore", key=f"{key}_csv")  # fmt: skip
+    st.download_button(
+        "Zip",
+        lambda: _packed(studio, asked),
+        "sdplay-library.zip",
+        "application/zip",
+        icon=":material/folder_zip:",
+        on_click="ignore",
+        key=f"{key}_zip",
+        disabled=count > MOST,
+        help=f"At most {MOST:,} at once: narrow the search, for example with made>=2026-01-31, "
+        "or use "
+        "python -m sdplay library export."
+        if count > MOST
+        else None,
+    )
+    st.download_button(
+        "Table",
+        lambda: table(studio.library, asked, studio.owner),
+        "sdplay-library.csv",
+        "text/csv",
+        icon=":material/table:",
+        on_click="ignore",
+        key=f"{key}_csv",
+    )
 
 
 def _packed(studio: Studio, asked: Query | Sequence[str]) -> BinaryIO:

@@ -1,4 +1,5 @@
-"""The cells of a sweep as a sheet: laid out by its axes, tinted by what was measured, two of them picked as A and B."""
+"""The cells of a sweep as a sheet: laid out by its axes, tinted by what was measured, two of them
+picked as A and B."""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -33,11 +34,31 @@ def sheet(studio: Studio, sweep: Sweep, results: Results) -> None:
     _send(studio, sweep, results)
     heat, told = _heat(studio, results, first)
     flows = rows is None and len(table[0]) > LONG_ROW
-    cells = [_tile(cell, results[cell.at], heat, told, "A" if cell.at == first else "B" if cell.at == second else "",
-                   flows) for line in table for cell in line]  # fmt: skip
-    across = [] if flows else [cell.labels[columns] if columns is not None else "" for cell in table[0]]
+    cells = [
+        _tile(
+            cell,
+            results[cell.at],
+            heat,
+            told,
+            "A" if cell.at == first else "B" if cell.at == second else "",
+            flows,
+        )
+        for line in table
+        for cell in line
+    ]
+    across = (
+        [] if flows else [cell.labels[columns] if columns is not None else "" for cell in table[0]]
+    )
     down = [line[0].labels[rows] if rows is not None else "" for line in table]
-    if place := grid(across, down, cells, f"grid_{sweep.group}", _corner(plan, rows, columns), WIDTH, _ratio(plan)):
+    if place := grid(
+        across,
+        down,
+        cells,
+        f"grid_{sweep.group}",
+        _corner(plan, rows, columns),
+        WIDTH,
+        _ratio(plan),
+    ):
         pick(sweep, tuple(map(int, place.split(","))))
         st.rerun(scope="fragment")
 
@@ -51,8 +72,11 @@ def _drawn(table: list[list[Cell]]) -> list[list[Cell]]:
 
 
 def picked(sweep: Sweep, results: Results) -> tuple[At | None, At | None]:
-    """A and B as chosen; at rest else the dearest cell that settles, and the first that differs from it in least."""
-    first, second = (st.session_state.get(f"{which}_{sweep.group}") for which in ("first", "second"))
+    """A and B as chosen; at rest else the dearest cell that settles, and the first that differs
+    from it in least."""
+    first, second = (
+        st.session_state.get(f"{which}_{sweep.group}") for which in ("first", "second")
+    )
     if sweep.moving and not second:
         return None, None
     made = [at for at, result in results.items() if result.picture]
@@ -74,7 +98,11 @@ def pick(sweep: Sweep, second: At, first: At | None = None) -> None:
 def _send(studio: Studio, sweep: Sweep, results: Results) -> None:
     """Every thumbnail to the browser, new ones after those it has."""
     sent: dict[str, str] = st.session_state.setdefault(f"sent_{sweep.group}", {})
-    new = [result.picture for result in results.values() if result.picture and result.picture not in sent]
+    new = [
+        result.picture
+        for result in results.values()
+        if result.picture and result.picture not in sent
+    ]
     sent |= {id: b64encode(jpeg).decode() for id, jpeg in sweeping.thumbnails(studio, new).items()}
     thumbnails(sent)
 
@@ -87,25 +115,43 @@ def _laid_out(sweep: Sweep) -> tuple[int | None, int | None, dict[int, int]]:
         with st.container(horizontal=True):
             for at, each in enumerate(varied[2:], 2):
                 labels = [mark.label for mark in each.marks]
-                fixed[at] = int(st.segmented_control(
-                    each.axis.label, range(len(labels)), default=0, required=True, key=f"page_{sweep.group}_{at}",
-                    format_func=lambda number, labels=labels: labels[number]) or 0)  # type: ignore[misc]  # fmt: skip
+                place = st.segmented_control(
+                    each.axis.label,
+                    range(len(labels)),
+                    default=0,
+                    required=True,
+                    key=f"page_{sweep.group}_{at}",
+                    format_func=labels.__getitem__,
+                )
+                fixed[at] = int(place or 0)
     return (0 if varied else None), (1 if len(varied) > 1 else None), fixed
 
 
-def _heat(studio: Studio, results: Results, first: At | None) -> tuple[dict[At, float], dict[At, str]]:
+def _heat(
+    studio: Studio, results: Results, first: At | None
+) -> tuple[dict[At, float], dict[At, str]]:
     """How strongly each cell is tinted, and what is said about it."""
     if first is None:
         return {}, {}
-    wanted = st.segmented_control("Tint by", ("Nothing", "Time", "Difference"), default="Nothing", required=True,
-                                  key="tint", help="Difference is to the cell marked A.")  # fmt: skip
+    wanted = st.segmented_control(
+        "Tint by",
+        ("Nothing", "Time", "Difference"),
+        default="Nothing",
+        required=True,
+        key="tint",
+        help="Difference is to the cell marked A.",
+    )
     if wanted == "Nothing":
         return {}, {}
     if wanted == "Time":
-        measured = {at: result.seconds for at, result in results.items() if result.seconds is not None}
+        measured = {
+            at: result.seconds for at, result in results.items() if result.seconds is not None
+        }
         return _shares(measured), {}
     measured = sweeping.distances(studio, results[first], results.values())
-    return _shares(measured), {at: f"difference {distance:.3f}" for at, distance in measured.items()}
+    return _shares(measured), {
+        at: f"difference {distance:.3f}" for at, distance in measured.items()
+    }
 
 
 def _shares(measured: Mapping[At, float]) -> dict[At, float]:
@@ -113,12 +159,26 @@ def _shares(measured: Mapping[At, float]) -> dict[At, float]:
     return {at: value / most if most else 0.0 for at, value in measured.items()}
 
 
-def _tile(cell: Cell, result: Result, heat: Mapping[At, float], told: Mapping[At, str], badge: str,
-          named: bool) -> Tile:  # fmt: skip
+def _tile(
+    cell: Cell,
+    result: Result,
+    heat: Mapping[At, float],
+    told: Mapping[At, str],
+    badge: str,
+    named: bool,
+) -> Tile:
     text = told.get(cell.at) or result.caption or STATES.get(result.state, "")
     title = ", ".join((*cell.labels, result.state, result.caption)).strip(", ")
     said = " · ".join(filter(None, (*cell.labels, text))) if named else text
-    return Tile(",".join(map(str, cell.at)), result.state, said, title, result.picture, badge, heat.get(cell.at))
+    return Tile(
+        ",".join(map(str, cell.at)),
+        result.state,
+        said,
+        title,
+        result.picture,
+        badge,
+        heat.get(cell.at),
+    )
 
 
 def _corner(plan: Plan, *axes: int | None) -> str:

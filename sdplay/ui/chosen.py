@@ -1,4 +1,5 @@
-"""Pictures chosen in the library: two under the glass, any number taken out, shared or deleted at once."""
+"""Pictures chosen in the library: two under the glass, any number taken out, shared or deleted at
+once."""
 
 from collections.abc import Sequence
 
@@ -32,18 +33,33 @@ def turn(id: str) -> None:
 
 def show(studio: Studio) -> None:
     """What can be done with them."""
-    kept = [one for id in ids() if (one := studio.library.get(id, studio.owner)) and not one.deleted]
+    kept = [
+        one for id in ids() if (one := studio.library.get(id, studio.owner)) and not one.deleted
+    ]
     mine = [one for one in kept if one.owner in (studio.owner, "")]
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="chosen"):
-        st.markdown(f"**{many(len(kept), 'picture')} chosen**" if kept else "Click pictures to choose them.")
+        st.markdown(
+            f"**{many(len(kept), 'picture')} chosen**" if kept else "Click pictures to choose them."
+        )
         if kept:
             carry.out(studio, [one.id for one in kept], len(kept), "chosen")
         if mine:
-            st.button("Share them", icon=":material/group:", key="chosen_share", on_click=_share, args=(studio, mine),
-                      help="Everybody on this page may see them.")  # fmt: skip
+            st.button(
+                "Share them",
+                icon=":material/group:",
+                key="chosen_share",
+                on_click=_share,
+                args=(studio, mine),
+                help="Everybody on this page may see them.",
+            )
             with st.popover("Delete", icon=":material/delete:"):
-                st.button(f"Yes, delete {len(mine)}", type="primary", key="chosen_delete", on_click=_delete,
-                          args=(studio, mine))  # fmt: skip
+                st.button(
+                    f"Yes, delete {len(mine)}",
+                    type="primary",
+                    key="chosen_delete",
+                    on_click=_delete,
+                    args=(studio, mine),
+                )
         if kept:
             st.button("Let go", type="tertiary", key="chosen_none", on_click=_choose, args=([],))
     if len(kept) == 2:
@@ -71,10 +87,21 @@ def _delete(studio: Studio, kept: list[Kept]) -> None:
 
 def _two(studio: Studio, kept: Sequence[Kept]) -> None:
     """Both under the glass, with what differs."""
-    sides = [Side(f"{letter}: {plain(one.params.prompt[:60]) or 'no prompt'}", studio.library.data(one),
-                  Setup(one.backend, one.params), one.model)
-             for letter, one in zip("AB", kept, strict=True)]  # fmt: skip
-    pair(sides, "two_glass", sweeping.measured(studio, kept[0].id, kept[1].id), locks=lambda told: _locks(kept, told))
+    sides = [
+        Side(
+            f"{letter}: {plain(one.params.prompt[:60]) or 'no prompt'}",
+            studio.library.data(one),
+            Setup(one.backend, one.params),
+            one.model,
+        )
+        for letter, one in zip("AB", kept, strict=True)
+    ]
+    pair(
+        sides,
+        "two_glass",
+        sweeping.measured(studio, kept[0].id, kept[1].id),
+        locks=lambda told: _locks(kept, told),
+    )
 
 
 def _locks(kept: Sequence[Kept], verdict: Verdict) -> None:
@@ -83,7 +110,14 @@ def _locks(kept: Sequence[Kept], verdict: Verdict) -> None:
         for name in KNOBS:
             if name in verdict.names:
                 fair = lock([one.params for one in kept], [name])[1]
-                if st.button(f"Only {label(name)}", icon=":material/lock:", type="tertiary", key=f"two_lock_{name}",
-                             on_click=form.use, args=(fair,), help="A's settings with this one of B into the form: "
-                             "made there, it can be compared with A."):  # fmt: skip
+                if st.button(
+                    f"Only {label(name)}",
+                    icon=":material/lock:",
+                    type="tertiary",
+                    key=f"two_lock_{name}",
+                    on_click=form.use,
+                    args=(fair,),
+                    help="A's settings with this one of B into the form: "
+                    "made there, it can be compared with A.",
+                ):
                     st.rerun()

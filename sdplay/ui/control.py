@@ -33,22 +33,45 @@ def hold(units: tuple[Control, ...]) -> None:
 
 def _unit(number: int, before: Control | None, capabilities: Capabilities) -> Control | None:
     key = f"control_{st.session_state.get('control_round', 0)}_{number}"
-    given = st.file_uploader(f"Guide picture {number}", KINDS, key=f"{key}_image", max_upload_size=20,
-                             help="Its lines, depth or poses steer where things are.")  # fmt: skip
+    given = st.file_uploader(
+        f"Guide picture {number}",
+        KINDS,
+        key=f"{key}_image",
+        max_upload_size=20,
+        help="Its lines, depth or poses steer where things are.",
+    )
     image = given.getvalue() if given else before.image if before else b""
     if not image:
         return None
     st.image(small(image), width=140, alt=f"Guide picture {number}")
     first = before or Control(image, "")
-    model = _choice("ControlNet model", capabilities.control_models or (), first.model, f"{key}_model")
-    module = _choice("Preprocessor", ("none", *(capabilities.control_modules or ())), first.module, f"{key}_module")
-    weight = st.slider("Weight", 0.0, 2.0, first.weight, 0.05, key=f"{key}_weight", help="How hard it steers.")
-    start, end = st.slider("From and until", 0.0, 1.0, (first.start, first.end), 0.05, key=f"{key}_when",
-                           help="The share of the steps in which it steers.")  # fmt: skip
+    model = _choice(
+        "ControlNet model", capabilities.control_models or (), first.model, f"{key}_model"
+    )
+    module = _choice(
+        "Preprocessor",
+        ("none", *(capabilities.control_modules or ())),
+        first.module,
+        f"{key}_module",
+    )
+    weight = st.slider(
+        "Weight", 0.0, 2.0, first.weight, 0.05, key=f"{key}_weight", help="How hard it steers."
+    )
+    start, end = st.slider(
+        "From and until",
+        0.0,
+        1.0,
+        (first.start, first.end),
+        0.05,
+        key=f"{key}_when",
+        help="The share of the steps in which it steers.",
+    )
     mode = _choice("Mode", MODES, first.mode, f"{key}_mode")
     return Control(image, model, module, weight, start, end, mode)
 
 
 def _choice(label: str, known: tuple[str, ...], first: str, key: str) -> str:
     choices = list(dict.fromkeys(known))
-    return str(st.selectbox(label, choices, index=choices.index(first) if first in choices else 0, key=key))
+    return str(
+        st.selectbox(label, choices, index=choices.index(first) if first in choices else 0, key=key)
+    )

@@ -20,17 +20,35 @@ BOUND: dict[str, Any] = {"bind": "query-params", "on_change": "ignore"}
 
 def draw(knob: Knob, capabilities: Capabilities) -> None:
     """The control of one knob, its value in the link under the knob's name."""
-    choices = {"hires_upscaler": capabilities.upscalers, "refiner": capabilities.models,
-               "model": capabilities.models}.get(knob.name)  # fmt: skip
+    choices = {
+        "hires_upscaler": capabilities.upscalers,
+        "refiner": capabilities.models,
+        "model": capabilities.models,
+    }.get(knob.name)
     if choices:
         _choice(knob, choices)
     elif knob.name == "styles" and capabilities.styles:
-        chosen = st.pills(knob.label, capabilities.styles, selection_mode="multi", key="style_names", help=knob.help)
+        chosen = st.pills(
+            knob.label,
+            capabilities.styles,
+            selection_mode="multi",
+            key="style_names",
+            help=knob.help,
+        )
         st.session_state[knob.name] = "|".join(chosen)
     elif knob.group == "raw":
-        st.text_area(knob.label, key=knob.name, help=knob.help, height=96, placeholder='{"tiling": true}', **BOUND)
+        st.text_area(
+            knob.label,
+            key=knob.name,
+            help=knob.help,
+            height=96,
+            placeholder='{"tiling": true}',
+            **BOUND,
+        )
     elif knob.kind is str:
-        st.text_input(knob.label, default(knob, capabilities), key=knob.name, help=knob.help, **BOUND)
+        st.text_input(
+            knob.label, default(knob, capabilities), key=knob.name, help=knob.help, **BOUND
+        )
     elif knob.kind is float or (knob.high or 0) <= 500:
         slider(knob, capabilities)
     elif knob.kind is int:
@@ -40,7 +58,9 @@ def draw(knob: Knob, capabilities: Capabilities) -> None:
 def default(knob: Knob, capabilities: Capabilities) -> Any:
     """The backend's own, else ours, inside its range."""
     value = knob.kind(capabilities.defaults.get(knob.name, FIRST.get(knob.name, knob.default)))
-    return knob.kind(clamped(knob, value, capabilities)) if knob.name in capabilities.limits else value
+    return (
+        knob.kind(clamped(knob, value, capabilities)) if knob.name in capabilities.limits else value
+    )
 
 
 def clamped(knob: Knob, value: float, capabilities: Capabilities) -> float:
@@ -81,8 +101,17 @@ def slider(knob: Knob, capabilities: Capabilities) -> None:
         now = max(now, min(float(linked), knob.high or high))
     step = kind(knob.step or 1)
     form = "%d" if kind is int else "%.2f" if step < 0.1 else "%.1f"
-    st.slider(knob.label, kind(low), kind(max(high, now)), default(knob, capabilities), step, form, key=knob.name,
-              help=knob.help, **BOUND)  # fmt: skip
+    st.slider(
+        knob.label,
+        kind(low),
+        kind(max(high, now)),
+        default(knob, capabilities),
+        step,
+        form,
+        key=knob.name,
+        help=knob.help,
+        **BOUND,
+    )
 
 
 def typed(knob: Knob, capabilities: Capabilities, **more: Any) -> None:
@@ -90,14 +119,26 @@ def typed(knob: Knob, capabilities: Capabilities, **more: Any) -> None:
     knob = bounded(knob, capabilities)
     low, high = int(knob.low or 0), min(int(knob.high or 0), LARGEST_IN_A_BROWSER)
     step = capabilities.size_step if knob.name in ("width", "height") else int(knob.step or 1)
-    st.number_input(knob.label, low, high, default(knob, capabilities), step, key=knob.name, help=knob.help,
-                    **{**BOUND, **more})  # fmt: skip
+    st.number_input(
+        knob.label,
+        low,
+        high,
+        default(knob, capabilities),
+        step,
+        key=knob.name,
+        help=knob.help,
+        **{**BOUND, **more},
+    )
 
 
 def model_input(entry: Mapping[str, Any]) -> None:
     """One input that only this model has, read from its own schema."""
     label, first = entry.get("label") or entry["name"], entry.get("default")
-    more: dict[str, Any] = {"key": f"own_{entry['name']}", "help": entry.get("help") or None, **BOUND}
+    more: dict[str, Any] = {
+        "key": f"own_{entry['name']}",
+        "help": entry.get("help") or None,
+        **BOUND,
+    }
     kind = entry.get("type", "string")
     if choices := entry.get("choices"):
         st.selectbox(label, choices, index=choices.index(first) if first in choices else 0, **more)
@@ -105,8 +146,10 @@ def model_input(entry: Mapping[str, Any]) -> None:
         st.toggle(label, bool(first), **more)
     elif kind in ("integer", "number"):
         number: Callable[[Any], Any] = int if kind == "integer" else float
-        low, high, value = (None if each is None else number(each)
-                            for each in (entry.get("minimum"), entry.get("maximum"), first))  # fmt: skip
+        low, high, value = (
+            None if each is None else number(each)
+            for each in (entry.get("minimum"), entry.get("maximum"), first)
+        )
         st.number_input(label, low, high, value, **more)
     else:
         st.text_input(label, str(first or ""), **more)
@@ -116,5 +159,11 @@ def _choice(knob: Knob, choices: tuple[str, ...]) -> None:
     first = [] if knob.default in choices else [knob.default]
     if st.session_state.get(knob.name, knob.default) not in (*first, *choices):
         st.session_state[knob.name] = knob.default if first else choices[0]
-    st.selectbox(knob.label, [*first, *choices], key=knob.name, help=knob.help,
-                 format_func=lambda name: name or NOTHING.get(knob.name, "As the backend has it"), **BOUND)  # fmt: skip
+    st.selectbox(
+        knob.label,
+        [*first, *choices],
+        key=knob.name,
+        help=knob.help,
+        format_func=lambda name: name or NOTHING.get(knob.name, "As the backend has it"),
+        **BOUND,
+    )

@@ -13,14 +13,29 @@ if TYPE_CHECKING:
 
 def undo(studio: Studio) -> None:
     """A way back for what was just deleted."""
-    gone = [kept for id in st.session_state.get("binned", ()) if (kept := studio.library.get(id, studio.owner))]
+    gone = [
+        kept
+        for id in st.session_state.get("binned", ())
+        if (kept := studio.library.get(id, studio.owner))
+    ]
     if gone:
-        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="undo_line"):
+        with st.container(
+            horizontal=True, vertical_alignment="center", gap="small", key="undo_line"
+        ):
             told = "picture is" if len(gone) == 1 else "pictures are"
             st.markdown(f":material/delete: {len(gone)} {told} in the bin.")
-            st.button("Undo", icon=":material/undo:", key="undo", on_click=_restore, args=(studio, gone))
-            st.button("", icon=":material/close:", type="tertiary", key="undo_not", help="Leave it there",
-                      on_click=st.session_state.pop, args=("binned",))  # fmt: skip
+            st.button(
+                "Undo", icon=":material/undo:", key="undo", on_click=_restore, args=(studio, gone)
+            )
+            st.button(
+                "",
+                icon=":material/close:",
+                type="tertiary",
+                key="undo_not",
+                help="Leave it there",
+                on_click=st.session_state.pop,
+                args=("binned",),
+            )
 
 
 def delete(studio: Studio, pictures: "list[Kept]") -> None:

@@ -21,23 +21,44 @@ ButtonType = Literal["primary", "secondary", "tertiary"]
 def hero(studio: Studio, kept: Kept) -> None:
     """The original file, so that saving it from the browser keeps its settings."""
     with explained():
-        st.image(studio.library.data(kept), width="stretch", output_format="PNG", alt=kept.params.prompt or "Picture")
+        st.image(
+            studio.library.data(kept),
+            width="stretch",
+            output_format="PNG",
+            alt=kept.params.prompt or "Picture",
+        )
 
 
 def download(studio: Studio, kept: Kept, key: str) -> None:
     """The original file."""
-    st.download_button("PNG", lambda: studio.library.data(kept), f"sdplay-{kept.params.seed}-{kept.id[:6]}.png",
-                       "image/png", icon=":material/download:", on_click="ignore", key=f"png_{key}",
-                       help="The original file, its settings inside.")  # fmt: skip
+    st.download_button(
+        "PNG",
+        lambda: studio.library.data(kept),
+        f"sdplay-{kept.params.seed}-{kept.id[:6]}.png",
+        "image/png",
+        icon=":material/download:",
+        on_click="ignore",
+        key=f"png_{key}",
+        help="The original file, its settings inside.",
+    )
 
 
 def start_from(studio: Studio, kept: Kept, key: str) -> None:
     """Make this picture the start image."""
     if not studio.capabilities.offers("img2img"):
         return
-    if st.button("Start from it", icon=":material/image:", key=f"start_{key}", on_click=_hold, args=(studio, kept),
-                 help="Make it the start image of the next picture."):  # fmt: skip
-        st.toast("It is the start image now. Strength says how much of it may change.", icon=":material/image:")
+    if st.button(
+        "Start from it",
+        icon=":material/image:",
+        key=f"start_{key}",
+        on_click=_hold,
+        args=(studio, kept),
+        help="Make it the start image of the next picture.",
+    ):
+        st.toast(
+            "It is the start image now. Strength says how much of it may change.",
+            icon=":material/image:",
+        )
 
 
 def details(studio: Studio, id: str) -> None:
@@ -70,7 +91,9 @@ def _drawer(studio: Studio) -> None:
         st.rerun()  # what was pressed has closed it
     kept = studio.library.get(st.query_params["picture"], studio.owner)
     if kept is None:
-        st.info("There is no such picture here, or its owner keeps it private.", icon=":material/lock:")
+        st.info(
+            "There is no such picture here, or its owner keeps it private.", icon=":material/lock:"
+        )
         return
     hero(studio, kept)
     st.code(kept.params.prompt, language=None, wrap_lines=True)
@@ -80,7 +103,9 @@ def _drawer(studio: Studio) -> None:
     timing(kept, "details")
     receipt(kept, "details")
     with explained():
-        changed = [KNOBS[name].label for name in differing(kept.params, form.asked(studio.capabilities))]
+        changed = [
+            KNOBS[name].label for name in differing(kept.params, form.asked(studio.capabilities))
+        ]
         if changed:
             st.caption(f"Differs from the form in: {', '.join(changed)}.")
         tools(studio, kept)
@@ -91,24 +116,59 @@ def _drawer(studio: Studio) -> None:
 
 def _use(studio: Studio, kept: Kept) -> None:
     """What the picture's settings and pixels can become."""
-    _leave("Use these settings", form.use, kept.params, key="use", icon=":material/replay:", type="primary")
+    _leave(
+        "Use these settings",
+        form.use,
+        kept.params,
+        key="use",
+        icon=":material/replay:",
+        type="primary",
+    )
     with st.container(horizontal=True, gap="xsmall", key="actions"):
         download(studio, kept, "details")
         with st.popover("Link", icon=":material/link:"):
             st.code(links.picture(kept.id), language=None, wrap_lines=True)
-            st.caption("Everybody who has it sees the picture." if kept.shared or not kept.owner else
-                       "It opens for you alone, until you share the picture.")  # fmt: skip
+            st.caption(
+                "Everybody who has it sees the picture."
+                if kept.shared or not kept.owner
+                else "It opens for you alone, until you share the picture."
+            )
         with st.popover("More"):
-            _leave("All but the seed", _all_but_the_seed, kept.params, key="use_remix", icon=":material/shuffle:")
-            _leave("The prompt alone", _prompt_alone, kept.params, key="use_prompt", icon=":material/short_text:")
-            _leave("Compare around it", _compare, kept.params, key="use_compare", icon=":material/grid_on:")
+            _leave(
+                "All but the seed",
+                _all_but_the_seed,
+                kept.params,
+                key="use_remix",
+                icon=":material/shuffle:",
+            )
+            _leave(
+                "The prompt alone",
+                _prompt_alone,
+                kept.params,
+                key="use_prompt",
+                icon=":material/short_text:",
+            )
+            _leave(
+                "Compare around it",
+                _compare,
+                kept.params,
+                key="use_compare",
+                icon=":material/grid_on:",
+            )
             start_from(studio, kept, "details")
             st.caption("As A1111 writes it:")
-            st.code(metadata.infotext(kept.params, model=kept.model), language=None, wrap_lines=True)
+            st.code(
+                metadata.infotext(kept.params, model=kept.model), language=None, wrap_lines=True
+            )
 
 
 def _leave(
-    label: str, act: Callable[..., object], *args: Any, key: str, icon: str, type: ButtonType = "tertiary"
+    label: str,
+    act: Callable[..., object],
+    *args: Any,
+    key: str,
+    icon: str,
+    type: ButtonType = "tertiary",
 ) -> None:
     """A button that does it and closes the drawer."""
 
@@ -128,25 +188,59 @@ def _marks(studio: Studio, kept: Kept) -> None:
         st.caption(":material/group: Somebody on this page shared it.")
         return
     if kept.deleted:
-        _leave("Bring it back", library.restore, kept, owner, key="restore", icon=":material/restore_from_trash:")
+        _leave(
+            "Bring it back",
+            library.restore,
+            kept,
+            owner,
+            key="restore",
+            icon=":material/restore_from_trash:",
+        )
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="marks"):
-        st.feedback("stars", default=kept.stars - 1 if kept.stars else None, **_saved(f"stars_{kept.id}",
-                    lambda given: library.update(kept, owner, stars=0 if given is None else given + 1)))  # fmt: skip
-        st.toggle("Shared", kept.shared, help="Everybody on this page may see it; only you may change it.",
-                  **_saved(f"shared_{kept.id}", lambda given: library.share(kept, owner, given)))  # fmt: skip
+        st.feedback(
+            "stars",
+            default=kept.stars - 1 if kept.stars else None,
+            **_saved(
+                f"stars_{kept.id}",
+                lambda given: library.update(kept, owner, stars=0 if given is None else given + 1),
+            ),
+        )
+        st.toggle(
+            "Shared",
+            kept.shared,
+            help="Everybody on this page may see it; only you may change it.",
+            **_saved(f"shared_{kept.id}", lambda given: library.share(kept, owner, given)),
+        )
         st.space("stretch")
         with st.popover("", icon=":material/delete:", type="tertiary", key="delete", help="Delete"):
             st.caption("It goes into the bin, which can give it back.")
-            _leave("Yes, delete it", delete, studio, [kept], key="delete_yes", icon=":material/delete:", type="primary")
-    st.multiselect("Tags", list(kept.tags), list(kept.tags), accept_new_options=True,
-                   **_saved(f"tags_{kept.id}", lambda given: library.update(kept, owner, tags=given)))  # fmt: skip
-    st.text_input("Note", kept.note,
-                  **_saved(f"note_{kept.id}", lambda given: library.update(kept, owner, note=given)))  # fmt: skip
+            _leave(
+                "Yes, delete it",
+                delete,
+                studio,
+                [kept],
+                key="delete_yes",
+                icon=":material/delete:",
+                type="primary",
+            )
+    st.multiselect(
+        "Tags",
+        list(kept.tags),
+        list(kept.tags),
+        accept_new_options=True,
+        **_saved(f"tags_{kept.id}", lambda given: library.update(kept, owner, tags=given)),
+    )
+    st.text_input(
+        "Note",
+        kept.note,
+        **_saved(f"note_{kept.id}", lambda given: library.update(kept, owner, note=given)),
+    )
 
 
 def _saved(key: str, save: Callable[[Any], object]) -> dict[str, Any]:
-    """For a control: what it says is saved by a callback, which also runs when the drawer closes in that moment."""
+    """For a control: what it says is saved by a callback, which also runs when the drawer closes in
+    that moment."""
 
     def changed() -> None:
         with explained():

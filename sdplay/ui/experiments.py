@@ -1,4 +1,5 @@
-"""Take a sweep away as files, and open one again: the plan comes back, and a rerun is laid against what it was."""
+"""Take a sweep away as files, and open one again: the plan comes back, and a rerun is laid against
+what it was."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -36,17 +37,37 @@ def take_away(studio: Studio, sweep: Sweep) -> None:
         return sweeping.pixels(studio, result)
 
     def table() -> str:
-        rows = [row(results[cell.at], _against(studio, sweep, results[cell.at])) for cell in plan.cells]
+        rows = [
+            row(results[cell.at], _against(studio, sweep, results[cell.at])) for cell in plan.cells
+        ]
         return csv_text(rows)
 
     st.markdown("**Take it away**")
     with st.container(horizontal=True, gap="xsmall"):
-        _download("Sheet", lambda: sheet(plan, results, pictures).png, "sheet.png", "image/png", ":material/image:")
-        _download("Report", lambda: report(plan, results, pictures), "report.html", "text/html", ":material/article:")
+        _download(
+            "Sheet",
+            lambda: sheet(plan, results, pictures).png,
+            "sheet.png",
+            "image/png",
+            ":material/image:",
+        )
+        _download(
+            "Report",
+            lambda: report(plan, results, pictures),
+            "report.html",
+            "text/html",
+            ":material/article:",
+        )
         _download("Table", table, "results.csv", "text/csv", ":material/table:")
-        _download("Experiment", lambda: write_experiment(plan, results), "experiment.json", "application/json",
-                  ":material/science:", "Plan, seeds, versions and hashes: open it to run it again and see whether the "
-                  "same pictures come out.")  # fmt: skip
+        _download(
+            "Experiment",
+            lambda: write_experiment(plan, results),
+            "experiment.json",
+            "application/json",
+            ":material/science:",
+            "Plan, seeds, versions and hashes: open it to run it again and see whether the "
+            "same pictures come out.",
+        )
         if any(len(each.marks) > 1 for each in plan.varied):
             with st.popover("Animation", icon=":material/animation:"):
                 _animation(studio, sweep)
@@ -56,12 +77,22 @@ def take_away(studio: Studio, sweep: Sweep) -> None:
 def open_file(studio: Studio) -> None:
     """An experiment, a plan, or a grid of A1111's, into the form."""
     with st.popover("Open", icon=":material/folder_open:", type="tertiary"):
-        given = st.file_uploader("Experiment, plan or grid", KINDS, key="open_plan",
-                                 help="An experiment saved here, a plan for the command line, or a picture that "
-                                      "A1111 saved as a grid.")  # fmt: skip
+        given = st.file_uploader(
+            "Experiment, plan or grid",
+            KINDS,
+            key="open_plan",
+            help="An experiment saved here, a plan for the command line, or a picture that "
+            "A1111 saved as a grid.",
+        )
         if given:
-            st.button("Put it into the form", type="primary", icon=":material/input:", key="open_take",
-                      on_click=_take, args=(studio, given.name, given.getvalue()))  # fmt: skip
+            st.button(
+                "Put it into the form",
+                type="primary",
+                icon=":material/input:",
+                key="open_take",
+                on_click=_take,
+                args=(studio, given.name, given.getvalue()),
+            )
 
 
 def _take(studio: Studio, name: str, data: bytes) -> None:
@@ -79,7 +110,9 @@ def _take(studio: Studio, name: str, data: bytes) -> None:
 def edit(studio: Studio, sweep: Sweep) -> None:
     """A sweep's plan back into the form, where it can be changed and gone on with."""
     with explained():
-        into_form(studio, sweep.plan.base, [(each.axis.id, each.typed) for each in sweep.plan.varied])
+        into_form(
+            studio, sweep.plan.base, [(each.axis.id, each.typed) for each in sweep.plan.varied]
+        )
         sweeping.edit(sweep)
 
 
@@ -88,7 +121,11 @@ def into_form(studio: Studio, base: Setup, varied: Sequence[tuple[str, Typed]]) 
     rows = [row for name, typed in varied for row in _rows(name, typed)]
     view = "Grid" if not rows else "Variants" if variants.fits(rows) else "Table"
     rest = [(name, typed) for name, typed in varied if not _rows(name, typed)]
-    axes.put(rest, sweeping.bench(False).offer(studio.backend.name), axes.PAGES if rows else tuple(axes.PLACES))
+    axes.put(
+        rest,
+        sweeping.bench(False).offer(studio.backend.name),
+        axes.PAGES if rows else tuple(axes.PLACES),
+    )
     form.use(base.params)
     if view == "Variants":
         variants.put(rows)
@@ -100,8 +137,13 @@ def into_form(studio: Studio, base: Setup, varied: Sequence[tuple[str, Typed]]) 
 
 
 def _rows(name: str, typed: Typed) -> list[Mapping[str, Any]]:
-    """The settings of an axis of presets that were written out; nothing for other axes and presets that have a name."""
-    return [row for row in typed if isinstance(row, Mapping)] if name == "preset" and not isinstance(typed, str) else []
+    """The settings of an axis of presets that were written out; nothing for other axes and presets
+    that have a name."""
+    return (
+        [row for row in typed if isinstance(row, Mapping)]
+        if name == "preset" and not isinstance(typed, str)
+        else []
+    )
 
 
 def _read(name: str, data: bytes) -> Experiment:
@@ -109,15 +151,28 @@ def _read(name: str, data: bytes) -> Experiment:
     if kind in ("png", "jpg", "jpeg", "webp"):
         text = metadata.read(data).text
         if not text:
-            raise BadParams("This picture has no settings inside. Choose a grid as A1111 saves it, or an experiment.")
+            raise BadParams(
+                "This picture has no settings inside. Choose a grid as A1111 saves it, or an "
+                "experiment."
+            )
         return Experiment(from_grid(text))
     text = data.decode("utf-8", "replace")
     return read_experiment(text) if kind == "json" else Experiment(read_plan(text, kind))
 
 
-def _download(label: str, make: Callable[[], str | bytes], name: str, mime: str, icon: str, help: str = "") -> None:
-    st.download_button(label, make, f"sdplay-{name}", mime, icon=icon, on_click="ignore", key=f"take_{name}",
-                       help=help or None)  # fmt: skip
+def _download(
+    label: str, make: Callable[[], str | bytes], name: str, mime: str, icon: str, help: str = ""
+) -> None:
+    st.download_button(
+        label,
+        make,
+        f"sdplay-{name}",
+        mime,
+        icon=icon,
+        on_click="ignore",
+        key=f"take_{name}",
+        help=help or None,
+    )
 
 
 def _against(studio: Studio, sweep: Sweep, result: Result) -> Difference | None:
@@ -129,14 +184,20 @@ def _against(studio: Studio, sweep: Sweep, result: Result) -> Difference | None:
 def _animation(studio: Studio, sweep: Sweep) -> None:
     plan = sweep.plan
     long = [at for at, each in enumerate(plan.varied) if len(each.marks) > 1]
-    along = st.selectbox("Along", long, format_func=lambda at: plan.varied[at].axis.label, key="morph_along")
-    kind = st.segmented_control("As", ("gif", "webp"), default="gif", required=True, key="morph_kind")
+    along = st.selectbox(
+        "Along", long, format_func=lambda at: plan.varied[at].axis.label, key="morph_along"
+    )
+    kind = st.segmented_control(
+        "As", ("gif", "webp"), default="gif", required=True, key="morph_kind"
+    )
     seconds = st.slider("Seconds per picture", 0.05, 2.0, 0.5, 0.05, key="morph_seconds")
     back = st.toggle("There and back", True, key="morph_back")
     labels = st.toggle("Labels", True, key="morph_labels")
 
     def make() -> bytes:
-        frames = ordered(plan, along, sweep.results(), lambda result: sweeping.pixels(studio, result))
+        frames = ordered(
+            plan, along, sweep.results(), lambda result: sweeping.pixels(studio, result)
+        )
         return animate(frames, kind=str(kind), seconds=seconds, ping_pong=back, labels=labels)
 
     _download("Save it", make, f"morph.{kind}", f"image/{kind}", ":material/animation:")
@@ -145,6 +206,12 @@ def _animation(studio: Studio, sweep: Sweep) -> None:
 def _compared_with_file(sweep: Sweep) -> None:
     """The sentence of a rerun, when the file that was opened has this plan's cells."""
     experiment: Experiment | None = st.session_state.get("experiment")
-    if experiment and experiment.cells and {cell.at for cell in sweep.plan.cells} == set(experiment.cells):
+    if (
+        experiment
+        and experiment.cells
+        and {cell.at for cell in sweep.plan.cells} == set(experiment.cells)
+    ):
         found = reproduced(experiment, sweep.results())
-        st.info(plain(f"Against the opened experiment: {found.sentence}"), icon=":material/science:")
+        st.info(
+            plain(f"Against the opened experiment: {found.sentence}"), icon=":material/science:"
+        )

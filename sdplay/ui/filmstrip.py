@@ -1,4 +1,5 @@
-"""The way from noise to picture of two or more runs, lined up by step, noise level or seconds, under one scrubber."""
+"""The way from noise to picture of two or more runs, lined up by step, noise level or seconds,
+under one scrubber."""
 
 import base64
 import io
@@ -338,16 +339,31 @@ def ways(strips: Sequence[Strip]) -> tuple[Way, ...]:
     frames = [frame for strip in strips for frame in strip.frames]
     made = [_way("step", strips, lambda frame: frame.step, _said_by_step)]
     if all(_has_noise(frame) for frame in frames):
-        made.append(_way("noise", strips, lambda frame: round(-math.log(frame.sigma), 4), _said_by_noise, nearest=True))
+        made.append(
+            _way(
+                "noise",
+                strips,
+                lambda frame: round(-math.log(frame.sigma), 4),
+                _said_by_noise,
+                nearest=True,
+            )
+        )
     if all(frame.seconds > 0 for frame in frames):
         made.append(_way("seconds", strips, lambda frame: frame.seconds, _said_by_seconds, low=0.0))
     return tuple(made)
 
 
-def _way(name: str, strips: Sequence[Strip], value: Callable[[Frame], float],
-         said: Callable[[Sequence[Strip], tuple[int, ...], float], str], *, nearest: bool = False,
-         low: float | None = None) -> Way:  # fmt: skip
-    """Every value that any run has is a stop; a run shows its nearest frame there, or the last one it had reached."""
+def _way(
+    name: str,
+    strips: Sequence[Strip],
+    value: Callable[[Frame], float],
+    said: Callable[[Sequence[Strip], tuple[int, ...], float], str],
+    *,
+    nearest: bool = False,
+    low: float | None = None,
+) -> Way:
+    """Every value that any run has is a stop; a run shows its nearest frame there, or the last one
+    it had reached."""
     runs = [[value(frame) for frame in strip.frames] for strip in strips]
     values = sorted({each for run in runs for each in run})
     low = values[0] if low is None else low
@@ -356,7 +372,9 @@ def _way(name: str, strips: Sequence[Strip], value: Callable[[Frame], float],
     for now in values:
         shown = tuple(_nearest(run, now) if nearest else bisect_right(run, now) - 1 for run in runs)
         stops.append(Stop((now - low) / width, shown, said(strips, shown, now)))
-    return Way(name, tuple(stops), tuple(tuple((each - low) / width for each in run) for run in runs))
+    return Way(
+        name, tuple(stops), tuple(tuple((each - low) / width for each in run) for run in runs)
+    )
 
 
 def _nearest(run: list[float], now: float) -> int:
@@ -365,8 +383,11 @@ def _nearest(run: list[float], now: float) -> int:
 
 
 def _said_by_step(strips: Sequence[Strip], shown: tuple[int, ...], now: float) -> str:
-    """Where the runs are; and when one is finished and another is not, that this is not the same."""
-    going = [(strip, at) for strip, at in zip(strips, shown, strict=True) if at < len(strip.frames) - 1]
+    """Where the runs are; and when one is finished and another is not, that this is not the
+    same."""
+    going = [
+        (strip, at) for strip, at in zip(strips, shown, strict=True) if at < len(strip.frames) - 1
+    ]
     over = [strip for strip, at in zip(strips, shown, strict=True) if at == len(strip.frames) - 1]
     if not going:
         return f"Step {now:.0f} of {now:.0f}: every run is finished."
@@ -374,8 +395,10 @@ def _said_by_step(strips: Sequence[Strip], shown: tuple[int, ...], now: float) -
     if over:
         here = any(strip.steps == now for strip in over)
         left = _listed(_left(strip, at) for strip, at in going)
-        said.append(f"{_listed(strip.label for strip in over)} {'is' if len(over) == 1 else 'are'} finished"
-                    f"{' here' if here else ''}; {left}: stopping early is not the same.")  # fmt: skip
+        said.append(
+            f"{_listed(strip.label for strip in over)} {'is' if len(over) == 1 else 'are'} finished"
+            f"{' here' if here else ''}; {left}: stopping early is not the same."
+        )
     return " ".join(said)
 
 
@@ -389,7 +412,9 @@ def _head(going: Sequence[tuple[Strip, int]], now: float) -> str:
         return f"Step {now:.0f}."
     if len({noise for _, noise in begun}) == 1:
         return f"Step {now:.0f}: noise {begun[0][1]} in every run."
-    return f"Step {now:.0f}: noise {_listed(f'{noise} in {strip.label}' for strip, noise in begun)}."
+    return (
+        f"Step {now:.0f}: noise {_listed(f'{noise} in {strip.label}' for strip, noise in begun)}."
+    )
 
 
 def _left(strip: Strip, at: int) -> str:
@@ -406,7 +431,10 @@ def _said_by_noise(strips: Sequence[Strip], shown: tuple[int, ...], now: float) 
     for strip, at in zip(strips, shown, strict=True):
         frame = strip.frames[at]
         near = abs(math.log(frame.sigma / sigma)) < 0.05
-        told.append(f"{strip.label} at step {frame.step} of {strip.steps}{'' if near else f' (noise {_noise(frame)})'}")
+        told.append(
+            f"{strip.label} at step {frame.step} of "
+            f"{strip.steps}{'' if near else f' (noise {_noise(frame)})'}"
+        )
     return f"Noise {_number(sigma)}: {_listed(told)}."
 
 
@@ -423,39 +451,64 @@ def _said_by_seconds(strips: Sequence[Strip], shown: tuple[int, ...], now: float
 
 
 def schedule(strips: Sequence[Strip]) -> dict[str, Any]:
-    """The drawing of every run's noise over its steps: points from 0 to 1, the y axis logarithmic, top first."""
+    """The drawing of every run's noise over its steps: points from 0 to 1, the y axis logarithmic,
+    top first."""
     frames = [frame for strip in strips for frame in strip.frames]
     last = max(frame.step for frame in frames)
     if not all(_has_noise(frame) for frame in frames):
         return {"curves": [], "ticks": [], "last": last, "said": ""}
     high, low = (math.log(pick(frame.sigma for frame in frames)) for pick in (max, min))
     height = high - low or 1.0
-    curves = [[((frame.step - 1) / max(last - 1, 1), (high - math.log(frame.sigma)) / height) for frame in strip.frames]
-              for strip in strips]  # fmt: skip
+    curves = [
+        [
+            ((frame.step - 1) / max(last - 1, 1), (high - math.log(frame.sigma)) / height)
+            for frame in strip.frames
+        ]
+        for strip in strips
+    ]
     levels = [base * 10**power for power in range(-3, 7) for base in (1, 3)]
-    ticks = [((high - math.log(level)) / height, f"{level:g}") for level in levels if low <= math.log(level) <= high]
+    ticks = [
+        ((high - math.log(level)) / height, f"{level:g}")
+        for level in levels
+        if low <= math.log(level) <= high
+    ]
     return {"curves": curves, "ticks": ticks, "last": last, "said": _spent(strips)}
 
 
 def _spent(strips: Sequence[Strip]) -> str:
     """How the runs share out their steps."""
     below = [sum(frame.sigma < 1 for frame in strip.frames) for strip in strips]
-    told = _listed(f"{strip.label} {count} of {len(strip.frames)}" for strip, count in zip(strips, below, strict=True))
+    told = _listed(
+        f"{strip.label} {count} of {len(strip.frames)}"
+        for strip, count in zip(strips, below, strict=True)
+    )
     return f"Steps below noise 1: {told}."
 
 
 @lru_cache(maxsize=8)
 def _payload(strips: tuple[Strip, ...]) -> dict[str, Any]:
-    """What goes to the browser: made once for the same frames, because making pictures smaller takes a while."""
+    """What goes to the browser: made once for the same frames, because making pictures smaller
+    takes a while."""
     frames = [frame for strip in strips for frame in strip.frames]
     longest = next((size for most, size in _SIZES if len(frames) <= most), _SMALLEST)
     with Image.open(io.BytesIO(frames[0].clean)) as first:
         ratio = first.width / first.height
-    told = [{"label": strip.label, "colour": COLOURS[at % len(COLOURS)],
-             "frames": [_told(strip, frame, longest) for frame in strip.frames]}
-            for at, strip in enumerate(strips)]  # fmt: skip
-    return {"id": str(hash(strips)), "strips": told, "ways": [asdict(way) for way in ways(strips)], "ratio": ratio,
-            "noisy": all(frame.noisy for frame in frames), "schedule": schedule(strips)}  # fmt: skip
+    told = [
+        {
+            "label": strip.label,
+            "colour": COLOURS[at % len(COLOURS)],
+            "frames": [_told(strip, frame, longest) for frame in strip.frames],
+        }
+        for at, strip in enumerate(strips)
+    ]
+    return {
+        "id": str(hash(strips)),
+        "strips": told,
+        "ways": [asdict(way) for way in ways(strips)],
+        "ratio": ratio,
+        "noisy": all(frame.noisy for frame in frames),
+        "schedule": schedule(strips),
+    }
 
 
 def _told(strip: Strip, frame: Frame, longest: int) -> dict[str, str]:

@@ -13,8 +13,11 @@ from sdplay.ui.session import Studio
 def read_a_picture(studio: Studio) -> None:
     """Drop a file; see what it says about itself."""
     with st.popover("Read a picture", icon=":material/plagiarism:"):
-        given = st.file_uploader("Made by A1111, Forge, SD.Next, ComfyUI, InvokeAI, Fooocus, Civitai or this app",
-                                 ["png", "jpg", "jpeg", "webp"], key="foreign")  # fmt: skip
+        given = st.file_uploader(
+            "Made by A1111, Forge, SD.Next, ComfyUI, InvokeAI, Fooocus, Civitai or this app",
+            ["png", "jpg", "jpeg", "webp"],
+            key="foreign",
+        )
         if not given:
             return
         with explained():
@@ -31,19 +34,35 @@ def dropped(studio: Studio, data: bytes) -> None:
 def _told(studio: Studio, data: bytes) -> None:
     found = metadata.read(data)
     if not found.text:
-        st.info("It carries no settings. Programs and web sites often strip them.", icon=":material/info:")
+        st.info(
+            "It carries no settings. Programs and web sites often strip them.",
+            icon=":material/info:",
+        )
     else:
         st.badge(plain(found.dialect or "unknown program"), icon=":material/edit_note:")
         told = Params.from_dict(found.settings).asked()
-        st.table({KNOBS[name].label: shown(name, value) for name, value in told.items() if name in found.settings},
-                 border="horizontal", hide_header=True)  # fmt: skip
+        st.table(
+            {
+                KNOBS[name].label: shown(name, value)
+                for name, value in told.items()
+                if name in found.settings
+            },
+            border="horizontal",
+            hide_header=True,
+        )
         with st.expander("As it stands in the file", icon=":material/notes:"):
             st.code(found.text, language=None, wrap_lines=True)
     for note in found.notes:
         st.caption(f":orange[:material/info:] {plain(note)}")
     with st.container(horizontal=True, gap="xsmall"):
-        if found.settings and st.button("Use these settings", type="primary", icon=":material/replay:",
-                                        key="foreign_use", on_click=_use, args=(dict(found.settings),)):  # fmt: skip
+        if found.settings and st.button(
+            "Use these settings",
+            type="primary",
+            icon=":material/replay:",
+            key="foreign_use",
+            on_click=_use,
+            args=(dict(found.settings),),
+        ):
             st.rerun()
         if st.button("Keep it", icon=":material/library_add:", key="foreign_keep"):
             studio.library.take(data, studio.owner)

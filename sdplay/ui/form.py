@@ -1,4 +1,5 @@
-"""The form.  Each control is drawn from its knob; each value lives in the URL, so a link is the whole form."""
+"""The form.  Each control is drawn from its knob; each value lives in the URL, so a link is the
+whole form."""
 
 import json
 import random
@@ -25,7 +26,13 @@ from sdplay.ui.controls import (
     typed,
 )
 
-DOTS = {"ready": "green", "busy": "orange", "starting": "orange", "unauthorised": "red", "down": "red"}
+DOTS = {
+    "ready": "green",
+    "busy": "orange",
+    "starting": "orange",
+    "unauthorised": "red",
+    "down": "red",
+}
 GROUPS = {
     "variation": ("Variation", ":material/shuffle:"),
     "sampler": ("More settings", ":material/tune:"),
@@ -44,20 +51,35 @@ def pick_backend() -> str:
     names = session.labels()
     wanted = setting("SDPLAY_BACKEND")
     linked_by_id("backend", names)
-    chosen = st.selectbox("Backend", list(names), key="backend", bind="query-params",
-                          index=list(names).index(wanted) if wanted in names else 0,
-                          format_func=lambda name: names[name], on_change=_fit_to_backend,
-                          help="Where pictures are made. Everything below is what this backend offers.")  # fmt: skip
+    chosen = st.selectbox(
+        "Backend",
+        list(names),
+        key="backend",
+        bind="query-params",
+        index=list(names).index(wanted) if wanted in names else 0,
+        format_func=lambda name: names[name],
+        on_change=_fit_to_backend,
+        help="Where pictures are made. Everything below is what this backend offers.",
+    )
     return str(chosen)
 
 
 def health(name: str, capabilities: Capabilities) -> None:
     """A dot and a sentence; a way to ask again where the answer can change."""
     with st.container(gap="xxsmall"):
-        st.caption(f":{DOTS[capabilities.status]}[●] {capabilities.message or capabilities.status.capitalize()}")
+        st.caption(
+            f":{DOTS[capabilities.status]}[●] "
+            f"{capabilities.message or capabilities.status.capitalize()}"
+        )
         if name != "builtin" or capabilities.status != "ready":
-            st.button("Check again", icon=":material/refresh:", type="tertiary", key="check",
-                      on_click=session.ask_again, help="Ask the backend again what it can do.")  # fmt: skip
+            st.button(
+                "Check again",
+                icon=":material/refresh:",
+                type="tertiary",
+                key="check",
+                on_click=session.ask_again,
+                help="Ask the backend again what it can do.",
+            )
 
 
 def settings(capabilities: Capabilities) -> None:
@@ -94,8 +116,15 @@ def prompts(capabilities: Capabilities) -> None:
     shown = [name for name in told if name == "prompt" or capabilities.offers(name)]
     for name, column in zip(shown, st.columns([2, 1][: len(shown)]), strict=True):
         knob = KNOBS[name]
-        column.text_area(knob.label, default(knob, capabilities), key=name, height=78, help=knob.help,
-                         placeholder=told[name], **BOUND)  # fmt: skip
+        column.text_area(
+            knob.label,
+            default(knob, capabilities),
+            key=name,
+            height=78,
+            help=knob.help,
+            placeholder=told[name],
+            **BOUND,
+        )
 
 
 def words(capabilities: Capabilities) -> None:
@@ -106,16 +135,28 @@ def words(capabilities: Capabilities) -> None:
         for group, known in capabilities.chips.items():
             st.pills(group, known, key=f"word_{group}", on_change=_add_word, args=(group,))
     if "Things" in capabilities.chips:
-        st.button("Surprise me", icon=":material/lightbulb:", type="tertiary", key="surprise", on_click=_surprise,
-                  args=(capabilities,), help="A prompt by chance, made of words this model knows.")  # fmt: skip
+        st.button(
+            "Surprise me",
+            icon=":material/lightbulb:",
+            type="tertiary",
+            key="surprise",
+            on_click=_surprise,
+            args=(capabilities,),
+            help="A prompt by chance, made of words this model knows.",
+        )
 
 
 def asked(capabilities: Capabilities) -> Params:
     """The form as Params; a sentence when a value is out of range."""
     state = st.session_state
-    values = {name: state[name] for name, knob in KNOBS.items()
-              if name in state and state[name] is not None and knob.kind in (str, int, float)
-              and capabilities.offers(knob.needs)}  # fmt: skip
+    values = {
+        name: state[name]
+        for name, knob in KNOBS.items()
+        if name in state
+        and state[name] is not None
+        and knob.kind in (str, int, float)
+        and capabilities.offers(knob.needs)
+    }
     if capabilities.offers("img2img"):
         values["init"] = start_image.asked("init")
     if capabilities.offers("inpaint") and values.get("init"):
@@ -123,7 +164,9 @@ def asked(capabilities: Capabilities) -> Params:
     if capabilities.offers("controlnet"):
         values["control"] = state.get("control_units", ())
     if own := _own_inputs(capabilities):
-        values["extra"] = json.dumps({**own, **Params(extra=values.get("extra", "")).extra_fields()})
+        values["extra"] = json.dumps(
+            {**own, **Params(extra=values.get("extra", "")).extra_fields()}
+        )
     return Params(**values)
 
 
@@ -137,20 +180,29 @@ def use(params: Params) -> None:
     for name in ("seed", "variation_seed"):
         if state[name] > LARGEST_IN_A_BROWSER:
             state[name] %= LARGEST_IN_A_BROWSER
-            st.toast(f"{KNOBS[name].label} {getattr(params, name)} is too large for a browser and was made smaller.")
+            st.toast(
+                f"{KNOBS[name].label} {getattr(params, name)} is too large for a browser and "
+                "was made smaller."
+            )
     start_image.hold(params.init, params.mask)
     control.hold(params.control)
 
 
 def lay_over(fields: Mapping[str, Any]) -> None:
-    """Fields to lay over the payload, from the next run on: in this one the control is drawn already."""
+    """Fields to lay over the payload, from the next run on: in this one the control is drawn
+    already."""
     st.session_state["extra_next"] = json.dumps(fields, ensure_ascii=False) if fields else ""
 
 
 def _offered(group: str, capabilities: Capabilities) -> list[Knob]:
-    return [knob for knob in KNOBS.values()
-            if knob.group == group and capabilities.offers(knob.needs) and knob.name not in ELSEWHERE
-            and (knob.name != "model" or capabilities.models)]  # fmt: skip
+    return [
+        knob
+        for knob in KNOBS.values()
+        if knob.group == group
+        and capabilities.offers(knob.needs)
+        and knob.name not in ELSEWHERE
+        and (knob.name != "model" or capabilities.models)
+    ]
 
 
 def _fit_to_backend() -> None:
@@ -178,27 +230,46 @@ def _follow(capabilities: Capabilities) -> None:
 
 def _presets(capabilities: Capabilities) -> None:
     """Known good pairs; nothing but scheduler and steps changes."""
-    labels = {f"{scheduler_label(scheduler)} · {steps}": (scheduler, steps) for scheduler, steps in PRESETS
-              if scheduler in (capabilities.schedulers or SCHEDULERS)}  # fmt: skip
+    labels = {
+        f"{scheduler_label(scheduler)} · {steps}": (scheduler, steps)
+        for scheduler, steps in PRESETS
+        if scheduler in (capabilities.schedulers or SCHEDULERS)
+    }
 
     def choose() -> None:
         scheduler, steps = labels[st.session_state["preset"]]
         st.session_state.update(scheduler=scheduler, steps=steps, preset=None)
 
-    st.pills("Known good", list(labels), key="preset", on_change=choose,
-             help="Scheduler and steps that work well together. Nothing else changes.")  # fmt: skip
+    st.pills(
+        "Known good",
+        list(labels),
+        key="preset",
+        on_change=choose,
+        help="Scheduler and steps that work well together. Nothing else changes.",
+    )
 
 
 def _scheduler(knob: Knob, capabilities: Capabilities) -> None:
     """The choice and, under it, what it is."""
     choices = list(capabilities.schedulers or SCHEDULERS)
     linked_by_id("scheduler", choices)
-    wanted = next(each for each in (capabilities.defaults.get(knob.name), knob.default, choices[0]) if each in choices)
+    wanted = next(
+        each
+        for each in (capabilities.defaults.get(knob.name), knob.default, choices[0])
+        if each in choices
+    )
     if st.session_state.get("scheduler", wanted) not in choices:
         st.session_state["scheduler"] = wanted
     with st.container(gap="xxsmall"):
-        name = st.selectbox(knob.label, choices, index=choices.index(wanted), key="scheduler", bind="query-params",
-                            help=knob.help, format_func=scheduler_label)  # fmt: skip
+        name = st.selectbox(
+            knob.label,
+            choices,
+            index=choices.index(wanted),
+            key="scheduler",
+            bind="query-params",
+            help=knob.help,
+            format_func=scheduler_label,
+        )
         if entry := find(str(name)):
             st.caption(entry.about)
 
@@ -225,9 +296,17 @@ def _size(capabilities: Capabilities) -> None:
 
     now = (current("width", capabilities), current("height", capabilities))
     state["shape"] = now if now in capabilities.sizes else None
-    st.pills("Size", capabilities.sizes, key="shape", on_change=choose, format_func=_shape,
-             help="Pixels across and down. These suit the model; others can be typed below.")  # fmt: skip
-    for column, name in zip(st.columns(2, gap="xsmall", wrap=False), ("width", "height"), strict=True):
+    st.pills(
+        "Size",
+        capabilities.sizes,
+        key="shape",
+        on_change=choose,
+        format_func=_shape,
+        help="Pixels across and down. These suit the model; others can be typed below.",
+    )
+    for column, name in zip(
+        st.columns(2, gap="xsmall", wrap=False), ("width", "height"), strict=True
+    ):
         with column:
             typed(KNOBS[name], capabilities, on_change="rerun")
 
@@ -240,7 +319,8 @@ def _shape(size: tuple[int, int]) -> str:
 
 
 def _add_word(group: str) -> None:
-    """Written the way the built-in model was taught, "a thing, some style on a colour background"; a LoRA as a tag."""
+    """Written the way the built-in model was taught, "a thing, some style on a colour background";
+    a LoRA as a tag."""
     state = st.session_state
     word, prompt = state[f"word_{group}"], state.get("prompt", "").strip().rstrip(",")
     state[f"word_{group}"] = None

@@ -1,4 +1,5 @@
-"""The library's pictures in groups, without end: the browser keeps what it was sent, a run sends one stretch of it."""
+"""The library's pictures in groups, without end: the browser keeps what it was sent, a run sends
+one stretch of it."""
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +22,8 @@ class Placed:
 
 @dataclass(frozen=True)
 class Stretch:
-    """All that there is between two moments, both in it; None is no end.  What else stood there is taken away."""
+    """All that there is between two moments, both in it; None is no end.  What else stood there is
+    taken away."""
 
     tiles: tuple[Placed, ...]
     newest: int | None = None
@@ -207,20 +209,45 @@ export default function({data, parentElement, setTriggerValue}) {
 )
 
 
-def gallery(name: str, stretches: Iterable[Stretch], headings: Mapping[int, Heading],
-            chosen: Sequence[str] | None) -> Done:  # fmt: skip
+def gallery(
+    name: str,
+    stretches: Iterable[Stretch],
+    headings: Mapping[int, Heading],
+    chosen: Sequence[str] | None,
+) -> Done:
     """Draw a list; one of another name begins anew.  With `chosen` a click chooses, and these are.
 
     In the run after the end came into sight, `asked_for()` tells from where to go on.
     """
-    told = [{"tiles": [_told(each) for each in stretch.tiles], "newest": stretch.newest, "oldest": stretch.oldest}
-            for stretch in stretches]  # fmt: skip
-    data = {"name": name, "stretches": told, "headings": {str(id): asdict(each) for id, each in headings.items()},
-            "chosen": None if chosen is None else list(chosen), "largest": LARGEST}  # fmt: skip
-    found = _GALLERY(key="gallery", data=data, height="content", on_opened_change=lambda: None, on_more_change=_more,
-                     on_dropped_change=lambda: None, on_refused_change=lambda: None)  # fmt: skip
-    return Done(str(found.get("opened") or ""), base64.b64decode(found.get("dropped") or ""),
-                REFUSALS.get(str(found.get("refused")), ""))  # fmt: skip
+    told = [
+        {
+            "tiles": [_told(each) for each in stretch.tiles],
+            "newest": stretch.newest,
+            "oldest": stretch.oldest,
+        }
+        for stretch in stretches
+    ]
+    data = {
+        "name": name,
+        "stretches": told,
+        "headings": {str(id): asdict(each) for id, each in headings.items()},
+        "chosen": None if chosen is None else list(chosen),
+        "largest": LARGEST,
+    }
+    found = _GALLERY(
+        key="gallery",
+        data=data,
+        height="content",
+        on_opened_change=lambda: None,
+        on_more_change=_more,
+        on_dropped_change=lambda: None,
+        on_refused_change=lambda: None,
+    )
+    return Done(
+        str(found.get("opened") or ""),
+        base64.b64decode(found.get("dropped") or ""),
+        REFUSALS.get(str(found.get("refused")), ""),
+    )
 
 
 def asked_for() -> int | None:

@@ -1,6 +1,8 @@
-"""The sheet of a sweep on the page: rows, columns and cells that fill as pictures end, walked by mouse or arrow keys.
+"""The sheet of a sweep on the page: rows, columns and cells that fill as pictures end, walked by
+mouse or arrow keys.
 
-Thumbnails travel apart from the grid, some dozens to a message: what has not changed is not sent again, so that
+Thumbnails travel apart from the grid, some dozens to a message: what has not changed is not sent
+again, so that
 hundreds of cells stay light while they fill.
 """
 
@@ -151,13 +153,29 @@ def thumbnails(pictures: Mapping[str, str]) -> None:
     """Bring thumbnails in base64 to the browser, once each; append new ones at the end."""
     waiting = iter(pictures.items())
     while chunk := dict(islice(waiting, PER_MESSAGE)):
-        _STORE(data={"pictures": chunk})  # without a key: every control of the page looks through all keyed components
+        _STORE(
+            data={"pictures": chunk}
+        )  # without a key: every control of the page looks through all keyed components
 
 
-def grid(columns: Sequence[str], rows: Sequence[str], cells: Sequence[Tile], key: str, corner: str = "",
-         width: int = 140, ratio: float = 1.0) -> str:  # fmt: skip
-    """The place of the cell that was just picked, else nothing.  Without columns the cells fill line after line."""
-    told = {"columns": columns, "rows": rows, "cells": [vars(cell) for cell in cells], "corner": corner,
-            "width": width, "ratio": ratio}  # fmt: skip
+def grid(
+    columns: Sequence[str],
+    rows: Sequence[str],
+    cells: Sequence[Tile],
+    key: str,
+    corner: str = "",
+    width: int = 140,
+    ratio: float = 1.0,
+) -> str:
+    """The place of the cell that was just picked, else nothing.  Without columns the cells fill
+    line after line."""
+    told = {
+        "columns": columns,
+        "rows": rows,
+        "cells": [vars(cell) for cell in cells],
+        "corner": corner,
+        "width": width,
+        "ratio": ratio,
+    }
     result = _GRID(key=key, data=told, height="content", on_picked_change=lambda: None)
     return str(result.get("picked") or "")

@@ -1,4 +1,5 @@
-"""Links: the page as it stands, as an address; a long one becomes a short id that the library's database keeps."""
+"""Links: the page as it stands, as an address; a long one becomes a short id that the library's
+database keeps."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -27,8 +28,11 @@ State = dict[str, Any]
 
 
 def share(studio: Studio, view: str, more: Callable[[], State] | None = None) -> None:
-    """A button that tells the address of what is on the screen.  `more` asks what else goes with it."""
-    box = st.popover("Share", icon=":material/link:", type="tertiary", key=f"share_{view}", on_change="rerun")
+    """A button that tells the address of what is on the screen.  `more` asks what else goes with
+    it."""
+    box = st.popover(
+        "Share", icon=":material/link:", type="tertiary", key=f"share_{view}", on_change="rerun"
+    )
     if box.open:
         with box, explained():
             state = {**_state(studio, view), **(more() if more else {})}
@@ -50,11 +54,16 @@ def follow() -> None:
     try:
         state: State = json.loads(session.jobs().library.expanded(id) or "")
     except ValueError:
-        told("This link is not known here. It was made on another server, or its database is gone.", warn=True)
+        told(
+            "This link is not known here. It was made on another server, or its database is gone.",
+            warn=True,
+        )
         return
     if "params" in state:
         form.use(params(state["params"]))
-    st.session_state.update({name: value for name, value in state.items() if name not in ("params", "sweep")})
+    st.session_state.update(
+        {name: value for name, value in state.items() if name not in ("params", "sweep")}
+    )
     st.session_state["sweep_linked"] = state.get("sweep")
     st.query_params.from_dict(_plain(state))
 
@@ -62,9 +71,13 @@ def follow() -> None:
 def settle(capabilities: Capabilities) -> None:
     """Take over the texts for which the open tab has no field; call it when all is drawn.
 
-    In the address they would win over what a button puts there, and what it puts there would not reach the address.
+    In the address they would win over what a button puts there, and what it puts there would not
+    reach the address.
     """
-    first = {"find": "", **{name: default(KNOBS[name], capabilities) for name in ("prompt", "negative")}}
+    first = {
+        "find": "",
+        **{name: default(KNOBS[name], capabilities) for name in ("prompt", "negative")},
+    }
     for name, value in first.items():
         if name not in st.session_state:
             st.session_state[name] = st.query_params.pop(name, value)
@@ -73,14 +86,22 @@ def settle(capabilities: Capabilities) -> None:
 def _state(studio: Studio, view: str) -> State:
     """All that makes the page what it is."""
     now = st.session_state
-    names = [*VIEWS.get(view, ()), *(str(name) for name in now if view == "Compare" and str(name).startswith(AXES))]
+    names = [
+        *VIEWS.get(view, ()),
+        *(str(name) for name in now if view == "Compare" and str(name).startswith(AXES)),
+    ]
     state = {"view": view, **{name: now[name] for name in names if now.get(name) is not None}}
     if view == "Library":
         return state
     params = form.asked(studio.capabilities)
     for data in params.images().values():
         studio.library.files.keep("inputs", data)
-    return {**state, "backend": studio.backend.name, "init_url": now.get("init_url", ""), "params": params.as_dict()}
+    return {
+        **state,
+        "backend": studio.backend.name,
+        "init_url": now.get("init_url", ""),
+        "params": params.as_dict(),
+    }
 
 
 def _address(studio: Studio, state: State) -> str:
@@ -88,9 +109,12 @@ def _address(studio: Studio, state: State) -> str:
     plain = urlencode(_plain(state), doseq=True)
     params = state.get("params", {})
     emptied = any(value == "" for name, value in state.items() if name.startswith(AXES))
-    if len(plain) <= LONG and not (emptied or "sweep" in state or params.get("init") or params.get("control")):
+    if len(plain) <= LONG and not (
+        emptied or "sweep" in state or params.get("init") or params.get("control")
+    ):
         return f"{_page()}?{plain}"
-    return f"{_page()}?{urlencode({'link': studio.library.shorten(json.dumps(state, ensure_ascii=False))})}"
+    short = studio.library.shorten(json.dumps(state, ensure_ascii=False))
+    return f"{_page()}?{urlencode({'link': short})}"
 
 
 def _plain(state: State) -> dict[str, str | list[str]]:
@@ -98,13 +122,20 @@ def _plain(state: State) -> dict[str, str | list[str]]:
     asked = Params.from_dict(state["params"]).asked() if "params" in state else {}
     told = {name: value for name, value in asked.items() if KNOBS[name].kind in (str, int, float)}
     fields = {
-        **{name: value for name, value in state.items() if name not in ("params", "sweep", "variants_rows")},
+        **{
+            name: value
+            for name, value in state.items()
+            if name not in ("params", "sweep", "variants_rows")
+        },
         **told,
     }
     if rows := state.get("variants_rows"):
         fields["variants"] = json.dumps(rows, ensure_ascii=False)
-    return {name: value if isinstance(value, list) else _text(value) for name, value in fields.items()
-            if value not in ("", [], ())}  # fmt: skip
+    return {
+        name: value if isinstance(value, list) else _text(value)
+        for name, value in fields.items()
+        if value not in ("", [], ())
+    }
 
 
 def _text(value: Any) -> str:
@@ -113,15 +144,24 @@ def _text(value: Any) -> str:
 
 def params(values: Mapping[str, Any]) -> Params:
     """The settings with their pictures, as far as the library still has them."""
-    names = [values.get("init"), values.get("mask"), *(unit["image"] for unit in values.get("control") or ())]
-    return Params.from_dict(values, {name: data for name in names if name and (data := _image(name))})
+    names = [
+        values.get("init"),
+        values.get("mask"),
+        *(unit["image"] for unit in values.get("control") or ()),
+    ]
+    return Params.from_dict(
+        values, {name: data for name in names if name and (data := _image(name))}
+    )
 
 
 def _image(name: str) -> bytes:
     try:
         return session.jobs().library.files.read("inputs", name.removeprefix("sha256:"))
     except LibraryError:
-        told("A start image, mask or control image of this link is gone. All else is as it was.", warn=True)
+        told(
+            "A start image, mask or control image of this link is gone. All else is as it was.",
+            warn=True,
+        )
         return b""
 
 

@@ -29,7 +29,8 @@ LOG_LINES = 8
 
 
 def show(backend: str, capabilities: Capabilities) -> None:
-    """A card above the tabs while the local process is chosen and not ready, for those who may start it."""
+    """A card above the tabs while the local process is chosen and not ready, for those who may
+    start it."""
     if backend != Local.name or not may_start():
         return
     _notice()
@@ -48,26 +49,33 @@ def menu(backend: str) -> None:
     """In the sidebar, once it is ready: what it holds, what it says, and how to stop it."""
     if backend != Local.name or OURS.state != "ready" or not may_start():
         return
-    popover = st.popover("Process", icon=":material/memory:", type="tertiary", key="local_menu", on_change="rerun")
+    popover = st.popover(
+        "Process", icon=":material/memory:", type="tertiary", key="local_menu", on_change="rerun"
+    )
     if popover.open:
         with popover:
             _live()
 
 
 def unready(backend: str, capabilities: Capabilities) -> bool:
-    """Whether it starts for the first time: what size its model was made for is not known yet, so pictures wait."""
+    """Whether it starts for the first time: what size its model was made for is not known yet, so
+    pictures wait."""
     return backend == Local.name and capabilities.status == "starting" and not capabilities.defaults
 
 
 def may_start() -> bool:
-    """SDPLAY_LOCAL_START, or else only visits from this machine: what is started reads files and takes memory."""
+    """SDPLAY_LOCAL_START, or else only visits from this machine: what is started reads files and
+    takes memory."""
     rule = setting("SDPLAY_LOCAL_START")
     return rule == "1" if rule else from_this_machine()
 
 
 def _notice() -> None:
     """Ask the backend again as soon as the process that we started has changed."""
-    before, now = st.session_state.get("local_state", ("off", 0)), (OURS.state, OURS.child(OURS.address))
+    before, now = (
+        st.session_state.get("local_state", ("off", 0)),
+        (OURS.state, OURS.child(OURS.address)),
+    )
     st.session_state["local_state"] = now
     if before != now:
         session.ask_again()
@@ -81,32 +89,62 @@ def _ask(why: str) -> None:
     anything = from_this_machine()
     if anything and last.model not in choices:
         choices.insert(0, last.model)
-    st.markdown(f"{plain(why)} Start one here: it keeps a Stable Diffusion model ready on your GPU or CPU.")
+    st.markdown(
+        f"{plain(why)} Start one here: it keeps a Stable Diffusion model ready on your GPU or CPU."
+    )
     model, device, precision = st.columns([2, 1, 1], gap="small")
-    model.selectbox("Model", choices, choices.index(last.model) if last.model in choices else 0, key="local_model",
-                    format_func=_named, accept_new_options=anything,
-                    help="A folder in diffusers' layout, a .safetensors file, or a hub id like owner/name. What lies "
-                         f"in {plain(setting('SDPLAY_MODELS'))} is listed.")  # fmt: skip
-    device.selectbox("Device", DEVICES, DEVICES.index(last.device), key="local_device",
-                     format_func=lambda name: name.upper() or "Auto",
-                     help="Auto takes CUDA or MPS where there is one.")  # fmt: skip
-    precision.selectbox("Precision", DTYPES, DTYPES.index(last.dtype), key="local_dtype",
-                        format_func=lambda name: name or "Auto",
-                        help="Auto is fp16 on cards and fp32 on the CPU.")  # fmt: skip
+    model.selectbox(
+        "Model",
+        choices,
+        choices.index(last.model) if last.model in choices else 0,
+        key="local_model",
+        format_func=_named,
+        accept_new_options=anything,
+        help="A folder in diffusers' layout, a .safetensors file, or a hub id like owner/name. "
+        "What lies "
+        f"in {plain(setting('SDPLAY_MODELS'))} is listed.",
+    )
+    device.selectbox(
+        "Device",
+        DEVICES,
+        DEVICES.index(last.device),
+        key="local_device",
+        format_func=lambda name: name.upper() or "Auto",
+        help="Auto takes CUDA or MPS where there is one.",
+    )
+    precision.selectbox(
+        "Precision",
+        DTYPES,
+        DTYPES.index(last.dtype),
+        key="local_dtype",
+        format_func=lambda name: name or "Auto",
+        help="Auto is fp16 on cards and fp32 on the CPU.",
+    )
     with st.container(horizontal=True, vertical_alignment="center"):
         if OURS.log(1):
             with st.popover("Log", icon=":material/subject:", type="tertiary"):
                 _log()
         st.space("stretch")
-        st.button("Start", icon=":material/play_arrow:", type="primary", key="local_start", on_click=_start)
+        st.button(
+            "Start",
+            icon=":material/play_arrow:",
+            type="primary",
+            key="local_start",
+            on_click=_start,
+        )
 
 
 def _start() -> None:
     state = st.session_state
     with explained():
         if not may_start() or not (from_this_machine() or state["local_model"] in offered()):
-            raise BadParams(f"Choose a model of the list: it shows what lies in {setting('SDPLAY_MODELS')}.")
-        OURS.start(Launch(state["local_model"], state["local_device"], state["local_dtype"]), Local().wire.address)
+            raise BadParams(
+                f"Choose a model of the list: it shows what lies in {setting('SDPLAY_MODELS')}."
+            )
+        OURS.start(
+            Launch(state["local_model"], state["local_device"], state["local_dtype"]),
+            Local().wire.address,
+        )
 
 
 @st.fragment(run_every=LOOK_SECONDS)
@@ -116,7 +154,9 @@ def _watch() -> None:
         _notice()
         return
     told = Local().probe()
-    if told.status == "down" and told.version:  # it answers, and says that its model cannot be loaded
+    if (
+        told.status == "down" and told.version
+    ):  # it answers, and says that its model cannot be loaded
         OURS.stop(told.message)
     _notice()
     with st.container(border=True, gap="small", key="local_card"):
@@ -145,8 +185,11 @@ def _log() -> None:
 
 
 def _how_to_install() -> None:
-    st.markdown("The local process needs torch and diffusers, which this page's Python has not: run this in the folder "
-                "of the page, then reload it.")  # fmt: skip
+    st.markdown(
+        "The local process needs torch and diffusers, which this page's Python has not: run "
+        "this in the folder "
+        "of the page, then reload it."
+    )
     st.code(INSTALL, language="bash", wrap_lines=True)
 
 

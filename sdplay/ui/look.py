@@ -1,4 +1,5 @@
-"""What the theme file cannot hold: logo, icon and the font, all from this folder, none from elsewhere."""
+"""What the theme file cannot hold: logo, icon and the font, all from this folder, none from
+elsewhere."""
 
 import base64
 from pathlib import Path
@@ -9,7 +10,8 @@ ASSETS = Path(__file__).parent / "assets"
 ICON = ASSETS / "favicon.png"
 _FONT = base64.b64encode((ASSETS / "inter-latin-wght-normal.woff2").read_bytes()).decode()
 
-# Streamlit serves font files only from a folder beside the entry file; a style sheet can carry one anywhere.
+# Streamlit serves font files only from a folder beside the entry file; a style sheet can carry one
+# anywhere.
 # It goes to the browser once a session: Streamlit sends a long message again only when it changed.
 _FACE = st.components.v2.component(
     "sdplay_font",
@@ -24,12 +26,14 @@ _FACE = st.components.v2.component(
 
 
 def signs() -> None:
-    """The tab's icon, and the logo that can be read on this background.  Last: Streamlit reads numpy for them."""
+    """The tab's icon, and the logo that can be read on this background.  Last: Streamlit reads
+    numpy for them."""
     st.set_page_config(page_icon=ICON)
     name = "logo-dark.svg" if st.context.theme.type == "dark" else "logo-light.svg"
     st.logo(ASSETS / name, size="large", icon_image=ICON)
 
 
 def font() -> None:
-    """The theme's font, and no keys on buttons where there is no keyboard; draw it last, it takes no room."""
+    """The theme's font, and no keys on buttons where there is no keyboard; draw it last, it takes
+    no room."""
     _FACE(key="font")

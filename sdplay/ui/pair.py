@@ -1,4 +1,5 @@
-"""Two pictures under the glass: looked at in five ways, how many settings differ, and how far apart the pixels are."""
+"""Two pictures under the glass: looked at in five ways, how many settings differ, and how far apart
+the pixels are."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -26,14 +27,30 @@ class Side:
     """The version of the model, where it is known."""
 
 
-def pair(sides: Sequence[Side], key: str, measured: Difference | None, tools: Callable[[], None] | None = None,
-         locks: Callable[[Verdict], None] | None = None) -> None:  # fmt: skip
+def pair(
+    sides: Sequence[Side],
+    key: str,
+    measured: Difference | None,
+    tools: Callable[[], None] | None = None,
+    locks: Callable[[Verdict], None] | None = None,
+) -> None:
     """Draw all of it.  `tools` adds buttons beside the ways to look, `locks` beside the verdict."""
     one, other = sides
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        mode = st.segmented_control("Look", MODES, default="slider", required=True, key="look",
-                                    format_func=str.capitalize, bind="query-params")  # fmt: skip
-        gain = st.slider("Gain", 1.0, 16.0, 4.0, 1.0, key="gain", width=180) if mode == "difference" else 4.0
+        mode = st.segmented_control(
+            "Look",
+            MODES,
+            default="slider",
+            required=True,
+            key="look",
+            format_func=str.capitalize,
+            bind="query-params",
+        )
+        gain = (
+            st.slider("Gain", 1.0, 16.0, 4.0, 1.0, key="gain", width=180)
+            if mode == "difference"
+            else 4.0
+        )
         if tools:
             st.space("stretch")
             tools()

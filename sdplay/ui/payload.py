@@ -19,11 +19,16 @@ def payload(studio: Studio) -> None:
         params = form.asked(studio.capabilities)
         before = studio.backend.payload(params.with_(extra=""))
         now = json.dumps(studio.backend.payload(params), indent=2, ensure_ascii=False)
-        st.caption("This is sent when you press Generate. Fields that you change or add stay in force, whatever the "
-                   "form says, until you reset them.")  # fmt: skip
+        st.caption(
+            "This is sent when you press Generate. Fields that you change or add stay in force, "
+            "whatever the "
+            "form says, until you reset them."
+        )
         text = st.text_area("Payload (JSON)", now, height=430, key=f"payload_{hash(now)}")
         with st.container(horizontal=True, gap="xsmall"):
-            if st.button("Keep my changes", type="primary", icon=":material/check:", key="payload_keep"):
+            if st.button(
+                "Keep my changes", type="primary", icon=":material/check:", key="payload_keep"
+            ):
                 form.lay_over(edited(before, text))
                 st.rerun()
             if params.extra and st.button("Reset", icon=":material/undo:", key="payload_reset"):
@@ -32,7 +37,8 @@ def payload(studio: Studio) -> None:
 
 
 def edited(before: Mapping[str, Any], text: str) -> dict[str, Any]:
-    """The fields that differ from the request as the form makes it; a sentence when the text is no JSON object."""
+    """The fields that differ from the request as the form makes it; a sentence when the text is no
+    JSON object."""
     try:
         after = json.loads(text)
     except ValueError as error:
@@ -40,5 +46,9 @@ def edited(before: Mapping[str, Any], text: str) -> dict[str, Any]:
     if not isinstance(after, dict):
         raise BadParams("The payload must be a JSON object, in curly brackets.")
     if gone := sorted(set(before) - set(after)):
-        raise BadParams(f"Fields cannot be taken out here: {', '.join(gone)}. Set them to null instead.")
-    return {name: value for name, value in after.items() if name not in before or value != before[name]}
+        raise BadParams(
+            f"Fields cannot be taken out here: {', '.join(gone)}. Set them to null instead."
+        )
+    return {
+        name: value for name, value in after.items() if name not in before or value != before[name]
+    }

@@ -12,26 +12,47 @@ from sdplay.schedulers import find
 from sdplay.ui.problems import plain
 from sdplay.ui.timebar import timebar, told
 
-SAME, OTHER, SILENT = ":green[:material/check:]", ":orange[:material/swap_horiz:]", ":gray[:material/help:]"
+SAME, OTHER, SILENT = (
+    ":green[:material/check:]",
+    ":orange[:material/swap_horiz:]",
+    ":gray[:material/help:]",
+)
 HIDDEN = ("width", "height", "extra")
 
 
 def timing(kept: Kept, key: str, waited: float = 0.0, reused: bool = False) -> None:
     """The total, the speed, and a bar of the parts."""
     with st.container(horizontal=True, gap="xsmall"):
-        st.badge(told(kept.timing.total), icon=":material/timer:", color="violet",
-                 help="From the request to the finished picture.")  # fmt: skip
+        st.badge(
+            told(kept.timing.total),
+            icon=":material/timer:",
+            color="violet",
+            help="From the request to the finished picture.",
+        )
         if kept.timing.sampling:
             entry = find(kept.params.scheduler)
             calls = entry.evaluations(kept.params.steps) if entry else kept.params.steps
-            st.badge(f"{calls / kept.timing.sampling:.3g} it/s", icon=":material/speed:", color="gray",
-                     help=f"The model was asked {calls} times in {told(kept.timing.sampling)}.")  # fmt: skip
+            st.badge(
+                f"{calls / kept.timing.sampling:.3g} it/s",
+                icon=":material/speed:",
+                color="gray",
+                help=f"The model was asked {calls} times in {told(kept.timing.sampling)}.",
+            )
         if reused:
-            st.badge("from your library", icon=":material/inventory_2:", color="green",
-                     help="Made before with exactly these settings, so it was not made again. "
-                          "The times are those of then.")  # fmt: skip
+            st.badge(
+                "from your library",
+                icon=":material/inventory_2:",
+                color="green",
+                help="Made before with exactly these settings, so it was not made again. "
+                "The times are those of then.",
+            )
         if kept.partial:
-            st.badge("partial", icon=":material/incomplete_circle:", color="orange", help="Stopped before the end.")
+            st.badge(
+                "partial",
+                icon=":material/incomplete_circle:",
+                color="orange",
+                help="Stopped before the end.",
+            )
     timebar(_parts(kept.timing, waited), key=f"time_{key}")
 
 
@@ -41,13 +62,27 @@ def receipt(kept: Kept, key: str) -> None:
     for warning in kept.receipt.warnings:
         show(plain(warning), icon=":material/info:")
     rows = _rows(kept.receipt)
-    st.table({label: f"{shown(name, got if mark != SILENT else wanted)} {mark}"
-              for label, (name, wanted, got, mark) in rows.items()}, border="horizontal", hide_header=True)  # fmt: skip
+    st.table(
+        {
+            label: f"{shown(name, got if mark != SILENT else wanted)} {mark}"
+            for label, (name, wanted, got, mark) in rows.items()
+        },
+        border="horizontal",
+        hide_header=True,
+    )
     st.caption(_verdict(kept.receipt, rows))
-    with st.expander("Receipt: asked, sent, applied", icon=":material/receipt_long:", key=f"receipt_{key}"):
-        st.table({"Setting": list(rows), "Asked": [shown(name, wanted) for name, wanted, _, _ in rows.values()],
-                  "Applied": [f"{shown(name, got)} {mark}" for name, _, got, mark in rows.values()]},
-                 border="horizontal", hide_index=True)  # fmt: skip
+    with st.expander(
+        "Receipt: asked, sent, applied", icon=":material/receipt_long:", key=f"receipt_{key}"
+    ):
+        st.table(
+            {
+                "Setting": list(rows),
+                "Asked": [shown(name, wanted) for name, wanted, _, _ in rows.values()],
+                "Applied": [f"{shown(name, got)} {mark}" for name, _, got, mark in rows.values()],
+            },
+            border="horizontal",
+            hide_index=True,
+        )
         st.caption("Sent, as it went out:")
         st.json(dict(kept.receipt.sent), expanded=1)
 
@@ -69,12 +104,20 @@ def shown(name: str, value: Any) -> str:
 def _rows(told: Receipt) -> dict[str, tuple[str, Any, Any, str]]:
     """By label: the knob's name, what was asked, what was applied, the mark."""
     asked, applied = _with_size(told.asked), _with_size(told.applied)
-    names = [name for name in (*KNOBS, "size") if name not in HIDDEN and (asked.get(name) or applied.get(name))]
+    names = [
+        name
+        for name in (*KNOBS, "size")
+        if name not in HIDDEN and (asked.get(name) or applied.get(name))
+    ]
     return {
         KNOBS[name].label if name in KNOBS else "Size": (
-            name, asked.get(name), applied.get(name), _mark(name, asked, applied))
+            name,
+            asked.get(name),
+            applied.get(name),
+            _mark(name, asked, applied),
+        )
         for name in names
-    }  # fmt: skip
+    }
 
 
 def _mark(name: str, asked: Mapping[str, Any], applied: Mapping[str, Any]) -> str:
@@ -84,7 +127,9 @@ def _mark(name: str, asked: Mapping[str, Any], applied: Mapping[str, Any]) -> st
 
 
 def _with_size(values: Mapping[str, Any]) -> dict[str, Any]:
-    size = {"size": (values["width"], values["height"])} if {"width", "height"} <= set(values) else {}
+    size = (
+        {"size": (values["width"], values["height"])} if {"width", "height"} <= set(values) else {}
+    )
     return {**values, **size}
 
 
@@ -102,9 +147,14 @@ def _verdict(told: Receipt, rows: Mapping[str, tuple[str, Any, Any, str]]) -> st
 
 
 def _parts(spent: Timing, waited: float) -> dict[str, float]:
-    parts = {"waited": waited, **{name: seconds or 0.0 for name, seconds in spent.as_dict().items()}}
+    parts = {
+        "waited": waited,
+        **{name: seconds or 0.0 for name, seconds in spent.as_dict().items()},
+    }
     total = parts.pop("total")
-    parts["other"] = max(0.0, total - sum(seconds for name, seconds in parts.items() if name != "waited"))
+    parts["other"] = max(
+        0.0, total - sum(seconds for name, seconds in parts.items() if name != "waited")
+    )
     if parts["other"] < 0.02 * total:
         parts.pop("other")
     return parts

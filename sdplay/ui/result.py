@@ -1,4 +1,5 @@
-"""Below the prompt: the newest picture or the progress of the one being made, then what was made before."""
+"""Below the prompt: the newest picture or the progress of the one being made, then what was made
+before."""
 
 import base64
 
@@ -17,7 +18,8 @@ from sdplay.ui.timebar import told as spoken
 
 POLL_SECONDS = 0.25
 LINGER = 2
-"""Ticks in which a finished picture has the browser to itself, before the whole page is drawn anew."""
+"""Ticks in which a finished picture has the browser to itself, before the whole page is drawn
+anew."""
 
 
 def show(studio: Studio) -> None:
@@ -60,16 +62,28 @@ def _result(studio: Studio, job: Job | None, alone: bool) -> None:
 
 
 def _welcome() -> None:
-    with st.container(border=True, height=320, horizontal_alignment="center", vertical_alignment="center"):
-        st.markdown(":material/brush: Press **Generate** and your first picture appears here.", text_alignment="center")
-        st.caption("It takes a moment longer than the ones after it: the model is loaded first.",
-                   text_alignment="center")  # fmt: skip
+    with st.container(
+        border=True, height=320, horizontal_alignment="center", vertical_alignment="center"
+    ):
+        st.markdown(
+            ":material/brush: Press **Generate** and your first picture appears here.",
+            text_alignment="center",
+        )
+        st.caption(
+            "It takes a moment longer than the ones after it: the model is loaded first.",
+            text_alignment="center",
+        )
 
 
-def _columns(width: int, height: int) -> tuple[st.delta_generator.DeltaGenerator, st.delta_generator.DeltaGenerator]:
-    """Room for the picture and for what is said about it: a wide picture gets more, a tall one less."""
+def _columns(
+    width: int, height: int
+) -> tuple[st.delta_generator.DeltaGenerator, st.delta_generator.DeltaGenerator]:
+    """Room for the picture and for what is said about it: a wide picture gets more, a tall one
+    less."""
     ratio = width / max(1, height)
-    hero_column, side = st.columns([2.1 if ratio > 1.2 else 1.25 if ratio > 0.85 else 0.9, 1], gap="medium")
+    hero_column, side = st.columns(
+        [2.1 if ratio > 1.2 else 1.25 if ratio > 0.85 else 0.9, 1], gap="medium"
+    )
     return hero_column, side
 
 
@@ -78,20 +92,37 @@ def _progress(studio: Studio, job: Job) -> None:
     now = job.progress
     with left:
         if now.preview:
-            # Inside the page, not as a file beside it: the next preview would take the file away while it loads.
-            st.html(f'<img alt="The picture so far" style="width:100%;border-radius:10px" '
-                    f'src="data:image/jpeg;base64,{base64.b64encode(now.preview).decode()}">')  # fmt: skip
+            # Inside the page, not as a file beside it: the next preview would take the file away
+            # while it loads.
+            st.html(
+                f'<img alt="The picture so far" style="width:100%;border-radius:10px" '
+                f'src="data:image/jpeg;base64,{base64.b64encode(now.preview).decode()}">'
+            )
         else:
             st.skeleton(height=420)
     with right:
         st.progress(min(1.0, now.fraction or 0.0), text=_standing(studio, job))
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.button("Cancel", icon=":material/stop_circle:", on_click=job.cancel, key="cancel", shortcut="esc")
-        others = [other for other in studio.jobs.of(studio.owner) if other.active and other is not job]
+            st.button(
+                "Cancel",
+                icon=":material/stop_circle:",
+                on_click=job.cancel,
+                key="cancel",
+                shortcut="esc",
+            )
+        others = [
+            other for other in studio.jobs.of(studio.owner) if other.active and other is not job
+        ]
         if others:
             st.caption(f"{len(others)} more of yours in the queue")
-            st.button("Cancel all", type="tertiary", key="cancel_all", icon=":material/playlist_remove:",
-                      on_click=_cancel, args=([job, *others],))  # fmt: skip
+            st.button(
+                "Cancel all",
+                type="tertiary",
+                key="cancel_all",
+                icon=":material/playlist_remove:",
+                on_click=_cancel,
+                args=([job, *others],),
+            )
 
 
 def _cancel(jobs: list[Job]) -> None:
@@ -114,7 +145,8 @@ def _standing(studio: Studio, job: Job) -> str:
 
 
 def _picture(studio: Studio, kept: Kept, job: Job | None, alone: bool) -> None:
-    """The picture, and beside it how it was made: a tick later where it was waited for, so that it is seen sooner."""
+    """The picture, and beside it how it was made: a tick later where it was waited for, so that it
+    is seen sooner."""
     left, right = _columns(kept.width, kept.height)
     with left:
         hero(studio, kept)
@@ -126,8 +158,14 @@ def _picture(studio: Studio, kept: Kept, job: Job | None, alone: bool) -> None:
         receipt(kept, "result")
         with st.container(horizontal=True, gap="xsmall"):
             download(studio, kept, "result")
-            st.button("Vary", icon=":material/shuffle:", key="vary", on_click=_vary, args=(kept.params,),
-                      help="The same settings with the next seed.")  # fmt: skip
+            st.button(
+                "Vary",
+                icon=":material/shuffle:",
+                key="vary",
+                on_click=_vary,
+                args=(kept.params,),
+                help="The same settings with the next seed.",
+            )
             start_from(studio, kept, "result")
 
 
@@ -143,6 +181,9 @@ def _recent(studio: Studio) -> None:
         recent = studio.library.recent(studio.owner, 12)
         if len(recent) > 1:
             st.caption("Recent")
-            shown = [Tile(kept.id, studio.library.thumbnail(kept), kept.params.prompt or "Picture") for kept in recent]
+            shown = [
+                Tile(kept.id, studio.library.thumbnail(kept), kept.params.prompt or "Picture")
+                for kept in recent
+            ]
             if id := tiles(shown, key="recent", width=104, strip=True):
                 details(studio, id)

@@ -11,7 +11,9 @@ import streamlit as st
 from sdplay.backends import Backend, Capabilities, connect, kinds
 from sdplay.params import Params
 
-if TYPE_CHECKING:  # The form and the prompt need no database, and are on screen while jobs() imports it.
+if (
+    TYPE_CHECKING
+):  # The form and the prompt need no database, and are on screen while jobs() imports it.
     from sdplay.jobs import Job, Jobs
     from sdplay.library import Library
 
@@ -81,7 +83,8 @@ def _asked(name: str) -> tuple[Backend, Capabilities]:
 
 
 def owner() -> str:
-    """A random name that this browser keeps in a cookie: its pictures are nobody else's, and a reload finds them."""
+    """A random name that this browser keeps in a cookie: its pictures are nobody else's, and a
+    reload finds them."""
     known = st.context.cookies.get(COOKIE, "")
     if not (len(known) == 32 and known.isalnum()):
         known = st.session_state.setdefault("owner", uuid.uuid4().hex)
@@ -91,7 +94,9 @@ def owner() -> str:
 
 def submit(studio: Studio, params: Params) -> None:
     """Queue one picture and show it from now on."""
-    job = studio.jobs.submit(params, studio.backend, studio.owner, at_once=studio.capabilities.at_once)
+    job = studio.jobs.submit(
+        params, studio.backend, studio.owner, at_once=studio.capabilities.at_once
+    )
     st.session_state["job"] = job.id
 
 

@@ -19,13 +19,29 @@ KINDS = ["png", "jpg", "jpeg", "webp"]
 def choose(capabilities: Capabilities) -> None:
     """Ask for it, show it, and put its bytes where the form finds them."""
     state = st.session_state
-    given = st.file_uploader(KNOBS["init"].label, KINDS, max_upload_size=20, help=KNOBS["init"].help,
-                             key=f"init_file_{state.get('init_round', 0)}")  # fmt: skip
-    address = st.text_input("or its address", key="init_url", placeholder="https://…", bind="query-params",
-                            help="The picture at this address is fetched by this page.").strip()  # fmt: skip
+    given = st.file_uploader(
+        KNOBS["init"].label,
+        KINDS,
+        max_upload_size=20,
+        help=KNOBS["init"].help,
+        key=f"init_file_{state.get('init_round', 0)}",
+    )
+    address = st.text_input(
+        "or its address",
+        key="init_url",
+        placeholder="https://…",
+        bind="query-params",
+        help="The picture at this address is fetched by this page.",
+    ).strip()
     state["init_bytes"] = None
     with explained():
-        data = given.getvalue() if given else _fetched(address) if address else state.get("init_held", b"")
+        data = (
+            given.getvalue()
+            if given
+            else _fetched(address)
+            if address
+            else state.get("init_held", b"")
+        )
         if data:
             _shown(data, capabilities)
         state["init_bytes"] = data
@@ -35,18 +51,21 @@ def choose(capabilities: Capabilities) -> None:
 
 
 def asked(name: str) -> bytes:
-    """The start image or the mask, empty for none; a sentence when the one that was given is of no use."""
+    """The start image or the mask, empty for none; a sentence when the one that was given is of no
+    use."""
     data = st.session_state.get(f"{name}_bytes", b"")
     if data is None:
         what = KNOBS[name].label.lower()
         raise BadParams(
-            f"The {what} cannot be used; under Start image the form says why. Choose another one, or take it away."
+            f"The {what} cannot be used; under Start image the form says why. Choose another "
+            "one, or take it away."
         )
     return bytes(data)
 
 
 def hold(data: bytes, mask: bytes = b"") -> None:
-    """Start from these bytes until another picture is given; empty takes it away.  Call it from a callback."""
+    """Start from these bytes until another picture is given; empty takes it away.  Call it from a
+    callback."""
     state = st.session_state
     state["init_held"], state["mask_held"] = data, mask
     state["init_url"] = ""
@@ -60,7 +79,9 @@ def fitted(size: tuple[int, int], pixels: int, capabilities: Capabilities) -> tu
     sides = range(-(-low // step) * step, high + 1, step)
 
     def apart(made: tuple[int, int]) -> float:
-        return abs(math.log(made[0] / made[1] / shape)) + 0.15 * abs(math.log(made[0] * made[1] / pixels))
+        return abs(math.log(made[0] / made[1] / shape)) + 0.15 * abs(
+            math.log(made[0] * made[1] / pixels)
+        )
 
     rough = [(width, min(high, max(low, round(width / shape / step) * step))) for width in sides]
     return min(rough, key=apart)
@@ -70,27 +91,51 @@ def _shown(data: bytes, capabilities: Capabilities) -> None:
     """The picture small, a way to take it away, and a way to a result of its shape."""
     size, state = _size_of(data), st.session_state
     st.image(small(data), width=140, alt="Start image")
-    st.button("Remove", icon=":material/close:", type="tertiary", key="init_remove", on_click=hold, args=(b"",))
+    st.button(
+        "Remove",
+        icon=":material/close:",
+        type="tertiary",
+        key="init_remove",
+        on_click=hold,
+        args=(b"",),
+    )
     now = (current("width", capabilities), current("height", capabilities))
     fitting = fitted(size, now[0] * now[1], capabilities)
     if capabilities.offers("size") and fitting != now:
-        st.caption(f"It is {size[0]} × {size[1]}. In a picture of {now[0]} × {now[1]} its edges are cut.")
-        st.button(f"Make it {fitting[0]} × {fitting[1]}", icon=":material/aspect_ratio:", key="init_shape",
-                  help="The start image's shape in about as many pixels as now.",
-                  on_click=lambda: state.update(width=fitting[0], height=fitting[1]))  # fmt: skip
+        st.caption(
+            f"It is {size[0]} × {size[1]}. In a picture of {now[0]} × {now[1]} its edges are cut."
+        )
+        st.button(
+            f"Make it {fitting[0]} × {fitting[1]}",
+            icon=":material/aspect_ratio:",
+            key="init_shape",
+            help="The start image's shape in about as many pixels as now.",
+            on_click=lambda: state.update(width=fitting[0], height=fitting[1]),
+        )
 
 
 def _mask(capabilities: Capabilities) -> None:
     state = st.session_state
-    given = st.file_uploader(KNOBS["mask"].label, KINDS, key=f"mask_file_{state.get('init_round', 0)}",
-                             max_upload_size=20, help=KNOBS["mask"].help)  # fmt: skip
+    given = st.file_uploader(
+        KNOBS["mask"].label,
+        KINDS,
+        key=f"mask_file_{state.get('init_round', 0)}",
+        max_upload_size=20,
+        help=KNOBS["mask"].help,
+    )
     data = given.getvalue() if given else state.get("mask_held", b"")
     state["mask_bytes"] = None
     with explained():
         if data and _size_of(data, "mask") and not given:
             st.image(small(data), width=140, alt="Mask")
-            st.button("Remove the mask", icon=":material/close:", type="tertiary", key="mask_remove", on_click=hold,
-                      args=(state["init_bytes"],))  # fmt: skip
+            st.button(
+                "Remove the mask",
+                icon=":material/close:",
+                type="tertiary",
+                key="mask_remove",
+                on_click=hold,
+                args=(state["init_bytes"],),
+            )
         state["mask_bytes"] = data
     if state["mask_bytes"] and capabilities.offers("mask_blur"):
         draw(KNOBS["mask_blur"], capabilities)
@@ -98,7 +143,9 @@ def _mask(capabilities: Capabilities) -> None:
 
 @st.cache_data(show_spinner="Fetching the picture", ttl=600, max_entries=20)
 def _fetched(address: str) -> bytes:
-    from sdplay.backends.net.fetch import fetch_public  # urllib3 comes with it: the page need not wait for that
+    from sdplay.backends.net.fetch import (
+        fetch_public,
+    )  # urllib3 comes with it: the page need not wait for that
 
     return fetch_public(address)
 

@@ -1,4 +1,5 @@
-"""A sweep on the page: its progress, its sheet, two of its pictures under the glass, and what it tells."""
+"""A sweep on the page: its progress, its sheet, two of its pictures under the glass, and what it
+tells."""
 
 import streamlit as st
 
@@ -26,8 +27,13 @@ def newest(studio: Studio) -> None:
     sweep = known[-1]
     if len(known) > 1:
         numbers = list(range(len(known)))
-        chosen = st.selectbox("Sweep", numbers, index=len(numbers) - 1, key=f"sweep_of_{len(known)}",
-                              format_func=lambda number: _named(known[number]))  # fmt: skip
+        chosen = st.selectbox(
+            "Sweep",
+            numbers,
+            index=len(numbers) - 1,
+            key=f"sweep_of_{len(known)}",
+            format_func=lambda number: _named(known[number]),
+        )
         sweep = known[chosen]
     st.session_state["sweep_shown"] = sweep.group
     moving = sweep.moving
@@ -45,7 +51,9 @@ def newest(studio: Studio) -> None:
 
     view()
     if not sweep.running:
-        from sdplay.ui import answers  # its charts cost a quarter of a second: not at the first paint of the page
+        from sdplay.ui import (
+            answers,
+        )  # its charts cost a quarter of a second: not at the first paint of the page
 
         with explained():
             answers.show(studio, sweep)
@@ -53,9 +61,15 @@ def newest(studio: Studio) -> None:
 
 
 def _welcome() -> None:
-    with st.container(border=True, height=200, horizontal_alignment="center", vertical_alignment="center"):
-        st.markdown(":material/grid_on: Choose what to vary and press **Run**. The pictures appear here as they "
-                    "are made.", text_alignment="center")  # fmt: skip
+    with st.container(
+        border=True, height=200, horizontal_alignment="center", vertical_alignment="center"
+    ):
+        st.markdown(
+            ":material/grid_on: Choose what to vary and press **Run**. The pictures appear here "
+            "as they "
+            "are made.",
+            text_alignment="center",
+        )
 
 
 def _named(sweep: Sweep) -> str:
@@ -87,16 +101,31 @@ def _controls(studio: Studio, sweep: Sweep) -> None:
     undone = counts.get("failed", 0) + counts.get("cancelled", 0)
     with st.container(horizontal=True, gap="xsmall"):
         if sweep.running and sweep.paused:
-            st.button("Resume", icon=":material/play_arrow:", key="sweep_resume", on_click=sweep.resume)
+            st.button(
+                "Resume", icon=":material/play_arrow:", key="sweep_resume", on_click=sweep.resume
+            )
         elif sweep.running:
             st.button("Pause", icon=":material/pause:", key="sweep_pause", on_click=sweep.pause)
         if sweep.running:
-            st.button("Cancel", icon=":material/stop_circle:", key="sweep_cancel", on_click=sweep.cancel)
+            st.button(
+                "Cancel", icon=":material/stop_circle:", key="sweep_cancel", on_click=sweep.cancel
+            )
         elif undone:
-            st.button(f"Try {undone} again", icon=":material/refresh:", key="sweep_retry", on_click=sweep.retry)
+            st.button(
+                f"Try {undone} again",
+                icon=":material/refresh:",
+                key="sweep_retry",
+                on_click=sweep.retry,
+            )
         edit = "Edit and continue" if sweep.running else "Edit the plan"
-        if st.button(edit, icon=":material/edit:", key="sweep_edit", on_click=experiments.edit, args=(studio, sweep),
-                     help="Brings the plan into the form above. What is made already is not made again."):  # fmt: skip
+        if st.button(
+            edit,
+            icon=":material/edit:",
+            key="sweep_edit",
+            on_click=experiments.edit,
+            args=(studio, sweep),
+            help="Brings the plan into the form above. What is made already is not made again.",
+        ):
             st.rerun()
 
 
@@ -109,20 +138,38 @@ def _glass(studio: Studio, sweep: Sweep, results: Results) -> None:
     if first is None or second is None:
         return
     one, other = results[first], results[second]
-    sides = [Side(f"{letter}: {', '.join(each.cell.labels) or 'the picture'}", data, each.cell.setup, each.model)
-             for letter, each in (("A", one), ("B", other))
-             if each.picture and (data := sweeping.original(studio, each.picture))]  # fmt: skip
+    sides = [
+        Side(
+            f"{letter}: {', '.join(each.cell.labels) or 'the picture'}",
+            data,
+            each.cell.setup,
+            each.model,
+        )
+        for letter, each in (("A", one), ("B", other))
+        if each.picture and (data := sweeping.original(studio, each.picture))
+    ]
     if len(sides) < 2:
         return
 
     def tools() -> None:
-        if st.button("Make B the reference", icon=":material/swap_horiz:", key="look_swap", on_click=cells.pick,
-                     args=(sweep, first, second)):  # fmt: skip
+        if st.button(
+            "Make B the reference",
+            icon=":material/swap_horiz:",
+            key="look_swap",
+            on_click=cells.pick,
+            args=(sweep, first, second),
+        ):
             st.rerun()  # the charts may measure against A
         if st.button("Details of B", icon=":material/receipt_long:", key="look_details"):
             details(studio, other.picture)
 
-    pair(sides, "glass", sweeping.measure(studio, one, other), tools, lambda told: _locks(sweep, one, other, told))
+    pair(
+        sides,
+        "glass",
+        sweeping.measure(studio, one, other),
+        tools,
+        lambda told: _locks(sweep, one, other, told),
+    )
     _frames(studio, one, other, [side.label for side in sides])
 
 
@@ -130,24 +177,46 @@ def _undone(sweep: Sweep, result: Result) -> None:
     """A cell without a picture: why, and what to do about this one."""
     with st.container(border=True, key="undone"):
         name = plain(", ".join(result.cell.labels))
-        st.markdown(f":material/error: **{name}**: {plain(result.error) or 'stopped before its end.'}")
+        st.markdown(
+            f":material/error: **{name}**: {plain(result.error) or 'stopped before its end.'}"
+        )
         with st.container(horizontal=True, gap="xsmall"):
-            st.button("Try this one again", icon=":material/refresh:", key="cell_retry", on_click=sweep.retry,
-                      args=(result.cell.at,))  # fmt: skip
-            if st.button("Its settings into the form", icon=":material/input:", key="cell_use", on_click=form.use,
-                         args=(result.cell.params,)):  # fmt: skip
+            st.button(
+                "Try this one again",
+                icon=":material/refresh:",
+                key="cell_retry",
+                on_click=sweep.retry,
+                args=(result.cell.at,),
+            )
+            if st.button(
+                "Its settings into the form",
+                icon=":material/input:",
+                key="cell_use",
+                on_click=form.use,
+                args=(result.cell.params,),
+            ):
                 st.rerun()
 
 
 def _locks(sweep: Sweep, one: Result, other: Result, verdict: Verdict) -> None:
     """Ways to the cells beside A in which only one thing differs."""
-    apart = [along for along, (mine, yours) in enumerate(zip(one.cell.at, other.cell.at, strict=True)) if mine != yours]
+    apart = [
+        along
+        for along, (mine, yours) in enumerate(zip(one.cell.at, other.cell.at, strict=True))
+        if mine != yours
+    ]
     if verdict.level == "confounded" and len(apart) > 1:
         for along in apart:
             fair: At = (*one.cell.at[:along], other.cell.at[along], *one.cell.at[along + 1 :])
-            st.button(f"Only {sweep.plan.varied[along].axis.label}", icon=":material/lock:", type="tertiary",
-                      key=f"lock_{along}", on_click=cells.pick, args=(sweep, fair),
-                      help="Show beside A the cell that differs in nothing else.")  # fmt: skip
+            st.button(
+                f"Only {sweep.plan.varied[along].axis.label}",
+                icon=":material/lock:",
+                type="tertiary",
+                key=f"lock_{along}",
+                on_click=cells.pick,
+                args=(sweep, fair),
+                help="Show beside A the cell that differs in nothing else.",
+            )
 
 
 def _frames(studio: Studio, one: Result, other: Result, names: list[str]) -> None:

@@ -41,17 +41,21 @@ def mine(studio: Studio) -> list[Sweep]:
 
 
 def start(studio: Studio, plan: Plan, frames: bool) -> None:
-    """Run it, and show it from now on; it takes the place of a sweep that was paused to be edited."""
+    """Run it, and show it from now on; it takes the place of a sweep that was paused to be
+    edited."""
     all_of_mine = mine(studio)
     if old := edited(studio):
         old.cancel()
         all_of_mine.remove(old)
-    all_of_mine.append(Sweep(plan, bench(frames), studio.jobs, owner=studio.owner, speeds=speeds()).start())
+    all_of_mine.append(
+        Sweep(plan, bench(frames), studio.jobs, owner=studio.owner, speeds=speeds()).start()
+    )
     del all_of_mine[:-REMEMBERED]
 
 
 def edit(sweep: Sweep) -> None:
-    """Let it rest until its plan, changed in the form, takes over; what it has made is in the library."""
+    """Let it rest until its plan, changed in the form, takes over; what it has made is in the
+    library."""
     if sweep.running:
         sweep.pause()
         st.session_state["edited"] = sweep.group
@@ -82,7 +86,9 @@ def original(_studio: Studio, picture: str) -> bytes:
     return _studio.library.data(found) if found else b""
 
 
-def distances(studio: Studio, one: Result, others: Iterable[Result]) -> dict[tuple[int, ...], float]:
+def distances(
+    studio: Studio, one: Result, others: Iterable[Result]
+) -> dict[tuple[int, ...], float]:
     """How far each cell is from one of them."""
     apart = {other.cell.at: measure(studio, one, other) for other in others}
     return {at: each.distance for at, each in apart.items() if each}

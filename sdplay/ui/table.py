@@ -1,4 +1,5 @@
-"""A table as text: a row is a picture, a column a setting or a `{slot}` of the prompt, so that a file makes a batch."""
+"""A table as text: a row is a picture, a column a setting or a `{slot}` of the prompt, so that a
+file makes a batch."""
 
 import csv
 import io
@@ -20,17 +21,24 @@ EXAMPLE = """prompt,thing,style,pictures
 
 def pick(seed: int) -> list[tuple[str, Typed]]:
     """All rows as one axis of presets; several pictures of a row count up from this seed."""
-    text = st.text_area("Table", EXAMPLE, key="table", height=140, bind="query-params",
-                        help="The first line names the columns: a setting, a slot like {thing} of the prompt, or "
-                             "`pictures`, how many of that row. An empty field takes the one above. Paste from a "
-                             "spreadsheet, or use Open for a file.")  # fmt: skip
+    text = st.text_area(
+        "Table",
+        EXAMPLE,
+        key="table",
+        height=140,
+        bind="query-params",
+        help="The first line names the columns: a setting, a slot like {thing} of the prompt, or "
+        "`pictures`, how many of that row. An empty field takes the one above. Paste from a "
+        "spreadsheet, or use Open for a file.",
+    )
     rows = table_rows(str(text), seed)
     echo(axis("preset").marks, rows, Offer())
     return [("preset", rows)]
 
 
 def put(rows: Sequence[Mapping[str, Any]], base: Params) -> None:
-    """Rows of a file into the form, what they leave open as in the base; call it from a callback."""
+    """Rows of a file into the form, what they leave open as in the base; call it from a
+    callback."""
     columns = dict.fromkeys(key for row in rows for key in row)
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")

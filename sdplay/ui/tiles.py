@@ -70,8 +70,13 @@ export default function({data, parentElement, setTriggerValue}) {
 
 
 def tiles(shown: Iterable[Tile], key: str, width: int = 180, strip: bool = False) -> str:
-    """The id of the tile that was just clicked, else nothing.  A strip scrolls sideways in one row."""
+    """The id of the tile that was just clicked, else nothing.  A strip scrolls sideways in one
+    row."""
     told = [{**asdict(tile), "jpeg": base64.b64encode(tile.jpeg).decode()} for tile in shown]
-    result = _TILES(key=key, data={"tiles": told, "width": width, "strip": strip}, height="content",
-                    on_opened_change=lambda: None)  # fmt: skip
+    result = _TILES(
+        key=key,
+        data={"tiles": told, "width": width, "strip": strip},
+        height="content",
+        on_opened_change=lambda: None,
+    )
     return str(result.get("opened") or "")

@@ -2,8 +2,15 @@
 
 import streamlit as st
 
-COLOURS = {"waited": "gray", "queued": "yellow", "network": "blue", "load": "violet", "sampling": "primary",
-           "decode": "green", "other": "gray"}  # fmt: skip
+COLOURS = {
+    "waited": "gray",
+    "queued": "yellow",
+    "network": "blue",
+    "load": "violet",
+    "sampling": "primary",
+    "decode": "green",
+    "other": "gray",
+}
 _BAR = st.components.v2.component(
     "sdplay_timebar",
     html='<figure role="img"><div class="bar"></div><figcaption></figcaption></figure>\n',
@@ -39,8 +46,11 @@ export default function({data, parentElement}) {
 
 def timebar(seconds: dict[str, float], key: str) -> None:
     """Draw the parts in their order; what is too short to see is left out."""
-    parts = [{"name": name, "seconds": spent, "told": told(spent), "colour": _colour(name)}
-             for name, spent in seconds.items() if spent >= 0.005]  # fmt: skip
+    parts = [
+        {"name": name, "seconds": spent, "told": told(spent), "colour": _colour(name)}
+        for name, spent in seconds.items()
+        if spent >= 0.005
+    ]
     if parts:
         said = ", ".join(f"{part['name']} {part['told']}" for part in parts)
         _BAR(key=key, data={"parts": parts, "said": f"Time spent: {said}"}, height="content")
@@ -48,7 +58,13 @@ def timebar(seconds: dict[str, float], key: str) -> None:
 
 def told(seconds: float) -> str:
     """A duration as people say it."""
-    return f"{seconds:.0f} s" if seconds >= 100 else f"{seconds:.1f} s" if seconds >= 10 else f"{seconds:.2f} s"
+    return (
+        f"{seconds:.0f} s"
+        if seconds >= 100
+        else f"{seconds:.1f} s"
+        if seconds >= 10
+        else f"{seconds:.2f} s"
+    )
 
 
 def _colour(name: str) -> str:

@@ -1,4 +1,5 @@
-"""Variants: columns that inherit the form; each overrides what may vary, and nothing else can differ."""
+"""Variants: columns that inherit the form; each overrides what may vary, and nothing else can
+differ."""
 
 import json
 import uuid
@@ -18,7 +19,18 @@ from sdplay.ui.controls import bounded, current
 from sdplay.ui.problems import plain
 from sdplay.ui.session import Studio
 
-OFFERED = ("scheduler", "steps", "cfg", "seed", "strength", "prompt", "negative", "model", "width", "height")
+OFFERED = (
+    "scheduler",
+    "steps",
+    "cfg",
+    "seed",
+    "strength",
+    "prompt",
+    "negative",
+    "model",
+    "width",
+    "height",
+)
 MOST = 12
 SIDE_BY_SIDE = 4
 BASELINE = "Baseline"
@@ -30,12 +42,25 @@ _ROWS, _IDS = "variants_rows", "variants_ids"
 def pick(studio: Studio) -> list[tuple[str, Typed]]:
     """All columns as one axis of presets."""
     capabilities = studio.capabilities
-    offered = [name for name in OFFERED if not KNOBS[name].needs or capabilities.offers(KNOBS[name].needs)]
-    if set(st.session_state.get("varying", ())) - set(offered):  # a file or a link from another backend
-        st.session_state["varying"] = [name for name in st.session_state["varying"] if name in offered]
-    varying = st.pills("What varies", offered, selection_mode="multi", default=["scheduler", "steps"], key="varying",
-                       format_func=lambda name: KNOBS[name].label, bind="query-params",
-                       help="Everything that is not chosen here is locked to the form, for every column.")  # fmt: skip
+    offered = [
+        name for name in OFFERED if not KNOBS[name].needs or capabilities.offers(KNOBS[name].needs)
+    ]
+    if set(st.session_state.get("varying", ())) - set(
+        offered
+    ):  # a file or a link from another backend
+        st.session_state["varying"] = [
+            name for name in st.session_state["varying"] if name in offered
+        ]
+    varying = st.pills(
+        "What varies",
+        offered,
+        selection_mode="multi",
+        default=["scheduler", "steps"],
+        key="varying",
+        format_func=lambda name: KNOBS[name].label,
+        bind="query-params",
+        help="Everything that is not chosen here is locked to the form, for every column.",
+    )
     rows = _columns(varying, capabilities)
     if st.session_state["with_baseline"]:
         rows = [{"name": BASELINE}, *rows]
@@ -54,7 +79,8 @@ def put(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def fits(rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether these columns can hold them: few, and nothing in them but settings that they offer."""
+    """Whether these columns can hold them: few, and nothing in them but settings that they
+    offer."""
     return len(rows) <= MOST and all(key in ("name", *OFFERED) for row in rows for key in row)
 
 
@@ -65,16 +91,30 @@ def _columns(varying: list[str], capabilities: Capabilities) -> list[Row]:
         state[_ROWS] = _linked() or _known(capabilities)
     if len(state.get(_IDS, ())) != len(state[_ROWS]):
         state[_IDS] = [_new_id() for _ in state[_ROWS]]
-    places = [column for _ in range(0, len(state[_IDS]) + 1, SIDE_BY_SIDE) for column in st.columns(SIDE_BY_SIDE)]
+    places = [
+        column
+        for _ in range(0, len(state[_IDS]) + 1, SIDE_BY_SIDE)
+        for column in st.columns(SIDE_BY_SIDE)
+    ]
     with places[0].container(border=True, gap="small", height="stretch"):
         _baseline(varying, capabilities)
     for at, id in enumerate(state[_IDS]):
-        with places[at + 1].container(border=True, gap="small", height="stretch", key=f"variant_{id}"):
+        with places[at + 1].container(
+            border=True, gap="small", height="stretch", key=f"variant_{id}"
+        ):
             _column(at, id, varying, capabilities)
-    st.button("Add a variant", icon=":material/add:", type="tertiary", key="variant_add", on_click=_add,
-              disabled=len(state[_IDS]) >= MOST - 1)  # fmt: skip
+    st.button(
+        "Add a variant",
+        icon=":material/add:",
+        type="tertiary",
+        key="variant_add",
+        on_click=_add,
+        disabled=len(state[_IDS]) >= MOST - 1,
+    )
     told = json.dumps(state[_ROWS], separators=(",", ":"), ensure_ascii=False)
-    if told != st.query_params.get("variants", json.dumps(_known(capabilities), separators=(",", ":"))):
+    if told != st.query_params.get(
+        "variants", json.dumps(_known(capabilities), separators=(",", ":"))
+    ):
         st.query_params["variants"] = told
     return _named(state[_ROWS], varying)
 
@@ -84,8 +124,13 @@ def _baseline(varying: list[str], capabilities: Capabilities) -> None:
     st.text_input("Name", BASELINE, disabled=True)
     for name in varying:
         st.text_input(KNOBS[name].label, _inherited(name, capabilities), disabled=True)
-    st.toggle("Make it too", True, key="with_baseline", bind="query-params",
-              help="The form as it is, first in the comparison.")  # fmt: skip
+    st.toggle(
+        "Make it too",
+        True,
+        key="with_baseline",
+        bind="query-params",
+        help="The form as it is, first in the comparison.",
+    )
 
 
 def _column(at: int, id: str, varying: list[str], capabilities: Capabilities) -> None:
@@ -96,24 +141,48 @@ def _column(at: int, id: str, varying: list[str], capabilities: Capabilities) ->
     for name in varying:
         _fill(name, id, row.get(name), capabilities)
     row = state[_ROWS][at] = _held(at, id, varying)
-    st.text_input("Name", key=_key(id, "name"), placeholder=_name(row, varying) or f"Variant {at + 1}")
+    st.text_input(
+        "Name", key=_key(id, "name"), placeholder=_name(row, varying) or f"Variant {at + 1}"
+    )
     for name in varying:
         _override(name, _key(id, name), capabilities)
         if (left := state.get(_key(id, f"{name}_left"))) is not None:
             st.caption(f":orange[:material/info:] {plain(left)} does not fit here: as in the form.")
     with st.container(horizontal=True, gap="xsmall", horizontal_alignment="right"):
-        st.button("Copy", icon=":material/content_copy:", type="tertiary", key=_key(id, "copy"), on_click=_copy,
-                  args=(id,), disabled=len(state[_IDS]) >= MOST - 1)  # fmt: skip
-        st.button("Remove", icon=":material/close:", type="tertiary", key=_key(id, "remove"), on_click=_remove,
-                  args=(id,))  # fmt: skip
+        st.button(
+            "Copy",
+            icon=":material/content_copy:",
+            type="tertiary",
+            key=_key(id, "copy"),
+            on_click=_copy,
+            args=(id,),
+            disabled=len(state[_IDS]) >= MOST - 1,
+        )
+        st.button(
+            "Remove",
+            icon=":material/close:",
+            type="tertiary",
+            key=_key(id, "remove"),
+            on_click=_remove,
+            args=(id,),
+        )
 
 
 def _override(name: str, key: str, capabilities: Capabilities) -> None:
     knob, inherited = bounded(KNOBS[name], capabilities), _inherited(name, capabilities)
     if options := _options(name, capabilities):
-        st.selectbox(knob.label, options, None, lambda value: value_text(name, value), key=key, placeholder=inherited)
+        st.selectbox(
+            knob.label,
+            options,
+            None,
+            lambda value: value_text(name, value),
+            key=key,
+            placeholder=inherited,
+        )
     elif knob.kind in (int, float):
-        low, high, step = (None if each is None else knob.kind(each) for each in (knob.low, knob.high, knob.step))
+        low, high, step = (
+            None if each is None else knob.kind(each) for each in (knob.low, knob.high, knob.step)
+        )
         st.number_input(knob.label, low, high, None, step, key=key, placeholder=inherited)
     else:
         st.text_input(knob.label, key=key, placeholder=inherited)
@@ -131,7 +200,8 @@ def _options(name: str, capabilities: Capabilities) -> tuple[str, ...]:
 
 
 def _fill(name: str, id: str, first: Any, capabilities: Capabilities) -> None:
-    """Begin with what the row has.  What the control cannot take is left out, and told until something else is chosen.
+    """Begin with what the row has.  What the control cannot take is left out, and told until
+    something else is chosen.
 
     Such values come with a link, with a file, or from another backend.
     """
@@ -158,11 +228,16 @@ def _fitting(name: str, value: Any, capabilities: Capabilities) -> Any:
         whole = number == float(value)
     except (TypeError, ValueError, OverflowError):
         return None
-    return number if whole and (knob.low or 0) <= number <= (number if knob.high is None else knob.high) else None
+    return (
+        number
+        if whole and (knob.low or 0) <= number <= (number if knob.high is None else knob.high)
+        else None
+    )
 
 
 def _held(at: int, id: str, varying: Sequence[str]) -> Row:
-    """What a column overrides now; what it held of a setting that does not vary any more waits in it."""
+    """What a column overrides now; what it held of a setting that does not vary any more waits in
+    it."""
     state = st.session_state
     shown = {name: state.get(_key(id, name)) for name in ("name", *varying)}
     kept = {name: value for name, value in state[_ROWS][at].items() if name not in shown}
@@ -218,8 +293,11 @@ def _named(rows: Sequence[Mapping[str, Any]], varying: Sequence[str]) -> list[Ro
 
 def _known(capabilities: Capabilities) -> list[Row]:
     """Three settings known to work; they differ in scheduler and steps only."""
-    return [{"scheduler": scheduler, "steps": steps} for scheduler, steps in PRESETS
-            if scheduler in (capabilities.schedulers or SCHEDULERS)]  # fmt: skip
+    return [
+        {"scheduler": scheduler, "steps": steps}
+        for scheduler, steps in PRESETS
+        if scheduler in (capabilities.schedulers or SCHEDULERS)
+    ]
 
 
 def _linked() -> list[Row]:
@@ -228,4 +306,8 @@ def _linked() -> list[Row]:
         rows = json.loads(st.query_params.get("variants", "[]"))
     except ValueError:
         return []
-    return rows if isinstance(rows, list) and all(isinstance(row, dict) for row in rows) and fits(rows) else []
+    return (
+        rows
+        if isinstance(rows, list) and all(isinstance(row, dict) for row in rows) and fits(rows)
+        else []
+    )

@@ -1,4 +1,5 @@
-"""Two pictures looked at together: slider, side by side, blink, onion skin or difference, with one zoom for both."""
+"""Two pictures looked at together: slider, side by side, blink, onion skin or difference, with one
+zoom for both."""
 
 import base64
 from dataclasses import dataclass
@@ -286,10 +287,14 @@ export default function({data, parentElement}) {
 
 
 def viewer(one: Shown, other: Shown, mode: str, key: str, difference: bytes = b"") -> None:
-    """Draw both pictures in one of MODES.  Zoom and handle stay where the person left them when pictures change."""
+    """Draw both pictures in one of MODES.  Zoom and handle stay where the person left them when
+    pictures change."""
     told = [{"label": each.label, "source": source(each.data)} for each in (one, other)]
-    _VIEWER(key=key, data={"one": told[0], "other": told[1], "map": source(difference), "mode": mode},
-            height="content")  # fmt: skip
+    _VIEWER(
+        key=key,
+        data={"one": told[0], "other": told[1], "map": source(difference), "mode": mode},
+        height="content",
+    )
 
 
 def source(data: bytes) -> str:

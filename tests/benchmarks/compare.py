@@ -1,8 +1,11 @@
-"""What a comparison of 500 cells costs the page: script time of a rerun, a click on a cell, and the browser's frames.
+"""What a comparison of 500 cells costs the page: script time of a rerun, a click on a cell, and the
+browser's frames.
 
-    python -m tests.benchmarks.compare           (needs Chromium and the extra `dev`; takes about a minute)
+    python -m tests.benchmarks.compare           (needs Chromium and the extra `dev`; takes about a
+    minute)
 
-Every cell's picture lies in the library already, so that nothing but the page is measured.  12 cells stand beside it.
+Every cell's picture lies in the library already, so that nothing but the page is measured.  12
+cells stand beside it.
 The processor time of a rerun does not depend on what else the machine does.
 """
 
@@ -30,15 +33,30 @@ GAPS = """() => { window.gap = 0; let last = performance.now();
 
 
 def fill(home: Path, steps: int, seeds: int) -> None:
-    """The pictures of a grid of steps and seeds, each of noise of its own, as the built-in model would have made it."""
+    """The pictures of a grid of steps and seeds, each of noise of its own, as the built-in model
+    would have made it."""
     library, backend = Library(home), Builtin()
     for at in range(steps * seeds):
-        params = Params("a fox", scheduler="euler", steps=1 + at // seeds, seed=1 + at % seeds, cfg=5.0, width=128,
-                        height=128)  # fmt: skip
+        params = Params(
+            "a fox",
+            scheduler="euler",
+            steps=1 + at // seeds,
+            seed=1 + at % seeds,
+            cfg=5.0,
+            width=128,
+            height=128,
+        )
         noise = np.random.default_rng(at).integers(0, 256, (16, 16, 3), np.uint8)
         data = png_bytes(Image.fromarray(noise).resize((128, 128)))
         version = backend.model_version(params)
-        picture = Picture(data, params, "builtin", Timing(0.5, sampling=0.4), Receipt(params.asked(), {}, {}), version)
+        picture = Picture(
+            data,
+            params,
+            "builtin",
+            Timing(0.5, sampling=0.4),
+            Receipt(params.asked(), {}, {}),
+            version,
+        )
         library.save(picture, OWNER, key=params.key("builtin", version))
     library.close()
 
@@ -50,8 +68,10 @@ def drawn(browser, home: Path, steps: int, seeds: int) -> None:
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     context.add_cookies([{"name": "sdplay_owner", "value": OWNER, "url": url}])
     tab = context.new_page()
-    tab.goto(f"{url}?view=Compare&prompt=a+fox&scheduler=euler&x_axis=Seed&x_values=1-{seeds}&y_axis=Steps"
-             f"&y_values=1-{steps}")  # fmt: skip
+    tab.goto(
+        f"{url}?view=Compare&prompt=a+fox&scheduler=euler&x_axis=Seed&x_values=1-{seeds}&y_axis=Steps"
+        f"&y_values=1-{steps}"
+    )
     tab.locator(".st-key-run button").click(timeout=SLOW)
     tab.get_by_text("Take it away").wait_for(timeout=SLOW)
     tab.evaluate(GAPS)
@@ -67,7 +87,9 @@ def drawn(browser, home: Path, steps: int, seeds: int) -> None:
         script.append(float(told[-1].split()[0]))
         worked.append(float(told[-1].split()[1]))
         tab.wait_for_timeout(300)
-        frames.append(tab.evaluate("() => { const gap = window.gap; window.gap = 0; return gap; }") / 1000)
+        frames.append(
+            tab.evaluate("() => { const gap = window.gap; window.gap = 0; return gap; }") / 1000
+        )
         label = f"{2 + at % 3}, {1 + at % 2}"
         began = time.perf_counter()
         tab.locator(f'table[role=grid] button[aria-label^="{label},"]').click()
@@ -76,11 +98,19 @@ def drawn(browser, home: Path, steps: int, seeds: int) -> None:
     process.terminate()
     process.wait(10)
     context.close()
-    print(f"{steps * seeds:4d} cells: " + "; ".join(
-        f"{name} {statistics.median(values) * 1000:.0f} ms (to {max(values) * 1000:.0f})"
-        for name, values in (("script", script), ("its processor time", worked), ("rerun", whole),
-                             ("click to B", clicks), ("longest frame", frames))
-    ))  # fmt: skip
+    print(
+        f"{steps * seeds:4d} cells: "
+        + "; ".join(
+            f"{name} {statistics.median(values) * 1000:.0f} ms (to {max(values) * 1000:.0f})"
+            for name, values in (
+                ("script", script),
+                ("its processor time", worked),
+                ("rerun", whole),
+                ("click to B", clicks),
+                ("longest frame", frames),
+            )
+        )
+    )
 
 
 def main() -> None:

@@ -1,4 +1,5 @@
-"""The built-in model through our engine against diffusers' stock pipeline with the same weights, in one run.
+"""The built-in model through our engine against diffusers' stock pipeline with the same weights, in
+one run.
 
     python -m tests.benchmarks.engine            (needs the extra `local`)
 
@@ -24,13 +25,24 @@ def ours() -> tuple[Callable[[int], np.ndarray], float]:
     """Paints one seed; and how long the sessions took to be ready."""
     began = time.perf_counter()
     model = OnnxModel()
-    model.decode(model.denoise(np.zeros((1, model.channels, 16, 16), np.float32), [1.0], [model.embed("")]))
+    model.decode(
+        model.denoise(np.zeros((1, model.channels, 16, 16), np.float32), [1.0], [model.embed("")])
+    )
     ready = time.perf_counter() - began
     engine = Engine(model)
 
     def paint(seed: int) -> np.ndarray:
-        job = Job(PROMPT, sampler="dpmpp_2m", sigmas="karras", steps=STEPS, cfg=CFG, seed=seed, width=128,
-                  height=128, previews=False)  # fmt: skip
+        job = Job(
+            PROMPT,
+            sampler="dpmpp_2m",
+            sigmas="karras",
+            steps=STEPS,
+            cfg=CFG,
+            seed=seed,
+            width=128,
+            height=128,
+            previews=False,
+        )
         return next(event.pixels for event in engine.run(job) if isinstance(event, Made))
 
     return paint, ready
@@ -39,12 +51,16 @@ def ours() -> tuple[Callable[[int], np.ndarray], float]:
 def stock() -> Callable[[int], np.ndarray]:
     """The same with diffusers, as its documentation shows it."""
     pipe = StableDiffusionPipeline.from_pretrained(SHIPPED, local_files_only=True).to(torch.float32)
-    pipe.scheduler = DPMSolverMultistepScheduler.from_config(pipe.scheduler.config, use_karras_sigmas=True)
+    pipe.scheduler = DPMSolverMultistepScheduler.from_config(
+        pipe.scheduler.config, use_karras_sigmas=True
+    )
     pipe.set_progress_bar_config(disable=True)
 
     def paint(seed: int) -> np.ndarray:
         dice = torch.Generator().manual_seed(seed)
-        return np.asarray(pipe(PROMPT, num_inference_steps=STEPS, guidance_scale=CFG, generator=dice).images[0])
+        return np.asarray(
+            pipe(PROMPT, num_inference_steps=STEPS, guidance_scale=CFG, generator=dice).images[0]
+        )
 
     return paint
 
@@ -63,7 +79,10 @@ def main() -> None:
     middle = {name: statistics.median(times) for name, times in spent.items()}
     print(f"sessions ready            {ready:.2f} s")
     print(f"largest pixel difference  {differs.max()} of 255, mean {differs.mean():.4f}")
-    print(f"our engine                {middle['ours']:.3f} s per picture ({STEPS} steps, CFG {CFG:g}, 128 × 128)")
+    print(
+        f"our engine                {middle['ours']:.3f} s per picture ({STEPS} steps, CFG "
+        f"{CFG:g}, 128 × 128)"
+    )
     print(f"diffusers' stock pipeline {middle['stock']:.3f} s per picture")
     print(f"ratio                     {middle['stock'] / middle['ours']:.2f}×")
 

@@ -1,6 +1,8 @@
-"""How fast 100,000 pictures are listed and searched: python -m tests.benchmarks.library [--count N] [--database URL]
+"""How fast 100,000 pictures are listed and searched: python -m tests.benchmarks.library [--count N]
+[--database URL]
 
-The questions to the index, and the page opened at its Library tab, each time by another visit without a browser; on
+The questions to the index, and the page opened at its Library tab, each time by another visit
+without a browser; on
 SQLite and, where it is installed, on a PostgreSQL of its own.
 """
 
@@ -25,7 +27,18 @@ from sdplay.picture import Picture, Receipt, Timing, jpeg_bytes
 from sdplay.schedulers import SCHEDULERS
 from tests.postgres import postgres
 
-THINGS = ("fox", "cat", "octopus", "castle", "apple", "rocket", "lighthouse", "robot", "tree", "teapot")
+THINGS = (
+    "fox",
+    "cat",
+    "octopus",
+    "castle",
+    "apple",
+    "rocket",
+    "lighthouse",
+    "robot",
+    "tree",
+    "teapot",
+)
 STYLES = ("oil painting", "3d style", "photo", "watercolour", "flat style", "pixel art")
 LIMITS = {"open the tab": 300, "next page": 300, "the page, opened at the tab": 300}
 """Milliseconds; a search has 50."""
@@ -35,25 +48,48 @@ SMALL = 400
 
 def told(number, dice):
     params = Params(
-        prompt=f"a {dice.choice(('red', 'blue', 'old', 'tiny'))} {dice.choice(THINGS)}, {dice.choice(STYLES)}"
-        + (" zebra" if number % 5000 == 0 else ""),
-        negative=dice.choice(("", "blurry, low quality")), scheduler=dice.choice(list(SCHEDULERS)), seed=number // 40,
-        steps=dice.choice((8, 12, 20, 30, 50)), cfg=dice.choice((1, 3, 5, 7, 9, 12)), width=512, height=512,
-    )  # fmt: skip
-    picture = Picture(b"", params, "builtin", Timing(1.0 + number % 7, sampling=0.8),
-                      Receipt(params.asked(), params.asked(), params.asked()), "sdplay-1")  # fmt: skip
+        prompt=f"a {dice.choice(('red', 'blue', 'old', 'tiny'))} {dice.choice(THINGS)}, "
+        f"{dice.choice(STYLES)}" + (" zebra" if number % 5000 == 0 else ""),
+        negative=dice.choice(("", "blurry, low quality")),
+        scheduler=dice.choice(list(SCHEDULERS)),
+        seed=number // 40,
+        steps=dice.choice((8, 12, 20, 30, 50)),
+        cfg=dice.choice((1, 3, 5, 7, 9, 12)),
+        width=512,
+        height=512,
+    )
+    picture = Picture(
+        b"",
+        params,
+        "builtin",
+        Timing(1.0 + number % 7, sampling=0.8),
+        Receipt(params.asked(), params.asked(), params.asked()),
+        "sdplay-1",
+    )
     owner = f"{number % 20:032x}" if number % 2 else f"{1:032x}"
-    return record_of(picture, record(picture), owner=owner, file=f"{number:064x}", shared=number % 50 == 0,
-                     made=1_700_000_000_000_000 + number * 60_000_000, width=512, height=512)  # fmt: skip
+    return record_of(
+        picture,
+        record(picture),
+        owner=owner,
+        file=f"{number:064x}",
+        shared=number % 50 == 0,
+        made=1_700_000_000_000_000 + number * 60_000_000,
+        width=512,
+        height=512,
+    )
 
 
 def fill(library, count):
     dice = random.Random(0)
     for first in range(0, count, 1000):
-        library.index.replace([told(number, dice) for number in range(first, min(first + 1000, count))])
+        library.index.replace(
+            [told(number, dice) for number in range(first, min(first + 1000, count))]
+        )
     library.index.tidy()
     for number in range(count - SMALL, count):
-        library.files.write("thumbnails", f"{number:064x}", jpeg_bytes(Image.effect_noise((256, 256), number % 90)))
+        library.files.write(
+            "thumbnails", f"{number:064x}", jpeg_bytes(Image.effect_noise((256, 256), number % 90))
+        )
 
 
 def measured(label, work, times=15):
@@ -80,11 +116,14 @@ def open_tab(library, owner):
 
 
 def visited(owner, times=15):
-    """What the page's script takes for visitors who come straight to this tab, each with a session of their own."""
+    """What the page's script takes for visitors who come straight to this tab, each with a session
+    of their own."""
     with tempfile.NamedTemporaryFile("r") as file:
         os.environ["SDPLAY_TIMES"] = file.name
         for view in ("Generate", *["Library"] * times):
-            page = AppTest.from_file(str(Path(__file__).parent / "timed_page.py"), default_timeout=60)
+            page = AppTest.from_file(
+                str(Path(__file__).parent / "timed_page.py"), default_timeout=60
+            )
             page.query_params["view"] = view
             page.session_state["owner"] = owner
             assert not page.run().exception
@@ -118,17 +157,39 @@ def run(name, library, count):
     fine = [
         measured("open the tab", lambda: open_tab(library, owner)),
         measured("next page", lambda: len(library.page("", owner, oldest).kept)),
-        measured("a page of what is shared", lambda: len(library.page(query("", scope="all"), owner).kept)),
-        *(measured(text, lambda text=text: len(library.page(text, owner).kept)) for text in (
-            "fox", "fo", "zebra", "red fox oil", "a", "nothing", "-fox cat", "steps=20", "cfg=5..7 steps>=30",
-            "scheduler=heun cfg=12 steps=8 fox", "seed=77", "seed=99999999", "stars>=3", "strength=0.5")),
+        measured(
+            "a page of what is shared",
+            lambda: len(library.page(query("", scope="all"), owner).kept),
+        ),
+        *(
+            measured(text, lambda text=text: len(library.page(text, owner).kept))
+            for text in (
+                "fox",
+                "fo",
+                "zebra",
+                "red fox oil",
+                "a",
+                "nothing",
+                "-fox cat",
+                "steps=20",
+                "cfg=5..7 steps>=30",
+                "scheduler=heun cfg=12 steps=8 fox",
+                "seed=77",
+                "seed=99999999",
+                "stars>=3",
+                "strength=0.5",
+            )
+        ),
         measured("exactly one thing differs", lambda: len(library.near(middle, owner))),
         measured("one recipe by its key", lambda: library.by_key(middle.key, owner) is not None),
         measured("past seconds of a backend", lambda: len(library.timings("builtin", 200))),
         measured("values of a setting", lambda: len(library.values("scheduler", owner))),
-        measured("all that differ in one thing", lambda: len(library.page(f"near={middle.id}", owner).kept)),
+        measured(
+            "all that differ in one thing",
+            lambda: len(library.page(f"near={middle.id}", owner).kept),
+        ),
         measured("total of a search", lambda: library.total("fox", owner).count),
-    ]  # fmt: skip
+    ]
     scrolled(library, owner, 300)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     print(f"  memory grew by {grown:.0f} MB over {len(fine) * 15} questions and 300 pages")

@@ -1,8 +1,11 @@
-"""What the page costs: first paint, time until a finished picture is seen, overhead, thumbnails, memory.
+"""What the page costs: first paint, time until a finished picture is seen, overhead, thumbnails,
+memory.
 
-    python -m tests.benchmarks.page              (needs Chromium and the extra `dev`; takes about four minutes)
+    python -m tests.benchmarks.page              (needs Chromium and the extra `dev`; takes about
+    four minutes)
 
-The backend of the middle part is a real A1111-shaped server on a socket that takes five seconds for a picture.
+The backend of the middle part is a real A1111-shaped server on a socket that takes five seconds for
+a picture.
 """
 
 import os
@@ -28,19 +31,28 @@ SECONDS, PICTURES, MANY = 5.0, 7, 500
 
 
 def median(times: list[float]) -> str:
-    return f"{statistics.median(times):.2f} s (median of {len(times)}; {min(times):.2f} to {max(times):.2f})"
+    return (
+        f"{statistics.median(times):.2f} s (median of {len(times)}; {min(times):.2f} to "
+        f"{max(times):.2f})"
+    )
 
 
 def first_paint(browser) -> None:
     """From `streamlit run`, browser open already; beside it Streamlit with one button."""
     bare = Path(tempfile.mkdtemp()) / "bare.py"
     bare.write_text('import streamlit as st\n\nst.button("Generate", key="go")\n')
-    both = [(painted(browser, bare, "go")[0], *painted(browser, "streamlit_app.py", "backend", "go")) for _ in range(7)]
+    both = [
+        (painted(browser, bare, "go")[0], *painted(browser, "streamlit_app.py", "backend", "go"))
+        for _ in range(7)
+    ]
     least, form, ours = zip(*both, strict=True)
     print(f"first paint: the form begins      {median(form)}")
     print(f"Generate can be pressed           {median(ours)}")
     print(f"Streamlit's own, with one button  {median(least)}")
-    print(f"ours takes                        {statistics.median(ours) / statistics.median(least):.2f} times that")
+    print(
+        "ours takes                        "
+        f"{statistics.median(ours) / statistics.median(least):.2f} times that"
+    )
 
 
 def painted(browser, script, *keys) -> list[float]:
@@ -68,11 +80,13 @@ WATCH = """() => {
     if (event.target.closest("[data-testid=stImage]")) requestAnimationFrame(() => setTimeout(() => seen = Date.now()));
   }, true);
 }"""
-"""The browser's own clock, on the same machine: the click, and the frame after a picture was loaded."""
+"""The browser's own clock, on the same machine: the click, and the frame after a picture was
+loaded."""
 
 
 def seen(browser) -> None:
-    """From the backend's answer to the picture on screen, and click to picture against the backend alone."""
+    """From the backend's answer to the picture on screen, and click to picture against the backend
+    alone."""
     with a1111(step_seconds=SECONDS / 10) as fake:
         answered: list[float] = []
         make = fake.make
@@ -132,12 +146,21 @@ def thumbnails() -> None:
 
         library = st.cache_resource(Library)(Path(os.environ["SDPLAY_HOME"]))
         began = time.perf_counter()
-        tiles([Tile(kept.id, library.thumbnail(kept), kept.params.prompt) for kept in library.recent("", 64)], "t")
+        tiles(
+            [
+                Tile(kept.id, library.thumbnail(kept), kept.params.prompt)
+                for kept in library.recent("", 64)
+            ],
+            "t",
+        )
         st.session_state["spent"] = time.perf_counter() - began
 
     test = AppTest.from_function(script).run()
     times = [test.run().session_state["spent"] for _ in range(21)]
-    print(f"64 thumbnails drawn again         {statistics.median(times) * 1000:.1f} ms of script time (median of 21)")
+    print(
+        f"64 thumbnails drawn again         {statistics.median(times) * 1000:.1f} ms of script "
+        "time (median of 21)"
+    )
 
 
 def memory() -> None:

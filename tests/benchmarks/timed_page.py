@@ -1,4 +1,5 @@
-"""The page as it is; the seconds of every whole rerun go to a file, a line each: on the clock and on the processor."""
+"""The page as it is; the seconds of every whole rerun go to a file, a line each: on the clock and
+on the processor."""
 
 import os
 import runpy

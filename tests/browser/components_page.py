@@ -17,10 +17,14 @@ def disc(colour: str, size: int = 128) -> Image.Image:
 
 def strip(label: str, steps: int, seconds: float) -> Strip:
     """A run whose disc turns from black to white while the noise falls from 16 to 0.1."""
-    clean = [jpeg_bytes(disc(f"hsl(0, 0%, {100 * step // steps}%)")) for step in range(1, steps + 1)]
+    clean = [
+        jpeg_bytes(disc(f"hsl(0, 0%, {100 * step // steps}%)")) for step in range(1, steps + 1)
+    ]
     noisy = jpeg_bytes(Image.effect_noise((128, 128), 90).convert("RGB"))
-    frames = tuple(Frame(at + 1, 16 * (0.1 / 16) ** (at / (steps - 1)), seconds * (at + 1), picture, noisy)
-                   for at, picture in enumerate(clean))  # fmt: skip
+    frames = tuple(
+        Frame(at + 1, 16 * (0.1 / 16) ** (at / (steps - 1)), seconds * (at + 1), picture, noisy)
+        for at, picture in enumerate(clean)
+    )
     return Strip(label, frames)
 
 
@@ -30,5 +34,8 @@ if st.query_params.get("show") == "film":
 else:
     st.session_state.setdefault("mode", st.query_params.get("mode", "slider"))
     mode = st.segmented_control("Look", MODES, key="mode", required=True)
-    one, other = Shown("Euler <b>20</b>", png_bytes(disc("tomato"))), Shown("DDIM 20", png_bytes(disc("gold")))
+    one, other = (
+        Shown("Euler <b>20</b>", png_bytes(disc("tomato"))),
+        Shown("DDIM 20", png_bytes(disc("gold"))),
+    )
     viewer(one, other, mode, "viewer", png_bytes(disc("white")))

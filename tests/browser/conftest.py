@@ -1,4 +1,5 @@
-"""What every browser test shares: one server, one Chromium, and a fresh profile that counts complaints."""
+"""What every browser test shares: one server, one Chromium, and a fresh profile that counts
+complaints."""
 
 import pytest
 
@@ -15,7 +16,9 @@ def address(browser, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    api = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright: pip install '.[dev]'")
+    api = pytest.importorskip(
+        "playwright.sync_api", reason="the browser tests need playwright: pip install '.[dev]'"
+    )
     if not CHROMIUM:
         pytest.skip("the browser tests need Chromium, Debian's package chromium")
     with api.sync_playwright() as playwright:
@@ -31,8 +34,13 @@ def tab(browser):
     context.set_default_timeout(SLOW)
     page = context.new_page()
     trouble = []
-    page.on("requestfailed", lambda asked: trouble.append(asked.url) if asked.failure != "net::ERR_ABORTED" else None)
-    page.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
+    page.on(
+        "requestfailed",
+        lambda asked: trouble.append(asked.url) if asked.failure != "net::ERR_ABORTED" else None,
+    )
+    page.on(
+        "console", lambda message: trouble.append(message.text) if message.type == "error" else None
+    )
     yield page
     context.close()
     assert trouble == []

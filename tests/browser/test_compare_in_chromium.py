@@ -1,4 +1,5 @@
-"""The comparison lab in a real browser: click to finished sheet, pause and resume, the slider, the files."""
+"""The comparison lab in a real browser: click to finished sheet, pause and resume, the slider, the
+files."""
 
 import io
 import re
@@ -12,7 +13,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
 def opened(tab, address, **settings):
-    tab.goto(f"{address}?{'&'.join(f'{name}={value}' for name, value in settings.items())}&view=Compare")
+    tab.goto(
+        f"{address}?{'&'.join(f'{name}={value}' for name, value in settings.items())}&view=Compare"
+    )
     tab.locator(".st-key-run button").wait_for(timeout=SLOW)
     return tab
 
@@ -36,8 +39,17 @@ def test_a_sweep_of_twelve_from_click_to_sheet(tab, address):
 
 
 def test_variants_side_by_side_from_a_copied_column_to_the_pictures(tab, address):
-    opened(tab, address, lab="Variants", steps=4, seed=900, variants='[{"scheduler":"euler","steps":3}]')
-    columns = tab.get_by_label("Steps", exact=True).and_(tab.locator("[class*=st-key-variant_] input"))
+    opened(
+        tab,
+        address,
+        lab="Variants",
+        steps=4,
+        seed=900,
+        variants='[{"scheduler":"euler","steps":3}]',
+    )
+    columns = tab.get_by_label("Steps", exact=True).and_(
+        tab.locator("[class*=st-key-variant_] input")
+    )
     tab.get_by_role("button", name="Copy", exact=True).click()
     columns.nth(1).fill("2")
     columns.nth(1).press("Enter")
@@ -49,7 +61,9 @@ def test_variants_side_by_side_from_a_copied_column_to_the_pictures(tab, address
 
 
 def test_pause_in_the_middle_and_resume(tab, address):
-    opened(tab, address, x_values="40,45,50", y_axis="seed", y_values="1-4").locator(".st-key-run button").click()
+    opened(tab, address, x_values="40,45,50", y_axis="seed", y_values="1-4").locator(
+        ".st-key-run button"
+    ).click()
     tab.locator(".st-key-sweep_pause button").click(timeout=SLOW)
     tab.locator(".st-key-sweep_resume button").click(timeout=SLOW)
     finished(tab)
@@ -85,7 +99,9 @@ def test_the_slider_moves_by_mouse_and_keyboard(tab, address):
 
 def test_the_link_brings_the_axes_back(tab, address):
     opened(tab, address, x_axis="CFG scale", x_values="1,5,9")
-    tab.locator(".st-key-lab_card").get_by_text(re.compile("9 pictures|already in the library")).first.wait_for()
+    tab.locator(".st-key-lab_card").get_by_text(
+        re.compile("9 pictures|already in the library")
+    ).first.wait_for()
     tab.get_by_text("1 · 5 · 9").wait_for()
 
 
@@ -93,7 +109,10 @@ def test_the_prompt_stays_when_the_tab_changes(tab, address):
     opened(tab, address, prompt="two+green+frogs")
     tab.get_by_role("tab", name="Generate").click()
     tab.locator(".st-key-go button").wait_for(timeout=SLOW)
-    assert at_last(tab.get_by_label("Prompt", exact=True).input_value, "two green frogs") == "two green frogs"
+    assert (
+        at_last(tab.get_by_label("Prompt", exact=True).input_value, "two green frogs")
+        == "two green frogs"
+    )
 
 
 def test_a_click_on_a_chart_shows_that_picture_and_puts_it_beside_a(tab, address):
@@ -110,11 +129,15 @@ def test_a_click_on_a_chart_shows_that_picture_and_puts_it_beside_a(tab, address
 
 
 def test_a_batch_from_a_table_flows_in_lines(tab, address):
-    opened(tab, address, lab="Table", prompt="a+{thing}", steps=2, table="thing,pictures%0Afox,10%0A")
+    opened(
+        tab, address, lab="Table", prompt="a+{thing}", steps=2, table="thing,pictures%0Afox,10%0A"
+    )
     tab.locator(".st-key-run button").click()
     finished(tab)
     tops = {round(each.bounding_box()["y"]) for each in tab.locator("table.flow button").all()}
     assert 1 < len(tops) < 10
     cell(tab, "fox 2").focus()
     tab.keyboard.press("ArrowDown")
-    assert tab.evaluate("() => document.activeElement.shadowRoot.activeElement.ariaLabel").startswith("fox ")
+    assert tab.evaluate(
+        "() => document.activeElement.shadowRoot.activeElement.ariaLabel"
+    ).startswith("fox ")

@@ -1,4 +1,5 @@
-"""Our own components in a real browser: by mouse, by touch and by keyboard, and nothing asked from elsewhere."""
+"""Our own components in a real browser: by mouse, by touch and by keyboard, and nothing asked from
+elsewhere."""
 
 from pathlib import Path
 
@@ -6,16 +7,22 @@ import pytest
 
 from tests.serving import CHROMIUM, FLAGS, SLOW, served
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright: pip install '.[dev]'")
+sync_api = pytest.importorskip(
+    "playwright.sync_api", reason="the browser tests need playwright: pip install '.[dev]'"
+)
 pytestmark = [
-    pytest.mark.skipif(not CHROMIUM, reason="the browser tests need Chromium, Debian's package chromium"),
+    pytest.mark.skipif(
+        not CHROMIUM, reason="the browser tests need Chromium, Debian's package chromium"
+    ),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    process, url = served(tmp_path_factory.mktemp("home"), Path(__file__).parent / "components_page.py")
+    process, url = served(
+        tmp_path_factory.mktemp("home"), Path(__file__).parent / "components_page.py"
+    )
     yield url
     process.terminate()
     process.wait(10)
@@ -37,7 +44,9 @@ def tab(browser):
     page = context.new_page()
     trouble = []
     page.on("requestfailed", lambda request: trouble.append(request.url))
-    page.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
+    page.on(
+        "console", lambda message: trouble.append(message.text) if message.type == "error" else None
+    )
     page.on("pageerror", lambda error: trouble.append(str(error)))
     yield page
     context.close()
@@ -145,7 +154,9 @@ def test_the_wheel_zooms_both_pictures_around_the_pointer(tab, address):
     tab.mouse.move(*at(tab, 0.0625, 0.125))
     tab.mouse.wheel(0, -100)
     shown.locator(".stage.zoomed").wait_for()
-    places = shown.locator("img").evaluate_all("all => all.slice(0, 2).map(one => getComputedStyle(one).transform)")
+    places = shown.locator("img").evaluate_all(
+        "all => all.slice(0, 2).map(one => getComputedStyle(one).transform)"
+    )
     assert places[0] == places[1] != "none"
 
 
@@ -188,7 +199,10 @@ def test_two_fingers_zoom(tab, address, mode):
     shown = looked(tab, address, mode)
     touch = tab.context.new_cdp_session(tab)
     for kind, apart in (("touchStart", 0.1), ("touchMove", 0.2), ("touchMove", 0.3)):
-        fingers = [dict(zip("xy", at(tab, 0.5 + side * apart), strict=True), id=side + 1) for side in (-1, 1)]
+        fingers = [
+            dict(zip("xy", at(tab, 0.5 + side * apart), strict=True), id=side + 1)
+            for side in (-1, 1)
+        ]
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     assert shown.locator(".stage.pixels").count() == 1
@@ -205,7 +219,8 @@ def filmed(page, url):
 def current(film):
     """Which frame of each run is marked in its row."""
     return film.locator(".track").evaluate_all(
-        "rows => rows.map(row => [...row.children].findIndex(each => each.classList.contains('current')))"
+        "rows => rows.map(row => [...row.children].findIndex(each => "
+        "each.classList.contains('current')))"
     )
 
 
@@ -213,10 +228,14 @@ def test_the_filmstrip_opens_where_the_first_run_ends(tab, address):
     film = filmed(tab, address)
     assert current(film) == [4, 4]
     said = (
-        "Step 5 of 9: noise 1.26. Euler <i>5</i> is finished here; Euler 9 still has noise 0.67: stopping early is not"
+        "Step 5 of 9: noise 1.26. Euler <i>5</i> is finished here; Euler 9 still has "
+        "noise 0.67: stopping early is not"
     )
     assert film.locator(".said").inner_text() == f"{said} the same."
-    assert film.locator(".end").evaluate_all("all => all.map(each => !each.hidden)") == [True, False]
+    assert film.locator(".end").evaluate_all("all => all.map(each => !each.hidden)") == [
+        True,
+        False,
+    ]
 
 
 def test_arrow_keys_scrub_all_rows(tab, address):
@@ -233,7 +252,10 @@ def test_big_frames_follow_the_scrubber(tab, address):
     before = film.locator(".now img").nth(1).get_attribute("src")
     tab.get_by_label("Scrubber").press("End")
     assert film.locator(".now img").nth(1).get_attribute("src") != before
-    assert "step\N{NO-BREAK SPACE}9\N{NO-BREAK SPACE}of\N{NO-BREAK SPACE}9" in film.locator(".now").inner_text()
+    assert (
+        "step\N{NO-BREAK SPACE}9\N{NO-BREAK SPACE}of\N{NO-BREAK SPACE}9"
+        in film.locator(".now").inner_text()
+    )
 
 
 def test_a_drag_over_the_rows_scrubs(tab, address):
@@ -255,7 +277,8 @@ def test_runs_line_up_by_noise_and_by_seconds(tab, address):
     assert current(film) == [1, 2]
     tab.get_by_label("Seconds").check()
     assert (
-        film.locator(".said").inner_text() == "After 0.30 s: Euler <i>5</i> at step 1 of 5 and Euler 9 at step 3 of 9."
+        film.locator(".said").inner_text()
+        == "After 0.30 s: Euler <i>5</i> at step 1 of 5 and Euler 9 at step 3 of 9."
     )
     assert current(film) == [0, 2]
 
@@ -284,9 +307,13 @@ def test_the_drawing_marks_where_each_run_stands(tab, address):
     assert film.locator(".curve").count() == 2
 
 
-@pytest.mark.parametrize("query", ["show=film", "mode=slider", "mode=side by side", "mode=onion", "mode=blink"])
+@pytest.mark.parametrize(
+    "query", ["show=film", "mode=slider", "mode=side by side", "mode=onion", "mode=blink"]
+)
 def test_no_component_is_wider_than_a_phone(browser, address, query):
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
     page = context.new_page()
     page.goto(f"{address}?{query}")
     page.locator(".film .said, .viewer .labels").first.wait_for(timeout=SLOW)

@@ -45,7 +45,8 @@ def looked(tab, url, query=""):
 
 
 def scrolled(tab):
-    """Down until there is no more; the end may vanish between two looks, for more comes before it is in sight."""
+    """Down until there is no more; the end may vanish between two looks, for more comes before it
+    is in sight."""
     end = tab.locator(".end")
     while end.is_visible():
         end.evaluate("end => end.scrollIntoView()")
@@ -136,8 +137,12 @@ def test_a_dropped_file_that_is_too_large_is_said(tab, stocked):
 
 def test_what_the_filter_chooses_stands_in_the_address(tab, stocked):
     tab.context.add_cookies([{"name": "sdplay_owner", "value": OWNER, "url": stocked}])
-    opened(tab, stocked)  # its newest picture must have come: one that is called off in the middle is a complaint
-    tab.wait_for_function("() => document.querySelector('[data-testid=stImage] img')?.complete", timeout=SLOW)
+    opened(
+        tab, stocked
+    )  # its newest picture must have come: one that is called off in the middle is a complaint
+    tab.wait_for_function(
+        "() => document.querySelector('[data-testid=stImage] img')?.complete", timeout=SLOW
+    )
     tab.get_by_role("tab", name="Library").click()
     tab.locator(".st-key-filter button").first.click(timeout=SLOW)
     tab.locator(".st-key-filter_value button").first.click(timeout=SLOW)
@@ -149,7 +154,9 @@ def drawer(tab, url, query=""):
     tiles = looked(tab, url, query)
     tiles.first.click()
     tab.locator(".st-key-use").wait_for(timeout=SLOW)
-    tab.locator("[data-test-script-state=notRunning]").wait_for(timeout=SLOW)  # a menu shuts when more is drawn
+    tab.locator("[data-test-script-state=notRunning]").wait_for(
+        timeout=SLOW
+    )  # a menu shuts when more is drawn
     return tab.get_by_role("dialog").first
 
 
@@ -157,15 +164,19 @@ def more(tab, url, query=""):
     drawer(tab, url, query).get_by_role("button", name="More").click()
 
 
-@pytest.mark.parametrize(("key", "steps", "seed"), [("use", 20, 129), ("use_remix", 20, 3), ("use_prompt", 7, 3),
-                                                    ("use_compare", 20, 129)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("key", "steps", "seed"),
+    [("use", 20, 129), ("use_remix", 20, 3), ("use_prompt", 7, 3), ("use_compare", 20, 129)],
+)
 def test_what_a_picture_brings_wins_over_the_address(tab, stocked, key, steps, seed):
     more(tab, stocked, "&prompt=a+cat&steps=7&seed=3")
     tab.locator(f".st-key-{key} button").dispatch_event("click")
     tab.locator(".st-key-use").wait_for(state="detached", timeout=SLOW)
     tab.get_by_role("tab", name="Compare").click()
     tab.wait_for_url("**prompt=a+robot**", timeout=SLOW)
-    assert at_last(tab.locator(".st-key-steps [data-testid=stSliderThumbValue]").inner_text, str(steps)) == str(steps)
+    assert at_last(
+        tab.locator(".st-key-steps [data-testid=stSliderThumbValue]").inner_text, str(steps)
+    ) == str(steps)
     assert at_last(tab.locator(".st-key-seed input").input_value, str(seed)) == str(seed)
 
 
@@ -174,10 +185,14 @@ def test_a_picture_becomes_the_start_image(tab, stocked):
     tab.locator(".st-key-start_details button").first.click()
     tab.get_by_text("It is the start image now.").wait_for(timeout=SLOW)
     tab.get_by_role("dialog").get_by_role("button", name="Close").first.click()
-    tab.locator("[data-testid=stSidebar] img[alt='Start image']").wait_for(state="attached", timeout=SLOW)
+    tab.locator("[data-testid=stSidebar] img[alt='Start image']").wait_for(
+        state="attached", timeout=SLOW
+    )
 
 
-@pytest.mark.parametrize(("menu", "told"), [("Link", "?picture="), ("More", "Steps: 20, Sampler: ")])
+@pytest.mark.parametrize(
+    ("menu", "told"), [("Link", "?picture="), ("More", "Steps: 20, Sampler: ")]
+)
 def test_the_link_and_the_infotext_are_copied_at_a_click(tab, stocked, menu, told):
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
     drawer(tab, stocked).get_by_role("button", name=menu).click()
@@ -213,7 +228,9 @@ def test_all_that_differ_in_one_thing_are_a_click_and_a_link_away(tab, stocked):
 def test_the_drawer_fits_a_phone(tab, stocked):
     tab.set_viewport_size({"width": 390, "height": 844})
     drawer(tab, stocked)
-    rows = [tab.locator(f".st-key-{name}").bounding_box()["height"] for name in ("actions", "marks")]
+    rows = [
+        tab.locator(f".st-key-{name}").bounding_box()["height"] for name in ("actions", "marks")
+    ]
     assert max(rows) < 60
 
 

@@ -1,4 +1,5 @@
-"""The local process in a real browser: started from the page, killed with a picture in the making, back again."""
+"""The local process in a real browser: started from the page, killed with a picture in the making,
+back again."""
 
 import re
 import signal
@@ -24,7 +25,11 @@ def server(browser, tmp_path_factory):
 
 
 def child(server):
-    return next(each for each in psutil.Process(server.pid).children() if "--end-with-input" in each.cmdline())
+    return next(
+        each
+        for each in psutil.Process(server.pid).children()
+        if "--end-with-input" in each.cmdline()
+    )
 
 
 def test_it_is_started_from_the_page_and_comes_back_after_a_crash(tab, server):

@@ -1,4 +1,5 @@
-"""The page in a real browser: generate, cancel, reload, second tab, links, themes; nothing asked from elsewhere."""
+"""The page in a real browser: generate, cancel, reload, second tab, links, themes; nothing asked
+from elsewhere."""
 
 import re
 import signal
@@ -50,7 +51,10 @@ def test_a_link_restores_the_form_in_a_second_tab(tab, address):
     tab.locator(".st-key-seed input").press("Tab")
     tab.wait_for_url("**seed=1234**", timeout=SLOW)
     second = opened(tab.context.new_page(), tab.url)
-    assert at_last(second.get_by_label("Prompt", exact=True).input_value, "two green frogs") == "two green frogs"
+    assert (
+        at_last(second.get_by_label("Prompt", exact=True).input_value, "two green frogs")
+        == "two green frogs"
+    )
     assert at_last(second.locator(".st-key-seed input").input_value, "1234") == "1234"
 
 

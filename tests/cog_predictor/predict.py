@@ -1,4 +1,5 @@
-"""A real Cog predictor with no model in it: the picture's colour comes from the seed, its size from the request."""
+"""A real Cog predictor with no model in it: the picture's colour comes from the seed, its size from
+the request."""
 
 import struct
 import sys
@@ -48,12 +49,19 @@ def _png(seed: int, width: int, height: int) -> str:
     """Written by hand, so that this folder needs nothing but cog."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     colour = bytes((seed * 37 % 256, seed * 101 % 256, seed * 197 % 256))
     pixels = zlib.compress((b"\0" + colour * width) * height)
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     name = tempfile.mkstemp(suffix=".png")[1]
     with open(name, "wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b""))
+        file.write(
+            b"\x89PNG\r\n\x1a\n"
+            + chunk(b"IHDR", header)
+            + chunk(b"IDAT", pixels)
+            + chunk(b"IEND", b"")
+        )
     return name

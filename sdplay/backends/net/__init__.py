@@ -1,1 +1,2 @@
-"""The network under the wire: which addresses may be reached, how one request goes out, what its failure means."""
+"""The network under the wire: which addresses may be reached, how one request goes out, what its
+failure means."""

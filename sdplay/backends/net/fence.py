@@ -12,7 +12,11 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 def public(address: Address) -> bool:
     """Whether an address belongs to the open internet, also when it is IPv4 packed into IPv6."""
     if isinstance(address, ipaddress.IPv6Address):
-        packed = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+        packed = (
+            address.ipv4_mapped
+            or address.sixtofour
+            or (address.teredo[1] if address.teredo else None)
+        )
         if address in _NAT64:
             packed = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if packed is not None:
@@ -30,5 +34,7 @@ def resolve(host: str, port: int) -> list[Address]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise BadParams(f"There is no computer called {host!r}. Check the address for typing mistakes.") from error
+        raise BadParams(
+            f"There is no computer called {host!r}. Check the address for typing mistakes."
+        ) from error
     return [ipaddress.ip_address(str(entry[4][0]).split("%")[0]) for entry in found]

@@ -1,6 +1,7 @@
 """Fetching a picture from an address that a visitor typed, without letting it reach this network.
 
-Every address a name resolves to must be public, and the connection goes to the address that was checked, so a name
+Every address a name resolves to must be public, and the connection goes to the address that was
+checked, so a name
 that resolves differently a moment later gains nothing.  The same holds after each redirect.
 """
 
@@ -21,17 +22,28 @@ MOST_REDIRECTS = 4
 
 
 def fetch_public(url: str) -> bytes:
-    """The picture at that address, checked; a sentence when it is private, silent, too large or no picture."""
-    data = download(url, allowed=anywhere if setting("SDPLAY_ALLOW_PRIVATE_URLS") == "1" else public)
+    """The picture at that address, checked; a sentence when it is private, silent, too large or no
+    picture."""
+    data = download(
+        url, allowed=anywhere if setting("SDPLAY_ALLOW_PRIVATE_URLS") == "1" else public
+    )
     try:
         return checked(data)
     except NotAPicture as error:
-        raise BadParams(f"What {_shown(url)} sent {error}. Give the address of a PNG, JPEG or WebP picture.") from error
+        raise BadParams(
+            f"What {_shown(url)} sent {error}. Give the address of a PNG, JPEG or WebP picture."
+        ) from error
 
 
-def download(url: str, *, allowed: Callable[[Address], bool] = public, largest: int = LARGEST_BYTES,
-             seconds: float = 30) -> bytes:  # fmt: skip
-    """The bytes at that address, if `allowed` says yes to it and to every address it redirects to."""
+def download(
+    url: str,
+    *,
+    allowed: Callable[[Address], bool] = public,
+    largest: int = LARGEST_BYTES,
+    seconds: float = 30,
+) -> bytes:
+    """The bytes at that address, if `allowed` says yes to it and to every address it redirects
+    to."""
     until = time.monotonic() + seconds
     for _ in range(MOST_REDIRECTS + 1):
         response = _open(url, allowed, until)
@@ -50,24 +62,36 @@ def _open(url: str, allowed: Callable[[Address], bool], until: float) -> urllib3
     addresses = resolve(host, port)
     hidden = [address for address in addresses if not allowed(address)]
     if hidden:
-        raise BadParams(f"{_shown(url)} leads to {hidden[0]}, which is not on the open internet, so it is not fetched. "
-                        "Upload the picture instead; the owner of this page can allow it with "
-                        "SDPLAY_ALLOW_PRIVATE_URLS=1.")  # fmt: skip
+        raise BadParams(
+            f"{_shown(url)} leads to {hidden[0]}, which is not on the open internet, so it is "
+            "not fetched. "
+            "Upload the picture instead; the owner of this page can allow it with "
+            "SDPLAY_ALLOW_PRIVATE_URLS=1."
+        )
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = {"Host": parts.netloc.rpartition("@")[2], "Accept": "image/*", "User-Agent": "sdplay"}
     try:
         return _pool(parts.scheme, str(addresses[0]), port, host).urlopen(
-            "GET", path, headers=headers, redirect=False, retries=False, preload_content=False,
-            timeout=urllib3.Timeout(connect=5, read=max(0.1, min(15, until - time.monotonic()))))  # fmt: skip
+            "GET",
+            path,
+            headers=headers,
+            redirect=False,
+            retries=False,
+            preload_content=False,
+            timeout=urllib3.Timeout(connect=5, read=max(0.1, min(15, until - time.monotonic()))),
+        )
     except (urllib3.exceptions.HTTPError, UnicodeError) as error:
-        raise BadParams(f"{_shown(url)} does not answer. Check the address, or upload the picture instead.") from error
+        raise BadParams(
+            f"{_shown(url)} does not answer. Check the address, or upload the picture instead."
+        ) from error
 
 
 def _pool(scheme: str, address: str, port: int, host: str) -> urllib3.HTTPConnectionPool:
     if scheme == "http":
         return urllib3.HTTPConnectionPool(address, port)
-    return urllib3.HTTPSConnectionPool(address, port, assert_hostname=host, server_hostname=host,
-                                       ca_certs=certifi.where())  # fmt: skip
+    return urllib3.HTTPSConnectionPool(
+        address, port, assert_hostname=host, server_hostname=host, ca_certs=certifi.where()
+    )
 
 
 def _parts(url: str) -> tuple[SplitResult, int]:
@@ -75,25 +99,35 @@ def _parts(url: str) -> tuple[SplitResult, int]:
         parts = urlsplit(url.strip())
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError as error:
-        raise BadParams(f"{url[:80]!r} is not a web address. Write it like this: https://example.com/a.png") from error
+        raise BadParams(
+            f"{url[:80]!r} is not a web address. Write it like this: https://example.com/a.png"
+        ) from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise BadParams(f"{url[:80]!r} is not a web address. Write it like this: https://example.com/a.png")
+        raise BadParams(
+            f"{url[:80]!r} is not a web address. Write it like this: https://example.com/a.png"
+        )
     return parts, port
 
 
 def _body(response: urllib3.BaseHTTPResponse, url: str, largest: int, until: float) -> bytes:
     if response.status != 200:
-        raise BadParams(f"{_shown(url)} answered {response.status} instead of a picture. Check the address.")
+        raise BadParams(
+            f"{_shown(url)} answered {response.status} instead of a picture. Check the address."
+        )
     held = bytearray()
     try:
         while chunk := response.read1(65536):
             held += chunk
             if len(held) > largest:
-                raise BadParams(f"{_shown(url)} sends more than {largest // 2**20} MB. Give a smaller picture.")
+                raise BadParams(
+                    f"{_shown(url)} sends more than {largest // 2**20} MB. Give a smaller picture."
+                )
             if time.monotonic() > until:
                 raise BadParams(f"{_shown(url)} sends too slowly. Upload the picture instead.")
     except urllib3.exceptions.HTTPError as error:
-        raise BadParams(f"{_shown(url)} broke off in the middle. Try again, or upload the picture instead.") from error
+        raise BadParams(
+            f"{_shown(url)} broke off in the middle. Try again, or upload the picture instead."
+        ) from error
     return bytes(held)
 
 

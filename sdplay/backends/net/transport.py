@@ -10,25 +10,57 @@ import urllib3
 from sdplay.backends.wire import Wire, on_this_machine, too_slow
 from sdplay.errors import BackendBroken, BackendError, BackendLost, BackendOffline
 
-_NOT_CONNECTED = (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError, urllib3.exceptions.ProxyError,
-                  urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)  # fmt: skip
+_NOT_CONNECTED = (
+    requests.exceptions.ConnectTimeout,
+    requests.exceptions.ProxyError,
+    urllib3.exceptions.ProxyError,
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+)
 _TOO_SLOW = (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError)
-_BAD_ADDRESS = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.InvalidHeader,
-                urllib3.exceptions.LocationValueError, UnicodeError)  # fmt: skip
+_BAD_ADDRESS = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.InvalidHeader,
+    urllib3.exceptions.LocationValueError,
+    UnicodeError,
+)
 
 
 @contextmanager
-def sent(wire: Wire, method: str, url: str, seconds: float, silence: float | None = None, *,
-         auth: tuple[str, str] | None, **what: Any) -> Iterator[requests.Response]:  # fmt: skip
-    """The answer, still to be read.  `seconds` is what the person is told, `silence` what the socket may take."""
+def sent(
+    wire: Wire,
+    method: str,
+    url: str,
+    seconds: float,
+    silence: float | None = None,
+    *,
+    auth: tuple[str, str] | None,
+    **what: Any,
+) -> Iterator[requests.Response]:
+    """The answer, still to be read.  `seconds` is what the person is told, `silence` what the
+    socket may take."""
     try:
         with requests.Session() as session:
-            # A proxy set for the internet is wrong for this machine; a netrc password is never asked for (see _Auth).
+            # A proxy set for the internet is wrong for this machine; a netrc password is never
+            # asked for (see _Auth).
             session.trust_env = not on_this_machine(url)
-            with session.request(method, url, stream=True, allow_redirects=False, auth=_Auth(auth),
-                                 timeout=(wire.connect_seconds, silence or seconds), **what) as answer:  # fmt: skip
+            with session.request(
+                method,
+                url,
+                stream=True,
+                allow_redirects=False,
+                auth=_Auth(auth),
+                timeout=(wire.connect_seconds, silence or seconds),
+                **what,
+            ) as answer:
                 yield answer
-    except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError, OSError) as error:
+    except (
+        requests.RequestException,
+        urllib3.exceptions.HTTPError,
+        UnicodeError,
+        OSError,
+    ) as error:
         raise _translated(wire, seconds, error) from error
 
 
@@ -48,23 +80,35 @@ class _Auth(requests.auth.AuthBase):
 
 def _translated(wire: Wire, seconds: float, error: BaseException) -> BackendError:
     causes = list(_causes(error))
-    if any(isinstance(cause, (requests.exceptions.SSLError, urllib3.exceptions.SSLError)) for cause in causes):
-        return BackendOffline(f"{wire.label} at {wire.address} has no valid TLS certificate. Check {wire.setting}: "
-                              "http or https, host and port.")  # fmt: skip
+    if any(
+        isinstance(cause, (requests.exceptions.SSLError, urllib3.exceptions.SSLError))
+        for cause in causes
+    ):
+        return BackendOffline(
+            f"{wire.label} at {wire.address} has no valid TLS certificate. Check {wire.setting}: "
+            "http or https, host and port."
+        )
     if any(isinstance(cause, _NOT_CONNECTED) for cause in causes):
-        return BackendOffline(f"{wire.label} does not answer at {wire.address}. Is it running, and started with "
-                              f"its API on? The address stands in {wire.setting}.")  # fmt: skip
+        return BackendOffline(
+            f"{wire.label} does not answer at {wire.address}. Is it running, and started with "
+            f"its API on? The address stands in {wire.setting}."
+        )
     if any(isinstance(cause, _TOO_SLOW) for cause in causes):
         return BackendBroken(too_slow(wire, seconds))
     if any(isinstance(cause, _BAD_ADDRESS) for cause in causes):
-        return BackendOffline(f"{wire.setting}, or the key that goes with it, has characters that cannot be sent. "
-                              "Write the address like this: http://127.0.0.1:7860")  # fmt: skip
-    return BackendLost(f"{wire.label} broke off in the middle of its answer. It may have crashed or run out of "
-                         "memory: look at its console, then try again.")  # fmt: skip
+        return BackendOffline(
+            f"{wire.setting}, or the key that goes with it, has characters that cannot be sent. "
+            "Write the address like this: http://127.0.0.1:7860"
+        )
+    return BackendLost(
+        f"{wire.label} broke off in the middle of its answer. It may have crashed or run out of "
+        "memory: look at its console, then try again."
+    )
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and everything inside it, because requests wraps urllib3, which wraps the socket."""
+    """The error and everything inside it, because requests wraps urllib3, which wraps the
+    socket."""
     seen: set[int] = set()
     stack: list[Any] = [error]
     while stack:
@@ -72,4 +116,9 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         if isinstance(cause, BaseException) and id(cause) not in seen:
             seen.add(id(cause))
             yield cause
-            stack += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
+            stack += [
+                cause.__cause__,
+                cause.__context__,
+                getattr(cause, "reason", None),
+                *cause.args,
+            ]

@@ -10,7 +10,8 @@ FIRST = ("Generate", "Compare", "Library", "Learn")
 
 
 def titles() -> list[str]:
-    """Every panel's title.  Nothing is imported for it: the page opens without the panels that nobody looks at."""
+    """Every panel's title.  Nothing is imported for it: the page opens without the panels that
+    nobody looks at."""
     found = sorted(each.name.capitalize() for each in pkgutil.iter_modules(__path__))
     return sorted(found, key=lambda title: FIRST.index(title) if title in FIRST else len(FIRST))
 

@@ -8,7 +8,18 @@ from sdplay.compare.axes import Setup, Typed, slots
 from sdplay.compare.guard import guard, plan_sentence, settings_text
 from sdplay.compare.plan import Plan, limit, many, plan
 from sdplay.params import Params
-from sdplay.ui import axes, experiments, form, links, local_card, sweep_link, sweep_view, sweeping, table, variants
+from sdplay.ui import (
+    axes,
+    experiments,
+    form,
+    links,
+    local_card,
+    sweep_link,
+    sweep_view,
+    sweeping,
+    table,
+    variants,
+)
 from sdplay.ui.problems import explained, plain
 from sdplay.ui.session import Studio
 
@@ -20,8 +31,15 @@ def show(studio: Studio) -> None:
     with explained():
         sweep_link.arrive(studio)
     with st.container(horizontal=True, vertical_alignment="center"):
-        view = st.segmented_control("View", VIEWS, default="Grid", key="lab", bind="query-params", required=True,
-                                    label_visibility="collapsed")  # fmt: skip
+        view = st.segmented_control(
+            "View",
+            VIEWS,
+            default="Grid",
+            key="lab",
+            bind="query-params",
+            required=True,
+            label_visibility="collapsed",
+        )
         st.space("stretch")
         links.share(studio, "Compare", lambda: sweep_link.offered(studio))
         experiments.open_file(studio)
@@ -55,7 +73,9 @@ def _varied(studio: Studio, base: Params, view: str) -> list[tuple[str, Typed]]:
 
 
 def _planned(studio: Studio, base: Params, varied: list[tuple[str, Typed]]) -> Plan:
-    facts = sweeping.bench(False).facts(studio.backend.name, studio.library, sweeping.speeds(), owner=studio.owner)
+    facts = sweeping.bench(False).facts(
+        studio.backend.name, studio.library, sweeping.speeds(), owner=studio.owner
+    )
     return plan(Setup(studio.backend.name, base), varied, facts)
 
 
@@ -69,14 +89,25 @@ def _price(studio: Studio, made: Plan) -> None:
         st.space("stretch")
         frames = False
         if studio.capabilities.offers("frames"):
-            frames = st.toggle("Keep frames", key="lab_frames", help="Keep what was seen at every step, for the "
-                               "filmstrip: slower, each is decoded. Pictures kept without are made again.")  # fmt: skip
+            frames = st.toggle(
+                "Keep frames",
+                key="lab_frames",
+                help="Keep what was seen at every step, for the "
+                "filmstrip: slower, each is decoded. Pictures kept without are made again.",
+            )
         sure = not made.needs_confirmation or st.checkbox(
-            f"Yes, {many(made.pictures, 'picture')}", key="lab_sure",
-            help=f"More than {limit():,} pictures need a word from you.")  # fmt: skip
+            f"Yes, {many(made.pictures, 'picture')}",
+            key="lab_sure",
+            help=f"More than {limit():,} pictures need a word from you.",
+        )
         allowed = sure and not local_card.unready(studio.backend.name, studio.capabilities)
-        pressed = st.button(_go(studio, made), icon=":material/play_arrow:", type="primary", key="run",
-                            disabled=not allowed)  # fmt: skip
+        pressed = st.button(
+            _go(studio, made),
+            icon=":material/play_arrow:",
+            type="primary",
+            key="run",
+            disabled=not allowed,
+        )
         if pressed or (st.session_state.pop("lab_go", False) and allowed):
             sweeping.start(studio, made, frames)
             st.rerun()
@@ -111,7 +142,12 @@ def _cheaper(made: Plan) -> None:
 def _rest(made: Plan) -> str:
     """The settings that no axis touches, in words."""
     base, varied = made.base.params, {each.axis.id for each in made.varied}
-    varied |= {name for each in made.varied for mark in each.marks if isinstance(mark.value, Mapping)
-               for name in mark.value}  # fmt: skip
+    varied |= {
+        name
+        for each in made.varied
+        for mark in each.marks
+        if isinstance(mark.value, Mapping)
+        for name in mark.value
+    }
     size = [] if varied & {"width", "height", "size"} else [f"{base.width} × {base.height}"]
     return ", ".join([*settings_text(base.asked(), {"negative", *varied}), *size]) + "."

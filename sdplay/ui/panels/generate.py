@@ -25,11 +25,21 @@ def _card(studio: Studio) -> bool:
         form.prompts(studio.capabilities)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             form.words(studio.capabilities)
-            if st.button("Request", icon=":material/data_object:", type="tertiary", key="request",
-                         help="See and edit the exact JSON before it goes."):  # fmt: skip
+            if st.button(
+                "Request",
+                icon=":material/data_object:",
+                type="tertiary",
+                key="request",
+                help="See and edit the exact JSON before it goes.",
+            ):
                 payload(studio)
             links.share(studio, "Generate")
             st.space("stretch")
-            return st.button("Generate", icon=":material/auto_awesome:", type="primary", key="go",
-                               shortcut="ctrl+enter",
-                               disabled=local_card.unready(studio.backend.name, studio.capabilities))  # fmt: skip
+            return st.button(
+                "Generate",
+                icon=":material/auto_awesome:",
+                type="primary",
+                key="go",
+                shortcut="ctrl+enter",
+                disabled=local_card.unready(studio.backend.name, studio.capabilities),
+            )

@@ -22,9 +22,23 @@ from sdplay.ui.timebar import told
 A_PAGE = 48
 REFRESH_SECONDS = 4.0
 SCOPES = {"mine": "Mine", "shared": "Shared", "all": "All", "bin": "Bin"}
-SYNTAX = ("Words of the prompt, and any setting: `fox -blue steps=20 cfg=5..9 stars>=3 scheduler=euler tag=good "
-          "made>=2026-01-31`")  # fmt: skip
-FILTERS = ("scheduler", "steps", "cfg", "seed", "stars", "backend", "model", "width", "height", "strength")
+SYNTAX = (
+    "Words of the prompt, and any setting: `fox -blue steps=20 cfg=5..9 stars>=3 "
+    "scheduler=euler tag=good "
+    "made>=2026-01-31`"
+)
+FILTERS = (
+    "scheduler",
+    "steps",
+    "cfg",
+    "seed",
+    "stars",
+    "backend",
+    "model",
+    "width",
+    "height",
+    "strength",
+)
 BRIEF = {"scheduler": "{}", "steps": "{} steps", "cfg": "CFG {}", "seed": "seed {}"}
 """Settings that need no longer name under a thumbnail."""
 
@@ -33,17 +47,33 @@ def show(studio: Studio) -> None:
     """Search, then groups of pictures, newest first; more come as one scrolls."""
     linked_by_id("whose", SCOPES)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="finding"):
-        text = st.text_input("Search", key="find", placeholder="fox steps=20 stars>=3", bind="query-params",
-                             help=SYNTAX)  # fmt: skip
+        text = st.text_input(
+            "Search",
+            key="find",
+            placeholder="fox steps=20 stars>=3",
+            bind="query-params",
+            help=SYNTAX,
+        )
         _filter(studio)
-        scope = st.segmented_control("Whose", list(SCOPES), default="mine", required=True, key="whose",
-                                     format_func=SCOPES.__getitem__, bind="query-params")  # fmt: skip
+        scope = st.segmented_control(
+            "Whose",
+            list(SCOPES),
+            default="mine",
+            required=True,
+            key="whose",
+            format_func=SCOPES.__getitem__,
+            bind="query-params",
+        )
     with explained():
         asked = query(text, scope="mine" if scope == "bin" else str(scope), deleted=scope == "bin")
         total = studio.library.total(asked, studio.owner)
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="acting"):
-            choosing = st.toggle("Choose", bool(chosen.ids()), key="choosing", help="Click pictures: two are "
-                                 "compared, any number taken out, shared or deleted.")  # fmt: skip
+            choosing = st.toggle(
+                "Choose",
+                bool(chosen.ids()),
+                key="choosing",
+                help="Click pictures: two are compared, any number taken out, shared or deleted.",
+            )
             foreign.read_a_picture(studio)
             carry.carry(studio, asked, total.count)
             links.share(studio, "Library")
@@ -61,8 +91,10 @@ def _base(studio: Studio, id: str) -> None:
     """The picture from which each of the others differs in one thing."""
     kept = studio.library.get(id, studio.owner)
     if kept is None:
-        st.info("The picture that these would differ from is not here, or its owner keeps it private.",
-                icon=":material/lock:")  # fmt: skip
+        st.info(
+            "The picture that these would differ from is not here, or its owner keeps it private.",
+            icon=":material/lock:",
+        )
         return
     st.caption("Each differs in exactly one thing from this one:")
     shown = Tile(kept.id, studio.library.thumbnails([kept])[0], kept.params.prompt or "Picture")
@@ -75,11 +107,21 @@ def _filter(studio: Studio) -> None:
     box = st.popover("Filter", icon=":material/filter_alt:", key="filter", on_change="rerun")
     if box.open:
         with box:
-            name = st.selectbox("Setting", FILTERS, key="filter_name", format_func=label,
-                                help="What the newest pictures used, the most frequent first.")  # fmt: skip
+            name = st.selectbox(
+                "Setting",
+                FILTERS,
+                key="filter_name",
+                format_func=label,
+                help="What the newest pictures used, the most frequent first.",
+            )
             values = studio.library.values(name, studio.owner)
-            st.pills("Is", values, key="filter_value", on_change=_filtered, format_func=lambda value: value_text(name,
-                     value) or "empty")  # fmt: skip
+            st.pills(
+                "Is",
+                values,
+                key="filter_value",
+                on_change=_filtered,
+                format_func=lambda value: value_text(name, value) or "empty",
+            )
 
 
 def _filtered() -> None:
@@ -87,7 +129,9 @@ def _filtered() -> None:
     state = st.session_state
     name, value = state["filter_name"], state["filter_value"]
     kept = [part for part in state.get("find", "").split() if not part.startswith(f"{name}=")]
-    state["find"] = " ".join([*kept, f'{name}="{value}"' if " " in str(value) else f"{name}={value}"])
+    state["find"] = " ".join(
+        [*kept, f'{name}="{value}"' if " " in str(value) else f"{name}={value}"]
+    )
     state["filter_value"] = None
 
 
@@ -96,7 +140,9 @@ def _summary(studio: Studio, asked: Query, total: Total) -> None:
     if not total.count:
         _nothing(asked)
         return
-    st.caption(f"{many(total.count, 'picture')} · {told(total.seconds)} of work · {told(total.mean)} each")
+    st.caption(
+        f"{many(total.count, 'picture')} · {told(total.seconds)} of work · {told(total.mean)} each"
+    )
     if asked.deleted:
         _purge(studio, total.count)
 
@@ -108,11 +154,19 @@ def _list(studio: Studio, asked: Query, choosing: bool) -> None:
     page = studio.library.page(asked, studio.owner, after, A_PAGE)
     groups = {group.id: group for group in studio.library.groups(page.kept, studio.owner)}
     same = {id: group.same for id, group in groups.items()}
-    headings = {id: _heading(group.same, group.kept[0], group.total) for id, group in groups.items()}
-    stretches = [Stretch(_placed(studio, asked, page.kept, same), None if after is None else after - 1, page.next)]
+    headings = {
+        id: _heading(group.same, group.kept[0], group.total) for id, group in groups.items()
+    }
+    stretches = [
+        Stretch(
+            _placed(studio, asked, page.kept, same), None if after is None else after - 1, page.next
+        )
+    ]
     if after is None:
         stretches += [_again(studio, asked, at) for at in st.session_state.get("looked_at", ())]
-    done = gallery(repr((asked, studio.owner)), stretches, headings, chosen.ids() if choosing else None)
+    done = gallery(
+        repr((asked, studio.owner)), stretches, headings, chosen.ids() if choosing else None
+    )
     if done.refused:
         st.toast(done.refused, icon=":material/info:", duration="long")
     elif done.dropped:
@@ -133,34 +187,54 @@ def _again(studio: Studio, asked: Query, at: int) -> Stretch:
     return Stretch(_placed(studio, asked, kept, same), at, at)
 
 
-def _placed(studio: Studio, asked: Query, kept: Sequence[Kept], same: dict[int, dict[str, object]]
-            ) -> tuple[Placed, ...]:  # fmt: skip
+def _placed(
+    studio: Studio, asked: Query, kept: Sequence[Kept], same: dict[int, dict[str, object]]
+) -> tuple[Placed, ...]:
     base = studio.library.get(asked.near, studio.owner) if asked.near else None
     small = studio.library.thumbnails(kept)
-    shown = [Tile(one.id, jpeg, one.params.prompt or "Picture",
-                  _apart(one, base) if base else _line(one, same[one.group]))
-             for one, jpeg in zip(kept, small, strict=True)]  # fmt: skip
+    shown = [
+        Tile(
+            one.id,
+            jpeg,
+            one.params.prompt or "Picture",
+            _apart(one, base) if base else _line(one, same[one.group]),
+        )
+        for one, jpeg in zip(kept, small, strict=True)
+    ]
     return tuple(Placed(tile, one.at, one.group) for tile, one in zip(shown, kept, strict=True))
 
 
 def _heading(same: dict[str, object], first: Kept, total: Total) -> Heading:
-    time = f"{told(total.mean)} each, {told(total.seconds)} in all" if total.count > 1 else told(total.seconds)
-    parts = [*settings_text(same), f"{first.width} × {first.height}", many(total.count, "picture"), time]
+    time = (
+        f"{told(total.mean)} each, {told(total.seconds)} in all"
+        if total.count > 1
+        else told(total.seconds)
+    )
+    parts = [
+        *settings_text(same),
+        f"{first.width} × {first.height}",
+        many(total.count, "picture"),
+        time,
+    ]
     return Heading(first.params.prompt or "No prompt", " · ".join(parts))
 
 
 def _line(kept: Kept, same: Collection[str]) -> str:
     """What sets this one apart in its group."""
     own = {name: value for name, value in kept.params.asked().items() if name not in same}
-    brief = [text.format(value_text(name, own[name])) for name, text in BRIEF.items() if name in own]
+    brief = [
+        text.format(value_text(name, own[name])) for name, text in BRIEF.items() if name in own
+    ]
     parts = [*filter(None, ["★" * kept.stars]), *brief, *settings_text(own, BRIEF)]
     return " · ".join(parts) or told(kept.timing.total)
 
 
 def _apart(kept: Kept, base: Kept) -> str:
     """The one thing that is other than in the base."""
-    told = [f"{label(name)} {value_text(name, value) if KNOBS[name].kind in (str, int, float) else ''}"
-            for name, (_, value) in differing(base.params, kept.params).items()]  # fmt: skip
+    told = [
+        f"{label(name)} {value_text(name, value) if KNOBS[name].kind in (str, int, float) else ''}"
+        for name, (_, value) in differing(base.params, kept.params).items()
+    ]
     return "".join(told) or (kept.backend if kept.backend != base.backend else kept.model)
 
 
@@ -178,20 +252,33 @@ def _watch(studio: Studio, asked: Query) -> None:
 
 def _newest(studio: Studio, asked: Query) -> int:
     with explained():
-        return max((one.at for one in studio.library.page(asked, studio.owner, None, 1).kept), default=0)
+        return max(
+            (one.at for one in studio.library.page(asked, studio.owner, None, 1).kept), default=0
+        )
     return 0
 
 
 def _nothing(asked: Query) -> None:
-    with st.container(border=True, height=220, horizontal_alignment="center", vertical_alignment="center"):
+    with st.container(
+        border=True, height=220, horizontal_alignment="center", vertical_alignment="center"
+    ):
         if asked == replace(Query(), scope=asked.scope, deleted=asked.deleted):
-            st.markdown({"mine": ":material/photo_library: Every picture you make is kept here.",
-                         "shared": ":material/group: Nobody has shared a picture yet. Share one from its details.",
-                         "all": ":material/photo_library: There is no picture yet."}[asked.scope]
-                        if not asked.deleted else ":material/delete: The bin is empty.",
-                        text_alignment="center")  # fmt: skip
+            st.markdown(
+                {
+                    "mine": ":material/photo_library: Every picture you make is kept here.",
+                    "shared": ":material/group: Nobody has shared a picture yet. Share one from "
+                    "its details.",
+                    "all": ":material/photo_library: There is no picture yet.",
+                }[asked.scope]
+                if not asked.deleted
+                else ":material/delete: The bin is empty.",
+                text_alignment="center",
+            )
         else:
-            st.markdown(":material/search_off: Nothing fits. Take a word or a condition away.", text_alignment="center")
+            st.markdown(
+                ":material/search_off: Nothing fits. Take a word or a condition away.",
+                text_alignment="center",
+            )
 
 
 def _purge(studio: Studio, count: int) -> None:
