@@ -13,6 +13,7 @@ from typing import Any, Self
 from sdplay.errors import BadParams
 
 MAX_SEED = 2**63 - 1
+KEY_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Knob:
     group: str = "main"
     needs: str = ""
     """The backend feature without which this knob is not offered."""
+    first_default: Any = None
+    """The default on the day the knob was added.  Recipe keys leave it out, so it never changes."""
 
     @property
     def kind(self) -> type:
@@ -383,13 +386,24 @@ class Params:
         return {image_name(data): data for data in held if data}
 
     def key(self, *also: str) -> str:
-        """The recipe key: same settings, backend and model version, same key."""
-        told = json.dumps([self.as_dict(), *also], sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        """The recipe key: same settings, backend and model version, same key.
+
+        Only what differs from each knob's first default counts, so that a new knob, or a default
+        that changes, leaves every key as it is.
+        """
+        named = {
+            name: value
+            for name, value in self.as_dict().items()
+            if value != _json(KNOBS[name].first_default)
+        }
+        text = json.dumps([KEY_VERSION, named, *also], sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 KNOBS: dict[str, Knob] = {
-    each.name: Knob(each.name, each.default, **each.metadata["knob"])
+    each.name: Knob(
+        each.name, each.default, **{"first_default": each.default, **each.metadata["knob"]}
+    )
     for each in dataclasses.fields(Params)
 }
 

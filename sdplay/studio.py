@@ -11,7 +11,7 @@ from PIL import Image
 from sdplay import metadata
 from sdplay.backends import Backend
 from sdplay.errors import BackendBroken
-from sdplay.library import Kept, Library
+from sdplay.library import Kept, Library, Recipe
 from sdplay.metadata import png
 from sdplay.params import Params
 from sdplay.picture import Picture, Progress, Receipt, Timing, png_bytes
@@ -25,8 +25,8 @@ def make(
     The same recipe of the same owner is never made twice, unless frames are wanted that were not
     kept.
     """
-    key = params.key(backend.name, backend.model_version(params))
-    known = library.by_key(key, owner)
+    recipe = Recipe(params, backend.name, backend.model_version(params))
+    known = library.made(recipe, owner)
     if known and (known.has_frames or not backend.keep_frames):
         yield known
         return
@@ -34,7 +34,7 @@ def make(
     try:
         for event in events:
             if isinstance(event, Picture):
-                yield library.save(event, owner, key=key)
+                yield library.save(event, owner, key=recipe.key)
                 return
             yield event
     finally:

@@ -1,5 +1,7 @@
 """Params: checks itself, travels as JSON, names exactly one picture."""
 
+import hashlib
+
 import pytest
 
 from sdplay.errors import BadParams
@@ -62,3 +64,44 @@ def test_difference_names_the_settings_that_differ():
 def test_changing_a_setting_that_does_not_exist_is_an_error():
     with pytest.raises(BadParams, match="no setting called 'colour'"):
         Params().with_(colour="red")
+
+
+FIRST_DEFAULTS = {
+    "prompt": "",
+    "negative": "",
+    "scheduler": "dpmpp_2m_karras",
+    "steps": 20,
+    "cfg": 7.0,
+    "seed": 0,
+    "width": 512,
+    "height": 512,
+    "model": "",
+    "init": b"",
+    "strength": 0.75,
+    "mask": b"",
+    "mask_blur": 4,
+    "variation_seed": 0,
+    "variation_strength": 0.0,
+    "eta": 0.0,
+    "clip_skip": 1,
+    "hires_scale": 1.0,
+    "hires_strength": 0.5,
+    "hires_steps": 0,
+    "hires_upscaler": "Latent",
+    "refiner": "",
+    "refiner_at": 0.8,
+    "styles": "",
+    "control": (),
+    "extra": "",
+}
+"""Every line stays as it is; a new knob adds one."""
+
+
+def test_what_keys_leave_out_never_changes():
+    assert {name: knob.first_default for name, knob in KNOBS.items()} == FIRST_DEFAULTS
+
+
+def test_a_setting_at_its_first_default_is_not_in_the_key():
+    text = '[1, {"prompt": "a fox", "seed": 3}, "builtin", "v1"]'
+    key = hashlib.sha256(text.encode()).hexdigest()[:32]
+    assert Params(prompt="a fox", seed=3).key("builtin", "v1") == key

@@ -3,5 +3,6 @@
 from sdplay.library.kept import Group, Kept, Page, Total
 from sdplay.library.library import Library
 from sdplay.library.query import Between, Query, query
+from sdplay.library.recipe import Recipe
 
-__all__ = ["Between", "Group", "Kept", "Library", "Page", "Query", "Total", "query"]
+__all__ = ["Between", "Group", "Kept", "Library", "Page", "Query", "Recipe", "Total", "query"]

@@ -21,6 +21,7 @@ from sdplay.library.index import Index, Record
 from sdplay.library.kept import Group, Kept, Page, Total
 from sdplay.library.query import FACTS, Query, query
 from sdplay.library.rebuild import Reindexed, reindex, remove_unused
+from sdplay.library.recipe import Recipe
 from sdplay.library.tables import PICTURES, kept_of, record_of
 from sdplay.params import KNOBS, differing
 from sdplay.picture import Frame, Picture, jpeg_bytes
@@ -139,9 +140,16 @@ class Library:
         )
         return self._kept(found, owner) if found else None
 
-    def keys(self, wanted: Sequence[str], owner: str = "") -> set[str]:
-        """Those of many recipes that by_key() would find, at once."""
-        return self.index.keys(wanted, owner)
+    def made(self, recipe: Recipe, owner: str = "") -> Kept | None:
+        """A finished picture of this recipe, one's own or nobody's, also under its first key."""
+        return self.by_key(recipe.key, owner) or self._rekeyed(recipe, owner)
+
+    def made_of(self, recipes: Sequence[Recipe], owner: str = "") -> set[str]:
+        """The keys of those recipes that made() would find, at once."""
+        found = self.index.keys([recipe.key for recipe in recipes], owner)
+        older = {recipe.first_key: recipe for recipe in recipes if recipe.key not in found}
+        rekeyed = [self._rekeyed(older[key], owner) for key in self.index.keys(list(older), owner)]
+        return found | {kept.key for kept in rekeyed if kept}
 
     def get(self, id: str, owner: str | None = "") -> Kept | None:
         """One picture that this owner may see; one's own even from the bin (`Kept.deleted`)."""
@@ -296,6 +304,13 @@ class Library:
         """Make the index anew from the files; pictures whose record is lost go to `adopt`, if it is
         given."""
         return reindex(self.index, self.files, adopt)
+
+    def _rekeyed(self, recipe: Recipe, owner: str) -> Kept | None:
+        """A picture under its first key, which is given today's, once it is the same recipe."""
+        old = self.by_key(recipe.first_key, owner)
+        if old is None or old.params != recipe.params:
+            return None
+        return self._change(old, owner, key=recipe.key)
 
     def _change(self, kept: Kept, owner: str | None, **values: Any) -> Kept:
         record = self.index.change(kept.id, owner, self._record, **values)

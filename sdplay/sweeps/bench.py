@@ -7,7 +7,7 @@ from sdplay.backends import Backend, Capabilities, connect, kinds
 from sdplay.compare.axes import Offer, Setup
 from sdplay.compare.plan import Facts
 from sdplay.errors import BadParams
-from sdplay.library import Library
+from sdplay.library import Library, Recipe
 from sdplay.params import Params
 from sdplay.schedulers import PRESETS
 from sdplay.sweeps.speeds import Speeds
@@ -62,13 +62,13 @@ class Bench:
         """Everything that a plan asks of the world, for a sweep that starts from this backend."""
 
         def kept(setups: Sequence[Setup]) -> set[int]:
-            keys = [self.key(setup) for setup in setups]
-            known = library.keys(keys, owner)
+            recipes = [self.recipe(setup) for setup in setups]
+            known = library.made_of(recipes, owner)
             if self._frames:  # a picture kept without them is made again
                 known = {
                     key for key in known if (kept := library.by_key(key, owner)) and kept.has_frames
                 }
-            return {at for at, key in enumerate(keys) if key in known}
+            return {at for at, recipe in enumerate(recipes) if recipe.key in known}
 
         def seconds(name: str, planned: list[Params]) -> tuple[float, float] | None:
             return speeds.seconds(name, planned, self.told(name).at_once)
@@ -78,10 +78,10 @@ class Bench:
         }
         return Facts(self.offer(name, more), self.check, kept, seconds, prices)
 
-    def key(self, setup: Setup) -> str:
-        """The recipe key under which the library has this cell's picture."""
+    def recipe(self, setup: Setup) -> Recipe:
+        """What the library finds this cell's picture by."""
         backend = self.backend(setup.backend)
-        return setup.params.key(backend.name, backend.model_version(setup.params))
+        return Recipe(setup.params, backend.name, backend.model_version(setup.params))
 
     def check(self, setup: Setup) -> Iterable[str]:
         """Refuse what this backend has not; tell what will have no effect, and that it does not
