@@ -1,5 +1,7 @@
 """Values as people type them: both grammars, exact at both ends, and a sentence when unreadable."""
 
+import tracemalloc
+
 import pytest
 
 from sdplay.compare.grammar import EXAMPLES, MOST, Value, expand
@@ -105,3 +107,31 @@ def test_a_runaway_range_is_refused_at_once():
 @pytest.mark.parametrize("kind", EXAMPLES)
 def test_the_examples_in_the_sentences_can_be_read(kind):
     assert all(expand(example, kind) for example in EXAMPLES[kind].split("  or  "))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1, 2, .., 1000000000",
+        "1-1000000000",
+        "0.001, 0.002, .., 99999999",
+        "1-2[1000000000]",
+        f"1-{'9' * 30}",
+    ],
+)
+def test_endless_lists_are_refused_before_they_are_built(text: str) -> None:
+    tracemalloc.start()
+    with pytest.raises(BadParams):
+        expand(text, float)
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert held < 5_000_000
+
+
+@pytest.mark.parametrize(
+    "text", ["9" * 5000, f"1-{'9' * 5000}", f"1, 2, .., {'9' * 5000}", "x" * 200_000]
+)
+def test_overlong_values_end_in_a_sentence(text: str) -> None:
+    with pytest.raises(BadParams, match=r"^Seed: "):
+        expand(text, int, "Seed")

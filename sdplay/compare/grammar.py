@@ -2,6 +2,7 @@
 exactly."""
 
 import csv
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from typing import Any
 from sdplay.errors import BadParams
 
 MOST = 2000
+LONGEST_TEXT = 100_000
+LONGEST_NUMBER = 40
 EXAMPLES = {
     int: "5, 10, 20  or  5-20(+5)  or  1, 2, .., 10",
     float: "3, 7.5, 11  or  0-1[6]  or  0.2, 0.3, .., 1",
@@ -36,6 +39,11 @@ def expand(text: str, kind: type = str, label: str = "Values") -> tuple[Value, .
 
     Ranges count from the first number to the last, upward or downward, and never run past the last.
     """
+    if len(text) > LONGEST_TEXT:
+        raise BadParams(
+            f"{label}: that is {len(text):,} letters of values; at most {LONGEST_TEXT:,} are read. "
+            "Write fewer."
+        )
     read = _words if kind is str else _Numbers(kind).read
     found: dict[Value, None] = {}
     try:
@@ -102,15 +110,17 @@ class _Numbers:
         self.kind = kind
 
     def read(self, items: Sequence[str]) -> Iterator[Value]:
-        seen: list[Decimal] = []
+        before: list[Decimal] = []
         for at, item in enumerate(items):
             skip = bool(_SKIP.match(item))
             word = _SKIP.sub("", item, count=1).translate(_DASHES)
-            for number in self._go_on(seen, items, at) if word == ".." else self._range(word):
-                seen.append(number)
+            for number in self._go_on(before, items, at) if word == ".." else self._range(word):
+                before = [*before[-1:], number]
                 yield Value(self._typed(number, item), skip)
 
     def _range(self, item: str) -> Iterable[Decimal]:
+        if re.search(rf"\d{{{LONGEST_NUMBER}}}", item):
+            raise _Unreadable(item)
         if re.fullmatch(_NUMBER, item):
             return [Decimal(item)]
         found = _RANGE.fullmatch(item)
@@ -121,15 +131,15 @@ class _Numbers:
             return self._spread(first, last, int(found[4]))
         return _count(first, last, abs(Decimal(found[3] or 1)), item)
 
-    def _go_on(self, seen: list[Decimal], items: Sequence[str], at: int) -> Iterable[Decimal]:
+    def _go_on(self, before: list[Decimal], items: Sequence[str], at: int) -> Iterable[Decimal]:
         """`1, 2, .., 10`: the step of the last two, up to the number that follows."""
         ahead = items[at + 1].translate(_DASHES) if at + 1 < len(items) else ""
-        if len(seen) < 2 or not re.fullmatch(_NUMBER, ahead):
+        if len(before) < 2 or not re.fullmatch(_NUMBER, ahead) or len(ahead) > LONGEST_NUMBER:
             raise _Unreadable("..")
-        step, last = seen[-1] - seen[-2], Decimal(ahead)
-        if step * (last - seen[-1]) < 0:
+        step, last = before[1] - before[0], Decimal(ahead)
+        if step * (last - before[1]) < 0:
             raise _Unreadable(f".., {items[at + 1]}")
-        return [number for number in _count(seen[-1], last, abs(step), "..") if number != seen[-1]]
+        return itertools.islice(_count(before[1], last, abs(step), ".."), 1, None)
 
     def _spread(self, first: Decimal, last: Decimal, many: int) -> Iterable[Decimal]:
         """Evenly spaced, both ends among them; whole numbers lose their fraction, as in A1111."""
