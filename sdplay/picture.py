@@ -131,11 +131,17 @@ def png_bytes(image: Image.Image) -> bytes:
 
 def jpeg_bytes(image: Image.Image, longest: int = 256, quality: int = 84) -> bytes:
     """A small JPEG for previews and tiles: Streamlit passes JPEG through untouched."""
-    small = image.convert("RGB")
-    if image.has_transparency_data:
-        small = Image.new("RGB", image.size, GROUND)
-        small.paste(image.convert("RGB"), mask=image.convert("RGBA").getchannel("A"))
-    small.thumbnail((longest, longest))
-    kept = io.BytesIO()
-    small.save(kept, "JPEG", quality=quality)
-    return kept.getvalue()
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    small = image if image.mode == mode else image.convert(mode)
+    scale = min(1.0, longest / max(image.size))
+    if scale < 1:
+        # Shrunk before anything else: a copy at full size would hold a large picture twice.
+        size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+        small = small.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    if mode == "RGBA":
+        ground = Image.new("RGB", small.size, GROUND)
+        ground.paste(small, mask=small.getchannel("A"))
+        small = ground
+    jpeg = io.BytesIO()
+    small.save(jpeg, "JPEG", quality=quality)
+    return jpeg.getvalue()

@@ -9,7 +9,7 @@ import zlib
 from PIL import Image, UnidentifiedImageError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
-LARGEST_PIXELS = 64_000_000
+LARGEST_PIXELS = 40_000_000
 _BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8")
 
 

@@ -7,11 +7,12 @@ import io
 import json
 import os
 import re
+import struct
 import uuid
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -29,6 +30,12 @@ from sdplay.params import KNOBS
 LIST = "pictures.json"
 LINKS = "links.json"
 MAX_FILE = 512 * 2**20
+VISITOR_FILE = 64 * 2**20
+"""What one file of a visitor's zip may unpack to; the administrator's own may be larger."""
+MAX_LINE = 4 * 2**20
+"""One picture's record: its prompts and settings as JSON."""
+VISITOR_LISTING = 8 * 2**20
+"""Bytes of a zip's own list of files: about 80,000 names, ten times as much once read."""
 PICTURES_ENDS = (".png", ".jpg", ".jpeg", ".webp")
 _TIMES = ("total", "queued", "network", "load", "sampling", "decode")
 COLUMNS = (
@@ -97,6 +104,8 @@ def imported(library: Library, source: Path | IO[bytes], owner: str | None = "")
     """Read such a zip, or a zip of any pictures.  With None for the owner everything goes back to
     whose it was."""
     try:
+        if owner is not None:
+            _check_listing(source)
         with zipfile.ZipFile(source) as archive:
             if LIST in archive.namelist():
                 return _listed(library, archive, owner)
@@ -179,7 +188,13 @@ def _pack(library: Library, archive: zipfile.ZipFile, record: Record) -> None:
 def _listed(library: Library, archive: zipfile.ZipFile, owner: str | None) -> Carried:
     count, known, problems = 0, 0, []
     with archive.open(LIST) as lines:
-        for line in lines:
+        while line := lines.readline(MAX_LINE + 1):
+            if len(line) > MAX_LINE:
+                problems.append(
+                    f"{LIST} has a line of more than {MAX_LINE // 2**20} MB: it and what follows "
+                    "were left out."
+                )
+                break
             text = line.strip().rstrip(b",")
             if text in (b"[", b"]", b"[]", b""):
                 continue
@@ -190,10 +205,10 @@ def _listed(library: Library, archive: zipfile.ZipFile, owner: str | None) -> Ca
                     known += 1
             except LibraryError as error:
                 problems.append(f"A picture was left out. {error}")
-            except (ValueError, zipfile.BadZipFile, zlib.error):
+            except (ValueError, RecursionError, zipfile.BadZipFile, zlib.error):
                 problems.append("A picture was left out. Its part of the zip file is damaged.")
     if owner is None and LINKS in archive.namelist():
-        for text in json.loads(_bytes(archive, LINKS)).values():
+        for text in json.loads(_bytes(archive, LINKS, MAX_FILE)).values():
             library.shorten(str(text))
     library.index.tidy()
     return Carried(count, known, tuple(problems))
@@ -201,10 +216,11 @@ def _listed(library: Library, archive: zipfile.ZipFile, owner: str | None) -> Ca
 
 def _unpack(library: Library, archive: zipfile.ZipFile, record: Record, owner: str | None) -> bool:
     """One picture in; False when it was there already."""
-    data = _bytes(archive, _name(record))
+    most = MAX_FILE if owner is None else VISITOR_FILE
+    data = _bytes(archive, _name(record), most)
     if hashlib.sha256(data).hexdigest() != record["file"]:
         raise LibraryError(f"{_name(record)} is damaged.")
-    metadata.decoded(data)
+    metadata.decoded(data, metadata.MAX_PIXELS if owner is None else metadata.VISITOR_PIXELS)
     if owner is not None:
         record = {**record, "owner": owner, "shared": not owner, "deleted": 0}
     if library.index.has(file=record["file"], owner=record["owner"]):
@@ -213,12 +229,12 @@ def _unpack(library: Library, archive: zipfile.ZipFile, record: Record, owner: s
         record = {**record, "id": uuid.uuid4().hex}
     names = [name.removeprefix("sha256:") for name in images_in(record["record"]["params"])]
     inputs = [
-        _bytes(archive, f"inputs/{name}")
+        _bytes(archive, f"inputs/{name}", most)
         for name in names
         if f"inputs/{name}" in archive.NameToInfo
     ]
     frames = f"frames/{record['file']}"
-    more = {"frames": _bytes(archive, frames)} if frames in archive.NameToInfo else {}
+    more = {"frames": _bytes(archive, frames, most)} if frames in archive.NameToInfo else {}
     library.put({**record, "frames": bool(more)}, {"originals": data, **more}, inputs)
     return True
 
@@ -228,7 +244,7 @@ def _loose(library: Library, archive: zipfile.ZipFile, owner: str) -> Carried:
     for entry in archive.infolist():
         if entry.filename.lower().endswith(PICTURES_ENDS) and not entry.is_dir():
             try:
-                library.take(_bytes(archive, entry.filename), owner)
+                library.take(_bytes(archive, entry.filename, VISITOR_FILE), owner)
                 count += 1
             except (LibraryError, zipfile.BadZipFile, zlib.error) as error:
                 problems.append(f"{entry.filename[-80:]}: {error}")
@@ -237,16 +253,35 @@ def _loose(library: Library, archive: zipfile.ZipFile, owner: str) -> Carried:
     return Carried(count, problems=tuple(problems))
 
 
-def _bytes(archive: zipfile.ZipFile, name: str) -> bytes:
-    """One file of a zip, unpacked no further than a picture can be large."""
+def _bytes(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    """One file of a zip.  One that says it is too large, or lies about it, is not unpacked."""
     try:
-        with archive.open(name) as file:
-            data = file.read(MAX_FILE + 1)
+        entry = archive.getinfo(name)
     except KeyError as error:
         raise LibraryError(f"{name[-80:]} is missing in the zip file.") from error
-    if len(data) > MAX_FILE:
-        raise LibraryError(f"{name[-80:]} is too large.")
-    return data
+    if entry.file_size <= most:
+        with archive.open(entry) as file:
+            data = file.read(most + 1)
+        if len(data) <= most:
+            return data
+    raise LibraryError(f"{name[-80:]} is larger than {most // 2**20} MB and was not unpacked.")
+
+
+def _check_listing(source: Path | IO[bytes]) -> None:
+    """Refuse a zip whose list of files is longer than a visitor's may be, before it is read."""
+    with open(source, "rb") if isinstance(source, Path) else nullcontext(source) as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(max(0, file.tell() - 2**16 - 22))
+        before, mark, end = file.read().rpartition(b"PK\5\6")
+        file.seek(0)
+    huge = before[-20:].startswith(b"PK\6\7")
+    if mark and len(end) >= 12:
+        huge = huge or struct.unpack_from("<I", end, 8)[0] > VISITOR_LISTING
+    if huge:
+        raise LibraryError(
+            "The zip file has too many files to be read here. Split it, or use "
+            "python -m sdplay library import."
+        )
 
 
 def _public(record: Record, owner: str | None) -> Record:

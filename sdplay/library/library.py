@@ -87,7 +87,17 @@ class Library:
     ) -> Kept:
         """Keep a finished picture: its files first, then its line in the index.  Once this returns,
         it is safe."""
-        data, image = _signed(picture)
+        return self._add(picture, *_signed(picture), owner, tags, key)
+
+    def _add(
+        self,
+        picture: Picture,
+        data: bytes,
+        image: Image.Image,
+        owner: str,
+        tags: Sequence[str],
+        key: str = "",
+    ) -> Kept:
         file = hashlib.sha256(data).hexdigest()
         facts = {"key": _recipe(key)} if key else {}
         record = record_of(
@@ -125,13 +135,16 @@ class Library:
     def take(self, data: bytes, owner: str = "", tags: Sequence[str] = ()) -> Kept:
         """Keep a picture from elsewhere, with the settings it carries; the same file is not kept
         twice."""
+        image = metadata.decoded(data, metadata.VISITOR_PIXELS)
         picture = metadata.adopted(data)
         signed = metadata.sign(data, picture)
         file = hashlib.sha256(signed).hexdigest()
         known = self.index.one(
             PICTURES.c.file == file, PICTURES.c.owner == owner, owner=owner, shared=False
         )
-        return self._kept(known, owner) if known else self.save(picture, owner, tags)
+        if known:
+            return self._kept(known, owner)
+        return self._add(picture, signed, image, owner, tags)
 
     def by_key(self, key: str, owner: str = "") -> Kept | None:
         """A finished picture with this recipe, one's own or nobody's."""

@@ -4,6 +4,7 @@ beside it."""
 from sdplay.metadata.files import (
     MAX_PIXELS,
     OURS,
+    VISITOR_PIXELS,
     Found,
     adopted,
     converted,
@@ -18,6 +19,7 @@ __all__ = [
     "MAX_PIXELS",
     "NAMES",
     "OURS",
+    "VISITOR_PIXELS",
     "Found",
     "adopted",
     "converted",

@@ -17,6 +17,9 @@ from sdplay.picture import Picture, Receipt, Timing, png_bytes
 
 OURS = "sdplay"
 MAX_PIXELS = 64_000_000
+"""What the app itself makes and keeps at most."""
+VISITOR_PIXELS = 17_000_000
+"""What a visitor may bring: 4096 × 4096, which takes 50 MB once it is decoded."""
 _BROKEN = (
     OSError,
     ValueError,
@@ -120,13 +123,14 @@ def adopted(data: bytes) -> Picture:
         raise LibraryError("The record inside the picture is damaged.") from error
 
 
-def decoded(data: bytes) -> Image.Image:
+def decoded(data: bytes, most_pixels: int = MAX_PIXELS) -> Image.Image:
     """Every pixel, or a sentence: the size is checked before any is unpacked."""
-    _size(data)
+    _size(data, most_pixels)
     try:
-        with Image.open(io.BytesIO(data)) as opened:
-            opened.load()
-            return opened.copy()
+        opened = Image.open(io.BytesIO(data))
+        # Loaded pixels belong to the image itself; a copy would hold all of them twice.
+        opened.load()
+        return opened
     except _BROKEN as error:
         raise LibraryError(
             "The picture is damaged or cut off. Save or generate it again."
@@ -164,13 +168,13 @@ def _params(found: Found) -> Params:
     )
 
 
-def _size(data: bytes) -> tuple[int, int]:
+def _size(data: bytes, most_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     size = png.size(data) if data.startswith(png.SIGNATURE) else _opened_size(data)
     if not all(size):
         raise LibraryError("The file could not be read as a picture. Choose a PNG, JPEG or WebP.")
-    if size[0] * size[1] > MAX_PIXELS:
+    if size[0] * size[1] > most_pixels:
         raise LibraryError(
-            f"The picture has {size[0]}×{size[1]} pixels; more than {MAX_PIXELS // 10**6} million "
+            f"The picture has {size[0]}×{size[1]} pixels; more than {most_pixels // 10**6} million "
             "are not opened. Make it smaller first."
         )
     return size

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-MAX_TEXT = 8_000_000
+MAX_TEXT = 4_000_000
+"""Letters of all the texts in one file together."""
+MAX_CHUNKS = 100_000
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 
 
@@ -21,9 +23,12 @@ class Chunk:
 
 
 def chunks(data: bytes) -> Iterator[Chunk]:
-    """Every whole chunk in order; stops at the first that is cut off or damaged."""
+    """Every whole chunk in order; stops at the first that is cut off or damaged, or after more
+    than a picture needs."""
     view, at = memoryview(data), len(SIGNATURE)
-    while at + 12 <= len(data):
+    for _ in range(MAX_CHUNKS):
+        if at + 12 > len(data):
+            return
         (size,) = struct.unpack_from(">I", data, at)
         end = at + 12 + size
         if (
@@ -53,21 +58,22 @@ def size(data: bytes) -> tuple[int, int]:
 
 
 def texts(found: list[Chunk], notes: list[str]) -> dict[str, str]:
-    """Every text by its key, the first of a key counts; a sentence in `notes` for one that is too
+    """Every text by its key, the first of a key counts; a sentence in `notes` for what is too
     long."""
-    told: dict[str, str] = {}
+    by_key: dict[str, str] = {}
+    room = MAX_TEXT
     for chunk in found:
-        if chunk.kind in _TEXTS:
-            key, value = _text(chunk)
-            if len(value) > MAX_TEXT:
+        if chunk.kind in _TEXTS and key_of(chunk) not in by_key:
+            key, value = _text(chunk, room)
+            if len(value) > room:
                 notes.append(
-                    f"The text {key[:40]!r} inside the picture is longer than "
-                    f"{MAX_TEXT // 10**6} MB "
-                    "and was not read."
+                    f"The texts inside the picture are longer than {MAX_TEXT // 10**6} MB: "
+                    f"{key[:40]!r} and what follows were not read."
                 )
-            else:
-                told.setdefault(key, _decoded(chunk.kind, value))
-    return told
+                break
+            room -= len(value)
+            by_key[key] = _decoded(chunk.kind, value)
+    return by_key
 
 
 def key_of(chunk: Chunk) -> str:
@@ -85,9 +91,9 @@ def with_texts(data: bytes, values: Mapping[str, str]) -> bytes:
     return b"".join([SIGNATURE, view[head.start : head.end], *new, *kept])
 
 
-def _text(chunk: Chunk) -> tuple[str, bytes]:
-    """Key and raw text, unpacked no further than just past the cap."""
-    key, _, rest = bytes(chunk.body[: MAX_TEXT + 200]).partition(b"\0")
+def _text(chunk: Chunk, room: int) -> tuple[str, bytes]:
+    """Key and raw text, unpacked no further than just past the room there is."""
+    key, _, rest = bytes(chunk.body[: room + 200]).partition(b"\0")
     packed = chunk.kind == b"zTXt"
     if packed:
         rest = rest[1:]
@@ -96,7 +102,7 @@ def _text(chunk: Chunk) -> tuple[str, bytes]:
         rest = rest[2:].split(b"\0", 2)[-1]
     if packed:
         try:
-            rest = zlib.decompressobj().decompress(rest, MAX_TEXT + 1)
+            rest = zlib.decompressobj().decompress(rest, room + 1)
         except zlib.error:
             rest = b""
     return key.decode("latin-1"), rest
