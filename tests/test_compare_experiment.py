@@ -146,10 +146,10 @@ def test_a_row_has_every_setting_time_and_measure():
     made = row(replace(results[(1,)], cpu_percent=50.0, ram_mb=123.4), measured)
     assert set(made) == set(HEADER) > set(KNOBS) - {"control"}
     assert (made["steps"], made["cell"], made["seconds"], made["cpu_percent"]) == (
+        10,
         "10",
-        "10",
-        "1",
-        "50",
+        1.0,
+        50.0,
     )
     assert 0 < float(made["ssim"]) < 1
 

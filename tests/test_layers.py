@@ -30,6 +30,7 @@ LAYERS = (
     "picture",
     "params",
     "settings",
+    "spreadsheet",
     "errors",
     "model",
 )

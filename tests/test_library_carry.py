@@ -193,4 +193,4 @@ def test_a_missing_file_does_not_stop_the_others(library, elsewhere):
 def test_csv_never_holds_a_formula(library):
     library.save(finished(prompt="=1+1", negative="-a"))
     row = next(csv.DictReader(io.StringIO(table(library))))
-    assert (row["prompt"], row["negative"], row["cfg"]) == ("'=1+1", "'-a", "7.0")
+    assert (row["prompt"], row["negative"], row["cfg"]) == ("'=1+1", "'-a", "7")

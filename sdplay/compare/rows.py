@@ -1,7 +1,5 @@
 """Results as rows of a table: settings, times, processor, memory and measures, for CSV files."""
 
-import csv
-import io
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Any
 from sdplay.compare.measures import Difference
 from sdplay.compare.results import Result
 from sdplay.params import KNOBS
+from sdplay.spreadsheet import table_text
 
 _TIMES = ("queued", "network", "load", "sampling", "decode", "total")
 HEADER = (
@@ -36,7 +35,7 @@ HEADER = (
 
 def row(
     result: Result, measured: Difference | None = None, when: datetime | None = None
-) -> dict[str, str]:
+) -> dict[str, Any]:
     """One result; `measured` is its difference to the reference cell."""
     params = result.cell.params.as_dict()
     times = result.timing.as_dict() if result.timing else {}
@@ -59,24 +58,14 @@ def row(
     }
     if measured:
         told |= {"ssim": measured.ssim, "psnr": measured.psnr, "mean_difference": measured.mean}
-    return {name: _field(told.get(name)) for name in HEADER}
+    return {name: _rounded(told.get(name)) for name in HEADER}
 
 
-def csv_text(rows: Iterable[Mapping[str, str]], *, header: bool = True) -> str:
+def csv_text(rows: Iterable[Mapping[str, Any]]) -> str:
     """Rows as CSV."""
-    kept = io.StringIO()
-    table = csv.DictWriter(kept, HEADER, lineterminator="\n")
-    if header:
-        table.writeheader()
-    table.writerows(rows)
-    return kept.getvalue()
+    return table_text(HEADER, rows)
 
 
-def _field(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    text = str(value)
-    # A spreadsheet would run a text that begins like a formula.
-    return f"'{text}" if isinstance(value, str) and text[:1] in ("=", "+", "-", "@", "\t") else text
+def _rounded(value: Any) -> Any:
+    """Six digits say all that a clock or a measure knows."""
+    return float(f"{value:.6g}") if isinstance(value, float) else value

@@ -1,7 +1,6 @@
 """Pictures out of a library and into one: a zip of PNG, CSV and JSON, or picture files from
 anywhere."""
 
-import csv
 import hashlib
 import io
 import json
@@ -11,7 +10,7 @@ import struct
 import uuid
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from sdplay.library.query import Query, query
 from sdplay.library.rebuild import checked
 from sdplay.library.tables import PICTURES, images_in
 from sdplay.params import KNOBS
+from sdplay.spreadsheet import table_text, write_table
 
 LIST = "pictures.json"
 LINKS = "links.json"
@@ -87,7 +87,7 @@ def exported(
                 problems.append(f"{_name(record)}: {error}")
         with archive.open("pictures.csv", "w", force_zip64=True) as file:
             lines = io.TextIOWrapper(file, "utf-8-sig", newline="")
-            _table(lines, records)
+            write_table(lines, COLUMNS, map(_metrics, records))
             lines.detach()
         with archive.open(LIST, "w", force_zip64=True) as file:
             before = b"[\n"
@@ -128,9 +128,8 @@ def imported(library: Library, source: Path | IO[bytes], owner: str | None = "")
 def table(library: Library, asked: Query | str | Sequence[str] = "", owner: str | None = "") -> str:
     """Settings, seconds and marks of what a query finds, or of these ids, as CSV: one line a
     picture."""
-    lines = io.StringIO(newline="")
-    _table(lines, _Records(library, query(asked) if isinstance(asked, str) else asked, owner))
-    return lines.getvalue()
+    records = _Records(library, query(asked) if isinstance(asked, str) else asked, owner)
+    return table_text(COLUMNS, map(_metrics, records))
 
 
 class _Records:
@@ -299,14 +298,6 @@ def _name(record: Record) -> str:
     return f"pictures/{when}_{words}_{params.get('seed', 0)}_{record['id'][:8]}.png"
 
 
-def _table(lines: IO[str], records: Iterable[Record]) -> None:
-    writer = csv.DictWriter(lines, COLUMNS, extrasaction="ignore")
-    writer.writeheader()
-    for record in records:
-        told = _metrics(record)
-        writer.writerow({name: _safe(told.get(name)) for name in COLUMNS})
-
-
 def _metrics(record: Record) -> dict[str, Any]:
     told = record["record"]
     seconds = {f"seconds_{name}": told["timing"].get(name) for name in _TIMES}
@@ -323,11 +314,3 @@ def _metrics(record: Record) -> dict[str, Any]:
         "note": record["note"],
         "warnings": " ".join(told["receipt"]["warnings"]),
     }
-
-
-def _safe(value: Any) -> Any:
-    """Text that a spreadsheet would take for a formula is marked as text."""
-    if not isinstance(value, str):
-        return value
-    value = value.encode("utf-8", "replace").decode().replace("\0", "")
-    return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

@@ -17,10 +17,11 @@ from sdplay.compare.plan import Cell, Plan, Varied
 from sdplay.compare.planfile import Spec, outline, plan_of
 from sdplay.compare.report import report
 from sdplay.compare.results import Result
-from sdplay.compare.rows import HEADER, csv_text, row
+from sdplay.compare.rows import HEADER, row
 from sdplay.compare.sheet import sheet
 from sdplay.errors import BadParams, LibraryError
 from sdplay.params import KNOBS
+from sdplay.spreadsheet import write_table
 
 Results = Mapping[tuple[int, ...], Result]
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
@@ -118,7 +119,7 @@ class Folder:
         try:
             fresh = not file.exists()
             with file.open("a", encoding="utf-8", newline="") as table:
-                table.write(csv_text(rows, header=fresh))
+                write_table(table, HEADER, rows, header=fresh)
         except OSError as error:
             raise LibraryError(
                 f"{file} could not be written: {error.strerror}. Close it elsewhere, then run "
@@ -222,7 +223,7 @@ def _slug(text: str) -> str:
 def _table(path: Path) -> Path:
     """results.csv, or the next one when an older version wrote other columns."""
     count, file = 1, path / "results.csv"
-    while file.exists() and file.read_text("utf-8").split("\n", 1)[0] != ",".join(HEADER):
+    while file.exists() and file.read_text("utf-8").splitlines()[:1] != [",".join(HEADER)]:
         count += 1
         file = path / f"results-{count}.csv"
     return file
