@@ -6,9 +6,7 @@ takes rows of one latent size, the least served owner first, so that no sweep st
 person's picture.
 """
 
-import os
 import queue
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -19,7 +17,10 @@ import numpy as np
 
 from sdplay.engine.noise import Array, TorchNoise
 from sdplay.engine.samplers import Levels, Mix, Plan, Step, plan
-from sdplay.errors import PlayError
+from sdplay.errors import BackendLost, PlayError
+
+HEARTBEAT = 0.5
+"""Seconds after which one who waits looks whether the engine's thread still lives."""
 
 
 class Model(Protocol):
@@ -141,6 +142,8 @@ class Run:
         self.job, self.snapshot = job, snapshot
         self.events: queue.SimpleQueue[Event | BaseException] = queue.SimpleQueue()
         self.cancelled = threading.Event()
+        self.thread: threading.Thread | None = None
+        """The loop's thread that this job was given to."""
         self.asked = time.perf_counter()
         self.started = 0.0
         self.spent = 0.0
@@ -237,11 +240,18 @@ class Run:
         )
 
 
-def _step_back() -> None:
-    """Lower this thread's priority, which Linux alone can: the page that shows the picture goes
-    first."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)
+def _heard(run: Run) -> Event | BaseException:
+    """The job's next event; an error when the thread that would send it is gone."""
+    while True:
+        try:
+            return run.events.get(timeout=HEARTBEAT)
+        except queue.Empty:
+            # It may have sent the last event between the two looks.
+            if run.thread and not run.thread.is_alive() and run.events.empty():
+                return BackendLost(
+                    "The model's thread ended in the middle of this picture. Try again: it is "
+                    "started anew."
+                )
 
 
 def planned(job: Job, levels: Levels) -> Plan:
@@ -302,7 +312,7 @@ class Engine:
         self._submit(run)
         try:
             while True:
-                event = run.events.get()
+                event = _heard(run)
                 if isinstance(event, BaseException):
                     raise event
                 yield event
@@ -316,27 +326,38 @@ class Engine:
         return _pixels(self.model.decode(latent))[0]
 
     def close(self) -> None:
-        """End the thread of a model that nobody uses any more."""
+        """End the thread of a model that nobody uses any more, after the jobs that it has."""
         self._new.put(None)
 
     def _submit(self, run: Run) -> None:
         with self._lock:
-            self._new.put(run)
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
+                self._new, self._runs = queue.SimpleQueue(), []
                 self._thread = threading.Thread(target=self._forever, name="engine", daemon=True)
                 self._thread.start()
+            run.thread = self._thread
+            self._new.put(run)
 
     def _forever(self) -> None:
-        _step_back()
-        while True:
-            while not self._runs or not self._new.empty():
+        closing = False
+        while not (closing and self._ended()):
+            while not self._new.empty() or not (self._runs or closing):
                 run = self._new.get()
                 if run is None:
-                    return
-                self._admit(run)
+                    closing = True
+                else:
+                    self._admit(run)
             self._runs = [run for run in self._runs if not run.cancelled.is_set()]
             if self._runs:
                 self._tick()
+
+    def _ended(self) -> bool:
+        """Whether nothing is left to do; from then on a new job needs a new thread."""
+        with self._lock:
+            if self._runs or not self._new.empty():
+                return False
+            self._thread = None
+            return True
 
     def _admit(self, run: Run) -> None:
         """A job that cannot start tells its owner and is gone."""

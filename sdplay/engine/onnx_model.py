@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-import psutil
 
 from sdplay.engine.card import SHIPPED
+from sdplay.engine.cores import threads as usual_threads
 from sdplay.engine.loop import Job
 from sdplay.engine.noise import Array
 from sdplay.engine.samplers import Levels
@@ -52,7 +52,11 @@ class OnnxModel:
         self.words = Words(folder / "vocab.txt", text["max_position_embeddings"])
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        options.intra_op_num_threads = threads or psutil.cpu_count(logical=False) or 1
+        options.intra_op_num_threads = threads or usual_threads()
+        # A thread that spins while it waits takes the core from the one it waits for, as soon as
+        # anything else runs on the machine.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.inter_op.allow_spinning", "0")
         self._network = cache(
             lambda name: onnxruntime.InferenceSession(
                 str(folder / f"{name}.onnx"), options, providers=["CPUExecutionProvider"]
