@@ -10,7 +10,8 @@ from typing import Any, NoReturn
 
 from sdplay import cli_cutouts, cli_library, cli_serve, cli_sweep, settings
 from sdplay.errors import BackendError, BadParams, LibraryError, PlayError
-from sdplay.params import KNOBS, Knob, Params, random_seed
+from sdplay.knob import Knob
+from sdplay.params import KNOBS, Params, random_seed
 from sdplay.schedulers import SCHEDULERS, known
 
 FLAGS = ("negative", "steps", "scheduler", "cfg", "seed", "strength")
@@ -157,7 +158,7 @@ def _with_sets(asked: dict[str, Any], sets: list[str]) -> dict[str, Any]:
         if not equals or not key.strip():
             raise BadParams(f"--set needs KEY=VALUE, not {each!r}.")
         key = key.strip()
-        if key in KNOBS and KNOBS[key].kind in (bytes, tuple):
+        if key in KNOBS and not KNOBS[key].is_plain:
             raise BadParams(f"{KNOBS[key].label} is a picture: it cannot be set with --set.")
         if key in KNOBS:
             asked[key] = known(value).id if key == "scheduler" else value

@@ -4,91 +4,17 @@ derive from it."""
 import dataclasses
 import hashlib
 import json
-import math
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 from sdplay.errors import BadParams
+from sdplay.knob import Idle, Knob, knob
+from sdplay.schedulers import find
 
 MAX_SEED = 2**63 - 1
 KEY_VERSION = 1
-
-
-@dataclass(frozen=True)
-class Knob:
-    """How one parameter is called, bounded, explained and drawn."""
-
-    name: str
-    default: Any
-    label: str
-    low: float | None = None
-    high: float | None = None
-    step: float | None = None
-    help: str = ""
-    usual: tuple[float, float] | None = None
-    """The range a slider shows; values outside it, up to low and high, can still be typed or
-    linked."""
-    group: str = "main"
-    needs: str = ""
-    """The backend feature without which this knob is not offered."""
-    first_default: Any = None
-    """The default on the day the knob was added.  Recipe keys leave it out, so it never changes."""
-
-    @property
-    def kind(self) -> type:
-        return type(self.default)
-
-    def check(self, value: Any) -> Any:
-        """The value in this knob's type and range, or a sentence why not."""
-        if self.kind is bytes or self.kind is tuple:
-            return value
-        value = self._typed(value)
-        if self.low is not None and self.high is not None and not self.low <= value <= self.high:
-            raise BadParams(
-                f"{self.label} must be between {self.low:g} and {_plain(self.high)}, not "
-                f"{_plain(value)}."
-            )
-        if self.kind is int and self.step and self.step > 1 and value % self.step:
-            near = max(int(self.low or 0), round(value / self.step) * int(self.step))
-            raise BadParams(
-                f"{self.label} must be a multiple of {self.step:g}, not {value}. The nearest is "
-                f"{near}."
-            )
-        return value
-
-    def _typed(self, value: Any) -> Any:
-        if isinstance(value, bool) or value is None:
-            raise BadParams(f"{self.label} must be {_kind_word(self.kind)}, not {value!r}.")
-        try:
-            typed = self.kind(value)
-            exact = self.kind is not int or isinstance(value, (int, str)) or float(value) == typed
-        except (TypeError, ValueError, OverflowError) as error:
-            raise BadParams(
-                f"{self.label} must be {_kind_word(self.kind)}, not {str(value)[:40]!r}."
-            ) from error
-        if not exact or (self.kind is float and not math.isfinite(typed)):
-            raise BadParams(f"{self.label} must be {_kind_word(self.kind)}, not {value!r}.")
-        return typed
-
-
-def knob(
-    default: Any,
-    label: str,
-    low: float | None = None,
-    high: float | None = None,
-    step: float | None = None,
-    help: str = "",
-    **more: Any,
-) -> Any:
-    """Declare a parameter of Params."""
-    return field(
-        default=default,
-        metadata={
-            "knob": {"label": label, "low": low, "high": high, "step": step, "help": help, **more}
-        },
-    )
 
 
 @dataclass(frozen=True)
@@ -104,12 +30,24 @@ class Control:
     mode: str = "Balanced"
 
 
+_NO_START = Idle(lambda params: not params.init, "without a start image")
+_NO_HIRES = Idle(lambda params: params.hires_scale == 1, "while hires is off")
+
+
+def _takes_no_eta(params: "Params") -> bool:
+    entry = find(params.scheduler)
+    return entry is not None and entry.sampler != "ddim"
+
+
 @dataclass(frozen=True)
 class Params:
     """The settings of exactly one picture.  Checks itself; a change is a copy (`with_`)."""
 
     prompt: str = knob(
-        "", "Prompt", help="What to draw. The model turns it into numbers that steer every step."
+        "",
+        "Prompt",
+        help="What to draw. The model turns it into numbers that steer every step.",
+        example="a red fox || a blue owl",
     )
     negative: str = knob(
         "",
@@ -117,6 +55,8 @@ class Params:
         help="What to keep away from. It takes the place of the empty prompt "
         "that CFG pushes away from, so it does nothing at CFG 1.",
         needs="negative",
+        example="none || blurry, dark",
+        idle=Idle(lambda params: params.cfg == 1, "at CFG 1"),
     )
     scheduler: str = knob(
         "dpmpp_2m_karras",
@@ -124,6 +64,9 @@ class Params:
         help="The route from noise to picture. Each takes different "
         "steps through the same model; some settle on one picture, some never do.",
         needs="scheduler",
+        choices="schedulers",
+        example="euler, ddim, dpmpp_2m",
+        also=("Sampler",),
     )
     steps: int = knob(
         20,
@@ -135,6 +78,8 @@ class Params:
         "after 20 to 30 most schedulers change little.",
         usual=(1, 60),
         needs="steps",
+        example="5-20(+5)",
+        infotext=("Steps",),
     )
     cfg: float = knob(
         7.0,
@@ -146,6 +91,9 @@ class Params:
         "prompt and halves the time; above about 12 colours burn.",
         usual=(1.0, 20.0),
         needs="cfg",
+        example="1, 3, .., 9",
+        infotext=("CFG scale",),
+        also=("CFG Scale",),
     )
     seed: int = knob(
         0,
@@ -155,14 +103,39 @@ class Params:
         1,
         "Names the start noise. Same seed and same settings give the same picture.",
         needs="seed",
+        example="1-4",
+        infotext=("Seed",),
     )
-    width: int = knob(512, "Width", 64, 4096, 8, "Pixels across, in steps of 8.", needs="size")
-    height: int = knob(512, "Height", 64, 4096, 8, "Pixels down, in steps of 8.", needs="size")
+    width: int = knob(
+        512,
+        "Width",
+        64,
+        4096,
+        8,
+        "Pixels across, in steps of 8.",
+        needs="size",
+        example="128, 192, 256",
+    )
+    height: int = knob(
+        512,
+        "Height",
+        64,
+        4096,
+        8,
+        "Pixels down, in steps of 8.",
+        needs="size",
+        example="128, 192, 256",
+    )
     model: str = knob(
         "",
         "Model",
         help="The checkpoint. Empty means the one the backend has loaded.",
         needs="models",
+        unset="As the backend has it",
+        choices="models",
+        cost=2.0,
+        infotext=("Model",),
+        also=("Checkpoint name", "Checkpoint"),
     )
     init: bytes = knob(
         b"",
@@ -170,6 +143,7 @@ class Params:
         group="start",
         needs="img2img",
         help="Start from this picture instead of pure noise.",
+        example="none",
     )
     strength: float = knob(
         0.75,
@@ -180,9 +154,18 @@ class Params:
         "How much of the start image is turned to noise first: 0 keeps it, 1 forgets it.",
         group="start",
         needs="img2img",
+        idle=_NO_START,
+        infotext=("Denoising strength", "Denoise strength"),
+        also=("Denoising", "Denoising strength"),
     )
     mask: bytes = knob(
-        b"", "Mask", group="start", needs="inpaint", help="White is painted anew, black stays."
+        b"",
+        "Mask",
+        group="start",
+        needs="inpaint",
+        help="White is painted anew, black stays.",
+        example="none",
+        idle=_NO_START,
     )
     mask_blur: int = knob(
         4,
@@ -193,6 +176,8 @@ class Params:
         "Softens the mask's edge, in pixels.",
         group="start",
         needs="mask_blur",
+        idle=Idle(lambda params: not params.mask, "without a mask"),
+        infotext=("Mask blur",),
     )
     variation_seed: int = knob(
         0,
@@ -203,6 +188,9 @@ class Params:
         "A second start noise to mix in.",
         group="variation",
         needs="variation",
+        idle=Idle(lambda params: params.variation_strength == 0, "at variation strength 0"),
+        infotext=("Variation seed",),
+        also=("Var. seed",),
     )
     variation_strength: float = knob(
         0.0,
@@ -213,6 +201,9 @@ class Params:
         "0 is the seed alone, 1 the variation seed alone.",
         group="variation",
         needs="variation",
+        brings=("variation_seed",),
+        infotext=("Variation seed strength",),
+        also=("Var. strength",),
     )
     eta: float = knob(
         0.0,
@@ -223,6 +214,8 @@ class Params:
         "Fresh noise that DDIM adds at every step: 0 none, 1 as much as an ancestral sampler.",
         group="sampler",
         needs="eta",
+        idle=Idle(_takes_no_eta, "outside DDIM"),
+        infotext=("Eta", "Eta DDIM"),
     )
     clip_skip: int = knob(
         1,
@@ -233,6 +226,8 @@ class Params:
         "Read the prompt this many layers before the text encoder's end. 1 is the normal end.",
         group="sampler",
         needs="clip_skip",
+        example="1, 2",
+        infotext=("Clip skip",),
     )
     hires_scale: float = knob(
         1.0,
@@ -243,6 +238,8 @@ class Params:
         "Make the picture small first, then enlarge it by this and refine. 1 is off.",
         group="hires",
         needs="hires",
+        example="1, 1.5, 2",
+        infotext=("Hires upscale", "Hires scale"),
     )
     hires_strength: float = knob(
         0.5,
@@ -253,6 +250,8 @@ class Params:
         "How much the refining pass may change.",
         group="hires",
         needs="hires",
+        idle=_NO_HIRES,
+        infotext=("Hires strength",),
     )
     hires_steps: int = knob(
         0,
@@ -263,6 +262,8 @@ class Params:
         "Steps of the refining pass. 0 means the same as the first.",
         group="hires",
         needs="hires",
+        idle=_NO_HIRES,
+        infotext=("Hires steps",),
     )
     hires_upscaler: str = knob(
         "Latent",
@@ -270,6 +271,10 @@ class Params:
         help="How the small picture is enlarged.",
         group="hires",
         needs="hires",
+        choices="upscalers",
+        cost=0.5,
+        idle=_NO_HIRES,
+        infotext=("Hires upscaler",),
     )
     refiner: str = knob(
         "",
@@ -277,6 +282,12 @@ class Params:
         help="A second checkpoint that finishes the picture. Empty is off.",
         group="refiner",
         needs="refiner",
+        unset="None",
+        choices="models",
+        cost=1.5,
+        brings=("refiner_at",),
+        infotext=("Refiner",),
+        also=("Refiner checkpoint",),
     )
     refiner_at: float = knob(
         0.8,
@@ -287,6 +298,9 @@ class Params:
         "The share of steps done before the refiner takes over.",
         group="refiner",
         needs="refiner",
+        idle=Idle(lambda params: not params.refiner, "without a refiner"),
+        infotext=("Refiner switch at", "Refiner Switch"),
+        also=("Refiner switch at",),
     )
     styles: str = knob(
         "",
@@ -294,6 +308,9 @@ class Params:
         help="Names of the server's saved prompt styles, separated by |.",
         group="sampler",
         needs="styles",
+        choices="styles",
+        several=True,
+        infotext=("Style names",),
     )
     control: tuple[Control, ...] = knob(
         (),
@@ -301,12 +318,15 @@ class Params:
         group="control",
         needs="controlnet",
         help="Guide pictures that steer the layout.",
+        example="none",
     )
     extra: str = knob(
         "",
         "Raw payload fields",
         help="A JSON object laid over the payload before it is sent.",
         group="raw",
+        example='{"styles": ["flat"]} || {"styles": []}',
+        infotext=("Raw payload fields",),
     )
 
     def __post_init__(self) -> None:
@@ -336,10 +356,12 @@ class Params:
         except ValueError as error:
             raise BadParams(
                 f"Raw payload fields are not valid JSON: {error}. Write them like this: "
-                '{"tiling": true}'
+                '{"styles": ["flat"]}'
             ) from error
         if not isinstance(fields, dict):
-            raise BadParams('Raw payload fields must be a JSON object, like this: {"tiling": true}')
+            raise BadParams(
+                'Raw payload fields must be a JSON object, like this: {"styles": ["flat"]}'
+            )
         return fields
 
     def as_dict(self) -> dict[str, Any]:
@@ -401,9 +423,7 @@ class Params:
 
 
 KNOBS: dict[str, Knob] = {
-    each.name: Knob(
-        each.name, each.default, **{"first_default": each.default, **each.metadata["knob"]}
-    )
+    each.name: Knob(each.name, each.default, **each.metadata["knob"])
     for each in dataclasses.fields(Params)
 }
 
@@ -438,11 +458,3 @@ def _controls(units: Any, images: Mapping[str, bytes]) -> Iterator[Control]:
             yield unit
         elif unit.get("image") in images:
             yield Control(**{**unit, "image": images[unit["image"]]})
-
-
-def _plain(value: float) -> str:
-    return f"{value:d}" if isinstance(value, int) else f"{value:g}"
-
-
-def _kind_word(kind: type) -> str:
-    return {int: "a whole number", float: "a number", str: "text"}.get(kind, kind.__name__)

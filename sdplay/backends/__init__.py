@@ -12,6 +12,7 @@ from typing import Any, Literal
 from PIL import Image
 
 from sdplay.errors import BadParams
+from sdplay.knob import Knob
 from sdplay.params import KNOBS, Params
 from sdplay.picture import CutOut, Picture, Progress
 from sdplay.settings import setting
@@ -72,6 +73,11 @@ class Capabilities:
             for knob in KNOBS.values()
             if not self.offers(knob.needs) and getattr(params, knob.name) != knob.default
         )
+
+    def choices(self, knob: Knob) -> tuple[str, ...] | None:
+        """What there is to choose from for this setting; None where nobody tells."""
+        listed: tuple[str, ...] | None = getattr(self, knob.choices) if knob.choices else None
+        return listed
 
     def offers(self, feature: str) -> bool:
         """Whether to show a control: yes or not told."""

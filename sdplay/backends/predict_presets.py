@@ -16,9 +16,7 @@ PICTURES = frozenset({"init", "mask"})
 SIZE = "size"
 """Width and height in one field, like 512x768."""
 SENDABLE = (
-    {name for name, knob in KNOBS.items() if knob.kind in (str, int, float) and name != "extra"}
-    | PICTURES
-    | {SIZE}
+    {name for name, knob in KNOBS.items() if knob.is_plain and name != "extra"} | PICTURES | {SIZE}
 )
 
 _COG = {entry.id: entry.cog for entry in SCHEDULERS.values() if entry.cog}

@@ -262,7 +262,7 @@ def _first(setting: str, inputs: Mapping[str, Input]) -> str:
     """The input that takes this setting; one of another kind only has the same name."""
     kinds = (
         ("integer", "number", "")
-        if setting in KNOBS and KNOBS[setting].kind in (int, float)
+        if setting in KNOBS and KNOBS[setting].is_number
         else ("string", "")
     )
     return next(

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sdplay.compare.grammar import EXAMPLES, Value, expand, shown
+from sdplay.compare.grammar import Value, expand, shown
 from sdplay.errors import BadParams
-from sdplay.params import KNOBS, Control, Knob, Params, random_seed
+from sdplay.knob import Knob
+from sdplay.params import KNOBS, Control, Params, random_seed
 from sdplay.schedulers import PRESETS, SCHEDULERS, find, scheduler_label
 
 Typed = str | Sequence[Any]
@@ -55,7 +56,7 @@ class Axis:
     label: str
     example: str
     apply: Callable[[Setup, Any], Setup]
-    read: Callable[["Axis", Sequence[Value], Offer], Iterable[Mark]]
+    read: "Reader"
     kind: type = str
     cost: float = 0.0
     """How slow it is to switch: the dearest axis becomes the outermost loop."""
@@ -86,6 +87,7 @@ class Axis:
         return expand(value, self.kind, self.label) if typed else (Value(value),)
 
 
+Reader = Callable[[Axis, Sequence[Value], Offer], Iterable[Mark]]
 _SLOT = r"\{(\w[\w \-]*)\}"
 
 
@@ -356,63 +358,27 @@ def _backend(setup: Setup, name: str) -> Setup:
 
 
 _PRESET = "euler 30  or  scheduler=euler; steps=30"
-_READERS = {
-    "scheduler": _schedulers,
-    "seed": _seeds,
-    "init": _pictures,
-    "mask": _pictures,
-    "control": _controls,
-}
-_COSTS = {"model": 2.0, "refiner": 1.5, "hires_upscaler": 0.5}
-_ALSO = {
-    "cfg": ("CFG Scale",),
-    "scheduler": ("Sampler",),
-    "model": ("Checkpoint name", "Checkpoint"),
-    "strength": ("Denoising", "Denoising strength"),
-    "variation_seed": ("Var. seed",),
-    "variation_strength": ("Var. strength",),
-    "refiner": ("Refiner checkpoint",),
-    "refiner_at": ("Refiner switch at",),
-    "hires_upscaler": ("Hires upscaler",),
-}
-_EXAMPLES = {
-    "prompt": "a red fox || a blue owl",
-    "negative": "none || blurry, dark",
-    "scheduler": "euler, ddim, dpmpp_2m",
-    "steps": "5-20(+5)",
-    "cfg": "1, 3, .., 9",
-    "seed": "1-4",
-    "width": "128, 192, 256",
-    "height": "128, 192, 256",
-    "strength": "0-1[6]",
-    "clip_skip": "1, 2",
-    "hires_scale": "1, 1.5, 2",
-    "variation_strength": "0-1[6]",
-    "extra": '{"tiling": true} || {"tiling": false}',
-    "init": "none",
-    "mask": "none",
-    "control": "none",
+_READERS: Mapping[str, Reader] = {"scheduler": _schedulers, "seed": _seeds}
+_READERS_OF: Mapping[type, Reader] = {
+    int: _numbers,
+    float: _numbers,
+    bool: _numbers,
+    bytes: _pictures,
+    tuple: _controls,
 }
 
 
 def _of_knob(knob: Knob) -> Axis:
     """Every setting is an axis: a new knob needs no line here."""
-    number = knob.kind in (int, float)
-    example = _EXAMPLES.get(knob.name) or (
-        EXAMPLES[knob.kind].split("  or  ")[0] if number else "one, two"
-    )
-    if knob.kind is float and knob.high is not None and knob.high <= 1:
-        example = "0-1[6]"
-    reader = _READERS.get(knob.name, _numbers if number else _plain)
     return Axis(
         knob.name,
         knob.label,
-        example,
+        knob.axis_example,
         _set(knob.name),
-        reader,
-        knob.kind if number else str,
-        _COSTS.get(knob.name, 0.0),
-        also=_ALSO.get(knob.name, ()),
+        _READERS.get(knob.name) or _READERS_OF.get(knob.kind, _plain),
+        knob.kind if knob.is_number else str,
+        knob.cost,
+        also=knob.also,
         help=knob.help,
     )
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from sdplay.errors import BadParams
+from sdplay.knob import OWN
 
 MOST = 2000
 LONGEST_TEXT = 100_000
@@ -72,6 +73,10 @@ def written(values: Sequence[Value]) -> str:
 
 def shown(value: Any) -> str:
     """A value as a person would write it: no trailing zero, no exponent."""
+    if value is None:
+        return OWN
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{Decimal(repr(value)).normalize():f}"
     return str(value)

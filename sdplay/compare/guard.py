@@ -1,7 +1,7 @@
 """The confound guard: how many things differ between pictures, and a lock for all but one of
 them."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,23 +10,6 @@ from sdplay.compare.grammar import shown
 from sdplay.compare.plan import Plan
 from sdplay.params import KNOBS, Params, differing
 from sdplay.schedulers import find
-
-_WITHOUT_EFFECT: dict[str, tuple[Callable[[Params], bool], str]] = {
-    "negative": (lambda params: params.cfg == 1, "at CFG 1"),
-    "strength": (lambda params: not params.init, "without a start image"),
-    "mask": (lambda params: not params.init, "without a start image"),
-    "mask_blur": (lambda params: not params.mask, "without a mask"),
-    "variation_seed": (lambda params: params.variation_strength == 0, "at variation strength 0"),
-    "eta": (
-        lambda params: (entry := find(params.scheduler)) is not None and entry.sampler != "ddim",
-        "outside DDIM",
-    ),
-    "hires_strength": (lambda params: params.hires_scale == 1, "while hires is off"),
-    "hires_steps": (lambda params: params.hires_scale == 1, "while hires is off"),
-    "hires_upscaler": (lambda params: params.hires_scale == 1, "while hires is off"),
-    "refiner_at": (lambda params: not params.refiner, "without a refiner"),
-}
-"""Settings that change nothing under a condition, and how a sentence says it."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +102,9 @@ def label(name: str) -> str:
 def value_text(name: str, value: Any) -> str:
     """A value as the page shows it beside its setting."""
     entry = find(str(value)) if name == "scheduler" else None
-    return entry.label if entry else shown(value) or "(none)"
+    if entry:
+        return entry.label
+    return KNOBS[name].unset if value is None and name in KNOBS else shown(value) or "(none)"
 
 
 def settings_text(values: Mapping[str, Any], without: Collection[str] = ()) -> list[str]:
@@ -140,8 +125,8 @@ def _once(values: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _idle(name: str, setups: Sequence[Setup]) -> str:
-    condition, where = _WITHOUT_EFFECT.get(name, (lambda params: False, ""))
-    if not all(condition(each.params) for each in setups):
+    idle = KNOBS[name].idle if name in KNOBS else None
+    if idle is None or not all(idle.when(each.params) for each in setups):
         return ""
     text = label(name)
-    return f"{text[0].upper()}{text[1:]} differs too, but {where} it changes nothing."
+    return f"{text[0].upper()}{text[1:]} differs too, but {idle.words} it changes nothing."

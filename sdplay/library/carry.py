@@ -45,7 +45,7 @@ COLUMNS = (
     "backend",
     "model_version",
     *(f"seconds_{name}" for name in _TIMES),
-    *(name for name, knob in KNOBS.items() if knob.kind in (str, int, float)),
+    *(name for name, knob in KNOBS.items() if knob.is_plain),
     "stars",
     "tags",
     "note",

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sdplay.errors import BadParams
+from sdplay.knob import OWN
 from sdplay.params import KNOBS
 from sdplay.schedulers import find
 
@@ -95,6 +96,8 @@ def condition(name: str, sign: str, value: str) -> Any:
         raise _unknown(name)
     if name == "scheduler" and (entry := find(value)):
         value = entry.id
+    if name in KNOBS and (kind is bool or value.lower() == OWN):
+        return KNOBS[name].check(value)
     if kind not in (int, float):
         return value
     if sign != "=":

@@ -10,28 +10,35 @@ from typing import Any
 import sqlalchemy as sql
 
 from sdplay.errors import BadParams
+from sdplay.knob import Knob
 from sdplay.library.kept import SOMEONE, Kept, moment
 from sdplay.library.query import Between
-from sdplay.params import KNOBS, Knob, Params
+from sdplay.params import KNOBS, Params
 from sdplay.picture import Picture, Receipt, Timing
 
 TABLES = sql.MetaData()
 MAX_NAME = 300
 _BIG = sql.BigInteger().with_variant(sql.Integer(), "sqlite")
 """SQLite orders a table by a key of this kind."""
+_MARK = sql.BigInteger()
+_KINDS: dict[type, Any] = {
+    int: sql.BigInteger(),
+    float: sql.Float(53),
+    str: sql.Text(),
+    bool: sql.Boolean(),
+}
 _LONG = ("prompt", "negative", "extra")
 """Texts that are compared by their mark, so that a row stays short."""
 
 
 def _column(knob: Knob) -> sql.Column[Any]:
-    kinds: dict[type, Any] = {int: sql.BigInteger(), float: sql.Float(53), str: sql.Text()}
-    kind = sql.BigInteger() if is_marked(knob.name) else kinds[knob.kind]
+    kind = _MARK if is_marked(knob.name) else _KINDS[knob.kind]
     return sql.Column(knob.name, kind, nullable=False)
 
 
 def is_marked(name: str) -> bool:
     """Whether a setting's column holds a mark of its value instead of the value."""
-    return name in _LONG or KNOBS[name].kind in (bytes, tuple)
+    return name in _LONG or not KNOBS[name].is_plain
 
 
 PICTURES = sql.Table(

@@ -157,11 +157,7 @@ def converted(data: bytes, kind: str, quality: int = 92) -> bytes:
 def _params(found: Found) -> Params:
     """The settings told; those of ours that no longer fit are left out, and a size not told is the
     picture's own."""
-    known = {
-        name: value
-        for name, value in found.settings.items()
-        if KNOBS[name].kind not in (bytes, tuple)
-    }
+    known = {name: value for name, value in found.settings.items() if KNOBS[name].is_plain}
     near = {"width": round(found.width / 8) * 8, "height": round(found.height / 8) * 8}
     return Params(
         **checked({**{name: min(4096, max(64, size)) for name, size in near.items()}, **known}, [])

@@ -16,42 +16,17 @@ from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params
 from sdplay.schedulers import SCHEDULERS, find
 
-NAMES = {
-    "Steps": "steps",
-    "CFG scale": "cfg",
-    "Seed": "seed",
-    "Model": "model",
-    "Variation seed": "variation_seed",
-    "Variation seed strength": "variation_strength",
-    "Denoising strength": "strength",
-    "Clip skip": "clip_skip",
-    "Eta": "eta",
-    "Hires upscale": "hires_scale",
-    "Hires steps": "hires_steps",
-    "Hires upscaler": "hires_upscaler",
-    "Refiner": "refiner",
-    "Refiner switch at": "refiner_at",
-    "Mask blur": "mask_blur",
-    "Style names": "styles",
-    "Raw payload fields": "extra",
-}
+NAMES = {knob.infotext[0]: name for name, knob in KNOBS.items() if knob.infotext}
 """Infotext keys that are one of our settings under another name."""
-ALSO = {
-    "Eta DDIM": "eta",
-    "Hires strength": "hires_strength",
-    "Hires scale": "hires_scale",
-    "Denoise strength": "strength",
-    "Refiner Switch": "refiner_at",
-}
-"""Further keys, read only."""
+_READ = {key.lower(): name for name, knob in KNOBS.items() for key in knob.infotext}
 EXACT = "Exact prompts"
 MAX_INFOTEXT = 1_000_000
 _KEY = re.compile(r"\s*(\w[\w \-/]{0,99}):\s*")
 _VALUE = re.compile(r'("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
-_TOGETHER = {"variation_strength": ("Variation seed",), "refiner": ("Refiner switch at",)}
-"""Settings that others read only when the second key is there too, even at its default."""
 _AUTOMATIC = {"dpm++ 2m": "karras", "dpm++ 2m sde": "exponential"}
 """What A1111 and Forge take for the schedule type "Automatic"; elsewhere it is the plain one."""
+_BY_HAND = ("strength", "hires_strength")
+"""One key stands for either, so that writing them takes a look at both."""
 _PLAIN = ("", "automatic", "uniform", "normal", "discrete", "default")
 
 
@@ -100,9 +75,8 @@ def settings_from(text: str) -> tuple[dict[str, Any], list[str]]:
         told["scheduler"] = scheduler_of(items["Sampler"], schedule, notes)
     if size := re.fullmatch(r"(\d{1,6})x(\d{1,6})", items.get("Size", "")):
         told |= {"width": int(size[1]), "height": int(size[2])}
-    known = {key.lower(): name for key, name in (ALSO | NAMES).items()}
     for key, value in items.items():
-        if (name := known.get(key.lower())) and (value or KNOBS[name].kind is str):
+        if (name := _READ.get(key.lower())) and (value or KNOBS[name].kind is str):
             told[name] = value
     if "hires_scale" in told and "strength" in told and "hires_strength" not in told:
         told["hires_strength"] = told.pop("strength")
@@ -153,15 +127,12 @@ def _items(params: Params, model: str) -> dict[str, Any]:
         "Size": f"{params.width}x{params.height}",
     }
     items |= {"Model": params.model or model} if params.model or model else {}
-    forced = {key for name, keys in _TOGETHER.items() if getattr(params, name) for key in keys}
+    brought = {each for name in KNOBS if getattr(params, name) for each in KNOBS[name].brings}
     for key, name in NAMES.items():
-        needless = name in ("strength", "mask_blur") and not params.init
-        if (
-            key not in items
-            and not needless
-            and (key in forced or getattr(params, name) != KNOBS[name].default)
-        ):
-            items["Eta DDIM" if key == "Eta" and sampler == "DDIM" else key] = getattr(params, name)
+        knob, value = KNOBS[name], getattr(params, name)
+        left_out = name in _BY_HAND or (name == "mask_blur" and not params.init)
+        if key not in items and not left_out and (name in brought or value != knob.default):
+            items["Eta DDIM" if key == "Eta" and sampler == "DDIM" else key] = value
     if params.init:
         items["Denoising strength"] = params.strength
     if params.hires_scale > 1:
@@ -234,7 +205,7 @@ def _exact(value: str) -> tuple[str, str] | None:
 def _fitting(name: str, value: Any) -> Any:
     """The value, once it is known that settings can be made with it."""
     typed = KNOBS[name].check(value)
-    if name == "extra" or KNOBS[name].kind in (bytes, tuple):
+    if name == "extra" or not KNOBS[name].is_plain:
         try:
             Params.from_dict({name: typed})
         except (AttributeError, TypeError) as error:

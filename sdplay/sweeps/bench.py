@@ -8,7 +8,7 @@ from sdplay.compare.axes import Offer, Setup
 from sdplay.compare.plan import Facts
 from sdplay.errors import BadParams
 from sdplay.library import Library, Recipe
-from sdplay.params import Params
+from sdplay.params import KNOBS, Params
 from sdplay.schedulers import PRESETS
 from sdplay.sweeps.speeds import Speeds
 
@@ -39,10 +39,7 @@ class Bench:
         """The choices that the axes of a sweep on this backend have."""
         told = self.told(name)
         lists = {
-            "scheduler": told.schedulers,
-            "model": told.models,
-            "hires_upscaler": told.upscalers,
-            "refiner": told.models,
+            **{name: told.choices(knob) for name, knob in KNOBS.items() if not knob.several},
             "backend": tuple({**kinds(), **self._backends}),
             "preset": tuple(f"{scheduler} {steps}" for scheduler, steps in PRESETS),
         }

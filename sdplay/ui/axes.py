@@ -105,9 +105,7 @@ def _named(name: str) -> str:
 
 
 def _offered(name: str, features: frozenset[str]) -> bool:
-    return KNOBS[name].kind in (str, int, float) and (
-        not KNOBS[name].needs or KNOBS[name].needs in features
-    )
+    return KNOBS[name].is_plain and (not KNOBS[name].needs or KNOBS[name].needs in features)
 
 
 def _clear(place: str) -> None:

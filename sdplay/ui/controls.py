@@ -7,35 +7,32 @@ from typing import Any
 import streamlit as st
 
 from sdplay.backends import Capabilities
-from sdplay.params import KNOBS, Knob
+from sdplay.knob import Knob
+from sdplay.params import KNOBS
 
 LARGEST_IN_A_BROWSER = 2**53 - 1
 FIRST = {"prompt": "a strawberry on a blue background", "seed": 7}
 """What a first visitor finds filled in."""
-NOTHING = {"refiner": "None"}
-"""What an empty choice means."""
 BOUND: dict[str, Any] = {"bind": "query-params", "on_change": "ignore"}
 """In the link, and no rerun while a person is still setting things."""
 
 
 def draw(knob: Knob, capabilities: Capabilities) -> None:
     """The control of one knob, its value in the link under the knob's name."""
-    choices = {
-        "hires_upscaler": capabilities.upscalers,
-        "refiner": capabilities.models,
-        "model": capabilities.models,
-    }.get(knob.name)
-    if choices:
-        _choice(knob, choices)
-    elif knob.name == "styles" and capabilities.styles:
+    choices = capabilities.choices(knob)
+    if choices and knob.several:
         chosen = st.pills(
             knob.label,
-            capabilities.styles,
+            choices,
             selection_mode="multi",
             key="style_names",
             help=knob.help,
         )
         st.session_state[knob.name] = "|".join(chosen)
+    elif choices:
+        _choice(knob, choices)
+    elif knob.kind is bool:
+        st.toggle(knob.label, default(knob, capabilities), key=knob.name, help=knob.help, **BOUND)
     elif knob.group == "raw":
         st.text_area(
             knob.label,
@@ -164,6 +161,6 @@ def _choice(knob: Knob, choices: tuple[str, ...]) -> None:
         [*first, *choices],
         key=knob.name,
         help=knob.help,
-        format_func=lambda name: name or NOTHING.get(knob.name, "As the backend has it"),
+        format_func=lambda name: name or knob.unset,
         **BOUND,
     )

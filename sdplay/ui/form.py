@@ -9,7 +9,8 @@ from typing import Any
 import streamlit as st
 
 from sdplay.backends import Capabilities
-from sdplay.params import KNOBS, Knob, Params, random_seed
+from sdplay.knob import Knob
+from sdplay.params import KNOBS, Params, random_seed
 from sdplay.schedulers import PRESETS, SCHEDULERS, find, scheduler_label
 from sdplay.settings import setting
 from sdplay.ui import control, session, start_image
@@ -154,7 +155,7 @@ def asked(capabilities: Capabilities) -> Params:
         for name, knob in KNOBS.items()
         if name in state
         and state[name] is not None
-        and knob.kind in (str, int, float)
+        and knob.is_plain
         and capabilities.offers(knob.needs)
     }
     if capabilities.offers("img2img"):
@@ -174,7 +175,7 @@ def use(params: Params) -> None:
     """Put a picture's settings into the form; call it from a callback."""
     state = st.session_state
     for name, knob in KNOBS.items():
-        if knob.kind in (str, int, float):
+        if knob.is_plain:
             state[name] = getattr(params, name)
     state["style_names"] = params.styles.split("|") if params.styles else []
     for name in ("seed", "variation_seed"):

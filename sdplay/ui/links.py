@@ -120,7 +120,7 @@ def _address(studio: Studio, state: State) -> str:
 def _plain(state: State) -> dict[str, str | list[str]]:
     """What an address can say, each setting under its own name."""
     asked = Params.from_dict(state["params"]).asked() if "params" in state else {}
-    told = {name: value for name, value in asked.items() if KNOBS[name].kind in (str, int, float)}
+    told = {name: value for name, value in asked.items() if KNOBS[name].is_plain}
     fields = {
         **{
             name: value

@@ -179,7 +179,7 @@ def _override(name: str, key: str, capabilities: Capabilities) -> None:
             key=key,
             placeholder=inherited,
         )
-    elif knob.kind in (int, float):
+    elif knob.is_number:
         low, high, step = (
             None if each is None else knob.kind(each) for each in (knob.low, knob.high, knob.step)
         )
@@ -196,7 +196,7 @@ def _inherited(name: str, capabilities: Capabilities) -> str:
 def _options(name: str, capabilities: Capabilities) -> tuple[str, ...]:
     if name == "scheduler":
         return capabilities.schedulers or tuple(SCHEDULERS)
-    return capabilities.models or () if name == "model" else ()
+    return capabilities.choices(KNOBS[name]) or ()
 
 
 def _fill(name: str, id: str, first: Any, capabilities: Capabilities) -> None:

@@ -232,7 +232,7 @@ def _line(kept: Kept, same: Collection[str]) -> str:
 def _apart(kept: Kept, base: Kept) -> str:
     """The one thing that is other than in the base."""
     told = [
-        f"{label(name)} {value_text(name, value) if KNOBS[name].kind in (str, int, float) else ''}"
+        f"{label(name)} {value_text(name, value) if KNOBS[name].is_plain else ''}"
         for name, (_, value) in differing(base.params, kept.params).items()
     ]
     return "".join(told) or (kept.backend if kept.backend != base.backend else kept.model)
