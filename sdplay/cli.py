@@ -57,6 +57,7 @@ def _commands() -> Commands:
         "--size", metavar="WxH", help="Pixels across and down, in steps of 8, like 512x768."
     )
     generate.add_argument("--init", metavar="FILE", type=Path, help=KNOBS["init"].help)
+    generate.add_argument("--mask", metavar="FILE", type=Path, help=KNOBS["mask"].help)
     generate.add_argument(
         "--backend", metavar="NAME", default="", help="builtin, a1111, predict or local."
     )
@@ -131,6 +132,8 @@ def _generate(given: argparse.Namespace) -> None:
 
 def _asked(given: argparse.Namespace) -> dict[str, Any]:
     """The settings that the person gave, in our names; a missing seed is drawn here."""
+    from sdplay.backends.decode import read_picture
+
     asked: dict[str, Any] = {"prompt": given.prompt, "seed": random_seed()}
     asked |= {name: getattr(given, name) for name in FLAGS if getattr(given, name) is not None}
     if "scheduler" in asked:
@@ -140,13 +143,11 @@ def _asked(given: argparse.Namespace) -> dict[str, Any]:
         if not size:
             raise BadParams(f"Size must look like 512x768, not {given.size!r}.")
         asked |= {"width": int(size[1]), "height": int(size[2])}
-    if given.init:
-        try:
-            asked["init"] = given.init.read_bytes()
-        except OSError as error:
-            raise BadParams(
-                f"The start image {given.init} could not be read: {error.strerror}."
-            ) from error
+    if given.mask and not given.init:
+        raise BadParams("A mask needs a start image to act on. Add --init FILE.")
+    for name in ("init", "mask"):
+        if file := getattr(given, name):
+            asked[name] = read_picture(file, f"The {KNOBS[name].label.lower()}")
     return _with_sets(asked, given.set)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
-from sdplay.backends.decode import NotAPicture, checked
+from sdplay.backends.decode import read_picture
 from sdplay.errors import BadParams, LibraryError
 from sdplay.picture import CutOut, png_bytes
 from sdplay.sweeps.folder import tree
@@ -100,12 +100,7 @@ def _pictures(source: Path) -> dict[str, bytes]:
         for note in notes:
             print(note, file=sys.stderr)
         return found
-    try:
-        return {source.name: checked(source.read_bytes())}
-    except NotAPicture as error:
-        raise BadParams(f"The picture {source} {error}.") from error
-    except OSError as error:
-        raise BadParams(f"The picture {source} could not be read: {error.strerror}.") from error
+    return {source.name: read_picture(source, "The picture")}
 
 
 def _written(found: list[CutOut], place: Path) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 from sdplay.metadata import read
 from sdplay.params import Params
@@ -80,6 +80,8 @@ def test_the_same_seed_gives_the_same_file(tmp_path):
             ("--init", "nowhere.png"),
             "The start image nowhere.png could not be read: No such file or directory.",
         ),
+        (("--mask", "mask.png"), "A mask needs a start image to act on. Add --init FILE."),
+        (("--init", __file__), f"The start image {__file__} is no picture"),
         (("--set", "steps"), "--set needs KEY=VALUE, not 'steps'."),
         (("--colour", "red"), "Unrecognized arguments: --colour red."),
     ],
@@ -89,6 +91,37 @@ def test_bad_parameters_end_with_two_and_one_sentence(arguments, sentence):
     assert done.returncode == 2
     assert done.stderr.startswith(sentence)
     assert done.stderr.count("\n") == 1
+
+
+def test_a_mask_keeps_what_is_black(tmp_path):
+    """The left half of the mask is black; the model's decoder moves colours there a little."""
+    start, mask, out = (tmp_path / name for name in ("start.png", "маска.png", "out.png"))
+    Image.new("RGB", (128, 128), "orange").save(start)
+    half = Image.new("L", (128, 128))
+    half.paste(255, (64, 0, 128, 128))
+    half.save(mask)
+    done = sdplay(
+        "generate",
+        "a red apple",
+        "--init",
+        str(start),
+        "--mask",
+        str(mask),
+        "--steps",
+        "4",
+        "--strength",
+        "1",
+        "--set",
+        "mask_blur=0",
+        "--out",
+        str(out),
+    )
+    assert done.returncode == 0, done.stderr
+    with Image.open(out) as made, Image.open(start) as before:
+        apart = ImageChops.difference(made.convert("RGB"), before)
+    halves = apart.crop((8, 8, 56, 120)), apart.crop((72, 8, 120, 120))
+    kept, painted = (sum(ImageStat.Stat(half).mean) for half in halves)
+    assert kept * 3 < painted
 
 
 def test_an_unreachable_backend_ends_with_one_and_one_sentence(monkeypatch):

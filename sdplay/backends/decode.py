@@ -5,8 +5,11 @@ import binascii
 import io
 import struct
 import zlib
+from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
+
+from sdplay.errors import BadParams
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
 LARGEST_PIXELS = 40_000_000
@@ -35,6 +38,17 @@ def checked(data: bytes) -> bytes:
     except (OSError, SyntaxError, EOFError, struct.error, zlib.error, IndexError) as error:
         raise NotAPicture(f"is cut off or damaged after {len(data):,} bytes") from error
     return data
+
+
+def read_picture(file: Path, role: str) -> bytes:
+    """The bytes of a picture file; a sentence that begins with its role when it is none."""
+    try:
+        return checked(file.read_bytes())
+    except NotAPicture as error:
+        raise BadParams(f"{role} {file} {error}.") from error
+    except (OSError, ValueError) as error:  # a name may hold what no file name can
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise BadParams(f"{role} {file} could not be read: {reason}.") from error
 
 
 def from_base64(text: str) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sdplay.compare.control_units import units_label
 from sdplay.compare.grammar import Value, expand, shown
 from sdplay.errors import BadParams
 from sdplay.knob import Knob
@@ -188,6 +189,10 @@ def _pictures(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mar
 
 def _controls(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
     for each in values:
+        if isinstance(each.value, list):
+            units = _held(axis.id, each.value, offer)
+            yield Mark(units_label(each.value), units, each.skip)
+            continue
         if each.value != "none" and each.value not in offer.controls:
             raise BadParams(
                 f"{axis.label}: there is no unit called {each.value!r} here. "
@@ -259,7 +264,9 @@ def _held(key: str, value: Any, offer: Offer) -> Any:
         return value
     found = getattr(Params.from_dict({key: value}, offer.pictures), key)
     if (len(found) < len(value) and key == "control") or bool(value) > bool(found):
-        raise BadParams(f"Preset: a picture that it needs is not here: {str(value)[:80]}.")
+        raise BadParams(
+            f"{KNOBS[key].label}: a picture that it needs is not here: {str(value)[:80]}."
+        )
     return found
 
 

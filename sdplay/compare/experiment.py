@@ -4,7 +4,7 @@ differently."""
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ from sdplay.compare.plan import Plan
 from sdplay.compare.planfile import Spec, outline, plan_of
 from sdplay.compare.results import Result
 from sdplay.errors import BadParams
-from sdplay.params import KNOBS, Params
+from sdplay.params import KNOBS, Control, Params
 
 FORMAT = 1
 MARK = "sdplay_experiment"
@@ -203,8 +203,12 @@ def _images(plan: Plan) -> dict[str, str]:
         for number, mark in enumerate(each.marks):
             if isinstance(mark.value, bytes):
                 images[mark.label] = mark.value
-            elif isinstance(mark.value, Mapping):
-                images |= _of_preset(mark.value, listed[number] if number < len(listed) else {})
+                continue
+            typed = listed[number] if number < len(listed) else None
+            if isinstance(mark.value, Mapping):
+                images |= _of_preset(mark.value, typed)
+            elif each.axis.id == "control":
+                images |= _of_units(mark.value, typed)
     if sum(map(len, images.values())) > MOST_BYTES:
         return {}
     return {name: base64.b64encode(data).decode() for name, data in images.items()}
@@ -218,9 +222,18 @@ def _of_preset(values: Mapping[str, Any], typed: Any) -> dict[str, bytes]:
         for key, name in names.items()
         if isinstance(name, str) and values.get(key)
     }
+    if isinstance(typed, Mapping):
+        held |= _of_units(values.get("control") or (), typed.get("control"))
     pictures = {
         key: value
         for key, value in values.items()
         if isinstance(value, bytes | tuple) and key in KNOBS
     }
     return held or Params.from_dict(pictures).images()
+
+
+def _of_units(units: Sequence[Control], typed: Any) -> dict[str, bytes]:
+    """The guide pictures by the names that the plan gives them."""
+    if not isinstance(typed, list):
+        return {}
+    return {unit["image"]: control.image for unit, control in zip(typed, units, strict=False)}

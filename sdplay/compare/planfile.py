@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sdplay.compare.axes import AXES, Typed, axis
-from sdplay.compare.grammar import Value, shown, written
+from sdplay.compare.control_units import written_units
+from sdplay.compare.grammar import Value, expand, shown, written
 from sdplay.compare.plan import Plan, Varied
 from sdplay.errors import BadParams
 from sdplay.metadata import infotext, parse_infotext, settings_from
@@ -55,6 +56,24 @@ class Spec:
         return replace(self, base=base, axes=axes, pictures=1)
 
     @property
+    def picture_names(self) -> tuple[str, ...]:
+        """Every picture that it names, once: start images, masks and guide pictures."""
+        names = [*_pictures_of(self.base)]
+        for name, values in self.axes:
+            if name in ("init", "mask"):
+                names += [each for each in _values(values) if isinstance(each, str)]
+            elif name == "control":
+                names += _pictures_of({"control": _units_of(values)})
+            elif name == "preset" and not isinstance(values, str):
+                names += [
+                    held
+                    for preset in values
+                    if isinstance(preset, Mapping)
+                    for held in _pictures_of(preset)
+                ]
+        return tuple(dict.fromkeys(name for name in names if name not in ("", "none")))
+
+    @property
     def by_chance(self) -> bool:
         """A seed of −1 is in it, so that reading it twice gives two plans."""
         axes = [str(values) for name, values in self.axes if name == "seed"]
@@ -66,15 +85,7 @@ class Spec:
     def params(self, defaults: Mapping[str, Any], images: Mapping[str, bytes]) -> Params:
         """The baseline, on top of the backend's own defaults."""
         values = {**defaults, **self.base}
-        units = values.get("control") or ()
-        named = [
-            values.get("init"),
-            values.get("mask"),
-            *(unit["image"] for unit in units if isinstance(unit, Mapping)),
-        ]
-        if missing := [
-            name for name in named if isinstance(name, str) and name and name not in images
-        ]:
+        if missing := [name for name in _pictures_of(values) if name and name not in images]:
             raise BadParams(f"The plan needs the picture {missing[0][:80]!r}, which is not there.")
         if "scheduler" in values:
             entry = find(str(values["scheduler"]))
@@ -171,6 +182,26 @@ def from_grid(text: str) -> Spec:
     return Spec(base, _with_schedule(axes, items), notes=tuple(notes))
 
 
+def _pictures_of(settings: Mapping[str, Any]) -> list[str]:
+    units = settings.get("control") or ()
+    named = [
+        settings.get("init"),
+        settings.get("mask"),
+        *(unit["image"] for unit in units if isinstance(unit, Mapping)),
+    ]
+    return [name for name in named if isinstance(name, str)]
+
+
+def _values(typed: Typed) -> list[Any]:
+    return [each.value for each in expand(typed)] if isinstance(typed, str) else list(typed)
+
+
+def _units_of(typed: Typed) -> list[Any]:
+    """All units of an axis, whichever value they belong to."""
+    lists = [] if isinstance(typed, str) else [each for each in typed if isinstance(each, list)]
+    return [unit for units in lists for unit in units]
+
+
 def _with_schedule(
     axes: Sequence[tuple[str, Typed]], items: Mapping[str, str]
 ) -> tuple[tuple[str, Typed], ...]:
@@ -211,6 +242,8 @@ def _a1111(each: Varied) -> str:
         return (
             each.typed
             if isinstance(each.typed, str)
+            else ", ".join(mark.label for mark in each.marks)
+            if each.axis.id == "control"
             else ", ".join(str(value) for value in each.typed)
         )
     names = [
@@ -233,7 +266,26 @@ def _axis(told: Any) -> tuple[str, Typed]:
     values = told["values"]
     if not isinstance(values, str | list):
         values = [values]
-    return axis(told["axis"]).id, values
+    id = axis(told["axis"]).id
+    if isinstance(values, list):
+        values = [value if isinstance(value, str) else _plain_value(id, value) for value in values]
+    return id, values
+
+
+def _plain_value(name: str, value: Any) -> Any:
+    """What a file writes as an object, in the form that a setting has."""
+    if name == "control":
+        return written_units(value)
+    if name == "extra" and isinstance(value, Mapping):
+        return _as_json(value)
+    return value
+
+
+def _as_json(value: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except TypeError as error:  # TOML has dates
+        raise BadParams(f"Raw payload fields: {error}. Write dates as text.") from error
 
 
 def _base(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -245,7 +297,7 @@ def _base(told: Mapping[str, Any]) -> dict[str, Any]:
         raise BadParams(
             f"There is no setting called {unknown[0]!r}. There are: size, {', '.join(KNOBS)}."
         )
-    return base
+    return {name: _plain_value(name, value) for name, value in base.items()}
 
 
 def _count(value: Any) -> int:
@@ -299,7 +351,7 @@ def _presets(rows: Any, seed: int) -> list[dict[str, Any]]:
     above: dict[str, Any] = {}
     for row in rows:
         above = above | {
-            _column(key): _field(value)
+            _column(key): _plain_value(_column(key), _field(value))
             for key, value in row.items()
             if key and value not in ("", None)
         }
@@ -330,10 +382,6 @@ def _column(key: str) -> str:
 
 
 def _field(value: Any) -> Any:
-    return (
-        value.strip()
-        if isinstance(value, str)
-        else value
-        if isinstance(value, int)
-        else shown(value)
-    )
+    if isinstance(value, str):
+        return value.strip()
+    return value if isinstance(value, int | list | Mapping) else shown(value)

@@ -15,6 +15,7 @@ from typing import Any
 from PIL import Image
 
 from sdplay.backends import Capabilities
+from sdplay.backends.decode import read_picture
 from sdplay.compare.axes import Offer, Setup
 from sdplay.compare.experiment import Reproduction, read_experiment
 from sdplay.compare.findings import find_out
@@ -101,29 +102,14 @@ def _errand(given: argparse.Namespace) -> Errand:
     text = _read(file).decode("utf-8", "replace")
     spec = read_plan(text, kind, lambda name: _read(beside / name).decode("utf-8-sig", "replace"))
     spec = replace(spec, backend=given.backend or spec.backend)
-    names = {
-        name
-        for name in (spec.base.get("init"), spec.base.get("mask"))
-        if isinstance(name, str) and name
-    }
-    names |= {
-        str(name)
-        for axis, values in spec.axes
-        if axis in ("init", "mask")
-        for name in _listed(values)
-    }
     held = dict(read_experiment(text).images) if kind == "json" else {}
     images = {
-        name: held[name] if name in held else _read(beside / name)
-        for name in sorted(names - {"none"})
+        name: held[name] if name in held else read_picture(beside / name, "The picture")
+        for name in spec.picture_names
     }
     pictures, notes = tree(beside / spec.tree) if spec.tree else ({}, [])
     out = given.out or Path(f"{file.stem}-sweep")
     return Errand(spec, text, out, {**held, **images}, pictures, (*spec.notes, *notes))
-
-
-def _listed(values: Any) -> list[str]:
-    return [part.strip() for part in values.split(",")] if isinstance(values, str) else list(values)
 
 
 def _read(file: Path) -> bytes:
