@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from sdplay.compare.plan import many
 from sdplay.errors import LibraryError
 from sdplay.params import KNOBS
 from sdplay.schedulers import SCHEDULERS
@@ -150,7 +151,7 @@ def _find(given: argparse.Namespace) -> None:
                 "backend": kept.backend,
                 "model": kept.model,
                 "settings": kept.params.asked(),
-                "seconds": kept.timing.total,
+                "seconds": kept.timing.work,
                 "stars": kept.stars,
                 "tags": list(kept.tags),
                 "note": kept.note,
@@ -165,10 +166,11 @@ def _find(given: argparse.Namespace) -> None:
         print(
             f"{kept.id}  {kept.made:%Y-%m-%d %H:%M}  {kept.params.scheduler} "
             f"{kept.params.steps} steps "
-            f"CFG {kept.params.cfg:g} seed {kept.params.seed}  {kept.timing.total:.1f} s  {prompt}"
+            f"CFG {kept.params.cfg:g} seed {kept.params.seed}  {kept.timing.work:.1f} s  {prompt}"
         )
     total = library.total(text, given.owner)
-    print(f"{total.count} pictures, {total.seconds:.0f} seconds in all, {total.mean:.1f} each.")
+    count = many(total.count, "picture")
+    print(f"{count}, {total.seconds:.0f} s of work in all, {total.mean:.1f} s each.")
 
 
 def _csv(given: argparse.Namespace) -> None:

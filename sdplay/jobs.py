@@ -1,25 +1,30 @@
 """Background jobs: fair turns between owners, progress, cancel, and how long it will take."""
 
 import logging
-import statistics
 import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from sdplay import studio
 from sdplay.backends import ASKER, Asker, Backend
+from sdplay.clock import Clock
+from sdplay.compare.plan import many
 from sdplay.errors import BadParams, PlayError
+from sdplay.estimates import Estimates
 from sdplay.library import Kept, Library
 from sdplay.params import Params
 from sdplay.picture import Progress
-from sdplay.schedulers import find
 from sdplay.settings import setting, without_secrets
+from sdplay.turns import Claim, Turns, for_sweeps
 
 LOG = logging.getLogger(__name__)
 KEEP_FINISHED = 200
+OWNERS_WORTH = 32
+"""All together may have as many waiting as so many owners: an owner is a cookie, and a cookie costs
+nothing."""
+DIED = "The picture's worker broke down; another one has taken its place. Try again."
 
 
 @dataclass
@@ -80,7 +85,8 @@ class Jobs:
         self._waiting: dict[str, deque[Job]] = {}
         self._busy: dict[str, int] = {}
         self._at_once: dict[str, int] = {}
-        self._turns: dict[str, float] = {}
+        self._turns: dict[str, Turns] = {}
+        self._clocks: dict[str, Clock] = {}
         self._paused: set[str] = set()
         self._lock = threading.Lock()
 
@@ -90,24 +96,30 @@ class Jobs:
         """Queue one picture; refuses when this owner has too many waiting."""
         job = Job(params, backend, owner, group)
         with self._lock:
-            limit = int(setting("SDPLAY_MAX_QUEUED"))
-            if (
-                sum(
-                    1
-                    for other in self._jobs.values()
-                    if other.owner == owner and other.state == "queued"
-                )
-                >= limit
-            ):
-                raise BadParams(
-                    f"{limit} of your pictures are waiting already. Wait for some, or cancel them."
-                )
+            self._check_room(owner)
             self._forget()
             self._jobs[job.id] = job
             self._waiting.setdefault(backend.name, deque()).append(job)
+            self._turns.setdefault(backend.name, Turns())
+            self._clocks.setdefault(backend.name, Clock())
             self._at_once[backend.name] = at_once
             self._hire(backend.name, 1)
         return job
+
+    def _check_room(self, owner: str) -> None:
+        """Refuses when this owner, or all of them together, have too many waiting."""
+        limit = int(setting("SDPLAY_MAX_QUEUED"))
+        owners = [job.owner for job in self._jobs.values() if job.state == "queued"]
+        if owners.count(owner) >= limit:
+            raise BadParams(
+                f"{limit} of your pictures {'is' if limit == 1 else 'are'} waiting already. Wait "
+                "for some, or cancel them."
+            )
+        if len(owners) >= OWNERS_WORTH * limit:
+            raise BadParams(
+                f"{many(len(owners), 'picture')} of everybody are waiting already, as many as "
+                "this server takes. Try again in a moment."
+            )
 
     def get(self, id: str) -> Job | None:
         """The job of that id, while it is remembered."""
@@ -124,26 +136,25 @@ class Jobs:
 
     def ahead(self, job: Job) -> int:
         """How many pictures start before this one."""
-        with self._lock:
-            waiting = [
-                other
-                for other in self._waiting.get(job.backend.name, ())
-                if other.state == "queued"
-            ]
-            order = sorted(waiting, key=self._turn_order(waiting))
-            return order.index(job) if job in order else 0
+        return len(self._before(job))
 
     def seconds_left(self, job: Job) -> float | None:
         """Until this job ends, learnt from past runs; None when there were none."""
         if job.state == "running" and job.progress.seconds_left is not None:
             return job.progress.seconds_left
-        low_high = self.estimates.seconds(job.backend.name, [job.params])
+        before = [] if job.state == "running" else self._before(job)
+        backend, running = job.backend.name, self._at_work(job.backend.name)
+        at_once = self._at_once.get(backend, 1)
+        todo = [*(each.params for each in before), job.params]
+        low_high = self.estimates.seconds(backend, todo, at_once)
         if low_high is None:
             return None
         typical = sum(low_high) / 2
         if job.state == "running":
             return max(0.0, typical - (time.time() - job.started))
-        return typical * (self.ahead(job) + 1)
+        rest = self.estimates.seconds(backend, [each.params for each in running], at_once)
+        done = sum(each.progress.fraction or 0.0 for each in running) / max(1, len(running))
+        return typical + (1 - done) * sum(rest or (0.0,)) / 2
 
     def pause(self, group: str) -> None:
         """Jobs of this group wait; the one at work goes on."""
@@ -165,58 +176,80 @@ class Jobs:
     def paused(self, group: str) -> bool:
         return group in self._paused
 
+    def _before(self, job: Job) -> list[Job]:
+        """Those that start before this one, in their order."""
+        with self._lock:
+            order = self._order(job.backend.name)
+            return order[: order.index(job)] if job in order else []
+
+    def _at_work(self, backend: str) -> list[Job]:
+        with self._lock:
+            return [
+                job
+                for job in self._jobs.values()
+                if job.state == "running" and job.backend.name == backend
+            ]
+
+    def _order(self, backend: str) -> list[Job]:
+        """What waits and is not paused, whose turn is next first."""
+        ready = [
+            job
+            for job in self._waiting.get(backend, ())
+            if job.state == "queued" and job.group not in self._paused
+        ]
+        return self._turns[backend].order(ready, _claim) if ready else []
+
     def _hire(self, backend: str, wanted: int) -> None:
         """Start workers for so many waiting jobs, up to what the backend wants at once."""
         for _ in range(min(wanted, self._at_once.get(backend, 1) - self._busy.get(backend, 0))):
-            self._busy[backend] = self._busy.get(backend, 0) + 1
             threading.Thread(
                 target=self._work, args=(backend,), name=f"job-{backend}", daemon=True
             ).start()
+            self._busy[backend] = self._busy.get(backend, 0) + 1
 
     def _work(self, backend: str) -> None:
-        """One worker: takes turns until nothing waits."""
-        while job := self._next(backend):
-            self._run(job)
+        """One worker: takes turns until nothing waits.  If it dies, another takes its place."""
+        try:
+            while job := self._next(backend):
+                try:
+                    self._run(job)
+                finally:
+                    if job.active:  # nothing that _run foresees: its thread is dying
+                        job.error = DIED
+                        job._end("failed")
+        finally:
+            with self._lock:
+                self._busy[backend] -= 1
+                self._hire(backend, len(self._startable(backend)))
 
     def _next(self, backend: str) -> Job | None:
         with self._lock:
-            waiting = self._waiting.get(backend, deque())
-            ready = [
-                job for job in waiting if job.state == "queued" and job.group not in self._paused
-            ]
-            if self._full_of_sweeps(backend):
-                ready = [job for job in ready if not job.group]
+            ready = self._startable(backend)
+            waiting = self._waiting.get(backend, ())
             self._waiting[backend] = deque(job for job in waiting if job.state == "queued")
             if not ready:
-                self._busy[backend] -= 1
                 return None
-            job = min(ready, key=self._turn_order(ready))
+            job = ready[0]
             self._waiting[backend].remove(job)
-            self._turns[job.owner] = time.monotonic()
+            self._turns[backend].serve(_claim(job))
             job.started = time.time()
             job.state = "running"
             return job
 
-    def _full_of_sweeps(self, backend: str) -> bool:
-        """Where many are made at once, sweeps leave an eighth of the places to people's single
-        pictures."""
-        at_once = self._at_once.get(backend, 1)
+    def _startable(self, backend: str) -> list[Job]:
+        """What may start now: where many are made at once, sweeps leave an eighth of the places to
+        people's single pictures."""
+        order = self._order(backend)
         cells = [job for job in self._jobs.values() if job.group and job.state == "running"]
-        return sum(job.backend.name == backend for job in cells) >= at_once - at_once // 8
-
-    def _turn_order(self, waiting: Iterable[Job]):  # type: ignore[no-untyped-def]
-        """Owners in turn, the longest unserved first; among one owner's jobs single pictures before
-        a sweep's."""
-        place: dict[str, tuple[int, float, float]] = {}
-        count: dict[str, int] = {}
-        for job in sorted(waiting, key=lambda job: (bool(job.group), job.created)):
-            count[job.owner] = count.get(job.owner, -1) + 1
-            place[job.id] = (count[job.owner], self._turns.get(job.owner, 0.0), job.created)
-        return lambda job: place[job.id]
+        sweeping = sum(job.backend.name == backend for job in cells)
+        if sweeping >= for_sweeps(self._at_once.get(backend, 1)):
+            return [job for job in order if not job.group]
+        return order
 
     def _run(self, job: Job) -> None:
         ASKER.set(Asker(job.owner, job.group))
-        events = studio.make(job.params, job.backend, self.library, job.owner)
+        clock = self._clocks[job.backend.name]
+        events = studio.make(job.params, job.backend, self.library, job.owner, clock=clock)
         try:
             job.reused = True
             for event in events:
@@ -248,46 +281,5 @@ class Jobs:
             del self._jobs[id]
 
 
-class Estimates:
-    """Seconds per picture, learnt from what the library kept."""
-
-    def __init__(self, library: Library) -> None:
-        self.library = library
-        self._known: dict[str, tuple[float, list[tuple[str, int, float, float]]]] = {}
-
-    def seconds(self, backend: str, planned: list[Params]) -> tuple[float, float] | None:
-        """The likely least and most for all these pictures, one after the other; None without a
-        past run."""
-        past = self._past(backend)
-        if not past:
-            return None
-        low = high = 0.0
-        for params in planned:
-            work = _work_of(params.scheduler, params.steps, params.width, params.height, params.cfg)
-            like = [rate for name, _, _, rate in past if name == params.scheduler] or [
-                rate for *_, rate in past
-            ]
-            middle = statistics.median(like)
-            spread = statistics.median(abs(rate - middle) for rate in like)
-            low += max(0.0, middle - 2 * spread) * work
-            high += (middle + 2 * spread) * work
-        return low, high
-
-    def _past(self, backend: str) -> list[tuple[str, int, float, float]]:
-        """Scheduler, steps, seconds and seconds per work of past runs; read again every few
-        seconds."""
-        at, rows = self._known.get(backend, (0.0, []))
-        if time.monotonic() - at > 5:
-            rows = [
-                (name, steps, seconds, seconds / _work_of(name, steps, width, height, cfg))
-                for name, steps, width, height, cfg, seconds in self.library.timings(backend, 200)
-            ]
-            self._known[backend] = (time.monotonic(), rows)
-        return rows
-
-
-def _work_of(scheduler: str, steps: int, width: int, height: int, cfg: float) -> float:
-    """Model evaluations times pixels: what the time grows with."""
-    entry = find(scheduler)
-    evaluations = entry.evaluations(steps) if entry else steps
-    return evaluations * (1 if cfg == 1 else 2) * width * height / 1e6
+def _claim(job: Job) -> Claim:
+    return Claim(job.owner, single=not job.group)

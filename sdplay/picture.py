@@ -1,5 +1,6 @@
 """Progress while a picture is made; Picture, Timing, Receipt and Frame when it is there."""
 
+import dataclasses
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,10 @@ class Progress:
     message: str = ""
 
 
+SECONDS = ("queued", "network", "load", "sampling", "decode", "total")
+"""The parts of a picture's time, in the order in which tables name them."""
+
+
 @dataclass(frozen=True)
 class Timing:
     """Where the seconds went.  None means: could not be told apart, it is inside `total`."""
@@ -38,11 +43,41 @@ class Timing:
     network: float | None = None
     load: float | None = None
     sampling: float | None = None
+    """In the model; with shared batches only its own share of the calls."""
     decode: float | None = None
+    at_once: float | None = None
+    """How many pictures the backend had at work meanwhile, this one included, on average: 1 is
+    alone.  None: measured before this was noted."""
+    share: float | None = None
+    """Its part of the clock: a second in which four were at work counts a quarter for each.  So the
+    shares of any pictures add up to no more than the time that went by.  None: as above."""
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, float | None]) -> "Timing":
+        """Read as_dict() back, ignoring unknown names, so old and new records both load."""
+        names = {each.name for each in dataclasses.fields(cls)}
+        known: dict[str, Any] = {name: value for name, value in values.items() if name in names}
+        return cls(**known)
 
     def as_dict(self) -> dict[str, float | None]:
-        names = ("queued", "network", "load", "sampling", "decode", "total")
-        return {name: getattr(self, name) for name in names}
+        return {**self.parts(), "at_once": self.at_once, "share": self.share}
+
+    def parts(self) -> dict[str, float | None]:
+        """The seconds alone."""
+        return {name: getattr(self, name) for name in SECONDS}
+
+    @property
+    def own(self) -> float:
+        """What making the picture took: the model's time where it is told, else the whole without
+        waiting and loading."""
+        if self.sampling:
+            return self.sampling + (self.decode or 0.0)
+        return max(0.0, self.total - (self.queued or 0.0) - (self.load or 0.0))
+
+    @property
+    def work(self) -> float:
+        """Its part of the time that its backend was at work: what may be added up over pictures."""
+        return self.own if self.share is None else min(self.share, self.own)
 
 
 def _frozen(values: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -58,11 +58,15 @@ class Scheduler:
         }
         return {name for name in own | joined | plain if name}
 
-    def evaluations(self, steps: int) -> int:
-        """How often the model is asked for that many steps: what the time really depends on."""
+    def evaluations(self, steps: int, skipped: int = 0) -> int:
+        """How often the model is asked for that many steps, the first `skipped` left out: what the
+        time really depends on."""
+        run = steps - skipped
+        if run <= 0:
+            return 0
         if self.sampler == "heun":
-            return 2 * steps - 1
-        return steps + 1 if self.sampler == "pndm" and steps > 1 else steps
+            return 2 * run - 1
+        return run + 1 if self.sampler == "pndm" and steps > 1 else run
 
 
 _DPM = "DPMSolverMultistepScheduler"

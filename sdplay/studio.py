@@ -3,13 +3,14 @@ on from there."""
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from PIL import Image
 
 from sdplay import metadata
 from sdplay.backends import Backend
+from sdplay.clock import Clock
 from sdplay.errors import BackendBroken
 from sdplay.library import Kept, Library, Recipe
 from sdplay.metadata import png
@@ -18,26 +19,34 @@ from sdplay.picture import Picture, Progress, Receipt, Timing, png_bytes
 
 
 def make(
-    params: Params, backend: Backend, library: Library, owner: str = ""
+    params: Params,
+    backend: Backend,
+    library: Library,
+    owner: str = "",
+    *,
+    clock: Clock | None = None,
 ) -> Iterator[Progress | Kept]:
     """Yield progress, then the kept picture.  Stop iterating and the backend stops too.
 
     The same recipe of the same owner is never made twice, unless frames are wanted that were not
-    kept.
+    kept.  `clock` is what the backend's pictures share; without one this picture is alone.
     """
     recipe = Recipe(params, backend.name, backend.model_version(params))
     known = library.made(recipe, owner)
     if known and (known.has_frames or not backend.keep_frames):
         yield known
         return
+    share = (clock or Clock()).begin()
     events = backend.generate(params)
     try:
         for event in events:
             if isinstance(event, Picture):
-                yield library.save(event, owner, key=recipe.key)
+                noted = replace(event, timing=share.noted(event.timing))
+                yield library.save(noted, owner, key=recipe.key)
                 return
             yield event
     finally:
+        share.end()
         close = getattr(events, "close", None)
         if close:
             close()

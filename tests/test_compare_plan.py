@@ -6,10 +6,11 @@ import time
 import pytest
 
 from sdplay.compare.axes import Offer, Setup
-from sdplay.compare.plan import Facts, duration, evaluations, plan
+from sdplay.compare.plan import Facts, duration, plan
 from sdplay.errors import BadParams
 from sdplay.params import Params
 from sdplay.schedulers import SCHEDULERS
+from sdplay.work import evaluations
 
 BASE = Setup("builtin", Params("a fox", width=128, height=128))
 

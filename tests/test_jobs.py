@@ -10,7 +10,7 @@ from sdplay.jobs import Jobs
 from sdplay.library import Library
 from sdplay.params import Params
 from sdplay.picture import Progress
-from tests.making import Painter
+from tests.making import Painter, finished
 
 SMALL = {"width": 64, "height": 64}
 
@@ -84,6 +84,89 @@ def test_owners_take_turns(jobs):
     single = jobs.submit(Params(steps=10, seed=99, **SMALL), painter, "bob")
     assert [ended(job) for job in (*sweep, single)] == ["done"] * 6
     assert [params.seed for params in painter.made].index(99) <= 1
+
+
+def test_too_many_waiting_pictures_of_all_owners_are_refused(jobs, monkeypatch):
+    monkeypatch.setenv("SDPLAY_MAX_QUEUED", "1")
+    painter = Painter(60)
+    waiting = [jobs.submit(Params(seed=0, **SMALL), painter, "first")]
+    until = time.monotonic() + 10
+    while waiting[0].state == "queued" and time.monotonic() < until:
+        time.sleep(0.005)
+    waiting += [jobs.submit(Params(seed=at, **SMALL), painter, f"owner {at}") for at in range(32)]
+    with pytest.raises(BadParams, match="32 pictures of everybody are waiting already"):
+        jobs.submit(Params(seed=99, **SMALL), painter, "one more")
+    painter.pause.set()
+    for job in waiting:
+        job.cancel()
+
+
+class Deadly(Painter):
+    """Takes its worker's thread with it."""
+
+    def generate(self, params):
+        yield Progress()
+        raise SystemExit
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_dead_worker_ends_its_job_with_a_sentence_and_the_next_one_runs(jobs):
+    deadly, fine = Deadly(), Painter()
+    lost = jobs.submit(Params(steps=1, seed=1, **SMALL), deadly)
+    saved = jobs.submit(Params(steps=1, seed=2, **SMALL), fine)
+    assert [ended(lost), ended(saved)] == ["failed", "done"]
+    assert (
+        lost.error == "The picture's worker broke down; another one has taken its place. Try again."
+    )
+
+
+class Stubborn(Painter):
+    """Does not close."""
+
+    def generate(self, params):
+        try:
+            yield Progress()
+            yield Progress()
+        except GeneratorExit:
+            raise SystemExit from None
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_backend_that_does_not_close_costs_no_worker(jobs):
+    stubborn = Stubborn()
+    job = jobs.submit(Params(steps=1, seed=1, **SMALL), stubborn)
+    job.stop.set()
+    assert ended(job) == "cancelled"
+    assert ended(jobs.submit(Params(steps=1, seed=2, **SMALL), Painter())) == "done"
+
+
+def test_a_paused_sweep_is_not_counted_as_ahead(jobs):
+    painter = Painter(0.02)
+    first = jobs.submit(Params(steps=40, seed=1, **SMALL), painter, "ann")
+    jobs.pause("sweep")
+    for seed in (2, 3):
+        jobs.submit(Params(steps=1, seed=seed, **SMALL), painter, "bob", "sweep")
+    single = jobs.submit(Params(steps=1, seed=4, **SMALL), painter, "ann")
+    assert jobs.ahead(single) == (1 if first.state == "queued" else 0)
+    first.cancel()
+    assert ended(single) == "done"
+
+
+def test_the_wait_counts_those_ahead_and_the_rest_of_the_one_at_work(jobs):
+    for seed in range(5):
+        jobs.library.save(finished(10.0, "painter", steps=10, scheduler="euler", seed=seed))
+    painter = Painter(60)
+    jobs_of = [
+        jobs.submit(Params(scheduler="euler", steps=10, seed=seed, **SMALL), painter)
+        for seed in (7, 8, 9)
+    ]
+    until = time.monotonic() + 10
+    while jobs_of[0].state == "queued" and time.monotonic() < until:
+        time.sleep(0.005)
+    assert [jobs.seconds_left(job) for job in jobs_of[1:]] == [pytest.approx(20), pytest.approx(30)]
+    painter.pause.set()
+    for job in jobs_of:
+        job.cancel()
 
 
 class Curious(Painter):
@@ -168,7 +251,7 @@ def test_time_is_estimated_from_past_runs(jobs):
     assert jobs.estimates.seconds("painter", [Params(**SMALL)]) is None
     job = jobs.submit(Params(steps=10, **SMALL), Painter())
     ended(job)
-    jobs.estimates._known.clear()
+    (past,) = jobs.library.timings("painter")
     low, high = jobs.estimates.seconds("painter", [Params(steps=20, **SMALL)])
-    assert low == pytest.approx(2.0)
-    assert high == pytest.approx(2.0)
+    assert low < 2 * past.seconds < high
+    assert (low + high) / 2 == pytest.approx(2 * past.seconds)

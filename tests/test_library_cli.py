@@ -83,7 +83,7 @@ def test_info_goes_on_after_a_bad_file_and_ends_with_one(tmp_path):
 def test_find_lists_and_totals(home):
     told = sdplay("library", "find", "fox", "seed=2").stdout
     assert "seed 2  1.5 s  fox 2\n" in told
-    assert told.endswith("1 pictures, 2 seconds in all, 1.5 each.\n")
+    assert told.endswith("1 picture, 2 s of work in all, 1.5 s each.\n")
 
 
 def test_find_speaks_json(home):

@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image
 
 from sdplay.compare.measures import difference
-from sdplay.compare.plan import evaluations
 from sdplay.params import Params
 from sdplay.schedulers import find
+from sdplay.work import evaluations
 
 Scale = Literal["steps", "evaluations", "seconds"]
 ENOUGH = 0.1

@@ -11,8 +11,8 @@ from sdplay.compare.axes import Axis, Mark, Offer, Setup, Typed, axis
 from sdplay.compare.grammar import Value, shown, written
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params
-from sdplay.schedulers import find
 from sdplay.settings import setting
+from sdplay.work import evaluations
 
 MOST_CELLS = 20_000
 TOLD = 12
@@ -169,16 +169,6 @@ def limit() -> int:
             f"SDPLAY_SWEEP_LIMIT must be a whole number, not {told!r}. Set it like this: 100"
         )
     return int(told)
-
-
-def evaluations(params: Params) -> int:
-    """How often the model is asked for this picture: what its time depends on."""
-    entry = find(params.scheduler)
-    count = entry.evaluations if entry else int
-    passes = [int(params.steps * params.strength) if params.init else params.steps]
-    if params.hires_scale > 1:
-        passes.append(int((params.hires_steps or params.steps) * params.hires_strength))
-    return sum(count(steps) for steps in passes if steps) * (1 if params.cfg == 1 else 2)
 
 
 def duration(low: float, high: float) -> str:

@@ -77,7 +77,9 @@ def _paragraphs(sentences: Sequence[str]) -> str:
 
 def _summary(plan: Plan, results: Results) -> str:
     states = [result.state for result in results.values()]
-    seconds = sum(result.seconds or 0.0 for result in results.values() if result.state == "made")
+    seconds = sum(
+        each.timing.work for each in results.values() if each.state == "made" and each.timing
+    )
     told = [f"{len(plan.cells)} cells: {states.count('made')} made in {seconds:.1f} s of work"]
     words = {"reused": "from the library", "failed": "failed", "skipped": "skipped"}
     told += [f"{states.count(state)} {word}" for state, word in words.items() if state in states]

@@ -1,7 +1,7 @@
 """What became of each cell of a plan: state, times, what was applied, and the hash of its
 pixels."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,9 @@ from PIL import Image
 
 from sdplay.compare.plan import Cell, many
 from sdplay.picture import Timing
+
+LIKE_COMPANY = 1.5
+"""Seconds of pictures made in company differ little as long as the company does not differ more."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,7 @@ class Result:
     def seconds(self) -> float | None:
         """What making the picture took: the model's time where it is told, else the whole without
         waiting."""
-        if self.timing is None:
-            return None
-        if self.timing.sampling:
-            return self.timing.sampling + (self.timing.decode or 0.0)
-        return max(0.0, self.timing.total - (self.timing.queued or 0.0) - (self.timing.load or 0.0))
+        return self.timing.own if self.timing else None
 
     @property
     def caption(self) -> str:
@@ -61,6 +60,17 @@ class Result:
         time = "" if self.seconds is None else f"{self.seconds:.2f} s"
         marks = many(len(self.warnings), "warning") if self.warnings else ""
         return ", ".join(filter(None, (time, marks)))
+
+
+def measured_alike(results: Iterable[Result]) -> bool:
+    """Whether these seconds may be compared: all measured in this run, in about the same company.
+
+    A picture from the library was timed on another day, and one of a shared batch shows its share.
+    """
+    pictures = [result for result in results if result.timing]
+    company = [result.timing.at_once or 0.0 for result in pictures if result.timing]
+    fresh = all(result.state == "made" for result in pictures)
+    return fresh and bool(company) and 0 < max(company) <= LIKE_COMPANY * min(company)
 
 
 Pictures = Callable[[Result], Image.Image | None]

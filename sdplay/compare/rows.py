@@ -7,9 +7,9 @@ from typing import Any
 from sdplay.compare.measures import Difference
 from sdplay.compare.results import Result
 from sdplay.params import KNOBS
+from sdplay.picture import SECONDS
 from sdplay.spreadsheet import table_text
 
-_TIMES = ("queued", "network", "load", "sampling", "decode", "total")
 HEADER = (
     "when",
     "cell",
@@ -20,7 +20,9 @@ HEADER = (
     *(name for name in KNOBS if name != "control"),
     "evaluations",
     "seconds",
-    *(f"{name}_seconds" for name in _TIMES),
+    *(f"{name}_seconds" for name in SECONDS),
+    "at_once",
+    "share_seconds",
     "cpu_percent",
     "ram_mb",
     "ssim",
@@ -54,7 +56,9 @@ def row(
         "warnings": " ".join(result.warnings),
         "error": result.error,
         **{name: params[name] for name in KNOBS if name != "control"},
-        **{f"{name}_seconds": times.get(name) for name in _TIMES},
+        **{f"{name}_seconds": times.get(name) for name in SECONDS},
+        "at_once": times.get("at_once"),
+        "share_seconds": times.get("share"),
     }
     if measured:
         told |= {"ssim": measured.ssim, "psnr": measured.psnr, "mean_difference": measured.mean}

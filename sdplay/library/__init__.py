@@ -1,8 +1,19 @@
 """The library: every finished picture is kept as its PNG, thumbnailed, and indexed in SQL."""
 
-from sdplay.library.kept import Group, Kept, Page, Total
+from sdplay.library.kept import Group, Kept, Page, Timed, Total
 from sdplay.library.library import Library
 from sdplay.library.query import Between, Query, query
 from sdplay.library.recipe import Recipe
 
-__all__ = ["Between", "Group", "Kept", "Library", "Page", "Query", "Recipe", "Total", "query"]
+__all__ = [
+    "Between",
+    "Group",
+    "Kept",
+    "Library",
+    "Page",
+    "Query",
+    "Recipe",
+    "Timed",
+    "Total",
+    "query",
+]

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from sdplay.errors import LibraryError
 from sdplay.library.database import Database
-from sdplay.library.kept import Total
+from sdplay.library.kept import Timed, Total
 from sdplay.library.query import Query
 from sdplay.library.tables import (
     FACTS,
@@ -243,12 +243,13 @@ class Index:
         with self._database.reading() as connection:
             return connection.scalar(asked) is not None
 
-    def timings(self, backend: str, limit: int) -> list[tuple[str, int, int, int, float, float]]:
-        """Past runs of a backend, newest first: scheduler, steps, width, height, cfg, seconds."""
-        asked = sql.select(_C.scheduler, _C.steps, _C.width, _C.height, _C.cfg, _C.seconds)
-        asked = asked.where(_C.backend == backend, ~_C.partial).order_by(_C.at.desc()).limit(limit)
+    def timings(self, backend: str, limit: int) -> list[Timed]:
+        """Past runs of a backend that asked its model anything, newest first."""
+        asked = sql.select(_C.scheduler, _C.work, _C.seconds, _C.at_once)
+        asked = asked.where(_C.backend == backend, ~_C.partial, _C.work > 0)
+        asked = asked.order_by(_C.at.desc()).limit(limit)
         with self._database.reading() as connection:
-            return [tuple(each) for each in connection.execute(asked)]
+            return [Timed(*each) for each in connection.execute(asked)]
 
     def link(self, id: str) -> str | None:
         """The long text behind a short id."""

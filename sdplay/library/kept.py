@@ -57,8 +57,25 @@ class Page:
 
 
 @dataclass(frozen=True)
+class Timed:
+    """What one picture says about how fast its backend is."""
+
+    scheduler: str
+    work: float
+    """Model evaluations times megapixels."""
+    seconds: float
+    """Its part of the time that the backend was at work."""
+    at_once: float | None
+    """Pictures that the backend had at work meanwhile; None for an old record."""
+
+    @property
+    def rate(self) -> float:
+        return self.seconds / self.work
+
+
+@dataclass(frozen=True)
 class Total:
-    """How many pictures, and the seconds they took."""
+    """How many pictures, and the seconds of work they took: time that was shared counts once."""
 
     count: int
     seconds: float

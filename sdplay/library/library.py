@@ -18,7 +18,7 @@ from sdplay.errors import BadParams, LibraryError
 from sdplay.library.database import is_sound
 from sdplay.library.files import Files, Store
 from sdplay.library.index import Index, Record
-from sdplay.library.kept import Group, Kept, Page, Total
+from sdplay.library.kept import Group, Kept, Page, Timed, Total
 from sdplay.library.query import FACTS, Query, query
 from sdplay.library.rebuild import Reindexed, reindex, remove_unused
 from sdplay.library.recipe import Recipe
@@ -288,10 +288,8 @@ class Library:
                     gone += 1
         return gone
 
-    def timings(
-        self, backend: str, limit: int = 500
-    ) -> list[tuple[str, int, int, int, float, float]]:
-        """Past runs of a backend, newest first: scheduler, steps, width, height, cfg, seconds."""
+    def timings(self, backend: str, limit: int = 500) -> list[Timed]:
+        """Past runs of a backend that asked its model anything, newest first."""
         return self.index.timings(backend, limit)
 
     def shorten(self, text: str) -> str:

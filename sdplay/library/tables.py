@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sql
 
+from sdplay import work
 from sdplay.errors import BadParams
 from sdplay.knob import Knob
 from sdplay.library.kept import SOMEONE, Kept, moment
@@ -55,6 +56,8 @@ PICTURES = sql.Table(
     sql.Column("backend", sql.String(64), nullable=False),
     sql.Column("version", sql.Text, nullable=False),
     sql.Column("seconds", sql.Float(53), nullable=False),
+    sql.Column("work", sql.Float(53), nullable=False),
+    sql.Column("at_once", sql.Float(53)),
     sql.Column("partial", sql.Boolean, nullable=False),
     sql.Column("stars", sql.Integer, nullable=False),
     *(_column(knob) for knob in KNOBS.values()),
@@ -89,7 +92,7 @@ for _name in ("scheduler", "steps", "cfg", "stars"):
 
 def form() -> str:
     """Changes with the columns: an index of another form is made anew."""
-    return f"2 {','.join(column.name for column in _C)}"
+    return f"3 {','.join(column.name for column in _C)}"
 
 
 def mark(value: Any) -> int:
@@ -102,6 +105,7 @@ def row(record: Mapping[str, Any], group: int) -> dict[str, Any]:
     """A record's line in the index."""
     told = record["record"]
     params = {name: told["params"].get(name, _plain(knob)) for name, knob in KNOBS.items()}
+    timing = Timing.from_dict(told["timing"])
     fields = {name: record[name] for name in ("id", "key", "owner", "shared", "file", "stars")}
     return {
         **{
@@ -114,7 +118,9 @@ def row(record: Mapping[str, Any], group: int) -> dict[str, Any]:
         "group": group,
         "backend": told["backend"][:64],
         "version": _stored(told["model"]),
-        "seconds": told["timing"]["total"],
+        "seconds": timing.work,
+        "work": work.of(_params(told["params"], lambda name: name.encode())),
+        "at_once": timing.at_once,
         "partial": told["partial"],
     }
 
@@ -151,7 +157,7 @@ def kept_of(
         _params(told["params"], image),
         told["backend"],
         told["model"],
-        Timing(**told["timing"]),
+        Timing.from_dict(told["timing"]),
         Receipt(**receipt),
         moment(record["made"]),
         owner,

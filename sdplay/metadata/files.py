@@ -114,7 +114,7 @@ def adopted(data: bytes) -> Picture:
             data,
             params,
             str(own.get("backend", found.dialect or "file")),
-            Timing(**timing),
+            Timing.from_dict(timing),
             Receipt(**{**receipt, "warnings": tuple(receipt["warnings"])}),
             str(own.get("model", "")),
             partial=bool(own.get("partial", False)),

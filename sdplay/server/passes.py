@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from sdplay import work
 from sdplay.engine.emphasis import edited
 from sdplay.engine.loop import Job, Made, planned
 from sdplay.engine.start import enlarged_latent, guide_pixels, mask_cells, start_pixels
@@ -82,7 +83,7 @@ def enlarged(job: Job, made: Made, params: Params, shelf: Shelf) -> Job:
         start=start,
         latent=latent,
         strength=params.hires_strength,
-        steps=params.hires_steps or params.steps,
+        steps=work.hires_steps(params),
         guides=_guides(params, (width, height), shelf),
         variation_strength=0.0,
     )
@@ -119,12 +120,8 @@ def until_refined(job: Job, params: Params, model: Any) -> Job:
 
 
 def later_steps(params: Params) -> int:
-    """Of hires fix, behind the first pass."""
-    return (
-        int((params.hires_steps or params.steps) * params.hires_strength)
-        if params.hires_scale > 1
-        else 0
-    )
+    """Calls of hires fix, behind the first pass."""
+    return sum(each.calls for each in list(work.passes(params))[1:])
 
 
 def warnings_of(params: Params, job: Job, model: Any) -> tuple[str, ...]:

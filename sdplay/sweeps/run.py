@@ -11,6 +11,7 @@ from dataclasses import replace
 import psutil
 from PIL import Image
 
+from sdplay import work
 from sdplay.compare.measures import look, pixels_hash
 from sdplay.compare.plan import Cell, Plan
 from sdplay.compare.results import Result
@@ -19,7 +20,7 @@ from sdplay.jobs import Job, Jobs
 from sdplay.library import Kept
 from sdplay.params import Params
 from sdplay.sweeps.bench import Bench
-from sdplay.sweeps.speeds import Speeds, work_of
+from sdplay.sweeps.speeds import Speeds
 
 POLL_SECONDS = 0.02
 SAME_FAILURES = 5
@@ -128,7 +129,7 @@ class Sweep:
         ]
         done = [result.cell.params for result in self.results().values() if result.state == "made"]
         if done and self.seconds > 1:
-            typical = self.seconds / work_of(done) * work_of(rest)
+            typical = self.seconds / work.total(done) * work.total(rest)
             return 0.8 * typical, 1.3 * typical
         backend = self.plan.base.backend
         return (
@@ -298,7 +299,8 @@ class Sweep:
             if result.state == "made":
                 made.setdefault(result.cell.setup.backend, []).append(result.cell.params)
         if self.speeds and len(made) == 1 and not self._rested:
-            self.speeds.learn(*made.popitem(), seconds=self.seconds)
+            backend, done = made.popitem()
+            self.speeds.learn(backend, work.total(done), self.seconds)
 
 
 def _cpu(process: psutil.Process) -> float:

@@ -5,6 +5,8 @@ from typing import Any
 
 import streamlit as st
 
+from sdplay import work
+from sdplay.compare.plan import many
 from sdplay.library import Kept
 from sdplay.params import KNOBS
 from sdplay.picture import Receipt, Timing
@@ -29,14 +31,13 @@ def timing(kept: Kept, key: str, waited: float = 0.0, reused: bool = False) -> N
             color="violet",
             help="From the request to the finished picture.",
         )
-        if kept.timing.sampling:
-            entry = find(kept.params.scheduler)
-            calls = entry.evaluations(kept.params.steps) if entry else kept.params.steps
+        if kept.timing.sampling and work.calls(kept.params):
+            calls = work.calls(kept.params)
             st.badge(
                 f"{calls / kept.timing.sampling:.3g} it/s",
                 icon=":material/speed:",
                 color="gray",
-                help=f"The model was asked {calls} times in {told(kept.timing.sampling)}.",
+                help=f"The model was asked {many(calls, 'time')} in {told(kept.timing.sampling)}.",
             )
         if reused:
             st.badge(
@@ -149,7 +150,7 @@ def _verdict(told: Receipt, rows: Mapping[str, tuple[str, Any, Any, str]]) -> st
 def _parts(spent: Timing, waited: float) -> dict[str, float]:
     parts = {
         "waited": waited,
-        **{name: seconds or 0.0 for name, seconds in spent.as_dict().items()},
+        **{name: seconds or 0.0 for name, seconds in spent.parts().items()},
     }
     total = parts.pop("total")
     parts["other"] = max(

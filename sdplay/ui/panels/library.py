@@ -226,7 +226,7 @@ def _line(kept: Kept, same: Collection[str]) -> str:
         text.format(value_text(name, own[name])) for name, text in BRIEF.items() if name in own
     ]
     parts = [*filter(None, ["★" * kept.stars]), *brief, *settings_text(own, BRIEF)]
-    return " · ".join(parts) or told(kept.timing.total)
+    return " · ".join(parts) or told(kept.timing.work)
 
 
 def _apart(kept: Kept, base: Kept) -> str:

@@ -1,0 +1,63 @@
+"""How long pictures will take, learnt from what the library kept."""
+
+import statistics
+import time
+from collections.abc import Sequence
+
+from sdplay import work
+from sdplay.library import Library, Timed
+from sdplay.params import Params
+
+Range = tuple[float, float]
+"""The likely least and most."""
+ROWS = 200
+REREAD_SECONDS = 5.0
+
+
+def likely(rates: Sequence[float]) -> Range:
+    """Where the next one of these will lie: few measurements say little, and the range says so."""
+    middle = statistics.median(rates)
+    scatter = 2 * statistics.median(abs(rate - middle) for rate in rates)
+    spread = min(0.9 * middle, max(scatter, (0.1 + 0.3 / len(rates)) * middle))
+    return middle - spread, middle + spread
+
+
+class Estimates:
+    """Seconds per work of past pictures, by backend, scheduler and company."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self._read: dict[str, tuple[float, list[Timed]]] = {}
+
+    def seconds(self, backend: str, planned: Sequence[Params], at_once: int = 1) -> Range | None:
+        """All these pictures, so many at a time; None without a past run."""
+        past = self._past(backend)
+        if not past:
+            return None
+        company = max(1, min(at_once, len(planned)))
+        todo: dict[str, float] = {}
+        for params in planned:
+            todo[params.scheduler] = todo.get(params.scheduler, 0.0) + work.of(params)
+        ranges = [
+            (amount * low, amount * high)
+            for scheduler, amount in todo.items()
+            for low, high in [_rates(past, scheduler, company)]
+        ]
+        return sum(low for low, _ in ranges), sum(high for _, high in ranges)
+
+    def _past(self, backend: str) -> list[Timed]:
+        """Read again every few seconds."""
+        at, rows = self._read.get(backend, (0.0, []))
+        if not rows or time.monotonic() - at > REREAD_SECONDS:
+            rows = self.library.timings(backend, ROWS)
+            self._read[backend] = (time.monotonic(), rows)
+        return rows
+
+
+def _rates(past: Sequence[Timed], scheduler: str, company: int) -> Range:
+    """Seconds per work, from pictures of that scheduler and in like company where there are any."""
+    same = [each for each in past if each.scheduler == scheduler] or past
+    like = [each for each in same if each.at_once and company / 2 <= each.at_once <= company * 2]
+    low, high = likely([each.rate for each in like or same])
+    # Measured alone, they will share their batches: between no gain and all of it.
+    return (low, high) if like else (low / company, high)

@@ -1,0 +1,105 @@
+"""One rule of fairness, as laws over whatever may happen in a queue."""
+
+from collections import Counter, deque
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sdplay.turns import Claim, Turns, for_sweeps
+
+OWNERS = "abcd"
+ARRIVALS = st.lists(
+    st.lists(st.tuples(st.sampled_from(OWNERS), st.booleans()), max_size=6), min_size=1, max_size=40
+)
+"""Who comes before each turn, and whether for a single picture."""
+
+
+def claim(item):
+    return Claim(item[1], single=item[2])
+
+
+def history(arrivals):
+    """Yield who waited and who was served, turn by turn, until nobody is left."""
+    turns, waiting, number = Turns(), [], 0
+    coming = deque(arrivals)
+    while coming or waiting:
+        for owner, single in coming.popleft() if coming else ():
+            waiting.append((number, owner, single))
+            number += 1
+        if waiting:
+            order = turns.order(waiting, claim)
+            assert sorted(order) == sorted(waiting)
+            yield list(waiting), order[0]
+            turns.serve(claim(order[0]))
+            waiting.remove(order[0])
+
+
+@given(ARRIVALS)
+@settings(max_examples=100, deadline=None)
+def test_nobody_starves(arrivals):
+    skipped = Counter()
+    for waiting, (_, served, _) in history(arrivals):
+        here = {owner for _, owner, _ in waiting}
+        skipped = Counter({owner: skipped[owner] + 1 for owner in here - {served}})
+        assert all(count < len(OWNERS) for count in skipped.values())
+
+
+@given(ARRIVALS)
+@settings(max_examples=100, deadline=None)
+def test_owners_who_wait_together_are_served_within_one_picture_of_each_other(arrivals):
+    ahead = {}
+    for waiting, (_, served, _) in history(arrivals):
+        here = {owner for _, owner, _ in waiting}
+        pairs = [(one, other) for one in here for other in here if one < other]
+        ahead = {pair: ahead.get(pair, 0) for pair in pairs}
+        for one, other in pairs:
+            ahead[one, other] += (served == one) - (served == other)
+            assert abs(ahead[one, other]) <= 1
+
+
+@given(ARRIVALS)
+@settings(max_examples=100, deadline=None)
+def test_an_owners_single_pictures_go_first_and_the_order_of_arrival_stays(arrivals):
+    for waiting, (number, served, single) in history(arrivals):
+        mine = [item for item in waiting if item[1] == served]
+        singles = [item for item in mine if item[2]]
+        assert (number, served, single) == min(singles or mine)
+
+
+def test_who_was_served_before_has_neither_debt_nor_credit():
+    turns = Turns()
+    for _ in range(50):
+        turns.serve(Claim("busy"))
+    order = turns.order(["busy", "new", "busy", "new"], Claim)
+    assert order == ["new", "busy", "new", "busy"]
+
+
+def test_company_that_nobody_else_wanted_is_no_debt():
+    turns = Turns()
+    for _ in range(100):  # a batch with room for eight: one single picture, seven of a sweep
+        for owner in ("person", *["sweep"] * 7):
+            turns.serve(Claim(owner))
+    order = turns.order(["sweep", "late", "sweep", "late"], Claim)
+    assert order == ["late", "sweep", "late", "sweep"]
+
+
+def test_larger_turns_count_for_more():
+    turns, served = Turns(), Counter()
+    for _ in range(300):
+        first = turns.order(
+            ["thin", "wide"], lambda owner: Claim(owner, size=1 + (owner == "wide"))
+        )
+        served[first[0]] += 1
+        turns.serve(Claim(first[0], size=1 + (first[0] == "wide")))
+    assert abs(served["thin"] - 2 * served["wide"]) <= 2
+
+
+def test_a_thousand_owners_are_forgotten_again():
+    turns = Turns()
+    for number in range(5000):
+        turns.serve(Claim(f"owner {number}"))
+    assert len(turns._served) <= 1001
+
+
+def test_an_eighth_is_left_to_single_pictures():
+    assert [for_sweeps(places) for places in (1, 7, 8, 16, 32)] == [1, 7, 7, 14, 28]

@@ -1,0 +1,115 @@
+"""One measure of work: what the engine really runs, counted beforehand."""
+
+import io
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from sdplay import work
+from sdplay.backends.builtin import Builtin, _engine
+from sdplay.engine.loop import Engine, Made, planned
+from sdplay.params import Params
+from sdplay.schedulers import SCHEDULERS
+
+
+def picture():
+    kept = io.BytesIO()
+    Image.new("RGB", (96, 96), (90, 160, 60)).save(kept, "PNG")
+    return kept.getvalue()
+
+
+PICTURE = picture()
+BUILTIN = [name for name in SCHEDULERS if name != "flow_euler"]
+PARAMS = st.builds(
+    Params,
+    prompt=st.just("a fox"),
+    scheduler=st.sampled_from(BUILTIN),
+    steps=st.integers(1, 60),
+    cfg=st.sampled_from([1.0, 2.5, 7.0]),
+    strength=st.floats(0, 1),
+    init=st.sampled_from([b"", PICTURE]),
+    width=st.just(96),
+    height=st.just(128),
+)
+HIRES = st.builds(
+    lambda params, scale, strength, steps: params.with_(
+        init=b"", hires_scale=scale, hires_strength=strength, hires_steps=steps
+    ),
+    PARAMS,
+    st.floats(1, 4),
+    st.floats(0, 1),
+    st.integers(0, 60),
+)
+
+
+@given(PARAMS)
+@settings(max_examples=100, deadline=None)
+def test_work_is_the_steps_that_the_engine_plans(params):
+    steps = planned(Builtin()._job(params), _engine()[0].model.levels).steps
+    rows = 1 if params.cfg == 1 else 2
+    assert work.calls(params) == len(steps)
+    assert work.evaluations(params) == rows * len(steps)
+    assert work.of(params) == pytest.approx(rows * len(steps) * 96 * 128 / 1e6)
+
+
+class Counting:
+    """The built-in model, counting the rows that its U-Net works out."""
+
+    def __init__(self, model):
+        self.model, self.rows = model, 0
+
+    def __getattr__(self, name):
+        return getattr(self.model, name)
+
+    def denoise(self, x, times, meanings):
+        self.rows += len(x)
+        return self.model.denoise(x, times, meanings)
+
+
+@pytest.mark.parametrize("scheduler", ["euler", "heun", "pndm", "unipc"])
+@pytest.mark.parametrize("cfg", [1.0, 5.0])
+@pytest.mark.parametrize("start", [{}, {"strength": 0.0}, {"strength": 0.3}, {"strength": 1.0}])
+def test_work_is_the_rows_that_the_model_really_worked_out(scheduler, cfg, start):
+    init = PICTURE if start else b""
+    params = Params("a fox", "", scheduler, 4, cfg, width=96, height=96, init=init, **start)
+    counting = Counting(_engine()[0].model)
+    *_, made = Engine(counting).run(Builtin()._job(params))
+    assert isinstance(made, Made)
+    assert work.evaluations(params) == counting.rows == made.evaluations
+
+
+@given(PARAMS | HIRES, st.integers(1, 40))
+@settings(max_examples=100, deadline=None)
+def test_more_steps_are_never_less_work(params, more):
+    assert work.of(params.with_(steps=params.steps + more)) >= work.of(params)
+
+
+@given(PARAMS, st.sampled_from([0.0, 0.5 / 60]))
+def test_a_start_image_that_stays_is_no_work(params, strength):
+    assert work.of(params.with_(init=PICTURE, strength=strength)) == 0
+
+
+@given(PARAMS | HIRES)
+def test_cfg_doubles_the_work_and_a_refiner_adds_none(params):
+    assert work.of(params.with_(cfg=7.0)) == 2 * work.of(params.with_(cfg=1.0))
+    assert work.of(params.with_(refiner="other", refiner_at=0.5)) == work.of(params)
+
+
+@given(HIRES)
+def test_hires_fix_adds_a_pass_at_the_larger_size(params):
+    more = work.of(params) - work.of(params.with_(hires_scale=1.0))
+    second = params.with_(
+        steps=params.hires_steps or params.steps,
+        init=PICTURE,
+        strength=params.hires_strength,
+        hires_scale=1.0,
+    )
+    larger = params.hires_scale**2 if params.hires_scale > 1 else 0
+    assert more == pytest.approx(work.of(second) * larger)
+
+
+@given(st.lists(PARAMS | HIRES, max_size=6), st.lists(PARAMS, max_size=6))
+def test_the_work_of_two_sweeps_is_the_sum_of_both(one, other):
+    assert work.total([*one, *other]) == pytest.approx(work.total(one) + work.total(other))
