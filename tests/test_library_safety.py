@@ -1,6 +1,7 @@
 """Nothing made is ever lost: killed processes, full disks, locked and damaged databases, two
 writers at once."""
 
+import contextlib
 import json
 import os
 import resource
@@ -164,6 +165,101 @@ def test_a_damaged_database_says_how_to_mend_it(tmp_path):
     (tmp_path / "library.db").write_bytes(b"no database at all" * 1000)
     with pytest.raises(LibraryError, match="python -m sdplay library reindex makes it anew"):
         Library(tmp_path)
+
+
+def flipped(place, at):
+    """Turn one bit of the record at this byte, inside the database and behind its back."""
+    with closing(sqlite3.connect(place, isolation_level=None)) as database:
+        database.text_factory = bytes
+        (text,) = database.execute("SELECT record FROM records ORDER BY at LIMIT 1").fetchone()
+        damaged = text[:at] + bytes([text[at] ^ 0x80]) + text[at + 1 :]
+        database.execute(
+            "UPDATE records SET record = CAST(? AS TEXT) WHERE at = (SELECT min(at) FROM records)",
+            (damaged,),
+        )
+        return text
+
+
+def restored(place, text):
+    with closing(sqlite3.connect(place, isolation_level=None)) as database:
+        database.execute(
+            "UPDATE records SET record = CAST(? AS TEXT) WHERE at = (SELECT min(at) FROM records)",
+            (text,),
+        )
+
+
+def test_a_flipped_byte_anywhere_costs_nothing_and_names_no_owner(library, tmp_path):
+    library.save(finished(seed=1, prompt="狐"), "ann-secret")
+    library.save(finished(seed=2), "ann-secret")
+    length = len(json.dumps(library.index.page(Query(), "ann-secret", None, 9)[1][0]))
+    for at in range(0, length - 1, 5):
+        text = flipped(tmp_path / "library.db", at)
+        found = library.page("", "ann-secret").kept
+        assert len(found) == 2
+        assert library.total("", "ann-secret").count == 2
+        restored(tmp_path / "library.db", text)
+
+
+def test_a_record_damaged_twice_costs_only_itself_and_is_told(library, tmp_path):
+    lost = library.save(finished(seed=1), "ann-secret")
+    there = library.save(finished(seed=2), "ann-secret")
+    flipped(tmp_path / "library.db", 0)
+    library.files.place("records", lost.id).write_bytes(b"{")
+
+    assert ids(library.page("", "ann-secret").kept) == {there.id}
+    assert library.get(lost.id, "ann-secret") is None
+    assert library.damaged == {lost.id}
+    assert (library.damaged_of("ann-secret"), library.damaged_of("bob")) == (1, 0)
+    assert library.reindex(adopt="ann-secret").adopted == 1
+    assert [kept.params.seed for kept in library.recent("ann-secret")] == [1, 2]
+
+
+@pytest.mark.parametrize("trouble", ["locked", "read-only", "busy writing"])
+def test_a_database_in_trouble_is_never_set_aside(trouble, tmp_path, monkeypatch):
+    monkeypatch.setenv("SDPLAY_HOME", str(tmp_path))
+    with closing(Library(tmp_path)) as library:
+        library.save(finished(seed=1), "ann")
+    database = tmp_path / "library.db"
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        if trouble == "locked":
+            other.execute("PRAGMA locking_mode=EXCLUSIVE")
+            other.execute("PRAGMA journal_mode=DELETE")
+            other.execute("BEGIN EXCLUSIVE")
+        elif trouble == "busy writing":
+            other.execute("BEGIN IMMEDIATE")
+        else:
+            database.chmod(0o444)
+        with contextlib.suppress(LibraryError):
+            Library.mended().close()
+
+    assert database.exists()
+    assert list(tmp_path.glob("*.damaged-*")) == []
+
+
+def test_a_damaged_database_is_set_aside_and_made_anew(tmp_path, monkeypatch):
+    monkeypatch.setenv("SDPLAY_HOME", str(tmp_path))
+    with closing(Library(tmp_path)) as library:
+        saved = library.save(finished(seed=1), "ann")
+    for place in tmp_path.glob("library.db-*"):
+        place.unlink()
+    (tmp_path / "library.db").write_bytes(b"no database at all" * 1000)
+
+    with closing(Library.mended()) as again:
+        assert ids(again.recent("ann")) == {saved.id}
+    assert len(list(tmp_path.glob("library.db.damaged-*"))) == 1
+
+
+def test_a_home_that_may_not_be_read_is_said_in_a_sentence(monkeypatch):
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        home = Path(folder) / "home"
+        with closing(Library(home)) as library:
+            library.save(finished(seed=1), "ann")
+        (home / "library.db").write_bytes(b"no database at all" * 1000)
+        monkeypatch.setenv("SDPLAY_HOME", str(home))
+        (home / "library.db").chmod(0o644)
+        with read_only(home), pytest.raises(LibraryError, match="Check the folder's permissions"):
+            Library.mended()
 
 
 def test_a_lost_database_is_made_anew_by_itself(library, tmp_path):

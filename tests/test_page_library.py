@@ -1,6 +1,8 @@
 """The library's logic on the page, without a browser."""
 
 import io
+import sqlite3
+from contextlib import closing
 
 import pytest
 from PIL import Image, PngImagePlugin
@@ -42,6 +44,19 @@ def foreign(text):
 def test_everything_made_is_there_with_its_total(stocked):
     assert not stocked.exception
     assert "3 pictures ·" in sentences(stocked)
+
+
+def test_a_picture_whose_record_is_damaged_is_told_to_its_owner(stocked):
+    library, lost = session.jobs().library, mine(stocked)[0]
+    library.files.place("records", lost.id).write_bytes(b"{")
+    with closing(sqlite3.connect(library.home / "library.db")) as database, database:
+        database.execute("UPDATE records SET record = '{' WHERE at = ?", (lost.at,))
+
+    stocked.run()
+
+    assert not stocked.exception
+    assert "1 picture cannot be listed: the record is damaged." in sentences(stocked)
+    assert len(mine(stocked)) == 2
 
 
 @pytest.mark.parametrize(

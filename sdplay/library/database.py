@@ -42,13 +42,18 @@ class Database:
                 yield connection
 
 
-def is_sound(place: Path) -> bool:
-    """Whether a SQLite file can be read from end to end."""
+def is_damaged(place: Path) -> bool:
+    """Whether a SQLite file is no database any more.
+
+    One that is locked, read-only or on a full disk is in trouble, not damaged: it says no.
+    """
     try:
-        with closing(sqlite3.connect(place)) as connection:
-            return bool(connection.execute("PRAGMA quick_check").fetchone() == ("ok",))
-    except sqlite3.Error:
+        with closing(sqlite3.connect(f"{place.absolute().as_uri()}?mode=rw", uri=True)) as file:
+            return bool(file.execute("PRAGMA quick_check").fetchone() != ("ok",))
+    except sqlite3.OperationalError:
         return False
+    except sqlite3.DatabaseError:
+        return True
 
 
 def _engine(address: str, patience: float) -> sql.Engine:
@@ -57,8 +62,12 @@ def _engine(address: str, patience: float) -> sql.Engine:
         if url.get_backend_name() != "sqlite":
             if url.drivername in ("postgresql", "postgres"):
                 url = url.set(drivername="postgresql+psycopg")
-            return sql.create_engine(url, pool_pre_ping=True)
-        engine = sql.create_engine(url, connect_args={"timeout": patience, "isolation_level": None})
+            return sql.create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        engine = sql.create_engine(
+            url,
+            connect_args={"timeout": patience, "isolation_level": None},
+            hide_parameters=True,
+        )
     except (SQLAlchemyError, ValueError) as error:
         raise LibraryError(
             "SDPLAY_DATABASE_URL is not the address of a database. Write it like "
@@ -75,6 +84,8 @@ def _engine(address: str, patience: float) -> sql.Engine:
 
 def _set_up(patience: float, connection: sqlite3.Connection, _: Any) -> None:
     """Readers never wait for the writer; what is committed is on disk."""
+    # A flipped byte costs a letter, not the whole answer, and no error quotes the row it is in.
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     cursor = connection.cursor()
     _write_ahead(cursor, patience)
     for line in ("synchronous=FULL", "temp_store=MEMORY", "analysis_limit=1000"):

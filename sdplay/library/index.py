@@ -40,13 +40,23 @@ GROUP_GAP = 30 * 60 * 10**6
 """Microseconds after which the same prompt begins a new group."""
 LATELY = 5000
 """The newest pictures, whose settings fill a menu."""
+NEEDED = frozenset({"id", "made", "owner", "shared", "deleted", "file", "frames", "record"})
+"""What a record without is damaged."""
 _C = PICTURES.c
 
 
 class Index:
     """One database.  Every method is one transaction."""
 
-    def __init__(self, address: str, patience: float = 10.0, words: Words | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        patience: float = 10.0,
+        words: Words | None = None,
+        repair: Callable[[str], Record | None] = lambda id: None,
+    ) -> None:
+        """`repair` gives the record of a picture anew, by its id, where the line is damaged."""
+        self._repair = repair
         self._database = Database(address, patience)
         with self._database.reading() as connection:
             self._words = words or kind_of(connection)
@@ -110,9 +120,10 @@ class Index:
             found = connection.execute(
                 _records(_C.group).where(_C.id == id, *whose).with_for_update()
             ).first()
-            if found is None:
+            old = found and self._whole(found)
+            if found is None or old is None:
                 return None
-            record = {**json.loads(found.record), **values}
+            record = {**old, **values}
             before(record)
             self._drop(connection, _C.id == id)
             self._put(connection, record, found.group)
@@ -136,7 +147,8 @@ class Index:
             found = connection.execute(
                 _records(_C.group).where(_C.at.in_(ats)).order_by(_C.at.desc())
             )
-            return [(json.loads(each.record), each.group) for each in found]
+            whole = ((self._whole(line), line.group) for line in found)
+            return [(record, group) for record, group in whole if record is not None]
 
     def lines(self, after: int = 0, limit: int = 1000) -> list[tuple[int, str, str]]:
         """Time, id and file of all there is, oldest first: to go through it in steps."""
@@ -191,7 +203,8 @@ class Index:
         asked = _records(_C.group).where(*where, there, seen).order_by(_C.at.desc()).limit(1)
         with self._database.reading() as connection:
             found = connection.execute(asked).first()
-        return (json.loads(found.record), found.group) if found else None
+        record = self._whole(found) if found else None
+        return (record, found.group) if found and record is not None else None
 
     def keys(self, wanted: Sequence[str], owner: str | None) -> set[str]:
         """Which of these recipes have a finished picture of this owner's or nobody's."""
@@ -231,6 +244,12 @@ class Index:
         asked = sql.select(told).group_by(told).order_by(sql.func.count().desc()).limit(limit)
         with self._database.reading() as connection:
             return list(connection.scalars(asked))
+
+    def owned(self, ids: Iterable[str], owner: str) -> int:
+        """How many of these pictures are this owner's."""
+        mine = sql.select(sql.func.count()).where(_C.id.in_(list(ids)), _C.owner == owner)
+        with self._database.reading() as connection:
+            return int(connection.scalar(mine) or 0)
 
     def files_used(self, file: str) -> int:
         """How many lines name this file, in the bin or not."""
@@ -288,18 +307,26 @@ class Index:
 
     def _filled(self, connection: sql.Connection) -> bool:
         """Write every line anew from the records that the database still has."""
-        last, some = 0, False
+        last, some, damaged = 0, False, False
         while True:
             asked = sql.select(RECORDS).where(RECORDS.c.at > last).order_by(RECORDS.c.at).limit(500)
             found = connection.execute(asked).all()
             if not found:
-                return some
+                # What is damaged here is read again from the picture's own record file.
+                return some and not damaged
             some, last = True, found[-1].at
             connection.execute(
                 sql.delete(RECORDS).where(RECORDS.c.at.in_([each.at for each in found]))
             )
-            for each in found:
-                self._put(connection, json.loads(each.record))
+            for line in found:
+                if record := parsed(line.record):
+                    self._put(connection, record)
+                else:
+                    damaged = True
+
+    def _whole(self, line: Any) -> Record | None:
+        """The record of a line, or what repair() finds for it."""
+        return parsed(line.record) or self._repair(line.id)
 
     def _put(self, connection: sql.Connection, record: Record, group: int | None = None) -> None:
         line = row(record, 0)
@@ -411,6 +438,16 @@ class Index:
         return kind(table).on_conflict_do_nothing() if kind else sql.insert(table)
 
 
+def parsed(text: str | bytes) -> Record | None:
+    """A record out of its text; None where the text is damaged."""
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    whole = isinstance(record, dict) and record.keys() >= NEEDED
+    return record if whole else None
+
+
 def _form_of(connection: sql.Connection) -> str:
     if not sql.inspect(connection).has_table("facts"):
         return ""
@@ -435,7 +472,9 @@ def _group(connection: sql.Connection, line: Mapping[str, Any]) -> int:
 
 def _records(*more: Any) -> Any:
     """Records, joined to their lines."""
-    return sql.select(RECORDS.c.record, *more).join_from(PICTURES, RECORDS, RECORDS.c.at == _C.at)
+    return sql.select(RECORDS.c.record, _C.id, *more).join_from(
+        PICTURES, RECORDS, RECORDS.c.at == _C.at
+    )
 
 
 def _scopes(query: Query, owner: str | None) -> list[Any]:

@@ -15,12 +15,12 @@ from PIL import Image
 
 from sdplay import metadata
 from sdplay.errors import BadParams, LibraryError
-from sdplay.library.database import is_sound
+from sdplay.library.database import is_damaged
 from sdplay.library.files import Files, Store
-from sdplay.library.index import Index, Record
+from sdplay.library.index import Index, Record, parsed
 from sdplay.library.kept import Group, Kept, Page, Timed, Total
 from sdplay.library.query import FACTS, Query, query
-from sdplay.library.rebuild import Reindexed, reindex, remove_unused
+from sdplay.library.rebuild import DAMAGED, Reindexed, checked, reindex, remove_unused
 from sdplay.library.recipe import Recipe
 from sdplay.library.tables import PICTURES, kept_of, record_of
 from sdplay.params import KNOBS, differing
@@ -55,7 +55,11 @@ class Library:
                 "Choose another with SDPLAY_HOME."
             ) from error
         self.files = _store(store, home / "pictures")
-        self.index = Index(database or f"sqlite:///{home / 'library.db'}", patience)
+        self.damaged: set[str] = set()
+        """Pictures left out because their record is damaged, in the index and in its file."""
+        self.index = Index(
+            database or f"sqlite:///{home / 'library.db'}", patience, repair=self._repaired
+        )
         self._input = functools.lru_cache(8)(functools.partial(self.files.read, "inputs"))
         self._small: dict[str, bytes] = {}
         if self.index.is_new:
@@ -71,11 +75,14 @@ class Library:
     def mended(cls) -> Self:
         """The same, after a damaged database of ours was put aside."""
         place = Path(setting("SDPLAY_HOME")).expanduser() / "library.db"
-        if not setting("SDPLAY_DATABASE_URL") and place.exists() and not is_sound(place):
-            for end in ("", "-wal", "-shm"):
-                beside = place.with_name(place.name + end)
-                if beside.exists():
-                    beside.replace(beside.with_name(f"{beside.name}.damaged-{time.time_ns()}"))
+        try:
+            if not setting("SDPLAY_DATABASE_URL") and place.exists() and is_damaged(place):
+                _put_aside(place)
+        except OSError as error:
+            raise LibraryError(
+                f"The library's database {place} cannot be opened or moved: {error.strerror}. "
+                "Check the folder's permissions, then try again."
+            ) from error
         return cls.opened()
 
     def close(self) -> None:
@@ -139,19 +146,18 @@ class Library:
         picture = metadata.adopted(data)
         signed = metadata.sign(data, picture)
         file = hashlib.sha256(signed).hexdigest()
-        known = self.index.one(
+        known = self._one(
             PICTURES.c.file == file, PICTURES.c.owner == owner, owner=owner, shared=False
         )
         if known:
-            return self._kept(known, owner)
+            return known
         return self._add(picture, signed, image, owner, tags)
 
     def by_key(self, key: str, owner: str = "") -> Kept | None:
         """A finished picture with this recipe, one's own or nobody's."""
-        found = self.index.one(
+        return self._one(
             PICTURES.c.key == _recipe(key), ~PICTURES.c.partial, owner=owner, shared=False
         )
-        return self._kept(found, owner) if found else None
 
     def made(self, recipe: Recipe, owner: str = "") -> Kept | None:
         """A finished picture of this recipe, one's own or nobody's, also under its first key."""
@@ -166,8 +172,7 @@ class Library:
 
     def get(self, id: str, owner: str | None = "") -> Kept | None:
         """One picture that this owner may see; one's own even from the bin (`Kept.deleted`)."""
-        found = self.index.one(PICTURES.c.id == id, owner=owner, shared=True, binned=True)
-        return self._kept(found, owner) if found else None
+        return self._one(PICTURES.c.id == id, owner=owner, shared=True, binned=True)
 
     def recent(self, owner: str = "", limit: int = 24, after: int | None = None) -> list[Kept]:
         """The newest first; `after` goes on behind the picture with that `at`."""
@@ -191,9 +196,11 @@ class Library:
     ) -> Page:
         """A stretch of what a query finds, newest first; pass `Page.next` as `after` to go on."""
         asked = query(asked) if isinstance(asked, str) else asked
-        found = self.index.page(asked, owner, after, limit + 1)
-        kept = tuple(self._kept(each, owner) for each in found[:limit])
-        return Page(kept, kept[-1].at if len(found) > limit and kept else None)
+        lines = self.index.page(asked, owner, after, limit + 1)
+        pictures = tuple(
+            picture for line in lines[:limit] if (picture := self._readable(line, owner))
+        )
+        return Page(pictures, pictures[-1].at if len(lines) > limit and pictures else None)
 
     def total(self, asked: Query | str = "", owner: str | None = "") -> Total:
         """How many pictures a query finds, and the seconds they took."""
@@ -222,6 +229,10 @@ class Library:
     def values(self, name: str, owner: str | None = "") -> list[Any]:
         """What a setting was set to lately, the most frequent first: for menus."""
         return self.index.values(name, owner)
+
+    def damaged_of(self, owner: str) -> int:
+        """How many of this owner's pictures were left out because their record is damaged."""
+        return self.index.owned(self.damaged, owner) if self.damaged else 0
 
     def data(self, kept: Kept) -> bytes:
         """The original file, settings inside."""
@@ -334,6 +345,26 @@ class Library:
     def _kept(self, found: tuple[Record, int], viewer: str | None) -> Kept:
         return kept_of(found[0], viewer, found[1], self._image)
 
+    def _one(self, *where: Any, owner: str | None, **scope: bool) -> Kept | None:
+        line = self.index.one(*where, owner=owner, **scope)
+        return self._readable(line, owner) if line else None
+
+    def _readable(self, line: tuple[Record, int], viewer: str | None) -> Kept | None:
+        """The picture of a line; from its record file where the line is damaged, else None."""
+        try:
+            return self._kept(line, viewer)
+        except DAMAGED:
+            record = self._repaired(str(line[0].get("id", "")))
+            return self._kept((record, line[1]), viewer) if record else None
+
+    def _repaired(self, id: str) -> Record | None:
+        """The record as its file has it."""
+        try:
+            return checked(parsed(self.files.read("records", id)))
+        except LibraryError:
+            self.damaged.add(id)
+            return None
+
     def _record(self, record: Record) -> None:
         self.files.write("records", record["id"], json.dumps(record).encode(), again=True)
 
@@ -351,6 +382,14 @@ class Library:
         small = jpeg_bytes(metadata.decoded(self.files.read("originals", file)))
         self.files.write("thumbnails", file, small)
         return small
+
+
+def _put_aside(place: Path) -> None:
+    """Rename a database and what belongs to it, so that a new one is made from the files."""
+    for end in ("", "-wal", "-shm"):
+        beside = place.with_name(place.name + end)
+        if beside.exists():
+            beside.replace(beside.with_name(f"{beside.name}.damaged-{time.time_ns()}"))
 
 
 def _store(address: str, folder: Path) -> Store:

@@ -13,6 +13,8 @@ from sdplay.library.index import Index, Record
 from sdplay.library.tables import images_in, kept_of, mark, record_of, row
 
 STEP = 500
+DAMAGED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError)
+"""What reading a damaged record raises."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def checked(told: Any) -> Record:
             "record": {**told["record"], "params": {**params, **kept.params.as_dict(), **images}},
         }
         row(whole, 0)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
+    except DAMAGED as error:
         raise LibraryError("A record is damaged.") from error
     if not fine:
         raise LibraryError("A record is damaged.")
@@ -160,8 +162,16 @@ def _forget_others(index: Index, files: Store, seen: set[str]) -> None:
         index.forget(
             id
             for _, id, file in found
-            if id not in seen and not (files.has("records", id) and files.has("originals", file))
+            if id not in seen and not (_is_readable(files, id) and files.has("originals", file))
         )
+
+
+def _is_readable(files: Store, id: str) -> bool:
+    try:
+        checked(json.loads(files.read("records", id)))
+    except (ValueError, LibraryError):
+        return False
+    return True
 
 
 def _adopt(

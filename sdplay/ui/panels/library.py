@@ -83,7 +83,19 @@ def show(studio: Studio) -> None:
             _base(studio, asked.near)
         _summary(studio, asked, total)
         _list(studio, asked, choosing)
+        _damaged(studio)
         _watch(studio, asked)
+
+
+def _damaged(studio: Studio) -> None:
+    """Say that pictures were left out, and what their owner can do."""
+    if count := studio.library.damaged_of(studio.owner):
+        st.warning(
+            f"{many(count, 'picture')} cannot be listed: the record is damaged. The picture files "
+            "are safe: `python -m sdplay library reindex --adopt NAME` on the server lists them "
+            "again with the settings inside them.",
+            icon=":material/healing:",
+        )
 
 
 @st.fragment
