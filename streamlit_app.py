@@ -3,13 +3,14 @@
 import streamlit as st
 
 from sdplay import settings
-from sdplay.ui import deleting, form, links, local_card, look, panels, session
+from sdplay.ui import deleting, form, links, local_card, look, panels, session, whole
 from sdplay.ui.problems import explained
 
 st.set_page_config("sdplay · Stable Diffusion playground", layout="wide", initial_sidebar_state=320)
 settings.load(session.secrets())
 with explained():
     links.follow()
+whole.begun()
 
 with st.sidebar:
     name = form.pick_backend()
@@ -32,6 +33,7 @@ with explained():
         if tab.open:
             with tab:
                 panels.show(title, studio)
+    session.wanted_again()
     links.settle(capabilities)
     look.signs()
 

@@ -146,3 +146,17 @@ def test_requirements_are_the_default_dependencies():
         if line and line[0] != "#"
     ]
     assert listed == declared
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if "ui" in path.parts], ids=lambda path: path.name
+)
+def test_only_fragments_that_ask_for_the_whole_page_are_drawn(path):
+    used = {
+        node.attr
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "st"
+    }
+    assert path.name == "whole.py" or not used & {"fragment", "dialog"}, "use whole.fragment()"

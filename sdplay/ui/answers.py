@@ -10,7 +10,7 @@ import streamlit as st
 from sdplay.compare.answers import Convergence, Point, Scale, bargain, frontier
 from sdplay.compare.findings import Findings, find_out
 from sdplay.sweeps import Sweep
-from sdplay.ui import cells, sweeping
+from sdplay.ui import cells, sweeping, whole
 from sdplay.ui.cells import Results
 from sdplay.ui.problems import plain
 from sdplay.ui.session import Studio
@@ -69,7 +69,7 @@ def _found(studio: Studio, sweep: Sweep, results: Results) -> Findings:
     return st.session_state[key][1]  # type: ignore[no-any-return]
 
 
-@st.fragment
+@whole.fragment()
 def _convergence(studio: Studio, sweep: Sweep, curves: tuple[Convergence, ...]) -> None:
     """Distance to each scheduler's own picture at its most steps, or to A; the knee is a ring."""
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -104,7 +104,7 @@ def _convergence(studio: Studio, sweep: Sweep, curves: tuple[Convergence, ...]) 
         )
 
 
-@st.fragment
+@whole.fragment()
 def _trade(studio: Studio, sweep: Sweep, found: Findings) -> None:
     """What each setting costs and how close it comes; what nothing beats is joined."""
     timed = [point for point in found.points if point.seconds is not None]

@@ -10,7 +10,7 @@ from sdplay.compare.findings import dearest
 from sdplay.compare.plan import Cell, Plan, many
 from sdplay.compare.results import Result
 from sdplay.sweeps import Sweep
-from sdplay.ui import sweeping
+from sdplay.ui import sweeping, whole
 from sdplay.ui.grid import Tile, grid, thumbnails
 from sdplay.ui.session import Studio
 
@@ -92,6 +92,7 @@ def pick(sweep: Sweep, second: At, first: At | None = None) -> None:
     """Make a cell B, and another one A."""
     st.session_state[f"second_{sweep.group}"] = second
     if first is not None:
+        whole.due()  # the charts below may measure against A
         st.session_state[f"first_{sweep.group}"] = first
 
 

@@ -4,6 +4,7 @@ import streamlit as st
 
 from sdplay.backends import Capabilities
 from sdplay.params import Control
+from sdplay.ui import whole
 from sdplay.ui.start_image import KINDS, small
 
 UNITS = 3
@@ -26,6 +27,7 @@ def choose(capabilities: Capabilities) -> None:
 
 def hold(units: tuple[Control, ...]) -> None:
     """Take a picture's units over; call it from a callback."""
+    whole.due()
     state = st.session_state
     state["control_held"] = units
     state["control_round"] = state.get("control_round", 0) + 1

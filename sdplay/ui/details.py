@@ -8,7 +8,7 @@ import streamlit as st
 from sdplay import metadata
 from sdplay.library import Kept
 from sdplay.params import KNOBS, Params, differing
-from sdplay.ui import form, links, start_image
+from sdplay.ui import form, links, start_image, whole
 from sdplay.ui.afterwards import strips, tools
 from sdplay.ui.deleting import delete
 from sdplay.ui.problems import explained, plain
@@ -47,18 +47,14 @@ def start_from(studio: Studio, kept: Kept, key: str) -> None:
     """Make this picture the start image."""
     if not studio.capabilities.offers("img2img"):
         return
-    if st.button(
+    st.button(
         "Start from it",
         icon=":material/image:",
         key=f"start_{key}",
         on_click=_hold,
         args=(studio, kept),
         help="Make it the start image of the next picture.",
-    ):
-        st.toast(
-            "It is the start image now. Strength says how much of it may change.",
-            icon=":material/image:",
-        )
+    )
 
 
 def details(studio: Studio, id: str) -> None:
@@ -85,7 +81,9 @@ def _dismissed() -> None:
     st.rerun()
 
 
-@st.dialog("Picture", width=480, position="right", icon=":material/image:", on_dismiss=_dismissed)
+@whole.dialog(
+    "Picture", width=480, position="right", icon=":material/image:", on_dismiss=_dismissed
+)
 def _drawer(studio: Studio) -> None:
     if "picture" not in st.query_params:
         st.rerun()  # what was pressed has closed it
@@ -259,9 +257,14 @@ def _compare(params: Params) -> None:
 
 
 def _prompt_alone(params: Params) -> None:
+    whole.due()
     st.session_state.update(prompt=params.prompt, negative=params.negative)
 
 
 def _hold(studio: Studio, kept: Kept) -> None:
     with explained():
         start_image.hold(studio.library.data(kept))
+        st.toast(
+            "It is the start image now. Strength says how much of it may change.",
+            icon=":material/image:",
+        )

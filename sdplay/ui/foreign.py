@@ -4,7 +4,7 @@ import streamlit as st
 
 from sdplay import metadata
 from sdplay.params import KNOBS, Params
-from sdplay.ui import form
+from sdplay.ui import form, whole
 from sdplay.ui.problems import explained, plain
 from sdplay.ui.receipt import shown
 from sdplay.ui.session import Studio
@@ -24,7 +24,7 @@ def read_a_picture(studio: Studio) -> None:
             _told(studio, given.getvalue())
 
 
-@st.dialog("Read a picture", width="medium", icon=":material/plagiarism:")
+@whole.dialog("Read a picture", width="medium", icon=":material/plagiarism:")
 def dropped(studio: Studio, data: bytes) -> None:
     """What a file that was dropped on the page says about itself."""
     with explained():
@@ -55,17 +55,18 @@ def _told(studio: Studio, data: bytes) -> None:
     for note in found.notes:
         st.caption(f":orange[:material/info:] {plain(note)}")
     with st.container(horizontal=True, gap="xsmall"):
-        if found.settings and st.button(
-            "Use these settings",
-            type="primary",
-            icon=":material/replay:",
-            key="foreign_use",
-            on_click=_use,
-            args=(dict(found.settings),),
-        ):
-            st.rerun()
+        if found.settings:
+            st.button(
+                "Use these settings",
+                type="primary",
+                icon=":material/replay:",
+                key="foreign_use",
+                on_click=_use,
+                args=(dict(found.settings),),
+            )
         if st.button("Keep it", icon=":material/library_add:", key="foreign_keep"):
             studio.library.take(data, studio.owner)
+            whole.due()
             st.toast("It is in your library.", icon=":material/library_add:")
 
 

@@ -13,7 +13,7 @@ from sdplay.knob import Knob
 from sdplay.params import KNOBS, Params, random_seed
 from sdplay.schedulers import PRESETS, SCHEDULERS, find, scheduler_label
 from sdplay.settings import setting
-from sdplay.ui import control, session, start_image
+from sdplay.ui import control, session, start_image, whole
 from sdplay.ui.controls import (
     BOUND,
     LARGEST_IN_A_BROWSER,
@@ -173,6 +173,7 @@ def asked(capabilities: Capabilities) -> Params:
 
 def use(params: Params) -> None:
     """Put a picture's settings into the form; call it from a callback."""
+    whole.due()
     state = st.session_state
     for name, knob in KNOBS.items():
         if knob.is_plain:
@@ -192,6 +193,7 @@ def use(params: Params) -> None:
 def lay_over(fields: Mapping[str, Any]) -> None:
     """Fields to lay over the payload, from the next run on: in this one the control is drawn
     already."""
+    whole.due()
     st.session_state["extra_next"] = json.dumps(fields, ensure_ascii=False) if fields else ""
 
 

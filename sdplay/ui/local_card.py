@@ -20,7 +20,7 @@ from sdplay.backends.local_process import (
 )
 from sdplay.errors import BadParams
 from sdplay.settings import setting
-from sdplay.ui import session
+from sdplay.ui import session, whole
 from sdplay.ui.problems import explained, plain
 from sdplay.ui.visit import from_this_machine
 
@@ -147,7 +147,7 @@ def _start() -> None:
         )
 
 
-@st.fragment(run_every=LOOK_SECONDS)
+@whole.fragment(every=LOOK_SECONDS)
 def _watch() -> None:
     """Nothing is drawn once it is ready, but a crash is noticed."""
     if OURS.state == "ready":
@@ -164,7 +164,7 @@ def _watch() -> None:
         _facts()
 
 
-@st.fragment(run_every=LOOK_SECONDS)
+@whole.fragment(every=LOOK_SECONDS)
 def _live() -> None:
     _facts()
 
@@ -177,7 +177,12 @@ def _facts() -> None:
         parts.append(f"{_size(gpu[0])} of {_size(gpu[1])} on the card")
     st.caption(" · ".join(plain(part) for part in parts if part))
     _log()
-    st.button("Stop", icon=":material/stop_circle:", key="local_stop", on_click=OURS.stop)
+    st.button("Stop", icon=":material/stop_circle:", key="local_stop", on_click=_stop)
+
+
+def _stop() -> None:
+    OURS.stop()
+    whole.due()
 
 
 def _log() -> None:

@@ -7,12 +7,12 @@ from typing import Any
 import streamlit as st
 
 from sdplay.errors import BadParams
-from sdplay.ui import form
+from sdplay.ui import form, whole
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
 
 
-@st.dialog("Request", width=560, position="right", icon=":material/data_object:")
+@whole.dialog("Request", width=560, position="right", icon=":material/data_object:")
 def payload(studio: Studio) -> None:
     """Show it; what is changed here is laid over every request from now on."""
     with explained():
@@ -30,10 +30,8 @@ def payload(studio: Studio) -> None:
                 "Keep my changes", type="primary", icon=":material/check:", key="payload_keep"
             ):
                 form.lay_over(edited(before, text))
-                st.rerun()
             if params.extra and st.button("Reset", icon=":material/undo:", key="payload_reset"):
                 form.lay_over({})
-                st.rerun()
 
 
 def edited(before: Mapping[str, Any], text: str) -> dict[str, Any]:

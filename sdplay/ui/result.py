@@ -8,7 +8,8 @@ import streamlit as st
 from sdplay.jobs import Job
 from sdplay.library import Kept
 from sdplay.params import Params
-from sdplay.ui import form, session
+from sdplay.ui import form, session, whole
+from sdplay.ui.controls import LARGEST_IN_A_BROWSER
 from sdplay.ui.details import details, download, hero, start_from
 from sdplay.ui.problems import explained, told
 from sdplay.ui.receipt import receipt, timing
@@ -28,7 +29,7 @@ def show(studio: Studio) -> None:
     awaited = job if job and job.active else None
     inline, ended = True, 0
 
-    @st.fragment(run_every=POLL_SECONDS if awaited else None)
+    @whole.fragment(every=POLL_SECONDS if awaited else None)
     def result() -> None:
         nonlocal inline, ended
         if awaited and not awaited.active:
@@ -171,11 +172,11 @@ def _picture(studio: Studio, kept: Kept, job: Job | None, alone: bool) -> None:
 
 def _vary(params: Params) -> None:
     with explained():
-        form.use(params.with_(seed=params.seed + 1))
+        form.use(params.with_(seed=(params.seed + 1) % (LARGEST_IN_A_BROWSER + 1)))
         session.want_again()
 
 
-@st.fragment
+@whole.fragment()
 def _recent(studio: Studio) -> None:
     with explained():
         recent = studio.library.recent(studio.owner, 12)

@@ -10,6 +10,7 @@ import streamlit as st
 
 from sdplay.backends import Backend, Capabilities, connect, kinds
 from sdplay.params import Params
+from sdplay.ui import whole
 
 if (
     TYPE_CHECKING
@@ -101,12 +102,13 @@ def submit(studio: Studio, params: Params) -> None:
 
 
 def want_again() -> None:
-    """Generate in this run, as if the button had been pressed; call it from a callback."""
+    """Generate in the next run of the whole page, as if the button had been pressed."""
+    whole.due()
     st.session_state["again"] = True
 
 
 def wanted_again() -> bool:
-    """Whether want_again() was called since the last time."""
+    """Whether want_again() was called for this run; a wish that this run does not grant lapses."""
     return bool(st.session_state.pop("again", False))
 
 

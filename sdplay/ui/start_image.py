@@ -10,6 +10,7 @@ from sdplay.backends import Capabilities
 from sdplay.backends.decode import NotAPicture, checked
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS
+from sdplay.ui import whole
 from sdplay.ui.controls import current, draw
 from sdplay.ui.problems import explained
 
@@ -66,6 +67,7 @@ def asked(name: str) -> bytes:
 def hold(data: bytes, mask: bytes = b"") -> None:
     """Start from these bytes until another picture is given; empty takes it away.  Call it from a
     callback."""
+    whole.due()
     state = st.session_state
     state["init_held"], state["mask_held"] = data, mask
     state["init_url"] = ""

@@ -7,7 +7,7 @@ from sdplay.compare.guard import Verdict
 from sdplay.compare.plan import duration
 from sdplay.compare.results import Result
 from sdplay.sweeps import Sweep
-from sdplay.ui import cells, experiments, form, sweeping
+from sdplay.ui import cells, experiments, form, sweeping, whole
 from sdplay.ui.cells import At, Results
 from sdplay.ui.details import details
 from sdplay.ui.filmstrip import Strip, filmstrip
@@ -38,7 +38,7 @@ def newest(studio: Studio) -> None:
     st.session_state["sweep_shown"] = sweep.group
     moving = sweep.moving
 
-    @st.fragment(run_every=POLL_SECONDS if moving else None)
+    @whole.fragment(every=POLL_SECONDS if moving else None)
     def view() -> None:
         _progress(sweep)
         _controls(studio, sweep)
@@ -118,15 +118,14 @@ def _controls(studio: Studio, sweep: Sweep) -> None:
                 on_click=sweep.retry,
             )
         edit = "Edit and continue" if sweep.running else "Edit the plan"
-        if st.button(
+        st.button(
             edit,
             icon=":material/edit:",
             key="sweep_edit",
             on_click=experiments.edit,
             args=(studio, sweep),
             help="Brings the plan into the form above. What is made already is not made again.",
-        ):
-            st.rerun()
+        )
 
 
 def _glass(studio: Studio, sweep: Sweep, results: Results) -> None:
@@ -152,14 +151,13 @@ def _glass(studio: Studio, sweep: Sweep, results: Results) -> None:
         return
 
     def tools() -> None:
-        if st.button(
+        st.button(
             "Make B the reference",
             icon=":material/swap_horiz:",
             key="look_swap",
             on_click=cells.pick,
             args=(sweep, first, second),
-        ):
-            st.rerun()  # the charts may measure against A
+        )
         if st.button("Details of B", icon=":material/receipt_long:", key="look_details"):
             details(studio, other.picture)
 
@@ -188,14 +186,13 @@ def _undone(sweep: Sweep, result: Result) -> None:
                 on_click=sweep.retry,
                 args=(result.cell.at,),
             )
-            if st.button(
+            st.button(
                 "Its settings into the form",
                 icon=":material/input:",
                 key="cell_use",
                 on_click=form.use,
                 args=(result.cell.params,),
-            ):
-                st.rerun()
+            )
 
 
 def _locks(sweep: Sweep, one: Result, other: Result, verdict: Verdict) -> None:

@@ -19,6 +19,7 @@ from sdplay.ui import (
     sweeping,
     table,
     variants,
+    whole,
 )
 from sdplay.ui.problems import explained, plain
 from sdplay.ui.session import Studio
@@ -49,13 +50,14 @@ def show(studio: Studio) -> None:
     sweep_view.newest(studio)
 
 
-@st.fragment
+@whole.fragment()
 def _card(studio: Studio, view: str) -> None:
     """The only part that runs again while values are typed."""
+    run_at_once = st.session_state.pop("lab_go", False)  # now, or never: not with a later click
     with explained():
         base = form.asked(studio.capabilities)
         made = _planned(studio, base, _varied(studio, base, view))
-        _price(studio, made)
+        _price(studio, made, run_at_once)
         st.caption(f"Everything else is as in the form: {plain(_rest(made))}")
 
 
@@ -79,7 +81,7 @@ def _planned(studio: Studio, base: Params, varied: list[tuple[str, Typed]]) -> P
     return plan(Setup(studio.backend.name, base), varied, facts)
 
 
-def _price(studio: Studio, made: Plan) -> None:
+def _price(studio: Studio, made: Plan, run_at_once: bool) -> None:
     """The guard's verdict, the price, a cheaper way, and the button."""
     st.markdown(f":material/balance: {plain(_verdict(made))}")
     for note in made.notes:
@@ -108,7 +110,7 @@ def _price(studio: Studio, made: Plan) -> None:
             key="run",
             disabled=not allowed,
         )
-        if pressed or (st.session_state.pop("lab_go", False) and allowed):
+        if (pressed or run_at_once) and allowed:
             sweeping.start(studio, made, frames)
             st.rerun()
     if made.cheaper:

@@ -10,7 +10,7 @@ from sdplay.compare.plan import many
 from sdplay.library import Kept, Query, Total
 from sdplay.library.query import query
 from sdplay.params import KNOBS, differing
-from sdplay.ui import carry, chosen, foreign, links
+from sdplay.ui import carry, chosen, foreign, links, whole
 from sdplay.ui.controls import linked_by_id
 from sdplay.ui.details import details
 from sdplay.ui.gallery import Heading, Placed, Stretch, asked_for, gallery
@@ -98,7 +98,7 @@ def _damaged(studio: Studio) -> None:
         )
 
 
-@st.fragment
+@whole.fragment()
 def _base(studio: Studio, id: str) -> None:
     """The picture from which each of the others differs in one thing."""
     kept = studio.library.get(id, studio.owner)
@@ -159,7 +159,7 @@ def _summary(studio: Studio, asked: Query, total: Total) -> None:
         _purge(studio, total.count)
 
 
-@st.fragment
+@whole.fragment()
 def _list(studio: Studio, asked: Query, choosing: bool) -> None:
     """The newest, or what comes after the end that was seen: never all that is on the screen."""
     after = asked_for()
@@ -254,7 +254,7 @@ def _watch(studio: Studio, asked: Query) -> None:
     """What is made meanwhile appears by itself, unless a picture is being looked at."""
     seen = _newest(studio, asked)
 
-    @st.fragment(run_every=REFRESH_SECONDS)
+    @whole.fragment(every=REFRESH_SECONDS)
     def watch() -> None:
         if "picture" not in st.query_params and _newest(studio, asked) != seen:
             st.rerun()

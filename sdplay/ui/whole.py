@@ -1,0 +1,56 @@
+"""Fragments that ask for a run of the whole page as soon as something outside of them has changed.
+
+A fragment draws itself alone after a click inside it. What such a click puts into the form, or
+wishes for, would otherwise appear with the next unrelated click.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec
+
+import streamlit as st
+
+P = ParamSpec("P")
+_DUE = "whole_page_due"
+
+
+def due() -> None:
+    """What has just changed is drawn elsewhere on the page: the whole of it must run."""
+    st.session_state[_DUE] = True
+
+
+def begun() -> None:
+    """The whole page runs now; the entry file says so first of all."""
+    st.session_state.pop(_DUE, None)
+
+
+def fragment(
+    every: float | None = None,
+) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """A part of the page that runs alone, also every so many seconds."""
+
+    def decorated(draw: Callable[P, None]) -> Callable[P, None]:
+        return st.fragment(_heedful(draw), run_every=every)
+
+    return decorated
+
+
+def dialog(title: str, **look: Any) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """A dialog, which is a fragment too."""
+
+    def decorated(draw: Callable[P, None]) -> Callable[P, None]:
+        return st.dialog(title, **look)(_heedful(draw))
+
+    return decorated
+
+
+def _heedful(draw: Callable[P, None]) -> Callable[P, None]:
+    @wraps(draw)
+    def drawn(*args: P.args, **named: P.kwargs) -> None:
+        if _DUE in st.session_state:
+            st.rerun()
+        draw(*args, **named)
+        if _DUE in st.session_state:
+            st.rerun()
+
+    return drawn

@@ -1,0 +1,80 @@
+"""Clicks inside a part of the page that runs alone: their effect comes at once, never with a later
+click."""
+
+import pytest
+
+from tests.serving import SLOW, generated, opened
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
+SEEN = """() => [
+  ...[...document.querySelectorAll("input, textarea")].map(it => [it, it.value + it.checked]),
+  ...[...document.querySelectorAll("[data-testid=stImage] img")].map(it => [it, it.alt]),
+  ...[...document.querySelectorAll("[data-testid=stMarkdown]")].map(it => [it, it.innerText]),
+].filter(([it]) => !it.closest("[role=dialog]")).map(([it, seen]) => seen)"""
+"""What a person sees of the form and of the answers; a dialog ends with any run of the page."""
+PRESSED = "[data-testid=stButton] button:not([disabled]):visible"
+
+
+def quiet(tab):
+    """Wait until nothing has run for a while."""
+    for _ in range(3):
+        tab.wait_for_timeout(300)
+        tab.locator("[data-test-script-state=notRunning]").wait_for(timeout=SLOW)
+
+
+def complete(tab):
+    """Whether a run of the whole page adds nothing to what is seen: every effect has come."""
+    quiet(tab)
+    before = tab.evaluate(SEEN)
+    tab.evaluate("document.activeElement.blur()")
+    tab.keyboard.press("r")
+    quiet(tab)
+    return before == tab.evaluate(SEEN)
+
+
+def test_vary_makes_the_next_seed_at_once(tab, address):
+    generated(opened(tab, address + "?steps=2&seed=40"))
+    tab.locator(".st-key-vary button").first.click()
+    tab.get_by_role("cell", name="41").first.wait_for(timeout=SLOW)
+    assert tab.locator(".st-key-seed input").input_value() == "41"
+    assert complete(tab)
+
+
+def test_start_from_it_shows_the_start_image_at_once(tab, address):
+    generated(opened(tab, address + "?steps=2&seed=50"))
+    tab.locator(".st-key-start_result button").first.click()
+    tab.get_by_alt_text("Start image").wait_for(state="attached", timeout=SLOW)
+    assert complete(tab)
+
+
+def drawer(tab, address):
+    generated(opened(tab, address + "?steps=2&seed=60"))
+    tab.locator(".tiles button").first.click()
+    dialog = tab.get_by_role("dialog")
+    dialog.wait_for(timeout=SLOW)
+    quiet(tab)
+    return dialog
+
+
+def more(tab, address):
+    drawer(tab, address).get_by_role("button", name="More", exact=True).click()
+    return tab.locator("[data-testid=stPopoverBody]")
+
+
+@pytest.mark.parametrize("state", [drawer, more])
+def test_every_button_has_its_whole_effect_at_once(tab, address, state):
+    generated(opened(tab, address + "?steps=2&seed=59"))
+    late, number, names = [], 0, []
+    while True:
+        buttons = state(tab, address).locator(PRESSED)
+        quiet(tab)
+        if number >= buttons.count():
+            break
+        names.append(buttons.nth(number).inner_text())
+        buttons.nth(number).click()
+        if not complete(tab):
+            late.append(names[-1])
+        number += 1
+    assert names
+    assert late == []
