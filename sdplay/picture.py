@@ -2,7 +2,7 @@
 
 import dataclasses
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -23,11 +23,15 @@ class Progress:
     step: int | None = None
     steps: int | None = None
     seconds_left: float | None = None
-    preview: bytes | None = None
-    """A small JPEG."""
+    preview: bytes | Callable[[], bytes] | None = None
+    """A small JPEG; or how to draw it, for a backend that draws only what somebody looks at."""
     position: int | None = None
     """Pictures ahead in the queue."""
     message: str = ""
+
+    def look(self) -> bytes | None:
+        """The preview, drawn now if need be."""
+        return self.preview() if callable(self.preview) else self.preview
 
 
 SECONDS = ("queued", "network", "load", "sampling", "decode", "total")

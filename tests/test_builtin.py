@@ -41,7 +41,17 @@ def test_progress_counts_every_step_and_shows_the_picture_so_far():
     events = Builtin().generate(Params("a cat", **{**SMALL, "steps": 60}))
     told = [event for event in events if isinstance(event, Progress)]
     assert [event.step for event in told if event.step] == list(range(1, 61))
-    assert any(event.preview for event in told)
+    assert any(event.look() for event in told)
+
+
+def test_a_preview_is_drawn_once_and_only_when_somebody_looks():
+    events = Builtin().generate(Params("a cat", **{**SMALL, "steps": 60}))
+    previews = [event for event in events if isinstance(event, Progress) and event.preview]
+    assert all(callable(event.preview) for event in previews)
+    first, again = previews[0].look(), previews[0].look()
+    assert first is again
+    with Image.open(io.BytesIO(first)) as drawn:
+        assert (drawn.format, drawn.size) == ("JPEG", (96, 96))
 
 
 CHANGES = (

@@ -118,6 +118,45 @@ def test_frames_show_every_step_and_the_last_is_the_picture(model):
     assert np.abs(picture.frames[-1][1].astype(int) - picture.pixels).mean() < 2
 
 
+class Counting(OnnxModel):
+    """Remembers in which threads it drew."""
+
+    def __init__(self):
+        super().__init__()
+        self.decoded, self.previewed = [], []
+
+    def decode(self, latents):
+        self.decoded.append(threading.current_thread().name)
+        return super().decode(latents)
+
+    def preview(self, latents):
+        self.previewed.append(threading.current_thread().name)
+        return super().preview(latents)
+
+
+def test_previews_never_ask_the_decoder_and_are_drawn_by_who_looks():
+    engine = Engine(Counting(), preview_seconds=0)
+    moments = list(engine.run(Job("a red apple", "euler", 6, previews=True)))[:-1]
+    assert engine.model.previewed == []
+    assert engine.preview(moments[-1].clean).shape == (16, 16, 3)
+    assert engine.model.previewed == [threading.current_thread().name]
+    assert engine.model.decoded == ["engine"]
+
+
+def test_the_frames_of_one_picture_are_drawn_beside_the_engine_not_in_it():
+    engine = Engine(Counting())
+    made(engine, Job("a red apple", "euler", 3, frames=True))
+    assert engine.model.decoded == ["engine", *[threading.current_thread().name] * 6]
+
+
+@pytest.mark.parametrize("prompt", ["a red apple, 3d style", "a fox, flat style on blue"])
+def test_a_preview_looks_like_the_picture(model, prompt):
+    picture = made(Engine(model), Job(prompt, "dpmpp_2m", 10, cfg=2.5))
+    cells = picture.pixels.reshape(16, 8, 16, 8, 3).mean((1, 3))
+    preview = (np.clip(model.preview(picture.latent)[0], -1, 1) * 127.5 + 127.5).transpose(1, 2, 0)
+    assert np.corrcoef(preview.ravel(), cells.ravel())[0, 1] > 0.9
+
+
 def test_cfg_one_asks_the_model_half_as_often(model):
     engine = Engine(model)
     assert [made(engine, Job("a fox", "euler", 4, cfg=cfg)).evaluations for cfg in (1.0, 5.0)] == [

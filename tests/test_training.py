@@ -2,18 +2,30 @@
 
 import random
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
 pytest.importorskip("diffusers", reason="training needs the extra 'train'")
 pytest.importorskip("onnxscript", reason="training needs the extra 'train'")
 onnxruntime = pytest.importorskip("onnxruntime", reason="the engine runs on onnxruntime")
 
+from sdplay.engine.card import Card  # noqa: E402
 from sdplay.engine.words import Words  # noqa: E402
-from sdplay.training import autoencoder, evaluate, export, unet, words  # noqa: E402
-from sdplay.training.data import COLOURS, STYLES, Scene, Thing, caption, held_out, things  # noqa: E402
+from sdplay.training import autoencoder, evaluate, export, preview, unet, words  # noqa: E402
+from sdplay.training.data import (  # noqa: E402
+    COLOURS,
+    STYLES,
+    Scene,
+    Thing,
+    as_array,
+    caption,
+    held_out,
+    things,
+)
 from sdplay.training.muon import Muon  # noqa: E402
 
 VOCABULARY = [*words.SPECIAL, *words.caption_words()]
@@ -26,14 +38,14 @@ def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("model")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's exporter warns of its own deprecations
-        export.export(
-            made,
+        parts = (
             unet.build(),
             autoencoder.build(),
             words.text_encoder(VOCABULARY),
             VOCABULARY,
-            "test",
         )
+        pictures = [Image.new("RGB", (64, 64), colour) for colour in COLOURS.values()]
+        export.export(made, parts, "test", pictures)
     return made
 
 
@@ -156,9 +168,34 @@ def test_the_exported_autoencoder_agrees_with_torch(folder):
     assert np.abs(run(folder, "vae_decoder", latent=latent.numpy()) - expected).max() < 1e-3
 
 
-def test_the_judge_reads_a_background_from_the_corners():
-    from PIL import Image
+class Averages:
+    """An autoencoder whose latent is known: the cell's mean red, green and blue, mixed."""
 
+    config = SimpleNamespace(scaling_factor=1.0)
+    mix = torch.tensor([[1.0, 0.5, 0.0], [0.0, 2.0, 0.0], [0.3, 0.0, -1.0], [0.1, 0.2, 0.3]])
+
+    def encode(self, pixels):
+        cells = torch.nn.functional.avg_pool2d(pixels, 8)
+        mean = torch.einsum("dc,nchw->ndhw", self.mix, cells) + 0.25
+        return SimpleNamespace(latent_dist=SimpleNamespace(mean=mean))
+
+
+def test_the_map_for_previews_finds_the_colours_of_encoded_pictures():
+    noise = np.random.default_rng(3).integers(0, 256, (6, 32, 32, 3), np.uint8)
+    pictures = [Image.fromarray(pixels) for pixels in noise]
+    fitted = np.array(preview.colours(Averages(), pictures))
+    pixels = torch.from_numpy(np.stack([as_array(picture) for picture in pictures]))
+    cells = torch.nn.functional.avg_pool2d(pixels, 8).numpy()
+    latents = Averages().encode(pixels).latent_dist.mean.numpy()
+    drawn = np.einsum("nchw,cd->ndhw", latents, fitted[:-1]) + fitted[-1][:, None, None]
+    assert np.abs(drawn - cells).max() < 1e-2
+
+
+def test_the_exported_folder_holds_the_map_for_previews(folder):
+    assert np.array(Card.read(folder).preview).shape == (9, 3)
+
+
+def test_the_judge_reads_a_background_from_the_corners():
     picture = Image.new("RGB", (128, 128), COLOURS["turquoise"])
     picture.paste((0, 0, 0), (30, 30, 90, 90))
     assert evaluate._background(picture) == "turquoise"

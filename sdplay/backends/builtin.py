@@ -4,7 +4,7 @@ once."""
 import threading
 import time
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
@@ -20,6 +20,7 @@ if (
     TYPE_CHECKING
 ):  # The engine, and numpy with it, comes with the first picture: the page is on screen before.
     from sdplay.engine.loop import Engine, Job, Made, Moment
+    from sdplay.engine.noise import Array
     from sdplay.engine.words import Words
 
 SMALLEST, LARGEST, STEP = 96, 256, 32
@@ -235,11 +236,15 @@ class Builtin(Backend):
 
 
 def _progress(engine: "Engine", moment: "Moment", spent: float) -> Progress:
-    preview = (
-        None if moment.clean is None else jpeg_bytes(Image.fromarray(engine.decode(moment.clean)))
-    )
+    draw = None if moment.clean is None else cache(partial(preview, engine, moment.clean))
     left = spent / moment.step * (moment.steps - moment.step)
-    return Progress(moment.step / moment.steps, moment.step, moment.steps, left, preview)
+    return Progress(moment.step / moment.steps, moment.step, moment.steps, left, draw)
+
+
+def preview(engine: "Engine", latent: "Array") -> bytes:
+    """A small JPEG; every cell of the latent is a pixel, drawn larger without edges."""
+    small = Image.fromarray(engine.preview(latent))
+    return jpeg_bytes(small.resize((8 * small.width, 8 * small.height), Image.Resampling.BICUBIC))
 
 
 def _check_size(params: Params) -> None:

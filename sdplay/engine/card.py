@@ -17,9 +17,14 @@ class Card:
     styles: tuple[str, ...]
     colours: tuple[str, ...]
     max_words: int
+    preview: tuple[tuple[float, float, float], ...] = ()
+    """Red, green and blue (-1 to 1) for each latent channel, and last for the ground."""
 
     @classmethod
     def read(cls, folder: Path = SHIPPED) -> "Card":
         told = json.loads((folder / "model.json").read_text("utf-8"))
         lists = {name: tuple(told[name]) for name in ("things", "styles", "colours")}
-        return cls(told["name"], told["version"], max_words=told["max_words"], **lists)
+        preview = tuple((red, green, blue) for red, green, blue in told["preview"])
+        return cls(
+            told["name"], told["version"], **lists, max_words=told["max_words"], preview=preview
+        )

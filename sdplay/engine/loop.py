@@ -45,6 +45,9 @@ class Model(Protocol):
     def decode(self, latents: Array) -> Array:
         """Pictures of latents, in -1 to 1."""
 
+    def preview(self, latents: Array) -> Array:
+        """The same, quick and rough, for people who wait."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -315,15 +318,21 @@ class Engine:
                 event = _heard(run)
                 if isinstance(event, BaseException):
                     raise event
-                yield event
                 if isinstance(event, Made):
+                    # Here, in the asker's thread: its neighbours go on meanwhile.
+                    yield replace(event, frames=self._frames(run))
                     return
+                yield event
         finally:
             run.cancelled.set()
 
     def decode(self, latent: Array) -> Any:
-        """One latent as pixels [h, w, 3]: for previews, from any thread."""
+        """One latent as pixels [h, w, 3], from any thread."""
         return _pixels(self.model.decode(latent))[0]
+
+    def preview(self, latent: Array) -> Any:
+        """The same, quick and rough and maybe smaller, for people who wait."""
+        return _pixels(self.model.preview(latent))[0]
 
     def close(self) -> None:
         """End the thread of a model that nobody uses any more, after the jobs that it has."""
@@ -475,13 +484,15 @@ class Engine:
             self._runs = [run for run in self._runs if run not in same]
 
     def _made(self, run: Run, pixels: Any, sampled: float, spent: float) -> Made:
-        frames = tuple(
+        waited = sampled - run.asked - run.spent
+        return Made(pixels, run.spent, spent, waited, run.evaluations, latent=run.xs[0])
+
+    def _frames(self, run: Run) -> tuple[tuple[Moment, Any, Any], ...]:
+        return tuple(
             (moment, self.decode(moment.clean), self.decode(moment.noisy))
             for moment in run.moments
             if moment.clean is not None and moment.noisy is not None
         )
-        waited = sampled - run.asked - run.spent
-        return Made(pixels, run.spent, spent, waited, run.evaluations, frames, run.xs[0])
 
     def _drop(self, runs: list[Run], error: Exception) -> None:
         told = error if isinstance(error, PlayError) else RuntimeError(f"The model failed: {error}")

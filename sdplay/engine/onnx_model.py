@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from sdplay.engine.card import SHIPPED
+from sdplay.engine.card import SHIPPED, Card
 from sdplay.engine.cores import threads as usual_threads
 from sdplay.engine.loop import Job
 from sdplay.engine.noise import Array
@@ -49,6 +49,7 @@ class OnnxModel:
         self.channels: int = autoencoder["latent_channels"]
         self.factor = 2 ** (len(autoencoder["block_out_channels"]) - 1)
         self.scaling = np.float32(autoencoder["scaling_factor"])
+        self._colours = np.array(Card.read(folder).preview, np.float32)
         self.words = Words(folder / "vocab.txt", text["max_position_embeddings"])
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
@@ -95,6 +96,13 @@ class OnnxModel:
         return np.concatenate(
             [self._run("vae_decoder", latent=latent[None] / self.scaling) for latent in latents]
         )
+
+    def preview(self, latents: Array) -> Array:
+        """What pictures of latents roughly look like, a pixel for each cell: one product of
+        matrices, where the decoder costs as much as three steps."""
+        channels, ground = self._colours[:-1], self._colours[-1]
+        drawn = np.einsum("nchw,cd->ndhw", latents, channels) + ground[:, None, None]
+        return np.asarray(drawn, np.float32)
 
     def _run(self, name: str, **given: Any) -> Any:
         """One network's answer; one thread at a time, because each call fills all cores anyway."""

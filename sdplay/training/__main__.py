@@ -3,6 +3,7 @@ was stopped."""
 
 import argparse
 import importlib.util
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -47,12 +48,14 @@ def main() -> None:
 
 
 def _show(given: argparse.Namespace, icons: Icons, log: Log) -> None:
-    from sdplay.training import evaluate, export, sample, sheets
+    from sdplay.training import evaluate, export, preview, sample, sheets
 
     if given.stage == "sheet":
         log(f"wrote {sheets.progress(icons, given.out)}")
     elif given.stage == "export":
-        export.export(given.model, *sample.parts(given.out), given.version)
+        drawn = icons.pictures_forever(seed=424_242)
+        pictures = [picture for _, picture, _ in islice(drawn, preview.PICTURES)]
+        export.export(given.model, sample.parts(given.out), given.version, pictures)
         log(f"exported version {given.version}")
     elif given.stage == "evaluate":
         evaluate.evaluate(icons, sample.pipeline(given.out), given.out, given.minutes, log)

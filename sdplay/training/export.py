@@ -8,6 +8,7 @@ when it loads.
 
 import json
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ import onnx
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from onnx import TensorProto, helper
+from PIL import Image
 from transformers import CLIPTextModel
 
 from sdplay.training.data import COLOURS, STYLES, things
+from sdplay.training.preview import colours
 from sdplay.training.unet import SCHEDULE
 from sdplay.training.words import LENGTH, WIDTH, tokenizer
 
@@ -29,15 +32,14 @@ TENSORS = {
 }
 
 
-def export(
-    folder: Path,
-    unet: UNet2DConditionModel,
-    vae: AutoencoderKL,
-    text: CLIPTextModel,
-    words: list[str],
-    version: str,
-) -> None:
-    """Write the whole model folder."""
+Parts = tuple[UNet2DConditionModel, AutoencoderKL, CLIPTextModel, list[str]]
+"""U-Net, autoencoder, text encoder and vocabulary."""
+
+
+def export(folder: Path, made: Parts, version: str, pictures: Iterable[Image.Image]) -> None:
+    """Write the whole model folder; the map for previews is fitted to these pictures."""
+    unet, vae, text, words = made
+    preview = colours(vae.eval().float(), pictures)
     folder.mkdir(parents=True, exist_ok=True)
     parts = [module.eval().half() for module in (vae, text, unet)]
     pipeline = StableDiffusionPipeline(
@@ -59,6 +61,7 @@ def export(
         "colours": list(COLOURS),
         "things": [thing.word for thing in things()],
         "styles": [f"{style} style" for style in STYLES],
+        "preview": preview,
     }
     (folder / "model.json").write_text(json.dumps(card, indent=1) + "\n", "utf-8")
     vae, text, unet = (module.float() for module in parts)

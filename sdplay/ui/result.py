@@ -92,12 +92,12 @@ def _progress(studio: Studio, job: Job) -> None:
     left, right = _columns(job.params.width, job.params.height)
     now = job.progress
     with left:
-        if now.preview:
+        if preview := now.look():
             # Inside the page, not as a file beside it: the next preview would take the file away
             # while it loads.
             st.html(
                 f'<img alt="The picture so far" style="width:100%;border-radius:10px" '
-                f'src="data:image/jpeg;base64,{base64.b64encode(now.preview).decode()}">'
+                f'src="data:image/jpeg;base64,{base64.b64encode(preview).decode()}">'
             )
         else:
             st.skeleton(height=420)

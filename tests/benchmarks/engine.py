@@ -12,6 +12,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
@@ -19,12 +20,13 @@ import onnxruntime
 import torch
 from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
 
+from sdplay.backends import builtin
 from sdplay.engine.card import SHIPPED
-from sdplay.engine.loop import Engine, Job, Made
+from sdplay.engine.loop import Engine, Job, Made, Moment
 from sdplay.engine.onnx_model import OnnxModel
 
 PROMPT, STEPS, CFG, ROUNDS = "a red apple, 3d style", 20, 5.0, 7
-BUSY, CALLS = 4, 10
+BUSY, CALLS, PEOPLE = 4, 10, 25
 
 
 def ours() -> tuple[Callable[[int], np.ndarray], float]:
@@ -132,6 +134,47 @@ def under_load() -> None:
         )
 
 
+def crowd(look: Callable[[Engine, Moment], object] | None) -> float:
+    """Seconds for 25 people's pictures at once, everybody looking at every step, or nobody."""
+    engine = Engine(OnnxModel(), preview_seconds=0)
+    next(engine.run(Job("a fox", "euler", 1)))
+
+    def watch(seed: int) -> None:
+        job = Job(PROMPT, "euler", 10, cfg=CFG, seed=seed, owner=str(seed), previews=bool(look))
+        for event in engine.run(job):
+            if look and isinstance(event, Moment):
+                look(engine, event)
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(PEOPLE) as pool:
+        list(pool.map(watch, range(PEOPLE)))
+    return time.perf_counter() - began
+
+
+def previews() -> None:
+    """What previews cost where 25 people watch."""
+    kinds: dict[str, Callable[[Engine, Moment], object] | None] = {
+        "without": None,
+        "our previews": lambda engine, moment: builtin.preview(engine, moment.clean),
+        "decoded ones": lambda engine, moment: engine.decode(moment.clean),
+    }
+    spent: dict[str, list[float]] = defaultdict(list)
+    for _ in range(3):
+        for name, look in kinds.items():
+            spent[name].append(crowd(look))
+    middle = {name: statistics.median(times) for name, times in spent.items()}
+    for name, seconds in middle.items():
+        ratio = seconds / middle["without"]
+        print(f"{PEOPLE} pictures of 10 steps, {name:<13} {seconds:.1f} s: {ratio:.2f}×")
+    engine, latent = Engine(OnnxModel()), np.zeros((1, 8, 16, 16), np.float32)
+    began = time.perf_counter()
+    for _ in range(100):
+        builtin.preview(engine, latent)
+    a_preview = (time.perf_counter() - began) / 100
+    a_step = statistics.median(calls()["ours"]() for _ in range(5)) / CALLS
+    print(f"a preview {1000 * a_preview:.2f} ms, a step {1000 * a_step:.1f} ms")
+
+
 def main() -> None:
     """Take turns, so that a busy moment of the machine hits both."""
     mine, ready = ours()
@@ -153,6 +196,7 @@ def main() -> None:
     print(f"diffusers' stock pipeline {middle['stock']:.3f} s per picture")
     print(f"ratio                     {middle['stock'] / middle['ours']:.2f}×")
     under_load()
+    previews()
 
 
 if __name__ == "__main__":
