@@ -5,7 +5,8 @@ import time
 import pytest
 
 from sdplay.compare.experiment import write_experiment
-from sdplay.ui import cells, sweeping
+from sdplay.params import KNOBS
+from sdplay.ui import cells, sweeping, variants
 from tests.fakes import a1111
 from tests.paging import sentences
 
@@ -231,6 +232,12 @@ def test_the_link_brings_the_chosen_schedulers_back(page, names):
 def test_the_link_brings_the_variants_back(page):
     opened(page, lab="Variants", variants='[{"name":"mine","steps":9}]')
     assert "2 pictures" in sentences(page)
+
+
+@pytest.mark.parametrize("name", variants.OFFERED)
+def test_variants_of_every_setting_open_from_their_link(page, name):
+    opened(page, lab="Variants", varying=KNOBS[name].label)
+    assert not page.exception
 
 
 def test_variants_of_a_setting_that_this_backend_lacks_are_opened_without_it(page):

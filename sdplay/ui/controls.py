@@ -1,5 +1,6 @@
 """One function draws any knob: whatever control fits its type, range and choices."""
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
@@ -72,13 +73,15 @@ def current(name: str, capabilities: Capabilities) -> Any:
 
 
 def bounded(knob: Knob, capabilities: Capabilities) -> Knob:
-    """The knob with this model's own range, where it has told one."""
-    if knob.name not in capabilities.limits:
+    """The knob with this model's own range, where it has told one, as far as a browser counts."""
+    if not knob.is_number:
         return knob
-    low, high = capabilities.limits[knob.name]
-    low, high = max(low, knob.low or 0), min(high, knob.high or high)
+    own = {"width": capabilities.size_limits, "height": capabilities.size_limits}
+    low, high = {**own, **capabilities.limits}.get(knob.name, (knob.low or 0, knob.high or 0))
+    low, high = max(low, knob.low or 0), min(high, knob.high or high, LARGEST_IN_A_BROWSER)
     usual = knob.usual and (max(low, knob.usual[0]), min(high, knob.usual[1]))
-    return replace(knob, low=low, high=high, usual=usual)
+    step = capabilities.size_step if knob.name in own else knob.step
+    return replace(knob, low=low, high=high, step=step, usual=usual)
 
 
 def linked_by_id(name: str, known: Collection[str]) -> None:
@@ -112,16 +115,15 @@ def slider(knob: Knob, capabilities: Capabilities) -> None:
 
 
 def typed(knob: Knob, capabilities: Capabilities, **more: Any) -> None:
-    """A number to type."""
-    knob = bounded(knob, capabilities)
-    low, high = int(knob.low or 0), min(int(knob.high or 0), LARGEST_IN_A_BROWSER)
-    step = capabilities.size_step if knob.name in ("width", "height") else int(knob.step or 1)
+    """A number to type; a size that the model cannot make too, of which a sentence then tells."""
+    own = bounded(knob, capabilities)
+    reach = knob if knob.name in ("width", "height") else own
     st.number_input(
         knob.label,
-        low,
-        high,
+        int(reach.low or 0),
+        int(reach.high or 0),
         default(knob, capabilities),
-        step,
+        int(own.step or 1),
         key=knob.name,
         help=knob.help,
         **{**BOUND, **more},
@@ -142,14 +144,27 @@ def model_input(entry: Mapping[str, Any]) -> None:
     elif kind == "boolean":
         st.toggle(label, bool(first), **more)
     elif kind in ("integer", "number"):
-        number: Callable[[Any], Any] = int if kind == "integer" else float
-        low, high, value = (
-            None if each is None else number(each)
-            for each in (entry.get("minimum"), entry.get("maximum"), first)
-        )
-        st.number_input(label, low, high, value, **more)
+        st.number_input(label, *_range(entry, int if kind == "integer" else float), **more)
     else:
         st.text_input(label, str(first or ""), **more)
+
+
+def _range(entry: Mapping[str, Any], kind: Callable[[Any], Any]) -> tuple[Any, Any, Any]:
+    """Smallest, largest and first value of a model's own number, as far as a browser counts."""
+    low, high, first = (
+        _in_a_browser(entry.get(name), kind) for name in ("minimum", "maximum", "default")
+    )
+    if first is not None:
+        first = first if low is None else max(low, first)
+        first = first if high is None else min(high, first)
+    return low, high, first
+
+
+def _in_a_browser(value: Any, kind: Callable[[Any], Any]) -> Any:
+    """The nearest number that a browser can hold; nothing for what is no number."""
+    if not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return kind(max(-LARGEST_IN_A_BROWSER, min(value, LARGEST_IN_A_BROWSER)))
 
 
 def _choice(knob: Knob, choices: tuple[str, ...]) -> None:
