@@ -17,11 +17,11 @@ from sdplay.errors import BackendOffline, BadParams
 from sdplay.jobs import Jobs
 from sdplay.library import Library
 from sdplay.params import Params
-from sdplay.picture import Progress
+from sdplay.picture import Progress, png_bytes
 from sdplay.sweeps import Bench, Speeds, Sweep
 from sdplay.work import evaluations
 from tests.fakes import a1111
-from tests.making import Painter, finished
+from tests.making import Painter, colour, finished
 
 BASE = Params("a fox", width=64, height=64, steps=2, scheduler="euler")
 
@@ -70,6 +70,18 @@ def test_running_again_makes_nothing_twice(jobs):
     assert states(run) == ["reused"] * 4
 
 
+PICTURE = png_bytes(colour())
+
+
+class Hand:
+    """A clock that a test moves."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
 class Held(Painter):
     """Makes so many pictures and then works at the next one without an end."""
 
@@ -116,6 +128,81 @@ def test_pause_lets_the_running_one_end_and_resume_goes_on(jobs):
     run.resume()
     assert run.wait(120)
     assert states(run) == ["made"] * 8
+
+
+def test_a_pause_is_no_time_at_work(jobs):
+    hand = Hand()
+    run = sweep(jobs, painter := Held(), [("seed", "1-8")], now=hand).start()
+    until(lambda: states(run).count("made") == 3 and "running" in states(run))
+    run.pause()
+    painter.most = 99
+    until(lambda: not run.moving)
+    time.sleep(0.1)
+    before = run.seconds
+    hand.now += 3600
+    time.sleep(0.1)
+    assert run.seconds == before
+    run.resume()
+    assert run.wait(120)
+    assert run.seconds < 3600
+
+
+def test_waiting_for_others_is_no_time_at_work(jobs):
+    hand, painter = Hand(), Painter(60)
+    others = jobs.submit(BASE.with_(seed=99), painter, "somebody else")
+    until(lambda: others.state == "running")
+    run = sweep(jobs, painter, [("seed", "1-2")], now=hand).start()
+    until(lambda: states(run) == ["queued"] * 2)
+    hand.now += 3600
+    time.sleep(0.1)
+    assert run.seconds == 0
+    painter.pause.set()
+    assert run.wait(120)
+    assert run.seconds < 3600
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_sweep_whose_thread_dies_says_so_and_goes_on_when_tried_again(jobs, monkeypatch):
+    run = sweep(jobs, painter := Painter(), [("seed", "1-4")])
+    spare, run._take_in = run._take_in, _dying
+    assert run.start().wait(120)
+    assert states(run) == ["cancelled"] * 4
+    assert run.trouble.startswith("The sweep broke down inside the app")
+    run._take_in = spare
+    run.retry()
+    assert run.wait(120)
+    assert (states(run), run.trouble, len(painter.made)) == (["made"] * 4, "", 4)
+
+
+def _dying():
+    raise SystemExit
+
+
+def test_a_bug_in_one_turn_pauses_the_sweep_instead_of_losing_it(jobs):
+    run = sweep(jobs, Painter(), [("seed", "1-4")])
+    spare, run._ended = run._ended, lambda cell, job: {}[0]
+    run.start()
+    until(lambda: run.paused)
+    run._ended = spare
+    until(lambda: not run.moving)
+    assert "something went wrong inside the app" in run.trouble
+    run.resume()
+    assert run.wait(120)
+    assert set(states(run)) <= {"made", "failed"}
+    run.retry()
+    assert run.wait(120)
+    assert set(states(run)) <= {"made", "reused"}
+
+
+def test_cells_without_an_evaluation_are_work_too(jobs):
+    start = BASE.with_(init=PICTURE, steps=10)
+    run = sweep(jobs, Held(), [("strength", "0, 0.05, 0.09, 0.5")], start).start()
+    until(lambda: states(run).count("made") == 3)
+    assert run.plan.evaluations == 10
+    low, high = run.seconds_left()
+    assert 0 <= low <= high
+    run.cancel()
+    assert run.wait(120)
 
 
 def test_a_failed_cell_tells_its_sentence_and_the_rest_goes_on(jobs):

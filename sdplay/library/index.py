@@ -263,9 +263,9 @@ class Index:
             return connection.scalar(asked) is not None
 
     def timings(self, backend: str, limit: int) -> list[Timed]:
-        """Past runs of a backend that asked its model anything, newest first."""
+        """Past runs of a backend, newest first."""
         asked = sql.select(_C.scheduler, _C.work, _C.seconds, _C.at_once)
-        asked = asked.where(_C.backend == backend, ~_C.partial, _C.work > 0)
+        asked = asked.where(_C.backend == backend, ~_C.partial)
         asked = asked.order_by(_C.at.desc()).limit(limit)
         with self._database.reading() as connection:
             return [Timed(*each) for each in connection.execute(asked)]

@@ -62,7 +62,7 @@ class Timed:
 
     scheduler: str
     work: float
-    """Model evaluations times megapixels."""
+    """As sdplay.work measures it."""
     seconds: float
     """Its part of the time that the backend was at work."""
     at_once: float | None

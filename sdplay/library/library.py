@@ -300,7 +300,7 @@ class Library:
         return gone
 
     def timings(self, backend: str, limit: int = 500) -> list[Timed]:
-        """Past runs of a backend that asked its model anything, newest first."""
+        """Past runs of a backend, newest first."""
         return self.index.timings(backend, limit)
 
     def shorten(self, text: str) -> str:

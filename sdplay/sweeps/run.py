@@ -2,10 +2,11 @@
 mended."""
 
 import io
+import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import psutil
@@ -16,16 +17,20 @@ from sdplay.compare.measures import look, pixels_hash
 from sdplay.compare.plan import Cell, Plan
 from sdplay.compare.results import Result
 from sdplay.errors import BadParams, LibraryError
+from sdplay.estimates import Range
 from sdplay.jobs import Job, Jobs
 from sdplay.library import Kept
-from sdplay.params import Params
 from sdplay.sweeps.bench import Bench
 from sdplay.sweeps.speeds import Speeds
+from sdplay.sweeps.track import Track
 
+LOG = logging.getLogger(__name__)
 POLL_SECONDS = 0.02
 SAME_FAILURES = 5
 """After so many cells in a row that failed with one sentence the sweep waits: the rest would only
 fail as well."""
+BROKEN = "Paused: something went wrong inside the app; its log has the details."
+DIED = "The sweep broke down inside the app; its log has the details. Try again."
 At = tuple[int, ...]
 
 
@@ -34,13 +39,19 @@ class Sweep:
     open."""
 
     def __init__(
-        self, plan: Plan, bench: Bench, jobs: Jobs, *, owner: str = "", speeds: Speeds | None = None
+        self,
+        plan: Plan,
+        bench: Bench,
+        jobs: Jobs,
+        *,
+        owner: str = "",
+        speeds: Speeds | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.plan, self.bench, self.jobs, self.owner, self.speeds = plan, bench, jobs, owner, speeds
         self.group = f"sweep-{id(self):x}-{time.time_ns():x}"
         self.trouble = ""
         """Why it paused by itself."""
-        self.started = self.ended = 0.0
         self.cpu_seconds = 0.0
         """Processor time of this process while it ran."""
         self._results: dict[At, Result] = {
@@ -55,13 +66,14 @@ class Sweep:
         self._thread: threading.Thread | None = None
         self._process = psutil.Process()
         self._alike = ("", 0)
-        self._rested = False
+        self._track = Track(plan.cells, now)
+        self._at_once: dict[str, int] = {}
 
     def start(self) -> "Sweep":
         """Begin, or go on after a retry."""
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
-                self.started, self.ended = self.started or time.time(), 0.0
+                self._prepare()
                 self._thread = threading.Thread(target=self._feed, name=self.group, daemon=True)
                 self._thread.start()
         return self
@@ -77,6 +89,8 @@ class Sweep:
                     self._results[cell.at] = (
                         self._found(cell, one, "reused") if one else Result(cell, "cancelled")
                     )
+                    if one:
+                        self._track.end(cell.at, made=False)
         return self
 
     def results(self) -> dict[At, Result]:
@@ -105,42 +119,23 @@ class Sweep:
 
     @property
     def fraction(self) -> float:
-        """How far it has come, 0 to 1: the cells that were made or failed, and the steps done of
-        those at work."""
+        """The share of the work that is done, 0 to 1, that of the cells at work included."""
         with self._lock:
-            states = [
-                result.state for result in self._results.values() if result.state != "skipped"
-            ]
-            ended = sum(state in ("made", "reused", "failed") for state in states)
-            begun = sum(job.progress.fraction or 0.0 for job in self._active.values())
-        return min(1.0, (ended + begun) / max(1, len(states)))
+            return self._track.fraction
 
     @property
     def seconds(self) -> float:
-        """Since it began, until it ended."""
-        return (self.ended or time.time()) - self.started if self.started else 0.0
+        """Of work: pauses and waiting for others left out, cells made at the same time counted
+        once."""
+        return self._track.seconds
 
-    def seconds_left(self) -> tuple[float, float] | None:
-        """The likely least and most until the end."""
-        rest = [
-            result.cell.params
-            for result in self.results().values()
-            if result.state in ("planned", "queued", "running") and not result.cell.twin
-        ]
-        done = [result.cell.params for result in self.results().values() if result.state == "made"]
-        if done and self.seconds > 1:
-            typical = self.seconds / work.total(done) * work.total(rest)
-            return 0.8 * typical, 1.3 * typical
-        backend = self.plan.base.backend
-        return (
-            self.speeds.seconds(backend, rest, self.bench.told(backend).at_once)
-            if self.speeds
-            else None
-        )
+    def seconds_left(self) -> Range | None:
+        """The likely least and most of work until the end; None when nothing is known."""
+        with self._lock:
+            return self._track.left()
 
     def pause(self) -> None:
         """Start no further cell; those at work end."""
-        self._rested = True
         self._paused.set()
         self.jobs.pause(self.group)
 
@@ -170,6 +165,7 @@ class Sweep:
             for place, result in self._results.items():
                 if result.state in ("failed", "cancelled") and at in (None, place):
                     self._results[place] = Result(result.cell)
+                    self._track.again(place)
                     (self._twins if result.cell.twin is not None else self._todo).append(
                         result.cell
                     )
@@ -183,12 +179,38 @@ class Sweep:
             self._thread.join(seconds)
         return not self.running
 
+    def _prepare(self) -> None:
+        """Ask once how many cells each backend wants at once, and how long they should take."""
+        if not self._at_once:
+            names = dict.fromkeys(cell.setup.backend for cell in self.plan.cells)
+            self._at_once = {name: self.bench.told(name).at_once for name in names}
+            self._track.expect(self._expected, self._at_once)
+        self._track.rest()
+
+    def _expected(self, backend: str, cells: list[Cell]) -> Range | None:
+        """What the plan says for these, by the same estimate."""
+        if not self.speeds:
+            return None
+        planned = [cell.params for cell in cells]
+        return self.speeds.seconds(backend, planned, self._at_once[backend])
+
     def _feed(self) -> None:
         """The sweep's own thread: fills the backends' room and takes in what has ended."""
         psutil.cpu_percent()
         cpu = _cpu(self._process)
-        while True:
-            with self._lock:
+        try:
+            while self._turn():
+                time.sleep(POLL_SECONDS)
+            self._learn()
+        finally:
+            self.cpu_seconds += _cpu(self._process) - cpu
+            if self._active or self._todo:  # nothing that _turn foresees: this thread is dying
+                self._break_down()
+
+    def _turn(self) -> bool:
+        """Take in, hand out; says whether there is more to come."""
+        with self._lock:
+            try:
                 self._take_in()
                 if self._stopped.is_set():
                     self._give_up()
@@ -196,23 +218,41 @@ class Sweep:
                     self._fill()
                 if not self._active and not self._todo:
                     self._share()
-                    break
-            time.sleep(POLL_SECONDS)
-        self.ended = time.time()
-        self.cpu_seconds += _cpu(self._process) - cpu
-        self._learn()
+            except Exception:  # the sweep rests instead of being lost: what is made stays
+                LOG.exception("%s failed", self.group)
+                self.trouble = BROKEN
+                self.pause()
+                self._end_lost()
+            return bool(self._active or self._todo)
+
+    def _end_lost(self) -> None:
+        """A cell that was taken in and did not get a result has failed."""
+        for at, result in self._results.items():
+            if result.state in ("queued", "running") and at not in self._active:
+                self._results[at] = Result(result.cell, "failed", error=BROKEN)
+                self._track.end(at, made=False)
+
+    def _break_down(self) -> None:
+        """What waits ends with a sentence; a retry starts a new thread."""
+        with self._lock:
+            self.trouble = DIED
+            for at, job in self._active.items():
+                job.cancel()
+                self._results[at] = Result(self._results[at].cell, "cancelled", error=DIED)
+                self._track.again(at)
+            self._active.clear()
+            self._give_up()
 
     def _fill(self) -> None:
         """Twice as many as a backend wants at once, so that none waits for this thread."""
-        names = {cell.setup.backend for cell in self.plan.cells}
-        room = {name: 2 * self.bench.told(name).at_once for name in names}
+        room = {name: 2 * count for name, count in self._at_once.items()}
         for at in self._active:
             room[self._results[at].cell.setup.backend] -= 1
         waiting = deque[Cell]()
         while self._todo and any(left > 0 for left in room.values()):
             cell = self._todo.popleft()
             name = cell.setup.backend
-            if room[name] > 0 and self._submit(cell, self.bench.told(name).at_once):
+            if room[name] > 0 and self._submit(cell, self._at_once[name]):
                 room[name] -= 1
             else:
                 room[name] = 0
@@ -231,14 +271,21 @@ class Sweep:
         return True
 
     def _take_in(self) -> None:
+        self._track.tick({job.backend.name for job in self._active.values() if _works(job)})
         for at, job in list(self._active.items()):
             if job.active:
+                if job.state == "running":
+                    self._track.at_work(at, job.progress.fraction)
                 if self._results[at].state != job.state:
                     self._results[at] = replace(self._results[at], state=job.state)
                 continue
             del self._active[at]
-            self._results[at] = self._ended(self._results[at].cell, job)
-            self._notice_trouble(self._results[at].error)
+            result = self._results[at] = self._ended(self._results[at].cell, job)
+            if result.state == "cancelled":
+                self._track.again(at)
+            else:
+                self._track.end(at, made=result.state == "made")
+            self._notice_trouble(result.error)
 
     def _ended(self, cell: Cell, job: Job) -> Result:
         if job.kept is None:
@@ -294,13 +341,19 @@ class Sweep:
         self._twins.clear()
 
     def _learn(self) -> None:
-        made: dict[str, list[Params]] = {}
-        for result in self._results.values():
-            if result.state == "made":
-                made.setdefault(result.cell.setup.backend, []).append(result.cell.params)
-        if self.speeds and len(made) == 1 and not self._rested:
-            backend, done = made.popitem()
-            self.speeds.learn(backend, work.total(done), self.seconds)
+        """Remember how fast it went; backends that worked side by side say nothing about one."""
+        made = [each.cell for each in self._results.values() if each.state == "made"]
+        backends = {cell.setup.backend for cell in made}
+        if self.speeds and len(backends) == 1:
+            amount = work.total(cell.params for cell in made)
+            self.speeds.learn(backends.pop(), amount, self.seconds)
+
+
+def _works(job: Job) -> bool:
+    """Whether it was at work since the last turn: not in a queue, ours or the server's, and not
+    found in the library."""
+    waits = job.state == "queued" or (job.active and job.progress.position is not None)
+    return not waits and not (job.kept and job.reused)
 
 
 def _cpu(process: psutil.Process) -> float:

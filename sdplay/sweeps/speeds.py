@@ -1,5 +1,6 @@
 """How fast whole sweeps went: what a sweep needs beside its pictures' own time is in there too."""
 
+import contextlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,8 +35,9 @@ class Speeds:
         rates = self._read()
         rates[backend] = [*rates.get(backend, []), seconds / amount][-KEEP:]
         beside = self.file.with_suffix(".new")
-        beside.write_text(json.dumps(rates))
-        beside.replace(self.file)
+        with contextlib.suppress(OSError):  # a full disk costs an estimate, not the sweep's end
+            beside.write_text(json.dumps(rates))
+            beside.replace(self.file)
 
     def _read(self) -> dict[str, list[float]]:
         """The rates of past sweeps by backend; an unreadable file counts as none."""

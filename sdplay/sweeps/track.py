@@ -1,0 +1,170 @@
+"""How far a sweep is and how long the rest will take: by the work that is done, and the seconds in
+which anything was at work."""
+
+import statistics
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sdplay import work
+from sdplay.compare.plan import Cell
+from sdplay.estimates import Range
+
+At = tuple[int, ...]
+Expected = Callable[[str, list[Cell]], Range | None]
+LEAST_SPREAD = 0.05
+NEARLY = 0.9
+"""A cell whose backend tells no progress is never taken to be further than this."""
+
+
+@dataclass
+class Lane:
+    """One backend's part of a sweep: what was expected, and what is seen since."""
+
+    planned: float
+    """Work of the cells that are to be made."""
+    cell: float
+    """Work of a typical one."""
+    at_once: int
+    expected: Range | None
+    """Seconds that the plan says for them."""
+    seconds: float = 0.0
+    """In which any cell was at work."""
+    made: float = 0.0
+    """Work of the cells that were made."""
+    lately: deque[float] = field(default_factory=lambda: deque(maxlen=20))
+    """Seconds per work from the begin to the end of single cells."""
+
+    def left(self, rest: float, begun: float) -> Range | None:
+        """The likely least and most for this much work; `begun` is what cells at work have done."""
+        done = self.made + begun
+        if self.expected is None and (done < self.cell or not self.seconds):
+            return None
+        middle, spread = self._rate(done)
+        return rest * middle * (1 - spread), rest * middle * (1 + spread)
+
+    def typical(self) -> float | None:
+        """Seconds per work of one cell among as many as are made at once."""
+        if self.lately:
+            return statistics.median(self.lately)
+        return sum(self.expected) / 2 / self.planned * self.at_once if self.expected else None
+
+    def _rate(self, done: float) -> tuple[float, float]:
+        """Seconds per work, and how far they may be off either way, as a share.
+
+        What was expected weighs as much as two rounds of as many cells as are made at once.
+        """
+        seen = min(0.6, max(LEAST_SPREAD, 0.6 / max(1.0, done / self.cell) ** 0.5))
+        if self.expected is None:
+            return self.seconds / done, seen
+        low, high = self.expected
+        weight = 2 * self.at_once * self.cell
+        rate = ((low + high) / 2 / self.planned * weight + self.seconds) / (weight + done)
+        spread = (high - low) / (high + low) if high else 0.0
+        unseen = weight / (weight + done)
+        return rate, max(LEAST_SPREAD, unseen * spread + (1 - unseen) * min(spread, seen))
+
+
+class Track:
+    """Follows a sweep's cells.  Told by the sweep's thread, which holds the sweep's lock."""
+
+    def __init__(self, cells: Iterable[Cell], now: Callable[[], float] = time.monotonic) -> None:
+        self._cells = {cell.at: cell for cell in cells if not cell.skip and cell.twin is None}
+        self._work = {at: work.of(cell.params) for at, cell in self._cells.items()}
+        self._now, self._looked = now, now()
+        self._lanes: dict[str, Lane] = {}
+        self._ended: set[At] = set()
+        self._begun: dict[At, tuple[float, float | None]] = {}
+        """When it began, in its lane's seconds; the fraction that its backend tells."""
+        self.seconds = 0.0
+        """In which any cell was at work: no queue, no pause, and what is shared once."""
+
+    def expect(self, expected: Expected, at_once: Mapping[str, int]) -> None:
+        """What the plan says beforehand for each backend's cells."""
+        for backend, count in at_once.items():
+            mine = [each for each in self._cells.values() if each.setup.backend == backend]
+            todo = [cell for cell in mine if cell.to_make] or mine
+            if todo:
+                amounts = [self._work[cell.at] for cell in todo]
+                typical = statistics.mean(amounts)
+                said = expected(backend, todo)
+                self._lanes[backend] = Lane(sum(amounts), typical, min(count, len(todo)), said)
+
+    def tick(self, worked: Collection[str]) -> None:
+        """Time has gone by, and these backends had cells of this sweep at work."""
+        now = self._now()
+        passed, self._looked = now - self._looked, now
+        self.seconds += passed if worked else 0.0
+        for backend in worked:
+            self._lanes[backend].seconds += passed
+
+    def rest(self) -> None:
+        """Nothing was at work until now."""
+        self._looked = self._now()
+
+    def at_work(self, at: At, fraction: float | None) -> None:
+        """This cell is being made."""
+        began = self._begun[at][0] if at in self._begun else self._lane(at).seconds
+        self._begun[at] = began, fraction
+
+    def end(self, at: At, *, made: bool) -> None:
+        """This cell has ended; `made` says that it cost its work and has its picture."""
+        if at not in self._cells:
+            return
+        self._ended.add(at)
+        began, _ = self._begun.pop(at, (None, None))
+        if made:
+            lane, amount = self._lane(at), self._work[at]
+            lane.made += amount
+            if began is not None:
+                lane.lately.append((lane.seconds - began) / amount)
+
+    def again(self, at: At) -> None:
+        """This cell is to be made once more, or was cancelled."""
+        self._ended.discard(at)
+        self._begun.pop(at, None)
+
+    @property
+    def fraction(self) -> float:
+        """The share of the work that is done, 0 to 1: cells that ended, and of those at work what
+        they have behind them."""
+        whole = sum(self._work.values())
+        done = sum(self._work[at] for at in self._ended) + sum(self._behind().values())
+        return min(1.0, done / whole) if whole else 1.0
+
+    def left(self) -> Range | None:
+        """The likely least and most until the end, at work and without pauses.
+
+        Backends work side by side: at best the slowest one decides, at worst they hinder each
+        other.
+        """
+        rest = dict.fromkeys(self._lanes, 0.0)
+        for at, cell in self._cells.items():
+            if at not in self._ended and not cell.kept:
+                rest[cell.setup.backend] += self._work[at]
+        begun = self._behind()
+        ranges = [
+            lane.left(max(0.0, rest[name] - begun[name]), begun[name])
+            for name, lane in self._lanes.items()
+            if rest[name]
+        ]
+        known = [each for each in ranges if each]
+        if len(known) < len(ranges) or not ranges:
+            return None
+        return max(low for low, _ in known), sum(high for _, high in known)
+
+    def _lane(self, at: At) -> Lane:
+        return self._lanes[self._cells[at].setup.backend]
+
+    def _behind(self) -> dict[str, float]:
+        """By backend the work that cells have done that are not at their end."""
+        behind = dict.fromkeys(self._lanes, 0.0)
+        for at, (began, fraction) in self._begun.items():
+            lane, amount = self._lane(at), self._work[at]
+            if fraction is None:
+                typical = lane.typical()
+                spent = lane.seconds - began
+                fraction = min(NEARLY, spent / (typical * amount)) if typical else 0.0
+            behind[self._cells[at].setup.backend] += fraction * amount
+        return behind
