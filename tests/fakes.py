@@ -193,6 +193,24 @@ def dribbling(http, asked):
         time.sleep(0.1)
 
 
+def dripping(http, asked):
+    """Headers without end, a byte now and then: no timeout of a socket ever strikes."""
+    http.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+    for _ in range(100):
+        http.wfile.write(b"a")
+        http.wfile.flush()
+        time.sleep(0.05)
+
+
+def dripping_chunks(http, asked):
+    """The same in the size of a chunk."""
+    http.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for _ in range(100):
+        http.wfile.write(b"0")
+        http.wfile.flush()
+        time.sleep(0.05)
+
+
 FAULTS = {
     "500": sends({"error": "RuntimeError", "detail": "", "body": "", "errors": "CUDA error"}, 500),
     "out_of_memory": sends(

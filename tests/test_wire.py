@@ -3,10 +3,24 @@ for picture links."""
 
 import email.utils
 import ipaddress
+import threading
 import time
 
 import pytest
-from fakes import b64, bomb, dribbling, dying, hanging_up, huge, png, sends, site, stalled
+from fakes import (
+    b64,
+    bomb,
+    dribbling,
+    dripping,
+    dripping_chunks,
+    dying,
+    hanging_up,
+    huge,
+    png,
+    sends,
+    site,
+    stalled,
+)
 
 from sdplay.backends.net.fence import public
 from sdplay.backends.net.fetch import download, fetch_public
@@ -70,6 +84,9 @@ def test_nobody_listening_is_said_with_address_and_setting():
     [
         (stalled, "within 0.3 s"),
         (dribbling, "within 0.3 s"),
+        (dripping, "within 0.3 s"),
+        (dripping_chunks, "within 0.3 s"),
+        (sends(b"", 302, Location="http://[::1"), "no address"),
         (dying, "broke off"),
         (hanging_up, "broke off"),
     ],
@@ -290,6 +307,8 @@ def test_a_server_on_the_internet_cannot_make_us_fetch_from_this_network():
         "http://[fc00::1]/",
         "http://[::ffff:127.0.0.1]/",
         "http://[64:ff9b::7f00:1]/",
+        "http://[64:ff9b:1::7f00:1]/",
+        "http://[::127.0.0.1]/",
         "http://[2002:7f00:1::]/",
         "http://2130706433/",
         "http://0x7f.1/",
@@ -370,6 +389,7 @@ def test_a_redirect_may_not_lead_behind_the_fence():
         (sends(b"", 302, Location="/a"), "redirects too often"),
         (sends(png()[:-30]), "cut off"),
         (sends(b"", 302, Location="file:///etc/passwd"), "not a web address"),
+        (sends(b"", 302, Location="http://[::1"), "no address"),
     ],
 )
 def test_a_bad_start_image_link_ends_in_a_sentence(route, sentence):
@@ -388,6 +408,26 @@ def test_a_countdown_yields_and_ends():
     seen = list(waiting(0.2, "Busy"))
     assert seen[0].message == "Busy (0 s left)"
     assert seen[0].seconds_left <= 0.2
+
+
+@pytest.mark.usefixtures("open_fence")
+@pytest.mark.parametrize("route", [dripping, dripping_chunks, dribbling])
+def test_no_start_image_link_is_waited_for_without_end(route):
+    with site({"*": route}) as served, pytest.raises(BadParams):
+        download(served.url + "/a", seconds=0.3)
+    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+
+
+def test_an_abandoned_call_ends_its_thread():
+    with site({"GET /x": stalled}) as served:
+        call = Call(lambda: wire(served.url).get("x", seconds=600))
+        while not served.asked:
+            time.sleep(0.01)
+        assert not call.wait(0)
+        call.abandon()
+        assert call.wait(2)
+        with pytest.raises(BackendBroken):
+            call.result()
 
 
 def test_a_call_hands_over_its_error():

@@ -66,6 +66,7 @@ class Watch:
         begins."""
         if self.server.progress and not call.wait(0):
             Call(lambda: self._interrupt(call)).wait(CLOSE_SECONDS)
+        call.abandon()
 
     def _interrupt(self, call: Call[Reply]) -> None:
         refused = 0

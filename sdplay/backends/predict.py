@@ -75,7 +75,10 @@ class Predict(Backend):
         fetching = Progress(message="Fetching the picture")
         yield fetching
         fetched = Call(lambda: picture_bytes(answer.pictures[0], wire))
-        data = yield from meanwhile(fetched, self.every, lambda: fetching)
+        try:
+            data = yield from meanwhile(fetched, self.every, lambda: fetching)
+        finally:
+            fetched.abandon()
         told = receipt(params, seen, body, answer, data, wire.clean)
         timing = _timing(time.monotonic() - began, answer, run)
         yield Picture(data, params, self.name, timing, told, model=params.model or seen.model)

@@ -70,6 +70,8 @@ class Run:
         finally:
             if self.call and not finished and self.point.preset.cancel:
                 Call(self._stop).wait(CLOSE_SECONDS)
+            if self.call:
+                self.call.abandon()
 
     def _accepted(self) -> Generator[Progress, None, Reply]:
         """The first answer that is more than "not now"."""

@@ -11,11 +11,13 @@ import re
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from sdplay.backends.decode import NotAPicture, checked, from_base64
+from sdplay.backends.net.cutting import Connections
 from sdplay.backends.net.fence import anywhere, public, resolve
 from sdplay.backends.reply import Reply as Reply
 from sdplay.backends.reply import error_text as error_text
@@ -92,7 +94,7 @@ class Wire:
             )
             if answer.status not in (301, 302, 303, 307, 308) or "Location" not in answer.headers:
                 return answer
-            onward = urljoin(url, answer.headers["Location"])
+            onward = self._onward(url, answer.headers["Location"])
             if not self._may_follow(method, answer.status, onward):
                 raise BackendBroken(
                     f"{self.label} at {self.address} sends us on to {_plain(onward)}. "
@@ -121,6 +123,7 @@ class Wire:
             auth=self._auth(),
             json=json,
             headers=self.headers,
+            endless=True,
         ) as answer:
             if answer.status_code != 200:
                 body = self._body(answer.raw, time.monotonic() + silence, silence)
@@ -171,6 +174,13 @@ class Wire:
         base = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
         url = f"{base}/{path.lstrip('/')}" if path else base
         return f"{url}{'&' if '?' in url else '?'}{parts.query}" if parts.query else url
+
+    def _onward(self, url: str, location: str) -> str:
+        """Where a redirect leads."""
+        try:
+            return urljoin(url, location)
+        except ValueError as error:
+            raise BackendBroken(lost_way(self)) from error
 
     def _may_follow(self, method: str, status: int, onward: str) -> bool:
         if method == "GET":
@@ -243,6 +253,7 @@ class Call(Generic[_T]):
         self._done = threading.Event()
         self._value: list[_T] = []
         self._error: BaseException | None = None
+        self._connections = Connections()
         threading.Thread(target=self._run, args=(work,), daemon=True, name="sdplay-call").start()
 
     def wait(self, seconds: float) -> bool:
@@ -256,9 +267,14 @@ class Call(Generic[_T]):
             raise self._error
         return self._value[0]
 
+    def abandon(self) -> None:
+        """Nobody waits for it any more: its connections are cut, so that its thread ends."""
+        self._connections.cut()
+
     def _run(self, work: Callable[[], _T]) -> None:
         try:
-            self._value.append(work())
+            with closing(self._connections), self._connections.noted():
+                self._value.append(work())
         except BaseException as error:  # handed over to result()
             self._error = error
         finally:
@@ -350,6 +366,14 @@ def too_slow(wire: Wire, seconds: float) -> str:
         f"{wire.label} has not finished its answer within {seconds:g} s. It may still be "
         "working: look at its "
         "console, or ask for fewer steps."
+    )
+
+
+def lost_way(wire: Wire) -> str:
+    """What to say when a redirect names no address."""
+    return (
+        f"{wire.label} at {wire.address} sends us on to something that is no address. "
+        f"Check {wire.setting}."
     )
 
 

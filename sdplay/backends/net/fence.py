@@ -6,6 +6,12 @@ import socket
 from sdplay.errors import BadParams
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NOT_PUBLIC = (
+    # NAT64 of a local network (RFC 8215) and addresses that were IPv4 once: what stands behind
+    # them is for the network to decide, so nobody can say that it is public.
+    ipaddress.ip_network("64:ff9b:1::/48"),
+    ipaddress.ip_network("::/96"),
+)
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -21,6 +27,8 @@ def public(address: Address) -> bool:
             packed = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if packed is not None:
             return public(packed)
+        if any(address in network for network in _NOT_PUBLIC):
+            return False
     return address.is_global and not address.is_multicast
 
 

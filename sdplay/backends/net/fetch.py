@@ -13,7 +13,9 @@ import certifi
 import urllib3
 
 from sdplay.backends.decode import NotAPicture, checked
+from sdplay.backends.net.cutting import Deadline
 from sdplay.backends.net.fence import Address, anywhere, public, resolve
+from sdplay.backends.net.pools import Pool, SecurePool
 from sdplay.errors import BadParams
 from sdplay.settings import setting
 
@@ -45,14 +47,16 @@ def download(
     """The bytes at that address, if `allowed` says yes to it and to every address it redirects
     to."""
     until = time.monotonic() + seconds
-    for _ in range(MOST_REDIRECTS + 1):
-        response = _open(url, allowed, until)
-        try:
-            if response.status not in (301, 302, 303, 307, 308):
-                return _body(response, url, largest, until)
-            url = urljoin(url, response.headers.get("Location", ""))
-        finally:
-            response.close()
+    with Deadline(seconds) as deadline:
+        for _ in range(MOST_REDIRECTS + 1):
+            with deadline.connections.noted():
+                response = _open(url, allowed, until)
+            try:
+                if response.status not in (301, 302, 303, 307, 308):
+                    return _body(response, url, largest, until)
+                url = _onward(url, response.headers.get("Location", ""))
+            finally:
+                response.close()
     raise BadParams(f"{_shown(url)} redirects too often. Give the address of the picture itself.")
 
 
@@ -88,8 +92,8 @@ def _open(url: str, allowed: Callable[[Address], bool], until: float) -> urllib3
 
 def _pool(scheme: str, address: str, port: int, host: str) -> urllib3.HTTPConnectionPool:
     if scheme == "http":
-        return urllib3.HTTPConnectionPool(address, port)
-    return urllib3.HTTPSConnectionPool(
+        return Pool(address, port)
+    return SecurePool(
         address, port, assert_hostname=host, server_hostname=host, ca_certs=certifi.where()
     )
 
@@ -128,10 +132,26 @@ def _body(response: urllib3.BaseHTTPResponse, url: str, largest: int, until: flo
         raise BadParams(
             f"{_shown(url)} broke off in the middle. Try again, or upload the picture instead."
         ) from error
+    if time.monotonic() > until:
+        # A cut answer that has no length looks as if it had ended.
+        raise BadParams(f"{_shown(url)} sends too slowly. Upload the picture instead.")
     return bytes(held)
+
+
+def _onward(url: str, location: str) -> str:
+    """Where a redirect leads."""
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise BadParams(
+            f"{_shown(url)} redirects to something that is no address. Upload the picture instead."
+        ) from error
 
 
 def _shown(url: str) -> str:
     """The address without password and query, where keys may stand."""
-    parts = urlsplit(url.strip())
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:
+        return "The address"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:120]

@@ -7,7 +7,9 @@ from typing import Any
 import requests
 import urllib3
 
-from sdplay.backends.wire import Wire, on_this_machine, too_slow
+from sdplay.backends.net.cutting import Deadline
+from sdplay.backends.net.pools import Adapter
+from sdplay.backends.wire import Wire, lost_way, on_this_machine, too_slow
 from sdplay.errors import BackendBroken, BackendError, BackendLost, BackendOffline
 
 _NOT_CONNECTED = (
@@ -36,32 +38,50 @@ def sent(
     silence: float | None = None,
     *,
     auth: tuple[str, str] | None,
+    endless: bool = False,
     **what: Any,
 ) -> Iterator[requests.Response]:
-    """The answer, still to be read.  `seconds` is what the person is told, `silence` what the
-    socket may take."""
-    try:
-        with requests.Session() as session:
-            # A proxy set for the internet is wrong for this machine; a netrc password is never
-            # asked for (see _Auth).
-            session.trust_env = not on_this_machine(url)
-            with session.request(
-                method,
-                url,
-                stream=True,
-                allow_redirects=False,
-                auth=_Auth(auth),
-                timeout=(wire.connect_seconds, silence or seconds),
-                **what,
-            ) as answer:
+    """The answer, still to be read.
+
+    `seconds` is what the person is told, `silence` what it may take: all of it, or of an `endless`
+    answer its beginning.
+    """
+    with Deadline(silence or seconds) as deadline, requests.Session() as session:
+        session.mount("http://", Adapter())
+        session.mount("https://", Adapter())
+        # A proxy set for the internet is wrong for this machine; a netrc password is never
+        # asked for (see _Auth).
+        session.trust_env = not on_this_machine(url)
+        try:
+            with deadline.connections.noted():
+                answer = session.request(
+                    method,
+                    url,
+                    stream=True,
+                    allow_redirects=False,
+                    auth=_Auth(auth),
+                    timeout=(wire.connect_seconds, silence or seconds),
+                    **what,
+                )
+            with answer:
+                if endless:
+                    deadline.call_off()
                 yield answer
-    except (
-        requests.RequestException,
-        urllib3.exceptions.HTTPError,
-        UnicodeError,
-        OSError,
-    ) as error:
-        raise _translated(wire, seconds, error) from error
+        except (
+            requests.RequestException,
+            urllib3.exceptions.HTTPError,
+            UnicodeError,
+            OSError,
+        ) as error:
+            if deadline.has_passed:
+                raise BackendBroken(too_slow(wire, seconds)) from error
+            raise _translated(wire, seconds, error) from error
+        except ValueError as error:
+            # requests reads where a redirect leads before anybody asks.
+            raise BackendBroken(lost_way(wire)) from error
+        if deadline.has_passed:
+            # A cut answer that has no length looks as if it had ended.
+            raise BackendBroken(too_slow(wire, seconds))
 
 
 class _Auth(requests.auth.AuthBase):
