@@ -6,6 +6,7 @@ import time
 import uuid
 from collections import deque
 from dataclasses import dataclass, field, replace
+from traceback import format_exc
 
 from sdplay import studio
 from sdplay.backends import ASKER, Asker, Backend
@@ -268,7 +269,8 @@ class Jobs:
         except (
             Exception
         ):  # a worker serves everybody: a bug in one job is logged and told, and the next one runs
-            LOG.exception("job %s failed", job.id)
+            failure = without_secrets(format_exc())
+            LOG.error("job %s failed\n%s", job.id, failure)  # noqa: TRY400 - that prints keys
             job.error = "Something went wrong inside the app; the log has the details. Try again."
             job._end("failed")
         finally:

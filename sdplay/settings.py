@@ -1,11 +1,15 @@
 """Settings of the owner: one table, read from the environment (where `.env` and Streamlit secrets
 end up too)."""
 
+import base64
+import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 from dotenv import load_dotenv
 
@@ -18,8 +22,11 @@ class Setting:
     help: str
     default: str = ""
     secret: bool = False
+    private_path: bool = False
+    """The address may hold a key in its path, as tunnels and hosted servers give them out."""
 
 
+BLANK = "•••"
 SETTINGS: dict[str, Setting] = {
     setting.name: setting
     for setting in (
@@ -41,7 +48,10 @@ SETTINGS: dict[str, Setting] = {
             "builtin",
         ),
         Setting(
-            "SDPLAY_A1111_URL", "Address of an A1111-compatible server.", "http://127.0.0.1:7860"
+            "SDPLAY_A1111_URL",
+            "Address of an A1111-compatible server.",
+            "http://127.0.0.1:7860",
+            private_path=True,
         ),
         Setting("SDPLAY_A1111_AUTH", "user:password of that server (its --api-auth).", secret=True),
         Setting(
@@ -58,7 +68,10 @@ SETTINGS: dict[str, Setting] = {
             '"negative": null}.',
         ),
         Setting(
-            "SDPLAY_LOCAL_URL", "Address of `python -m sdplay serve`.", "http://127.0.0.1:7861"
+            "SDPLAY_LOCAL_URL",
+            "Address of `python -m sdplay serve`.",
+            "http://127.0.0.1:7861",
+            private_path=True,
         ),
         Setting("SDPLAY_LOCAL_TOKEN", "Token of that process, if it asks for one.", secret=True),
         Setting(
@@ -102,19 +115,53 @@ def home() -> Path:
     return folder
 
 
-def without_secrets(text: str) -> str:
-    """The text with every known secret value blanked: for logs, receipts and errors that quote a
-    server."""
-    for known in SETTINGS.values():
-        value = os.environ.get(known.name, "").strip()
-        if known.secret and len(value) >= 4:
-            for part in sorted(_parts(value), key=len, reverse=True):
-                text = text.replace(part, "•••")
+def without_secrets(text: str, shortest: int = 4) -> str:
+    """The text with every form of every secret of the settings blanked.
+
+    For logs, receipts, files and errors that quote a server.  What people write themselves may
+    hold a short password by chance: `shortest` says from how many letters on one is blanked.
+    """
+    for form in _forms(tuple(os.environ.get(name, "").strip() for name in SETTINGS)):
+        if len(form) >= shortest:
+            text = text.replace(form, BLANK)
     return text
 
 
-def _parts(value: str) -> set[str]:
-    """The value, and what in it is secret by itself: user and password, or an address's
-    password."""
-    pieces = [urlsplit(value).password or ""] if "://" in value else value.split(":", 1)
-    return {value, *(piece for piece in pieces if len(piece) >= 4)}
+@lru_cache(maxsize=8)
+def _forms(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Every spelling of every secret in these settings, the longest first."""
+    secrets = {
+        secret
+        for known, value in zip(SETTINGS.values(), values, strict=True)
+        for secret in _secrets_in(known, value)
+        if len(secret) >= 4
+    }
+    return tuple(sorted({form for each in secrets for form in spellings(each)}, key=len)[::-1])
+
+
+def spellings(secret: str) -> set[str]:
+    """A secret as it stands, inside an address, inside JSON, and in base64."""
+    code = base64.b64encode(secret.encode()).decode()
+    forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), code}
+    forms |= {code.rstrip("="), quote(code, safe=""), json.dumps(secret)[1:-1]}
+    return {*forms, base64.urlsafe_b64encode(secret.encode()).decode().rstrip("=")}
+
+
+def _secrets_in(known: Setting, value: str) -> set[str]:
+    """What nobody else may see of a setting's value."""
+    if "://" not in value:
+        # user:password is what is sent, so both together are a secret as well.
+        return {value, value.split(":", 1)[-1]} if known.secret else set()
+    try:
+        address = urlsplit(value)
+        user, password = unquote(address.username or ""), unquote(address.password or "")
+    except ValueError:
+        return {value}
+    sign_in = {password, f"{user}:{password}"} if password else {user}
+    told = {value} if known.secret else set()
+    hidden = set(_KEY_IN_PATH.findall(address.path)) if known.private_path else set()
+    return told | sign_in | hidden | {word for _, word in parse_qsl(address.query)}
+
+
+_KEY_IN_PATH = re.compile(r"(?<=/)(?=[^/]*\d)(?=[^/]*[A-Za-z])[\w~-]{12,}(?=/|$)")
+"""A part of a path that looks like a key: long, of letters and digits, without a dot."""

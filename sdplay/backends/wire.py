@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urljoin, urlsplit
 
 from sdplay.backends.decode import NotAPicture, checked, from_base64
 from sdplay.backends.net.cutting import Connections
@@ -25,7 +25,7 @@ from sdplay.backends.reply import refusal as refusal
 from sdplay.backends.reply import retry_after as retry_after
 from sdplay.errors import BackendBroken, BackendOffline, BadParams
 from sdplay.picture import Progress
-from sdplay.settings import without_secrets
+from sdplay.settings import BLANK, spellings, without_secrets
 
 if TYPE_CHECKING:  # requests and urllib3 come with the first call: the page is on screen before
     from urllib3 import BaseHTTPResponse
@@ -54,7 +54,8 @@ class Wire:
     def address(self) -> str:
         """The base address as people may see it: without password, query and trailing slash."""
         parts = _split(self.base)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
+        host = parts.netloc.rpartition("@")[2]
+        return without_secrets(f"{parts.scheme}://{host}{parts.path}".rstrip("/"))
 
     def get(
         self, path: str = "", *, seconds: float = 20, headers: Mapping[str, str] | None = None
@@ -147,8 +148,9 @@ class Wire:
 
     def clean(self, text: str) -> str:
         """The text without any key this wire knows."""
-        for secret in sorted(self._secrets(), key=len, reverse=True):
-            text = text.replace(secret, "•••")
+        forms = {form for secret in self._secrets() for form in spellings(secret)}
+        for form in sorted(forms, key=len, reverse=True):
+            text = text.replace(form, BLANK)
         return without_secrets(text)
 
     def same_host(self, url: str) -> bool:
@@ -242,7 +244,9 @@ class Wire:
             for word in (value, value.split(" ")[-1])
         ]
         user, password = self._auth() or ("", "")
-        return {word for word in (*words, f"{user}:{password}", password) if len(word) >= 4}
+        words += [f"{user}:{password}", password]
+        words += [value for _, value in parse_qsl(_split(self.base).query)]
+        return {word for word in words if len(word) >= 4}
 
 
 class Call(Generic[_T]):

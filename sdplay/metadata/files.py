@@ -14,6 +14,7 @@ from sdplay.metadata import dialects, png
 from sdplay.metadata.infotext import checked, infotext
 from sdplay.params import KNOBS, Params
 from sdplay.picture import Picture, Receipt, Timing, png_bytes
+from sdplay.settings import without_secrets
 
 OURS = "sdplay"
 MAX_PIXELS = 64_000_000
@@ -58,13 +59,16 @@ class Found:
 
 
 def record(picture: Picture) -> dict[str, Any]:
-    """Our full record of a picture: what was asked, sent and applied, and where the time went."""
+    """Our full record of a picture: what was asked, sent and applied, and where the time went.
+
+    What a server said is kept without keys; the settings stay as they were asked.
+    """
     return {
         "params": picture.params.as_dict(),
         "backend": picture.backend,
-        "model": picture.model,
+        "model": _without_keys(picture.model),
         "timing": picture.timing.as_dict(),
-        "receipt": picture.receipt.as_dict(),
+        "receipt": json.loads(_without_keys(json.dumps(picture.receipt.as_dict()))),
         "partial": picture.partial,
     }
 
@@ -79,7 +83,13 @@ def sign(data: bytes, picture: Picture) -> bytes:
     if not png.whole(list(png.chunks(data))):
         data = png_bytes(_plain(decoded(data)))
     told = known or infotext(picture.params, model=picture.model)
-    return png.with_texts(data, {"parameters": told, OURS: json.dumps(record(picture))})
+    ours = {"parameters": _without_keys(told), OURS: json.dumps(record(picture))}
+    return png.with_texts(data, ours, _without_keys)
+
+
+def _without_keys(text: str) -> str:
+    """Without the owner's keys; a short one may be an ordinary word here, so it is left alone."""
+    return without_secrets(text, shortest=8)
 
 
 def read(data: bytes) -> Found:

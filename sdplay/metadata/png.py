@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -10,6 +10,7 @@ MAX_TEXT = 4_000_000
 """Letters of all the texts in one file together."""
 MAX_CHUNKS = 100_000
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+_EXIF_CODES = ("latin-1", "utf-16-le", "utf-16-be")
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,29 @@ def key_of(chunk: Chunk) -> str:
     )
 
 
-def with_texts(data: bytes, values: Mapping[str, str]) -> bytes:
-    """The same picture with these texts behind its header; texts of the same keys go."""
+def with_texts(data: bytes, values: Mapping[str, str], clean: Callable[[str], str] = str) -> bytes:
+    """The same picture with these texts behind its header; texts of the same keys go.
+
+    The other texts are passed through `clean`; EXIF that it would change goes.
+    """
     view, head, *rest = memoryview(data), *chunks(data)
-    kept = [view[chunk.start : chunk.end] for chunk in rest if key_of(chunk) not in values]
+    others = (chunk for chunk in rest if key_of(chunk) not in values)
+    kept = [_cleaned(chunk, clean) or view[chunk.start : chunk.end] for chunk in others]
     new = [_chunk(key, text) for key, text in values.items()]
     return b"".join([SIGNATURE, view[head.start : head.end], *new, *kept])
+
+
+def _cleaned(chunk: Chunk, clean: Callable[[str], str]) -> bytes:
+    """The chunk anew where cleaning changes what it says; empty where it may stay."""
+    if chunk.kind in _TEXTS:
+        key, value = _text(chunk, MAX_TEXT)
+        text = _decoded(chunk.kind, value)
+        return _chunk(key, clean(text)) if clean(text) != text else b""
+    if chunk.kind != b"eXIf":
+        return b""
+    texts = [bytes(chunk.body).decode(code, "replace") for code in _EXIF_CODES]
+    # A text chunk without words stands in its place.
+    return _chunk("Comment", "") if any(clean(text) != text for text in texts) else b""
 
 
 def _text(chunk: Chunk, room: int) -> tuple[str, bytes]:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from traceback import format_exc
 from typing import Literal
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from sdplay.server.addons import loras_in
 from sdplay.server.paint import Painted, Step, paint
 from sdplay.server.shelf import Shelf
 from sdplay.server.wish import Wish, check
+from sdplay.settings import without_secrets
 
 LOG = logging.getLogger(__name__)
 State = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -178,7 +180,8 @@ class Desk:
         except (
             Exception
         ):  # a worker serves everybody: a bug in one job is logged and told, and the next one runs
-            LOG.exception("job %s failed", ticket.id)
+            failure = without_secrets(format_exc())
+            LOG.error("job %s failed\n%s", ticket.id, failure)  # noqa: TRY400 - that prints keys
             ticket.error = BackendError(
                 "Something went wrong inside the process; its log has the details."
             )
