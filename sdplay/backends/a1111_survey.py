@@ -49,6 +49,8 @@ class Server:
     progress: bool = False
     tasks: bool = False
     """It tells about single tasks, so another person's picture is not taken for ours."""
+    has_options: bool = False
+    """It tells its own options."""
     models: Mapping[str, str] | None = None
     """Title to hash."""
     model: str = ""
@@ -190,6 +192,7 @@ def _server(wire: Wire, state: dict[str, Any] | None, told: Mapping[str, Any]) -
         names=Names(dialect.naming, samplers or None, _schedules(told.get("schedulers"), dialect)),
         progress=state is not None,
         tasks="queued" in _dict(told.get("tasks")),
+        has_options=bool(options),
         models=models,
         model=model or (next(iter(models)) if models and len(models) == 1 else ""),
         upscalers=_names(told.get("upscalers"), "name", without="None"),
