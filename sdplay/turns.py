@@ -13,7 +13,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 REMEMBERED = 1000
-"""Owners; of more, those who were served longest ago are forgotten."""
+"""Owners with nothing waiting; of more, all are forgotten."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,18 @@ class Claim:
 
 
 class Turns:
-    """How far each owner has been served."""
+    """How far each owner has been served.
+
+    A turn moves its owner on by its size, and the level, below which nobody stands, by a part of
+    it: so a crowd of newcomers, who come in at the level, passes those who wait and then no more.
+    """
 
     def __init__(self) -> None:
-        self._served: dict[str, float] = {}
-        self._last: dict[str, int] = {}
-        self._now, self._count = 0.0, 0
+        self._level, self._count = 0.0, 0
+        self._reached: dict[str, float] = {}
+        self._since: dict[str, int] = {}
+        """When each owner was served last or came, in turns."""
+        self._here: set[str] = set()
 
     def order(self, waiting: Sequence[T], claim: Callable[[T], Claim]) -> list[T]:
         """These in the order of their turns; given in the order in which they came."""
@@ -41,40 +47,38 @@ class Turns:
         mine: dict[str, deque[int]] = {}
         for at in sorted(range(len(claims)), key=lambda at: not claims[at].single):
             mine.setdefault(claims[at].owner, deque()).append(at)
-        heap = [
-            (self._place(owner), self._last.get(owner, 0), not claims[own[0]].single, own[0])
-            for owner, own in mine.items()
-        ]
+        self._welcome(set(mine))
+        heap = [(self._place(owner), self._since[owner], queue[0]) for owner, queue in mine.items()]
         heapq.heapify(heap)
         order: list[T] = []
         while heap:
-            place, _, _, at = heapq.heappop(heap)
+            place, _, at = heapq.heappop(heap)
             order.append(waiting[at])
-            own = mine[claims[at].owner]
-            own.popleft()
-            if own:
-                last = self._count + len(order)
-                then = place + claims[at].size, last, not claims[own[0]].single, own[0]
-                heapq.heappush(heap, then)
+            queue = mine[claims[at].owner]
+            queue.popleft()
+            if queue:
+                then = place + claims[at].size
+                heapq.heappush(heap, (then, self._count + len(order), queue[0]))
         return order
 
     def serve(self, claim: Claim) -> None:
         """This one has its turn now."""
-        self._now = self._place(claim.owner)
+        place = self._place(claim.owner)
         self._count += 1
-        self._served[claim.owner] = self._now + claim.size
-        self._last[claim.owner] = self._count
-        if len(self._served) > REMEMBERED:
-            self._forget()
+        self._reached[claim.owner] = place + claim.size
+        self._since[claim.owner] = self._count
+        self._level = max(place, self._level + claim.size / (len(self._here | {claim.owner}) + 1))
 
     def _place(self, owner: str) -> float:
-        return max(self._served.get(owner, 0.0), self._now)
+        return max(self._reached.get(owner, 0.0), self._level)
 
-    def _forget(self) -> None:
-        """Who was served longest ago: it costs the others a turn at most."""
-        names = sorted(self._last, key=self._last.__getitem__)[: REMEMBERED // 2]
-        for name in names:
-            del self._served[name], self._last[name]
+    def _welcome(self, here: set[str]) -> None:
+        for owner in here - self._here:
+            self._since[owner] = max(self._since.get(owner, 0), self._count)
+        self._here = here
+        if len(self._since) > REMEMBERED + len(here):
+            self._reached = {name: at for name, at in self._reached.items() if name in here}
+            self._since = {name: at for name, at in self._since.items() if name in here}
 
 
 def for_sweeps(places: int) -> int:

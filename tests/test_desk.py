@@ -45,6 +45,25 @@ def test_owners_take_turns_and_people_go_before_sweeps():
     assert order[:4] == [guest[0], person, guest[1], sweep[0]]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_dead_worker_ends_its_ticket_with_a_sentence_and_the_next_one_runs():
+    queue, served = Desk(Shelf(["builtin"], CPU), at_once=1), []
+
+    def dying(ticket):
+        served.append(ticket)
+        if len(served) == 1:
+            raise SystemExit
+        queue._finish(ticket, "done")
+
+    queue._serve = dying
+    lost, saved = queue.submit(wish("a"), wish("a"))
+    until = time.monotonic() + 10
+    while not (lost.over and saved.over) and time.monotonic() < until:
+        time.sleep(0.005)
+    assert (lost.state, saved.state) == ("failed", "done")
+    assert "broke down" in str(lost.error)
+
+
 def test_a_full_queue_refuses_and_says_when_to_come_again():
     waiting = desk(most_waiting=3)
     waiting.submit(*[wish("a")] * 3)

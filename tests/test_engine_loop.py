@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from sdplay.engine.loop import Engine, Job, Made, Moment, Snapshot
+from sdplay.engine.loop import Engine, Job, Made, Moment, Run, Snapshot
 from sdplay.engine.onnx_model import OnnxModel
 
 SAMPLERS = ("euler", "euler_a", "dpmpp_2m", "unipc", "heun", "pndm")
@@ -110,6 +110,30 @@ def test_a_sweep_does_not_starve_one_picture(model):
     for thread, run in zip(starters, sweep, strict=True):
         thread.join()
         run.close()
+
+
+def test_the_wait_for_a_row_is_shared_by_owners_of_any_size_and_shape(model):
+    engine, rows = Engine(model, max_rows=4), []
+    jobs = [Job("a cat", "euler", 6, seed=n, owner="sweep", urgent=False) for n in range(6)]
+    jobs += [Job("a dog", "euler", 6, owner="person"), Job("an owl", "euler", 6, width=96)]
+    for job in jobs:
+        engine._admit(Run(job, None))
+    while engine._runs:
+        rows.append({run.job.owner for run in engine._chosen()})
+        engine._tick()
+    assert sum("person" in owners for owners in rows[:12]) == 6
+    assert sum("" in owners for owners in rows[:12]) == 6
+
+
+def test_sweeps_leave_rows_to_single_pictures(model):
+    engine = Engine(model, max_rows=16)
+    for owner in range(12):
+        engine._admit(Run(Job("a cat", "euler", 9, owner=f"sweep {owner}", urgent=False), None))
+    full = [run.job.owner for run in engine._chosen()]
+    engine._admit(Run(Job("a dog", "euler", 9, owner="person"), None))
+    with_person = [run.job.owner for run in engine._chosen()]
+    assert full == [f"sweep {owner}" for owner in range(8)]
+    assert with_person == [*full[:7], "person"]
 
 
 def test_frames_show_every_step_and_the_last_is_the_picture(model):

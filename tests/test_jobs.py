@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from sdplay import work
 from sdplay.backends import ASKER, Asker
 from sdplay.errors import BadParams
 from sdplay.jobs import Jobs
@@ -253,5 +254,6 @@ def test_time_is_estimated_from_past_runs(jobs):
     ended(job)
     (past,) = jobs.library.timings("painter")
     low, high = jobs.estimates.seconds("painter", [Params(steps=20, **SMALL)])
-    assert low < 2 * past.seconds < high
-    assert (low + high) / 2 == pytest.approx(2 * past.seconds)
+    longer = work.of(Params(steps=20, **SMALL)) / work.of(job.params)
+    assert low < longer * past.seconds < high
+    assert (low + high) / 2 == pytest.approx(longer * past.seconds)

@@ -41,7 +41,23 @@ def test_nobody_starves(arrivals):
     for waiting, (_, served, _) in history(arrivals):
         here = {owner for _, owner, _ in waiting}
         skipped = Counter({owner: skipped[owner] + 1 for owner in here - {served}})
-        assert all(count < len(OWNERS) for count in skipped.values())
+        assert all(count < 2 * len(OWNERS) for count in skipped.values())
+
+
+@given(st.integers(1, 5), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_a_stream_of_new_owners_starves_nobody(patient, singles):
+    turns, waiting, skipped = Turns(), [], Counter()
+    for turn in range(200):
+        mine = {item[1] for item in waiting}
+        for owner in {f"patient {at}" for at in range(patient)} - mine:
+            waiting.append((turn, owner, singles))
+        waiting.append((turn, f"new {turn}", True))
+        first = turns.order(waiting, claim)[0]
+        turns.serve(claim(first))
+        waiting.remove(first)
+        skipped = Counter({o: skipped[o] + 1 for o in {i[1] for i in waiting} - {first[1]}})
+        assert max(skipped.values(), default=0) <= 2 * len(skipped) + 2
 
 
 @given(ARRIVALS)
@@ -97,8 +113,9 @@ def test_larger_turns_count_for_more():
 def test_a_thousand_owners_are_forgotten_again():
     turns = Turns()
     for number in range(5000):
-        turns.serve(Claim(f"owner {number}"))
-    assert len(turns._served) <= 1001
+        (owner,) = turns.order([f"owner {number}"], Claim)
+        turns.serve(Claim(owner))
+    assert len(turns._reached) <= 1001
 
 
 def test_an_eighth_is_left_to_single_pictures():

@@ -18,6 +18,7 @@ import numpy as np
 from sdplay.engine.noise import Array, TorchNoise
 from sdplay.engine.samplers import Levels, Mix, Plan, Step, plan
 from sdplay.errors import BackendLost, PlayError
+from sdplay.turns import Claim, Turns, for_sweeps
 
 HEARTBEAT = 0.5
 """Seconds after which one who waits looks whether the engine's thread still lives."""
@@ -257,6 +258,10 @@ def _heard(run: Run) -> Event | BaseException:
                 )
 
 
+def _claim(run: Run) -> Claim:
+    return Claim(run.job.owner, run.job.urgent, run.rows)
+
+
 def planned(job: Job, levels: Levels) -> Plan:
     """The steps that a job takes on a model with these noise levels."""
     return plan(
@@ -304,7 +309,7 @@ class Engine:
         self.model, self.max_rows, self.preview_seconds = model, max_rows, preview_seconds
         self._new: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
         self._runs: list[Run] = []
-        self._served: dict[str, int] = {}
+        self._turns = Turns()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -377,29 +382,24 @@ class Engine:
         ) as error:  # the loop serves everybody: one job's failure is that job's alone
             run.events.put(error)
             return
-        waiting = {other.job.owner for other in self._runs}
-        if run.job.owner not in waiting:
-            floor = min((self._served.get(owner, 0) for owner in waiting), default=0)
-            self._served[run.job.owner] = max(self._served.get(run.job.owner, 0), floor)
         self._runs.append(run)
         if run.finished:
             self._finish([run])
 
     def _chosen(self) -> list[Run]:
-        """Rows for one call: owners who had least first, a person's single pictures before a
-        sweep's cells."""
-        turns: dict[str, int] = {}
-        order = []
-        for run in sorted(self._runs, key=lambda run: not run.job.urgent):
-            turn = turns[run.job.owner] = turns.get(run.job.owner, -1) + 1
-            order.append((turn + self._served.get(run.job.owner, 0) / 1e9, run))
-        order.sort(key=lambda pair: pair[0])
-        first = order[0][1]
-        chosen, rows = [], 0
-        for _, run in order:
-            if run.shape == first.shape and rows + run.rows <= max(self.max_rows, run.rows):
+        """Rows of one size for one call, in the order of their turns; sweeps leave an eighth of
+        them to the single pictures that are there."""
+        order = self._turns.order(self._runs, _claim)
+        fitting = [run for run in order if run.shape == order[0].shape]
+        singles = sum(run.rows for run in fitting if run.job.urgent)
+        chosen: list[Run] = []
+        rows = 0
+        for run in fitting:
+            left = 0 if run.job.urgent else self.max_rows - for_sweeps(self.max_rows)
+            if not chosen or rows + run.rows <= self.max_rows - min(left, singles):
                 chosen.append(run)
                 rows += run.rows
+                singles -= run.rows if run.job.urgent else 0
         return chosen
 
     def _tick(self) -> None:
@@ -409,7 +409,7 @@ class Engine:
         a_row = (time.perf_counter() - began) / sum(run.rows for run in chosen)
         for run, output in answered:
             run.spent += a_row * run.rows
-            self._served[run.job.owner] = self._served.get(run.job.owner, 0) + run.rows
+            self._turns.serve(_claim(run))
             try:
                 self._tell(run, run.advance(output))
             except Exception as error:  # this job's arithmetic failed: its neighbours go on

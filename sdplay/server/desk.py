@@ -16,11 +16,11 @@ from sdplay.server.paint import Painted, Step, paint
 from sdplay.server.shelf import Shelf
 from sdplay.server.wish import Wish, check
 from sdplay.settings import without_secrets
+from sdplay.turns import Claim, Turns, for_sweeps
 
 LOG = logging.getLogger(__name__)
 State = Literal["queued", "running", "done", "failed", "cancelled"]
-KEPT_FREE = 4
-"""Places at the engine that sweeps leave to people."""
+DIED = "The picture's worker broke down; another one has taken its place. Try again."
 
 
 class Ticket:
@@ -61,7 +61,7 @@ class Desk:
     def __init__(self, shelf: Shelf, *, at_once: int = 32, most_waiting: int = 500) -> None:
         self.shelf, self.at_once, self.most_waiting = shelf, at_once, most_waiting
         self.tickets: dict[str, Ticket] = {}
-        self._served: dict[str, int] = {}
+        self._turns = Turns()
         self._workers = 0
         self._lock = threading.Lock()
 
@@ -90,7 +90,6 @@ class Desk:
                 for at, wish in enumerate(wishes)
             ]
             for ticket in made:
-                self._welcome(ticket.wish.owner, waiting)
                 self.tickets[ticket.id] = ticket
             self._hire(len(made))
         return made
@@ -109,54 +108,49 @@ class Desk:
             order = self._order()
             return order.index(ticket) if ticket in order else 0
 
-    def _welcome(self, owner: str, waiting: list[Ticket]) -> None:
-        """Somebody new has had as little as the one who had least: no debt, no credit from old
-        times."""
-        here = {ticket.wish.owner for ticket in self.tickets.values()}
-        if owner not in here:
-            least = min((self._served.get(other, 0) for other in here), default=0)
-            self._served[owner] = max(self._served.get(owner, 0), least)
-        self._served = {
-            name: count for name, count in self._served.items() if name in here | {owner}
-        }
-
     def _hire(self, wanted: int) -> None:
         for _ in range(min(wanted, self.at_once - self._workers)):
-            self._workers += 1
             threading.Thread(target=self._work, name="desk", daemon=True).start()
+            self._workers += 1
 
     def _work(self) -> None:
-        while ticket := self._next():
-            self._serve(ticket)
+        """One worker: serves until nothing waits.  If it dies, another takes its place."""
+        try:
+            while ticket := self._next():
+                try:
+                    self._serve(ticket)
+                finally:
+                    if not ticket.over:  # nothing that _serve foresees: its thread is dying
+                        ticket.error = BackendError(DIED)
+                        self._finish(ticket, "failed")
+        finally:
+            with self._lock:
+                self._workers -= 1
+                self._hire(len(self._startable()))
 
     def _next(self) -> Ticket | None:
         with self._lock:
-            order = self._order()
-            running = sum(ticket.state == "running" for ticket in self.tickets.values())
-            if running >= max(1, self.at_once - KEPT_FREE):
-                order = [ticket for ticket in order if ticket.wish.urgent]
-            if not order:
-                self._workers -= 1
+            ready = self._startable()
+            if not ready:
                 return None
-            ticket = order[0]
-            self._served[ticket.wish.owner] = self._served.get(ticket.wish.owner, 0) + 1
+            ticket = ready[0]
+            self._turns.serve(_claim(ticket))
             ticket.state, ticket.started = "running", time.monotonic()
         ticket.changed()
         return ticket
 
     def _order(self) -> list[Ticket]:
-        """Who starts next: of each owner people's pictures first, among owners the one who was
-        served least."""
-        turns: dict[str, int] = dict(self._served)
-        order = []
-        for ticket in sorted(
-            self.tickets.values(), key=lambda ticket: (not ticket.wish.urgent, ticket.created)
-        ):
-            if ticket.state == "queued":
-                turn = turns[ticket.wish.owner] = turns.get(ticket.wish.owner, 0) + 1
-                order.append((turn, not ticket.wish.urgent, ticket.created, ticket))
-        order.sort(key=lambda entry: entry[:3])
-        return [ticket for *_, ticket in order]
+        """What waits, whose turn is next first."""
+        waiting = [ticket for ticket in self.tickets.values() if ticket.state == "queued"]
+        return self._turns.order(waiting, _claim)
+
+    def _startable(self) -> list[Ticket]:
+        """What may start now: sweeps leave an eighth of the places to people's single pictures."""
+        order = self._order()
+        running = [ticket for ticket in self.tickets.values() if ticket.state == "running"]
+        if sum(not ticket.wish.urgent for ticket in running) >= for_sweeps(self.at_once):
+            return [ticket for ticket in order if ticket.wish.urgent]
+        return order
 
     def _serve(self, ticket: Ticket) -> None:
         events = paint(self.shelf, ticket.wish, ticket.stop.is_set)
@@ -197,3 +191,7 @@ class Desk:
     def _end(self, ticket: Ticket, state: State) -> None:
         ticket.state = state
         self.tickets.pop(ticket.id, None)
+
+
+def _claim(ticket: Ticket) -> Claim:
+    return Claim(ticket.wish.owner, single=ticket.wish.urgent)
