@@ -14,7 +14,12 @@ from sdplay.knob import Knob
 from sdplay.params import KNOBS, Params, random_seed
 from sdplay.schedulers import SCHEDULERS, known
 
-FLAGS = ("negative", "steps", "scheduler", "cfg", "seed", "strength")
+FLAGS = tuple(
+    name
+    for name, knob in KNOBS.items()
+    if knob.is_plain and name not in ("prompt", "width", "height", "extra")
+)
+"""Settings with a flag of their own; the size has one for both sides."""
 
 
 class Commands(argparse.ArgumentParser):
@@ -52,7 +57,7 @@ def _commands() -> Commands:
     )
     generate.add_argument("prompt", help=KNOBS["prompt"].help)
     for name in FLAGS:
-        generate.add_argument(f"--{name}", metavar=_metavar(KNOBS[name]), help=KNOBS[name].help)
+        _add_flag(generate, KNOBS[name])
     generate.add_argument(
         "--size", metavar="WxH", help="Pixels across and down, in steps of 8, like 512x768."
     )
@@ -88,6 +93,15 @@ def _commands() -> Commands:
     cli_serve.register(actions)
     cli_cutouts.register(actions)
     return commands
+
+
+def _add_flag(command: argparse.ArgumentParser, knob: Knob) -> None:
+    """The flag of one setting; that of a yes or no may stand alone."""
+    flag = f"--{knob.name.replace('_', '-')}"
+    alone: dict[str, Any] = {"nargs": "?", "const": "yes"} if knob.kind is bool else {}
+    command.add_argument(
+        flag, dest=knob.name, metavar=_metavar(knob), help=knob.help.replace("%", "%%"), **alone
+    )
 
 
 def _generate(given: argparse.Namespace) -> None:
@@ -261,7 +275,9 @@ def _bar(progress: Any) -> None:
 
 
 def _metavar(knob: Knob) -> str:
-    return {int: "N", float: "F"}.get(knob.kind, "ID" if knob.name == "scheduler" else "T")
+    return {int: "N", float: "F", bool: "yes|no"}.get(
+        knob.kind, "ID" if knob.name == "scheduler" else "T"
+    )
 
 
 def _say(error: PlayError, code: int) -> int:

@@ -35,8 +35,9 @@ _NO_HIRES = Idle(lambda params: params.hires_scale == 1, "while hires is off")
 
 
 def _takes_no_eta(params: "Params") -> bool:
+    """Whether the scheduler is one of ours that adds no noise of its own; others may."""
     entry = find(params.scheduler)
-    return entry is not None and entry.sampler != "ddim"
+    return entry is not None and not entry.takes_eta
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ class Params:
         "Softens the mask's edge, in pixels.",
         group="start",
         needs="mask_blur",
-        idle=Idle(lambda params: not params.mask, "without a mask"),
+        idle=Idle(lambda params: not (params.init and params.mask), "without a mask"),
         infotext=("Mask blur",),
     )
     variation_seed: int = knob(
@@ -205,25 +206,31 @@ class Params:
         infotext=("Variation seed strength",),
         also=("Var. strength",),
     )
-    eta: float = knob(
-        0.0,
+    eta: float | None = knob(
+        None,
         "Eta",
         0.0,
         1.0,
         0.1,
-        "Fresh noise that DDIM adds at every step: 0 none, 1 as much as an ancestral sampler.",
+        "How much fresh noise DDIM, ancestral and SDE samplers add at every step: at 0 none, so "
+        "that they settle. Empty is the sampler's own: 0 for DDIM, 1 for the others, unless the "
+        "server is set up otherwise.",
+        kind=float,
+        unset="The sampler's own",
         group="sampler",
         needs="eta",
-        idle=Idle(_takes_no_eta, "outside DDIM"),
+        example="own, 0, 0.5, 1",
+        idle=Idle(_takes_no_eta, "with a scheduler that adds no noise of its own"),
         infotext=("Eta", "Eta DDIM"),
     )
-    clip_skip: int = knob(
+    clip_skip: int | None = knob(
         1,
         "Clip skip",
         1,
         12,
         1,
         "Read the prompt this many layers before the text encoder's end. 1 is the normal end.",
+        unset="The server's own",
         group="sampler",
         needs="clip_skip",
         example="1, 2",
@@ -302,6 +309,26 @@ class Params:
         infotext=("Refiner switch at", "Refiner Switch"),
         also=("Refiner switch at",),
     )
+    tiling: bool = knob(
+        False,
+        "Tiling",
+        help="Opposite edges fit together, so that the picture repeats without a seam.",
+        group="sampler",
+        needs="tiling",
+        infotext=("Tiling",),
+    )
+    vae: str = knob(
+        "",
+        "VAE",
+        help="The decoder that turns the model's numbers into pixels.",
+        group="sampler",
+        needs="vae",
+        unset="The server's own",
+        choices="vaes",
+        cost=1.0,
+        infotext=("VAE",),
+        also=("VAE",),
+    )
     styles: str = knob(
         "",
         "Styles",
@@ -346,6 +373,19 @@ class Params:
                 f"There is no setting called {sorted(unknown)[0]!r}. There are: {', '.join(KNOBS)}."
             )
         return dataclasses.replace(self, **changes)
+
+    def sets(self, name: str) -> bool:
+        """Whether this setting asks for something: it is not at its default, not left to the
+        backend, and not idle."""
+        setting, value = KNOBS[name], getattr(self, name)
+        left_out = bool(setting.unset) and value == setting.nothing
+        return value != setting.default and not left_out and not setting.is_idle(self)
+
+    def idle(self) -> Iterator[str]:
+        """A sentence for every setting that was changed and changes nothing, on any backend."""
+        for each in KNOBS.values():
+            if each.idle and each.is_idle(self) and getattr(self, each.name) != each.default:
+                yield f"{each.label} has no effect {each.idle.words}."
 
     def extra_fields(self) -> dict[str, Any]:
         """The raw payload fields as a dict; a sentence when the text is no JSON object."""
@@ -395,7 +435,7 @@ class Params:
 
         `images` maps "sha256:…" to the bytes; a picture that is not there is left out.
         """
-        known = {name: value for name, value in values.items() if name in KNOBS}
+        known = {name: value for name, value in as_meant(values).items() if name in KNOBS}
         for name in ("init", "mask"):
             if isinstance(known.get(name), str):
                 known[name] = (images or {}).get(known[name], b"")
@@ -426,6 +466,14 @@ KNOBS: dict[str, Knob] = {
     each.name: Knob(each.name, each.default, **each.metadata["knob"])
     for each in dataclasses.fields(Params)
 }
+
+
+def as_meant(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A record of every setting as it was meant: before there was tiling, eta 0 stood for the
+    sampler's own."""
+    if values.get("eta") == 0 and "clip_skip" in values and "tiling" not in values:
+        return {**values, "eta": None}
+    return values
 
 
 def differing(one: Params, other: Params) -> dict[str, tuple[Any, Any]]:

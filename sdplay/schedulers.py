@@ -43,6 +43,16 @@ class Scheduler:
     also: tuple[str, ...] = field(default=())
     """Further spellings seen in files and requests."""
 
+    @property
+    def takes_eta(self) -> bool:
+        """Whether eta says how much fresh noise it adds."""
+        return self.stochastic or self.sampler == "ddim"
+
+    @property
+    def own_eta(self) -> float:
+        """Eta where nobody asks for another."""
+        return 1.0 if self.stochastic else 0.0
+
     def names(self) -> set[str]:
         """Every name it goes by."""
         joined = {" ".join(pair) for pair in (self.a1111, self.sdcpp) if pair and pair[1]}

@@ -58,7 +58,7 @@ class _Quiet(ThreadingHTTPServer):
 
 
 @contextmanager
-def site(routes=None, prefix="", port=0):
+def site(routes=None, prefix=""):
     """Serve `{"GET /path": function(http, asked)}`; "*" answers everything else."""
     served = Site("", dict(routes or {}))
 
@@ -85,7 +85,7 @@ def site(routes=None, prefix="", port=0):
 
         do_GET = do_POST = do_PUT = answer
 
-    server = _Quiet(("127.0.0.1", port), Handler)
+    server = _Quiet(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     served.url = f"http://127.0.0.1:{server.server_address[1]}{prefix}"
     try:
@@ -261,6 +261,7 @@ class A1111Server:
     )
     schedules: dict = field(default_factory=lambda: dict(KARRAS))
     models: tuple = ("v1-5.safetensors [6ce0161689]", "other.safetensors [1234567890]")
+    vaes: tuple = ("fine.vae.pt",)
     report: dict = field(default_factory=dict)
     """Laid over what the fake says it applied: how a server that replaces settings looks."""
     told: dict = field(default_factory=dict)
@@ -302,6 +303,9 @@ class A1111Server:
             "GET /sdapi/v1/options": self.say(lambda: {"sd_model_checkpoint": self.models[0]}),
             "GET /sdapi/v1/upscalers": self.say(lambda: [{"name": "None"}, {"name": "Lanczos"}]),
             "GET /sdapi/v1/latent-upscale-modes": self.say(lambda: [{"name": "Latent"}]),
+            "GET /sdapi/v1/sd-vae": self.say(
+                lambda: [{"model_name": name, "filename": name} for name in self.vaes]
+            ),
             "GET /sdapi/v1/prompt-styles": self.say(
                 lambda: [{"name": "watercolour", "prompt": "{prompt}, wet"}]
             ),
@@ -494,6 +498,7 @@ class A1111Server:
                 "sampler_name": done["sampler"],
                 "sd_model_name": name.split(".")[0],
                 "sd_model_hash": digest.rstrip("]"),
+                "sd_vae_name": vae if (vae := done["options"].get("sd_vae")) in self.vaes else None,
                 "index_of_first_image": 0,
                 "version": "v1.10.1",
                 "infotexts": [infotext(done)],
@@ -513,6 +518,10 @@ def infotext(done):
         more += f", Denoising strength: {body['denoising_strength']}"
     if skip := done["options"].get("CLIP_stop_at_last_layers"):
         more += f", Clip skip: {skip}"
+    if body.get("eta"):
+        more += f", Eta: {body['eta']}"
+    if body.get("tiling"):
+        more += ", Tiling: True"
     if body.get("enable_hr"):
         more += f", Hires upscale: {body['hr_scale']}, Hires upscaler: {body['hr_upscaler']}"
     if body.get("refiner_checkpoint"):

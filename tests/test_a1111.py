@@ -121,10 +121,75 @@ def test_a_plain_picture_is_sent_as_a1111_wants_it():
                 "seed": 7,
                 "width": 64,
                 "height": 64,
+                "subseed_strength": 0.0,
+                "tiling": False,
+                "styles": [],
                 "sampler_name": "DPM++ 2M",
                 "scheduler": "karras",
+                "override_settings": {"CLIP_stop_at_last_layers": 1},
             }
         ]
+
+
+@pytest.mark.parametrize(("eta", "fields"), [(None, {}), (0, {"eta": 0.0}), (0.5, {"eta": 0.5})])
+def test_eta_goes_out_as_asked_and_the_samplers_own_is_left_open(eta, fields):
+    body = request(SMALL.with_(scheduler="euler_a", eta=eta), DIALECTS["a1111"], Names())
+    assert {name: body[name] for name in body if name == "eta"} == fields
+
+
+def test_what_the_server_has_an_opinion_about_can_be_left_to_it():
+    own = SMALL.with_(clip_skip="own", vae="own", scheduler="euler_a", eta="own")
+    body = request(own, DIALECTS["a1111"], Names())
+    assert {"eta", "override_settings"} & set(body) == set()
+
+
+def test_a_vae_of_the_servers_list_is_chosen_by_an_override():
+    with a1111() as fake:
+        backend = A1111(fake.url)
+        assert backend.probe().vaes == ("Automatic", "None", "fine.vae.pt")
+        receipt = made(backend, SMALL.with_(vae="fine.vae.pt", tiling=True)).receipt
+        body = fake.requests()[0]
+    assert (body["override_settings"]["sd_vae"], body["tiling"]) == ("fine.vae.pt", True)
+    assert (receipt.applied["vae"], receipt.applied["tiling"]) == ("fine.vae.pt", True)
+    assert receipt.warnings == ()
+
+
+def test_a_vae_that_was_not_taken_is_said():
+    with a1111(vaes=()) as fake:
+        warnings = made(A1111(fake.url), SMALL.with_(vae="gone.pt")).receipt.warnings
+    assert "VAE: the server does not mention it, so it was probably not applied." in warnings
+
+
+def test_raw_overrides_and_scripts_do_not_push_out_what_was_built():
+    extra = {
+        "override_settings": {"sd_vae": "fine.vae.pt"},
+        "alwayson_scripts": {"ADetailer": {"args": [True]}},
+    }
+    params = SMALL.with_(model="a", clip_skip=2, control=(UNIT,), extra=json.dumps(extra))
+    body = request(params, DIALECTS["a1111"], Names())
+    assert body["override_settings"] == {
+        "sd_model_checkpoint": "a",
+        "CLIP_stop_at_last_layers": 2,
+        "sd_vae": "fine.vae.pt",
+    }
+    assert set(body["alwayson_scripts"]) == {"controlnet", "ADetailer"}
+
+
+def test_a_raw_override_of_one_of_our_settings_is_said():
+    extra = '{"override_settings": {"CLIP_stop_at_last_layers": 3}}'
+    with a1111() as fake:
+        warnings = made(A1111(fake.url), SMALL.with_(clip_skip=2, extra=extra)).receipt.warnings
+    assert warnings == ("Raw payload fields replaced Clip skip: 3 instead of 2.",)
+
+
+def test_a_schedule_type_that_a_sampler_overlooks_is_not_offered_and_said():
+    with a1111() as fake:
+        backend = A1111(fake.url)
+        offered = backend.probe().schedulers
+        warnings = made(backend, SMALL.with_(scheduler="unipc_karras")).receipt.warnings
+    assert "unipc_karras" not in offered
+    assert not any(name.startswith(("DDIM ", "PLMS ", "UniPC ")) for name in offered)
+    assert "Scheduler: UniPC takes no notice of the schedule type karras here." in warnings
 
 
 @pytest.mark.parametrize(
@@ -209,7 +274,7 @@ def test_what_a_dialect_ignores_is_left_out_and_said():
             A1111(fake.url), SMALL.with_(styles="ink", variation_strength=0.1)
         ).receipt.warnings
         assert {"styles", "subseed"} & set(fake.requests()[0]) == set()
-    assert sum("stable-diffusion.cpp does not know" in said for said in warnings) == 2
+    assert sum("stable-diffusion.cpp does not know it" in said for said in warnings) == 2
 
 
 def test_hires_with_a_start_image_is_left_out_and_said():
@@ -265,7 +330,7 @@ def test_a_faithful_server_leaves_no_warning():
     with a1111() as fake:
         receipt = made(A1111(fake.url), SMALL).receipt
     assert receipt.warnings == ()
-    assert receipt.asked.keys() == receipt.applied.keys() - {"model"}
+    assert receipt.asked.keys() == receipt.applied.keys() - {"model", "clip_skip"}
     assert receipt.applied == {
         "prompt": SMALL.prompt,
         "steps": 4,
@@ -274,6 +339,7 @@ def test_a_faithful_server_leaves_no_warning():
         "width": 64,
         "height": 64,
         "model": "v1-5",
+        "clip_skip": 1,
         "scheduler": "dpmpp_2m_karras",
     }
 
@@ -427,12 +493,12 @@ def test_closing_stops_the_server(dialect):
         assert (fake.interrupts >= 1, fake.running, fake.step < 100) == (True, False, True)
 
 
-def test_a_stop_before_the_picture_begins_waits_until_it_counts():
+def test_a_stop_before_the_picture_begins_is_repeated_until_it_counts():
     with a1111(step_seconds=0.1, queue_seconds=0.8) as fake:
         work = A1111(fake.url).generate(SMALL.with_(steps=100))
         assert [next(work), next(work)]
         work.close()
-        assert (fake.interrupts >= 1, fake.running, fake.step < 50) == (True, False, True)
+        assert (fake.interrupts >= 2, fake.running, fake.step < 50) == (True, False, True)
 
 
 def test_another_persons_picture_is_not_interrupted():

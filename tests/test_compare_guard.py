@@ -42,6 +42,8 @@ CHANGES = {
     "hires_upscaler": "Lanczos",
     "refiner": "q",
     "refiner_at": 0.5,
+    "tiling": True,
+    "vae": "fine.pt",
     "styles": "a",
     "control": (Control(IMAGE, "scribble"),),
     "extra": '{"a": 1}',
@@ -81,7 +83,7 @@ def test_the_sentence_counts_and_names_them(changes, sentence):
         ({"cfg": 1.0}, "negative", "dark", "at CFG 1"),
         ({}, "strength", 0.2, "without a start image"),
         ({}, "variation_seed", 8, "at variation strength 0"),
-        ({"scheduler": "euler"}, "eta", 0.7, "outside DDIM"),
+        ({"scheduler": "euler"}, "eta", 0.7, "with a scheduler that adds no noise of its own"),
         ({}, "hires_steps", 5, "while hires is off"),
     ],
 )
@@ -140,7 +142,7 @@ def test_a_skipped_place_hides_no_difference_along_the_other_axes():
 
 def test_values_are_shown_by_the_words_people_know():
     assert value_text("scheduler", "euler_a") == "Euler a"
-    assert (value_text("cfg", 7.0), value_text("model", "")) == ("7", "(none)")
+    assert (value_text("cfg", 7.0), value_text("model", "")) == ("7", "As the backend has it")
 
 
 def test_settings_are_told_in_words():

@@ -80,3 +80,15 @@ def test_a_picture_of_before_is_given_todays_key_once(library):
 def test_many_recipes_of_before_are_found_at_once(library):
     recipes = [*MADE.values(), Recipe(Params(prompt="new"), "builtin", "icons 1")]
     assert library.made_of(recipes, "ann") == {recipe.key for recipe in MADE.values()}
+
+
+def test_a_servers_own_clip_skip_of_before_is_not_taken_for_the_one_asked(library):
+    asked = Recipe(Params(prompt="a tree", seed=6), "a1111", SERVER)
+    own = Recipe(Params(prompt="a tree", seed=6, clip_skip="own"), "a1111", SERVER)
+    assert library.made(asked, "ann") is None
+    assert library.made(own, "ann").receipt.applied["clip_skip"] == 2
+
+
+def test_what_is_left_to_the_backend_is_found_and_listed(library):
+    assert library.page("eta=own", "ann", limit=9).kept
+    assert None in library.values("eta", "ann")

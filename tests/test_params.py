@@ -82,7 +82,7 @@ FIRST_DEFAULTS = {
     "mask_blur": 4,
     "variation_seed": 0,
     "variation_strength": 0.0,
-    "eta": 0.0,
+    "eta": None,
     "clip_skip": 1,
     "hires_scale": 1.0,
     "hires_strength": 0.5,
@@ -90,6 +90,8 @@ FIRST_DEFAULTS = {
     "hires_upscaler": "Latent",
     "refiner": "",
     "refiner_at": 0.8,
+    "tiling": False,
+    "vae": "",
     "styles": "",
     "control": (),
     "extra": "",
@@ -105,3 +107,35 @@ def test_a_setting_at_its_first_default_is_not_in_the_key():
     text = '[1, {"prompt": "a fox", "seed": 3}, "builtin", "v1"]'
     key = hashlib.sha256(text.encode()).hexdigest()[:32]
     assert Params(prompt="a fox", seed=3).key("builtin", "v1") == key
+
+
+@pytest.mark.parametrize("text", ["yes", "true", "on", "1", True, 1])
+def test_yes_is_read_in_every_way_it_is_written(text):
+    assert Params(tiling=text).tiling is True
+
+
+def test_what_is_neither_yes_nor_no_is_refused():
+    with pytest.raises(BadParams, match="Tiling must be yes or no, not 'perhaps'."):
+        Params(tiling="perhaps")
+
+
+@pytest.mark.parametrize("nothing", [None, "own", "", "The sampler's own"])
+def test_a_value_can_be_left_to_the_backend(nothing):
+    assert Params(eta=nothing).eta is None
+
+
+def test_what_cannot_be_left_to_the_backend_says_so():
+    with pytest.raises(BadParams, match="Steps must be a whole number, not 'own'."):
+        Params(steps="own")
+
+
+def test_a_record_from_before_eta_could_be_left_out_means_the_samplers_own():
+    old = {name: value for name, value in Params(eta=0).as_dict().items() if name != "tiling"}
+    assert Params.from_dict(old).eta is None
+    assert Params.from_dict(Params(eta=0).as_dict()).eta == 0.0
+    assert Params.from_dict({"eta": 0}).eta == 0.0
+
+
+def test_a_changed_setting_that_changes_nothing_is_said():
+    assert tuple(Params(strength=0.2).idle()) == ("Strength has no effect without a start image.",)
+    assert tuple(Params().idle()) == ()

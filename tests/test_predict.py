@@ -129,7 +129,9 @@ def test_a_setting_without_a_field_is_not_offered_and_said():
     with hosted("octoai") as fake:
         endpoint = backend("octoai", fake)
         assert "size" not in endpoint.probe().features | endpoint.probe().unknown
-        warnings = made(endpoint, SQUARE.with_(width=768, eta=0.5)).receipt.warnings
+        warnings = made(
+            endpoint, SQUARE.with_(width=768, scheduler="ddim", eta=0.5)
+        ).receipt.warnings
     assert {
         "Width has no effect here: this endpoint has no such setting.",
         "Eta has no effect here: this endpoint has no such setting.",
@@ -365,13 +367,13 @@ def test_fields_are_renamed_added_and_taken_out():
             True,
             False,
         )
-        picture = made(endpoint, SMALL.with_(eta=0.5))
+        picture = made(endpoint, SMALL.with_(scheduler="ddim", eta=0.5))
         assert fake.bodies() == [
             {
                 "prompt": "a fox",
                 "guidance_scale": 7.0,
                 "n_steps": 4,
-                "solver": "K_EULER",
+                "solver": "DDIM",
                 "seed": 7,
                 "w": 64,
                 "h": 64,

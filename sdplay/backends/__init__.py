@@ -47,6 +47,7 @@ class Capabilities:
     """The model loaded now."""
     upscalers: tuple[str, ...] | None = None
     styles: tuple[str, ...] | None = None
+    vaes: tuple[str, ...] | None = None
     control_models: tuple[str, ...] | None = None
     control_modules: tuple[str, ...] | None = None
     sizes: tuple[tuple[int, int], ...] = ((512, 512), (768, 512), (512, 768))
@@ -67,12 +68,14 @@ class Capabilities:
     """Money per picture in US dollars, where known."""
 
     def unused(self, params: Params) -> tuple[str, ...]:
-        """A sentence for every setting that was changed and that this backend has no place for."""
-        return tuple(
+        """A sentence for every setting that was changed and has no effect: this backend has no
+        place for it, or it changes nothing."""
+        homeless = (
             f"{knob.label} has no effect here: this backend has no such setting."
             for knob in KNOBS.values()
-            if not self.offers(knob.needs) and getattr(params, knob.name) != knob.default
+            if not self.offers(knob.needs) and params.sets(knob.name)
         )
+        return (*homeless, *params.idle())
 
     def choices(self, knob: Knob) -> tuple[str, ...] | None:
         """What there is to choose from for this setting; None where nobody tells."""
@@ -121,9 +124,6 @@ class Backend(ABC):
     def probe(self) -> Capabilities:
         """What it can do now.  Never raises; quick, at most a few seconds."""
         return Capabilities()
-
-    def warm_up(self) -> None:  # noqa: B027  # most backends have nothing to get ready
-        """Get ready for the first picture in the background, where that helps; returns at once."""
 
     def payload(self, params: Params) -> dict[str, Any]:
         """The request as it would be sent, for those who want to see or edit it; `params.extra`

@@ -11,12 +11,17 @@ from typing import Any, Literal
 from PIL import Image, ImageOps
 
 from sdplay.backends.decode import NotAPicture, checked
+from sdplay.backends.raw import laid_over, without_nulls
 from sdplay.errors import BadParams
-from sdplay.params import Control, Params
+from sdplay.params import KNOBS, Control, Params
 from sdplay.picture import png_bytes
 from sdplay.schedulers import SCHEDULERS, Scheduler, find
 
 Naming = Literal["a1111", "a1111_old", "sdnext", "sdcpp", "draw_things"]
+
+
+WITHOUT_SCHEDULE = frozenset({"unipc", "ddim", "ddim cfg++", "plms", "dpm fast", "dpm adaptive"})
+"""A1111's samplers that take no notice of a schedule type, and repeat it all the same."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +44,22 @@ class Dialect:
     hires: Mapping[str, Any] = field(default_factory=dict)
     """Further fields of a request with hires fix; None stands for the CFG scale."""
     largest: int = 4096
+    without_schedule: frozenset[str] = WITHOUT_SCHEDULE
 
 
 _NO_EXTRAS = frozenset(
-    {"progress", "preview", "cancel", "upscale", "controlnet", "refiner", "styles", "variation"}
+    {
+        "progress",
+        "preview",
+        "cancel",
+        "upscale",
+        "controlnet",
+        "refiner",
+        "styles",
+        "variation",
+        "tiling",
+        "vae",
+    }
 )
 A1111 = Dialect("a1111", "Automatic1111")
 
@@ -52,8 +69,12 @@ DIALECTS: dict[str, Dialect] = {
         A1111,
         Dialect("a1111_old", "Automatic1111 (1.8 or older)", naming="a1111_old"),
         # Without the modules field Forge fails on hires fix, and its hires CFG is 1 unless told.
+        # It takes its VAE from a choice of modules, not from A1111's option.
         Dialect(
-            "forge", "Forge", hires={"hr_additional_modules": ["Use same choices"], "hr_cfg": None}
+            "forge",
+            "Forge",
+            lacks=frozenset({"vae"}),
+            hires={"hr_additional_modules": ["Use same choices"], "hr_cfg": None},
         ),
         Dialect("reforge", "reForge", hires={"hr_cfg": None}),
         Dialect("sdnext", "SD.Next", naming="sdnext", lacks=frozenset({"controlnet"})),
@@ -77,7 +98,7 @@ DIALECTS: dict[str, Dialect] = {
             "draw_things",
             "Draw Things",
             naming="draw_things",
-            lacks=(_NO_EXTRAS | {"eta", "inpaint", "hires"}) - {"refiner"},
+            lacks=(_NO_EXTRAS | {"eta", "inpaint", "mask_blur", "hires"}) - {"refiner"},
             direct=frozenset({"clip_skip", "model"}),
             renames={
                 "cfg_scale": "guidance_scale",
@@ -91,8 +112,13 @@ DIALECTS: dict[str, Dialect] = {
                 "batch_size": 1,
                 "hires_fix": False,
                 "strength": 1.0,
-                "clip_skip": 1,
             },
+        ),
+        Dialect(
+            "sdplay",
+            "The local process",
+            lacks=frozenset({"styles", "tiling", "vae"}),
+            without_schedule=frozenset(),
         ),
         Dialect("other", "The A1111-compatible server"),
     )
@@ -106,18 +132,30 @@ FIELDS: dict[str, str] = {
     "seed": "seed",
     "width": "width",
     "height": "height",
-    "denoising_strength": "strength",
     "subseed": "variation_seed",
     "subseed_strength": "variation_strength",
     "eta": "eta",
-    "hr_scale": "hires_scale",
+    "tiling": "tiling",
     "mask_blur": "mask_blur",
-    "hr_second_pass_steps": "hires_steps",
-    "hr_upscaler": "hires_upscaler",
     "refiner_checkpoint": "refiner",
     "refiner_switch_at": "refiner_at",
+    "styles": "styles",
+    "denoising_strength": "strength",
+    "hr_scale": "hires_scale",
+    "hr_second_pass_steps": "hires_steps",
+    "hr_upscaler": "hires_upscaler",
 }
 """A1111's field names and our knobs."""
+OPTIONS: dict[str, str] = {
+    "sd_model_checkpoint": "model",
+    "CLIP_stop_at_last_layers": "clip_skip",
+    "sd_vae": "vae",
+}
+"""A1111's options that a request overrides, and our knobs."""
+
+
+_SAME_SCHEDULES = ("automatic", "default", "uniform", "discrete", "normal")
+"""Schedule types that are no other than the plain one, or the sampler's own."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +166,7 @@ class Names:
     samplers: tuple[str, ...] | None = None
     schedules: Mapping[str, str] | None = None
     """Name to label."""
+    without_schedule: frozenset[str] = WITHOUT_SCHEDULE
 
     def spoken(self, scheduler: str) -> tuple[str, str]:
         """The sampler and schedule type to send; the schedule is empty where the server shall
@@ -150,9 +189,22 @@ class Names:
         others = [
             name for name in self.samplers if not ((found := find(name)) and found.id in ours)
         ]
-        pairs = [f"{name} {label}" for name in self.samplers for label in self._labels()]
+        pairs = [
+            f"{name} {label}"
+            for name in self.samplers
+            for label in self._labels()
+            if not self.overlooks(name, label)
+        ]
         return tuple(
             dict.fromkeys([*ours, *others, *(pair for pair in pairs if find(pair) is None)])
+        )
+
+    def overlooks(self, sampler: str, schedule: str) -> bool:
+        """Whether a sampler takes no notice of this schedule type."""
+        return (
+            self.naming == "a1111"
+            and sampler.lower() in self.without_schedule
+            and schedule.lower() not in ("", *_SAME_SCHEDULES)
         )
 
     def _pair(self, entry: Scheduler) -> tuple[str, str]:
@@ -169,13 +221,15 @@ class Names:
     def _has(self, entry: Scheduler) -> bool:
         sampler, schedule = self.spoken(entry.id)
         known = {name.lower() for name in self.samplers or ()}
+        if self.overlooks(sampler, schedule):
+            return False
         return sampler.lower() in known and (
             not schedule or self.schedules is None or schedule in self.schedules
         )
 
     def _labels(self) -> Iterator[str]:
         for name, label in (self.schedules or {}).items():
-            if name not in ("automatic", "default", "uniform", "discrete"):
+            if name not in _SAME_SCHEDULES:
                 yield label
 
     def _split(self, text: str) -> tuple[str, str]:
@@ -190,16 +244,12 @@ class Names:
 
 
 def request(params: Params, dialect: Dialect, names: Names) -> dict[str, Any]:
-    """The JSON body for these settings in that dialect; `params.extra` laid over it, null takes a
+    """The JSON body for these settings in that dialect, the raw fields laid over it; null takes a
     field out."""
     fields = dict(dialect.constants) | {
         dialect.renames.get(name, name): value for name, value in _standard(params, dialect, names)
     }
-    return {
-        name: value
-        for name, value in {**fields, **params.extra_fields()}.items()
-        if value is not None
-    }
+    return without_nulls(laid_over(fields, params.extra_fields()))
 
 
 def route(body: Mapping[str, Any]) -> str:
@@ -207,101 +257,74 @@ def route(body: Mapping[str, Any]) -> str:
     return "sdapi/v1/img2img" if "init_images" in body else "sdapi/v1/txt2img"
 
 
-def ignored(params: Params, dialect: Dialect) -> Iterator[str]:
+def ignored(params: Params, dialect: Dialect, names: Names) -> Iterator[str]:
     """A sentence for every setting that this kind of server, or a start image, leaves without
     effect."""
-    wanted = {
-        "inpaint": params.mask,
-        "models": params.model,
-        "variation": params.variation_strength,
-        "eta": params.eta,
-        "clip_skip": params.clip_skip > 1,
-        "hires": params.hires_scale > 1,
-        "refiner": params.refiner,
-        "styles": params.styles,
-        "controlnet": params.control,
-    }
-    for feature in (name for name, value in wanted.items() if value and name in dialect.lacks):
-        yield f"{dialect.label} does not know {_SPOKEN[feature]}: it was left out."
+    for knob in KNOBS.values():
+        if knob.needs in dialect.lacks and params.sets(knob.name):
+            yield f"{knob.label}: {dialect.label} does not know it, so it was left out."
+    sampler, schedule = names.spoken(params.scheduler)
+    if names.overlooks(sampler, schedule):
+        yield f"Scheduler: {sampler} takes no notice of the schedule type {schedule} here."
     if params.init and params.hires_scale > 1:
         yield "Hires fix does not work with a start image: it was left out."
-    if params.mask and not params.init:
-        yield "A mask needs a start image: it was left out."
+    yield from params.idle()
 
 
-_SPOKEN = {
-    "inpaint": "masks",
-    "models": "a choice of model per picture",
-    "variation": "variation seeds",
-    "eta": "Eta",
-    "clip_skip": "clip skip",
-    "hires": "hires fix",
-    "refiner": "refiners",
-    "styles": "styles",
-    "controlnet": "ControlNet as A1111 has it",
-}
+def goes_out(name: str, params: Params, dialect: Dialect) -> bool:
+    """Whether the request says this setting: the main ones always, others unless they are left to
+    the server or change nothing."""
+    knob = KNOBS[name]
+    if knob.needs in dialect.lacks or (knob.unset and getattr(params, name) == knob.nothing):
+        return False
+    return knob.group == "main" or not knob.is_idle(params)
 
 
 def _standard(params: Params, dialect: Dialect, names: Names) -> Iterator[tuple[str, Any]]:
-    """A1111's own field names; what stands at its default is not sent."""
-    has = {feature for feature in _SPOKEN if feature not in dialect.lacks}
+    """A1111's own field names and their values."""
+    hires = params.hires_scale > 1 and not params.init
+    for field_name, name in FIELDS.items():
+        if KNOBS[name].group not in ("hires", "start") and goes_out(name, params, dialect):
+            yield field_name, value_of(name, params)
     sampler, schedule = names.spoken(params.scheduler)
-    yield from (
-        ("prompt", params.prompt),
-        ("negative_prompt", params.negative),
-        ("steps", params.steps),
-    )
-    yield from (
-        ("cfg_scale", params.cfg),
-        ("seed", params.seed),
-        ("width", params.width),
-        ("height", params.height),
-    )
     yield "sampler_name", sampler
     if schedule:
         yield "scheduler", schedule
-    if params.variation_strength and "variation" in has:
-        yield from (
-            ("subseed", params.variation_seed),
-            ("subseed_strength", params.variation_strength),
-        )
-    if params.eta and "eta" in has:
-        yield "eta", params.eta
-    if params.styles and "styles" in has:
-        yield "styles", [name.strip() for name in params.styles.split("|") if name.strip()]
-    if params.refiner and "refiner" in has:
-        yield from (
-            ("refiner_checkpoint", params.refiner),
-            ("refiner_switch_at", params.refiner_at),
-        )
-    if params.control and "controlnet" in has:
+    if params.control and goes_out("control", params, dialect):
         yield "alwayson_scripts", {"controlnet": {"args": [_unit(unit) for unit in params.control]}}
-    yield from _options(params, dialect, has)
-    yield from _start(params, has) if params.init else _hires(params, dialect, has)
+    yield from _options(params, dialect)
+    if params.init:
+        yield from _start(params, dialect)
+    elif hires and goes_out("hires_scale", params, dialect):
+        yield from _hires(params, dialect)
 
 
-def _options(params: Params, dialect: Dialect, has: set[str]) -> Iterator[tuple[str, Any]]:
-    wanted: dict[str, Any] = {}
-    if params.model and "models" in has:
-        wanted["model"] = params.model
-    if params.clip_skip > 1 and "clip_skip" in has:
-        wanted["clip_skip"] = params.clip_skip
-    yield from ((name, value) for name, value in wanted.items() if name in dialect.direct)
+def value_of(name: str, params: Params) -> Any:
+    """A setting as the request says it."""
+    value = getattr(params, name)
+    if KNOBS[name].several:
+        return [each.strip() for each in value.split("|") if each.strip()]
+    return value
+
+
+def _options(params: Params, dialect: Dialect) -> Iterator[tuple[str, Any]]:
     overrides = {
-        _OPTIONS[name]: value for name, value in wanted.items() if name not in dialect.direct
+        option: getattr(params, name)
+        for option, name in OPTIONS.items()
+        if goes_out(name, params, dialect)
     }
+    for option, name in OPTIONS.items():
+        if option in overrides and name in dialect.direct:
+            yield name, overrides.pop(option)
     if overrides:
         yield "override_settings", overrides
 
 
-_OPTIONS = {"model": "sd_model_checkpoint", "clip_skip": "CLIP_stop_at_last_layers"}
-
-
-def _start(params: Params, has: set[str]) -> Iterator[tuple[str, Any]]:
+def _start(params: Params, dialect: Dialect) -> Iterator[tuple[str, Any]]:
     size = params.width, params.height
     yield "init_images", [encoded(_fitted(params.init, size, "Start image"))]
     yield "denoising_strength", params.strength
-    if params.mask and "inpaint" in has:
+    if params.mask and goes_out("mask", params, dialect):
         yield "mask", encoded(_fitted(params.mask, size, "Mask"))
         yield from (
             ("mask_blur", params.mask_blur),
@@ -310,18 +333,15 @@ def _start(params: Params, has: set[str]) -> Iterator[tuple[str, Any]]:
         )
 
 
-def _hires(params: Params, dialect: Dialect, has: set[str]) -> Iterator[tuple[str, Any]]:
-    if params.hires_scale <= 1 or "hires" not in has:
-        return
+def _hires(params: Params, dialect: Dialect) -> Iterator[tuple[str, Any]]:
     yield from (
         ("enable_hr", True),
         ("hr_scale", params.hires_scale),
         ("hr_upscaler", params.hires_upscaler),
+        ("hr_second_pass_steps", params.hires_steps),
     )
     # Left out, A1111 takes the smaller of null and 0.999, and fails.
     yield "denoising_strength", params.hires_strength
-    if params.hires_steps:
-        yield "hr_second_pass_steps", params.hires_steps
     yield from (
         (name, params.cfg if value is None else value) for name, value in dialect.hires.items()
     )

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Any
 
 from sdplay import metadata
-from sdplay.backends.a1111_dialects import FIELDS, Dialect, Names
+from sdplay.backends.a1111_dialects import FIELDS, OPTIONS, Dialect, Names, goes_out, value_of
 from sdplay.params import KNOBS, Params
 from sdplay.schedulers import find
 
@@ -24,31 +24,19 @@ _INFO = {
     "clip_skip": "clip_skip",
     "sampler": "sampler_name",
     "model": "sd_model_name",
+    "vae": "sd_vae_name",
     "hash": "sd_model_hash",
     "strength": "denoising_strength",
     "version": "version",
 }
 _TEXT = {
-    "prompt": "Prompt",
-    "negative": "Negative prompt",
-    "steps": "Steps",
-    "cfg": "CFG scale",
-    "seed": "Seed",
-    "sampler": "Sampler",
-    "schedule": "Schedule type",
-    "model": "Model",
-    "hash": "Model hash",
-    "strength": "Denoising strength",
-    "variation_seed": "Variation seed",
-    "variation_strength": "Variation seed strength",
-    "clip_skip": "Clip skip",
-    "mask_blur": "Mask blur",
-    "hires_scale": "Hires upscale",
-    "hires_steps": "Hires steps",
-    "hires_upscaler": "Hires upscaler",
-    "refiner": "Refiner",
-    "refiner_at": "Refiner switch at",
-    "version": "Version",
+    "prompt": ("Prompt",),
+    "negative": ("Negative prompt",),
+    "sampler": ("Sampler",),
+    "schedule": ("Schedule type",),
+    "hash": ("Model hash",),
+    "version": ("Version",),
+    **{name: knob.infotext for name, knob in KNOBS.items() if knob.infotext},
 }
 """A1111's names for what it applied, in its info and in the text inside a picture."""
 
@@ -80,7 +68,9 @@ def reported(info: Mapping[str, Any], data: bytes) -> dict[str, Any]:
         else ""
     )
     written = metadata.parse_infotext(text or metadata.read(data).text)
-    told: dict[str, Any] = {name: written[key] for name, key in _TEXT.items() if written.get(key)}
+    told: dict[str, Any] = {
+        name: written[key] for name, keys in _TEXT.items() for key in keys if written.get(key)
+    }
     told |= {name: info[key] for name, key in _INFO.items() if info.get(key) not in (None, "", [])}
     told |= _size(written) if "width" not in told else {}
     seeds = info.get("all_seeds")
@@ -111,16 +101,19 @@ def applied(
 
 
 def differences(
-    params: Params, sent: tuple[str, str], told: Mapping[str, Any], done: Mapping[str, Any]
+    params: Params,
+    dialect: Dialect,
+    pair: tuple[str, str],
+    told: Mapping[str, Any],
+    done: Mapping[str, Any],
 ) -> Iterator[str]:
     """A sentence for every difference between what went out and what came back."""
     replaced = dict(_replaced(params))
     asked = {name: getattr(params, name) for name in KNOBS} | replaced
     for name, value in replaced.items():
-        yield (
-            f"Raw payload fields replaced {KNOBS[name].label}: {value} instead of "
-            f"{getattr(params, name)}."
-        )
+        before = getattr(params, name)
+        instead = "" if before in ("", None) else f" instead of {before}"
+        yield f"Raw payload fields replaced {KNOBS[name].label}: {value}{instead}."
     if not told:
         yield (
             "The server does not report what it applied, so only the picture's size could "
@@ -128,11 +121,11 @@ def differences(
         )
     elif "seed" not in told:
         yield "The server does not report which seed it used."
-    if told.get("sampler") and not same_sampler(sent, told):
-        yield f"Scheduler: the server used {_shown(told)} instead of {_called(sent)}."
+    if told.get("sampler") and not same_sampler(pair, told):
+        yield f"Scheduler: the server used {_shown(told)} instead of {_called(pair)}."
     if asked["model"] and told.get("model") and not _same_model(str(asked["model"]), told):
         yield f"Model: the server used {told['model']} instead of {asked['model']}."
-    for name in ("seed", "steps", "cfg", *_conditional(params)):
+    for name in _compared(params, dialect):
         if name in done and not _same(asked[name], done[name]):
             yield (
                 f"{KNOBS[name].label}: the server used {_plain(done[name])} instead of "
@@ -174,43 +167,53 @@ def same_sampler(sent: tuple[str, str], told: Mapping[str, Any]) -> bool:
     return _joined(*sent) == _joined(used, schedule)
 
 
-def _conditional(params: Params) -> Iterator[str]:
-    """Settings that count only when another one is on."""
-    if params.variation_strength:
-        yield from ("variation_seed", "variation_strength")
-    if params.init:
-        yield "strength"
-    elif params.hires_scale > 1:
-        yield from ("hires_scale", "hires_strength", "hires_upscaler")
-        yield from ("hires_steps",) if params.hires_steps else ()
-    if params.clip_skip > 1:
-        yield "clip_skip"
+def _compared(params: Params, dialect: Dialect) -> Iterator[str]:
+    """Settings whose value went out, so that what came back can be held against it."""
+    for name in (*FIELDS.values(), *OPTIONS.values()):
+        hires_off = params.init or params.hires_scale == 1
+        left_open = name in _OTHERWISE or getattr(params, name) in _LEFT_OPEN.get(name, ())
+        if KNOBS[name].group == "hires" and hires_off:
+            continue
+        if not left_open and goes_out(name, params, dialect):
+            yield name
+
+
+_OTHERWISE = ("prompt", "negative", "width", "height", "model", "refiner", "styles")
+"""Compared in another way, or not told back as they went out."""
+_LEFT_OPEN: Mapping[str, tuple[Any, ...]] = {"hires_steps": (0,), "vae": ("Automatic", "None")}
+"""Values that mean another one."""
+_MENTIONED = ("clip_skip", "variation_strength", "hires_scale", "refiner", "tiling", "vae")
+"""A1111 writes these down whenever it applies them."""
 
 
 def unconfirmed(params: Params, told: Mapping[str, Any], dialect: Dialect) -> Iterator[str]:
-    """A1111 writes these down whenever it applies them: silence means that it did not."""
-    wanted = {
-        "clip_skip": params.clip_skip > 1,
-        "variation_strength": params.variation_strength > 0,
-        "hires_scale": params.hires_scale > 1 and not params.init,
-        "refiner": bool(params.refiner),
-    }
-    if "version" in told or "hash" in told:
-        for name, on in wanted.items():
-            if on and name not in told and KNOBS[name].needs not in dialect.lacks:
-                yield (
-                    f"{KNOBS[name].label}: the server does not mention it, so it was "
-                    "probably not applied."
-                )
+    """A sentence for each that the server should have written down: silence means that it was not
+    applied."""
+    if "version" not in told and "hash" not in told:
+        return
+    for name in _MENTIONED:
+        left_open = getattr(params, name) in _LEFT_OPEN.get(name, ())
+        if name in told or left_open or (name == "hires_scale" and params.init):
+            continue
+        if params.sets(name) and goes_out(name, params, dialect):
+            yield (
+                f"{KNOBS[name].label}: the server does not mention it, so it was "
+                "probably not applied."
+            )
 
 
 def _replaced(params: Params) -> Iterator[tuple[str, Any]]:
     """Settings that the raw payload fields overrule."""
     hires = params.hires_scale > 1 and not params.init
     names = FIELDS | ({"denoising_strength": "hires_strength"} if hires else {})
-    for name, value in params.extra_fields().items():
-        if name in names and value is not None and not _same(getattr(params, names[name]), value):
-            yield names[name], value
+    extra = params.extra_fields()
+    options = extra.get("override_settings")
+    raw = [(names[name], value) for name, value in extra.items() if name in names]
+    for option, value in options.items() if isinstance(options, dict) else ():
+        raw += [(OPTIONS[option], value)] if option in OPTIONS else []
+    for name, value in raw:
+        if value is not None and not _same(value_of(name, params), value):
+            yield name, value
 
 
 def _scheduler(sent: tuple[str, str], told: Mapping[str, Any]) -> str:
@@ -264,6 +267,8 @@ def _number(value: Any) -> float:
 def _typed(name: str, value: Any) -> Any:
     """The value in the knob's type; None when it is something else."""
     kind = KNOBS[name].kind
+    if kind is bool:
+        return str(value).lower() == "true"
     if kind not in (int, float, str) or isinstance(value, (bool, dict, list)):
         return None
     try:

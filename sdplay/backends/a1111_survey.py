@@ -27,6 +27,7 @@ _ALWAYS = {
     "upscalers": "sdapi/v1/upscalers",
     "styles": "sdapi/v1/prompt-styles",
     "latent": "sdapi/v1/latent-upscale-modes",
+    "vaes": "sdapi/v1/sd-vae",
 }
 _FAMILY = {
     "openapi": "openapi.json",
@@ -49,14 +50,13 @@ class Server:
     progress: bool = False
     tasks: bool = False
     """It tells about single tasks, so another person's picture is not taken for ours."""
-    has_options: bool = False
-    """It tells its own options."""
     models: Mapping[str, str] | None = None
     """Title to hash."""
     model: str = ""
     upscalers: tuple[str, ...] | None = None
     latent_modes: tuple[str, ...] = ()
     styles: tuple[str, ...] | None = None
+    vaes: tuple[str, ...] | None = None
     control_models: tuple[str, ...] | None = None
     control_modules: tuple[str, ...] | None = None
     fields: frozenset[str] | None = None
@@ -77,6 +77,7 @@ class Server:
             model=self.model,
             upscalers=(*self.latent_modes, *self.upscalers) if self.upscalers is not None else None,
             styles=self.styles,
+            vaes=self.vaes,
             control_models=self.control_models,
             control_modules=self.control_modules,
             size_limits=(64, dialect.largest),
@@ -189,14 +190,19 @@ def _server(wire: Wire, state: dict[str, Any] | None, told: Mapping[str, Any]) -
     server = Server(
         dialect=dialect,
         version=_text(_dict(told.get("kobold")).get("version")),
-        names=Names(dialect.naming, samplers or None, _schedules(told.get("schedulers"), dialect)),
+        names=Names(
+            dialect.naming,
+            samplers or None,
+            _schedules(told.get("schedulers"), dialect),
+            dialect.without_schedule,
+        ),
         progress=state is not None,
         tasks="queued" in _dict(told.get("tasks")),
-        has_options=bool(options),
         models=models,
         model=model or (next(iter(models)) if models and len(models) == 1 else ""),
         upscalers=_names(told.get("upscalers"), "name", without="None"),
         styles=_names(told.get("styles"), "name"),
+        vaes=_vaes(told.get("vaes")),
         latent_modes=_names(told.get("latent"), "name") or (),
         control_models=_texts(_dict(told.get("control_models")).get("model_list")),
         control_modules=_texts(_dict(told.get("control_modules")).get("module_list")),
@@ -247,6 +253,8 @@ def _dialect(
     """Which kind of server this is, by the marks that tell them apart."""
     if state is None:
         return _without_progress(told)
+    if "sdplay" in _text(_dict(_dict(told.get("openapi")).get("info")).get("title")):
+        return DIALECTS["sdplay"]
     if "id" in state or any("cls" in item for item in _dicts(told.get("schedulers"))):
         return DIALECTS["sdnext"]
     if told.get("modules") is not None or (fields and "hr_additional_modules" in fields):
@@ -276,6 +284,7 @@ def _plainer(told: Mapping[str, Any]) -> Dialect:
 
 _NEEDS_FIELD = {
     "eta": "eta",
+    "tiling": "tiling",
     "variation": "subseed_strength",
     "styles": "styles",
     "hires": "enable_hr",
@@ -295,6 +304,7 @@ def _features(server: Server) -> tuple[frozenset[str], frozenset[str]]:
         "models": bool(server.models),
         "upscale": bool(server.upscalers),
         "styles": bool(server.styles),
+        "vae": bool(server.vaes),
         "controlnet": bool(server.control_models),
     }
     if server.progress:
@@ -306,6 +316,7 @@ def _features(server: Server) -> tuple[frozenset[str], frozenset[str]]:
         told |= {"inpaint": True, "mask_blur": True}
     not_told = {
         "models": server.models is None,
+        "vae": server.vaes is None,
         "upscale": server.upscalers is None and server.progress,
     }
     yes = {name for name in possible if name in sure or told.get(name)}
@@ -354,6 +365,11 @@ def _names(found: Any, key: str, without: str = "") -> tuple[str, ...] | None:
             name for item in _dicts(found) if (name := _text(item.get(key))) and name != without
         )
     )
+
+
+def _vaes(found: Any) -> tuple[str, ...] | None:
+    names = _names(found, "model_name")
+    return ("Automatic", "None", *names) if names is not None else None
 
 
 def _texts(found: Any) -> tuple[str, ...] | None:

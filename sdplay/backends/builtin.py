@@ -14,7 +14,7 @@ from sdplay.engine.card import SHIPPED, Card
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params
 from sdplay.picture import Frame, Picture, Progress, Receipt, Timing, jpeg_bytes, png_bytes
-from sdplay.schedulers import SCHEDULERS, known
+from sdplay.schedulers import SCHEDULERS, Scheduler, known
 
 if (
     TYPE_CHECKING
@@ -47,8 +47,6 @@ FEATURES = frozenset(
 SIZES = ((128, 128), (192, 128), (128, 192), (192, 192), (256, 256))
 
 
-SOON = 1.0
-"""Seconds from a page's last line to loading: its pictures and scripts are served first."""
 _LOADING = threading.Lock()
 """A cache alone would let pictures that start together load an engine each, and share no
 batches."""
@@ -64,22 +62,16 @@ def _engine() -> "tuple[Engine, float]":
 def _loaded() -> "tuple[Engine, float]":
     """Loads the engine, at the first picture."""
     began = time.perf_counter()
-    from sdplay.engine.loop import Engine, Job
+    import numpy as np
+
+    from sdplay.engine.loop import Engine
     from sdplay.engine.onnx_model import OnnxModel
 
-    engine = Engine(OnnxModel())
-    # A whole small picture: every network is read, and every way through the code was gone once.
-    list(engine.run(Job("", "euler", 1, cfg=2.0, width=SMALLEST, height=SMALLEST)))
-    return engine, time.perf_counter() - began
-
-
-@cache
-def _warming() -> threading.Timer:
-    """Loads the engine soon, once in this process."""
-    timer = threading.Timer(SOON, _engine)
-    timer.daemon = True
-    timer.start()
-    return timer
+    model = OnnxModel()
+    model.decode(
+        model.denoise(np.zeros((1, model.channels, 16, 16), np.float32), [1.0], [model.embed("")])
+    )
+    return Engine(model), time.perf_counter() - began
 
 
 @cache
@@ -115,9 +107,6 @@ class Builtin(Backend):
             at_once=16,
         )
 
-    def warm_up(self) -> None:
-        _warming()
-
     def model_version(self, params: Params) -> str:
         return f"{_card().name} {_card().version}"
 
@@ -133,7 +122,7 @@ class Builtin(Backend):
             "seed": params.seed,
             "width": params.width,
             "height": params.height,
-            "eta": params.eta,
+            "eta": _eta(params, entry),
             "variation_seed": params.variation_seed,
             "variation_strength": params.variation_strength,
         }
@@ -237,8 +226,6 @@ class Builtin(Backend):
                 told.append(
                     f"{name} is longer than {_card().max_words} words; left out: {' '.join(cut)}."
                 )
-        if params.negative and params.cfg == 1:
-            told.append("The negative prompt has no effect at CFG 1: nothing is pushed away from.")
         if params.init and int(params.steps * params.strength) == 0:
             told.append(
                 "Strength times steps is below one step, so the start image came back as it was."
@@ -256,6 +243,12 @@ def preview(engine: "Engine", latent: "Array") -> bytes:
     """A small JPEG; every cell of the latent is a pixel, drawn larger without edges."""
     small = Image.fromarray(engine.preview(latent))
     return jpeg_bytes(small.resize((8 * small.width, 8 * small.height), Image.Resampling.BICUBIC))
+
+
+def _eta(params: Params, entry: Scheduler) -> float | None:
+    if not entry.takes_eta:
+        return None
+    return entry.own_eta if params.eta is None else params.eta
 
 
 def _check_size(params: Params) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from sdplay.backends.predict_look import Seen
 from sdplay.backends.predict_presets import PICTURES, SIZE
+from sdplay.backends.raw import laid_over
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params
 from sdplay.schedulers import find
@@ -39,11 +40,9 @@ def unsent(params: Params, seen: Seen) -> Iterator[str]:
     """A sentence for every setting that was changed and has no place in the request."""
     both = {"width", "height"} if SIZE in seen.places else set()
     for knob in KNOBS.values():
-        if (
-            knob.name not in {*seen.places, *both, "extra"}
-            and getattr(params, knob.name) != knob.default
-        ):
+        if knob.name not in {*seen.places, *both, "extra"} and params.sets(knob.name):
             yield f"{knob.label} has no effect here: this endpoint has no such setting."
+    yield from params.idle()
 
 
 def put(body: dict[str, Any], place: str, value: Any) -> None:
@@ -71,10 +70,10 @@ def _value(name: str, params: Params, seen: Seen) -> Any:
         return _scheduler(params, seen)
     if name in PICTURES:
         return _data_uri(value, KNOBS[name].label) if value and params.init else None
-    if name in ("strength", "mask_blur"):
-        return value if params.init else None
-    changed = value != KNOBS[name].default
-    return value if changed or (KNOBS[name].group == "main" and name != "model") else None
+    knob = KNOBS[name]
+    if knob.unset and value == knob.nothing:
+        return None
+    return None if knob.group != "main" and knob.is_idle(params) else value
 
 
 def _scheduler(params: Params, seen: Seen) -> str:
@@ -114,7 +113,7 @@ def _laid_over(body: dict[str, Any], extra: Mapping[str, Any], seen: Seen) -> di
     inputs = body.setdefault(inside, {}) if inside else body
     for name, value in extra.items():
         if isinstance(value, dict) and isinstance(body.get(name), dict):
-            body[name] |= value
+            body[name] = laid_over(body[name], value)
         elif name in body and not (seen.schema and name in seen.schema.inputs):
             body[name] = value
         else:

@@ -139,7 +139,9 @@ def point_of(sample: Sample, distance: float) -> Point:
 def adds_noise(params: Params) -> bool:
     """Whether more steps lead to another picture instead of closer to one."""
     entry = find(params.scheduler)
-    return entry is not None and (entry.stochastic or (entry.sampler == "ddim" and params.eta > 0))
+    if entry is None or not entry.takes_eta:
+        return False
+    return (entry.own_eta if params.eta is None else params.eta) > 0
 
 
 def frontier(points: Sequence[tuple[float, float]]) -> list[int]:

@@ -119,6 +119,9 @@ class _Numbers:
         for at, item in enumerate(items):
             skip = bool(_SKIP.match(item))
             word = _SKIP.sub("", item, count=1).translate(_DASHES)
+            if word.strip().lower() == OWN:
+                yield Value(None, skip)
+                continue
             for number in self._go_on(before, items, at) if word == ".." else self._range(word):
                 before = [*before[-1:], number]
                 yield Value(self._typed(number, item), skip)

@@ -104,7 +104,8 @@ def value_text(name: str, value: Any) -> str:
     entry = find(str(value)) if name == "scheduler" else None
     if entry:
         return entry.label
-    return KNOBS[name].unset if value is None and name in KNOBS else shown(value) or "(none)"
+    unset = KNOBS[name].unset if name in KNOBS else ""
+    return (unset if unset and value in (None, "") else shown(value)) or "(none)"
 
 
 def settings_text(values: Mapping[str, Any], without: Collection[str] = ()) -> list[str]:

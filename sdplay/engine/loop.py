@@ -63,7 +63,8 @@ class Job:
     seed: int = 0
     width: int = 128
     height: int = 128
-    eta: float = 0.0
+    eta: float | None = None
+    """None is the sampler's own."""
     strength: float = 1.0
     start: Array | None = field(default=None, compare=False)
     """The start image as pixels [3, h, w] in -1 to 1."""

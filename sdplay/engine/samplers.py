@@ -103,10 +103,12 @@ def plan(
     *,
     strength: float = 1.0,
     from_image: bool = False,
-    eta: float = 0.0,
+    eta: float | None = None,
 ) -> Plan:
     """The plan of one run; with a start image only the last `strength` share of the steps is
-    run."""
+    run.  Without an eta, the sampler's own counts."""
+    if eta is None:
+        eta = 0.0 if sampler == "ddim" else 1.0
     whole = SAMPLERS[sampler](levels, steps, spacing, eta, 0)
     if not from_image:
         return whole
@@ -221,7 +223,7 @@ def _euler_ancestral(levels: Levels, steps: int, spacing: str, eta: float, skip:
     made = []
     for step in base.steps:
         now, then = step.sigma, step.after[1]
-        up = math.sqrt(max(then**2 * (now**2 - then**2) / now**2, 0.0))
+        up = min(then, eta * math.sqrt(max(then**2 * (now**2 - then**2) / now**2, 0.0)))
         down = math.sqrt(max(then**2 - up**2, 0.0))
         made.append(replace(step, update=Mix((1.0,), (down - now,)), noise=up))
     return Plan(tuple(made), base.begin)
@@ -379,8 +381,9 @@ def _dpmpp_2m(
         h = _log_ratio(sigmas[i + 1]) - _log_ratio(sigmas[i])
         carry, gain, fresh = sigma2 / sigma, -alpha2 * math.expm1(-h), 0.0
         if sde:
-            carry, gain = carry * math.exp(-h), -alpha2 * math.expm1(-2 * h)
-            fresh = sigma2 * math.sqrt(-math.expm1(-2 * h))
+            more = eta * h if eta else 0.0  # at the end h is infinite
+            carry, gain = carry * math.exp(-more), -alpha2 * math.expm1(-h - more)
+            fresh = sigma2 * math.sqrt(-math.expm1(-2 * more))
         half = 0.0
         if i > skip and i + 1 < steps:
             half = gain * 0.5 * h / (_log_ratio(sigmas[i]) - _log_ratio(sigmas[i - 1]))
@@ -499,6 +502,8 @@ def _lcm(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Pla
             times[i] * 10 / math.sqrt((times[i] * 10) ** 2 + 0.25),
         )
         alpha2, sigma2 = _at(levels, times[i + 1]) if i + 1 < steps else (1.0, 0.0)
+        # Below an eta of 1 a share of the noise that x holds stays in it, as in DDIM.
+        stays = sigma2 * math.sqrt(1 - eta**2) / sigma
         made.append(
             Step(
                 times[i],
@@ -506,8 +511,8 @@ def _lcm(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Pla
                 1.0,
                 clean,
                 clean,
-                Mix((alpha2 * keep,), (alpha2 * out,)),
-                noise=sigma2,
+                Mix((alpha2 * keep + stays,), (alpha2 * out - stays * alpha,)),
+                noise=eta * sigma2,
                 after=(alpha2, sigma2),
             )
         )

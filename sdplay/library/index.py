@@ -14,6 +14,7 @@ from sdplay.library.kept import Timed, Total
 from sdplay.library.query import Query
 from sdplay.library.tables import (
     FACTS,
+    LEFT_OUT,
     LINKS,
     PICTURES,
     RECORDS,
@@ -243,7 +244,7 @@ class Index:
         told = sql.union_all(*(sql.select(each.c.value) for each in lately)).subquery().c.value
         asked = sql.select(told).group_by(told).order_by(sql.func.count().desc()).limit(limit)
         with self._database.reading() as connection:
-            return list(connection.scalars(asked))
+            return [None if value == LEFT_OUT else value for value in connection.scalars(asked)]
 
     def owned(self, ids: Iterable[str], owner: str) -> int:
         """How many of these pictures are this owner's."""

@@ -14,13 +14,14 @@ from sdplay.errors import BadParams
 from sdplay.knob import Knob
 from sdplay.library.kept import SOMEONE, Kept, moment
 from sdplay.library.query import Between
-from sdplay.params import KNOBS, Params
+from sdplay.params import KNOBS, Params, as_meant
 from sdplay.picture import Picture, Receipt, Timing
 
 TABLES = sql.MetaData()
 MAX_NAME = 300
 _BIG = sql.BigInteger().with_variant(sql.Integer(), "sqlite")
 """SQLite orders a table by a key of this kind."""
+LEFT_OUT = -1
 _MARK = sql.BigInteger()
 _KINDS: dict[type, Any] = {
     int: sql.BigInteger(),
@@ -104,7 +105,8 @@ def mark(value: Any) -> int:
 def row(record: Mapping[str, Any], group: int) -> dict[str, Any]:
     """A record's line in the index."""
     told = record["record"]
-    params = {name: told["params"].get(name, _plain(knob)) for name, knob in KNOBS.items()}
+    settings = meant(told)
+    params = {name: settings.get(name, _plain(knob)) for name, knob in KNOBS.items()}
     timing = Timing.from_dict(told["timing"])
     fields = {name: record[name] for name in ("id", "key", "owner", "shared", "file", "stars")}
     return {
@@ -154,7 +156,7 @@ def kept_of(
     return Kept(
         record["id"],
         record["key"],
-        _params(told["params"], image),
+        _params(meant(told), image),
         told["backend"],
         told["model"],
         Timing.from_dict(told["timing"]),
@@ -174,6 +176,16 @@ def kept_of(
         record["made"],
         group,
     )
+
+
+def meant(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings of a record as they were meant: clip skip 1 was once not sent, and an A1111
+    server then used its own."""
+    params = told["params"]
+    unsent = told["backend"].startswith("a1111") and "tiling" not in params
+    if unsent and params.get("clip_skip") == 1 != told["receipt"]["applied"].get("clip_skip", 1):
+        params = {**params, "clip_skip": None}
+    return as_meant(params)
 
 
 def images_in(params: Mapping[str, Any]) -> list[str]:
@@ -225,7 +237,9 @@ def _plain(knob: Knob) -> Any:
 
 def _stored(value: Any) -> Any:
     """Text that every database takes: no zero byte, no half of a pair, and short enough to be
-    ordered by."""
+    ordered by; a number below all others for what is left to the backend."""
+    if value is None:
+        return LEFT_OUT
     if not isinstance(value, str):
         return value
     return value[:MAX_NAME].replace("\0", "").encode("utf-8", "replace").decode()

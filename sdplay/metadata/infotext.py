@@ -131,6 +131,7 @@ def _items(params: Params, model: str) -> dict[str, Any]:
     for key, name in NAMES.items():
         knob, value = KNOBS[name], getattr(params, name)
         left_out = name in _BY_HAND or (name == "mask_blur" and not params.init)
+        left_out = left_out or value is None
         if key not in items and not left_out and (name in brought or value != knob.default):
             items["Eta DDIM" if key == "Eta" and sampler == "DDIM" else key] = value
     if params.init:

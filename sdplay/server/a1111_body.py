@@ -222,7 +222,8 @@ def _values(body: Processing) -> dict[str, Any]:
         )
     for name in ("seed", "variation_seed"):
         values[name] = random_seed() if values.get(name, -1) == -1 else values[name]
-    if find(values["scheduler"]) is SCHEDULERS["ddim"] and body.eta is not None:
+    entry = find(values["scheduler"])
+    if entry and entry.takes_eta and body.eta is not None:
         values["eta"] = body.eta
     overrides = body.override_settings or {}
     values |= {"model": str(overrides.get("sd_model_checkpoint") or values.get("model", ""))}

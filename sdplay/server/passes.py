@@ -52,7 +52,7 @@ def job_of(wish: Wish, model: Any, shelf: Shelf) -> Job:
         guides=guides,
         variation_seed=params.variation_seed,
         variation_strength=params.variation_strength,
-        clip_skip=params.clip_skip,
+        clip_skip=params.clip_skip or 1,
         owner=wish.owner,
         urgent=wish.urgent,
         frames=wish.frames,
@@ -140,7 +140,7 @@ def warnings_of(params: Params, job: Job, model: Any) -> tuple[str, ...]:
                 "known here."
             )
     if params.negative and params.cfg == 1:
-        told.append("The negative prompt has no effect at CFG 1: nothing is pushed away from.")
+        told.append("Negative prompt has no effect at CFG 1.")
     if params.init and int(params.steps * params.strength) == 0:
         told.append(
             "Strength times steps is below one step, so the start image came back as it was."

@@ -19,7 +19,7 @@ NOT_THERE = {
     "refiner": "refiners",
 }
 """Without them the picture would be another one: refused."""
-LEFT_OUT = {"negative": "", "cfg": 1.0, "clip_skip": 1, "variation_strength": 0.0, "eta": 0.0}
+LEFT_OUT = {"negative": "", "cfg": 1.0, "clip_skip": 1, "variation_strength": 0.0, "eta": None}
 """Left out and told, with the value that means nothing."""
 
 
@@ -68,5 +68,5 @@ def plain_job(params: Params, stock: Stock, *, urgent: bool) -> tuple[Job, Param
 
 def _left_out(params: Params, stock: Stock) -> Iterator[tuple[str, Any]]:
     for name, nothing in LEFT_OUT.items():
-        if getattr(params, name) != nothing and name not in stock.takes:
+        if getattr(params, name) not in (nothing, None) and name not in stock.takes:
             yield name, nothing

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from sdplay import __version__
+from sdplay.backends import Capabilities
 from sdplay.backends.decode import NotAPicture, checked, from_base64
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params
@@ -191,7 +192,7 @@ async def _lines(desk: Desk, ticket: Ticket) -> AsyncIterator[str]:
                 shown = loop.time() if preview else shown
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(changed.wait(), BEAT_SECONDS)
-        yield _line(await run_in_threadpool(_end, ticket))
+        yield _line(await run_in_threadpool(_end, desk, ticket))
     finally:
         if not ticket.over:
             desk.cancel(ticket)
@@ -222,11 +223,12 @@ def _status(desk: Desk, ticket: Ticket, preview: Any) -> dict[str, Any]:
     return told if preview is None else {**told, "preview": _text(preview())}
 
 
-def _end(ticket: Ticket) -> dict[str, Any]:
+def _end(desk: Desk, ticket: Ticket) -> dict[str, Any]:
     if ticket.painted is None or ticket.state != "done":
         told = str(ticket.error) if ticket.error else "It was stopped."
         return {"event": ticket.state, "job": ticket.id, "error": told}
     painted = ticket.painted
+    here = Capabilities(features=frozenset(features(desk.shelf)), unknown=frozenset())
     frames = [
         {
             "step": frame.step,
@@ -245,16 +247,19 @@ def _end(ticket: Ticket) -> dict[str, Any]:
         "model": painted.model,
         "version": painted.version,
         "seconds": seconds,
-        "applied": _applied(painted),
-        "warnings": list(painted.warnings),
+        "applied": _applied(painted, here),
+        "warnings": list(dict.fromkeys((*painted.warnings, *here.unused(ticket.wish.params)))),
         "frames": frames,
     }
 
 
-def _applied(painted: Painted) -> dict[str, Any]:
-    """What was done, in our names: what was asked, with the true size and model."""
+def _applied(painted: Painted, here: Capabilities) -> dict[str, Any]:
+    """What was done, in our names: what was asked of what there is here, with the true size and
+    model."""
     width, height = painted.image.size
-    return {**painted.params.asked(), "width": width, "height": height, "model": painted.model}
+    asked = painted.params.asked().items()
+    done = {name: value for name, value in asked if here.offers(KNOBS[name].needs)}
+    return {**done, "width": width, "height": height, "model": painted.model}
 
 
 def _text(data: bytes) -> str:

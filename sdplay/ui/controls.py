@@ -8,7 +8,8 @@ from typing import Any
 import streamlit as st
 
 from sdplay.backends import Capabilities
-from sdplay.knob import Knob
+from sdplay.compare.grammar import shown
+from sdplay.knob import OWN, Knob
 from sdplay.params import KNOBS
 
 LARGEST_IN_A_BROWSER = 2**53 - 1
@@ -47,6 +48,10 @@ def draw(knob: Knob, capabilities: Capabilities) -> None:
         st.text_input(
             knob.label, default(knob, capabilities), key=knob.name, help=knob.help, **BOUND
         )
+    elif knob.unset and knob.kind is int:
+        _counted(knob, capabilities)
+    elif knob.unset:
+        _left_open(knob, capabilities)
     elif knob.kind is float or (knob.high or 0) <= 500:
         slider(knob, capabilities)
     elif knob.kind is int:
@@ -55,10 +60,10 @@ def draw(knob: Knob, capabilities: Capabilities) -> None:
 
 def default(knob: Knob, capabilities: Capabilities) -> Any:
     """The backend's own, else ours, inside its range."""
-    value = knob.kind(capabilities.defaults.get(knob.name, FIRST.get(knob.name, knob.default)))
-    return (
-        knob.kind(clamped(knob, value, capabilities)) if knob.name in capabilities.limits else value
-    )
+    value = knob.check(capabilities.defaults.get(knob.name, FIRST.get(knob.name, knob.default)))
+    if value is None or knob.name not in capabilities.limits:
+        return value
+    return knob.kind(clamped(knob, value, capabilities))
 
 
 def clamped(knob: Knob, value: float, capabilities: Capabilities) -> float:
@@ -110,6 +115,46 @@ def slider(knob: Knob, capabilities: Capabilities) -> None:
         form,
         key=knob.name,
         help=knob.help,
+        **BOUND,
+    )
+
+
+def in_form(knob: Knob, value: Any) -> Any:
+    """A value as the control of its knob holds it."""
+    return shown(value) if knob.unset and knob.kind is int else value
+
+
+def _counted(knob: Knob, capabilities: Capabilities) -> None:
+    """A small whole number, or the backend's own."""
+    knob = bounded(knob, capabilities)
+    choices = [OWN, *map(str, range(int(knob.low or 0), int(knob.high or 0) + 1))]
+    linked_by_id(knob.name, choices)
+    first = in_form(knob, default(knob, capabilities))
+    if st.session_state.get(knob.name, first) not in choices:
+        st.session_state[knob.name] = first
+    st.selectbox(
+        knob.label,
+        choices,
+        choices.index(first),
+        lambda value: knob.unset if value == OWN else value,
+        key=knob.name,
+        help=knob.help,
+        **BOUND,
+    )
+
+
+def _left_open(knob: Knob, capabilities: Capabilities) -> None:
+    """A number to type; an empty box leaves it to the backend."""
+    knob = bounded(knob, capabilities)
+    st.number_input(
+        knob.label,
+        knob.low,
+        knob.high,
+        default(knob, capabilities),
+        knob.step,
+        key=knob.name,
+        help=knob.help,
+        placeholder=knob.unset,
         **BOUND,
     )
 

@@ -22,6 +22,7 @@ from sdplay.ui.controls import (
     current,
     default,
     draw,
+    in_form,
     linked_by_id,
     model_input,
     typed,
@@ -177,7 +178,7 @@ def use(params: Params) -> None:
     state = st.session_state
     for name, knob in KNOBS.items():
         if knob.is_plain:
-            state[name] = getattr(params, name)
+            state[name] = in_form(knob, getattr(params, name))
     state["style_names"] = params.styles.split("|") if params.styles else []
     for name in ("seed", "variation_seed"):
         if state[name] > LARGEST_IN_A_BROWSER:
@@ -216,7 +217,10 @@ def _fit_to_backend() -> None:
     for name in told.limits:
         if name in st.session_state:
             knob = KNOBS[name]
-            st.session_state[name] = knob.kind(clamped(knob, st.session_state[name], told))
+            value = knob.check(st.session_state[name])
+            if value is not None:
+                value = knob.kind(clamped(knob, value, told))
+            st.session_state[name] = in_form(knob, value)
     if told.schedulers and st.session_state.get("scheduler") not in told.schedulers:
         st.session_state["scheduler"] = told.defaults.get("scheduler", told.schedulers[0])
 

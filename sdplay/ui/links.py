@@ -10,6 +10,7 @@ import streamlit as st
 
 from sdplay.backends import Capabilities
 from sdplay.errors import LibraryError
+from sdplay.knob import OWN
 from sdplay.params import KNOBS, Params
 from sdplay.ui import form, session
 from sdplay.ui.controls import default
@@ -139,6 +140,8 @@ def _plain(state: State) -> dict[str, str | list[str]]:
 
 
 def _text(value: Any) -> str:
+    if value is None:
+        return OWN
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

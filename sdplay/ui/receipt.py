@@ -19,8 +19,6 @@ SAME, OTHER, SILENT = (
     ":orange[:material/swap_horiz:]",
     ":gray[:material/help:]",
 )
-MORE = {"size": "Size", "server_options": "Server's own options"}
-"""Rows that are no knob's."""
 HIDDEN = ("width", "height", "extra")
 
 
@@ -109,13 +107,13 @@ def _rows(told: Receipt) -> dict[str, tuple[str, Any, Any, str]]:
     asked, applied = _with_size(told.asked), _with_size(told.applied)
     names = [
         name
-        for name in (*KNOBS, *MORE)
-        if name not in HIDDEN and (asked.get(name) or applied.get(name))
+        for name in (*KNOBS, "size")
+        if name not in HIDDEN and (asked.get(name) or applied.get(name) or name in asked)
     ]
     return {
-        MORE.get(name) or KNOBS[name].label: (
+        KNOBS[name].label if name in KNOBS else "Size": (
             name,
-            asked.get(name),
+            _asked(name, asked),
             applied.get(name),
             _mark(name, asked, applied),
         )
@@ -123,10 +121,17 @@ def _rows(told: Receipt) -> dict[str, tuple[str, Any, Any, str]]:
     }
 
 
+def _asked(name: str, asked: Mapping[str, Any]) -> Any:
+    """What was asked; where it was left to the backend, the words for that."""
+    value = asked.get(name)
+    return KNOBS[name].unset or value if name in asked and value is None else value
+
+
 def _mark(name: str, asked: Mapping[str, Any], applied: Mapping[str, Any]) -> str:
     if name not in applied:
         return SILENT
-    return SAME if name not in asked or asked[name] == applied[name] else OTHER
+    same = asked.get(name) in (None, applied[name])
+    return SAME if same else OTHER
 
 
 def _with_size(values: Mapping[str, Any]) -> dict[str, Any]:
