@@ -100,7 +100,7 @@ def test_cells_in_the_library_are_free():
         Facts(kept=lambda setups: {1}, seconds=lambda name, todo: (len(todo), 9)),
     )
     assert (made.pictures, made.free, made.evaluations, made.seconds) == (1, 1, 10, (1, 9))
-    assert made.sentence == "1 picture, 10 model evaluations; 1 already in the library; 1 s to 9 s."
+    assert made.sentence == "1 picture, 10 model evaluations; 1 already made; 1 s to 9 s."
 
 
 def test_time_is_unknown_when_one_backend_has_no_past():

@@ -36,6 +36,7 @@ LAYERS = (
     "knob",
     "settings",
     "spreadsheet",
+    "whole_file",
     "errors",
     "model",
 )

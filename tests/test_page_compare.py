@@ -56,7 +56,7 @@ def test_the_first_two_pictures_under_the_glass_differ_in_one_thing(page):
 
 def test_running_it_again_makes_nothing(page):
     finished(opened(page).button(key="run").click().run())
-    assert "0 pictures, 0 model evaluations; 6 already in the library" in sentences(page.run())
+    assert "0 pictures, 0 model evaluations; 6 already made" in sentences(page.run())
 
 
 def test_one_click_leaves_a_single_difference(page):

@@ -78,13 +78,14 @@ def test_no_two_cells_share_a_file_and_none_leaves_the_folder(tmp_path):
 
 def ran(tmp_path, axes=(("steps", "5, 10"), ("seed", "1, 2"))):
     planned = plan(BASE, axes)
-    folder = Folder(tmp_path, planned)
+    folder = Folder(tmp_path, planned).begin()
     results = {}
     for cell in reversed(planned.cells):
         image = Image.new("RGB", (64, 64), (cell.params.steps, cell.params.seed, 0))
         result = Result(cell, "made", pixels_hash(image), look(image), Timing(1.0), "m 1")
         results[cell.at] = folder.keep(result, png_bytes(image))
     folder.finish(results, "Test")
+    folder.end()
     return folder, results
 
 
@@ -96,7 +97,9 @@ def rows(tmp_path):
 def test_everything_is_in_the_folder(tmp_path):
     ran(tmp_path)
     files = {
-        path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()
+        path.relative_to(tmp_path).as_posix()
+        for path in tmp_path.rglob("[!.]*")
+        if path.is_file() and ".sweep" not in path.parts
     }
     assert files == {
         "plan.json",
@@ -111,14 +114,23 @@ def test_everything_is_in_the_folder(tmp_path):
     }
 
 
-def test_rows_are_added_and_never_wiped(tmp_path):
+def test_a_picture_has_one_row_however_often_the_plan_runs(tmp_path):
     ran(tmp_path)
     ran(tmp_path)
     made = rows(tmp_path)
-    assert len(made) == 8
-    assert {each["file"] for each in made} == {
-        f"steps={steps}/seed={seed}.png" for steps in (5, 10) for seed in (1, 2)
-    }
+    assert sorted(each["file"] for each in made) == [
+        f"steps={steps}/seed={seed}.png" for steps in (10, 5) for seed in (1, 2)
+    ]
+
+
+def test_lines_of_others_stay_in_the_table(tmp_path):
+    ran(tmp_path, [("steps", "5")])
+    table = tmp_path / "results.csv"
+    note = "my note" + "," * (table.read_text().splitlines()[0].count(","))
+    table.write_text(f"{table.read_text()}{note}\n")
+    ran(tmp_path, [("steps", "5, 6")])
+    assert [each["when"] for each in rows(tmp_path)][1] == "my note"
+    assert len(rows(tmp_path)) == 3
 
 
 def test_rows_are_measured_against_the_first_cell(tmp_path):
@@ -149,7 +161,7 @@ def test_chance_is_remembered_by_the_folder(tmp_path):
     }
     spec = plan_of(told)
     first = spec.settled()
-    Folder(tmp_path, plan(Setup("builtin", first.params({}, {})), first.axes))
+    Folder(tmp_path, plan(Setup("builtin", first.params({}, {})), first.axes)).begin().end()
     assert recalled(spec, tmp_path).base["seed"] == first.base["seed"]
     assert recalled(plan_of({"base": {"seed": 5}}), tmp_path).base["seed"] == 5
 
@@ -157,7 +169,7 @@ def test_chance_is_remembered_by_the_folder(tmp_path):
 def test_a_seed_axis_of_chance_is_remembered_too(tmp_path):
     spec = plan_of({"axes": [{"axis": "seed", "values": "-1, 3"}]})
     planned = plan(BASE, spec.axes)
-    Folder(tmp_path, planned)
+    Folder(tmp_path, planned).begin().end()
     again = plan(BASE, recalled(spec, tmp_path).axes)
     assert [cell.params for cell in again.cells] == [cell.params for cell in planned.cells]
 

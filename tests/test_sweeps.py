@@ -57,8 +57,8 @@ def test_every_cell_is_made_and_measured(jobs):
     result = run.results()[(1, 0)]
     assert states(run) == ["made"] * 6
     assert (result.cell.params.seed, len(result.pixels), result.seconds) == (2, 64, 1)
-    assert result.ram_mb > 1
-    assert result.cpu_percent >= 0
+    assert result.load.process_ram_mb > 1
+    assert result.load.cpu_percent >= 0
 
 
 def test_running_again_makes_nothing_twice(jobs):

@@ -141,7 +141,7 @@ class Plan:
         """The price tag: pictures, evaluations, time and money."""
         told = [f"{many(self.pictures, 'picture')}, {self.evaluations:,} model evaluations"]
         if self.free:
-            told.append(f"{self.free} already in the library")
+            told.append(f"{self.free} already made")
         if self.seconds and self.pictures:
             told.append(duration(*self.seconds))
         if self.price:

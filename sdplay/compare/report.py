@@ -81,7 +81,7 @@ def _summary(plan: Plan, results: Results) -> str:
         each.timing.work for each in results.values() if each.state == "made" and each.timing
     )
     told = [f"{len(plan.cells)} cells: {states.count('made')} made in {seconds:.1f} s of work"]
-    words = {"reused": "from the library", "failed": "failed", "skipped": "skipped"}
+    words = {"reused": "made before", "failed": "failed", "skipped": "skipped"}
     told += [f"{states.count(state)} {word}" for state, word in words.items() if state in states]
     return ", ".join(told) + "."
 

@@ -2,7 +2,7 @@
 pixels."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from PIL import Image
@@ -12,6 +12,48 @@ from sdplay.picture import Timing
 
 LIKE_COMPANY = 1.5
 """Seconds of pictures made in company differ little as long as the company does not differ more."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What the whole machine spent since the cells before had ended.  None: it has no such
+    meter."""
+
+    seconds: float
+    cpu_seconds: float
+    cpu_percent: float
+    ram_mb: float
+    """In use on the whole machine."""
+    process_ram_mb: float
+    gpu_percent: float | None = None
+    gpu_ram_mb: float | None = None
+    energy_joules: float | None = None
+    """Of processors and graphics cards together, as far as they have a meter."""
+
+    def shared(self, cells: int) -> "Load":
+        """One cell's part, where several ended together: what adds up is parted."""
+        energy = None if self.energy_joules is None else self.energy_joules / cells
+        return replace(
+            self,
+            seconds=self.seconds / cells,
+            cpu_seconds=self.cpu_seconds / cells,
+            energy_joules=energy,
+        )
+
+    def as_dict(self) -> dict[str, float | None]:
+        """The columns that a table has for it."""
+        return {
+            "cpu_percent": self.cpu_percent,
+            "cpu_seconds": self.cpu_seconds,
+            "ram_mb": self.process_ram_mb,
+            "machine_ram_mb": self.ram_mb,
+            "gpu_percent": self.gpu_percent,
+            "gpu_ram_mb": self.gpu_ram_mb,
+            "energy_joules": self.energy_joules,
+        }
+
+
+LOAD_COLUMNS = tuple(Load(0.0, 0.0, 0.0, 0.0, 0.0).as_dict())
 
 
 @dataclass(frozen=True)
@@ -35,10 +77,8 @@ class Result:
     """The picture's id in the library."""
     file: str = ""
     """Where a copy was written, from the sweep's folder."""
-    cpu_percent: float | None = None
-    """Of the whole machine since the cell before ended."""
-    ram_mb: float | None = None
-    """Of this process when the cell ended."""
+    load: Load | None = None
+    """What the machine spent on it."""
 
     @property
     def done(self) -> bool:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sdplay.compare.measures import Difference
-from sdplay.compare.results import Result
+from sdplay.compare.results import LOAD_COLUMNS, Result
 from sdplay.params import KNOBS
 from sdplay.picture import SECONDS
 from sdplay.spreadsheet import table_text
@@ -23,8 +23,7 @@ HEADER = (
     *(f"{name}_seconds" for name in SECONDS),
     "at_once",
     "share_seconds",
-    "cpu_percent",
-    "ram_mb",
+    *LOAD_COLUMNS,
     "ssim",
     "psnr",
     "mean_difference",
@@ -50,8 +49,7 @@ def row(
         "model_version": result.model,
         "evaluations": result.cell.evaluations,
         "seconds": result.seconds,
-        "cpu_percent": result.cpu_percent,
-        "ram_mb": result.ram_mb,
+        **(result.load.as_dict() if result.load else {}),
         "pixels": result.pixels,
         "warnings": " ".join(result.warnings),
         "error": result.error,
@@ -61,8 +59,14 @@ def row(
         "share_seconds": times.get("share"),
     }
     if measured:
-        told |= {"ssim": measured.ssim, "psnr": measured.psnr, "mean_difference": measured.mean}
+        told |= measures(measured)
     return {name: _rounded(told.get(name)) for name in HEADER}
+
+
+def measures(measured: Difference) -> dict[str, float]:
+    """The columns that a difference to the reference cell fills."""
+    told = {"ssim": measured.ssim, "psnr": measured.psnr, "mean_difference": measured.mean}
+    return {name: _rounded(value) for name, value in told.items()}
 
 
 def csv_text(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -7,8 +7,9 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from sdplay.compare.axes import Offer, Setup
 from sdplay.compare.experiment import Reproduction, read_experiment
 from sdplay.compare.findings import find_out
 from sdplay.compare.guard import plan_sentence
-from sdplay.compare.plan import Plan, duration, plan
+from sdplay.compare.plan import Plan, duration, many, plan
 from sdplay.compare.planfile import Spec, read_plan
 from sdplay.compare.results import Result
 from sdplay.errors import BadParams, LibraryError
@@ -28,7 +29,9 @@ from sdplay.jobs import Jobs
 from sdplay.library import Library
 from sdplay.settings import home, setting
 from sdplay.sweeps import Bench, Folder, Speeds, Sweep
+from sdplay.sweeps.claims import OtherPlan
 from sdplay.sweeps.folder import earlier, recalled, tree
+from sdplay.sweeps.meter import resources_sentence
 from sdplay.sweeps.upscale import upscale_tree
 
 KINDS = {".json": "json", ".toml": "toml", ".csv": "csv"}
@@ -61,15 +64,8 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _sweep(given: argparse.Namespace, errand: Errand, library: Library) -> int:
-    bench, jobs = Bench(), Jobs(library)
-    speeds = Speeds(home() / "speeds.json", jobs.estimates)
-    name = given.backend or errand.spec.backend or setting("SDPLAY_BACKEND")
-    spec = recalled(errand.spec, errand.out).settled()
-    told = bench.told(name)
-    offer = Offer(pictures={**errand.images, **errand.tree})
-    axes = [*spec.axes, *_tree_axis(errand, spec, told)]
-    base = Setup(name, spec.params(told.defaults, errand.images))
-    made = plan(base, axes, bench.facts(name, library, speeds, more=offer))
+    desk = _Desk(given, errand, library)
+    made, folder = desk.planned()
     _tell(
         plan_sentence(made),
         made.sentence,
@@ -78,18 +74,92 @@ def _sweep(given: argparse.Namespace, errand: Errand, library: Library) -> int:
         made.cheaper.sentence if made.cheaper else "",
     )
     if given.dry_run:
-        return _end(given, errand, made, {}, None, 0.0)
+        return _end(given, errand, made, {}, None, None)
     _confirm(given, made)
     before = errand.text if _has_results(errand.text) else earlier(errand.out)
-    folder = Folder(errand.out, made)
-    sweep = Sweep(made, bench, jobs, speeds=speeds)
-    results = _follow(sweep, folder, library)
-    findings = find_out(made, results, folder.picture)
-    drift = folder.laid_against(results, before)
-    sentences = [*([drift.sentence] if drift else []), *([sweep.trouble] if sweep.trouble else [])]
-    folder.finish(results, _title(made), sentences)
-    _tell(*findings.sentences, *sentences)
-    return _end(given, errand, made, results, drift, sweep.seconds)
+    try:
+        folder.begin()
+    except OtherPlan:
+        if not errand.spec.by_chance:
+            raise
+        # Another machine drew its seeds a moment earlier: they are in its plan now.
+        made, folder = desk.planned()
+        folder.begin()
+    try:
+        return _run(desk, made, folder, before)
+    finally:
+        folder.end()
+
+
+@dataclass(frozen=True, eq=False)
+class _Desk:
+    """What a run of the command needs all along."""
+
+    given: argparse.Namespace
+    errand: Errand
+    library: Library
+    bench: Bench = field(default_factory=Bench)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        return Jobs(self.library)
+
+    @cached_property
+    def speeds(self) -> Speeds:
+        return Speeds(home() / "speeds.json", self.jobs.estimates)
+
+    def planned(self) -> tuple[Plan, Folder]:
+        """The plan and its folder; what lies there already costs nothing."""
+        errand = self.errand
+        name = self.given.backend or errand.spec.backend or setting("SDPLAY_BACKEND")
+        spec = recalled(errand.spec, errand.out).settled()
+        told = self.bench.told(name)
+        offer = Offer(pictures={**errand.images, **errand.tree})
+        axes = [*spec.axes, *_tree_axis(errand, spec, told)]
+        base = Setup(name, spec.params(told.defaults, errand.images))
+        facts = self.bench.facts(name, self.library, self.speeds, more=offer)
+        made = plan(base, axes, facts)
+        folder = Folder(errand.out, made, self.bench.recipe, fresh=self.given.fresh)
+        there = {cell.setup for cell in made.cells if folder.there(cell)}
+        if there:
+            made = plan(base, axes, replace(facts, kept=_kept_too(facts.kept, there)))
+        return made, folder
+
+
+def _kept_too(
+    kept: Callable[[Sequence[Setup]], set[int]], there: Set[Setup]
+) -> Callable[[Sequence[Setup]], set[int]]:
+    """What the library has and what the folder has."""
+    return lambda setups: kept(setups) | {at for at, one in enumerate(setups) if one in there}
+
+
+def _run(desk: _Desk, made: Plan, folder: Folder, before: str) -> int:
+    """Run the plan into the folder, beside others that do."""
+    sweep = Sweep(made, desk.bench, desk.jobs, speeds=desk.speeds, shared=folder)
+    try:
+        results = _follow(sweep, folder, desk.library)
+        findings = find_out(made, results, folder.picture)
+        drift = folder.laid_against(results, before)
+        sentences = [
+            *([drift.sentence] if drift else []),
+            *([sweep.trouble] if sweep.trouble else []),
+        ]
+        folder.finish(results, _title(made), sentences)
+    finally:
+        folder.account(_sums(sweep))
+    _tell(*findings.sentences, *sentences, resources_sentence(sweep.meter))
+    return _end(desk.given, desk.errand, made, results, drift, sweep)
+
+
+def _sums(sweep: Sweep) -> dict[str, Any]:
+    counts = sweep.counts()
+    return {
+        "plan": _title(sweep.plan),
+        "seconds": round(sweep.seconds, 3),
+        **{state: counts.get(state, 0) for state in ("made", "reused", "failed")},
+        **sweep.meter.total.as_dict(),
+        "energy_meters": sweep.meter.about_energy,
+    }
 
 
 def _errand(given: argparse.Namespace) -> Errand:
@@ -170,25 +240,18 @@ def _follow(sweep: Sweep, folder: Folder, library: Library) -> dict[tuple[int, .
             if sweep.trouble:
                 sweep.stop()
             if not running:
-                return kept | {
-                    at: result for at, result in sweep.results().items() if at not in kept
-                }
+                return sweep.results() | kept
             time.sleep(0.05)
     except KeyboardInterrupt:
         sweep.cancel()
         sweep.wait(15)
         _take(sweep, folder, library, kept)
-        folder.finish(
-            kept | {at: each for at, each in sweep.results().items() if at not in kept},
-            _title(sweep.plan),
-            ["Stopped before the end."],
-        )
+        folder.finish(sweep.results() | kept, _title(sweep.plan), ["Stopped before the end."])
         _bar(None)
         done = sum(result.done for result in kept.values())
         print(
-            f"{done} of {len(sweep.plan.cells)} pictures are kept in {folder.path}. Run the "
-            "same command again to go "
-            "on.",
+            f"{done} of {many(len(sweep.plan.cells), 'picture')} {'is' if done == 1 else 'are'} "
+            f"kept in {folder.path}. Run the same command again to go on.",
             file=sys.stderr,
         )
         raise
@@ -199,16 +262,28 @@ def _follow(sweep: Sweep, folder: Folder, library: Library) -> dict[tuple[int, .
 def _take(
     sweep: Sweep, folder: Folder, library: Library, kept: dict[tuple[int, ...], Result]
 ) -> None:
+    """Write what ended since the last look; what lies in the folder already stays as it is."""
     for at, result in sweep.results().items():
         if at in kept or not (result.done or result.state == "failed"):
             continue
-        picture = library.get(result.picture, sweep.owner) if result.picture else None
-        if result.done and picture is None:
-            raise LibraryError(
-                "A picture vanished from the library while the sweep ran. Run the same command "
-                "again."
-            )
-        kept[at] = folder.keep(result, library.data(picture) if picture else None)
+        if result.file == folder.place(result.cell).as_posix():
+            kept[at] = result
+        else:
+            kept[at] = folder.keep(result, _data(result, sweep, folder, library))
+
+
+def _data(result: Result, sweep: Sweep, folder: Folder, library: Library) -> bytes | None:
+    """The picture of a cell that has one; a twin's lies in the folder under the other's name."""
+    if not result.done:
+        return None
+    if result.file:
+        return _read(folder.path / result.file)
+    picture = library.get(result.picture, sweep.owner)
+    if picture is None:
+        raise LibraryError(
+            "A picture vanished from the library while the sweep ran. Run the same command again."
+        )
+    return library.data(picture)
 
 
 def _end(
@@ -217,10 +292,11 @@ def _end(
     made: Plan,
     results: Mapping[tuple[int, ...], Result],
     drift: Reproduction | None,
-    seconds: float,
+    sweep: Sweep | None,
 ) -> int:
     """The last line, and the exit code."""
     states = [result.state for result in results.values()]
+    seconds = sweep.seconds if sweep else 0.0
     cells = sum(not cell.skip for cell in made.cells)
     count = {
         "made": states.count("made"),
@@ -236,6 +312,7 @@ def _end(
         "estimate_seconds": round(sum(made.seconds) / 2, 2) if made.seconds else None,
         "seconds": round(seconds, 2),
         "dir": str(errand.out),
+        "resources": sweep.meter.total.as_dict() if sweep else None,
     }
     if given.json:
         print(json.dumps(told))

@@ -1,43 +1,95 @@
 """A sweep's folder: pictures under the names of the axes, results.csv, sheet, report and experiment
 file."""
 
+import contextlib
 import hashlib
 import io
 import json
+import math
 import re
-from collections.abc import Iterable, Mapping
+import socket
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
+from sdplay.compare.axes import Setup
 from sdplay.compare.experiment import Reproduction, read_experiment, reproduced, write_experiment
-from sdplay.compare.measures import difference
+from sdplay.compare.measures import difference, look, pixels_hash
 from sdplay.compare.plan import Cell, Plan, Varied
 from sdplay.compare.planfile import Spec, outline, plan_of
 from sdplay.compare.report import report
-from sdplay.compare.results import Result
-from sdplay.compare.rows import HEADER, row
+from sdplay.compare.results import LOAD_COLUMNS, Result
+from sdplay.compare.rows import HEADER, measures, row
 from sdplay.compare.sheet import sheet
-from sdplay.errors import BadParams, LibraryError
-from sdplay.params import KNOBS
-from sdplay.spreadsheet import write_table
+from sdplay.errors import BadParams, LibraryError, PlayError
+from sdplay.library import Recipe
+from sdplay.metadata import adopted, decoded, read
+from sdplay.params import KNOBS, Params
+from sdplay.picture import Timing
+from sdplay.sweeps.claims import Claims
+from sdplay.sweeps.ledger import Ledger
+from sdplay.whole_file import write_whole
 
 Results = Mapping[tuple[int, ...], Result]
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+HIDDEN = ".sweep"
+RUN_COLUMNS = (
+    "when",
+    "host",
+    "plan",
+    "seconds",
+    "made",
+    "reused",
+    "failed",
+    *LOAD_COLUMNS,
+    "energy_meters",
+)
+_DEFAULTS = Params().as_dict()
 
 
 class Folder:
-    """Where one sweep is written.  Running again adds to it and never wipes."""
+    """Where one sweep is written.  Running again adds to it and never wipes, and several machines
+    may run the same plan into it at once.
 
-    def __init__(self, path: Path, plan: Plan) -> None:
-        self.path, self.plan = path, plan
+    In `.sweep` lie a record for each row of results.csv and the claims of the runs at work.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        plan: Plan,
+        recipe: Callable[[Setup], Recipe] = lambda setup: Recipe(setup.params, setup.backend),
+        *,
+        fresh: bool = False,
+    ) -> None:
+        """`recipe` names what makes a cell's picture; `fresh` takes none that is there already."""
+        self.path, self.plan, self.fresh = path, plan, fresh
+        self.claims = Claims(path / HIDDEN)
+        self.rows = Ledger(path / HIDDEN / "cells", path / "results.csv", (*HEADER, "host"))
+        self.runs = Ledger(path / HIDDEN / "runs", path / "runs.csv", RUN_COLUMNS)
+        self._recipe = recipe
         self._names = [_names(each) for each in plan.varied]
-        self._waiting: list[Result] = []
+        self._first = next((cell for cell in plan.cells if not cell.skip), None)
         self._reference: Image.Image | None = None
-        self._first = next((cell.at for cell in plan.cells if not cell.skip), ())
-        self._first_ended = False
-        _write(path / "plan.json", json.dumps(outline(plan), ensure_ascii=False, indent=1).encode())
+        self._next_merge = 0.0
+
+    def begin(self) -> "Folder":
+        """Take part: say that this run is here, and write the plan; refuses beside another plan."""
+        text = json.dumps(outline(self.plan), ensure_ascii=False, indent=1)
+        version = self._recipe(self.plan.base).key
+        self.claims.join(_digest(version, text))
+        _write(self.path / "plan.json", text.encode("utf-8", "backslashreplace"))
+        return self
+
+    def end(self) -> None:
+        """Leave it to the others."""
+        self.claims.leave()
 
     def place(self, cell: Cell) -> Path:
         """The picture's path inside the folder: a folder for each axis, the last one names the
@@ -48,31 +100,76 @@ class Folder:
         *folders, name = parts or ["picture"]
         return Path(*folders, f"{name}.png")
 
+    def admit(self, cell: Cell) -> Result | bool:
+        """The cell's picture when it is there already, else whether this run may make it now."""
+        if result := self.finished(cell):
+            return result
+        place = self.place(cell).as_posix()
+        if not self.claims.take(place):
+            return False
+        # Another run may have finished it after the first look and before the claim.
+        if result := self.finished(cell, unrecorded=True):
+            if self.rows.get(self._record_name(cell)) is None:
+                self._record(replace(result, state="made"))
+            self.claims.give_back(place)
+            return result
+        return True
+
+    def share(self, cells: int) -> int:
+        """How many of so many open cells this run may have at work while others are here too."""
+        others = self.claims.others
+        return math.ceil(cells / (others + 1)) if others else cells
+
+    def finished(self, cell: Cell, *, unrecorded: bool = False) -> Result | None:
+        """What an earlier run, or another machine, made of this cell with the same recipe."""
+        if self.fresh:
+            return None
+        record = self.rows.get(self._record_name(cell))
+        if record is not None:
+            return self._of_record(cell, record)
+        return self._of_picture(cell) if unrecorded else None
+
+    def there(self, cell: Cell) -> bool:
+        """Whether nothing need be made for this cell."""
+        return not cell.skip and self.finished(cell, unrecorded=True) is not None
+
     def keep(self, result: Result, data: bytes | None) -> Result:
-        """Write one ended cell: its picture, and its line in results.csv."""
+        """Write one ended cell: its picture, and its record, which becomes a row of
+        results.csv."""
+        if result.state == "reused" and (there := self.finished(result.cell)):
+            return there
+        place = self.place(result.cell)
         if data is not None:
-            place = self.place(result.cell)
+            self._put_aside(result.cell, place, data)
             _write(self.path / place, data)
+        if result.done:
             result = replace(result, file=place.as_posix())
-        self._waiting.append(result)
-        if result.cell.at == self._first:
-            self._first_ended = True
-            self._reference = self.picture(result)
-        if self._first_ended:
-            self._flush()
+        self._record(result)
+        self.claims.give_back(place.as_posix())
+        self._merge_now_and_then()
         return result
 
     def finish(self, results: Results, title: str, sentences: Iterable[str] = ()) -> None:
         """Write what is drawn from all cells together."""
-        self._flush()
+        self._measure()
+        self.rows.merge()
         drawn = sheet(self.plan, results, self.picture)
         _write(self.path / "sheet.png", drawn.png)
         told = [*sentences, *([drawn.note] if drawn.note else [])]
         _write(
             self.path / "report.html",
-            report(self.plan, results, self.picture, title=title, sentences=told).encode(),
+            report(self.plan, results, self.picture, title=title, sentences=told).encode(
+                "utf-8", "replace"
+            ),
         )
-        _write(self.path / "experiment.json", write_experiment(self.plan, results).encode())
+        text = write_experiment(self.plan, results)
+        _write(self.path / "experiment.json", text.encode("utf-8", "backslashreplace"))
+
+    def account(self, run: Mapping[str, Any]) -> None:
+        """Add this run's sums to runs.csv."""
+        about = {"when": _now(), "host": socket.gethostname(), **run}
+        self.runs.put(self.claims.id, {"row": about})
+        self.runs.merge()
 
     def picture(self, result: Result) -> Image.Image | None:
         """The pixels of a cell that was written here."""
@@ -101,32 +198,159 @@ class Folder:
             return None
         return reproduced(kept, results)
 
-    def _flush(self) -> None:
-        """Add the lines that wait: they wait for the first cell, which the others are measured
-        against."""
-        if not self._waiting:
-            return
-        rows = []
-        for result in self._waiting:
-            image = self.picture(result) if self._reference else None
-            rows.append(
-                row(
-                    result,
-                    difference(image, self._reference) if image and self._reference else None,
-                )
-            )
-        file = _table(self.path)
+    def _record_name(self, cell: Cell, state: str = "made") -> str:
+        """Made of place and recipe: whoever records the same picture records it once.  What failed,
+        or was made anew on purpose, is a thing of this run."""
+        parts = [self.place(cell).as_posix(), self._recipe(cell.setup).key]
+        if state == "failed" or self.fresh:
+            parts += [state, self.claims.id]
+        return _digest(*parts)
+
+    def _of_record(self, cell: Cell, record: Mapping[str, Any]) -> Result | None:
+        """The result that a record tells of, as long as its picture lies where it says."""
+        file = self.path / record["file"]
         try:
-            fresh = not file.exists()
-            with file.open("a", encoding="utf-8", newline="") as table:
-                write_table(table, HEADER, rows, header=fresh)
+            if file.stat().st_size != record["size"]:
+                return None
+        except OSError:
+            return None
+        timing = record["timing"]
+        return Result(
+            cell,
+            "reused",
+            record["pixels"],
+            record["look"],
+            Timing(**timing) if timing else None,
+            record["model"],
+            tuple(record["warnings"]),
+            record["applied"],
+            file=record["file"],
+        )
+
+    def _of_picture(self, cell: Cell) -> Result | None:
+        """The result that a picture without a record tells of: its run was killed in between."""
+        place = self.place(cell)
+        try:
+            data = (self.path / place).read_bytes()
+            if not self._is_of(cell, data):
+                return None
+            picture, image = adopted(data), decoded(data).convert("RGB")
+        except (OSError, PlayError):
+            return None
+        return Result(
+            cell,
+            "reused",
+            pixels_hash(image),
+            look(image),
+            picture.timing,
+            picture.model,
+            picture.receipt.warnings,
+            picture.receipt.applied,
+            file=place.as_posix(),
+        )
+
+    def _put_aside(self, cell: Cell, place: Path, data: bytes) -> None:
+        """A picture of another recipe, or a stranger's file, that stands where this one goes keeps
+        its pixels under another name."""
+        file = self.path / place
+        try:
+            standing = file.read_bytes()
+        except OSError:
+            return
+        if standing == data or self._is_of(cell, standing):
+            return
+        digest = hashlib.sha256(standing).hexdigest()[:8]
+        aside = place.with_name(f"{place.stem}~{digest}{place.suffix}")
+        try:
+            file.replace(self.path / aside)
         except OSError as error:
             raise LibraryError(
-                f"{file} could not be written: {error.strerror}. Close it elsewhere, then run "
-                "the same "
-                "command again."
+                f"{file} could not be put aside: {error.strerror}. Choose another folder with "
+                "--out."
             ) from error
-        self._waiting = []
+        for name, record in self.rows.records().items():
+            if record["file"] == place.as_posix():
+                row = {**record["row"], "file": aside.as_posix()}
+                self.rows.put(name, {**record, "file": aside.as_posix(), "row": row})
+
+    def _record(self, result: Result) -> None:
+        file = self.path / result.file if result.file else None
+        image, reference = self.picture(result), self._reference_now()
+        measured = difference(image, reference) if image and reference else None
+        record = {
+            "row": {**row(result, measured), "host": socket.gethostname()},
+            "file": result.file,
+            "size": file.stat().st_size if file else 0,
+            "pixels": result.pixels,
+            "look": result.look,
+            "timing": result.timing.as_dict() if result.timing else None,
+            "model": result.model,
+            "warnings": list(result.warnings),
+            "applied": dict(result.applied),
+        }
+        self.rows.put(self._record_name(result.cell, result.state), record)
+
+    def _merge_now_and_then(self) -> None:
+        """Often enough to be followed, and never a large part of the time."""
+        if time.monotonic() < self._next_merge:
+            return
+        began = time.monotonic()
+        with contextlib.suppress(LibraryError):  # open elsewhere: the end of the run tries again
+            self._measure()
+            self.rows.merge()
+        self._next_merge = time.monotonic() + max(1.0, 20 * (time.monotonic() - began))
+
+    def _reference_now(self) -> Image.Image | None:
+        """The first cell's picture, which all others are measured against, once it is there."""
+        if self._reference is None and self._first is not None:
+            record = self.rows.get(self._record_name(self._first))
+            result = self._of_record(self._first, record) if record else None
+            self._reference = self.picture(result) if result else None
+        return self._reference
+
+    def _measure(self) -> None:
+        """Rows that came before the first cell, from whichever run, get their measures."""
+        records = self.rows.records()
+        names = [
+            name
+            for name in self._cell_names
+            if name in records and records[name]["file"] and records[name]["row"]["ssim"] is None
+        ]
+        reference = self._reference_now() if names else None
+        for name in names if reference else ():
+            record = records[name]
+            image = self.picture(Result(self.plan.cells[0], file=record["file"]))
+            if image and reference:
+                measured = measures(difference(image, reference))
+                self.rows.put(name, {**record, "row": {**record["row"], **measured}})
+
+    @cached_property
+    def _cell_names(self) -> tuple[str, ...]:
+        return tuple(self._record_name(cell) for cell in self.plan.cells if not cell.skip)
+
+    def _is_of(self, cell: Cell, data: bytes) -> bool:
+        """Whether a picture's own record says that it was made with this cell's recipe."""
+        try:
+            record = read(data).record
+        except PlayError:
+            return False
+        if record is None or record.get("partial"):
+            return False
+        recipe, model = self._recipe(cell.setup), str(record.get("model", ""))
+        settings = {**_DEFAULTS, **record["params"]}
+        return (
+            all(settings.get(name) == value for name, value in recipe.params.as_dict().items())
+            and record.get("backend") == recipe.backend
+            and (not model or recipe.version in model or model in recipe.version)
+        )
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()[:24]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def earlier(path: Path) -> str:
@@ -220,24 +444,11 @@ def _slug(text: str) -> str:
     return f"{kept[:50]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
-def _table(path: Path) -> Path:
-    """results.csv, or the next one when an older version wrote other columns."""
-    count, file = 1, path / "results.csv"
-    while file.exists() and file.read_text("utf-8").splitlines()[:1] != [",".join(HEADER)]:
-        count += 1
-        file = path / f"results-{count}.csv"
-    return file
-
-
 def _write(file: Path, data: bytes) -> None:
     """Whole or not at all; an equal file is left as it is."""
     try:
-        if file.is_file() and file.read_bytes() == data:
-            return
-        file.parent.mkdir(parents=True, exist_ok=True)
-        beside = file.with_name(f".{file.name}.new")
-        beside.write_bytes(data)
-        beside.replace(file)
+        if not (file.is_file() and file.read_bytes() == data):
+            write_whole(file, data)
     except OSError as error:
         raise LibraryError(
             f"{file} could not be written: {error.strerror}. Choose another folder with --out."

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Protocol
 
 import psutil
 from PIL import Image
@@ -16,22 +17,35 @@ from sdplay import work
 from sdplay.compare.measures import look, pixels_hash
 from sdplay.compare.plan import Cell, Plan
 from sdplay.compare.results import Result
-from sdplay.errors import BadParams, LibraryError
+from sdplay.errors import BadParams, LibraryError, PlayError
 from sdplay.estimates import Range
 from sdplay.jobs import Job, Jobs
 from sdplay.library import Kept
 from sdplay.sweeps.bench import Bench
+from sdplay.sweeps.meter import Meter
 from sdplay.sweeps.speeds import Speeds
 from sdplay.sweeps.track import Track
 
 LOG = logging.getLogger(__name__)
 POLL_SECONDS = 0.02
+LOOK_SECONDS = 0.5
+"""So long at most it looks through cells that are there already, before it takes in what ended."""
 SAME_FAILURES = 5
 """After so many cells in a row that failed with one sentence the sweep waits: the rest would only
 fail as well."""
 BROKEN = "Paused: something went wrong inside the app; its log has the details."
 DIED = "The sweep broke down inside the app; its log has the details. Try again."
 At = tuple[int, ...]
+
+
+class Shared(Protocol):
+    """A place where other processes work at the same plan."""
+
+    def admit(self, cell: Cell) -> Result | bool:
+        """The cell's picture when it is there already, else whether it may be made here now."""
+
+    def share(self, cells: int) -> int:
+        """How many of so many open cells may be at work here."""
 
 
 class Sweep:
@@ -47,11 +61,15 @@ class Sweep:
         owner: str = "",
         speeds: Speeds | None = None,
         now: Callable[[], float] = time.monotonic,
+        shared: "Shared | None" = None,
     ) -> None:
         self.plan, self.bench, self.jobs, self.owner, self.speeds = plan, bench, jobs, owner, speeds
         self.group = f"sweep-{id(self):x}-{time.time_ns():x}"
         self.trouble = ""
         """Why it paused by itself."""
+        self.shared = shared
+        """Where other machines work at the same plan."""
+        self.meter = Meter()
         self.cpu_seconds = 0.0
         """Processor time of this process while it ran."""
         self._results: dict[At, Result] = {
@@ -196,7 +214,6 @@ class Sweep:
 
     def _feed(self) -> None:
         """The sweep's own thread: fills the backends' room and takes in what has ended."""
-        psutil.cpu_percent()
         cpu = _cpu(self._process)
         try:
             while self._turn():
@@ -212,12 +229,17 @@ class Sweep:
         with self._lock:
             try:
                 self._take_in()
+                self.meter.tick()
                 if self._stopped.is_set():
                     self._give_up()
                 elif not self._paused.is_set():
                     self._fill()
                 if not self._active and not self._todo:
                     self._share()
+            except PlayError as error:  # where it is written to is full, or away
+                self.trouble = str(error)
+                self.pause()
+                self._end_lost()
             except Exception:  # the sweep rests instead of being lost: what is made stays
                 LOG.exception("%s failed", self.group)
                 self.trouble = BROKEN
@@ -244,20 +266,42 @@ class Sweep:
             self._give_up()
 
     def _fill(self) -> None:
-        """Twice as many as a backend wants at once, so that none waits for this thread."""
-        room = {name: 2 * count for name, count in self._at_once.items()}
+        """Submit cells as long as there is room; one that another machine has waits."""
+        room, waiting = self._room(), deque[Cell]()
+        looked = time.monotonic() + LOOK_SECONDS
+        try:
+            while self._todo and max(room.values()) > 0 and time.monotonic() < looked:
+                waiting.append(self._todo.popleft())
+                if self._begin(waiting[-1], room):
+                    waiting.pop()
+        finally:
+            self._todo.extendleft(reversed(waiting))
+
+    def _begin(self, cell: Cell, room: dict[str, int]) -> bool:
+        """Submit a cell where there is room for it, or take its picture if it is there already."""
+        name = cell.setup.backend
+        if room[name] <= 0:
+            return False
+        admitted = self.shared is None or self.shared.admit(cell)
+        if isinstance(admitted, Result):
+            self._results[cell.at] = admitted
+            self._track.end(cell.at, made=False)
+            return True
+        if admitted and self._submit(cell, self._at_once[name]):
+            room[name] -= 1
+            return True
+        room[name] = 0 if admitted else room[name]
+        return False
+
+    def _room(self) -> dict[str, int]:
+        """Twice as many as a backend wants at once, so that none waits for this thread; beside
+        others no more than our share."""
+        open_cells = len(self._todo) + len(self._active)
+        most = self.shared.share(open_cells) if self.shared else open_cells
+        room = {name: min(2 * count, most) for name, count in self._at_once.items()}
         for at in self._active:
             room[self._results[at].cell.setup.backend] -= 1
-        waiting = deque[Cell]()
-        while self._todo and any(left > 0 for left in room.values()):
-            cell = self._todo.popleft()
-            name = cell.setup.backend
-            if room[name] > 0 and self._submit(cell, self._at_once[name]):
-                room[name] -= 1
-            else:
-                room[name] = 0
-                waiting.append(cell)
-        self._todo.extendleft(reversed(waiting))
+        return room
 
     def _submit(self, cell: Cell, at_once: int) -> bool:
         backend = self.bench.backend(cell.setup.backend)
@@ -272,15 +316,20 @@ class Sweep:
 
     def _take_in(self) -> None:
         self._track.tick({job.backend.name for job in self._active.values() if _works(job)})
+        ended = []
         for at, job in list(self._active.items()):
-            if job.active:
-                if job.state == "running":
-                    self._track.at_work(at, job.progress.fraction)
-                if self._results[at].state != job.state:
-                    self._results[at] = replace(self._results[at], state=job.state)
+            if not job.active:
+                ended.append((at, job))
                 continue
+            if job.state == "running":
+                self._track.at_work(at, job.progress.fraction)
+            if self._results[at].state != job.state:
+                self._results[at] = replace(self._results[at], state=job.state)
+        load = self.meter.reading(len(ended)) if ended else None
+        for at, job in ended:
             del self._active[at]
-            result = self._results[at] = self._ended(self._results[at].cell, job)
+            result = replace(self._ended(self._results[at].cell, job), load=load)
+            self._results[at] = result
             if result.state == "cancelled":
                 self._track.again(at)
             else:
@@ -290,10 +339,7 @@ class Sweep:
     def _ended(self, cell: Cell, job: Job) -> Result:
         if job.kept is None:
             return Result(cell, job.state, error=job.error)
-        found = self._found(cell, job.kept, "reused" if job.reused else "made")
-        return replace(
-            found, cpu_percent=psutil.cpu_percent(), ram_mb=self._process.memory_info().rss / 1e6
-        )
+        return self._found(cell, job.kept, "reused" if job.reused else "made")
 
     def _found(self, cell: Cell, kept: Kept, state: str) -> Result:
         """A cell with its picture."""

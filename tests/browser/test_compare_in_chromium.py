@@ -100,7 +100,7 @@ def test_the_slider_moves_by_mouse_and_keyboard(tab, address):
 def test_the_link_brings_the_axes_back(tab, address):
     opened(tab, address, x_axis="CFG scale", x_values="1,5,9")
     tab.locator(".st-key-lab_card").get_by_text(
-        re.compile("9 pictures|already in the library")
+        re.compile("9 pictures|already made")
     ).first.wait_for()
     tab.get_by_text("1 · 5 · 9").wait_for()
 

@@ -1,0 +1,17 @@
+"""Files that are whole or not there: written beside and renamed, whoever else writes at the same
+time."""
+
+import uuid
+from pathlib import Path
+
+
+def write_whole(file: Path, data: bytes) -> None:
+    """Others see the old file or the new one, never half of it; an OSError leaves the old one."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f".{uuid.uuid4().hex[:12]}.new")
+    try:
+        beside.write_bytes(data)
+        beside.replace(file)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
