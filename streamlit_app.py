@@ -40,3 +40,5 @@ with explained():
     from sdplay.ui import details  # Not above: the form is on screen before this reads the library.
 
     details.linked(studio)
+
+backend.warm_up()  # Last: nothing of the page waits for it.

@@ -113,6 +113,18 @@ def test_a_start_image_that_is_none_is_refused_in_a_sentence():
         made(init=b"no picture")
 
 
+def test_warming_up_returns_at_once_and_loads_the_engine_that_pictures_use():
+    builtin._loaded.cache_clear()
+    builtin._warming.cache_clear()
+    Builtin().warm_up()
+    assert builtin._loaded.cache_info().currsize == 0
+    Builtin().warm_up()
+    builtin._warming().join(60)
+    assert builtin._loaded.cache_info().currsize == 1
+    first = next(Builtin().generate(Params("a cat", **SMALL)))
+    assert first.message != "Loading the model"
+
+
 def test_who_asks_while_the_model_loads_shares_the_same_engine():
     builtin._loaded.cache_clear()
     found = []

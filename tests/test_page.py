@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from sdplay.backends import Capabilities
+from sdplay.backends import Capabilities, builtin
 from sdplay.backends.a1111 import A1111
 from sdplay.params import KNOBS
 from sdplay.schedulers import PRESETS, SCHEDULERS
@@ -142,6 +142,12 @@ def test_every_panel_opens_from_its_link(page, title):
     page.query_params["view"] = title
     assert not page.run().exception
     assert page.session_state["view"] == title
+
+
+def test_the_page_warms_its_model_up_once_it_is_drawn(page):
+    builtin._warming.cache_clear()
+    page.run()
+    assert builtin._warming.cache_info().currsize == 1
 
 
 def test_the_page_opens_without_the_panels_that_nobody_looks_at():

@@ -125,6 +125,9 @@ class Backend(ABC):
         """What it can do now.  Never raises; quick, at most a few seconds."""
         return Capabilities()
 
+    def warm_up(self) -> None:  # noqa: B027  # most backends have nothing to get ready
+        """Get ready for the first picture in the background, where that helps; returns at once."""
+
     def payload(self, params: Params) -> dict[str, Any]:
         """The request as it would be sent, for those who want to see or edit it; `params.extra`
         laid over it."""

@@ -70,10 +70,6 @@ def _welcome() -> None:
             ":material/brush: Press **Generate** and your first picture appears here.",
             text_alignment="center",
         )
-        st.caption(
-            "It takes a moment longer than the ones after it: the model is loaded first.",
-            text_alignment="center",
-        )
 
 
 def _columns(

@@ -28,6 +28,8 @@ from tests.fakes import a1111
 from tests.serving import CHROMIUM, FLAGS, SLOW, opened, served
 
 SECONDS, PICTURES, MANY = 5.0, 7, 500
+READING = 5.0
+"""Seconds in which a visitor reads before the first click."""
 
 
 def median(times: list[float]) -> str:
@@ -122,6 +124,29 @@ def seen(browser) -> None:
     print(f"overhead of the page              {overhead:+.1%}")
 
 
+def first_picture(browser) -> None:
+    """Click to picture with the built-in model: the first after a start, and those after it."""
+    firsts, later = [], []
+    for _ in range(3):
+        process, url = served(tempfile.mkdtemp())
+        page = opened(browser.new_context().new_page(), f"{url}?prompt=a+red+apple&steps=20")
+        page.evaluate(WATCH)
+        time.sleep(READING)
+        for seed in range(5):
+            page.locator(".st-key-seed input").fill(str(100 + seed))
+            page.locator(".st-key-seed input").press("Tab")
+            page.evaluate("seen = 0")
+            page.locator(".st-key-go button").click()
+            page.wait_for_function("seen > 0", timeout=SLOW)
+            (later if seed else firsts).append(page.evaluate("(seen - clicked) / 1000"))
+        process.terminate()
+        process.wait()
+    print(f"the first picture after a start   {median(firsts)}")
+    print(f"a later one                       {median(later)}")
+    ratio = statistics.median(firsts) / statistics.median(later)
+    print(f"the first takes                   {ratio:.2f} times that")
+
+
 def thumbnails() -> None:
     """The script time of drawing 64 thumbnails again."""
     from PIL import Image
@@ -181,6 +206,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         first_paint(browser)
         seen(browser)
+        first_picture(browser)
     thumbnails()
     memory()
 
