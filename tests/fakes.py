@@ -58,7 +58,7 @@ class _Quiet(ThreadingHTTPServer):
 
 
 @contextmanager
-def site(routes=None, prefix=""):
+def site(routes=None, prefix="", port=0):
     """Serve `{"GET /path": function(http, asked)}`; "*" answers everything else."""
     served = Site("", dict(routes or {}))
 
@@ -85,7 +85,7 @@ def site(routes=None, prefix=""):
 
         do_GET = do_POST = do_PUT = answer
 
-    server = _Quiet(("127.0.0.1", 0), Handler)
+    server = _Quiet(("127.0.0.1", port), Handler)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     served.url = f"http://127.0.0.1:{server.server_address[1]}{prefix}"
     try:

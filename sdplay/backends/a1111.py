@@ -12,6 +12,7 @@ from PIL import Image
 
 from sdplay.backends import Backend, Capabilities, Event
 from sdplay.backends.a1111_dialects import encoded, ignored, request, route
+from sdplay.backends.a1111_options import as_words, changed
 from sdplay.backends.a1111_receipt import (
     applied,
     differences,
@@ -22,6 +23,7 @@ from sdplay.backends.a1111_receipt import (
     size_difference,
     unconfirmed,
 )
+from sdplay.backends.a1111_refusals import advice_for
 from sdplay.backends.a1111_survey import Server, look
 from sdplay.backends.a1111_watch import IDLE_SECONDS, Watch, number
 from sdplay.backends.shown import shown
@@ -74,11 +76,16 @@ class A1111(Backend):
         return body
 
     def model_version(self, params: Params) -> str:
-        """Asked anew each time: somebody may have changed the model in the server's own page."""
+        """Asked anew each time: somebody may have changed the model, or an option that changes
+        pixels, in the server's own page."""
         server = self._known(or_again=True)
-        if not params.model and server.status in ("ready", "busy"):
-            server = dataclasses.replace(server, model=self._model_now() or server.model)
-        return server.weights(params.model)
+        options = self._options_now(server)
+        loaded = options.get("sd_model_checkpoint")
+        server = dataclasses.replace(
+            server, model=loaded if isinstance(loaded, str) else server.model
+        )
+        words = as_words(changed(options, self.payload(params)))
+        return " · ".join(filter(None, (server.weights(params.model), words)))
 
     def generate(self, params: Params) -> Iterator[Event]:
         started = time.monotonic()
@@ -86,17 +93,19 @@ class A1111(Backend):
         server = self._known(or_again=True)
         body = self.payload(params)
         wire = dataclasses.replace(self.wire, label=server.dialect.label)
+        options = changed(self._options_now(server), body)
+        watch = Watch(wire, server, body, self.idle)
         call = Call(lambda: wire.post(route(body), body, seconds=self.patience))
-        watch = Watch(wire, server, str(body.get("force_task_id", "")), self.idle)
         try:
             yield from watch.until(call)
             reply = call.result()
         except GeneratorExit:
             watch.stop(call)
             raise
-        yield self._picture(
-            params, server, body, reply, _Spent(started, watch.interrupted(), watch.queued)
-        )
+        answer = self._answer(reply)
+        cut = watch.interrupted(str(info_of(answer).get("job_timestamp") or ""))
+        spent = _Spent(started, cut, watch.queued, options)
+        yield self._picture(params, server, body, reply, spent)
 
     def upscale(self, image: Image.Image, factor: float, upscaler: str) -> Image.Image:
         server = self._known(or_again=True)
@@ -128,13 +137,15 @@ class A1111(Backend):
             return self._look()
         return kept
 
-    def _model_now(self) -> str:
+    def _options_now(self, server: Server) -> dict[str, Any]:
+        """The server's own options, where it tells them."""
+        if server.status not in ("ready", "busy") or not server.has_options:
+            return {}
         try:
-            told = self.wire.get("sdapi/v1/options", seconds=2).json()
+            options = self.wire.get("sdapi/v1/options", seconds=2).json()
         except BackendError:
-            return ""
-        model = told.get("sd_model_checkpoint") if isinstance(told, dict) else None
-        return model if isinstance(model, str) else ""
+            return {}
+        return options if isinstance(options, dict) else {}
 
     def _picture(
         self, params: Params, server: Server, body: dict[str, Any], reply: Reply, spent: "_Spent"
@@ -152,7 +163,12 @@ class A1111(Backend):
             *_more(answer),
             *(["It was interrupted at the server, so it is not finished."] if spent.cut else []),
         ]
-        receipt = dataclasses.replace(receipt, warnings=(*receipt.warnings, *extra))
+        own = {"server_options": as_words(spent.options)} if spent.options else {}
+        receipt = dataclasses.replace(
+            receipt,
+            applied={**receipt.applied, **own},
+            warnings=(*receipt.warnings, *extra),
+        )
         model = str(told.get("model") or server.model)
         return Picture(data, params, self.name, timing, receipt, model=model, partial=spent.cut)
 
@@ -194,11 +210,14 @@ class A1111(Backend):
         return answer
 
     def _refused(self, reply: Reply) -> BackendError:
-        if reply.status == 404 and error_text(reply) in ("", "Not Found"):
+        said = error_text(reply)
+        if reply.status == 404 and said in ("", "Not Found"):
             return BackendRefused(
                 f"{reply.label} at {self.wire.address} has no such API. Start A1111 or Forge with "
                 f"--api, or check {self.wire.setting}."
             )
+        if reply.status in (404, 500) and (advice := advice_for(said)):
+            return BackendRefused(self.wire.clean(f"{reply.label} refused: {said}. {advice}"))
         name = "SDPLAY_A1111_AUTH" if reply.status in (401, 403) else self.wire.setting
         return refusal(reply, reply.label, name, self.wire.clean)
 
@@ -210,6 +229,8 @@ class _Spent:
     started: float
     cut: bool
     queued: float | None
+    options: Mapping[str, Any]
+    """The server's own options that changed the picture."""
 
 
 def _first_picture(answer: Mapping[str, Any], label: str) -> Any:

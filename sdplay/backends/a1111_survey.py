@@ -50,6 +50,8 @@ class Server:
     progress: bool = False
     tasks: bool = False
     """It tells about single tasks, so another person's picture is not taken for ours."""
+    has_options: bool = False
+    """It tells its own options."""
     models: Mapping[str, str] | None = None
     """Title to hash."""
     model: str = ""
@@ -198,6 +200,7 @@ def _server(wire: Wire, state: dict[str, Any] | None, told: Mapping[str, Any]) -
         ),
         progress=state is not None,
         tasks="queued" in _dict(told.get("tasks")),
+        has_options=bool(options),
         models=models,
         model=model or (next(iter(models)) if models and len(models) == 1 else ""),
         upscalers=_names(told.get("upscalers"), "name", without="None"),

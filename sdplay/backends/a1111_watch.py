@@ -13,7 +13,7 @@ from PIL import Image
 from sdplay.backends.a1111_survey import PROGRESS, Server
 from sdplay.backends.decode import NotAPicture, checked, from_base64
 from sdplay.backends.wire import Call, Reply, Wire
-from sdplay.errors import BackendBroken, BackendError
+from sdplay.errors import BackendBroken, BackendError, BackendLost
 from sdplay.picture import Progress, jpeg_bytes
 
 POLL_SECONDS = 0.5
@@ -25,15 +25,17 @@ IDLE_SECONDS = 300.0
 
 
 class Watch:
-    """One request under way."""
+    """One request under way.  Make it just before the request is sent: what the server does then is
+    another's."""
 
-    def __init__(self, wire: Wire, server: Server, task: str, idle: float) -> None:
-        self.wire, self.server, self.task, self.idle = wire, server, task, idle
+    def __init__(self, wire: Wire, server: Server, body: Mapping[str, Any], idle: float) -> None:
+        self.wire, self.server, self.idle = wire, server, idle
+        self.task = str(body.get("force_task_id", ""))
+        self.job = OurJob(self._state() if server.progress and not self.task else {}, body)
         self.started = self.heard = self.busy = time.monotonic()
         self.previewed = 0.0
         self.queued: float | None = None
-        self.furthest = (0.0, "")
-        """The fraction reached, and the server's name for the job that reached it."""
+        self.furthest = 0.0
 
     def until(self, call: Call[Reply]) -> Iterator[Progress]:
         """Progress until the answer is there."""
@@ -52,14 +54,12 @@ class Watch:
                 last = asked.result() or last
             yield last
 
-    def interrupted(self) -> bool:
-        """Whether somebody stopped our picture at the server: it then answers with what it had."""
-        state = self._ask(PROGRESS, seconds=2).get("state") if self.server.progress else None
-        return (
-            isinstance(state, dict)
-            and (state.get("interrupted") is True)
-            and not state.get("job_count")
-        )
+    def interrupted(self, job: str = "") -> bool:
+        """Whether somebody stopped our picture at the server, which then answers with what it had;
+        `job` is what the answer calls our job."""
+        state = self._state() if self.server.progress else {}
+        last = job in ("", str(state.get("job_timestamp")))
+        return last and state.get("interrupted") is True and not state.get("job_count")
 
     def stop(self, call: Call[Reply]) -> None:
         """Tell the server to stop, until it has answered; it forgets what comes before our picture
@@ -71,19 +71,23 @@ class Watch:
     def _interrupt(self, call: Call[Reply]) -> None:
         refused = 0
         while refused < 10:
-            if not (self.task and self._task_waits()):
+            if self._is_running():
                 refused += not self._post("sdapi/v1/interrupt")
             if call.wait(POLL_SECONDS):
                 return
 
+    def _is_running(self) -> bool:
+        """Whether the server works on our picture now, and on nobody else's."""
+        if self.task:
+            return self._task().get("active") is True
+        return self.job.is_this(self._state())
+
     def _progress(self) -> Progress | None:
-        if self.task and (waits := self._task_waits()):
-            self.queued = time.monotonic() - self.started
-            self.heard = self.busy = time.monotonic()
-            return Progress(position=waits[1], message=waits[0])
+        if self.task and (waits := self._waits()):
+            return waits
         show = time.monotonic() - self.previewed >= PREVIEW_SECONDS
-        told = self._ask(PROGRESS.replace("true", "false") if show else PROGRESS)
-        state = told.get("state")
+        answer = self._ask(PROGRESS.replace("true", "false") if show else PROGRESS)
+        state = answer.get("state")
         if not isinstance(state, dict):
             return None
         self.heard = time.monotonic()
@@ -91,47 +95,52 @@ class Watch:
         if not state.get("job_count"):
             return Progress(message=f"{self.server.dialect.label} is getting ready")
         self.busy = self.heard
-        return self._read(told, state)
+        if not self.task and not self.job.is_this(state):
+            self.queued = self.heard - self.started
+            return Progress(message=f"{self.server.dialect.label} makes another picture first")
+        return self._read(answer, state)
 
-    def _read(self, told: Mapping[str, Any], state: Mapping[str, Any]) -> Progress:
-        job = str(state.get("job_timestamp", ""))
-        reached = number(told.get("progress")) or 0.0
-        # Within one job the bar never goes back; another job may be another person's.
-        if job == self.furthest[1]:
-            reached = max(reached, self.furthest[0])
-        self.furthest = (reached, job)
+    def _read(self, answer: Mapping[str, Any], state: Mapping[str, Any]) -> Progress:
+        self.furthest = max(self.furthest, number(answer.get("progress")) or 0.0)
         step, steps = number(state.get("sampling_step")), number(state.get("sampling_steps"))
-        left = number(told.get("eta_relative"))
-        text = told.get("textinfo")
+        left = number(answer.get("eta_relative"))
+        text = answer.get("textinfo")
         return Progress(
-            fraction=min(1.0, max(0.0, reached)),
+            fraction=min(1.0, max(0.0, self.furthest)),
             step=int(step) if step is not None else None,
             steps=int(steps) if steps else None,
             seconds_left=left if left and left > 0 else None,
-            preview=_preview(told.get("current_image")),
+            preview=_preview(answer.get("current_image")),
             message=text if isinstance(text, str) else "",
         )
 
-    def _task_waits(self) -> tuple[str, int | None] | None:
-        """What the server says while our own task stands in its queue; None once it runs."""
-        told = self._post(
-            "internal/progress",
-            {"id_task": self.task, "live_preview": False, "id_live_preview": -1},
-        )
-        if not isinstance(told, dict) or not told.get("queued"):
-            return None
-        text = (
-            told.get("textinfo")
-            if isinstance(told.get("textinfo"), str)
-            else "In the server's queue"
-        )
-        place = re.search(r"(\d+)\s*/\s*\d+", str(text))
-        return str(text), int(place.group(1)) if place else None
+    def _waits(self) -> Progress | None:
+        """What the server says of our own task while it is not at work; None once it is."""
+        task = self._task()
+        self.heard = time.monotonic() if task else self.heard
+        if not task.get("queued"):
+            label = self.server.dialect.label
+            away = task.get("active") is False
+            return Progress(message=f"{label} is getting ready") if away else None
+        self.busy = self.heard
+        self.queued = self.heard - self.started
+        text = str(task.get("textinfo") or "In the server's queue")
+        place = re.search(r"(\d+)\s*/\s*\d+", text)
+        return Progress(position=int(place.group(1)) if place else None, message=text)
+
+    def _task(self) -> dict[str, Any]:
+        asked = {"id_task": self.task, "live_preview": False, "id_live_preview": -1}
+        answer = self._post("internal/progress", asked)
+        return answer if isinstance(answer, dict) else {}
+
+    def _state(self) -> dict[str, Any]:
+        state = self._ask(PROGRESS, seconds=2).get("state")
+        return state if isinstance(state, dict) else {}
 
     def _check_alive(self) -> None:
         label = self.server.dialect.label
         if time.monotonic() - self.heard > self.idle:
-            raise BackendBroken(
+            raise BackendLost(
                 f"{label} at {self.wire.address} no longer answers. Is it still running?"
             )
         if time.monotonic() - self.busy > self.idle:
@@ -154,6 +163,45 @@ class Watch:
             return (reply.json() or {"done": True}) if reply.ok else None
         except BackendError:
             return None
+
+
+class OurJob:
+    """Tells our job from others' on a server whose progress is one for all.
+
+    Its jobs have only the second of their beginning as a name, and the number of their steps.
+    """
+
+    def __init__(self, before: Mapping[str, Any], body: Mapping[str, Any]) -> None:
+        self.others = str(before.get("job_timestamp", "")) if before.get("job_count") else ""
+        self.name = ""
+        self.steps = expected_steps(body)
+
+    def is_this(self, state: Mapping[str, Any]) -> bool:
+        """Whether the job of this state is ours; no while that cannot be told."""
+        name, count = str(state.get("job_timestamp", "")), number(state.get("job_count"))
+        if not count or name == self.others != "" or self.name not in ("", name):
+            return False
+        step, steps = number(state.get("sampling_step")), number(state.get("sampling_steps"))
+        # Before the first step the server still tells the number of steps of the job before.
+        if not step:
+            return not self.others
+        if steps and self.steps and int(steps) not in self.steps:
+            return False
+        self.name = name
+        return True
+
+
+def expected_steps(body: Mapping[str, Any]) -> frozenset[int]:
+    """The numbers of steps that the server can name while it makes this request's picture; none
+    where a script may do anything."""
+    if body.get("script_name"):
+        return frozenset()
+    steps, second = number(body.get("steps")) or 0, number(body.get("hr_second_pass_steps")) or 0
+    part = number(body.get("denoising_strength")) or 0.0
+    return frozenset(
+        {int(whole) for whole in (steps, second)}
+        | {int(min(part, 0.999) * whole) + 1 for whole in (steps, second)}
+    )
 
 
 def number(value: Any) -> float | None:

@@ -19,6 +19,8 @@ SAME, OTHER, SILENT = (
     ":orange[:material/swap_horiz:]",
     ":gray[:material/help:]",
 )
+MORE = {"size": "Size", "server_options": "Server's own options"}
+"""Rows that are no knob's."""
 HIDDEN = ("width", "height", "extra")
 
 
@@ -107,11 +109,11 @@ def _rows(told: Receipt) -> dict[str, tuple[str, Any, Any, str]]:
     asked, applied = _with_size(told.asked), _with_size(told.applied)
     names = [
         name
-        for name in (*KNOBS, "size")
+        for name in (*KNOBS, *MORE)
         if name not in HIDDEN and (asked.get(name) or applied.get(name) or name in asked)
     ]
     return {
-        KNOBS[name].label if name in KNOBS else "Size": (
+        MORE.get(name) or KNOBS[name].label: (
             name,
             _asked(name, asked),
             applied.get(name),
@@ -124,7 +126,7 @@ def _rows(told: Receipt) -> dict[str, tuple[str, Any, Any, str]]:
 def _asked(name: str, asked: Mapping[str, Any]) -> Any:
     """What was asked; where it was left to the backend, the words for that."""
     value = asked.get(name)
-    return KNOBS[name].unset or value if name in asked and value is None else value
+    return KNOBS[name].unset if name in KNOBS and name in asked and value is None else value
 
 
 def _mark(name: str, asked: Mapping[str, Any], applied: Mapping[str, Any]) -> str:

@@ -1,0 +1,173 @@
+"""The a1111 backend against a server that applies what the true one applies, and against the true
+one.
+
+SDPLAY_A1111_URL=http://127.0.0.1:7860 python -m pytest tests/test_a1111_measured.py
+"""
+
+import os
+import threading
+import time
+
+import pytest
+from measured_a1111 import measured, pixels, restarting
+
+from sdplay.backends.a1111 import A1111
+from sdplay.backends.a1111_watch import OurJob, expected_steps
+from sdplay.errors import BackendOffline, BackendRefused
+from sdplay.params import Params
+from sdplay.picture import Picture, Progress
+
+# Read here, because no test sees the settings of this machine.
+LIVE_URL = os.environ.get("SDPLAY_A1111_URL", "")
+LIVE_AUTH = os.environ.get("SDPLAY_A1111_AUTH", "")
+SMALL = Params(prompt="a red fox", steps=4, width=64, height=64, seed=7, cfg=5.0)
+
+
+@pytest.fixture(params=["measured", "true"])
+def backend(request):
+    """The backend at the measured server, then at the true one where there is one."""
+    if request.param == "true":
+        if not LIVE_URL:
+            pytest.skip("SDPLAY_A1111_URL names no running server")
+        yield A1111(LIVE_URL, LIVE_AUTH)
+        return
+    with measured() as server:
+        yield A1111(server.url)
+
+
+def made(backend, **changes):
+    picture = list(backend.generate(SMALL.with_(**changes)))[-1]
+    assert isinstance(picture, Picture)
+    return picture
+
+
+def test_the_old_joined_name_of_a_sampler_raises_no_alarm(backend):
+    joined = made(backend, scheduler="DPM++ 2M Karras")
+    assert joined.receipt.warnings == ()
+    assert pixels(joined.data) == pixels(made(backend, scheduler="dpmpp_2m_karras").data)
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [
+        ({"scheduler": "unipc", "steps": 2}, "UniPC order must be < sampling steps. Take more"),
+        (
+            {"hires_scale": 2.0, "hires_upscaler": "Foo"},
+            "could not find upscaler named Foo. Choose another upscaler",
+        ),
+        ({"refiner": "nope"}, "Could not find checkpoint with name nope. Choose another"),
+    ],
+)
+def test_the_cause_of_a_refusal_stands_in_the_sentence(backend, changes, cause):
+    with pytest.raises(BackendRefused, match=cause):
+        made(backend, **changes)
+
+
+def test_an_unknown_sampler_is_no_wrong_address():
+    with measured(strict=True) as server, pytest.raises(BackendRefused) as caught:
+        made(A1111(server.url), scheduler="Nope")
+    assert "Sampler not found. Choose another scheduler" in str(caught.value)
+    assert "address" not in str(caught.value)
+
+
+OPTIONS = [
+    {"sd_vae": "soft.vae.safetensors"},
+    {"eta_noise_seed_delta": 31337},
+    {"eta_ancestral": 0.3},
+    {"randn_source": "CPU"},
+    {"token_merging_ratio": 0.5},
+    {"samples_format": "webp"},
+]
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: next(iter(option)))
+def test_a_server_wide_option_names_the_picture_and_stands_in_its_receipt(option):
+    with measured() as server:
+        backend, euler_a = A1111(server.url), {"scheduler": "euler_a"}
+        plain, version = made(backend, **euler_a), backend.model_version(SMALL.with_(**euler_a))
+        server.config |= option
+        other, changed = made(backend, **euler_a), backend.model_version(SMALL.with_(**euler_a))
+    assert pixels(plain.data) != pixels(other.data)
+    assert version != changed
+    ((name, value),) = option.items()
+    assert other.receipt.applied["server_options"] == f"{name}={value}"
+    assert "server_options" not in plain.receipt.applied
+
+
+def test_an_option_that_changes_nothing_leaves_the_name_alone():
+    with measured() as server:
+        version = A1111(server.url).model_version(SMALL)
+        server.config |= {"save_images_add_number": False, "eta_ancestral": 1.0}
+        assert A1111(server.url).model_version(SMALL) == version == "tiny.safetensors"
+
+
+def test_an_override_takes_the_option_out_of_the_name():
+    raw = '{"override_settings": {"sd_vae": "None"}}'
+    with measured(config={"sd_vae": "soft.vae.safetensors"}) as server:
+        assert "sd_vae" in A1111(server.url).model_version(SMALL)
+        assert "sd_vae" not in A1111(server.url).model_version(SMALL.with_(extra=raw))
+
+
+def others_at_work(server, **fields):
+    """Another client's request, under way."""
+    client = A1111(server.url)
+    params = SMALL.with_(prompt="theirs", steps=60).with_(**fields)
+    threading.Thread(target=lambda: list(client.generate(params)), daemon=True).start()
+    until = time.monotonic() + 20
+    while server.at_work.get("prompt") != "theirs" and time.monotonic() < until:
+        time.sleep(0.02)
+    # The second is the whole name of a job.
+    time.sleep(1.1)
+
+
+@pytest.mark.parametrize("webui", [False, True], ids=["api alone", "with web UI"])
+def test_progress_is_only_ever_that_of_our_own_picture(webui):
+    with measured(step_seconds=0.05, webui=webui) as server:
+        others_at_work(server)
+        *events, picture = A1111(server.url).generate(SMALL.with_(steps=20))
+    assert {event.steps for event in events if event.fraction is not None} == {20}
+    assert picture.timing.queued > 0.5
+
+
+@pytest.mark.parametrize("webui", [False, True], ids=["api alone", "with web UI"])
+def test_a_cancel_never_stops_anothers_picture(webui):
+    with measured(step_seconds=0.05, webui=webui) as server:
+        others_at_work(server)
+        work = A1111(server.url).generate(SMALL.with_(steps=40))
+        while not next(work).message.endswith("first") and not webui:
+            pass
+        assert isinstance(next(work), Progress)
+        work.close()
+        assert server.interrupts
+        assert set(server.interrupts) == {SMALL.prompt}
+        assert server.applied[0]["prompt"] == "theirs"
+
+
+def test_a_later_job_of_another_is_not_taken_for_ours():
+    job = OurJob({}, {"steps": 20})
+    ours = {"job_timestamp": "1", "job_count": 1, "sampling_step": 3, "sampling_steps": 20}
+    assert job.is_this(ours)
+    assert not job.is_this(ours | {"job_timestamp": "2"})
+
+
+@pytest.mark.parametrize(
+    ("body", "steps"),
+    [
+        ({"steps": 20}, {20, 1, 0}),
+        ({"steps": 20, "denoising_strength": 0.5}, {20, 11, 0, 1}),
+        ({"steps": 20, "script_name": "x/y/z plot"}, set()),
+    ],
+)
+def test_the_steps_that_a_server_can_name_are_known(body, steps):
+    assert expected_steps(body) == steps
+
+
+def test_a_server_that_restarts_ends_one_picture_in_a_clear_sentence():
+    with measured() as server, restarting(server) as (go_away, come_back):
+        backend = A1111(server.url)
+        first = made(backend)
+        go_away()
+        with pytest.raises(BackendOffline, match="does not answer"):
+            made(backend)
+        come_back()
+        assert pixels(made(backend).data) == pixels(first.data)
