@@ -4,13 +4,16 @@ own."""
 import itertools
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from sdplay.engine.loop import Engine, Job, Made, Moment, Run, Snapshot
 from sdplay.engine.onnx_model import OnnxModel
+from sdplay.schedulers import SCHEDULERS
 
+ONE_STEP = [entry for entry in SCHEDULERS.values() if entry.sampler != "flow_euler"]
 SAMPLERS = ("euler", "euler_a", "dpmpp_2m", "unipc", "heun", "pndm")
 
 
@@ -140,6 +143,17 @@ def test_frames_show_every_step_and_the_last_is_the_picture(model):
     picture = made(Engine(model), Job("a red apple", "ddim", 5, frames=True))
     assert len(picture.frames) == 5
     assert np.abs(picture.frames[-1][1].astype(int) - picture.pixels).mean() < 2
+
+
+@pytest.mark.parametrize("cfg", [1.0, 2.5])
+@pytest.mark.parametrize("entry", ONE_STEP, ids=lambda entry: entry.id)
+def test_one_step_paints_what_the_model_sees_in_the_noise_with_every_scheduler(model, entry, cfg):
+    job = Job("a red apple, 3d style", "dpmpp_2m", 1, cfg=cfg, seed=3)
+    seen = made(Engine(model), job).pixels.astype(float)
+    other = replace(job, sampler=entry.sampler, sigmas=entry.sigmas)
+    picture = made(Engine(model), other).pixels.astype(float)
+    assert picture.std() > 0.8 * seen.std()
+    assert np.sqrt(((picture - seen) ** 2).mean()) < 8
 
 
 class Counting(OnnxModel):

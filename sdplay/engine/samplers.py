@@ -147,7 +147,10 @@ def _spaced(levels: Levels, sigmas: Floats, spacing: str, steps: int) -> Floats:
 def _slope_grid(levels: Levels, steps: int, spacing: str) -> tuple[Floats, Floats]:
     """Times and noise levels of the Euler family: from the last training time to the first, then
     zero."""
-    times = np.linspace(0, len(levels.signal) - 1, steps, dtype=np.float32)[::-1].astype(np.float64)
+    last = len(levels.signal) - 1
+    times = np.linspace(0, last, steps, dtype=np.float32)[::-1].astype(np.float64)
+    if steps == 1:
+        times = np.array([float(last)])  # diffusers takes the first, where nothing is left to do
     sigmas = np.interp(times, np.arange(len(levels.signal)), levels.sigmas)
     if spacing != "normal":
         sigmas = _spaced(levels, sigmas, spacing, steps)
@@ -304,6 +307,8 @@ def _lagrange(sigmas: Floats, i: int, order: int, k: int) -> float:
 def _leading(levels: Levels, steps: int) -> tuple[list[int], int]:
     """Whole times of DDIM and PNDM, and the distance between them."""
     apart = len(levels.signal) // steps
+    if steps == 1:
+        return [apart - 1], apart  # as in _slope_grid
     return [at * apart + 1 for at in range(steps)][::-1], apart
 
 
