@@ -1,0 +1,409 @@
+"""A crawl: finds every control of a page by itself, presses each once, and writes down what is
+wrong."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.serving import SLOW
+
+sync_api = pytest.importorskip(
+    "playwright.sync_api", reason="the browser tests need playwright: pip install '.[dev]'"
+)
+
+SCRIPT = (Path(__file__).parent / "crawl.js").read_text()
+TABS = ("Generate", "Compare", "Library", "Learn")
+STARTS = re.compile(r"^(Generate|Run|Continue|Show|Vary|Try|Start$|Beside)")
+RETURNS = re.compile(r"^(Expand sidebar|Close fullscreen|Exit fullscreen)")
+DESTROYS = re.compile(r"\b(delete|empty|remove|cancel|stop|let go|yes)\b", re.IGNORECASE)
+AT_WORK = ".st-key-cancel, .st-key-sweep_cancel"
+MOST_OPTIONS = 6
+"""More choices than this in one control, or any number of tiles, are sampled."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """Something that can be pressed, where it stands and what it is called."""
+
+    at: int
+    kind: str
+    name: str
+    place: str
+    surface: str
+    group: str
+    members: int
+    primary: bool
+    disabled: bool
+    chosen: bool
+
+    @property
+    def key(self):
+        """The same control in another state has the same key: numbers and ids count for
+        nothing."""
+        steady = [re.sub(r"[0-9a-f]{8,}|[0-9]+", "#", text) for text in (self.place, self.name)]
+        return (self.kind, *steady, self.name if self.group == "radiogroup" else "")
+
+    @property
+    def family(self):
+        """The tiles or choices it stands among."""
+        return (self.kind, re.sub(r"[0-9a-f]{8,}|[0-9]+", "#", self.place), self.group)
+
+    @property
+    def rank(self):
+        """What changes least is pressed first, what destroys last."""
+        if RETURNS.match(self.name):
+            return -1
+        if DESTROYS.search(self.name):
+            return 4
+        if self.primary or STARTS.match(self.name):
+            return 3
+        return {"toggle": 1, "choice": 1, "radio": 2}.get(self.kind, 0)
+
+    def __str__(self):
+        return f"{self.kind} '{self.name}' in {self.surface}/{self.place}"
+
+
+@dataclass(frozen=True)
+class State:
+    """A page in some condition: its address, its tabs, and how it gets there."""
+
+    name: str
+    address: str
+    query: str = "steps=2"
+    tabs: tuple[str, ...] = TABS
+    begin: Callable = lambda page: None
+    moving: bool = False
+    """Pictures are at work all the time: the page never comes to rest."""
+
+    def url(self, tab):
+        return f"{self.address}?view={tab}&{self.query}"
+
+
+@dataclass
+class Crawl:
+    """What was pressed so far, over all states, and what was wrong."""
+
+    picture: Path
+    pressed: dict = field(default_factory=dict)
+    faults: list = field(default_factory=list)
+    where: str = ""
+    effects: int = 0
+    """Downloads, file choosers and windows: effects that no text of the page tells."""
+
+    def visit(self, context, state):
+        """Open every tab of it and press what was not pressed yet."""
+        context.add_init_script(SCRIPT)
+        context.set_default_timeout(SLOW)
+        page = context.new_page()
+        self._listen(context, page)
+        self.where = state.name
+        page.goto(state.url(state.tabs[0]))
+        self._rest(page)
+        state.begin(page)
+        for tab in state.tabs:
+            self._tab(page, state, tab)
+        return page
+
+    def narrow(self, page, state):
+        """Every tab at a phone's width, folds open."""
+        page.set_viewport_size({"width": 390, "height": 844})
+        for tab in state.tabs:
+            self._open(page, state, tab)
+            self._layout(page, f"{state.name}/{tab} at 390 px")
+
+    def fault(self, sentence):
+        if (line := f"{self.where}: {sentence}") not in self.faults:
+            self.faults.append(line)
+
+    # Walking -----------------------------------------------------------------------------------
+
+    def _tab(self, page, state, tab):
+        self._open(page, state, tab)
+        self._layout(page, f"{state.name}/{tab}")
+        touched = False
+        while control := self._next(page, state):
+            if control.surface == "main" and control.rank == 3 and touched:
+                self._open(page, state, tab)
+                touched = False
+                continue
+            self.where = f"{state.name}/{tab}: {control}"
+            self._press(page, control, state)
+            touched = touched or control.kind in ("text", "number", "slider", "combobox", "radio")
+            if _tab_of(page) != tab or control.place == "backend":
+                self._open(page, state, tab)
+
+    def _open(self, page, state, tab):
+        page.goto(state.url(tab))
+        self._rest(page)
+        self._unfold(page)
+
+    def _unfold(self, page):
+        closed = "details:not([open]) > summary"
+        if page.locator(closed).count():
+            page.evaluate(f"document.querySelectorAll('{closed}').forEach(each => each.click())")
+            self._rest(page)
+
+    def _next(self, page, state):
+        """What to press now: in a dialog or popover first, and out of it when all is done there."""
+        for _ in range(6):
+            controls = [
+                Control(**told)
+                for told in page.evaluate("crawler.controls()")
+                if not told["disabled"]
+            ]
+            surface = next(
+                (
+                    name
+                    for name in ("popover", "dialog")
+                    if any(c.surface == name for c in controls)
+                ),
+                "",
+            )
+            waiting = [
+                control
+                for control in controls
+                if (not surface or control.surface == surface) and self._wanted(control, state)
+            ]
+            if waiting:
+                return min(waiting, key=lambda control: control.rank)
+            if not surface:
+                return None
+            page.keyboard.press("Escape")
+            self._rest(page)
+        self.fault(f"Escape does not close the {surface}")
+        return None
+
+    def _wanted(self, control, state):
+        if RETURNS.match(control.name):
+            return True
+        if control.kind == "tab" or control.key in self.pressed:
+            return False
+        if control.kind == "radio" and control.chosen:
+            return False  # it says what is so already
+        most = 2 if control.group in ("list", "grid") else 3
+        if control.group in ("list", "grid") or control.members > MOST_OPTIONS:
+            return sum(family == control.family for family in self.pressed.values()) < most
+        return True
+
+    # Pressing ----------------------------------------------------------------------------------
+
+    def _press(self, page, control, state):
+        self.pressed[control.key] = control.family
+        handle = page.evaluate_handle("at => crawler.control(at)", control.at).as_element()
+        before, effects, runs = self._signature(page), self.effects, page.evaluate("crawler.runs()")
+        try:
+            undo = PRESS.get(control.kind, _click)(page, handle)
+        except sync_api.Error as error:
+            self.fault(f"cannot be pressed: {str(error).splitlines()[0]}")
+            page.keyboard.press("Escape")
+            return
+        if control.kind == "help":
+            return
+        self._rest(page, runs, quiet=800 if control.rank == 3 else 90)
+        if not state.moving:
+            self._done(page)
+        outside = control.kind == "link"
+        if not outside and not self._changed(page, before, effects, control):
+            self.fault("has no effect")
+        self._look(page)
+        if not state.moving and control.kind not in ("fold", "opener", "canvas"):
+            self._later(page)
+        if undo:
+            undo()
+            self._rest(page)
+
+    def _changed(self, page, before, effects, control):
+        """Whether something came of it, soon."""
+        until = time.monotonic() + 4
+        while time.monotonic() < until:
+            if (
+                self.effects > effects
+                or self._signature(page) != before
+                or page.evaluate("at => crawler.focusElsewhere(at)", control.at)
+            ):
+                return True
+            page.wait_for_timeout(50)
+        return False
+
+    def _later(self, page):
+        """Run the script again for no reason: nothing may come of it."""
+        if page.locator("[role=dialog]").count() and "picture=" not in page.url:
+            return  # a run closes what it did not open
+        page.evaluate("crawler.blur()")
+        before, runs = self._signature(page, lasting=True), page.evaluate("crawler.runs()")
+        page.keyboard.press("r")
+        self._rest(page, runs)
+        self._done(page)
+        after = self._signature(page, lasting=True)
+        if come := set(after) - set(before):
+            gone = set(before) - set(after)
+            self.fault(f"acts at the next run only: {sorted(gone)[:4]} → {sorted(come)[:4]}")
+        self._look(page)
+
+    # Looking -----------------------------------------------------------------------------------
+
+    def _look(self, page):
+        for trouble in page.evaluate("crawler.troubles()"):
+            self.fault(trouble)
+        if any(page.locator(f"[role=dialog]:visible, {each}").count() for each in (POPOVER,)):
+            self._layout(page, self.where)
+
+    def _layout(self, page, where):
+        self.where = where
+        for fault in page.evaluate("crawler.layout()"):
+            self.fault(fault)
+
+    def _signature(self, page, lasting=False):
+        return page.evaluate("lasting => crawler.signature(lasting)", lasting)
+
+    def _rest(self, page, since=None, quiet=90):
+        """The script has run, and the page stands still."""
+        since = page.evaluate("crawler.runs()") if since is None else since
+        page.evaluate(
+            "([since, quiet]) => crawler.rest(since, quiet, Math.max(350, quiet), 20000)",
+            [since, quiet],
+        )
+
+    def _done(self, page):
+        """No picture is at work any more."""
+        working = page.locator(AT_WORK)
+        if working.count():
+            working.first.wait_for(state="detached", timeout=SLOW)
+            self._rest(page, quiet=800)
+
+    def _listen(self, context, page):
+        def effect(_):
+            self.effects += 1
+
+        def chooser(given):
+            self.effects += 1
+            given.set_files(self.picture)
+
+        page.on("download", effect)
+        page.on("filechooser", chooser)
+        page.on("popup", lambda opened: (effect(opened), opened.close()))
+        page.on("pageerror", lambda error: self.fault(f"script error: {error}"))
+        page.on(
+            "console", lambda said: said.type == "error" and self.fault(f"console: {said.text}")
+        )
+        page.on(
+            "requestfailed",
+            lambda asked: (
+                asked.failure != "net::ERR_ABORTED" and self.fault(f"failed: {asked.url}")
+            ),
+        )
+        page.on(
+            "response",
+            lambda answer: answer.status >= 400 and self.fault(f"{answer.status}: {answer.url}"),
+        )
+
+
+POPOVER = "[data-testid=stPopoverBody]"
+
+
+def _tab_of(page):
+    return parse_qs(urlsplit(page.url).query).get("view", ["Generate"])[0]
+
+
+def _click(page, handle):
+    handle.scroll_into_view_if_needed(timeout=5000)
+    handle.click(timeout=8000)
+
+
+def _link(page, handle):
+    """One that leads elsewhere is not followed."""
+    if handle.evaluate("each => each.origin === location.origin"):
+        handle.click(timeout=8000)
+
+
+def _fold(page, handle):
+    """Open it, or close it and open it again."""
+    was_open = handle.evaluate("each => each.parentElement.open")
+    handle.click(timeout=8000)
+    return (lambda: handle.click(timeout=8000)) if was_open else None
+
+
+def _hover(page, handle):
+    """The sentence comes when the pointer rests on it."""
+    page.mouse.move(0, 0)
+    handle.scroll_into_view_if_needed(timeout=5000)
+    handle.hover(timeout=8000)
+    page.locator("[data-testid=stTooltipContent]").first.wait_for(timeout=8000)
+    page.mouse.move(0, 0)
+
+
+def _toggle(page, handle):
+    handle.evaluate("each => (each.labels?.[0] ?? each).scrollIntoView({block: 'center'})")
+    handle.evaluate("each => each.click()")
+
+
+def _text(page, handle):
+    """Something more is typed, and taken away again afterwards."""
+    old, lines = handle.input_value(), handle.evaluate("each => each.tagName") == "TEXTAREA"
+    new = f"{old}, 9" if old[-1:].isdigit() else f"{old} fox".strip()
+
+    def put(text):
+        handle.fill(text, timeout=8000)
+        handle.press("Tab" if lines else "Enter")
+
+    put(new)
+    return lambda: put(old) if handle.is_visible() else None
+
+
+def _number(page, handle):
+    old = handle.input_value()
+    handle.press("ArrowUp")
+    if handle.input_value() == old:
+        handle.press("ArrowDown")
+    handle.press("Tab")
+
+
+def _open_list(page, handle):
+    handle.click(timeout=8000)
+    return lambda: page.keyboard.press("Escape")
+
+
+def _slide(page, handle):
+    read = "each => each.value ?? each.getAttribute('aria-valuenow')"
+    old = handle.evaluate(read)
+    handle.press("ArrowRight")
+    if handle.evaluate(read) == old:
+        handle.press("ArrowLeft")
+
+
+def _choose(page, handle):
+    """Another option than the one that stands there."""
+    handle.click(timeout=8000)
+    options = page.locator("[role=option]:visible")
+    options.first.wait_for(timeout=8000)
+    chosen = [each.get_attribute("aria-selected") == "true" for each in options.all()]
+    options.nth(chosen.index(False) if False in chosen else 0).click(timeout=8000)
+
+
+def _stroke(page, handle):
+    handle.scroll_into_view_if_needed()
+    box = handle.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.3)
+    page.mouse.down()
+    for step in range(1, 8):
+        page.mouse.move(box["x"] + box["width"] * (0.3 + step / 20), box["y"] + box["height"] * 0.5)
+    page.mouse.up()
+
+
+PRESS = {
+    "fold": _fold,
+    "link": _link,
+    "help": _hover,
+    "toggle": _toggle,
+    "text": _text,
+    "number": _number,
+    "slider": _slide,
+    "combobox": _choose,
+    "opener": _open_list,
+    "canvas": _stroke,
+}

@@ -1,0 +1,146 @@
+"""Every control of the page in every state, pressed once: something comes of it, at once, and
+nothing breaks."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from sdplay.library import Library
+from tests.browser.crawling import Crawl, State
+from tests.fakes import a1111
+from tests.fakes_predict import hosted
+from tests.local_process import free_port
+from tests.making import finished
+from tests.serving import SLOW, served
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+OWNER = "c" * 32
+EXCEPTIONS = ()
+"""What may be as it is: a part of the fault's sentence, and why."""
+
+
+def sweep(query):
+    """A state in which a sweep was begun."""
+
+    def begin(page):
+        page.goto(f"{page.url.split('?')[0]}?view=Compare&{query}")
+        page.locator(".st-key-run button").click(timeout=SLOW)
+        page.locator("table[role=grid]").wait_for(timeout=SLOW)
+
+    return begin
+
+
+def swept(query):
+    def begin(page):
+        sweep(query)(page)
+        page.get_by_text("Take it away").wait_for(timeout=SLOW)
+
+    return begin
+
+
+def generating(page):
+    for _ in range(2):
+        page.locator(".st-key-go button").click(timeout=SLOW)
+        page.locator(".st-key-cancel button").wait_for(timeout=SLOW)
+
+
+LONG = "steps=400&width=256&height=256"
+STATES = {
+    "empty": {},
+    "with pictures": {"owner": OWNER},
+    "a picture at work": {
+        "query": LONG,
+        "tabs": ("Generate",),
+        "begin": generating,
+        "moving": True,
+    },
+    "a sweep at work": {
+        "query": f"{LONG}&x_values=400,410,420",
+        "tabs": ("Compare",),
+        "begin": sweep(f"{LONG}&x_values=400,410,420"),
+        "moving": True,
+    },
+    "a sweep done": {
+        "query": "steps=2&x_values=2,3&y_axis=seed&y_values=1-2",
+        "tabs": ("Compare",),
+        "begin": swept("steps=2&x_values=2,3&y_axis=seed&y_values=1-2&z_axis=cfg&z_values=1,3"),
+    },
+    **{
+        f"{backend} {health}": {
+            "query": f"backend={backend}&steps=2",
+            "tabs": ("Generate", "Compare"),
+        }
+        for backend in ("a1111", "predict", "local")
+        for health in ("up", "down")
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def crawl(tmp_path_factory):
+    picture = tmp_path_factory.mktemp("given") / "picture.png"
+    picture.write_bytes(finished(prompt="a given fox", seed=5).data)
+    return Crawl(picture)
+
+
+@pytest.fixture(scope="module")
+def addresses(browser, tmp_path_factory):
+    """A page whose servers answer, and one whose servers are down."""
+    home = tmp_path_factory.mktemp("crawl")
+    stocked(home)
+    with ExitStack() as stack:
+        forge = stack.enter_context(a1111())
+        cog = stack.enter_context(hosted("cog"))
+        nowhere = f"http://127.0.0.1:{free_port()}"
+        up, first = served(
+            home,
+            SDPLAY_A1111_URL=forge.url,
+            SDPLAY_PREDICT_URL=cog.url,
+            SDPLAY_LOCAL_URL=nowhere,
+        )
+        down, second = served(
+            tmp_path_factory.mktemp("down"),
+            SDPLAY_A1111_URL=nowhere,
+            SDPLAY_PREDICT_URL=nowhere,
+            SDPLAY_LOCAL_URL=nowhere,
+        )
+        yield {"up": first, "down": second}
+        for process in (up, down):
+            process.terminate()
+            process.wait(10)
+
+
+def stocked(home):
+    """Pictures of two prompts: starred, shared, with frames, in the bin."""
+    library = Library(Path(home))
+    for seed in range(8):
+        kept = library.save(finished(prompt="a fox" if seed < 5 else "a robot", seed=seed), OWNER)
+        if seed == 2:
+            library.update(kept, OWNER, stars=4, tags=["good"], note="soft")
+        if seed == 3:
+            library.share(kept, OWNER, True)
+        if seed == 4:
+            library.delete(kept, OWNER)
+    library.close()
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_every_control_acts_at_once_and_nothing_breaks(browser, addresses, crawl, name, capsys):
+    about = dict(STATES[name])
+    owner = about.pop("owner", "")
+    address = addresses["down" if name.endswith("down") else "up"]
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
+    if owner:
+        context.add_cookies([{"name": "sdplay_owner", "value": owner, "url": address}])
+    crawl.faults.clear()
+    pressed = len(crawl.pressed)
+    state = State(name, address, **about)
+    page = crawl.visit(context, state)
+    crawl.narrow(page, state)
+    context.close()
+    new = len(crawl.pressed) - pressed
+    with capsys.disabled():
+        print(f"\n{name}: {new} controls pressed, {len(crawl.pressed)} in all")
+    faults = [each for each in crawl.faults if not any(part in each for part, _ in EXCEPTIONS)]
+    assert faults == []
