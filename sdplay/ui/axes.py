@@ -65,6 +65,15 @@ def pick_both(
     return varied
 
 
+def active(places: Sequence[str]) -> list[str]:
+    """What varies in these places, as the list shows it."""
+    chosen = [st.session_state.get(f"{place}_axis", "") for place in places]
+    linked = [st.query_params.get(f"{place}_axis", "") for place in places]
+    return [_named(name) for name in chosen if name] or [
+        name for name in linked if name != "Nothing" and name
+    ]
+
+
 def put(axes: Sequence[tuple[str, Typed]], offer: Offer, places: Sequence[str]) -> None:
     """Axes of a file into these places of the form, all others emptied; call it from a callback."""
     if len(axes) > len(places):

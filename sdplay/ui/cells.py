@@ -5,6 +5,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from sdplay.compare.findings import dearest
 from sdplay.compare.plan import Cell, Plan, many
@@ -12,11 +13,11 @@ from sdplay.compare.results import Result
 from sdplay.sweeps import Sweep
 from sdplay.ui import sweeping, whole
 from sdplay.ui.grid import Tile, grid, thumbnails
+from sdplay.ui.problems import plain
 from sdplay.ui.session import Studio
 
 AT_ONCE = 600
 """Cells drawn on one page of the grid."""
-WIDTH = 140
 LONG_ROW = 8
 """More cells than this along a single axis are drawn line after line, each with its own label."""
 STATES = {"queued": "waits", "running": "at work", "cancelled": "stopped"}
@@ -25,14 +26,16 @@ At = tuple[int, ...]
 Results = Mapping[At, Result]
 
 
-def sheet(studio: Studio, sweep: Sweep, results: Results) -> None:
-    """One page of the grid; a click makes a cell B."""
+def sheet(studio: Studio, sweep: Sweep, results: Results, tools: DeltaGenerator) -> None:
+    """One page of the grid; a click makes a cell B.  The tint is chosen beside the tools."""
     plan = sweep.plan
     columns, rows, fixed = _laid_out(sweep)
     table = _drawn(plan.table(rows, columns, fixed))
     first, second = picked(sweep, results)
     _send(studio, sweep, results)
-    heat, told = _heat(studio, results, first)
+    with tools:
+        _ways(sweep, fixed, {"A": first, "B": second})
+        heat, told = _heat(studio, results, first)
     flows = rows is None and len(table[0]) > LONG_ROW
     cells = [
         _tile(
@@ -56,8 +59,7 @@ def sheet(studio: Studio, sweep: Sweep, results: Results) -> None:
         cells,
         f"grid_{sweep.group}",
         _corner(plan, rows, columns),
-        WIDTH,
-        _ratio(plan),
+        ratio=_ratio(plan),
     ):
         pick(sweep, tuple(map(int, place.split(","))))
         st.rerun(scope="fragment")
@@ -86,6 +88,31 @@ def picked(sweep: Sweep, results: Results) -> tuple[At | None, At | None]:
         return first, second
     apart = {at: sum(a != b for a, b in zip(at, first, strict=True)) for at in made if at != first}
     return first, min(apart, key=apart.__getitem__, default=first)
+
+
+def _ways(sweep: Sweep, fixed: Mapping[int, int], chosen: Mapping[str, At | None]) -> None:
+    """Buttons to the pages on which A and B lie, when it is another one than this."""
+    for letter, at in chosen.items():
+        apart = [axis for axis, page in fixed.items() if at and at[axis] != page]
+        if at and apart:
+            labels = [sweep.plan.varied[axis].marks[at[axis]].label for axis in apart]
+            st.button(
+                f"Go to {letter}: {plain(', '.join(labels))}",
+                icon=":material/arrow_forward:",
+                key=f"go_{letter}",
+                on_click=_turn,
+                args=(sweep, at),
+                help=f"{letter} lies on another page of the grid.",
+            )
+
+
+def _turn(sweep: Sweep, at: At) -> None:
+    for axis in range(2, len(at)):
+        st.session_state[_page_key(sweep, axis)] = at[axis]
+
+
+def _page_key(sweep: Sweep, axis: int) -> str:
+    return f"page_{sweep.group}_{axis}"
 
 
 def pick(sweep: Sweep, second: At, first: At | None = None) -> None:
@@ -121,7 +148,7 @@ def _laid_out(sweep: Sweep) -> tuple[int | None, int | None, dict[int, int]]:
                     range(len(labels)),
                     default=0,
                     required=True,
-                    key=f"page_{sweep.group}_{at}",
+                    key=_page_key(sweep, at),
                     format_func=labels.__getitem__,
                 )
                 fixed[at] = int(place or 0)
@@ -134,15 +161,17 @@ def _heat(
     """How strongly each cell is tinted, and what is said about it."""
     if first is None:
         return {}, {}
+    st.space("stretch")
     wanted = st.segmented_control(
         "Tint by",
-        ("Nothing", "Time", "Difference"),
-        default="Nothing",
+        ("No tint", "Time", "Difference"),
+        default="No tint",
         required=True,
         key="tint",
-        help="Difference is to the cell marked A.",
+        label_visibility="collapsed",
+        help="Colours the cells by how long they took, or by how much they differ from A.",
     )
-    if wanted == "Nothing":
+    if wanted == "No tint":
         return {}, {}
     if wanted == "Time":
         measured = {

@@ -15,8 +15,13 @@ from sdplay.params import KNOBS
 LARGEST_IN_A_BROWSER = 2**53 - 1
 FIRST = {"prompt": "a strawberry on a blue background", "seed": 7}
 """What a first visitor finds filled in."""
-BOUND: dict[str, Any] = {"bind": "query-params", "on_change": "ignore"}
-"""In the link, and no rerun while a person is still setting things."""
+
+
+def bound() -> dict[str, Any]:
+    """In the link.  While a comparison is planned its sentences follow the form at once; elsewhere
+    nothing runs while a person is still setting things."""
+    view = st.session_state.get("view") or st.query_params.get("view")
+    return {"bind": "query-params", "on_change": "rerun" if view == "Compare" else "ignore"}
 
 
 def draw(knob: Knob, capabilities: Capabilities) -> None:
@@ -34,7 +39,7 @@ def draw(knob: Knob, capabilities: Capabilities) -> None:
     elif choices:
         _choice(knob, choices)
     elif knob.kind is bool:
-        st.toggle(knob.label, default(knob, capabilities), key=knob.name, help=knob.help, **BOUND)
+        st.toggle(knob.label, default(knob, capabilities), key=knob.name, help=knob.help, **bound())
     elif knob.group == "raw":
         st.text_area(
             knob.label,
@@ -42,11 +47,11 @@ def draw(knob: Knob, capabilities: Capabilities) -> None:
             help=knob.help,
             height=96,
             placeholder='{"tiling": true}',
-            **BOUND,
+            **bound(),
         )
     elif knob.kind is str:
         st.text_input(
-            knob.label, default(knob, capabilities), key=knob.name, help=knob.help, **BOUND
+            knob.label, default(knob, capabilities), key=knob.name, help=knob.help, **bound()
         )
     elif knob.unset and knob.kind is int:
         _counted(knob, capabilities)
@@ -115,7 +120,7 @@ def slider(knob: Knob, capabilities: Capabilities) -> None:
         form,
         key=knob.name,
         help=knob.help,
-        **BOUND,
+        **bound(),
     )
 
 
@@ -171,7 +176,7 @@ def typed(knob: Knob, capabilities: Capabilities, **more: Any) -> None:
         int(own.step or 1),
         key=knob.name,
         help=knob.help,
-        **{**BOUND, **more},
+        **{**bound(), **more},
     )
 
 
@@ -181,7 +186,7 @@ def model_input(entry: Mapping[str, Any]) -> None:
     more: dict[str, Any] = {
         "key": f"own_{entry['name']}",
         "help": entry.get("help") or None,
-        **BOUND,
+        **bound(),
     }
     kind = entry.get("type", "string")
     if choices := entry.get("choices"):
@@ -222,5 +227,5 @@ def _choice(knob: Knob, choices: tuple[str, ...]) -> None:
         key=knob.name,
         help=knob.help,
         format_func=lambda name: name or knob.unset,
-        **BOUND,
+        **bound(),
     )

@@ -104,7 +104,7 @@ def _take(studio: Studio, name: str, data: bytes) -> None:
         st.session_state["experiment"] = experiment
         for note in spec.notes:
             told(note, warn=True)
-        st.toast("It is in the form now. Press Run.", icon=":material/science:")
+        st.toast("It is in the form now.", icon=":material/science:")
 
 
 def edit(studio: Studio, sweep: Sweep) -> None:
@@ -132,6 +132,7 @@ def into_form(studio: Studio, base: Setup, varied: Sequence[tuple[str, Typed]]) 
     elif view == "Table":
         table.put(rows, base.params)
     st.session_state["lab"] = view
+    st.session_state[sweeping.fold_key(studio)] = True
     if base.backend in session.labels():
         st.session_state["backend"] = base.backend
 

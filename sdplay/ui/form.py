@@ -15,8 +15,8 @@ from sdplay.schedulers import PRESETS, SCHEDULERS, find, scheduler_label
 from sdplay.settings import setting
 from sdplay.ui import control, session, start_image, whole
 from sdplay.ui.controls import (
-    BOUND,
     LARGEST_IN_A_BROWSER,
+    bound,
     bounded,
     clamped,
     current,
@@ -125,7 +125,7 @@ def prompts(capabilities: Capabilities) -> None:
             height=78,
             help=knob.help,
             placeholder=told[name],
-            **BOUND,
+            **bound(),
         )
 
 

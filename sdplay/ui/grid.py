@@ -28,19 +28,25 @@ _GRID = st.components.v2.component(
     "sdplay_grid",
     html='<div class="frame"><table role="grid"></table></div>\n',
     css="""
-.frame{overflow:auto;max-height:80vh;font-family:var(--st-font);color:var(--st-text-color);scrollbar-width:thin;
-  scrollbar-color:var(--st-border-color) transparent;padding:2px}
-table{border-collapse:separate;border-spacing:8px;margin:-8px;--tile:clamp(88px,22vw,var(--width))}
-th{font-weight:600;font-size:.86rem;background:var(--st-background-color);position:sticky;z-index:1;
-  max-width:var(--tile);overflow-wrap:anywhere;line-height:1.3}
-thead th{top:0;padding:6px 4px}
-tbody th{left:0;text-align:right;padding-right:6px;min-width:64px}
-thead th:first-child{left:0;z-index:2;font-weight:400;color:var(--st-gray-text-color);text-align:right;
-  padding-right:6px}
-td{padding:0;vertical-align:top}
+.frame{overflow:auto;max-height:86vh;font-family:var(--st-font);color:var(--st-text-color);scrollbar-width:thin;
+  scrollbar-color:var(--st-border-color) transparent;container-type:inline-size}
+table{border-collapse:separate;border-spacing:0;
+  --tile:clamp(88px,(100cqw - var(--side) - 8px*var(--count))/var(--count),var(--most))}
+th{font-weight:600;font-size:.86rem;background:var(--st-background-color);position:sticky;z-index:1;line-height:1.3;
+  padding:4px}
+th span{display:block;overflow-wrap:break-word}
+thead th{top:0;vertical-align:bottom}
+thead span{max-width:var(--tile);margin:auto}
+tbody th{left:0;text-align:right}
+tbody span,thead th:first-child span{max-width:calc(var(--side) - 12px);margin:0 4px 0 auto}
+thead th:first-child{left:0;z-index:2;font-weight:400;color:var(--st-gray-text-color);text-align:right}
+.single tr>th:first-child{display:none}
+td{padding:4px;vertical-align:top}
 button{all:unset;display:block;width:var(--tile);cursor:pointer}
 .flow thead,.flow th{display:none}
-.flow tr{display:flex;flex-wrap:wrap;gap:12px 8px;padding:8px}
+.flow,.flow tbody{display:block}
+.flow tr{display:grid;grid-template-columns:repeat(auto-fill,minmax(128px,1fr));gap:4px 0;--tile:100%}
+.flow .picture{width:auto}
 .picture{position:relative;display:block;width:var(--tile);aspect-ratio:var(--ratio);overflow:hidden;
   border-radius:var(--st-base-radius);background:var(--st-secondary-background-color);
   outline:1px solid var(--st-border-color);outline-offset:-1px}
@@ -90,16 +96,26 @@ export default function({data, parentElement, setTriggerValue}) {
   const shape = JSON.stringify([data.corner, data.columns, data.rows, data.cells.length]);
   const flows = !data.columns.length;
   table.classList.toggle("flow", flows);
-  table.style.setProperty("--width", data.width + "px");
+  table.classList.toggle("single", data.rows.every(label => !label));
+  table.style.setProperty("--most", data.most + "px");
+  table.style.setProperty("--count", data.columns.length || 1);
+  table.style.setProperty("--side", data.rows.every(label => !label) ? "0px" : "clamp(72px, 14cqw, 150px)");
   table.style.setProperty("--ratio", data.ratio);
   if (table.dataset.shape !== shape) {
     table.dataset.shape = shape;
     const head = made("thead"), top = made("tr"), body = made("tbody");
-    top.append(made("th", "", data.corner), ...data.columns.map(label => made("th", "", label)));
+    const header = (label, scope) => {
+      const each = made("th"), text = made("span", "", label);
+      each.scope = scope;
+      each.title = label;
+      each.append(text);
+      return each;
+    };
+    top.append(header(data.corner, "col"), ...data.columns.map(label => header(label, "col")));
     head.append(top);
     data.rows.forEach((label, row) => {
       const line = made("tr");
-      line.append(made("th", "", label));
+      line.append(header(label, "row"));
       for (let column = 0; column < (data.columns.length || data.cells.length); column++) {
         const place = made("td"), button = made("button");
         button.type = "button";
@@ -164,17 +180,17 @@ def grid(
     cells: Sequence[Tile],
     key: str,
     corner: str = "",
-    width: int = 140,
+    most: int = 400,
     ratio: float = 1.0,
 ) -> str:
-    """The place of the cell that was just picked, else nothing.  Without columns the cells fill
-    line after line."""
+    """The place of the cell that was just picked, else nothing.  Cells take the room there is, up
+    to `most` pixels; without columns they fill line after line."""
     told = {
         "columns": columns,
         "rows": rows,
         "cells": [vars(cell) for cell in cells],
         "corner": corner,
-        "width": width,
+        "most": most,
         "ratio": ratio,
     }
     result = _GRID(key=key, data=told, height="content", on_picked_change=lambda: None)

@@ -1,10 +1,12 @@
 """A sweep on the page: its progress, its sheet, two of its pictures under the glass, and what it
 tells."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from sdplay.compare.guard import Verdict
-from sdplay.compare.plan import duration
+from sdplay.compare.plan import duration, many
 from sdplay.compare.results import Result
 from sdplay.sweeps import Sweep
 from sdplay.ui import cells, experiments, form, sweeping, whole
@@ -41,10 +43,12 @@ def newest(studio: Studio) -> None:
     @whole.fragment(every=POLL_SECONDS if moving else None)
     def view() -> None:
         _progress(sweep)
-        _controls(studio, sweep)
+        tools = st.container(horizontal=True, vertical_alignment="center", gap="xsmall")
+        with tools:
+            _controls(studio, sweep)
         results = sweep.results()
         with explained():
-            cells.sheet(studio, sweep, results)
+            cells.sheet(studio, sweep, results, tools)
             _glass(studio, sweep, results)
         if moving != sweep.moving:
             st.rerun()  # the timer starts or stops, and a finished sweep tells what it found
@@ -65,16 +69,15 @@ def _welcome() -> None:
         border=True, height=200, horizontal_alignment="center", vertical_alignment="center"
     ):
         st.markdown(
-            ":material/grid_on: Choose what to vary and press **Run**. The pictures appear here "
-            "as they "
-            "are made.",
+            ":material/grid_on: Choose what to vary and press the button above. "
+            "The pictures appear here as they are made.",
             text_alignment="center",
         )
 
 
 def _named(sweep: Sweep) -> str:
     axes = " × ".join(each.axis.label for each in sweep.plan.varied) or "One picture"
-    return f"{axes}, {len(sweep.plan.cells)} cells: {sweep.plan.base.params.prompt[:60]}"
+    return f"{axes}, {many(len(sweep.plan.cells), 'cell')}: {sweep.plan.base.params.prompt[:60]}"
 
 
 def _progress(sweep: Sweep) -> None:
@@ -99,33 +102,38 @@ def _controls(studio: Studio, sweep: Sweep) -> None:
     """What can be done with the sweep as it stands."""
     counts = sweep.counts()
     undone = counts.get("failed", 0) + counts.get("cancelled", 0)
-    with st.container(horizontal=True, gap="xsmall"):
-        if sweep.running and sweep.paused:
-            st.button(
-                "Resume", icon=":material/play_arrow:", key="sweep_resume", on_click=sweep.resume
-            )
-        elif sweep.running:
-            st.button("Pause", icon=":material/pause:", key="sweep_pause", on_click=sweep.pause)
-        if sweep.running:
-            st.button(
-                "Cancel", icon=":material/stop_circle:", key="sweep_cancel", on_click=sweep.cancel
-            )
-        elif undone:
-            st.button(
-                f"Try {undone} again",
-                icon=":material/refresh:",
-                key="sweep_retry",
-                on_click=sweep.retry,
-            )
-        edit = "Edit and continue" if sweep.running else "Edit the plan"
+    if sweep.running and sweep.paused:
+        st.button("Resume", icon=":material/play_arrow:", key="sweep_resume", on_click=sweep.resume)
+    elif sweep.running:
+        st.button("Pause", icon=":material/pause:", key="sweep_pause", on_click=sweep.pause)
+    if sweep.running:
         st.button(
-            edit,
-            icon=":material/edit:",
-            key="sweep_edit",
-            on_click=experiments.edit,
-            args=(studio, sweep),
-            help="Brings the plan into the form above. What is made already is not made again.",
+            "Cancel", icon=":material/stop_circle:", key="sweep_cancel", on_click=sweep.cancel
         )
+    elif undone:
+        st.button(
+            _retry(counts),
+            icon=":material/refresh:",
+            key="sweep_retry",
+            on_click=sweep.retry,
+        )
+    edit = "Edit and continue" if sweep.running else "Edit the plan"
+    st.button(
+        edit,
+        icon=":material/edit:",
+        key="sweep_edit",
+        on_click=experiments.edit,
+        args=(studio, sweep),
+        help="Brings the plan into the form above. What is made already is not made again.",
+    )
+
+
+def _retry(counts: Mapping[str, int]) -> str:
+    """What a click makes: those that were never begun, or those that failed."""
+    failed, cancelled = counts.get("failed", 0), counts.get("cancelled", 0)
+    if cancelled:
+        return f"Make the other {many(failed + cancelled, 'picture')}"
+    return f"Try {many(failed, 'picture')} again"
 
 
 def _glass(studio: Studio, sweep: Sweep, results: Results) -> None:

@@ -40,6 +40,12 @@ def mine(studio: Studio) -> list[Sweep]:
     return _everyones().setdefault(studio.owner, [])
 
 
+def fold_key(studio: Studio) -> str:
+    """The name under which the page keeps whether the plan is open: closed again after each
+    run."""
+    return f"plan_after_{len(mine(studio))}"
+
+
 def start(studio: Studio, plan: Plan, frames: bool) -> None:
     """Run it, and show it from now on; it takes the place of a sweep that was paused to be
     edited."""

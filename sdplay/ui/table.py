@@ -10,7 +10,7 @@ import streamlit as st
 
 from sdplay.compare.axes import Offer, Typed, axis
 from sdplay.compare.planfile import table_rows
-from sdplay.params import Params
+from sdplay.params import KNOBS, Params
 from sdplay.ui.axes import echo
 
 EXAMPLE = """prompt,thing,style,pictures
@@ -34,6 +34,21 @@ def pick(seed: int) -> list[tuple[str, Typed]]:
     rows = table_rows(str(text), seed)
     echo(axis("preset").marks, rows, Offer())
     return [("preset", rows)]
+
+
+def only(name: str) -> None:
+    """Take every column of settings but this one away; call it from a callback."""
+    lines = list(csv.reader(io.StringIO(st.session_state["table"])))
+    kept = [
+        at
+        for at, column in enumerate(lines[0])
+        if column.strip() == name or column.strip() not in KNOBS
+    ]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(
+        [line[at] for at in kept if at < len(line)] for line in lines
+    )
+    st.session_state["table"] = text.getvalue()
 
 
 def put(rows: Sequence[Mapping[str, Any]], base: Params) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from sdplay.compare.axes import Setup, Typed, slots
-from sdplay.compare.guard import guard, plan_sentence, settings_text
+from sdplay.compare.guard import guard, guard_axes, label, plan_sentence, settings_text
 from sdplay.compare.plan import Plan, limit, many, plan
 from sdplay.params import Params
 from sdplay.ui import (
@@ -44,10 +45,25 @@ def show(studio: Studio) -> None:
         st.space("stretch")
         links.share(studio, "Compare", lambda: sweep_link.offered(studio))
         experiments.open_file(studio)
-    with st.container(border=True, gap="small", key="lab_card"):
+    with _plan_fold(studio), st.container(border=True, gap="small", key="lab_card"):
         form.prompts(studio.capabilities)
         _card(studio, str(view))
     sweep_view.newest(studio)
+
+
+def _plan_fold(studio: Studio) -> DeltaGenerator:
+    """The plan is one line once it has run, so that its pictures stand in the upper part; what
+    brings a plan opens it."""
+    count = len(sweeping.mine(studio))
+    if not count:
+        return st.container()
+    return st.expander(
+        "Plan another comparison",
+        icon=":material/edit_note:",
+        type="compact",
+        key=sweeping.fold_key(studio),
+        on_change="rerun",
+    )
 
 
 @whole.fragment()
@@ -70,8 +86,19 @@ def _varied(studio: Studio, base: Params, view: str) -> list[tuple[str, Typed]]:
         varied = table.pick(base.seed)
     else:
         varied = axes.pick_both(axes.GRID, offer, features, slots(base))
-    with st.expander("More axes", icon=":material/layers:", key="more_axes"):
+    with _more_axes():
         return varied + axes.pick_both(axes.PAGES, offer, features, slots(base))
+
+
+def _more_axes() -> DeltaGenerator:
+    """Closed, its line says what it holds; what a link or a file puts into it opens it."""
+    names = axes.active(axes.PAGES)
+    return st.expander(
+        f"More axes: {plain(' and '.join(names))}" if names else "More axes",
+        expanded=bool(names),
+        icon=":material/layers:",
+        key="more_axes",
+    )
 
 
 def _planned(studio: Studio, base: Params, varied: list[tuple[str, Typed]]) -> Plan:
@@ -83,7 +110,9 @@ def _planned(studio: Studio, base: Params, varied: list[tuple[str, Typed]]) -> P
 
 def _price(studio: Studio, made: Plan, run_at_once: bool) -> None:
     """The guard's verdict, the price, a cheaper way, and the button."""
-    st.markdown(f":material/balance: {plain(_verdict(made))}")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f":material/balance: {plain(_verdict(made))}", width="content")
+        _locks(made)
     for note in made.notes:
         st.caption(f":orange[:material/info:] {plain(note)}")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -132,6 +161,24 @@ def _verdict(made: Plan) -> str:
     if [each.axis.id for each in made.varied] == ["preset"]:
         return guard([cell.setup for cell in made.cells]).sentence
     return plan_sentence(made)
+
+
+def _locks(made: Plan) -> None:
+    """Where several settings of a preset differ: buttons that let one of them vary alone."""
+    presets = [each for each in guard_axes(made) if each.level == "confounded"]
+    only = variants.only if st.session_state.get("lab") == "Variants" else table.only
+    if [each.axis.id for each in made.varied][:1] != ["preset"] or not presets:
+        return
+    for name in presets[0].names:
+        st.button(
+            f"Only {label(name)}",
+            icon=":material/lock:",
+            type="tertiary",
+            key=f"plan_lock_{name}",
+            on_click=only,
+            args=(name,),
+            help="Locks the rest to the form.",
+        )
 
 
 def _cheaper(made: Plan) -> None:
