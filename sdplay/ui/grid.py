@@ -38,7 +38,7 @@ th span{display:block;overflow-wrap:break-word}
 thead th{top:0;vertical-align:bottom}
 thead span{max-width:var(--tile);margin:auto}
 tbody th{left:0;text-align:right}
-tbody span,thead th:first-child span{max-width:calc(var(--side) - 12px);margin:0 4px 0 auto}
+tbody th span,thead th:first-child span{max-width:calc(var(--side) - 12px);margin:0 4px 0 auto}
 thead th:first-child{left:0;z-index:2;font-weight:400;color:var(--st-gray-text-color);text-align:right}
 .single tr>th:first-child{display:none}
 td{padding:4px;vertical-align:top}

@@ -103,7 +103,7 @@ window.crawler = (() => {
       if (node.nodeType === Node.TEXT_NODE) { if (node.data.trim()) told.push(words(node.data)); return; }
       if (node.nodeType !== Node.ELEMENT_NODE) return;
       if (["STYLE", "SCRIPT"].includes(node.tagName) || (lasting && node.matches(PASSING))) return;
-      if (!node.checkVisibility({visibilityProperty: true})) return;
+      if (!node.checkVisibility({visibilityProperty: true}) && getComputedStyle(node).display !== "contents") return;
       for (const name of CHANGING) if (node.hasAttribute(name)) told.push(`${name}=${node.getAttribute(name).slice(0, 200)}`);
       if (["INPUT", "TEXTAREA"].includes(node.tagName)) told.push(`=${node.value}${node.checked}`);
       if (node.tagName === "CANVAS" && node.width) told.push(node.toDataURL().slice(-200));
@@ -158,6 +158,7 @@ window.crawler = (() => {
     runs: () => state.runs, rest, controls, signature, layout, troubles,
     control: at => state.controls[at],
     focusElsewhere: at => focused() !== state.controls[at] && focused() !== document.body,
-    blur: () => focused()?.blur(),
+    blur: () => { focused()?.blur(); return !focused()?.matches("input, textarea"); },
+    unfill: () => document.fullscreenElement && document.exitFullscreen(),
   };
 })();

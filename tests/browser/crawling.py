@@ -211,6 +211,7 @@ class Crawl:
         if not outside and not self._changed(page, before, effects, control):
             self.fault("has no effect")
         self._look(page)
+        page.evaluate("crawler.unfill()")
         if not state.moving and control.kind not in ("fold", "opener", "canvas"):
             self._later(page)
         if undo:
@@ -234,7 +235,8 @@ class Crawl:
         """Run the script again for no reason: nothing may come of it."""
         if page.locator("[role=dialog]").count() and "picture=" not in page.url:
             return  # a run closes what it did not open
-        page.evaluate("crawler.blur()")
+        if not page.evaluate("crawler.blur()"):
+            return  # a dialog keeps the focus in a field, which would take the key
         before, runs = self._signature(page, lasting=True), page.evaluate("crawler.runs()")
         page.keyboard.press("r")
         self._rest(page, runs)

@@ -85,7 +85,7 @@ LESSONS = (
 
 def show(studio: Studio) -> None:
     """Cards, each a click away from its pictures; then the schedulers in two sentences each."""
-    st.markdown("#### What does each setting do?")
+    st.subheader("What does each setting do?", anchor=False)
     st.caption(
         "Each lesson is a small fair comparison with your own prompt and backend: one thing "
         "differs, the rest "
@@ -105,7 +105,7 @@ def show(studio: Studio) -> None:
                     on_click=_open,
                     args=(studio, lesson),
                 )
-    st.markdown("#### Schedulers")
+    st.subheader("Schedulers", anchor=False)
     known = [
         SCHEDULERS[name]
         for name in studio.capabilities.schedulers or SCHEDULERS
