@@ -163,7 +163,12 @@ def _beside(
     if result is None or not result.picture:
         return
     with right, st.container(gap="xsmall", key=f"seen_{key}"):
-        st.image(sweeping.original(studio, result.picture), width="stretch", output_format="PNG")
+        st.image(
+            sweeping.original(studio, result.picture),
+            width="stretch",
+            output_format="PNG",
+            alt=", ".join(result.cell.labels) or "The picture",
+        )
         st.caption(plain(", ".join(result.cell.labels)))
         if st.button(
             "Beside A",
@@ -187,7 +192,7 @@ def _curves(across: str) -> str:
     base = _over(across, "curve:N", "label:N").encode(
         color=alt.Color("curve:N", title=None, legend=alt.Legend(orient="top"))
     )
-    knees = base.transform_filter("datum.marked").mark_point(size=180, strokeWidth=2.5)
+    knees = base.transform_filter("datum.marked").mark_point(size=180, strokeWidth=2.5, aria=False)
     return _text(base.mark_line() + knees + base.mark_circle(size=60).add_params(PICK))
 
 

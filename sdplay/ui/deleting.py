@@ -28,7 +28,7 @@ def undo(studio: Studio) -> None:
                 "Undo", icon=":material/undo:", key="undo", on_click=_restore, args=(studio, gone)
             )
             st.button(
-                "",
+                "Leave it there",
                 icon=":material/close:",
                 type="tertiary",
                 key="undo_not",

@@ -211,7 +211,13 @@ def _marks(studio: Studio, kept: Kept) -> None:
             **_saved(f"shared_{kept.id}", lambda given: library.share(kept, owner, given)),
         )
         st.space("stretch")
-        with st.popover("", icon=":material/delete:", type="tertiary", key="delete", help="Delete"):
+        with st.popover(
+            "Delete",
+            icon=":material/delete:",
+            type="tertiary",
+            key="delete",
+            help="Delete",
+        ):
             st.caption("It goes into the bin, which can give it back.")
             _leave(
                 "Yes, delete it",

@@ -290,7 +290,13 @@ def _seed(knob: Knob, capabilities: Capabilities) -> None:
 
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
         typed(knob, capabilities)
-        st.button("", icon=":material/casino:", help="A new random seed", on_click=roll, key="dice")
+        st.button(
+            "New random seed",
+            icon=":material/casino:",
+            help="A new random seed",
+            on_click=roll,
+            key="dice",
+        )
 
 
 def _size(capabilities: Capabilities) -> None:

@@ -75,7 +75,7 @@ p{margin:0 0 10px;font-size:.87rem;line-height:1.4;color:var(--st-gray-text-colo
 [aria-pressed=true] img{outline:3px solid var(--st-primary-color)!important;outline-offset:0}
 [aria-pressed]::after{content:"";position:absolute;top:8px;right:8px;width:22px;height:22px;border-radius:50%;
   background:#fffd;outline:2px solid var(--st-primary-color)}
-[aria-pressed=true]::after{content:"✓";background:var(--st-primary-color);color:#fff;text-align:center;
+[aria-pressed=true]::after{content:"✓";background:var(--st-primary-color);color:var(--st-background-color);text-align:center;
   font:600 14px/22px var(--st-font)}
 .end{display:block;margin:4px auto;padding:8px 16px;color:var(--st-gray-text-color);font-size:.87rem}
 .end:focus-visible{outline:2px solid var(--st-primary-color);border-radius:var(--st-base-radius)}
@@ -127,7 +127,7 @@ export default function({data, parentElement, setTriggerValue}) {
     }
     held.caption.textContent = tile.caption;
     held.button.title = tile.label;
-    held.button.setAttribute("aria-label", tile.label);
+    held.label = [tile.label, tile.caption].join(", ");
     held.button.onclick = () => setTriggerValue("opened", tile.id);
     return held;
   };
@@ -157,6 +157,7 @@ export default function({data, parentElement, setTriggerValue}) {
     if (!members.length) { one.node.remove(); list.groups.delete(id); continue; }
     one.at = members[0].at;
     members.forEach((held, at) => {
+      held.button.setAttribute("aria-label", `${held.label}, ${at + 1} of ${members.length}`);
       if (one.tiles.children[at] !== held.node) one.tiles.insertBefore(held.node, one.tiles.children[at] ?? null);
     });
   }

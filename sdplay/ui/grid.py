@@ -57,7 +57,7 @@ button{all:unset;display:block;width:var(--tile);cursor:pointer}
 @media (prefers-reduced-motion:reduce){.running .picture{animation:none}}
 .tone{position:absolute;inset:0;background:var(--st-primary-color);opacity:var(--heat);mix-blend-mode:multiply}
 .badge{position:absolute;top:5px;left:5px;font-size:.72rem;font-weight:650;padding:1px 6px;border-radius:99px;
-  background:var(--st-primary-color);color:#fff}
+  background:var(--st-primary-color);color:var(--st-background-color)}
 .text{display:block;font-size:.78rem;line-height:1.3;color:var(--st-gray-text-color);margin:4px 2px 0;
   display:-webkit-box;-webkit-line-clamp:3;-webkit-box-orient:vertical;overflow:hidden;overflow-wrap:anywhere}
 .failed .text{color:var(--st-red-text-color)}

@@ -8,6 +8,8 @@ import streamlit as st
 
 ASSETS = Path(__file__).parent / "assets"
 ICON = ASSETS / "favicon.png"
+ICON_ONLY = ("dice", "undo_not", "delete")
+"""Keys of buttons whose words are for those who do not see the icon."""
 _FONT = base64.b64encode((ASSETS / "inter-latin-wght-normal.woff2").read_bytes()).decode()
 
 # Streamlit serves font files only from a folder beside the entry file; a style sheet can carry one
@@ -20,6 +22,10 @@ _FACE = st.components.v2.component(
 @font-face{{
   font-family:"Inter";font-weight:100 900;font-display:swap;src:url(data:font/woff2;base64,{_FONT})}}
 @media (hover:none){{button kbd{{display:none!important}}}}
+{", ".join(f".st-key-{key} button [data-testid=stMarkdownContainer]" for key in ICON_ONLY)}{{
+  position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}}
+button kbd{{opacity:1!important}}
+button[kind^=primary],button[kind^=primary] *{{color:light-dark(#fff,#0f0f13)!important}}
 """,
     isolate_styles=False,
 )

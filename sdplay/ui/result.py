@@ -5,9 +5,11 @@ import base64
 
 import streamlit as st
 
+from sdplay.compare.plan import many
 from sdplay.jobs import Job
 from sdplay.library import Kept
 from sdplay.params import Params
+from sdplay.schedulers import scheduler_label
 from sdplay.ui import form, session, whole
 from sdplay.ui.controls import LARGEST_IN_A_BROWSER
 from sdplay.ui.details import details, download, hero, start_from
@@ -179,8 +181,16 @@ def _recent(studio: Studio) -> None:
         if len(recent) > 1:
             st.caption("Recent")
             shown = [
-                Tile(kept.id, studio.library.thumbnail(kept), kept.params.prompt or "Picture")
+                Tile(kept.id, studio.library.thumbnail(kept), _named(kept.params))
                 for kept in recent
             ]
             if id := tiles(shown, key="recent", width=104, strip=True):
                 details(studio, id)
+
+
+def _named(params: Params) -> str:
+    """A picture's name among others: its prompt, and what most often sets it apart."""
+    entry = scheduler_label(params.scheduler)
+    return (
+        f"{params.prompt or 'No prompt'}: {entry}, {many(params.steps, 'step')}, seed {params.seed}"
+    )

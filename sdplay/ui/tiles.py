@@ -14,7 +14,7 @@ class Tile:
     id: str
     jpeg: bytes
     label: str
-    """Read aloud, and shown when the pointer rests on it."""
+    """Shown when the pointer rests on it; read aloud with the caption and its position."""
     caption: str = ""
 
 
@@ -48,11 +48,12 @@ export default function({data, parentElement, setTriggerValue}) {
   place.dataset.shown = shown;
   place.classList.toggle("strip", data.strip);
   place.style.setProperty("--tile", data.width + "px");
-  place.replaceChildren(...data.tiles.map(tile => {
+  place.replaceChildren(...data.tiles.map((tile, at) => {
     const button = document.createElement("button"), image = new Image(), caption = document.createElement("span");
     button.type = "button";
+    const position = data.tiles.length > 1 ? `, ${at + 1} of ${data.tiles.length}` : "";
     button.title = tile.label;
-    button.setAttribute("aria-label", tile.label);
+    button.setAttribute("aria-label", [tile.label, tile.caption].filter(Boolean).join(", ") + position);
     image.src = "data:image/jpeg;base64," + tile.jpeg;
     image.alt = "";
     caption.textContent = tile.caption;

@@ -52,7 +52,7 @@ _VIEWER = st.components.v2.component(
 .labels span{padding:4px 10px;border-radius:14px;background:var(--st-gray-background-color);line-height:1.35;
   font-weight:500;overflow-wrap:anywhere;justify-self:start}
 .viewer:not([data-mode="side by side"]) .labels .other{justify-self:end}
-.labels .shown{background:var(--st-primary-color);color:#fff}
+.labels .shown{background:var(--st-primary-color);color:var(--st-background-color)}
 .labels .hidden{opacity:.62}
 .labels,.stage,.bar{width:min(100%,calc(var(--tall) * var(--ratio) * var(--across) + var(--gap)));margin-inline:auto}
 .viewer{--across:1;--gap:0px;--tall:min(74vh,760px)}

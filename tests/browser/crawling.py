@@ -199,7 +199,8 @@ class Crawl:
         try:
             undo = PRESS.get(control.kind, _click)(page, handle)
         except sync_api.Error as error:
-            self.fault(f"cannot be pressed: {str(error).splitlines()[0]}")
+            why = re.findall(r"<.*intercepts pointer events|not visible|not stable", str(error))
+            self.fault(f"cannot be pressed: {(why or str(error).splitlines())[-1]}")
             page.keyboard.press("Escape")
             return
         if control.kind == "help":
@@ -237,6 +238,8 @@ class Crawl:
             return  # a run closes what it did not open
         if not page.evaluate("crawler.blur()"):
             return  # a dialog keeps the focus in a field, which would take the key
+        if page.locator("[role=dialog]").count():
+            self._rest(page, quiet=250)
         before, runs = self._signature(page, lasting=True), page.evaluate("crawler.runs()")
         page.keyboard.press("r")
         self._rest(page, runs)

@@ -1,0 +1,97 @@
+"""axe-core on every tab, in light and in dark: nothing serious, nothing critical."""
+
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from sdplay.library import Library
+from tests.making import finished
+from tests.serving import SLOW, opened, served
+
+pytest.importorskip("axe_playwright_python", reason="needs axe-core: pip install '.[dev]'")
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+OWNER = "e" * 32
+GRAVE = ("serious", "critical")
+SWEEP = "view=Compare&steps=2&x_values=2,3,4&y_axis=seed&y_values=1-3"
+RULES = {"label-content-name-mismatch": {"enabled": True}}
+"""Beyond axe's own choice."""
+EXCEPTIONS = {}
+"""Rules that hold nowhere here, and why."""
+
+
+@pytest.fixture(scope="module")
+def stocked(browser, tmp_path_factory):
+    """A page whose owner has some pictures."""
+    home = tmp_path_factory.mktemp("axe")
+    library = Library(Path(home))
+    for seed in range(6):
+        library.save(finished(prompt="a fox", seed=seed), OWNER)
+    library.close()
+    process, url = served(home)
+    yield url
+    process.terminate()
+    process.wait(10)
+
+
+def generate(page, url):
+    opened(page, url)
+
+
+def compare(page, url):
+    page.goto(f"{url}?{SWEEP}")
+    page.locator(".st-key-run button").click()
+    page.get_by_text("Take it away").wait_for()
+    page.locator("[data-testid=stVegaLiteChart] svg").first.wait_for()
+
+
+def plan(page, url):
+    page.goto(f"{url}?view=Compare&lab=Variants")
+    page.locator(".st-key-variant_add").wait_for()
+
+
+def library(page, url):
+    page.goto(f"{url}?view=Library")
+    page.locator(".gallery .tiles button").first.wait_for()
+
+
+def drawer(page, url):
+    library(page, url)
+    page.locator(".gallery .tiles button").first.click()
+    page.get_by_role("button", name="Use these settings").wait_for()
+
+
+def learn(page, url):
+    page.goto(f"{url}?view=Learn")
+    page.locator(".st-key-start_tune").wait_for()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("reach", [generate, compare, plan, library, drawer, learn])
+def test_nothing_keeps_anybody_out(browser, stocked, reach, scheme):
+    context = browser.new_context(
+        viewport={"width": 1440, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
+    )
+    context.set_default_timeout(SLOW)
+    if reach in (library, drawer):
+        context.add_cookies([{"name": "sdplay_owner", "value": OWNER, "url": stocked}])
+    page = context.new_page()
+    reach(page, stocked)
+    page.locator("[data-test-script-state=notRunning]").wait_for()
+    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    assert violations(page) == []
+    context.close()
+
+
+def violations(page):
+    """What is serious or worse: the rule, and the elements that break it."""
+    page.evaluate((resources.files("axe_playwright_python") / "axe.min.js").read_text())
+    found = page.evaluate(
+        "rules => axe.run(document, {resultTypes: ['violations'], rules})", RULES
+    )["violations"]
+    return [
+        f"{rule['id']}: {node['html'][:160]} {node['failureSummary'][:300]}"
+        for rule in found
+        if rule["impact"] in GRAVE and rule["id"] not in EXCEPTIONS
+        for node in rule["nodes"]
+    ]
