@@ -5,8 +5,8 @@ window.crawler = (() => {
     "[role=radio], [role=switch], [role=checkbox], [role=slider], [role=menuitem]";
   const CHANGING = ["aria-checked", "aria-selected", "aria-expanded", "aria-pressed", "aria-valuenow", "aria-label", "src",
     "open"];
-  const PASSING = "[role=tooltip], [data-testid=stTooltipContent], [data-testid=stToast], [data-testid=stSpinner]";
-  const state = {runs: 0, changed: 0, copied: 0, controls: []};
+  const PASSING = "[data-testid*=Icon], [role=tooltip], [data-testid=stTooltipContent], [data-testid=stToast], [data-testid=stSpinner]";
+  const state = {runs: 0, sent: 0, changed: 0, copied: 0, controls: []};
 
   function* walk(root) {
     for (const each of root.querySelectorAll("*")) {
@@ -31,14 +31,20 @@ window.crawler = (() => {
     state.changed = performance.now();
     for (const record of records) if (record.attributeName === "data-test-script-state") state.runs++;
   }).observe(document, {subtree: true, childList: true, characterData: true, attributes: true});
+  const send = WebSocket.prototype.send;
+  WebSocket.prototype.send = function(...given) { state.sent++; return send.apply(this, given); };
   const resting = () => document.querySelector("[data-test-script-state=notRunning]")
     && !document.querySelector("[data-stale=true]");
+  const mark = () => ({runs: state.runs, sent: state.sent});
+  // Until the page has stood still for so long; longer while it may still send something, and until
+  // what it has sent has made the script run.
   const rest = (since, quiet, patience, most) => new Promise(done => {
     const begun = performance.now();
     const look = () => {
-      const now = performance.now(), ran = state.runs > since;
-      const still = now - Math.max(state.changed, begun) >= (ran ? quiet : patience);
-      if ((resting() && still) || now - begun > most) done(now - begun <= most);
+      const now = performance.now(), ran = state.runs > since.runs;
+      const awaited = !ran && state.sent > since.sent && now - begun < 6000;
+      const still = now - Math.max(state.changed, begun) >= (ran ? quiet : Math.max(quiet, patience));
+      if ((resting() && still && !awaited) || now - begun > most) done(now - begun <= most);
       else setTimeout(look, 15);
     };
     look();
@@ -155,7 +161,7 @@ window.crawler = (() => {
     return at;
   };
   return {
-    runs: () => state.runs, rest, controls, signature, layout, troubles,
+    mark, rest, controls, signature, layout, troubles,
     control: at => state.controls[at],
     focusElsewhere: at => focused() !== state.controls[at] && focused() !== document.body,
     blur: () => { focused()?.blur(); return !focused()?.matches("input, textarea"); },

@@ -195,7 +195,7 @@ class Crawl:
     def _press(self, page, control, state):
         self.pressed[control.key] = control.family
         handle = page.evaluate_handle("at => crawler.control(at)", control.at).as_element()
-        before, effects, runs = self._signature(page), self.effects, page.evaluate("crawler.runs()")
+        before, effects, mark = self._signature(page), self.effects, page.evaluate(MARK)
         try:
             undo = PRESS.get(control.kind, _click)(page, handle)
         except sync_api.Error as error:
@@ -205,7 +205,7 @@ class Crawl:
             return
         if control.kind == "help":
             return
-        self._rest(page, runs, quiet=800 if control.rank == 3 else 90)
+        self._rest(page, mark, quiet=800 if control.rank == 3 else 90)
         if not state.moving:
             self._done(page)
         outside = control.kind == "link"
@@ -240,9 +240,9 @@ class Crawl:
             return  # a dialog keeps the focus in a field, which would take the key
         if page.locator("[role=dialog]").count():
             self._rest(page, quiet=250)
-        before, runs = self._signature(page, lasting=True), page.evaluate("crawler.runs()")
+        before, mark = self._signature(page, lasting=True), page.evaluate(MARK)
         page.keyboard.press("r")
-        self._rest(page, runs)
+        self._rest(page, mark)
         self._done(page)
         after = self._signature(page, lasting=True)
         if come := set(after) - set(before):
@@ -268,11 +268,8 @@ class Crawl:
 
     def _rest(self, page, since=None, quiet=90):
         """The script has run, and the page stands still."""
-        since = page.evaluate("crawler.runs()") if since is None else since
-        page.evaluate(
-            "([since, quiet]) => crawler.rest(since, quiet, Math.max(350, quiet), 20000)",
-            [since, quiet],
-        )
+        since = page.evaluate(MARK) if since is None else since
+        page.evaluate("([since, quiet]) => crawler.rest(since, quiet, 350, 20000)", [since, quiet])
 
     def _done(self, page):
         """No picture is at work any more."""
@@ -308,6 +305,7 @@ class Crawl:
         )
 
 
+MARK = "crawler.mark()"
 POPOVER = "[data-testid=stPopoverBody]"
 
 
@@ -316,6 +314,12 @@ def _tab_of(page):
 
 
 def _click(page, handle):
+    """A chart's or a picture's own buttons come when the pointer rests on it."""
+    box = handle.evaluate(
+        "each => each.closest('[data-testid=stFullScreenFrame]')?.getBoundingClientRect()"
+    )
+    if box and box["bottom"] > 0:
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     handle.scroll_into_view_if_needed(timeout=5000)
     handle.click(timeout=8000)
 
