@@ -144,7 +144,7 @@ def _counted(knob: Knob, capabilities: Capabilities) -> None:
         lambda value: knob.unset if value == OWN else value,
         key=knob.name,
         help=knob.help,
-        **BOUND,
+        **bound(),
     )
 
 
@@ -160,7 +160,7 @@ def _left_open(knob: Knob, capabilities: Capabilities) -> None:
         key=knob.name,
         help=knob.help,
         placeholder=knob.unset,
-        **BOUND,
+        **bound(),
     )
 
 
