@@ -88,7 +88,8 @@ def bounded(knob: Knob, capabilities: Capabilities) -> Knob:
         return knob
     own = {"width": capabilities.size_limits, "height": capabilities.size_limits}
     low, high = {**own, **capabilities.limits}.get(knob.name, (knob.low or 0, knob.high or 0))
-    low, high = max(low, knob.low or 0), min(high, knob.high or high, LARGEST_IN_A_BROWSER)
+    low = knob.kind(max(low, knob.low or 0))
+    high = knob.kind(min(high, knob.high or high, LARGEST_IN_A_BROWSER))
     usual = knob.usual and (max(low, knob.usual[0]), min(high, knob.usual[1]))
     step = capabilities.size_step if knob.name in own else knob.step
     return replace(knob, low=low, high=high, step=step, usual=usual)

@@ -13,10 +13,9 @@ from sdplay.backends import Capabilities
 from sdplay.compare.axes import Typed
 from sdplay.compare.guard import value_text
 from sdplay.errors import BadParams
-from sdplay.knob import Knob
 from sdplay.params import KNOBS
 from sdplay.schedulers import PRESETS, SCHEDULERS, find
-from sdplay.ui.controls import LARGEST_IN_A_BROWSER, bounded, current
+from sdplay.ui.controls import bounded, current
 from sdplay.ui.problems import plain
 from sdplay.ui.session import Studio
 
@@ -187,20 +186,11 @@ def _override(name: str, key: str, capabilities: Capabilities) -> None:
         )
     elif knob.is_number:
         low, high, step = (
-            None if each is None else knob.kind(each) for each in (knob.low, _most(knob), knob.step)
+            None if each is None else knob.kind(each) for each in (knob.low, knob.high, knob.step)
         )
         st.number_input(knob.label, low, high, None, step, key=key, placeholder=inherited)
     else:
         st.text_input(knob.label, key=key, placeholder=inherited)
-
-
-def _most(knob: Knob) -> float | None:
-    """The largest number that the control takes: a browser counts whole numbers to 2⁵³ only."""
-    return (
-        knob.high
-        if knob.kind is float or knob.high is None
-        else min(knob.high, LARGEST_IN_A_BROWSER)
-    )
 
 
 def _inherited(name: str, capabilities: Capabilities) -> str:
@@ -238,7 +228,6 @@ def _fitting(name: str, value: Any, capabilities: Capabilities) -> Any:
         return next((each for each in (value, entry and entry.id) if each in options), None)
     if knob.kind is str:
         return str(value)
-    most = _most(knob)
     try:
         number = knob.kind(value)
         whole = number == float(value)
@@ -246,7 +235,7 @@ def _fitting(name: str, value: Any, capabilities: Capabilities) -> Any:
         return None
     return (
         number
-        if whole and (knob.low or 0) <= number <= (number if most is None else most)
+        if whole and (knob.low or 0) <= number <= (number if knob.high is None else knob.high)
         else None
     )
 
