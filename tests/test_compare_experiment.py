@@ -16,7 +16,7 @@ from sdplay.compare.findings import find_out
 from sdplay.compare.measures import difference, look, look_apart, pixels_hash
 from sdplay.compare.plan import Facts, plan
 from sdplay.compare.results import Load, Result
-from sdplay.compare.rows import HEADER, csv_text, row
+from sdplay.compare.rows import HEADER, Measured, csv_text, row
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Control, Params
 from sdplay.picture import Timing
@@ -143,7 +143,9 @@ def test_looks_tell_rounding_from_another_picture():
 def test_a_row_has_every_setting_time_and_measure():
     _, results = ran([("steps", "5, 10")])
     measured = difference(picture(results[(0,)]), picture(results[(1,)]))
-    made = row(replace(results[(1,)], load=Load(1.0, 2.0, 50.0, 123.4, 99.0)), measured)
+    made = row(
+        replace(results[(1,)], load=Load(1.0, 2.0, 50.0, 123.4, 99.0)), Measured(measured, "5")
+    )
     assert set(made) == set(HEADER) > set(KNOBS) - {"control"}
     assert (made["steps"], made["cell"], made["seconds"], made["cpu_percent"]) == (
         10,
@@ -151,7 +153,9 @@ def test_a_row_has_every_setting_time_and_measure():
         1.0,
         50.0,
     )
-    assert 0 < float(made["ssim"]) < 1
+    assert 0 < made["ssim"] < 1
+    assert 0 < made["colour_distance"] < 1
+    assert made["measured_against"] == "5"
 
 
 def test_rows_become_a_csv_that_spreadsheets_do_not_run():

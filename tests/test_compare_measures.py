@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdplay.compare.measures import difference, difference_map, pixels_hash, ssim
+from sdplay.compare.measures import (
+    COLOUR,
+    MEASURES,
+    SHAPE,
+    difference,
+    difference_map,
+    pixels_hash,
+    ssim,
+)
 
 
 def noise(seed=0, size=(64, 48)):
@@ -25,7 +33,8 @@ def planted(image, left, top, by=40):
 
 def test_the_same_picture_measures_nothing():
     told = difference(noise(), noise())
-    assert (told.ssim, told.psnr, told.mean, told.largest, told.changed, told.box) == (
+    assert (told.colour, told.ssim, told.psnr, told.mean, told.largest, told.changed, told.box) == (
+        0,
         1,
         math.inf,
         0,
@@ -33,7 +42,8 @@ def test_the_same_picture_measures_nothing():
         0,
         None,
     )
-    assert (told.same, told.distance) == (True, 0)
+    assert told.same
+    assert [told.by(measure) for measure in MEASURES.values()] == [0, 0]
     assert told.sentence == "The two pictures are the same, pixel for pixel."
 
 
@@ -121,3 +131,24 @@ def test_the_hash_names_the_pixels_only(tmp_path):
     noise().save(tmp_path / "b.png", compress_level=0)
     with Image.open(tmp_path / "a.png") as a, Image.open(tmp_path / "b.png") as b:
         assert pixels_hash(a) == pixels_hash(b) != pixels_hash(noise(3))
+
+
+def test_what_cannot_be_seen_through_glass_does_not_count():
+    seen = np.dstack([np.asarray(noise()), np.full((48, 64), 255, np.uint8)])
+    seen[:, :32, 3] = 0
+    other = seen.copy()
+    other[:, :32, :3] = 7
+    assert difference(Image.fromarray(seen), Image.fromarray(other)).same
+    other[:, :32, 3] = 255
+    assert difference(Image.fromarray(seen), Image.fromarray(other)).by(COLOUR) > 0.3
+
+
+def test_brightness_is_seen_by_colour_and_hardly_by_ssim():
+    pixels = np.asarray(noise(size=(16, 12)).resize((128, 96))) // 2
+    told = difference(Image.fromarray(pixels), Image.fromarray(pixels + 5))
+    assert told.by(COLOUR) > 0.1 > 10 * told.by(SHAPE)
+
+
+def test_the_sentence_tells_both_measures():
+    assert difference(noise(), noise(1)).sentence.startswith("Colour distance 0.")
+    assert ", SSIM 0." in difference(noise(), noise(1)).sentence

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from sdplay.compare.measures import difference
+from sdplay.compare.measures import SHAPE, difference
 from sdplay.params import Params
 from sdplay.schedulers import find
 from sdplay.work import evaluations
@@ -95,7 +95,7 @@ def converge(samples: Sequence[Sample], reference: Image.Image | None = None) ->
     ordered = sorted(samples, key=lambda sample: sample.params.steps)
     own = reference is None
     goal = ordered[-1].image if reference is None else reference
-    points = [point_of(sample, difference(sample.image, goal).distance) for sample in ordered]
+    points = [point_of(sample, difference(sample.image, goal).by(SHAPE)) for sample in ordered]
     entry = find(ordered[0].params.scheduler)
     label = entry.label if entry else ordered[0].params.scheduler
     return curve(points, label, stochastic=adds_noise(ordered[0].params), own=own)

@@ -19,7 +19,7 @@ from sdplay.compare.answers import (
     trade_sentence,
 )
 from sdplay.compare.axes import axis
-from sdplay.compare.measures import difference
+from sdplay.compare.measures import SHAPE, difference
 from sdplay.compare.plan import Plan
 from sdplay.compare.results import Pictures, Result
 
@@ -117,7 +117,7 @@ def _trades(
         reference = _sample(goal, pictures)
         for result in group if reference else ():
             if result is not goal and reference and (sample := _sample(result, pictures)):
-                apart = difference(sample.image, reference.image).distance
+                apart = difference(sample.image, reference.image).by(SHAPE)
                 yield replace(point_of(sample, apart), label=_told(plan, result.cell.at))
 
 
@@ -191,4 +191,4 @@ def _sample(result: Result | None, pictures: Pictures) -> Sample | None:
 
 def _apart(one: Result | None, other: Result | None, pictures: Pictures) -> float | None:
     a, b = _sample(one, pictures), _sample(other, pictures)
-    return difference(a.image, b.image).distance if a and b else None
+    return difference(a.image, b.image).by(SHAPE) if a and b else None

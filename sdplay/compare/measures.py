@@ -1,4 +1,4 @@
-"""How far two pictures are apart, and where: SSIM, PSNR, mean difference, difference map."""
+"""How far two pictures are apart, and where: colour distance, SSIM, PSNR, difference map."""
 
 import hashlib
 import math
@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from sdplay.compare.colour import colour_distance
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
 _SIDES = (
@@ -24,11 +26,44 @@ _HEAT = (
 
 
 @dataclass(frozen=True)
+class Measure:
+    """A way to say how far two pictures are apart: 0 is the same."""
+
+    id: str
+    label: str
+    sees: str
+    """What it sees and what it does not, as a part of a sentence."""
+    unseen: float
+    """Distances below this are hard to see."""
+    enough: float
+    """A curve has settled when it stays below this share of its largest distance."""
+
+
+COLOUR = Measure(
+    "colour",
+    "colour distance",
+    "sees hue, brightness and edges, as an eye does when one picture takes the other's place",
+    0.05,
+    0.2,
+)
+SHAPE = Measure(
+    "ssim", "1 − SSIM", "sees shapes and texture, and is nearly blind to colour", 0.02, 0.1
+)
+MEASURES = {each.id: each for each in (COLOUR, SHAPE)}
+"""By name, the one that judges first."""
+WHAT_THEY_SEE = " ".join(
+    f"{each.label[0].upper()}{each.label[1:]} {each.sees}." for each in MEASURES.values()
+)
+
+
+@dataclass(frozen=True)
 class Difference:
     """Two pictures measured against each other."""
 
+    colour: float
+    """The colour distance; 0 is the same, 1 as far apart as colours can be."""
     ssim: float
-    """1 is the same; what people see follows it better than single pixels."""
+    """Structural similarity; 1 is the same."""
     psnr: float
     """In decibels; infinite when nothing differs."""
     mean: float
@@ -46,10 +81,14 @@ class Difference:
     def same(self) -> bool:
         return self.largest == 0 and not self.resized
 
+    def by(self, measure: Measure) -> float:
+        """The distance as one measure has it; 0 is the same."""
+        return self.colour if measure is COLOUR else 1 - self.ssim
+
     @property
-    def distance(self) -> float:
-        """0 is the same; what the curves draw."""
-        return 1 - self.ssim
+    def numbers(self) -> str:
+        """Both measures beside each other."""
+        return f"colour distance {self.colour:.3f}, SSIM {self.ssim:.3f}"
 
     @property
     def sentence(self) -> str:
@@ -60,7 +99,8 @@ class Difference:
         )
         share = "less than 1 %" if self.changed < 0.01 else f"{self.changed:.0%}".replace("%", " %")
         spread = "all over the picture" if self.changed > 0.6 else f"mostly {_at(self.place)}"
-        return f"SSIM {self.ssim:.3f}; {share} of the pixels change visibly, {spread}.{size}"
+        numbers = f"{self.numbers[0].upper()}{self.numbers[1:]}"
+        return f"{numbers}; {share} of the pixels change visibly, {spread}.{size}"
 
 
 def difference(one: Image.Image, other: Image.Image) -> Difference:
@@ -70,7 +110,8 @@ def difference(one: Image.Image, other: Image.Image) -> Difference:
     visible = apart > min(8.0, float(apart.max()) / 2)
     mean = float(np.abs(a - b).mean()) / 255
     return Difference(
-        ssim(one, other),
+        colour_distance(a.astype(np.uint8), b.astype(np.uint8)),
+        _ssim(a, b),
         _psnr(a, b),
         mean,
         float(apart.max()) / 255,
@@ -84,7 +125,11 @@ def difference(one: Image.Image, other: Image.Image) -> Difference:
 def ssim(one: Image.Image, other: Image.Image) -> float:
     """Structural similarity (Wang et al. 2004): mean over the colours, Gaussian window of 11
     pixels."""
-    a, b = (_shrunk(each) for each in _pair(one, other))
+    return _ssim(*_pair(one, other))
+
+
+def _ssim(one: Array, other: Array) -> float:
+    a, b = _shrunk(one), _shrunk(other)
     if np.array_equal(a, b):
         return 1.0
     small, tiny = (0.01 * 255) ** 2, (0.03 * 255) ** 2
@@ -133,11 +178,17 @@ def _pair(one: Image.Image, other: Image.Image) -> tuple[Array, Array]:
     """Both as numbers of the same shape."""
     if one.size != other.size:
         size = (min(one.width, other.width), min(one.height, other.height))
-        one, other = (
-            each.convert("RGB").resize(size, Image.Resampling.LANCZOS) for each in (one, other)
-        )
-    a, b = (np.asarray(each.convert("RGB"), np.float32) for each in (one, other))
+        one, other = (_opaque(each).resize(size, Image.Resampling.LANCZOS) for each in (one, other))
+    a, b = (np.asarray(_opaque(each), np.float32) for each in (one, other))
     return a, b
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """What shows through is white: the colours of what cannot be seen do not count."""
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    seen = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), seen).convert("RGB")
 
 
 def _psnr(a: Array, b: Array) -> float:

@@ -1,6 +1,7 @@
 """Results as rows of a table: settings, times, processor, memory and measures, for CSV files."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +25,8 @@ HEADER = (
     "at_once",
     "share_seconds",
     *LOAD_COLUMNS,
+    "measured_against",
+    "colour_distance",
     "ssim",
     "psnr",
     "mean_difference",
@@ -34,10 +37,18 @@ HEADER = (
 """The same columns for every sweep, so that a file can be added to for ever."""
 
 
+@dataclass(frozen=True)
+class Measured:
+    """How far a result is from the cell it is laid against."""
+
+    difference: Difference
+    against: str
+
+
 def row(
-    result: Result, measured: Difference | None = None, when: datetime | None = None
+    result: Result, measured: Measured | None = None, when: datetime | None = None
 ) -> dict[str, Any]:
-    """One result; `measured` is its difference to the reference cell."""
+    """One result, beside the cell it was measured against."""
     params = result.cell.params.as_dict()
     times = result.timing.as_dict() if result.timing else {}
     told: dict[str, Any] = {
@@ -63,9 +74,16 @@ def row(
     return {name: _rounded(told.get(name)) for name in HEADER}
 
 
-def measures(measured: Difference) -> dict[str, float]:
+def measures(measured: Measured) -> dict[str, Any]:
     """The columns that a difference to the reference cell fills."""
-    told = {"ssim": measured.ssim, "psnr": measured.psnr, "mean_difference": measured.mean}
+    apart = measured.difference
+    told = {
+        "measured_against": measured.against,
+        "colour_distance": apart.colour,
+        "ssim": apart.ssim,
+        "psnr": apart.psnr,
+        "mean_difference": apart.mean,
+    }
     return {name: _rounded(value) for name, value in told.items()}
 
 

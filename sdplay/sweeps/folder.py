@@ -25,7 +25,7 @@ from sdplay.compare.plan import Cell, Plan, Varied
 from sdplay.compare.planfile import Spec, outline, plan_of
 from sdplay.compare.report import report
 from sdplay.compare.results import LOAD_COLUMNS, Result
-from sdplay.compare.rows import HEADER, measures, row
+from sdplay.compare.rows import HEADER, Measured, measures, row
 from sdplay.compare.sheet import sheet
 from sdplay.errors import BadParams, LibraryError, PlayError
 from sdplay.library import Recipe
@@ -276,7 +276,7 @@ class Folder:
     def _record(self, result: Result) -> None:
         file = self.path / result.file if result.file else None
         image, reference = self.picture(result), self._reference_now()
-        measured = difference(image, reference) if image and reference else None
+        measured = self._measured(image, reference) if image and reference else None
         record = {
             "row": {**row(result, measured), "host": socket.gethostname()},
             "file": result.file,
@@ -300,6 +300,10 @@ class Folder:
             self.rows.merge()
         self._next_merge = time.monotonic() + max(1.0, 20 * (time.monotonic() - began))
 
+    def _measured(self, image: Image.Image, reference: Image.Image) -> Measured:
+        against = ", ".join(self._first.labels) if self._first else ""
+        return Measured(difference(image, reference), against)
+
     def _reference_now(self) -> Image.Image | None:
         """The first cell's picture, which all others are measured against, once it is there."""
         if self._reference is None and self._first is not None:
@@ -321,7 +325,7 @@ class Folder:
             record = records[name]
             image = self.picture(Result(self.plan.cells[0], file=record["file"]))
             if image and reference:
-                measured = measures(difference(image, reference))
+                measured = measures(self._measured(image, reference))
                 self.rows.put(name, {**record, "row": {**record["row"], **measured}})
 
     @cached_property

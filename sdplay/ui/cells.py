@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from sdplay.compare.findings import dearest
+from sdplay.compare.measures import COLOUR, WHAT_THEY_SEE
 from sdplay.compare.plan import Cell, Plan, many
 from sdplay.compare.results import Result
 from sdplay.sweeps import Sweep
@@ -169,7 +170,8 @@ def _heat(
         required=True,
         key="tint",
         label_visibility="collapsed",
-        help="Colours the cells by how long they took, or by how much they differ from A.",
+        help="Colours the cells by how long they took, or by their colour distance to A. "
+        f"{WHAT_THEY_SEE}",
     )
     if wanted == "No tint":
         return {}, {}
@@ -178,9 +180,9 @@ def _heat(
             at: result.seconds for at, result in results.items() if result.seconds is not None
         }
         return _shares(measured), {}
-    measured = sweeping.distances(studio, results[first], results.values())
-    return _shares(measured), {
-        at: f"difference {distance:.3f}" for at, distance in measured.items()
+    apart = sweeping.differences(studio, results[first], results.values())
+    return _shares({at: each.by(COLOUR) for at, each in apart.items()}), {
+        at: each.numbers for at, each in apart.items()
     }
 
 

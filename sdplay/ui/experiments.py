@@ -12,11 +12,10 @@ from sdplay.compare.animation import animate, ordered
 from sdplay.compare.axes import Setup, Typed
 from sdplay.compare.experiment import Experiment, read_experiment, reproduced, write_experiment
 from sdplay.compare.findings import dearest
-from sdplay.compare.measures import Difference
 from sdplay.compare.planfile import from_grid, read_plan
 from sdplay.compare.report import report
 from sdplay.compare.results import Result
-from sdplay.compare.rows import csv_text, row
+from sdplay.compare.rows import Measured, csv_text, row
 from sdplay.compare.sheet import sheet
 from sdplay.errors import BadParams
 from sdplay.sweeps import Sweep
@@ -176,10 +175,11 @@ def _download(
     )
 
 
-def _against(studio: Studio, sweep: Sweep, result: Result) -> Difference | None:
-    """The difference of a cell to the dearest one."""
+def _against(studio: Studio, sweep: Sweep, result: Result) -> Measured | None:
+    """A cell laid against the dearest one."""
     goal = dearest(each for each in sweep.results().values() if each.picture)
-    return sweeping.measure(studio, goal, result) if goal else None
+    apart = sweeping.measure(studio, goal, result) if goal else None
+    return Measured(apart, ", ".join(goal.cell.labels)) if goal and apart else None
 
 
 def _animation(studio: Studio, sweep: Sweep) -> None:

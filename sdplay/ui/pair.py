@@ -10,7 +10,7 @@ from PIL import Image
 
 from sdplay.compare.axes import Setup
 from sdplay.compare.guard import Verdict, guard, label, value_text
-from sdplay.compare.measures import Difference, difference_map
+from sdplay.compare.measures import WHAT_THEY_SEE, Difference, difference_map
 from sdplay.picture import png_bytes
 from sdplay.ui.problems import plain
 from sdplay.ui.viewer import MODES, Shown, viewer
@@ -65,7 +65,7 @@ def pair(
         values = " → ".join(plain(value_text(name, value)) for value in verdict.values[name])
         st.caption(f"{plain(label(name).capitalize())}: {values}")
     if measured:
-        st.caption(plain(measured.sentence))
+        st.caption(plain(measured.sentence), help=WHAT_THEY_SEE)
 
 
 def _apart(one: bytes, other: bytes, gain: float) -> bytes:

@@ -92,12 +92,12 @@ def original(_studio: Studio, picture: str) -> bytes:
     return _studio.library.data(found) if found else b""
 
 
-def distances(
+def differences(
     studio: Studio, one: Result, others: Iterable[Result]
-) -> dict[tuple[int, ...], float]:
+) -> dict[tuple[int, ...], Difference]:
     """How far each cell is from one of them."""
     apart = {other.cell.at: measure(studio, one, other) for other in others}
-    return {at: each.distance for at, each in apart.items() if each}
+    return {at: each for at, each in apart.items() if each}
 
 
 def measure(studio: Studio, one: Result, other: Result) -> Difference | None:
