@@ -3,7 +3,7 @@ which anything was at work."""
 
 import statistics
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -14,6 +14,8 @@ from sdplay.estimates import Range
 At = tuple[int, ...]
 Expected = Callable[[str, list[Cell]], Range | None]
 LEAST_SPREAD = 0.05
+FEW = 4
+"""So many cells must have ended until they outweigh what was expected of one."""
 NEARLY = 0.9
 """A cell whose backend tells no progress is never taken to be further than this."""
 
@@ -31,31 +33,34 @@ class Lane:
     """Seconds that the plan says for them."""
     seconds: float = 0.0
     """In which any cell was at work."""
+    divided: float = 0.0
+    """The same, each second divided by how many cells were at work: what one of them got."""
     made: float = 0.0
     """Work of the cells that were made."""
     lately: deque[float] = field(default_factory=lambda: deque(maxlen=20))
-    """Seconds per work from the begin to the end of single cells."""
+    """Divided seconds per work of the last cells."""
 
     def left(self, rest: float, begun: float) -> Range | None:
         """The likely least and most for this much work; `begun` is what cells at work have done."""
         done = self.made + begun
         if self.expected is None and (done < self.cell or not self.seconds):
             return None
-        middle, spread = self._rate(done)
+        middle, spread = self._rate(done, rest)
         return rest * middle * (1 - spread), rest * middle * (1 + spread)
 
     def typical(self) -> float | None:
-        """Seconds per work of one cell among as many as are made at once."""
-        if self.lately:
-            return statistics.median(self.lately)
-        return sum(self.expected) / 2 / self.planned * self.at_once if self.expected else None
+        """Divided seconds per work of a cell."""
+        said = [sum(self.expected) / 2 / self.planned] if self.expected else []
+        rates = [*self.lately, *said * max(0, FEW - len(self.lately))]
+        return statistics.median(rates) if rates else None
 
-    def _rate(self, done: float) -> tuple[float, float]:
+    def _rate(self, done: float, rest: float) -> tuple[float, float]:
         """Seconds per work, and how far they may be off either way, as a share.
 
         What was expected weighs as much as two rounds of as many cells as are made at once.
         """
-        seen = min(0.6, max(LEAST_SPREAD, 0.6 / max(1.0, done / self.cell) ** 0.5))
+        few = max(1.0, min(done, rest) / self.cell)
+        seen = min(0.6, max(LEAST_SPREAD, 0.6 / few**0.5))
         if self.expected is None:
             return self.seconds / done, seen
         low, high = self.expected
@@ -76,7 +81,7 @@ class Track:
         self._lanes: dict[str, Lane] = {}
         self._ended: set[At] = set()
         self._begun: dict[At, tuple[float, float | None]] = {}
-        """When it began, in its lane's seconds; the fraction that its backend tells."""
+        """When it began, in its lane's divided seconds; the fraction that its backend tells."""
         self.seconds = 0.0
         """In which any cell was at work: no queue, no pause, and what is shared once."""
 
@@ -96,8 +101,10 @@ class Track:
         now = self._now()
         passed, self._looked = now - self._looked, now
         self.seconds += passed if worked else 0.0
+        company = Counter(self._cells[at].setup.backend for at in self._begun)
         for backend in worked:
             self._lanes[backend].seconds += passed
+            self._lanes[backend].divided += passed / max(1, company[backend])
 
     def rest(self) -> None:
         """Nothing was at work until now."""
@@ -105,7 +112,7 @@ class Track:
 
     def at_work(self, at: At, fraction: float | None) -> None:
         """This cell is being made."""
-        began = self._begun[at][0] if at in self._begun else self._lane(at).seconds
+        began = self._begun[at][0] if at in self._begun else self._lane(at).divided
         self._begun[at] = began, fraction
 
     def end(self, at: At, *, made: bool) -> None:
@@ -118,7 +125,7 @@ class Track:
             lane, amount = self._lane(at), self._work[at]
             lane.made += amount
             if began is not None:
-                lane.lately.append((lane.seconds - began) / amount)
+                lane.lately.append((lane.divided - began) / amount)
 
     def again(self, at: At) -> None:
         """This cell is to be made once more, or was cancelled."""
@@ -164,7 +171,7 @@ class Track:
             lane, amount = self._lane(at), self._work[at]
             if fraction is None:
                 typical = lane.typical()
-                spent = lane.seconds - began
+                spent = lane.divided - began
                 fraction = min(NEARLY, spent / (typical * amount)) if typical else 0.0
             behind[self._cells[at].setup.backend] += fraction * amount
         return behind
