@@ -220,15 +220,16 @@ def _taken(library: Any, source: Path, owner: str, carried: Any) -> Any:
 
 
 def _tell(done: str, carried: Any) -> None:
-    known = f", {carried.known} were there already" if carried.known else ""
-    print(f"{carried.pictures} pictures {done}{known}.")
+    were = "was" if carried.known == 1 else "were"
+    known = f", {carried.known} {were} there already" if carried.known else ""
+    print(f"{many(carried.pictures, 'picture')} {done}{known}.")
     for problem in carried.problems:
         print(problem, file=sys.stderr)
 
 
 def _reindex(given: argparse.Namespace) -> None:
     found = _library(mend=True).reindex(given.adopt)
-    print(f"{found.listed} pictures listed, {found.adopted} adopted.")
+    print(f"{many(found.listed, 'picture')} listed, {found.adopted} adopted.")
     for count, what in (
         (
             found.without_owner,
@@ -242,4 +243,5 @@ def _reindex(given: argparse.Namespace) -> None:
 
 
 def _purge(given: argparse.Namespace) -> None:
-    print(f"{_library().purge(given.owner, given.days)} pictures removed for good.")
+    removed = _library().purge(given.owner, given.days)
+    print(f"{many(removed, 'picture')} removed for good.")

@@ -194,6 +194,28 @@ def test_a_bug_in_one_turn_pauses_the_sweep_instead_of_losing_it(jobs):
     assert set(states(run)) <= {"made", "reused"}
 
 
+def test_the_standing_counts_what_is_there_and_what_is_at_work(jobs):
+    run = sweep(jobs, painter := Held(), [("seed", "1-8")]).start()
+    until(lambda: states(run).count("made") == 3 and run.fraction == 3.5 / 8)
+    said = run.standing
+    assert said.startswith("3 of 8 pictures · 1 in the making · 43 % of the work done · ")
+    assert " left · " in said
+    run.pause()
+    assert " of work left · " in run.standing
+    painter.most = 99
+    run.resume()
+    assert run.wait(120)
+    assert run.standing.startswith("8 of 8 pictures · ")
+    assert " of work, " in run.standing
+    assert " left" not in run.standing
+
+
+def test_one_cell_has_a_word_of_its_own(jobs):
+    run = sweep(jobs, Painter(), [("seed", "7")]).start()
+    assert run.wait(120)
+    assert run.standing.startswith("1 of 1 picture · ")
+
+
 def test_cells_without_an_evaluation_are_work_too(jobs):
     start = BASE.with_(init=PICTURE, steps=10)
     run = sweep(jobs, Held(), [("strength", "0, 0.05, 0.09, 0.5")], start).start()

@@ -184,6 +184,13 @@ def many(count: int, word: str) -> str:
     return f"{count:,} {word}" + "s" * (count != 1)
 
 
+def lasting(seconds: float) -> str:
+    """A measured time as a person says it: 0.25 s, 12 s, 25 min, 2.5 h."""
+    if seconds < 9.995:
+        return f"{seconds:.2f} s"
+    return f"{seconds:.1f} s" if seconds < 89.95 else _time(seconds)
+
+
 def _time(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"

@@ -10,7 +10,7 @@ from sdplay.compare.answers import Convergence, frontier
 from sdplay.compare.charts import Line, chart
 from sdplay.compare.findings import Findings, find_out
 from sdplay.compare.guard import plan_sentence, value_text
-from sdplay.compare.plan import Cell, Plan
+from sdplay.compare.plan import Cell, Plan, lasting, many
 from sdplay.compare.planfile import grid_infotext
 from sdplay.compare.results import Pictures, Result
 from sdplay.params import KNOBS
@@ -80,7 +80,8 @@ def _summary(plan: Plan, results: Results) -> str:
     seconds = sum(
         each.timing.work for each in results.values() if each.state == "made" and each.timing
     )
-    told = [f"{len(plan.cells)} cells: {states.count('made')} made in {seconds:.1f} s of work"]
+    cells = many(len(plan.cells), "cell")
+    told = [f"{cells}: {states.count('made')} made in {lasting(seconds)} of work"]
     words = {"reused": "made before", "failed": "failed", "skipped": "skipped"}
     told += [f"{states.count(state)} {word}" for state, word in words.items() if state in states]
     return ", ".join(told) + "."

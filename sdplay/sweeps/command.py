@@ -21,7 +21,7 @@ from sdplay.compare.axes import Offer, Setup
 from sdplay.compare.experiment import Reproduction, read_experiment
 from sdplay.compare.findings import find_out
 from sdplay.compare.guard import plan_sentence
-from sdplay.compare.plan import Plan, duration, many, plan
+from sdplay.compare.plan import Plan, many, plan
 from sdplay.compare.planfile import Spec, read_plan
 from sdplay.compare.results import Result
 from sdplay.errors import BadParams, LibraryError
@@ -218,11 +218,10 @@ def _confirm(given: argparse.Namespace, made: Plan) -> None:
         return
     if not sys.stdin.isatty():
         raise BadParams(
-            f"This makes {made.pictures} pictures, more than SDPLAY_SWEEP_LIMIT lets pass "
-            "without asking. "
-            "Add --yes, or take fewer values."
+            f"This makes {many(made.pictures, 'picture')}, more than SDPLAY_SWEEP_LIMIT lets pass "
+            "without asking. Add --yes, or take fewer values."
         )
-    print(f"Make {made.pictures} pictures? [y/N] ", end="", file=sys.stderr, flush=True)
+    print(f"Make {many(made.pictures, 'picture')}? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise KeyboardInterrupt
 
@@ -318,9 +317,8 @@ def _end(
         print(json.dumps(told))
     elif results:
         print(
-            f"{errand.out}  {cells} cells: {count['made']} made, {count['reused']} reused, "
-            f"{failed} failed "
-            f"in {seconds:.1f} s"
+            f"{errand.out}  {many(cells, 'cell')}: {count['made']} made, {count['reused']} reused, "
+            f"{failed} failed in {seconds:.1f} s of work"
         )
         for result in results.values():
             if result.error:
@@ -334,7 +332,8 @@ def _upscale(given: argparse.Namespace, errand: Errand) -> int:
         raise BadParams('To upscale, a plan needs a "tree": the folder with the pictures.')
     backend = Bench().backend(given.backend or errand.spec.backend)
     began, states = time.monotonic(), []
-    _tell(f"{len(errand.tree)} pictures to enlarge {errand.spec.upscale:g} times.", *errand.notes)
+    pictures = many(len(errand.tree), "picture")
+    _tell(f"{pictures} to enlarge {errand.spec.upscale:g} times.", *errand.notes)
     upscaler = str(errand.spec.base.get("hires_upscaler", ""))
     if not given.dry_run:
         for name, state, error in upscale_tree(
@@ -386,13 +385,10 @@ def _bar(sweep: Sweep | None) -> None:
     if sweep is None:
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)
         return
-    counts, cells = sweep.counts(), len(sweep.plan.cells)
-    done = sum(counts.get(state, 0) for state in ("made", "reused", "failed", "skipped"))
-    filled = round(30 * done / cells)
-    left = sweep.seconds_left()
-    rest = f"{duration(*left)} left" if left and done < cells else ""
-    each = f"{sweep.seconds / counts['made']:.1f} s a picture" if counts.get("made") else ""
-    line = ", ".join(filter(None, (f"{done} of {cells}", each, rest)))
+    filled = int(30 * sweep.fraction)
     print(
-        f"\r\x1b[K[{'█' * filled}{'·' * (30 - filled)}] {line}", end="", file=sys.stderr, flush=True
+        f"\r\x1b[K[{'█' * filled}{'·' * (30 - filled)}] {sweep.standing}",
+        end="",
+        file=sys.stderr,
+        flush=True,
     )

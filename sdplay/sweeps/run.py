@@ -15,7 +15,7 @@ from PIL import Image
 
 from sdplay import work
 from sdplay.compare.measures import look, pixels_hash
-from sdplay.compare.plan import Cell, Plan
+from sdplay.compare.plan import Cell, Plan, duration, lasting, many
 from sdplay.compare.results import Result
 from sdplay.errors import BadParams, LibraryError, PlayError
 from sdplay.estimates import Range
@@ -151,6 +151,26 @@ class Sweep:
         """The likely least and most of work until the end; None when nothing is known."""
         with self._lock:
             return self._track.left()
+
+    @property
+    def standing(self) -> str:
+        """How far it is, in words for people."""
+        counts, seconds = self.counts(), self.seconds
+        made, done = counts.get("made", 0), counts.get("made", 0) + counts.get("reused", 0)
+        parts = [f"{done:,} of {many(len(self.plan.cells) - counts.get('skipped', 0), 'picture')}"]
+        if "running" in counts:
+            parts.append(f"{counts['running']:,} in the making")
+        if self.running:
+            parts.append(f"{int(100 * self.fraction)} % of the work done")
+            if left := self.seconds_left():
+                parts.append(f"{duration(*left)} {'of work ' * self.paused}left")
+        if made and seconds:
+            parts.append(f"{lasting(seconds)} of work, {lasting(seconds / made)} per picture")
+        if "reused" in counts:
+            parts.append(f"{counts['reused']:,} from the library or shared")
+        if "failed" in counts:
+            parts.append(f"{counts['failed']:,} failed")
+        return " · ".join(parts)
 
     def pause(self) -> None:
         """Start no further cell; those at work end."""

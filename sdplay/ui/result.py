@@ -5,7 +5,7 @@ import base64
 
 import streamlit as st
 
-from sdplay.compare.plan import many
+from sdplay.compare.plan import duration, many
 from sdplay.jobs import Job
 from sdplay.library import Kept
 from sdplay.params import Params
@@ -17,7 +17,6 @@ from sdplay.ui.problems import explained, told
 from sdplay.ui.receipt import receipt, timing
 from sdplay.ui.session import Studio
 from sdplay.ui.tiles import Tile, tiles
-from sdplay.ui.timebar import told as spoken
 
 POLL_SECONDS = 0.25
 LINGER = 2
@@ -140,7 +139,7 @@ def _standing(studio: Studio, job: Job) -> str:
     elif now.step and now.message:
         parts.append(now.message)
     left = studio.jobs.seconds_left(job)
-    return " · ".join(parts if left is None else [*parts, f"{spoken(left)} left"])
+    return " · ".join(parts if left is None else [*parts, f"{duration(left, left)} left"])
 
 
 def _picture(studio: Studio, kept: Kept, job: Job | None, alone: bool) -> None:

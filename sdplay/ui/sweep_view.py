@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from sdplay.compare.guard import Verdict
-from sdplay.compare.plan import duration, many
+from sdplay.compare.plan import many
 from sdplay.compare.results import Result
 from sdplay.sweeps import Sweep
 from sdplay.ui import cells, experiments, form, sweeping, whole
@@ -81,21 +81,9 @@ def _named(sweep: Sweep) -> str:
 
 
 def _progress(sweep: Sweep) -> None:
-    counts = sweep.counts()
-    done = counts.get("made", 0) + counts.get("reused", 0)
-    total = len(sweep.plan.cells) - counts.get("skipped", 0)
-    parts = [f"{done} of {total}"]
-    if sweep.running and (left := sweep.seconds_left()):
-        parts.append(f"{duration(*left)} left")
-    if counts.get("made"):
-        parts.append(f"{sweep.seconds / counts['made']:.2f} s per picture")
-    if counts.get("reused"):
-        parts.append(f"{counts['reused']} from your library or shared")
-    if counts.get("failed"):
-        parts.append(f"{counts['failed']} failed")
     if sweep.trouble:
         st.warning(plain(sweep.trouble), icon=":material/pause_circle:")
-    st.progress(sweep.fraction, text=" · ".join(parts))
+    st.progress(sweep.fraction, text=sweep.standing)
 
 
 def _controls(studio: Studio, sweep: Sweep) -> None:

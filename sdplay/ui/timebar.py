@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from sdplay.compare.plan import lasting
+
 COLOURS = {
     "waited": "gray",
     "queued": "yellow",
@@ -57,14 +59,8 @@ def timebar(seconds: dict[str, float], key: str) -> None:
 
 
 def told(seconds: float) -> str:
-    """A duration as people say it."""
-    return (
-        f"{seconds:.0f} s"
-        if seconds >= 100
-        else f"{seconds:.1f} s"
-        if seconds >= 10
-        else f"{seconds:.2f} s"
-    )
+    """A measured time as people say it."""
+    return lasting(seconds)
 
 
 def _colour(name: str) -> str:
