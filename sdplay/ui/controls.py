@@ -154,10 +154,10 @@ def _left_open(knob: Knob, capabilities: Capabilities) -> None:
     knob = bounded(knob, capabilities)
     st.number_input(
         knob.label,
-        knob.low,
-        knob.high,
+        knob.kind(knob.low),
+        knob.kind(knob.high),
         default(knob, capabilities),
-        knob.step,
+        knob.kind(knob.step),
         key=knob.name,
         help=knob.help,
         placeholder=knob.unset,
