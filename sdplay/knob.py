@@ -93,6 +93,8 @@ class Knob:
     def check(self, value: Any) -> Any:
         """The value in this knob's type and range, or a sentence why not."""
         if not self.is_plain:
+            if not isinstance(value, self.kind):
+                raise BadParams(f"{self.label} must be a picture, not {str(value)[:40]!r}.")
             return value
         if self.unset and self._left_out(value):
             return self.nothing

@@ -29,6 +29,13 @@ class Control:
     end: float = 1.0
     mode: str = "Balanced"
 
+    def __post_init__(self) -> None:
+        for name, high in (("weight", 2.0), ("start", 1.0), ("end", 1.0)):
+            bounds = Knob(name, 1.0, f"ControlNet's {name}", 0.0, high, kind=float)
+            object.__setattr__(self, name, bounds.check(getattr(self, name)))
+        if not all(isinstance(text, str) for text in (self.model, self.module, self.mode)):
+            raise BadParams("ControlNet's model, module and mode must be text.")
+
 
 _NO_START = Idle(lambda params: not params.init, "without a start image")
 _NO_HIRES = Idle(lambda params: params.hires_scale == 1, "while hires is off")
@@ -501,8 +508,18 @@ def _json(value: Any) -> Any:
 
 
 def _controls(units: Any, images: Mapping[str, bytes]) -> Iterator[Control]:
+    if units and not isinstance(units, (list, tuple)):
+        raise BadParams(f"ControlNet must be a list of units, not {str(units)[:40]!r}.")
     for unit in units or ():
         if isinstance(unit, Control):
             yield unit
-        elif unit.get("image") in images:
-            yield Control(**{**unit, "image": images[unit["image"]]})
+        elif not isinstance(unit, Mapping) or not isinstance(unit.get("image"), str):
+            raise BadParams("A ControlNet unit must name its picture, model and weight.")
+        elif unit["image"] in images:
+            try:
+                yield Control(**{**unit, "image": images[unit["image"]]})
+            except TypeError as error:
+                raise BadParams(
+                    "A ControlNet unit has image, model, module, weight, start, end and mode, "
+                    f"not {', '.join(map(str, unit))[:80]}."
+                ) from error

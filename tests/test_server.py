@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
 
@@ -542,3 +543,50 @@ def test_a_token_is_asked_for_in_both_forms_and_killing_ends_clients_in_a_senten
     process.running.wait()
     with pytest.raises(URLError):
         ask(url)
+
+
+@contextmanager
+def at_work(server, **fields):
+    """A request of 150 steps that has begun; its answer once the block is over."""
+    answers = []
+    body = {**SMALL, "steps": 150, **fields}
+    work = threading.Thread(target=lambda: answers.append(api(server, "txt2img", body)))
+    work.start()
+    until = time.monotonic() + 60
+    while time.monotonic() < until and not is_painting(server, fields.get("force_task_id", "")):
+        time.sleep(0.02)
+    yield answers
+    work.join(120)
+
+
+def is_painting(server, task):
+    if not task:
+        return api(server, "progress")[1]["state"]["sampling_step"] > 3
+    status, told = ask(f"{server.url}/internal/progress", {"id_task": task})
+    return status == 200 and (told["progress"] or 0) > 0.02
+
+
+def test_nobody_who_does_not_know_its_name_stops_a_request(server):
+    whole = api(server, "txt2img", {**SMALL, "steps": 150})[1]["images"][0]
+
+    with at_work(server, force_task_id="task(mine)") as answers:
+        api(server, "interrupt", {})
+        api(server, "interrupt?id_task=task(other)", {})
+        api(server, "skip", {})
+
+    assert opened(answers[0][1]["images"][0]).tobytes() == opened(whole).tobytes()
+
+
+def test_whoever_knows_its_name_stops_a_request(server):
+    whole = api(server, "txt2img", {**SMALL, "steps": 150})[1]["images"][0]
+
+    with at_work(server, force_task_id="task(mine)") as answers:
+        api(server, "interrupt?id_task=task(mine)", {})
+
+    assert opened(answers[0][1]["images"][0]).tobytes() != opened(whole).tobytes()
+
+
+def test_which_of_two_nameless_requests_is_meant_is_asked(server):
+    with at_work(server), at_work(server, seed=6):
+        status, told = api(server, "interrupt", {})
+        assert (status, "id_task=NAME" in told["detail"]) == (409, True)

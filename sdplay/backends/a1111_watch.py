@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from PIL import Image
 
@@ -72,7 +73,8 @@ class Watch:
         refused = 0
         while refused < 10:
             if self._is_running():
-                refused += not self._post("sdapi/v1/interrupt")
+            if self._is_running():
+                refused += not self._post(f"sdapi/v1/interrupt{self._named()}")
             if call.wait(POLL_SECONDS):
                 return
 
@@ -155,6 +157,10 @@ class Watch:
         except BackendError:
             return {}
         return told if isinstance(told, dict) else {}
+
+    def _named(self) -> str:
+        """Our job's name: servers that serve several at once stop this one, others pass over it."""
+        return f"?id_task={quote(self.task)}" if self.task else ""
 
     def _post(self, path: str, body: Any = None) -> Any:
         """The decoded answer, {} for one without a body, None when it did not work."""

@@ -4,6 +4,7 @@ to the asker."""
 import asyncio
 import base64
 import contextlib
+import hashlib
 import io
 import json
 import time
@@ -18,6 +19,7 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from sdplay import __version__
+from sdplay.errors import BackendRefused
 from sdplay.metadata import infotext, parse_infotext, png, read
 from sdplay.picture import png_bytes
 from sdplay.server.a1111_body import (
@@ -35,12 +37,23 @@ from sdplay.server.limits import Limits
 from sdplay.server.paint import Painted
 
 
+@dataclass(frozen=True)
+class Caller:
+    """Who asks, as far as a request tells: clients behind one address are told apart by their
+    sign-in and their program."""
+
+    address: str
+    sign_in: str
+    program: str
+
+
 @dataclass(eq=False)
 class Asked:
     """One request under way: its pictures belong together."""
 
-    client: str
+    client: Caller
     task: str
+    """The name that its sender gave it: whoever does not know it cannot stop it."""
     tickets: list[Ticket]
     born: str = field(default_factory=lambda: time.strftime("%Y%m%d%H%M%S"))
 
@@ -84,6 +97,10 @@ class PNGInfoRequest(BaseModel):
     image: str
 
 
+class Ambiguous(BackendRefused):
+    """Nobody can tell which request is meant."""
+
+
 class Requests:
     """The requests under way, and the last ones."""
 
@@ -91,10 +108,26 @@ class Requests:
         self.desk = desk
         self.all: deque[Asked] = deque(maxlen=1000)
 
-    def of(self, client: str) -> Asked | None:
+    def of(self, client: Caller) -> Asked | None:
         """What this client waits for longest, else its last request."""
         own = [asked for asked in self.all if asked.client == client]
         return next((asked for asked in own if not asked.over), own[-1] if own else None)
+
+    def to_stop(self, client: Caller, name: str) -> Asked | None:
+        """The request of that name, or the only one without a name that this caller waits for."""
+        if name:
+            return self.task(name)
+        own = [
+            asked
+            for asked in self.all
+            if asked.client == client and not asked.task and not asked.over
+        ]
+        if len(own) > 1:
+            raise Ambiguous(
+                f"{len(own)} requests without a name come from here. Give each a force_task_id, "
+                "and stop one by it: /sdapi/v1/interrupt?id_task=NAME."
+            )
+        return own[0] if own else None
 
     def task(self, name: str) -> Asked | None:
         return next((asked for asked in reversed(self.all) if name and asked.task == name), None)
@@ -137,7 +170,7 @@ def _add_making(routes: APIRouter, desk: Desk, limits: Limits, requests: Request
     async def make(body: Processing, request: Request) -> Response:
         began, client = time.perf_counter(), _client(request)
         try:
-            wanted = await run_in_threadpool(wishes, body, limits, client)
+            wanted = await run_in_threadpool(wishes, body, limits, client.address)
         except NoStartImage as error:
             return JSONResponse(
                 {"error": "HTTPException", "detail": str(error), "body": "", "errors": ""}, 404
@@ -211,20 +244,23 @@ def _add_watching(routes: APIRouter, desk: Desk, requests: Requests) -> None:
 
     @routes.post("/sdapi/v1/interrupt", tags=["a1111"])
     def interrupt(request: Request, id_task: str = "") -> dict[str, Any]:
-        asked = requests.task(id_task) or requests.of(_client(request))
+        asked = requests.to_stop(_client(request), id_task)
         for ticket in asked.tickets if asked and not asked.over else ():
             desk.cancel(ticket)
         return {}
 
     @routes.post("/sdapi/v1/skip", tags=["a1111"])
-    def skip(request: Request) -> None:
-        asked = requests.of(_client(request))
+    def skip(request: Request, id_task: str = "") -> None:
+        asked = requests.to_stop(_client(request), id_task)
         if asked and not asked.over:
             desk.cancel(asked.now)
 
 
-def _client(request: Request) -> str:
-    return request.client.host if request.client else ""
+def _client(request: Request) -> Caller:
+    headers = request.headers
+    address = request.client.host if request.client else ""
+    sign_in = hashlib.sha256(headers.get("authorization", "").encode()).hexdigest()
+    return Caller(address, sign_in, headers.get("user-agent", ""))
 
 
 def _queued(desk: Desk, asked: Asked) -> str:

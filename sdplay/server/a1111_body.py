@@ -4,7 +4,7 @@ error here."""
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from sdplay.backends.decode import NotAPicture, checked, from_base64
 from sdplay.backends.net.fetch import fetch_public
@@ -21,6 +21,8 @@ from sdplay.server.wish import SCHEDULERS_HERE, Wish
 
 class Processing(BaseModel):
     """The fields that both kinds of request share; null stands for the default everywhere."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     prompt: str | None = ""
     negative_prompt: str | None = ""
@@ -64,6 +66,14 @@ class Processing(BaseModel):
     save_images: bool | None = False
     alwayson_scripts: dict[str, Any] | None = {}
     infotext: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _can_be_sent_back(cls, given: Any) -> Any:
+        """The answer repeats the request, so it must be text that can be written."""
+        if text := next((text for text in texts_in(given) if not writable(text)), ""):
+            raise ValueError(f"half a character stands in {text[:40]!r}")
+        return given
 
 
 class StableDiffusionProcessingTxt2Img(Processing):
@@ -162,6 +172,28 @@ def wishes(body: Processing, limits: Limits, owner: str) -> list[Wish]:
     ]
 
 
+def texts_in(value: Any) -> Iterator[str]:
+    """Every text inside a piece of JSON, names too."""
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            waiting += [*value, *value.values()]
+        elif isinstance(value, list):
+            waiting += value
+
+
+def writable(text: str) -> bool:
+    """Whether the text has no half of a surrogate pair, which no file and no answer can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def picture_in(text: str, what: str = "start image") -> bytes:
     """The picture that a request carries, as base64, data URI or public web address."""
     if text.lstrip()[:8].lower().startswith(("http://", "https://")):
@@ -254,9 +286,9 @@ def _units(body: Processing) -> Iterator[Control]:
                 picture_in(image, "ControlNet picture"),
                 str(unit.get("model", "None")),
                 str(unit.get("module") or "none").lower(),
-                float(unit.get("weight", 1.0)),
-                float(unit.get("guidance_start", 0.0)),
-                float(unit.get("guidance_end", 1.0)),
+                unit.get("weight", 1.0),
+                unit.get("guidance_start", 0.0),
+                unit.get("guidance_end", 1.0),
                 str(unit.get("control_mode") or "Balanced"),
             )
 

@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from sdplay import __doc__ as about
@@ -33,6 +34,7 @@ def build(
     app.include_router(a1111.router(desk, limits))
     app.include_router(cutouts.router(desk.shelf.cutter))
     app.add_exception_handler(PlayError, _explained)
+    app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_middleware(Doorman, token=token, limits=limits, any_host=any_host)
     loading = threading.Thread(target=_load, args=(desk,), name="load", daemon=True)
 
@@ -60,6 +62,17 @@ def _load(desk: Desk) -> None:
         LOG.error("%s", error)  # noqa: TRY400  # the sentence is the whole story
 
 
+def _unreadable(request: Request, error: Exception) -> JSONResponse:
+    """What does not fit the schema, field by field; never the value, which may not be sendable."""
+    faults = error.errors() if isinstance(error, RequestValidationError) else []
+    lines = [
+        f"{'.'.join(map(str, fault['loc'][1:])) or 'body'}: {fault['msg']}" for fault in faults
+    ]
+    told = "; ".join(lines[:5]).encode("utf-8", "replace").decode()
+    body = {"error": "BadParams", "detail": f"{told}.", "body": "", "errors": ""}
+    return JSONResponse(body, 422)
+
+
 def _explained(request: Request, error: Exception) -> JSONResponse:
     """The shape of A1111's errors, with a sentence inside."""
     body: dict[str, Any] = {
@@ -70,6 +83,8 @@ def _explained(request: Request, error: Exception) -> JSONResponse:
     }
     if isinstance(error, BadParams):
         return JSONResponse(body, 422)
+    if isinstance(error, a1111.Ambiguous):
+        return JSONResponse(body, 409)
     if isinstance(error, BackendRefused):
         return JSONResponse(body, 429, {"Retry-After": f"{error.retry_after or 5:g}"})
     return JSONResponse(body, 500)

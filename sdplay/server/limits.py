@@ -1,9 +1,11 @@
 """What this process gives one request at most, and who may ask at all."""
 
+import asyncio
 import base64
 import binascii
 import hmac
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +34,10 @@ class Limits:
     """Of one request."""
     megabytes: int = 64
     """Of one request's body."""
+    letters: int = 20_000
+    """Of prompt and negative prompt together."""
+    body_seconds: float = 60.0
+    """How long a body may take to arrive."""
 
     def check(self, params: Params) -> Params:
         """The same settings, or a sentence naming the limit."""
@@ -42,6 +48,11 @@ class Limits:
             )
         if params.steps > self.steps:
             raise BadParams(f"This process takes up to {self.steps} steps, not {params.steps}.")
+        letters = len(params.prompt) + len(params.negative)
+        if letters > self.letters:
+            raise BadParams(
+                f"The prompts have {letters:,} letters; this process reads up to {self.letters:,}."
+            )
         return params
 
 
@@ -98,12 +109,18 @@ class Doorman:
         return any(hmac.compare_digest(each.encode(), right) for each in given)
 
     def _measured(self, receive: Receive) -> Receive:
-        """A body that says nothing about its length is counted as it comes."""
-        seen = 0
+        """A body that says nothing about its length is counted as it comes; one that does not come
+        is not waited for."""
+        seen, until, whole = 0, time.monotonic() + self.limits.body_seconds, False
 
         async def counted() -> MutableMapping[str, Any]:
-            nonlocal seen
-            message = await receive()
+            nonlocal seen, whole
+            left = None if whole else max(0.0, until - time.monotonic())
+            try:
+                message = await asyncio.wait_for(receive(), left)
+            except TimeoutError:
+                return {"type": "http.disconnect"}
+            whole = whole or not message.get("more_body", False)
             seen += len(message.get("body", b""))
             if seen > self.limits.megabytes * 2**20:
                 return {"type": "http.disconnect"}

@@ -19,6 +19,7 @@ from sdplay.backends.decode import NotAPicture, checked, from_base64
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params
 from sdplay.picture import png_bytes
+from sdplay.server.a1111_body import texts_in, writable
 from sdplay.server.addons import marks
 from sdplay.server.desk import Desk, Ticket
 from sdplay.server.limits import Limits
@@ -160,12 +161,13 @@ def _wish(wanted: Wanted, limits: Limits, client: str) -> Wish:
         images = {name: checked(from_base64(text)) for name, text in wanted.images.items()}
     except NotAPicture as error:
         raise BadParams(f"A picture in the request {error}.") from error
+    text = next((text for text in texts_in(wanted.params) if not writable(text)), "")
+    if text:
+        raise BadParams(f"Half a character stands in {text[:40]!r}, which cannot be written.")
+    Params.from_dict(wanted.params, images)  # whatever has another shape ends here
     units = wanted.params.get("control") or ()
-    named = [
-        wanted.params.get("init"),
-        wanted.params.get("mask"),
-        *(unit.get("image") for unit in units),
-    ]
+    named = [wanted.params.get("init"), wanted.params.get("mask")]
+    named += [unit["image"] for unit in units]
     missing = [name for name in named if name and name not in images]
     if missing:
         raise BadParams(
