@@ -73,7 +73,6 @@ class Watch:
         refused = 0
         while refused < 10:
             if self._is_running():
-            if self._is_running():
                 refused += not self._post(f"sdapi/v1/interrupt{self._named()}")
             if call.wait(POLL_SECONDS):
                 return
