@@ -3,7 +3,7 @@
 import streamlit as st
 
 from sdplay import settings
-from sdplay.ui import deleting, form, links, local_card, look, panels, session, whole
+from sdplay.ui import deleting, form, links, local_card, look, notes, panels, session, whole
 from sdplay.ui.problems import explained
 
 st.set_page_config("sdplay · Stable Diffusion playground", layout="wide", initial_sidebar_state=320)
@@ -12,9 +12,12 @@ with explained():
     links.follow()
 whole.begun()
 
+titles = panels.titles()
+links.name_backend(session.labels())
 with st.sidebar:
     name = form.pick_backend()
     backend, capabilities = session.reached(name)
+    links.fit(capabilities, titles)
     form.health(name, capabilities)
     local_card.menu(name)
     form.settings(capabilities)
@@ -24,9 +27,9 @@ with st.sidebar:
 local_card.show(name, capabilities)
 
 studio = session.Studio(backend, capabilities, owner)
+notes.show()
 with explained():
     deleting.undo(studio)
-    titles = panels.titles()
     for title, tab in zip(
         titles, st.tabs(titles, key="view", on_change="rerun", bind="query-params"), strict=True
     ):
@@ -34,11 +37,10 @@ with explained():
             with tab:
                 panels.show(title, studio)
     session.wanted_again()
-    links.settle(capabilities)
     look.signs()
 
     from sdplay.ui import details  # Not above: the form is on screen before this reads the library.
 
     details.linked(studio)
-
+links.keep(str(st.session_state.get("view", titles[0])))
 backend.warm_up()  # Last: nothing of the page waits for it.

@@ -6,7 +6,7 @@ import streamlit as st
 from sdplay.compare.guard import label
 from sdplay.library import Kept
 from sdplay.studio import cut_out, enlarge
-from sdplay.ui import whole
+from sdplay.ui import address, whole
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
 from sdplay.ui.tiles import Tile, tiles
@@ -97,7 +97,8 @@ def _cut_out(studio: Studio, kept: Kept) -> None:
 
 def _see_all(kept: Kept) -> None:
     whole.due()
-    st.session_state.update(view="Library", find=f"near={kept.id}", whose="all")
+    st.session_state["view"] = "Library"
+    address.put({"find": f"near={kept.id}", "whose": "all"})
     st.query_params.pop("picture", None)
 
 

@@ -12,6 +12,7 @@ from sdplay.compare.plan import many
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS
 from sdplay.schedulers import scheduler_label
+from sdplay.ui import address
 from sdplay.ui.controls import linked_by_id
 from sdplay.ui.problems import plain
 
@@ -33,7 +34,7 @@ def pick(
     """The axis of that place as it stands in the form; nothing while there is none."""
     label, first, values = PLACES[place]
     known = ["", *slots, *(name for name in AXES if name not in KNOBS or _offered(name, features))]
-    linked_by_id(f"{place}_axis", known)
+    linked_by_id(f"{place}_axis", {name: _named(name) for name in known})
     if st.session_state.get(f"{place}_axis", first) not in known:
         st.session_state[f"{place}_axis"] = ""  # its slot is gone from the prompt
     name = st.selectbox(
@@ -81,20 +82,17 @@ def put(axes: Sequence[tuple[str, Typed]], offer: Offer, places: Sequence[str]) 
             f"The form has room for {len(places)} axes, and this plan has {len(axes)}. "
             "Run it with python -m sdplay sweep."
         )
-    for place in PLACES:
-        st.session_state[f"{place}_axis"] = ""
+    controls: dict[str, Typed] = {f"{place}_axis": "" for place in PLACES}
     for place, (name, typed) in zip(places, axes, strict=False):
         chosen = axis(name).id
-        st.session_state[f"{place}_axis"] = chosen
+        controls[f"{place}_axis"] = chosen
         if offer.choices.get(chosen):
-            st.session_state[f"{place}_{chosen}"] = [
-                mark.value for mark in axis(name).marks(typed, offer)
-            ]
+            controls[f"{place}_{chosen}"] = [mark.value for mark in axis(name).marks(typed, offer)]
         else:
-            values = (
+            controls[f"{place}_values"] = (
                 typed if isinstance(typed, str) else written([Value(str(value)) for value in typed])
             )
-            st.session_state[f"{place}_values"] = values
+    address.put(controls)
 
 
 def echo(read: Callable[[Typed, Offer], Iterable[Mark]], typed: Typed, offer: Offer) -> None:
@@ -147,9 +145,7 @@ def _values(place: str, name: str, first: str, offer: Offer) -> Typed:
 
 
 def _choices(key: str, choices: Sequence[str], first: Sequence[str]) -> list[str]:
-    linked = st.query_params.get_all(key)
-    if key not in st.session_state and linked and set(linked) <= set(choices):
-        st.session_state[key] = linked
+    linked_by_id(key, {name: scheduler_label(name) for name in choices})
     return st.multiselect(
         "Values",
         choices,

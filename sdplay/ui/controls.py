@@ -1,7 +1,8 @@
 """One function draws any knob: whatever control fits its type, range and choices."""
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +10,11 @@ import streamlit as st
 
 from sdplay.backends import Capabilities
 from sdplay.compare.grammar import shown
+from sdplay.errors import BadParams
 from sdplay.knob import OWN, Knob
 from sdplay.params import KNOBS
+from sdplay.schedulers import scheduler_label
+from sdplay.ui import address
 
 LARGEST_IN_A_BROWSER = 2**53 - 1
 FIRST = {"prompt": "a strawberry on a blue background", "seed": 7}
@@ -34,6 +38,7 @@ def draw(knob: Knob, capabilities: Capabilities) -> None:
             selection_mode="multi",
             key="style_names",
             help=knob.help,
+            **bound(),
         )
         st.session_state[knob.name] = "|".join(chosen)
     elif choices:
@@ -78,8 +83,15 @@ def clamped(knob: Knob, value: float, capabilities: Capabilities) -> float:
 
 
 def current(name: str, capabilities: Capabilities) -> Any:
-    """What the form says now, also before the control is drawn."""
-    return st.session_state.get(name, default(KNOBS[name], capabilities))
+    """What the form says now, also before the control is drawn and where it is not."""
+    knob, linked = KNOBS[name], st.query_params.get(name)
+    first = default(knob, capabilities)
+    if address.bound(name) and not address.arrived():
+        return st.session_state.get(name, first)
+    if linked is not None:
+        with suppress(BadParams):
+            return knob.check(linked)
+    return first if address.arrived() else st.session_state.get(name, first)
 
 
 def bounded(knob: Knob, capabilities: Capabilities) -> Knob:
@@ -95,10 +107,12 @@ def bounded(knob: Knob, capabilities: Capabilities) -> Knob:
     return replace(knob, low=low, high=high, step=step, usual=usual)
 
 
-def linked_by_id(name: str, known: Collection[str]) -> None:
-    """A link written by hand may say the short id; the page itself writes the label."""
-    if name not in st.session_state and (linked := st.query_params.get(name)) in known:
-        st.session_state[name] = linked
+def linked_by_id(name: str, known: Mapping[str, str]) -> None:
+    """A link written by hand may say the short ids; the page itself writes the labels."""
+    linked = st.query_params.get_all(name)
+    labels = [text if text in known.values() else known.get(text, text) for text in linked]
+    if labels != linked:
+        address.rewrite({name: labels})
 
 
 def slider(knob: Knob, capabilities: Capabilities) -> None:
@@ -107,9 +121,6 @@ def slider(knob: Knob, capabilities: Capabilities) -> None:
     kind: Callable[[Any], Any] = knob.kind
     low, high = knob.usual or (knob.low or 0, knob.high or 1)
     now = current(knob.name, capabilities)
-    linked = st.query_params.get(knob.name, "")
-    if linked.replace(".", "", 1).isdigit():
-        now = max(now, min(float(linked), knob.high or high))
     step = kind(knob.step or 1)
     form = "%d" if kind is int else "%.2f" if step < 0.1 else "%.1f"
     st.slider(
@@ -130,19 +141,34 @@ def in_form(knob: Knob, value: Any) -> Any:
     return shown(value) if knob.unset and knob.kind is int else value
 
 
+def first_of(knob: Knob, capabilities: Capabilities) -> Any:
+    """What the control of a knob holds before anybody touches it."""
+    return in_form(knob, default(knob, capabilities))
+
+
+def written(knob: Knob, value: Any) -> str:
+    """A value of a knob's control as the control and the address write it."""
+    if value is None or (knob.unset and value in (OWN, "")):
+        return knob.unset if knob.kind is int or knob.choices else ""
+    if knob.name == "scheduler":
+        return scheduler_label(str(value))
+    if knob.kind is bool:
+        return str(value).lower()
+    return f"{value:.10g}" if knob.kind is float else str(value)
+
+
 def _counted(knob: Knob, capabilities: Capabilities) -> None:
     """A small whole number, or the backend's own."""
     knob = bounded(knob, capabilities)
     choices = [OWN, *map(str, range(int(knob.low or 0), int(knob.high or 0) + 1))]
-    linked_by_id(knob.name, choices)
-    first = in_form(knob, default(knob, capabilities))
+    first = first_of(knob, capabilities)
     if st.session_state.get(knob.name, first) not in choices:
         st.session_state[knob.name] = first
     st.selectbox(
         knob.label,
         choices,
         choices.index(first),
-        lambda value: knob.unset if value == OWN else value,
+        lambda value: written(knob, value),
         key=knob.name,
         help=knob.help,
         **bound(),
@@ -227,6 +253,6 @@ def _choice(knob: Knob, choices: tuple[str, ...]) -> None:
         [*first, *choices],
         key=knob.name,
         help=knob.help,
-        format_func=lambda name: name or knob.unset,
+        format_func=lambda name: written(knob, name),
         **bound(),
     )

@@ -141,7 +141,7 @@ def _use(studio: Studio, kept: Kept) -> None:
             )
             _leave(
                 "The prompt alone",
-                _prompt_alone,
+                form.use_prompt,
                 kept.params,
                 key="use_prompt",
                 icon=":material/short_text:",
@@ -260,11 +260,6 @@ def _all_but_the_seed(params: Params) -> None:
 def _compare(params: Params) -> None:
     form.use(params)
     st.session_state["view"] = "Compare"
-
-
-def _prompt_alone(params: Params) -> None:
-    whole.due()
-    st.session_state.update(prompt=params.prompt, negative=params.negative)
 
 
 def _hold(studio: Studio, kept: Kept) -> None:

@@ -19,7 +19,7 @@ from sdplay.compare.rows import Measured, csv_text, row
 from sdplay.compare.sheet import sheet
 from sdplay.errors import BadParams
 from sdplay.sweeps import Sweep
-from sdplay.ui import axes, form, session, sweeping, table, variants
+from sdplay.ui import address, axes, form, session, sweeping, table, variants
 from sdplay.ui.problems import explained, plain, told
 from sdplay.ui.session import Studio
 
@@ -125,15 +125,15 @@ def into_form(studio: Studio, base: Setup, varied: Sequence[tuple[str, Typed]]) 
         sweeping.bench(False).offer(studio.backend.name),
         axes.PAGES if rows else tuple(axes.PLACES),
     )
-    form.use(base.params)
+    if base.backend in session.labels():
+        st.session_state["backend"] = base.backend
+    form.use(base.params, "the plan")
     if view == "Variants":
         variants.put(rows)
     elif view == "Table":
         table.put(rows, base.params)
-    st.session_state["lab"] = view
+    address.put({"lab": view})
     st.session_state[sweeping.fold_key(studio)] = True
-    if base.backend in session.labels():
-        st.session_state["backend"] = base.backend
 
 
 def _rows(name: str, typed: Typed) -> list[Mapping[str, Any]]:

@@ -13,19 +13,19 @@ from sdplay.knob import Knob
 from sdplay.params import KNOBS, Params, random_seed
 from sdplay.schedulers import PRESETS, SCHEDULERS, find, scheduler_label
 from sdplay.settings import setting
-from sdplay.ui import control, session, start_image, whole
+from sdplay.ui import address, control, fitting, notes, session, start_image, whole
 from sdplay.ui.controls import (
     LARGEST_IN_A_BROWSER,
     bound,
     bounded,
-    clamped,
     current,
     default,
     draw,
+    first_of,
     in_form,
-    linked_by_id,
     model_input,
     typed,
+    written,
 )
 
 DOTS = {
@@ -44,6 +44,7 @@ GROUPS = {
 }
 FITTED = ("width", "height", "cfg")
 """Main knobs that suit one backend or model and not the next."""
+PROMPTS = {"prompt": "Describe a picture", "negative": "What to keep away from"}
 ELSEWHERE = ("prompt", "negative", "width", "height")
 """Main knobs that are not drawn one under the other."""
 
@@ -52,7 +53,6 @@ def pick_backend() -> str:
     """Where pictures are made."""
     names = session.labels()
     wanted = setting("SDPLAY_BACKEND")
-    linked_by_id("backend", names)
     chosen = st.selectbox(
         "Backend",
         list(names),
@@ -114,8 +114,7 @@ def settings(capabilities: Capabilities) -> None:
 
 def prompts(capabilities: Capabilities) -> None:
     """The prompt and what to keep away from."""
-    told = {"prompt": "Describe a picture", "negative": "What to keep away from"}
-    shown = [name for name in told if name == "prompt" or capabilities.offers(name)]
+    shown = [name for name in PROMPTS if name == "prompt" or capabilities.offers(name)]
     for name, column in zip(shown, st.columns([2, 1][: len(shown)]), strict=True):
         knob = KNOBS[name]
         column.text_area(
@@ -124,7 +123,7 @@ def prompts(capabilities: Capabilities) -> None:
             key=name,
             height=78,
             help=knob.help,
-            placeholder=told[name],
+            placeholder=PROMPTS[name],
             **bound(),
         )
 
@@ -159,6 +158,9 @@ def asked(capabilities: Capabilities) -> Params:
         and knob.is_plain
         and capabilities.offers(knob.needs)
     }
+    for name in PROMPTS:
+        if capabilities.offers(KNOBS[name].needs) and not address.bound(name):
+            values[name] = current(name, capabilities)  # its control is on another tab
     if capabilities.offers("img2img"):
         values["init"] = start_image.asked("init")
     if capabilities.offers("inpaint") and values.get("init"):
@@ -172,23 +174,54 @@ def asked(capabilities: Capabilities) -> Params:
     return Params(**values)
 
 
-def use(params: Params) -> None:
-    """Put a picture's settings into the form; call it from a callback."""
+def use(params: Params, source: str = "the picture") -> None:
+    """Put a picture's settings into the form, and say which do not fit; call it from a callback."""
     whole.due()
-    state = st.session_state
-    for name, knob in KNOBS.items():
-        if knob.is_plain:
-            state[name] = in_form(knob, getattr(params, name))
-    state["style_names"] = params.styles.split("|") if params.styles else []
-    for name in ("seed", "variation_seed"):
-        if state[name] > LARGEST_IN_A_BROWSER:
-            state[name] %= LARGEST_IN_A_BROWSER
-            st.toast(
-                f"{KNOBS[name].label} {getattr(params, name)} is too large for a browser and "
-                "was made smaller."
-            )
+    capabilities = session.reached(_backend())[1]
+    values, sentences = fitting.fitted(params, capabilities, source)
+    _put(values, capabilities)
+    notes.say(*sentences)
     start_image.hold(params.init, params.mask)
     control.hold(params.control)
+
+
+def restore(params: Params) -> None:
+    """Begin with these settings, as they are; call it before any control is drawn."""
+    values = {
+        name: in_form(knob, getattr(params, name)) for name, knob in KNOBS.items() if knob.is_plain
+    }
+    st.session_state.update(values, style_names=_names(params.styles))
+    start_image.hold(params.init, params.mask)
+    control.hold(params.control)
+
+
+def use_prompt(params: Params) -> None:
+    """Put only a picture's prompts into the form; call it from a callback."""
+    whole.due()
+    capabilities = session.reached(_backend())[1]
+    _put({name: getattr(params, name) for name in PROMPTS}, capabilities)
+
+
+def _backend() -> str:
+    """The backend that is chosen, also in a callback."""
+    return str(st.session_state["backend"])
+
+
+def _put(values: Mapping[str, Any], capabilities: Capabilities) -> None:
+    """Into controls and address at once: the browser's way back takes it all back in one step."""
+    texts: dict[str, address.Text | None] = {
+        name: None if value == first_of(KNOBS[name], capabilities) else written(KNOBS[name], value)
+        for name, value in values.items()
+    }
+    st.session_state.update(values)
+    if "styles" in values:
+        st.session_state["style_names"] = texts["style_names"] = _names(values["styles"])
+        texts["styles"] = None
+    address.rewrite(texts)
+
+
+def _names(styles: str) -> list[str]:
+    return [name for name in styles.split("|") if name]
 
 
 def lay_over(fields: Mapping[str, Any]) -> None:
@@ -210,19 +243,15 @@ def _offered(group: str, capabilities: Capabilities) -> list[Knob]:
 
 
 def _fit_to_backend() -> None:
-    """Another backend: sizes and CFG that suit it, and a scheduler it has."""
-    told = session.reached(st.session_state.backend)[1]
-    for name in FITTED:
-        st.session_state[name] = default(KNOBS[name], told)
-    for name in told.limits:
+    """Another backend: sizes and CFG that suit it, and what else it can take."""
+    capabilities = session.reached(_backend())[1]
+    values = {name: first_of(KNOBS[name], capabilities) for name in FITTED}
+    for name in {*capabilities.limits, "scheduler"} - {*FITTED}:
         if name in st.session_state:
-            knob = KNOBS[name]
-            value = knob.check(st.session_state[name])
-            if value is not None:
-                value = knob.kind(clamped(knob, value, told))
-            st.session_state[name] = in_form(knob, value)
-    if told.schedulers and st.session_state.get("scheduler") not in told.schedulers:
-        st.session_state["scheduler"] = told.defaults.get("scheduler", told.schedulers[0])
+            text = written(KNOBS[name], st.session_state[name])
+            values[name] = fitting.fit(KNOBS[name], text, capabilities).value
+    _put(values, capabilities)
+    notes.say()
 
 
 def _follow(capabilities: Capabilities) -> None:
@@ -245,7 +274,8 @@ def _presets(capabilities: Capabilities) -> None:
 
     def choose() -> None:
         scheduler, steps = labels[st.session_state["preset"]]
-        st.session_state.update(scheduler=scheduler, steps=steps, preset=None)
+        st.session_state["preset"] = None
+        _put({"scheduler": scheduler, "steps": steps}, capabilities)
 
     st.pills(
         "Known good",
@@ -259,14 +289,16 @@ def _presets(capabilities: Capabilities) -> None:
 def _scheduler(knob: Knob, capabilities: Capabilities) -> None:
     """The choice and, under it, what it is."""
     choices = list(capabilities.schedulers or SCHEDULERS)
-    linked_by_id("scheduler", choices)
     wanted = next(
         each
         for each in (capabilities.defaults.get(knob.name), knob.default, choices[0])
         if each in choices
     )
-    if st.session_state.get("scheduler", wanted) not in choices:
-        st.session_state["scheduler"] = wanted
+    if (now := _scheduler_now(wanted)) not in choices:
+        if capabilities.schedulers is None:  # nobody says that it has it not
+            choices.append(now)
+        else:
+            st.session_state["scheduler"] = wanted
     with st.container(gap="xxsmall"):
         name = st.selectbox(
             knob.label,
@@ -279,6 +311,15 @@ def _scheduler(knob: Knob, capabilities: Capabilities) -> None:
         )
         if entry := find(str(name)):
             st.caption(entry.about)
+
+
+def _scheduler_now(first: str) -> str:
+    """What is chosen, also where only the address says so."""
+    linked = st.query_params.get("scheduler", "")
+    if address.arrived() or not address.bound("scheduler"):
+        entry = find(linked)
+        return entry.id if entry else linked or first
+    return str(st.session_state.get("scheduler", first))
 
 
 def _seed(knob: Knob, capabilities: Capabilities) -> None:
@@ -305,7 +346,7 @@ def _size(capabilities: Capabilities) -> None:
 
     def choose() -> None:
         if state["shape"]:
-            state["width"], state["height"] = state["shape"]
+            _put(dict(zip(("width", "height"), state["shape"], strict=True)), capabilities)
 
     now = (current("width", capabilities), current("height", capabilities))
     state["shape"] = now if now in capabilities.sizes else None

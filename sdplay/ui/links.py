@@ -2,7 +2,7 @@
 database keeps."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,8 +12,7 @@ from sdplay.backends import Capabilities
 from sdplay.errors import LibraryError
 from sdplay.knob import OWN
 from sdplay.params import KNOBS, Params
-from sdplay.ui import form, session
-from sdplay.ui.controls import default
+from sdplay.ui import address, fitting, form, notes, session
 from sdplay.ui.problems import explained, told
 from sdplay.ui.session import Studio
 
@@ -61,27 +60,60 @@ def follow() -> None:
         )
         return
     if "params" in state:
-        form.use(params(state["params"]))
+        form.restore(params(state["params"]))
     st.session_state.update(
         {name: value for name, value in state.items() if name not in ("params", "sweep")}
     )
     st.session_state["sweep_linked"] = state.get("sweep")
-    st.query_params.from_dict(_plain(state))
+    address.rewrite({**dict.fromkeys(st.query_params), **_plain(state)})
 
 
-def settle(capabilities: Capabilities) -> None:
-    """Take over the texts for which the open tab has no field; call it when all is drawn.
+def name_backend(labels: Mapping[str, str]) -> None:
+    """Read which backend the address names, by its id or its label, before its control is drawn."""
+    if address.arrived():
+        notes.say()
+    linked = st.query_params.get("backend", "")
+    if linked and linked not in labels.values():
+        address.rewrite({"backend": labels.get(linked)})
+        if linked not in labels:
+            notes.add(
+                f"There is no backend called {fitting.shortened(linked)}. "
+                f"There are: {', '.join(labels.values())}."
+            )
 
-    In the address they would win over what a button puts there, and what it puts there would not
-    reach the address.
-    """
-    first = {
-        "find": "",
-        **{name: default(KNOBS[name], capabilities) for name in ("prompt", "negative")},
-    }
-    for name, value in first.items():
-        if name not in st.session_state:
-            st.session_state[name] = st.query_params.pop(name, value)
+
+def fit(capabilities: Capabilities, views: Sequence[str]) -> None:
+    """Make what the address says fit this backend, before any control is drawn, and say what did
+    not."""
+    if not address.arrived():
+        return
+    changes: dict[str, str | None] = {}
+    misfits = []
+    for name in list(st.query_params):
+        knob, text = fitting.knob_of(name, capabilities), st.query_params[name]
+        if knob:
+            taken = fitting.fit(knob, text, capabilities)
+            changes[name] = taken.text or (text if text == "" else None)
+            if not taken.exact:
+                misfits.append((knob.label, text, taken.text))
+    view = st.query_params.get("view", views[0])
+    if view not in views:
+        changes["view"] = None
+        misfits.append(("Tab", view, views[0]))
+    address.rewrite({name: text for name, text in changes.items() if text != st.query_params[name]})
+    if misfits:
+        notes.add(fitting.replaced(misfits, "the link"))
+
+
+def keep(view: str) -> None:
+    """Let the address go on to tell the whole form, also what this tab does not show."""
+    address.keep(lambda name: view not in _tabs_of(name))
+
+
+def _tabs_of(name: str) -> tuple[str, ...]:
+    """The tabs that alone have this control; none for what belongs to the form."""
+    tabs = tuple(view for view, names in VIEWS.items() if name in names)
+    return (*tabs, "Compare") if name.startswith(AXES) else tabs
 
 
 def _state(studio: Studio, view: str) -> State:
@@ -130,6 +162,8 @@ def _plain(state: State) -> dict[str, str | list[str]]:
         },
         **told,
     }
+    if styles := fields.pop("styles", ""):
+        fields["style_names"] = styles.split("|")
     if rows := state.get("variants_rows"):
         fields["variants"] = json.dumps(rows, ensure_ascii=False)
     return {

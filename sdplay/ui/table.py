@@ -11,6 +11,7 @@ import streamlit as st
 from sdplay.compare.axes import Offer, Typed, axis
 from sdplay.compare.planfile import table_rows
 from sdplay.params import KNOBS, Params
+from sdplay.ui import address
 from sdplay.ui.axes import echo
 
 EXAMPLE = """prompt,thing,style,pictures
@@ -59,4 +60,4 @@ def put(rows: Sequence[Mapping[str, Any]], base: Params) -> None:
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow([key.strip("{}") for key in columns])
     lines.writerows([row.get(key, getattr(base, key, "")) for key in columns] for row in rows)
-    st.session_state["table"] = text.getvalue()
+    address.put({"table": text.getvalue()})

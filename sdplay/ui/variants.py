@@ -15,7 +15,8 @@ from sdplay.compare.guard import value_text
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS
 from sdplay.schedulers import PRESETS, SCHEDULERS, find
-from sdplay.ui.controls import bounded, current
+from sdplay.ui import address
+from sdplay.ui.controls import bounded, current, linked_by_id
 from sdplay.ui.problems import plain
 from sdplay.ui.session import Studio
 
@@ -51,6 +52,7 @@ def pick(studio: Studio) -> list[tuple[str, Typed]]:
         st.session_state["varying"] = [
             name for name in st.session_state["varying"] if name in offered
         ]
+    linked_by_id("varying", {name: KNOBS[name].label for name in offered})
     varying = st.pills(
         "What varies",
         offered,
@@ -72,9 +74,10 @@ def pick(studio: Studio) -> list[tuple[str, Typed]]:
 def put(rows: Sequence[Mapping[str, Any]]) -> None:
     """Rows of a file into the columns; call it from a callback."""
     state = st.session_state
-    state["varying"] = [name for name in OFFERED if any(name in row for row in rows)]
-    state["with_baseline"] = dict(rows[0]) == {"name": BASELINE}
-    state[_ROWS] = [dict(row) for row in rows[state["with_baseline"] :]]
+    with_baseline = dict(rows[0]) == {"name": BASELINE}
+    varying = [name for name in OFFERED if any(name in row for row in rows)]
+    address.put({"varying": varying, "with_baseline": with_baseline})
+    state[_ROWS] = [dict(row) for row in rows[with_baseline:]]
     state.pop(_IDS, None)
 
 

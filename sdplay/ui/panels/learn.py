@@ -6,7 +6,7 @@ import streamlit as st
 
 from sdplay.compare.axes import Typed
 from sdplay.schedulers import SCHEDULERS
-from sdplay.ui import axes, sweeping
+from sdplay.ui import address, axes, sweeping
 from sdplay.ui.session import Studio
 
 
@@ -120,4 +120,5 @@ def show(studio: Studio) -> None:
 def _open(studio: Studio, lesson: Lesson) -> None:
     """The lesson's axes into the comparison lab, which runs them at once."""
     axes.put(lesson.axes, sweeping.bench(False).offer(studio.backend.name), tuple(axes.PLACES))
-    st.session_state.update(view="Compare", lab="Grid", lab_go=True)
+    address.put({"lab": "Grid"})
+    st.session_state.update(view="Compare", lab_go=True)

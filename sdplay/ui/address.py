@@ -1,0 +1,83 @@
+"""The browser's address, which is the form: changed in one go, and kept for controls that are not
+drawn.
+
+Streamlit binds a control to the address, but forgets what the address says of one that is not on
+the screen, and lets nobody change what is bound.  What stands behind that is used only here.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.state.query_params import QueryParams
+
+Text = str | list[str]
+_READ = "address_read"
+
+
+def arrived() -> bool:
+    """Whether the address was not written by this page: it was opened, reloaded or gone back to."""
+    context = get_script_run_ctx()
+    return _READ not in st.session_state or (context is not None and context.is_history_navigation)
+
+
+def bound(name: str) -> bool:
+    """Whether a control on the screen stands for this part of the address."""
+    with _behind() as address:
+        return address is not None and address.is_bound(name)
+
+
+def rewrite(changes: Mapping[str, Text | None]) -> None:
+    """Say these settings, as one entry of the browser's history; None leaves one out.
+
+    A control that is drawn for the first time begins with what stands here.
+    """
+    with _behind() as address:
+        if address is None:
+            return
+        before = _written(address)
+        for name, text in changes.items():
+            if text is None:
+                address.discard_param_no_forward_msg(name)
+            else:
+                address.set_with_no_forward_msg(name, text)
+        if _written(address) != before:
+            address.set_initial_query_params(_written(address))
+            address._send_query_param_msg()
+
+
+def put(values: Mapping[str, Any]) -> None:
+    """Set controls that may not be drawn now; call it from a callback."""
+    st.session_state.update(values)
+    rewrite(dict.fromkeys(values))
+
+
+def keep(lasting: Callable[[str], bool]) -> None:
+    """Go on to say these settings though they are not drawn; call it when all else is drawn."""
+    st.session_state[_READ] = True
+    context = get_script_run_ctx()
+    if context is None:
+        return
+    drawn = context.shared.widget_ids_this_run
+    with context.session_state.query_params() as address:
+        for name in filter(lasting, list(address)):
+            binding = address.get_binding_for_param(name)
+            if binding and binding.widget_id not in drawn:
+                address.unbind_widget(binding.widget_id)
+
+
+def _written(address: QueryParams) -> str:
+    return urlencode({name: address.get_all(name) for name in address}, doseq=True)
+
+
+@contextmanager
+def _behind() -> Iterator[QueryParams | None]:
+    context = get_script_run_ctx()
+    if context is None:
+        yield None
+        return
+    with context.session_state.query_params() as address:
+        yield address

@@ -1,0 +1,200 @@
+"""Values that come from elsewhere, fitted to what the form's controls can take; what had to change
+is said."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sdplay.backends import Capabilities
+from sdplay.knob import OWN, Knob
+from sdplay.params import KNOBS, Params
+from sdplay.schedulers import find
+from sdplay.ui.controls import (
+    LARGEST_IN_A_BROWSER,
+    bounded,
+    default,
+    first_of,
+    in_form,
+    written,
+)
+from sdplay.ui.start_image import fitted as shape_that_fits
+
+LONGEST = 40
+"""Letters of a number worth reading."""
+SHOWN = 24
+"""Letters of a value worth repeating."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a control holds, and how the address says it."""
+
+    value: Any
+    text: str
+    exact: bool = True
+    """Whether it is the value that was asked for."""
+
+
+def fit(knob: Knob, text: str, capabilities: Capabilities) -> Fit:
+    """What the form makes of this text."""
+    if knob.unset and text.lower() in ("", OWN, knob.unset.lower()):
+        return Fit(in_form(knob, knob.nothing), written(knob, knob.nothing))
+    choices = choices_of(knob, capabilities)
+    if choices is not None and not knob.several:
+        return _choice(knob, text, choices, capabilities)
+    if knob.name == "scheduler":
+        entry = find(text)
+        return Fit(entry.id, entry.label) if entry else Fit(text, text)
+    if knob.kind is bool:
+        return _yes_or_no(knob, text, capabilities)
+    if knob.is_number:
+        return _number(knob, text, capabilities)
+    return Fit(text, text)
+
+
+def choices_of(knob: Knob, capabilities: Capabilities) -> tuple[str, ...] | None:
+    """What the control offers; None where anything may be said, or the server does not answer."""
+    return capabilities.choices(knob) or None
+
+
+def shortened(text: str) -> str:
+    """A value to repeat in a sentence."""
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def fitted(
+    params: Params, capabilities: Capabilities, source: str
+) -> tuple[dict[str, Any], list[str]]:
+    """A picture's settings as the controls take them, and sentences for what does not fit."""
+    values, misfits, left = {}, [], []
+    for name, knob in KNOBS.items():
+        value = getattr(params, name)
+        if not knob.is_plain:
+            continue
+        if not capabilities.offers(knob.needs):
+            values[name] = in_form(knob, value)
+            left += [f"{knob.label} {shortened(str(value))}"] * (value != knob.default)
+            continue
+        taken = fit(knob, written(knob, in_form(knob, value)), capabilities)
+        values[name] = taken.value
+        if not taken.exact:
+            misfits.append((knob.label, str(value), taken.text))
+    if capabilities.offers("size"):
+        misfits = _same_shape(params, values, misfits, capabilities)
+    sentences = [replaced(misfits, source)] if misfits else []
+    if left and capabilities.status in ("ready", "busy"):
+        sentences.append(f"This backend has no place for: {'; '.join(left)}.")
+    return values, sentences
+
+
+def _same_shape(
+    params: Params,
+    values: dict[str, Any],
+    misfits: list[tuple[str, str, str]],
+    capabilities: Capabilities,
+) -> list[tuple[str, str, str]]:
+    """A size that cannot be made becomes one of the same shape."""
+    given = (params.width, params.height)
+    if given == (values["width"], values["height"]):
+        return misfits
+    width, height = shape_that_fits(given, given[0] * given[1], capabilities)
+    values.update(width=width, height=height)
+    sides = (KNOBS["width"].label, KNOBS["height"].label)
+    others = [misfit for misfit in misfits if misfit[0] not in sides]
+    return [*others, ("Size", f"{given[0]} × {given[1]}", f"{width} × {height}")]
+
+
+def replaced(misfits: Sequence[tuple[str, str, str]], where: str) -> str:
+    """One sentence for values that do not fit: setting, value given, value used."""
+    parts = [
+        f"{label} {used or 'as it was'} instead of {shortened(given) or 'nothing'}"
+        for label, given, used in misfits
+    ]
+    many = "A value" if len(parts) == 1 else f"{len(parts)} values"
+    verb = "does" if len(parts) == 1 else "do"
+    return f"{many} of {where} {verb} not fit here. Used: {'; '.join(parts)}."
+
+
+def _choice(knob: Knob, text: str, choices: tuple[str, ...], capabilities: Capabilities) -> Fit:
+    if knob.name != "scheduler":
+        choices = (knob.default, *choices)
+    known = {written(knob, choice): choice for choice in choices}
+    if text in known:
+        return Fit(known[text], text)
+    entry = find(text) if knob.name == "scheduler" else None
+    same = [entry.id] if entry else [name for name in choices if _stem(name) == _stem(text)]
+    value = next((name for name in same if name in choices), None)
+    if value is not None:
+        return Fit(value, written(knob, value))
+    first = default(knob, capabilities)
+    value = first if first in choices else choices[0]
+    return Fit(value, written(knob, value), exact=False)
+
+
+def _stem(title: str) -> str:
+    """A checkpoint's name without folder, ending and hash: programs write it in either way."""
+    name = title.partition(" [")[0].replace("\\", "/").rpartition("/")[2].lower()
+    return name.removesuffix(".safetensors").removesuffix(".ckpt")
+
+
+def _yes_or_no(knob: Knob, text: str, capabilities: Capabilities) -> Fit:
+    word = text.strip().lower()
+    if word in ("true", "yes", "on", "1", "false", "no", "off", "0"):
+        value = word in ("true", "yes", "on", "1")
+        return Fit(value, written(knob, value))
+    first = bool(default(knob, capabilities))
+    return Fit(first, written(knob, first), exact=False)
+
+
+def _number(knob: Knob, text: str, capabilities: Capabilities) -> Fit:
+    own, given = bounded(knob, capabilities), _read(text)
+    if given is None:
+        first = first_of(knob, capabilities)
+        return Fit(first, written(knob, first), exact=False)
+    low, high = own.low or 0, own.high or given
+    value = max(low, min(given, high))
+    if knob.kind is int:
+        step = int(own.step or 1)
+        value = round(value / step) * step if step > 1 else round(value)
+        value += step * (value < low) - step * (value > high)
+    held = in_form(knob, knob.kind(value))
+    return Fit(held, written(knob, held), value == given)
+
+
+def _read(text: str) -> int | float | None:
+    """The number that stands there; None for what is none."""
+    if len(text) > LONGEST:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def own_knob(entry: Mapping[str, Any]) -> Knob | None:
+    """A model's own number or switch as a knob; None for what may be any text."""
+    kind = {"integer": int, "number": float, "boolean": bool}.get(str(entry.get("type")))
+    if kind is None or entry.get("choices"):
+        return None
+    return Knob(
+        f"own_{entry['name']}",
+        kind(entry.get("default") or 0),
+        str(entry.get("label") or entry["name"]),
+        entry.get("minimum", -LARGEST_IN_A_BROWSER),
+        entry.get("maximum", LARGEST_IN_A_BROWSER),
+        kind=kind,
+    )
+
+
+def knob_of(name: str, capabilities: Capabilities) -> Knob | None:
+    """The setting behind a name in the address."""
+    if name in KNOBS:
+        return KNOBS[name] if KNOBS[name].is_plain else None
+    entry = next((it for it in capabilities.inputs if name == f"own_{it['name']}"), None)
+    return own_knob(entry) if entry else None
