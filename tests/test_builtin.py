@@ -93,9 +93,98 @@ def test_the_start_image_is_cut_to_the_shape_never_squeezed():
     assert (picture.receipt.applied["width"], picture.receipt.applied["height"]) == (96, 96)
 
 
-def test_words_that_the_model_never_met_are_named():
-    assert "qwertz" in " ".join(made("a qwertz").receipt.warnings)
-    assert not made("a red apple").receipt.warnings
+LONG = " ".join(["apple"] * 20 + ["zebra", "laptop"] + ["banana"] * 800)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "applied", "sentence"),
+    [
+        (
+            "a zebra",
+            "a …",
+            "1 word of the prompt is unknown to this model and was left out: zebra.",
+        ),
+        (
+            "qwertz zxqy, a FOX on xyzzy, plugh, foobarz",
+            "…, a FOX on …",
+            "5 words of the prompt are unknown to this model and were left out: qwertz, zxqy, "
+            "xyzzy and 2 more.",
+        ),
+        (
+            "красное яблоко 一只红狐狸",
+            "…",
+            "3 words of the prompt are unknown to this model and were left out: красное, яблоко, "
+            "一只红狐狸.",
+        ),
+        (
+            "a fox 🦊🏽",
+            "a fox …",
+            "1 word of the prompt is unknown to this model and was left out: 🦊🏽.",
+        ),
+        ("a café", "a …", "1 word of the prompt is unknown to this model and was left out: café."),
+        (
+            "fox狐狸",
+            "fox…",
+            "1 word of the prompt is unknown to this model and was left out: 狐狸.",
+        ),
+        (
+            "شجرة a fox",
+            "… a fox",
+            "1 word of the prompt is unknown to this model and was left out: شجرة.",
+        ),
+        (
+            "apple " * 822,
+            "apple " * 22 + "…",
+            "800 words of the prompt were left out, from 'apple' on: this model reads 22 words.",
+        ),
+        (
+            LONG,
+            "apple " * 20 + "…",
+            "802 words of the prompt were left out: 2 words unknown to this model (zebra, laptop) "
+            "and 800 after the 22 that it reads.",
+        ),
+    ],
+)
+def test_one_sentence_counts_what_was_left_out_and_names_the_first_few(prompt, applied, sentence):
+    receipt = made(prompt).receipt
+    assert receipt.warnings == (sentence,)
+    assert receipt.applied["prompt"] == applied
+
+
+def test_what_was_left_out_of_the_negative_prompt_is_told_too():
+    receipt = made(negative="a zebra").receipt
+    assert receipt.applied["negative"] == "a …"
+    assert receipt.warnings == (
+        "1 word of the negative prompt is unknown to this model and was left out: zebra.",
+    )
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "",
+        "a red apple",
+        "  A  Red APPLE,\t3D-style: on blue! ",
+        "a (red:1.3) [apple], ((3d style)), \\(flat\\)",
+        "apple\x00 on blue",
+        "apple\u200f on\u202e blue",
+        "_red_ apple + (banana",
+    ],
+)
+def test_a_prompt_of_which_nothing_was_left_out_was_applied_exactly_as_asked(prompt):
+    receipt = made(prompt).receipt
+    assert receipt.warnings == ()
+    assert receipt.applied["prompt"] == prompt
+
+
+def test_a_word_without_meaning_here_paints_the_same_whatever_it_is():
+    assert (pixels(made("a zebra on blue")) == pixels(made("a qwertz on blue"))).all()
+
+
+def test_emphasis_acts_and_its_marks_are_no_words():
+    plain, strong = made("a red apple"), made("a (red:1.6) apple")
+    assert (pixels(plain) != pixels(strong)).any()
+    assert (pixels(plain) == pixels(made("a (red:1) apple"))).all()
 
 
 def test_a_negative_prompt_at_cfg_one_is_said_to_do_nothing():
@@ -106,6 +195,11 @@ def test_a_negative_prompt_at_cfg_one_is_said_to_do_nothing():
 def test_a_size_it_cannot_make_is_refused_with_the_nearest_one(size):
     with pytest.raises(BadParams, match="The nearest is"):
         made(width=size[0], height=size[1])
+
+
+def test_emphasis_without_measure_is_refused_with_an_example():
+    with pytest.raises(BadParams, match=re.escape("goes up to 10. Write it like this: (word:1.3)")):
+        made("a (red:400) apple")
 
 
 def test_a_start_image_that_is_none_is_refused_in_a_sentence():

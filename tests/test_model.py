@@ -5,6 +5,7 @@ import pytest
 
 from sdplay.backends.builtin import Builtin
 from sdplay.engine.card import SHIPPED, Card
+from sdplay.engine.loop import Job
 from sdplay.engine.onnx_model import OnnxModel
 from sdplay.engine.words import Words
 
@@ -26,7 +27,7 @@ def test_every_chip_is_made_of_words_that_it_knows():
     words = Words(SHIPPED / "vocab.txt", card.max_words + 2)
     chips = [chip for group in Builtin().probe().chips.values() for chip in group]
     assert len(chips) > 100
-    assert [chip for chip in chips if words.unknown(chip)] == []
+    assert [chip for chip in chips if words.read(chip).text != chip] == []
 
 
 def test_diffusers_opens_the_same_folder_and_computes_the_same():
@@ -55,3 +56,13 @@ def test_diffusers_opens_the_same_folder_and_computes_the_same():
     assert np.abs(meaning - read.numpy()).max() < 1e-3
     assert np.abs(np.asarray(ours.denoise(latent, [500.0, 20.0], [meaning])) - noise).max() < 1e-3
     assert np.abs(ours.decode(latent) - pixels).max() < 1e-3
+
+
+@pytest.mark.parametrize("prompt", ["a (red:1.4) apple", "((3d style)) [blue] \\(fox\\)", "a fox"])
+def test_emphasis_means_to_our_engine_what_it_means_to_the_local_process(prompt):
+    pytest.importorskip("torch", reason="the local process needs torch: pip install '.[local]'")
+    from sdplay.engine.torch_load import load
+
+    (theirs,) = load(str(SHIPPED), device="cpu").meanings(Job(prompt, "euler", 1, cfg=1), [])
+    ours = OnnxModel().embed(prompt)
+    assert np.abs(ours - theirs.tokens.numpy()).max() < 1e-3 * np.abs(ours).max()

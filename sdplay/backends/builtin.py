@@ -3,7 +3,7 @@ once."""
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,10 @@ if (
 ):  # The engine, and numpy with it, comes with the first picture: the page is on screen before.
     from sdplay.engine.loop import Engine, Job, Made, Moment
     from sdplay.engine.noise import Array
-    from sdplay.engine.words import Words
+    from sdplay.engine.words import Reading, Words
 
+NAMED = 3
+"""Left out words that a sentence names."""
 SMALLEST, LARGEST, STEP = 96, 256, 32
 FEATURES = frozenset(
     {
@@ -186,6 +188,7 @@ class Builtin(Backend):
             extra="", **{name: value for name, value in fields.items() if name in KNOBS}
         )
         _check_size(settled)
+        _check_emphasis(settled)
         _check_route(fields["sampler"], fields["sigmas"])
         return Job(
             start=start_pixels(settled) if settled.init else None,
@@ -199,8 +202,8 @@ class Builtin(Backend):
 
     def _picture(self, params: Params, job: "Job", made: "Made", timing: Timing) -> Picture:
         applied = {
-            "prompt": job.prompt,
-            "negative": job.negative,
+            "prompt": _words().read(job.prompt).text,
+            "negative": _words().read(job.negative).text,
             "scheduler": _scheduler(job),
             "steps": job.steps,
             "cfg": job.cfg,
@@ -217,7 +220,9 @@ class Builtin(Backend):
             )
             for moment, *pair in made.frames
         )
-        receipt = Receipt(params.asked(), self.payload(params), applied, self._warnings(params))
+        receipt = Receipt(
+            params.asked(), self.payload(params), applied, self._warnings(params, job)
+        )
         return Picture(
             png_bytes(Image.fromarray(made.pixels)),
             params,
@@ -228,20 +233,55 @@ class Builtin(Backend):
             frames,
         )
 
-    def _warnings(self, params: Params) -> tuple[str, ...]:
-        told = []
-        for name, text in (("The prompt", params.prompt), ("The negative prompt", params.negative)):
-            if unknown := _words().unknown(text):
-                told.append(f"{name} has words this model has never met: {', '.join(unknown)}.")
-            if cut := _words().cut_off(text):
-                told.append(
-                    f"{name} is longer than {_card().max_words} words; left out: {' '.join(cut)}."
-                )
+    def _warnings(self, params: Params, job: "Job") -> tuple[str, ...]:
+        told = [
+            _left_out(name, _words().read(text))
+            for name, text in (("prompt", job.prompt), ("negative prompt", job.negative))
+        ]
+        told = [sentence for sentence in told if sentence]
         if params.init and int(params.steps * params.strength) == 0:
             told.append(
                 "Strength times steps is below one step, so the start image came back as it was."
             )
         return (*told, *self.probe().unused(params))
+
+
+def _left_out(name: str, reading: "Reading") -> str:
+    """One sentence that counts what the model did not get of a prompt and names the first few."""
+    unknown, beyond = len(reading.unknown), len(reading.beyond)
+    places = _words().places
+    if not unknown and not beyond:
+        return ""
+    if not beyond:
+        are, were = ("are", "were") if unknown > 1 else ("is", "was")
+        return (
+            f"{_counted(unknown)} of the {name} {are} unknown to this model and {were} left out: "
+            f"{_first(reading.unknown)}."
+        )
+    if not unknown:
+        were = "were" if beyond > 1 else "was"
+        return (
+            f"{_counted(beyond)} of the {name} {were} left out, from {_short(reading.beyond[0])!r} "
+            f"on: this model reads {places} words."
+        )
+    return (
+        f"{_counted(unknown + beyond)} of the {name} were left out: {_counted(unknown)} unknown to "
+        f"this model ({_first(reading.unknown)}) and {beyond} after the {places} that it reads."
+    )
+
+
+def _counted(words: int) -> str:
+    return f"{words:,} words" if words > 1 else "1 word"
+
+
+def _first(words: Sequence[str]) -> str:
+    """The first three, and how many more there are."""
+    named = ", ".join(map(_short, words[:NAMED]))
+    return f"{named} and {len(words) - NAMED:,} more" if len(words) > NAMED else named
+
+
+def _short(word: str) -> str:
+    return word if len(word) <= 24 else f"{word[:23]}…"
 
 
 def _progress(engine: "Engine", moment: "Moment", spent: float) -> Progress:
@@ -271,6 +311,13 @@ def _check_size(params: Params) -> None:
                 "built-in "
                 f"model, not {value}. The nearest is {near}."
             )
+
+
+def _check_emphasis(params: Params) -> None:
+    from sdplay.engine.emphasis import STRONGEST, too_strong
+
+    if any(map(too_strong, (params.prompt, params.negative))):
+        raise BadParams(f"Emphasis goes up to {STRONGEST:g}. Write it like this: (word:1.3)")
 
 
 def _check_route(sampler: Any, sigmas: Any) -> None:

@@ -31,6 +31,18 @@ def weighed(prompt: str) -> list[tuple[str, float]]:
     return [("".join(text for text, _ in group), weight) for weight, group in alike]
 
 
+def unmarked(prompt: str) -> str:
+    """The prompt, as long as before, with spaces in the place of brackets and weights that mean
+    emphasis: what is left are its words."""
+    marks = list(_MARK.finditer(prompt))
+    factors = _factors(marks)
+    characters = list(prompt)
+    for mark in marks:
+        if mark.start() in factors:
+            characters[mark.start() : mark.end()] = " " * len(mark[0])
+    return "".join(characters)
+
+
 def stressed(prompt: str) -> bool:
     """Whether anything in it is emphasised."""
     return any(weight != 1 for _, weight in weighed(prompt))

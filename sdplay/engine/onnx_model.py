@@ -68,7 +68,8 @@ class OnnxModel:
     def embed(self, prompt: str) -> Array:
         """The meaning of one prompt; the last few hundred are remembered."""
         if prompt not in self._meanings:
-            self._meanings[prompt] = self._run("text_encoder", input_ids=self.words.tokens(prompt))
+            tokens = self._run("text_encoder", input_ids=self.words.tokens(prompt))
+            self._meanings[prompt] = _meant(tokens, self.words.weights(prompt))
             while len(self._meanings) > 256:
                 self._meanings.popitem(last=False)
         return self._meanings[prompt]
@@ -108,3 +109,12 @@ class OnnxModel:
         """One network's answer; one thread at a time, because each call fills all cores anyway."""
         with _NATIVE:
             return self._network(name).run(None, given)[0]
+
+
+def _meant(tokens: Array, weights: Array) -> Array:
+    """The tokens' meaning [1, length, width], each as strong as its weight; their mean stays what
+    it was, as with A1111."""
+    if (weights == 1).all():
+        return tokens
+    strong = tokens * weights[:, None]
+    return np.asarray(strong * (tokens.mean() / strong.mean()), np.float32)
