@@ -66,6 +66,35 @@ def test_one_click_leaves_a_single_difference(page):
     assert "1 thing differs: steps." in sentences(page)
 
 
+@pytest.mark.parametrize("view", ["Variants", "Table"])
+def test_the_rest_is_locked_where_it_is_said(page, view):
+    opened(page, lab=view, table="scheduler,steps\neuler,3\nddim,2\n")
+    assert "2 things differ: scheduler and steps" in sentences(page)
+    page.button(key="plan_lock_steps").click().run()
+    assert "1 thing differs: steps." in sentences(page)
+
+
+def test_two_variants_under_the_glass_can_be_told_apart_in_one_thing(page):
+    variants = '[{"scheduler":"euler","steps":3},{"scheduler":"ddim","steps":2}]'
+    opened(page, lab="Variants", variants=variants, with_baseline="false")
+    page = picked(finished(page.button(key="run").click().run()), (1,))
+    page.button(key="lock_steps").click().run()
+    assert page.slider(key="steps").value == 2
+    assert page.selectbox(key="scheduler").value == "euler"
+
+
+def test_the_page_on_which_a_lies_is_a_click_away(page):
+    opened(page, z_axis="seed", z_values="1, 2")
+    page = picked(finished(page.button(key="run").click().run()), (0, 0, 1))
+    page.button(key="go_B").click().run()
+    assert "go_B" not in [button.key for button in page.button]
+
+
+def test_the_line_of_closed_axes_says_what_it_holds(page):
+    opened(page, z_axis="seed", z_values="1, 2")
+    assert "More axes: Seed" in [each.label for each in page.expander]
+
+
 def test_values_that_cannot_be_read_are_answered_beside_the_field(page):
     opened(page, x_values="5-")
     assert not page.exception

@@ -26,6 +26,8 @@ PLACES = {
 GRID, PAGES = ("x", "y"), ("z", "w")
 FIRST_CHOICES = {"scheduler": ("euler", "ddim", "dpmpp_2m_karras")}
 SHOWN = 14
+NOTHING = "Nothing"
+"""What the list says where no axis is chosen."""
 
 
 def pick(
@@ -68,11 +70,9 @@ def pick_both(
 
 def active(places: Sequence[str]) -> list[str]:
     """What varies in these places, as the list shows it."""
-    chosen = [st.session_state.get(f"{place}_axis", "") for place in places]
-    linked = [st.query_params.get(f"{place}_axis", "") for place in places]
-    return [_named(name) for name in chosen if name] or [
-        name for name in linked if name != "Nothing" and name
-    ]
+    state, linked = st.session_state, st.query_params
+    names = [state.get(f"{place}_axis", linked.get(f"{place}_axis", "")) for place in places]
+    return [_named(name) for name in names if name not in ("", NOTHING)]
 
 
 def put(axes: Sequence[tuple[str, Typed]], offer: Offer, places: Sequence[str]) -> None:
@@ -108,7 +108,7 @@ def echo(read: Callable[[Typed, Offer], Iterable[Mark]], typed: Typed, offer: Of
 
 def _named(name: str) -> str:
     """The axis as the list shows it; a slot stands in its braces, as in the prompt."""
-    return AXES[name].label if name in AXES else name or "Nothing"
+    return AXES[name].label if name in AXES else name or NOTHING
 
 
 def _offered(name: str, features: frozenset[str]) -> bool:

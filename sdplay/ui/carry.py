@@ -18,14 +18,14 @@ MOST = 2000
 
 def carry(studio: Studio, asked: Query, count: int) -> None:
     """What a search finds, out; and what others have, in."""
-    with st.popover("Take out, bring in", icon=":material/import_export:"):
+    with st.popover("Export, import", icon=":material/import_export:"):
         st.caption(f"What the search finds: {many(count, 'picture')} with settings and times.")
         with st.container(horizontal=True, gap="xsmall"):
             out(studio, asked, count, "carry")
         given = st.file_uploader(
             "A zip from another library, or of any pictures", ["zip"], key="carry_in"
         )
-        if given and st.button("Bring it in", type="primary", key="carry_go"):
+        if given and st.button("Import it", type="primary", key="carry_go"):
             with explained():
                 _brought(imported(studio.library, given, studio.owner))
 

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from sdplay.compare.axes import Setup
-from sdplay.compare.guard import Verdict, label, lock
 from sdplay.compare.plan import many
 from sdplay.library import Kept
-from sdplay.params import KNOBS
-from sdplay.ui import carry, deleting, form, sweeping
-from sdplay.ui.pair import Side, pair
+from sdplay.ui import carry, deleting, sweeping
+from sdplay.ui.pair import Side, locks_into_form, pair
 from sdplay.ui.problems import explained, plain
 from sdplay.ui.session import Studio
 
@@ -61,7 +59,9 @@ def show(studio: Studio) -> None:
                     args=(studio, mine),
                 )
         if kept:
-            st.button("Let go", type="tertiary", key="chosen_none", on_click=_choose, args=([],))
+            st.button(
+                "Clear the choice", type="tertiary", key="chosen_none", on_click=_choose, args=([],)
+            )
     if len(kept) == 2:
         _two(studio, kept)
     elif len(kept) == 1:
@@ -100,24 +100,5 @@ def _two(studio: Studio, kept: Sequence[Kept]) -> None:
         sides,
         "two_glass",
         sweeping.measured(studio, kept[0].id, kept[1].id),
-        locks=lambda told: _locks(kept, told),
+        locks=lambda told: locks_into_form(kept[0].params, kept[1].params, told, "two_lock"),
     )
-
-
-def _locks(kept: Sequence[Kept], verdict: Verdict) -> None:
-    """Ways to a picture that differs from A in one thing only."""
-    if verdict.level == "confounded":
-        for name in KNOBS:
-            if name in verdict.names:
-                fair = lock([one.params for one in kept], [name])[1]
-                if st.button(
-                    f"Only {label(name)}",
-                    icon=":material/lock:",
-                    type="tertiary",
-                    key=f"two_lock_{name}",
-                    on_click=form.use,
-                    args=(fair,),
-                    help="A's settings with this one of B into the form: "
-                    "made there, it can be compared with A.",
-                ):
-                    st.rerun()

@@ -143,7 +143,7 @@ def words(capabilities: Capabilities) -> None:
             key="surprise",
             on_click=_surprise,
             args=(capabilities,),
-            help="A prompt by chance, made of words this model knows.",
+            help="A random prompt, made of words this model knows.",
         )
 
 

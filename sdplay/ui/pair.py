@@ -9,9 +9,11 @@ import streamlit as st
 from PIL import Image
 
 from sdplay.compare.axes import Setup
-from sdplay.compare.guard import Verdict, guard, label, value_text
+from sdplay.compare.guard import Verdict, guard, label, lock, value_text
 from sdplay.compare.measures import WHAT_THEY_SEE, Difference, difference_map
+from sdplay.params import KNOBS, Params
 from sdplay.picture import png_bytes
+from sdplay.ui import form
 from sdplay.ui.problems import plain
 from sdplay.ui.viewer import MODES, Shown, viewer
 
@@ -63,9 +65,31 @@ def pair(
             locks(verdict)
     for name in verdict.names:
         values = " → ".join(plain(value_text(name, value)) for value in verdict.values[name])
-        st.caption(f"{plain(label(name).capitalize())}: {values}")
+        text = label(name)
+        st.caption(f"{plain(text[0].upper() + text[1:])}: {values}")
     if measured:
         st.caption(plain(measured.sentence), help=WHAT_THEY_SEE)
+
+
+def locks_into_form(one: Params, other: Params, verdict: Verdict, key: str) -> None:
+    """Ways to a picture that differs from A in one thing only, made anew from the form."""
+    for name in KNOBS if verdict.level == "confounded" else ():
+        if name in verdict.names:
+            st.button(
+                f"Only {label(name)}",
+                icon=":material/lock:",
+                type="tertiary",
+                key=f"{key}_{name}",
+                on_click=_lock,
+                args=(lock([one, other], [name])[1], label(name)),
+                help="A's settings with this one of B into the form: "
+                "made there, it can be compared with A.",
+            )
+
+
+def _lock(fair: Params, name: str) -> None:
+    form.use(fair)
+    st.toast(f"A's settings are in the form, with B's {plain(name)}.", icon=":material/lock:")
 
 
 def _apart(one: bytes, other: bytes, gain: float) -> bytes:

@@ -13,7 +13,7 @@ from sdplay.ui import cells, experiments, form, sweeping, whole
 from sdplay.ui.cells import At, Results
 from sdplay.ui.details import details
 from sdplay.ui.filmstrip import Strip, filmstrip
-from sdplay.ui.pair import Side, pair
+from sdplay.ui.pair import Side, locks_into_form, pair
 from sdplay.ui.problems import explained, plain
 from sdplay.ui.session import Studio
 
@@ -198,7 +198,9 @@ def _locks(sweep: Sweep, one: Result, other: Result, verdict: Verdict) -> None:
         for along, (mine, yours) in enumerate(zip(one.cell.at, other.cell.at, strict=True))
         if mine != yours
     ]
-    if verdict.level == "confounded" and len(apart) > 1:
+    if len(apart) < 2:
+        locks_into_form(one.cell.params, other.cell.params, verdict, "lock")
+    elif verdict.level == "confounded":
         for along in apart:
             fair: At = (*one.cell.at[:along], other.cell.at[along], *one.cell.at[along + 1 :])
             st.button(

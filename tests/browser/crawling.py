@@ -315,12 +315,12 @@ def _tab_of(page):
 
 def _click(page, handle):
     """A chart's or a picture's own buttons come when the pointer rests on it."""
-    box = handle.evaluate(
+    handle.scroll_into_view_if_needed(timeout=5000)
+    frame = handle.evaluate(
         "each => each.closest('[data-testid=stFullScreenFrame]')?.getBoundingClientRect()"
     )
-    if box and box["bottom"] > 0:
-        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    handle.scroll_into_view_if_needed(timeout=5000)
+    if frame:
+        page.mouse.move(frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2)
     handle.click(timeout=8000)
 
 

@@ -60,6 +60,32 @@ def test_variants_side_by_side_from_a_copied_column_to_the_pictures(tab, address
         cell(tab, label).locator("img[src]").wait_for(timeout=SLOW)
 
 
+@pytest.mark.parametrize(("values", "least"), [("2,3", 380), ("1,2,3,4,5,6", 110)])
+def test_the_grid_takes_the_room_there_is_and_stands_in_the_upper_part(tab, address, values, least):
+    opened(tab, address, x_values=values, y_axis="scheduler").locator(".st-key-run button").click()
+    finished(tab)
+    frame = tab.locator(".frame:has(table[role=grid])")
+    frame.locator("img[src]").first.wait_for(timeout=SLOW)
+    wide, room, high, tall = frame.evaluate(
+        "each => [each.scrollWidth, each.clientWidth, each.scrollHeight, each.clientHeight]"
+    )
+    assert (wide, high if high < 700 else tall) == (room, tall)
+    assert frame.bounding_box()["y"] < 400
+    assert frame.locator(".picture").first.bounding_box()["width"] >= least
+
+
+def test_headers_never_break_inside_a_word(tab, address):
+    opened(tab, address, x_values="2,3,4,5", y_axis="scheduler").locator(
+        ".st-key-run button"
+    ).click()
+    finished(tab)
+    tab.set_viewport_size({"width": 390, "height": 844})
+    heads = tab.locator("table[role=grid] th span")
+    heads.first.wait_for()
+    for text, height in heads.evaluate_all("all => all.map(e => [e.textContent, e.offsetHeight])"):
+        assert height <= 20 * max(1, len(text.split()))
+
+
 def test_pause_in_the_middle_and_resume(tab, address):
     opened(tab, address, x_values="40,45,50", y_axis="seed", y_values="1-4").locator(
         ".st-key-run button"

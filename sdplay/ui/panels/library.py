@@ -1,4 +1,4 @@
-"""Library: everything made here, grouped, searched, starred, shared, taken out and brought in."""
+"""Library: everything made here, grouped, searched, starred, shared, exported and imported."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -56,7 +56,7 @@ def show(studio: Studio) -> None:
         )
         _filter(studio)
         scope = st.segmented_control(
-            "Whose",
+            "Pictures",
             list(SCOPES),
             default="mine",
             required=True,
@@ -72,7 +72,7 @@ def show(studio: Studio) -> None:
                 "Choose",
                 bool(chosen.ids()),
                 key="choosing",
-                help="Click pictures: two are compared, any number taken out, shared or deleted.",
+                help="Click pictures: two are compared, any number exported, shared or deleted.",
             )
             foreign.read_a_picture(studio)
             carry.carry(studio, asked, total.count)
