@@ -109,6 +109,12 @@ def test_time_is_unknown_when_one_backend_has_no_past():
     assert plan(BASE, [("backend", "one")], facts).seconds == (1, 2)
 
 
+def test_backends_work_side_by_side_or_hinder_each_other():
+    said = {"one": (10.0, 20.0), "two": (3.0, 4.0)}
+    facts = Facts(seconds=lambda backend, todo: said[backend])
+    assert plan(BASE, [("backend", "one, two")], facts).seconds == (10, 24)
+
+
 def test_money_is_added_up():
     made = plan(BASE, [("backend", "one, two"), ("seed", "1-3")], Facts(prices={"one": 0.02}))
     assert made.price == pytest.approx(0.06)

@@ -20,6 +20,7 @@ from sdplay.server.a1111_mask import Masking, filled, masked
 from sdplay.server.addons import marks
 from sdplay.server.desk import Desk
 from sdplay.server.limits import Doorman, Limits
+from sdplay.server.paint import paint
 from sdplay.server.shelf import Machine, Shelf
 from sdplay.server.wish import Wish
 from tests.local_process import tiny_models
@@ -62,6 +63,35 @@ def test_a_dead_worker_ends_its_ticket_with_a_sentence_and_the_next_one_runs():
         time.sleep(0.005)
     assert (lost.state, saved.state) == ("failed", "done")
     assert "broke down" in str(lost.error)
+
+
+def test_a_pictures_seconds_are_its_own_and_waiting_for_others_is_queue():
+    queue = Desk(Shelf(["builtin"], CPU))
+    tickets = queue.submit(*[wish("a", steps=4, seed=seed) for seed in range(4)])
+    until = time.monotonic() + 60
+    while not all(ticket.over for ticket in tickets) and time.monotonic() < until:
+        time.sleep(0.01)
+    own = 0.0
+    for ticket in tickets:
+        seconds = ticket.painted.seconds
+        assert sum(seconds.values()) <= ticket.ended - ticket.started
+        own += seconds["sampling"] + seconds["decode"]
+    assert own <= max(ticket.ended for ticket in tickets) - tickets[0].created
+    assert tickets[0].painted.seconds["queued"] > 0
+
+
+def test_the_seconds_left_count_the_passes_to_come():
+    events = list(paint(Shelf(["builtin"], CPU), hires_wish(), lambda: False))
+    *steps, painted = events
+    assert [(event.step, event.steps) for event in steps] == [(at, 6) for at in range(1, 7)]
+    assert steps[3].seconds_left > 0, "the small picture is done, the large one is not"
+    assert steps[-1].seconds_left == 0
+    assert painted.seconds["sampling"] > 0
+
+
+def hires_wish():
+    params = {"steps": 4, "scheduler": "euler", "hires_scale": 1.5, "hires_strength": 0.5}
+    return wish("a", **params)
 
 
 def test_a_full_queue_refuses_and_says_when_to_come_again():

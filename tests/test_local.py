@@ -122,6 +122,15 @@ def test_hires_fix_and_controlnet_work_together_and_are_counted(url):
     assert {event.steps for event in events if event.steps} == {5}
 
 
+def test_the_times_of_all_passes_are_told_and_only_the_way_is_network(url):
+    params = SMALL.with_(hires_scale=1.5, hires_strength=0.7, hires_steps=4)
+    timing = made(Local(url), params).timing
+    parts = [timing.queued, timing.network, timing.load, timing.sampling, timing.decode]
+    assert all(part is not None for part in parts)
+    assert sum(parts) <= timing.total
+    assert timing.own > 0
+
+
 def test_the_process_learns_which_pictures_are_one_owners_but_not_who_that_is():
     asker = ASKER.set(Asker("ann", "sweep"))
     with site({"*": sends({"detail": "no"}, 422)}) as served, pytest.raises(BackendRefused):

@@ -291,7 +291,8 @@ class Local(Backend):
     ) -> Picture:
         data = picture_bytes(event.get("image"), self.wire)
         seconds = {name: float(value) for name, value in event["seconds"].items()}
-        network = max(0.0, total - sum(seconds.values()))
+        # A process of an earlier version does not tell the whole.
+        network = max(0.0, total - seconds.pop("whole", sum(seconds.values())))
         receipt = Receipt(
             params.asked(), shown(body, self.wire.clean), event["applied"], tuple(event["warnings"])
         )

@@ -327,6 +327,8 @@ def _told(notes: Mapping[str, int], cells: Sequence[Cell]) -> tuple[str, ...]:
 
 
 def _seconds(cells: Sequence[Cell], facts: Facts) -> tuple[float, float] | None:
+    """Backends work side by side: at best the slowest one decides, at worst they hinder each
+    other."""
     low = high = 0.0
     for backend in dict.fromkeys(cell.setup.backend for cell in cells):
         known = facts.seconds(
@@ -334,7 +336,7 @@ def _seconds(cells: Sequence[Cell], facts: Facts) -> tuple[float, float] | None:
         )
         if known is None:
             return None
-        low, high = low + known[0], high + known[1]
+        low, high = max(low, known[0]), high + known[1]
     return low, high
 
 

@@ -151,7 +151,7 @@ class Run:
         """The loop's thread that this job was given to."""
         self.asked = time.perf_counter()
         self.started = 0.0
-        self.spent = 0.0
+        self.spent = self.brought = 0.0
         """Its own share of the model's time: what the picture would cost without the company."""
         self.at = 0
         self.evaluations = 0
@@ -190,7 +190,8 @@ class Run:
     def _resume(self, snapshot: Snapshot) -> None:
         self.at, self.xs, self.ms = snapshot.done, list(snapshot.xs), list(snapshot.ms)
         self.stream, self.noise, self.image = snapshot.stream.copy(), snapshot.noise, snapshot.image
-        self.spent, self.moments = snapshot.spent, list(snapshot.moments)
+        self.spent = self.brought = snapshot.spent
+        self.moments = list(snapshot.moments)
 
     @property
     def step(self) -> Step:
@@ -485,7 +486,7 @@ class Engine:
             self._runs = [run for run in self._runs if run not in same]
 
     def _made(self, run: Run, pixels: Any, sampled: float, spent: float) -> Made:
-        waited = sampled - run.asked - run.spent
+        waited = sampled - run.asked - (run.spent - run.brought)
         return Made(pixels, run.spent, spent, waited, run.evaluations, latent=run.xs[0])
 
     def _frames(self, run: Run) -> tuple[tuple[Moment, Any, Any], ...]:

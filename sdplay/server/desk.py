@@ -33,7 +33,7 @@ class Ticket:
         self.painted: Painted | None = None
         self.error: PlayError | None = None
         self.created = time.monotonic()
-        self.started = 0.0
+        self.started = self.ended = 0.0
         self.stop = threading.Event()
         self._watchers: list[Callable[[], None]] = []
 
@@ -189,7 +189,7 @@ class Desk:
         ticket.changed()
 
     def _end(self, ticket: Ticket, state: State) -> None:
-        ticket.state = state
+        ticket.ended, ticket.state = time.monotonic(), state
         self.tickets.pop(ticket.id, None)
 
 

@@ -56,7 +56,7 @@ class Painted:
     version: str
     """Its title and number format."""
     seconds: dict[str, float]
-    """load, sampling and decode."""
+    """load, sampling, decode and queued."""
     warnings: tuple[str, ...] = ()
     frames: tuple[Frame, ...] = ()
     partial: bool = False
@@ -72,7 +72,7 @@ def paint(shelf: Shelf, wish: Wish, stopped: Callable[[], bool]) -> Iterator[Ste
             return
         base, job = engine.model, job_of(work.wish, engine.model, shelf)
         told = warnings_of(params, job, base)
-        work.later = later_steps(params)
+        work.later, work.steady = later_steps(params), params.hires_scale**2
         end = yield from work.run(engine, job if work.later else until_refined(job, params, base))
         if isinstance(end, Made) and work.later:
             work.done, work.later = work.step.steps, 0
@@ -105,15 +105,18 @@ class _Work:
         self.step, self.done, self.later = Step(), 0, 0
         """Of this pass, and steps of the passes before and after it."""
         self.clean: Array | None = None
-        self.loading = self.began = 0.0
+        self.loading = 0.0
+        self.seconds = {"sampling": 0.0, "decode": 0.0, "queued": 0.0}
+        """Of the passes that ended; queued is while others had their turns."""
+        self.steady = 1.0
+        """What a step of the passes to come takes, in steps of this one."""
 
     @contextmanager
     def engine(self, model: str) -> Iterator[Engine | Stock]:
         """The engine with that model; waiting for it counts as loading."""
         asked = time.perf_counter()
         with self.shelf.engine(model, self.stopped) as engine:
-            self.began = time.perf_counter()
-            self.loading += self.began - asked
+            self.loading += time.perf_counter() - asked
             yield engine
 
     def plainly(self, stock: Stock) -> Iterator[Step | Painted]:
@@ -131,20 +134,37 @@ class _Work:
         self, engine: Engine | Stock, job: Job, start: Snapshot | None = None
     ) -> Generator[Step, None, "End"]:
         """One pass.  None at its end: it was stopped, and what is there is wanted."""
+        began, before = time.perf_counter(), start.done if start else 0
+        spent = start.spent if start else 0.0
         for event in self._events(engine, job, start):
             if not isinstance(event, Moment):
+                self._count(event, time.perf_counter() - began, spent)
                 return event
             self.clean = self.clean if event.clean is None else event.clean
             model = engine.model if isinstance(engine, Engine) else None
-            self.step = _step(event, model, self.step, self.began)
+            a_step = (time.perf_counter() - began) / max(1, event.step - before)
+            rest = event.steps - event.step + self.steady * self.later
+            self.step = _step(event, model, self.step, a_step * rest)
             yield replace(
                 self.step,
                 step=self.done + self.step.step,
                 steps=self.done + self.step.steps + self.later,
             )
             if self.wish.partial and self.stopped():
+                self._count(event, time.perf_counter() - began, spent)
                 return None
         return None
+
+    def _count(self, event: Event, took: float, brought: float) -> None:
+        """Where a pass's seconds went; `brought` is what an earlier part of it had spent."""
+        if isinstance(event, Made):
+            own, decode = event.sampling - brought, event.decode
+        else:
+            own, decode = (event.spent if isinstance(event, Snapshot) else event.seconds), 0.0
+            own -= brought
+        self.seconds["sampling"] += own
+        self.seconds["decode"] += decode
+        self.seconds["queued"] += max(0.0, took - own - decode)
 
     def _events(self, engine: Engine | Stock, job: Job, start: Snapshot | None) -> Iterator[Event]:
         try:
@@ -176,11 +196,7 @@ class _Work:
         image = self.wish.finish(image) if self.wish.finish else image
         if self.shelf.checker and not self.shelf.checker.passed(image):
             image, told = Image.new("RGB", image.size), (*told, BLACKENED)
-        seconds = {
-            "load": self.loading,
-            "sampling": made.sampling if made else 0.0,
-            "decode": made.decode if made else 0.0,
-        }
+        seconds = {"load": self.loading, **self.seconds}
         yield Painted(
             image,
             self.params,
@@ -210,8 +226,7 @@ def preview_of(model: Any, latent: Array) -> bytes:
     return jpeg_bytes(shown)
 
 
-def _step(moment: Moment, model: Any, before: Step, began: float) -> Step:
-    left = (time.perf_counter() - began) / moment.step * (moment.steps - moment.step)
+def _step(moment: Moment, model: Any, before: Step, left: float) -> Step:
     preview = before.preview if moment.clean is None else partial(preview_of, model, moment.clean)
     return Step(moment.step, moment.steps, left, preview)
 

@@ -241,7 +241,11 @@ def _end(desk: Desk, ticket: Ticket) -> dict[str, Any]:
         }
         for frame in painted.frames
     ]
-    seconds = {"queued": ticket.started - ticket.created, **painted.seconds}
+    seconds = {
+        **painted.seconds,
+        "queued": ticket.started - ticket.created + painted.seconds["queued"],
+        "whole": ticket.ended - ticket.created,
+    }
     return {
         "event": "done",
         "job": ticket.id,
