@@ -12,7 +12,7 @@ from sdplay import studio
 from sdplay.backends import ASKER, Asker, Backend
 from sdplay.clock import Clock
 from sdplay.compare.plan import many
-from sdplay.errors import BadParams, PlayError
+from sdplay.errors import BackendLost, BackendOffline, BadParams, PlayError
 from sdplay.estimates import Estimates
 from sdplay.library import Kept, Library
 from sdplay.params import Params
@@ -44,6 +44,8 @@ class Job:
     reused: bool = False
     """It was in the library already."""
     error: str = ""
+    lost: bool = False
+    """The backend did not answer, or broke off: asking again later may help."""
     created: float = field(default_factory=time.time)
     started: float = 0.0
     ended: float = 0.0
@@ -264,6 +266,7 @@ class Jobs:
                     break
             job._end("cancelled")
         except PlayError as error:
+            job.lost = isinstance(error, BackendOffline | BackendLost)
             job.error = without_secrets(str(error))
             job._end("cancelled" if job.stop.is_set() else "failed")
         except (

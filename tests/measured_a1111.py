@@ -13,8 +13,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
-from fakes import b64, send, site
 from PIL import Image, PngImagePlugin
+
+from tests.fakes import b64, send, site
 
 ANCESTRAL, DDIM = "eta_ancestral", "eta_ddim"
 SAMPLERS = {

@@ -9,13 +9,13 @@ import threading
 import time
 
 import pytest
-from measured_a1111 import measured, pixels, restarting
 
 from sdplay.backends.a1111 import A1111
 from sdplay.backends.a1111_watch import OurJob, expected_steps
 from sdplay.errors import BackendOffline, BackendRefused
 from sdplay.params import Params
 from sdplay.picture import Picture, Progress
+from tests.measured_a1111 import measured, pixels, restarting
 
 # Read here, because no test sees the settings of this machine.
 LIVE_URL = os.environ.get("SDPLAY_A1111_URL", "")

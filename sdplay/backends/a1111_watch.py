@@ -98,7 +98,9 @@ class Watch:
         self.busy = self.heard
         if not self.task and not self.job.is_this(state):
             self.queued = self.heard - self.started
-            return Progress(message=f"{self.server.dialect.label} makes another picture first")
+            return Progress(
+                position=1, message=f"{self.server.dialect.label} makes another picture first"
+            )
         return self._read(answer, state)
 
     def _read(self, answer: Mapping[str, Any], state: Mapping[str, Any]) -> Progress:

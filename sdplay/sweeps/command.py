@@ -230,13 +230,17 @@ def _follow(sweep: Sweep, folder: Folder, library: Library) -> dict[tuple[int, .
     """Start, write every cell as it ends, draw the bar; Ctrl-C stops the backend and keeps what
     there is."""
     kept: dict[tuple[int, ...], Result] = {}
+    said = ""
     try:
         sweep.start()
         while True:
             running = sweep.running
             _take(sweep, folder, library, kept)
             _bar(sweep)
-            if sweep.trouble:
+            if sweep.waits and sweep.trouble != said:
+                said = sweep.trouble
+                print(f"\n{said}", file=sys.stderr)
+            if sweep.trouble and not sweep.waits:
                 sweep.stop()
             if not running:
                 return sweep.results() | kept

@@ -21,6 +21,7 @@ from sdplay.errors import BadParams, LibraryError, PlayError
 from sdplay.estimates import Range
 from sdplay.jobs import Job, Jobs
 from sdplay.library import Kept
+from sdplay.sweeps.absence import TRIES, Absence
 from sdplay.sweeps.bench import Bench
 from sdplay.sweeps.meter import Meter
 from sdplay.sweeps.speeds import Speeds
@@ -84,6 +85,9 @@ class Sweep:
         self._thread: threading.Thread | None = None
         self._process = psutil.Process()
         self._alike = ("", 0)
+        self._absence: Absence | None = None
+        self._lost: dict[At, int] = {}
+        """How often a cell has lost its backend."""
         self._track = Track(plan.cells, now)
         self._at_once: dict[str, int] = {}
 
@@ -133,7 +137,13 @@ class Sweep:
     def moving(self) -> bool:
         """Whether cells will change by themselves: not at the end, and not at rest with nothing
         left at work."""
-        return self.running and not (self.paused and "running" not in self.counts())
+        rests = self.paused and not self.waits and "running" not in self.counts()
+        return self.running and not rests
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is paused only until its backend is back, and then goes on by itself."""
+        return self._absence is not None
 
     @property
     def fraction(self) -> float:
@@ -179,7 +189,7 @@ class Sweep:
 
     def resume(self) -> None:
         """Go on."""
-        self.trouble, self._alike = "", ("", 0)
+        self.trouble, self._alike, self._absence = "", ("", 0), None
         self._paused.clear()
         self.jobs.resume(self.group)
 
@@ -249,6 +259,7 @@ class Sweep:
         with self._lock:
             try:
                 self._take_in()
+                self._look_after()
                 self.meter.tick()
                 if self._stopped.is_set():
                     self._give_up()
@@ -348,6 +359,8 @@ class Sweep:
         load = self.meter.reading(len(ended)) if ended else None
         for at, job in ended:
             del self._active[at]
+            if job.lost and self._put_back(at, job):
+                continue
             result = replace(self._ended(self._results[at].cell, job), load=load)
             self._results[at] = result
             if result.state == "cancelled":
@@ -355,6 +368,33 @@ class Sweep:
             else:
                 self._track.end(at, made=result.state == "made")
             self._notice_trouble(result.error)
+
+    def _put_back(self, at: At, job: Job) -> bool:
+        """A cell whose backend went away waits for it, unless that keeps happening to this cell or
+        nobody was there from the beginning."""
+        cell = self._results[at].cell
+        told = self.bench.told(cell.setup.backend)
+        self._lost[at] = self._lost.get(at, 0) + 1
+        gone = told.status == "down" or told.price is not None or self._lost[at] >= TRIES
+        if gone or self._stopped.is_set():
+            return False
+        self._results[at] = Result(cell)
+        self._track.again(at)
+        self._todo.appendleft(cell)
+        if not self.paused:
+            self._absence = Absence(job.backend)
+            self.trouble = self._absence.sentence
+            self.pause()
+        return True
+
+    def _look_after(self) -> None:
+        """Go on when the backend that went away is back; leave it to the person after too long."""
+        if self._absence is None:
+            return
+        if self._absence.over():
+            self.resume()
+        elif self._absence.resigned:
+            self.trouble, self._absence = self._absence.last_words, None
 
     def _ended(self, cell: Cell, job: Job) -> Result:
         if job.kept is None:
