@@ -6,13 +6,16 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sdplay import cli_cutouts, cli_library, cli_serve, cli_sweep, settings
 from sdplay.errors import BackendError, BadParams, LibraryError, PlayError
 from sdplay.knob import Knob
 from sdplay.params import KNOBS, Params, random_seed
 from sdplay.schedulers import SCHEDULERS, known
+
+if TYPE_CHECKING:
+    from sdplay.backends import Capabilities
 
 FLAGS = tuple(
     name
@@ -110,7 +113,8 @@ def _generate(given: argparse.Namespace) -> None:
     from sdplay.picture import Picture, Progress
 
     backend = connect(given.backend)
-    params = Params(**{**backend.probe().defaults, **_asked(given)})
+    capabilities = backend.probe()
+    params = Params(**{**capabilities.defaults, **_asked(given, capabilities)})
     events = backend.generate(params)
     picture: Picture | None = None
     try:
@@ -144,14 +148,12 @@ def _generate(given: argparse.Namespace) -> None:
         print(f"  {warning}")
 
 
-def _asked(given: argparse.Namespace) -> dict[str, Any]:
+def _asked(given: argparse.Namespace, capabilities: "Capabilities") -> dict[str, Any]:
     """The settings that the person gave, in our names; a missing seed is drawn here."""
     from sdplay.backends.decode import read_picture
 
     asked: dict[str, Any] = {"prompt": given.prompt, "seed": random_seed()}
     asked |= {name: getattr(given, name) for name in FLAGS if getattr(given, name) is not None}
-    if "scheduler" in asked:
-        asked["scheduler"] = known(asked["scheduler"]).id
     if given.size:
         size = re.fullmatch(r"(\d+)[x×](\d+)", given.size.lower())
         if not size:
@@ -162,7 +164,20 @@ def _asked(given: argparse.Namespace) -> dict[str, Any]:
     for name in ("init", "mask"):
         if file := getattr(given, name):
             asked[name] = read_picture(file, f"The {KNOBS[name].label.lower()}")
-    return _with_sets(asked, given.set)
+    asked = _with_sets(asked, given.set)
+    if "scheduler" in asked:
+        asked["scheduler"] = _scheduler(asked["scheduler"], capabilities)
+    return asked
+
+
+def _scheduler(name: str, capabilities: "Capabilities") -> str:
+    """Ours by any of its names, or one that only this server has."""
+    if capabilities.schedulers is None:
+        return known(name).id
+    if (chosen := capabilities.scheduler(name)) is None:
+        names = ", ".join(capabilities.schedulers)
+        raise BadParams(f"There is no scheduler called {name!r}. There are: {names}.")
+    return chosen
 
 
 def _with_sets(asked: dict[str, Any], sets: list[str]) -> dict[str, Any]:
@@ -176,7 +191,7 @@ def _with_sets(asked: dict[str, Any], sets: list[str]) -> dict[str, Any]:
         if key in KNOBS and not KNOBS[key].is_plain:
             raise BadParams(f"{KNOBS[key].label} is a picture: it cannot be set with --set.")
         if key in KNOBS:
-            asked[key] = known(value).id if key == "scheduler" else value
+            asked[key] = value
             continue
         try:
             extra[key] = json.loads(value)

@@ -404,25 +404,26 @@ PRESETS: tuple[tuple[str, int], ...] = (("dpmpp_2m", 20), ("euler", 30), ("euler
 """Known good pairs of scheduler and steps: they change nothing else."""
 
 
-def _spelled(name: str) -> str:
+def spelled(name: str) -> str:
+    """A name as it is compared: in small letters, underscores and spaces alike."""
     return " ".join(name.replace("_", " ").lower().split())
 
 
 _BY_NAME: dict[str, Scheduler] = {}
 for _entry in SCHEDULERS.values():
     for _name in _entry.names():
-        _BY_NAME.setdefault(_spelled(_name), _entry)
+        _BY_NAME.setdefault(spelled(_name), _entry)
 for _entry in SCHEDULERS.values():
-    _BY_NAME[_spelled(_entry.id)] = _entry
+    _BY_NAME[spelled(_entry.id)] = _entry
 
 
 def find(name: str, schedule: str = "") -> Scheduler | None:
     """The scheduler of that name in any dialect, with A1111's schedule type when it stands apart;
     else None."""
-    schedule = _spelled(schedule)
+    schedule = spelled(schedule)
     if schedule in ("", "automatic", "uniform", "normal", "discrete", "default"):
-        return _BY_NAME.get(_spelled(name))
-    base = _BY_NAME.get(_spelled(name))
+        return _BY_NAME.get(spelled(name))
+    base = _BY_NAME.get(spelled(name))
     if base is None:
         return None
     for entry in SCHEDULERS.values():

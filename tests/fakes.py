@@ -307,7 +307,7 @@ class A1111Server:
                 lambda: [{"model_name": name, "filename": name} for name in self.vaes]
             ),
             "GET /sdapi/v1/prompt-styles": self.say(
-                lambda: [{"name": "watercolour", "prompt": "{prompt}, wet"}]
+                lambda: [{"name": name, "prompt": "{prompt}"} for name in ("watercolour", "ink")]
             ),
             "POST /sdapi/v1/extra-single-image": self.upscale,
         }

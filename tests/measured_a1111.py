@@ -102,11 +102,14 @@ class Measured:
     waiting: list = field(default_factory=list)
 
     def options(self):
-        return {**OPTIONS, **self.config}
+        return {"sd_model_checkpoint": self.models[0], **OPTIONS, **self.config}
 
     def routes(self):
         lists = {
-            "samplers": lambda: [{"name": n, "aliases": [], "options": {}} for n in SAMPLERS],
+            "samplers": lambda: [
+                {"name": name, "aliases": [], "options": {"scheduler": own} if own else {}}
+                for name, (own, _) in SAMPLERS.items()
+            ],
             "schedulers": lambda: [{"name": n, "label": SCHEDULES[n]} for n in SCHEDULES],
             "sd-models": lambda: [{"title": n, "model_name": n[:-12]} for n in self.models],
             "sd-vae": lambda: [{"model_name": name, "filename": name} for name in self.vaes],
@@ -116,6 +119,7 @@ class Measured:
             "loras": lambda: [{"name": name, "alias": name} for name in self.loras],
             "embeddings": lambda: {"loaded": {name: {} for name in self.embeddings}, "skipped": {}},
             "options": self.options,
+            "scripts": lambda: {"txt2img": ["x/y/z plot", *self.extensions], "img2img": []},
         }
         routes = {f"GET /sdapi/v1/{path}": self.say(answer) for path, answer in lists.items()}
         routes |= {f"POST /sdapi/v1/{kind}": self.make for kind in ("txt2img", "img2img")}
@@ -292,7 +296,9 @@ class Measured:
         return [name, body["refiner_switch_at"]]
 
     def drawn(self, acts, text):
-        """Noise that any change of what acts changes."""
+        """Noise that any change of what acts changes; without fresh noise Euler a is Euler."""
+        if acts["sampler"] == "Euler a" and acts["eta"] == 0:
+            acts = {**acts, "sampler": "Euler", "eta": None, "ensd": None}
         digest = hashlib.sha256(json.dumps(acts, sort_keys=True).encode()).digest()
         size = (int(acts["height"]), int(acts["width"]))
         hires = acts["hires"] or {}

@@ -12,9 +12,11 @@ import pytest
 
 from sdplay.backends.a1111 import A1111
 from sdplay.backends.a1111_watch import OurJob, expected_steps
-from sdplay.errors import BackendOffline, BackendRefused
-from sdplay.params import Params
+from sdplay.errors import BackendOffline, BackendRefused, BadParams
+from sdplay.params import Control, Params
 from sdplay.picture import Picture, Progress
+from sdplay.schedulers import find
+from tests.fakes import png
 from tests.measured_a1111 import measured, pixels, restarting
 
 # Read here, because no test sees the settings of this machine.
@@ -68,6 +70,131 @@ def test_an_unknown_sampler_is_no_wrong_address():
         made(A1111(server.url), scheduler="Nope")
     assert "Sampler not found. Choose another scheduler" in str(caught.value)
     assert "address" not in str(caught.value)
+
+
+def test_clip_skip_is_what_was_asked_in_any_order(backend):
+    pictures = {at: made(backend, clip_skip=skip) for at, skip in enumerate((1, 2, 1, 3, 1))}
+    drawn = [pixels(picture.data) for picture in pictures.values()]
+    assert drawn[0] == drawn[2] == drawn[4]
+    assert len(set(drawn)) == 3
+    assert [each.receipt.applied["clip_skip"] for each in pictures.values()] == [1, 2, 1, 3, 1]
+    assert [each.receipt.warnings for each in pictures.values()] == [()] * 5
+
+
+def test_a_clip_skip_that_stuck_at_the_server_is_told_where_it_is_left_to_it():
+    with measured() as server:
+        backend = A1111(server.url)
+        made(backend, clip_skip=3)
+        own = made(backend, clip_skip=None)
+        assert own.receipt.applied["clip_skip"] == 3
+        assert own.receipt.applied["server_options"] == "CLIP_stop_at_last_layers=3"
+        assert "CLIP_stop_at_last_layers=3" in backend.model_version(SMALL.with_(clip_skip=None))
+
+
+def test_eta_0_is_not_the_samplers_own(backend):
+    euler, own = made(backend, scheduler="euler"), made(backend, scheduler="euler_a")
+    none, whole = (made(backend, scheduler="euler_a", eta=eta) for eta in (0, 1))
+    assert pixels(none.data) == pixels(euler.data) != pixels(own.data)
+    assert pixels(whole.data) == pixels(own.data)
+    assert none.receipt.applied["eta"] == 0
+    assert [each.receipt.warnings for each in (none, own, whole)] == [()] * 3
+
+
+def test_the_servers_own_eta_stands_in_the_receipt():
+    with measured(config={"eta_ancestral": 0.3}) as server:
+        own = made(A1111(server.url), scheduler="euler_a")
+    assert (own.receipt.applied["eta"], own.receipt.warnings) == (0.3, ())
+
+
+def test_a_schedule_type_that_counts_for_nothing_is_said(backend):
+    karras = made(backend, scheduler="unipc_karras")
+    assert pixels(karras.data) == pixels(made(backend, scheduler="unipc").data)
+    assert "UniPC takes no notice of the schedule type karras" in karras.receipt.warnings[0]
+    capabilities = backend.probe()
+    assert "unipc_karras" not in capabilities.schedulers
+    assert "UniPC alone" in capabilities.unused(SMALL.with_(scheduler="unipc_karras"))[0]
+
+
+def test_no_two_offered_schedulers_of_one_sampler_make_the_same_picture():
+    with measured() as server:
+        backend = A1111(server.url)
+        offered = backend.probe().schedulers
+        drawn = {name: pixels(made(backend, scheduler=name).data) for name in offered}
+    assert len(set(drawn.values())) == len(drawn)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("DPM++ 2M Karras", "dpmpp_2m_karras"),
+        ("dpm++ sde karras", "DPM++ SDE Karras"),
+        ("Euler a", "euler_a"),
+        ("euler uniform", "Euler Uniform"),
+        ("lcm", "LCM"),
+        ("nope", None),
+    ],
+)
+def test_the_servers_own_sampler_names_are_taken(written, meant):
+    with measured() as server:
+        meant = meant and (find(meant).id if find(meant) else meant)
+        assert A1111(server.url).probe().scheduler(written) == meant
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"styles": "watercolour|nope"}, "There is no style 'nope' on this server"),
+        ({"vae": "nope"}, "There is no VAE 'nope' on this server"),
+        (
+            {"control": (Control(png(), "depth [1]"),)},
+            "There is no ControlNet model 'depth .1.' on this server.* There are: canny",
+        ),
+        ({"extra": '{"script_name": "nope"}'}, "There is no script 'nope' on this server"),
+    ],
+)
+def test_a_name_the_server_would_pass_over_is_refused_before_sending(changes, sentence):
+    with measured(extensions=("controlnet",)) as server:
+        with pytest.raises(BadParams, match=sentence):
+            made(A1111(server.url), **changes)
+        assert server.applied == []
+
+
+def test_a_name_added_since_the_last_look_is_taken():
+    with measured() as server:
+        backend = A1111(server.url)
+        backend.probe()
+        server.styles["ink"] = "{prompt}, ink"
+        assert made(backend, styles="ink").receipt.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"prompt": "a fox <lora:nope:1>"}, "there is no LoRA 'nope' on the server"),
+        ({"extra": '{"tilling": true}'}, "the server does not know 'tilling'"),
+    ],
+)
+def test_what_the_server_passes_over_is_said(backend, changes, sentence):
+    picture = made(backend, **changes)
+    assert any(sentence in warning for warning in picture.receipt.warnings)
+
+
+def test_loras_and_embeddings_can_be_picked():
+    with measured() as server:
+        chips = A1111(server.url).probe().chips
+    assert chips == {"LoRA": ("ink",), "Embeddings": ("mood",)}
+
+
+def test_a_server_without_controlnet_says_what_to_install():
+    with measured() as server:
+        hint = A1111(server.url).probe().hints["controlnet"]
+    assert "has no ControlNet" in hint
+    assert "sd-webui-controlnet" in hint
+    assert f"({server.url}/docs)" in hint
+    with measured(extensions=("controlnet",)) as server:
+        assert A1111(server.url).probe().hints == {}
+    with measured(extensions=("controlnet",), control_models=()) as server:
+        assert "no models for it" in A1111(server.url).probe().hints["controlnet"]
 
 
 OPTIONS = [

@@ -15,6 +15,7 @@ from sdplay.errors import BadParams
 from sdplay.knob import Knob
 from sdplay.params import KNOBS, Params
 from sdplay.picture import CutOut, Picture, Progress
+from sdplay.schedulers import find, spelled
 from sdplay.settings import setting
 
 Event = Progress | Picture
@@ -42,6 +43,9 @@ class Capabilities:
     unknown: frozenset[str] = BASICS
     schedulers: tuple[str, ...] | None = None
     """Our scheduler ids; a name that only this server knows stands as it is."""
+    also_schedulers: Mapping[str, str] = field(default_factory=dict)
+    """Names that it takes besides; with a sentence where such a one makes the same picture as
+    another."""
     models: tuple[str, ...] | None = None
     model: str = ""
     """The model loaded now."""
@@ -59,6 +63,8 @@ class Capabilities:
     """Knob values that suit this backend better than ours."""
     chips: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Words it knows, by group: offered under the prompt."""
+    hints: Mapping[str, str] = field(default_factory=dict)
+    """What to do to get a feature that is not there, by its name."""
     inputs: tuple[Mapping[str, Any], ...] = ()
     """Further inputs read from the model's own schema: name, label, type, default, minimum,
     maximum, choices, help."""
@@ -75,7 +81,33 @@ class Capabilities:
             for knob in KNOBS.values()
             if not self.offers(knob.needs) and params.sets(knob.name)
         )
-        return (*homeless, *params.idle())
+        same = self.also_schedulers.get(params.scheduler, "")
+        return (*homeless, *filter(None, [same]), *params.idle())
+
+    def missing(self, params: Params) -> tuple[str, ...]:
+        """A sentence for every name in these settings that this backend has not."""
+        asked = [
+            *(("style", name, self.styles) for name in map(str.strip, params.styles.split("|"))),
+            ("VAE", params.vae, self.vaes),
+            *(("ControlNet model", unit.model, self.control_models) for unit in params.control),
+        ]
+        return tuple(
+            f"There is no {what} {name!r} on this server, and it would be passed over in silence. "
+            f"There are: {', '.join(names) or 'none'}."
+            for what, name, names in asked
+            if name not in ("", "None") and names is not None and not _is_among(name, names)
+        )
+
+    def scheduler(self, name: str) -> str | None:
+        """Our id, or the server's own name, for what a person wrote; None where it has none of that
+        name."""
+        entry = find(name)
+        if self.schedulers is None:
+            return entry.id if entry else name
+        if entry and entry.id in self.schedulers:
+            return entry.id
+        names = {spelled(each): each for each in (*self.also_schedulers, *self.schedulers)}
+        return names.get(spelled(name)) or (names.get(spelled(entry.id)) if entry else None)
 
     def choices(self, knob: Knob) -> tuple[str, ...] | None:
         """What there is to choose from for this setting; None where nobody tells."""
@@ -85,6 +117,11 @@ class Capabilities:
     def offers(self, feature: str) -> bool:
         """Whether to show a control: yes or not told."""
         return not feature or feature in self.features or feature in self.unknown
+
+
+def _is_among(name: str, names: tuple[str, ...]) -> bool:
+    """Whether one of the names is meant: a hash in brackets may be left out."""
+    return name in names or name in [each.partition(" [")[0] for each in names]
 
 
 @dataclass(frozen=True)

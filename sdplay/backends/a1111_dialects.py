@@ -44,6 +44,8 @@ class Dialect:
     hires: Mapping[str, Any] = field(default_factory=dict)
     """Further fields of a request with hires fix; None stands for the CFG scale."""
     largest: int = 4096
+    own_schedules: Mapping[str, str] = field(default_factory=dict)
+    """The schedule type that a sampler takes by itself, where it is not the plain one."""
     without_schedule: frozenset[str] = WITHOUT_SCHEDULE
 
 
@@ -166,6 +168,8 @@ class Names:
     samplers: tuple[str, ...] | None = None
     schedules: Mapping[str, str] | None = None
     """Name to label."""
+    own_schedules: Mapping[str, str] = field(default_factory=dict)
+    """The schedule type that a sampler takes by itself, where it is not the plain one."""
     without_schedule: frozenset[str] = WITHOUT_SCHEDULE
 
     def spoken(self, scheduler: str) -> tuple[str, str]:
@@ -177,7 +181,8 @@ class Names:
         sampler, schedule = self._pair(entry)
         if self.samplers and sampler.lower() not in (name.lower() for name in self.samplers):
             same = next((name for name in self.samplers if find(name) is entry), "")
-            return (same, "") if same else (sampler, schedule)
+            apart = self._split(entry.label)
+            return (same, "") if same else apart if apart[1] else (sampler, schedule)
         return sampler, schedule
 
     def understood(self) -> tuple[str, ...] | None:
@@ -192,11 +197,32 @@ class Names:
         pairs = [
             f"{name} {label}"
             for name in self.samplers
-            for label in self._labels()
+            for label in self._labels(name)
             if not self.overlooks(name, label)
         ]
         return tuple(
             dict.fromkeys([*ours, *others, *(pair for pair in pairs if find(pair) is None)])
+        )
+
+    def also(self) -> dict[str, str]:
+        """Every other pair of sampler and schedule type, with a sentence where the second counts
+        for nothing."""
+        offered = self.understood() or ()
+        pairs = {
+            f"{name} {label}": self.overlooked(name, label)
+            for name in self.samplers or ()
+            for label in (self.schedules or {}).values()
+        }
+        ours = {entry.id: text for pair, text in pairs.items() if (entry := find(pair))}
+        return {name: text for name, text in (pairs | ours).items() if name not in offered}
+
+    def overlooked(self, sampler: str, schedule: str) -> str:
+        """A sentence where this schedule type counts for nothing."""
+        if not self.overlooks(sampler, schedule):
+            return ""
+        return (
+            f"Scheduler: {sampler} takes no notice of the schedule type {schedule} here, so this "
+            f"is the picture of {sampler} alone."
         )
 
     def overlooks(self, sampler: str, schedule: str) -> bool:
@@ -227,9 +253,11 @@ class Names:
             not schedule or self.schedules is None or schedule in self.schedules
         )
 
-    def _labels(self) -> Iterator[str]:
+    def _labels(self, sampler: str) -> Iterator[str]:
+        """The schedule types that make another picture than the sampler alone."""
+        own = self.own_schedules.get(sampler, "")
         for name, label in (self.schedules or {}).items():
-            if name not in _SAME_SCHEDULES:
+            if name != own and (name not in _SAME_SCHEDULES or (own and name == "uniform")):
                 yield label
 
     def _split(self, text: str) -> tuple[str, str]:
@@ -263,9 +291,8 @@ def ignored(params: Params, dialect: Dialect, names: Names) -> Iterator[str]:
     for knob in KNOBS.values():
         if knob.needs in dialect.lacks and params.sets(knob.name):
             yield f"{knob.label}: {dialect.label} does not know it, so it was left out."
-    sampler, schedule = names.spoken(params.scheduler)
-    if names.overlooks(sampler, schedule):
-        yield f"Scheduler: {sampler} takes no notice of the schedule type {schedule} here."
+    if overlooked := names.overlooked(*names.spoken(params.scheduler)):
+        yield overlooked
     if params.init and params.hires_scale > 1:
         yield "Hires fix does not work with a start image: it was left out."
     yield from params.idle()

@@ -1,4 +1,11 @@
-"""What to do when an A1111 server refuses: its own words for the cause, and our advice."""
+"""What an A1111 server refuses, with its own words for the cause and our advice; and what it passes
+over without a word."""
+
+import re
+from collections.abc import Iterator
+
+from sdplay.backends.a1111_survey import Server
+from sdplay.params import Params
 
 _ADVICE = {
     "sampler not found": "Choose another scheduler: this server has none of that name.",
@@ -23,3 +30,29 @@ def advice_for(said: str) -> str:
     """What to do about the cause that the server tells; empty for one we do not know."""
     text = said.lower()
     return next((advice for words, advice in _ADVICE.items() if words in text), "")
+
+
+def unknown_scripts(params: Params, server: Server) -> Iterator[str]:
+    """A sentence for every script in the raw fields that this server has not."""
+    raw = params.extra_fields()
+    always = raw.get("alwayson_scripts")
+    names = [str(raw.get("script_name") or ""), *(always if isinstance(always, dict) else ())]
+    if (scripts := server.scripts) is None:
+        return
+    for name in names:
+        if name and name.lower() not in scripts:
+            listed = ", ".join(sorted(scripts))
+            yield f"There is no script {name!r} on this server. There are: {listed}."
+
+
+def passed_over(params: Params, server: Server) -> Iterator[str]:
+    """A sentence for every LoRA, raw field and script that this server has not: it says nothing."""
+    tags = dict.fromkeys(re.findall(r"<lora:([^:>]+)", params.prompt))
+    if server.loras is not None:
+        names = {name.lower() for name in server.loras}
+        for tag in tags:
+            if tag.strip().lower() not in names:
+                yield f"Prompt: there is no LoRA {tag!r} on the server, so it was passed over."
+    for name in params.extra_fields():
+        if server.fields is not None and name not in server.fields:
+            yield f"Raw payload fields: the server does not know {name!r}, so it was passed over."

@@ -30,6 +30,9 @@ _ALWAYS = {
     "vaes": "sdapi/v1/sd-vae",
 }
 _FAMILY = {
+    "loras": "sdapi/v1/loras",
+    "embeddings": "sdapi/v1/embeddings",
+    "scripts": "sdapi/v1/scripts",
     "openapi": "openapi.json",
     "modules": "sdapi/v1/sd-modules",
     "control_models": "controlnet/model_list",
@@ -61,8 +64,13 @@ class Server:
     vaes: tuple[str, ...] | None = None
     control_models: tuple[str, ...] | None = None
     control_modules: tuple[str, ...] | None = None
+    loras: tuple[str, ...] | None = None
+    embeddings: tuple[str, ...] | None = None
+    scripts: frozenset[str] | None = None
+    """Their titles in small letters, those that always run among them."""
     fields: frozenset[str] | None = None
     """The request fields its own schema lists."""
+    address: str = ""
 
     def capabilities(self) -> Capabilities:
         """In the contract's words."""
@@ -75,6 +83,9 @@ class Server:
             features=yes,
             unknown=unknown,
             schedulers=self._schedulers(),
+            also_schedulers=self.names.also(),
+            chips=self._chips(),
+            hints=self._hints(),
             models=tuple(self.models) if self.models is not None else None,
             model=self.model,
             upscalers=(*self.latent_modes, *self.upscalers) if self.upscalers is not None else None,
@@ -91,6 +102,25 @@ class Server:
         title = model or self.model
         told = (self.models or {}).get(title, "")
         return title if not told or told[:10] in title else f"{title} [{told[:10]}]"
+
+    def _chips(self) -> dict[str, tuple[str, ...]]:
+        groups = {"LoRA": self.loras, "Embeddings": self.embeddings}
+        return {group: names for group, names in groups.items() if names}
+
+    def _hints(self) -> dict[str, str]:
+        if not self.progress or self.control_models or "controlnet" in self.dialect.lacks:
+            return {}
+        docs = f"What it does offer stands in its own [API pages]({self.address}/docs)."
+        if self.control_models is not None:
+            return {
+                "controlnet": "This server has ControlNet, but no models for it. Put some into its "
+                f"folder models/ControlNet, then check again. {docs}"
+            }
+        return {
+            "controlnet": "This server has no ControlNet. On its own page open Extensions, Install "
+            "from URL, enter https://github.com/Mikubill/sd-webui-controlnet, restart it, and "
+            f"check again. {docs}"
+        }
 
     def _schedulers(self) -> tuple[str, ...] | None:
         return self.names.understood()
@@ -196,6 +226,7 @@ def _server(wire: Wire, state: dict[str, Any] | None, told: Mapping[str, Any]) -
             dialect.naming,
             samplers or None,
             _schedules(told.get("schedulers"), dialect),
+            _own_schedules(told.get("samplers")),
             dialect.without_schedule,
         ),
         progress=state is not None,
@@ -207,6 +238,10 @@ def _server(wire: Wire, state: dict[str, Any] | None, told: Mapping[str, Any]) -
         styles=_names(told.get("styles"), "name"),
         vaes=_vaes(told.get("vaes")),
         latent_modes=_names(told.get("latent"), "name") or (),
+        loras=_loras(told.get("loras")),
+        embeddings=_embeddings(told.get("embeddings")),
+        scripts=_scripts(told.get("scripts")),
+        address=wire.address.rstrip("/"),
         control_models=_texts(_dict(told.get("control_models")).get("model_list")),
         control_modules=_texts(_dict(told.get("control_modules")).get("module_list")),
         fields=fields,
@@ -338,6 +373,12 @@ def _schedules(found: Any, dialect: Dialect) -> dict[str, str] | None:
     } or None
 
 
+def _own_schedules(listed: Any) -> dict[str, str]:
+    """The schedule type that each sampler takes by itself, where it says so."""
+    options = {_text(item.get("name")): _dict(item.get("options")) for item in _dicts(listed)}
+    return {name: own for name, each in options.items() if (own := _text(each.get("scheduler")))}
+
+
 def _models(found: Any) -> dict[str, str] | None:
     if not isinstance(found, list):
         return None
@@ -356,8 +397,24 @@ def _hash(item: Mapping[str, Any]) -> str:
 
 def _fields(openapi: Any) -> frozenset[str] | None:
     schemas = _dict(_dict(_dict(openapi).get("components")).get("schemas"))
-    found = _dict(_dict(schemas.get("StableDiffusionProcessingTxt2Img")).get("properties"))
-    return frozenset(found) or None
+    kinds = ("Txt2Img", "Img2Img")
+    listed = [_dict(schemas.get(f"StableDiffusionProcessing{kind}")) for kind in kinds]
+    return frozenset(name for each in listed for name in _dict(each.get("properties"))) or None
+
+
+def _loras(listed: Any) -> tuple[str, ...] | None:
+    return _names(listed, "name")
+
+
+def _embeddings(listed: Any) -> tuple[str, ...] | None:
+    return tuple(_dict(listed.get("loaded"))) if isinstance(listed, dict) else None
+
+
+def _scripts(listed: Any) -> frozenset[str] | None:
+    if not isinstance(listed, dict):
+        return None
+    titles = [*(_texts(listed.get("txt2img")) or ()), *(_texts(listed.get("img2img")) or ())]
+    return frozenset(title.lower() for title in titles) or None
 
 
 def _names(found: Any, key: str, without: str = "") -> tuple[str, ...] | None:

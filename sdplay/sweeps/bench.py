@@ -88,11 +88,13 @@ class Bench:
             setup.params,
             self.backend(setup.backend).label,
         )
-        if told.schedulers is not None and params.scheduler not in told.schedulers:
+        if told.scheduler(params.scheduler) is None:
             raise BadParams(
                 f"{label} has no scheduler {params.scheduler!r}. It has: "
-                f"{', '.join(told.schedulers)}."
+                f"{', '.join(told.schedulers or ())}."
             )
+        for sentence in told.missing(params):
+            raise BadParams(sentence)
         if params.model and told.models and not any(params.model in model for model in told.models):
             raise BadParams(
                 f"{label} has no model {params.model!r}. It has: {', '.join(told.models)}."

@@ -101,6 +101,9 @@ def settings(capabilities: Capabilities) -> None:
     if capabilities.offers("controlnet"):
         with st.expander(KNOBS["control"].label, icon=":material/polyline:", key="fold_control"):
             control.choose(capabilities)
+    elif "controlnet" in capabilities.hints:
+        with st.expander(KNOBS["control"].label, icon=":material/polyline:", key="fold_control"):
+            st.caption(capabilities.hints["controlnet"])
     for group, (title, icon) in GROUPS.items():
         if knobs := _offered(group, capabilities):
             with st.expander(title, icon=icon, key=f"fold_{group}"):
