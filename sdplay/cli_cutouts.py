@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from sdplay.backends.decode import read_picture
 from sdplay.errors import BadParams, LibraryError
 from sdplay.picture import CutOut, png_bytes
+from sdplay.picture_file import PictureFile
 from sdplay.sweeps.folder import tree
 from sdplay.sweeps.upscale import places
 
@@ -82,7 +83,7 @@ def _cutouts(given: argparse.Namespace) -> None:
     segmenter = load_segmenter(given.model, given.device or best_device())
     rows = []
     for name, place in places(pictures).items():
-        with Image.open(io.BytesIO(pictures[name])) as opened:
+        with Image.open(io.BytesIO(pictures[name].read())) as opened:
             found = segmenter.cut(ImageOps.exif_transpose(opened), points, boxes, given.most)
         rows += [
             {"picture": name, **row} for row in _written(found, given.out / place.with_suffix(""))
@@ -93,14 +94,15 @@ def _cutouts(given: argparse.Namespace) -> None:
         print(json.dumps(rows))
 
 
-def _pictures(source: Path) -> dict[str, bytes]:
+def _pictures(source: Path) -> dict[str, PictureFile]:
     """The picture, or all below the folder, by path."""
     if not source.is_file():
         found, notes = tree(source)
         for note in notes:
             print(note, file=sys.stderr)
         return found
-    return {source.name: read_picture(source, "The picture")}
+    read_picture(source, "The picture")
+    return {source.name: PictureFile.checked(source)}
 
 
 def _written(found: list[CutOut], place: Path) -> Iterator[dict[str, Any]]:

@@ -279,6 +279,12 @@ class Jobs:
         finally:
             events.close()  # type: ignore[attr-defined]  # a generator: closing it stops the backend
 
+    def forget(self, job: Job) -> None:
+        """Its asker has what it needs of this ended job, whose pictures would stay in memory."""
+        with self._lock:
+            if not job.active:
+                self._jobs.pop(job.id, None)
+
     def _forget(self) -> None:
         """Old finished jobs go; their pictures are in the library."""
         finished = [job.id for job in self._jobs.values() if not job.active]

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from sdplay.errors import BadParams
 from sdplay.knob import Idle, Knob, knob
+from sdplay.picture_file import PictureFile, image_name
 from sdplay.schedulers import find
 
 MAX_SEED = 2**63 - 1
@@ -436,11 +437,12 @@ class Params:
 
     @classmethod
     def from_dict(
-        cls, values: Mapping[str, Any], images: Mapping[str, bytes] | None = None
+        cls, values: Mapping[str, Any], images: Mapping[str, bytes | PictureFile] | None = None
     ) -> Self:
         """Read as_dict() back, ignoring unknown names, so old and new files both load.
 
-        `images` maps "sha256:…" to the bytes; a picture that is not there is left out.
+        `images` maps "sha256:…" to the bytes or to their file; a picture that is not there is left
+        out.
         """
         known = {name: value for name, value in as_meant(values).items() if name in KNOBS}
         for name in ("init", "mask"):
@@ -448,6 +450,12 @@ class Params:
                 known[name] = (images or {}).get(known[name], b"")
         known["control"] = tuple(_controls(known.get("control"), images or {}))
         return cls(**known)
+
+    def loaded(self) -> Self:
+        """With the bytes of those pictures that were left on disk until now."""
+        held = {name: getattr(self, name) for name in ("init", "mask")}
+        files = {name: file.read() for name, file in held.items() if isinstance(file, PictureFile)}
+        return self.with_(**files) if files else self
 
     def images(self) -> dict[str, bytes]:
         """The pictures inside, by the name as_dict() gives them."""
@@ -494,20 +502,17 @@ def random_seed() -> int:
     return random.SystemRandom().randrange(2**32)
 
 
-def image_name(data: bytes) -> str:
-    """The name under which a record mentions a picture that it does not carry."""
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
-
-
 def _json(value: Any) -> Any:
     if isinstance(value, bytes):
         return image_name(value) if value else ""
+    if isinstance(value, PictureFile):
+        return value.name
     if isinstance(value, tuple):
         return [{**dataclasses.asdict(unit), "image": _json(unit.image)} for unit in value]
     return value
 
 
-def _controls(units: Any, images: Mapping[str, bytes]) -> Iterator[Control]:
+def _controls(units: Any, images: Mapping[str, Any]) -> Iterator[Control]:
     if units and not isinstance(units, (list, tuple)):
         raise BadParams(f"ControlNet must be a list of units, not {str(units)[:40]!r}.")
     for unit in units or ():

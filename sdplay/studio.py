@@ -37,7 +37,7 @@ def make(
         yield known
         return
     share = (clock or Clock()).begin()
-    events = backend.generate(params)
+    events = backend.generate(params.loaded())
     try:
         for event in events:
             if isinstance(event, Picture):

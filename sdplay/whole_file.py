@@ -1,6 +1,7 @@
 """Files that are whole or not there: written beside and renamed, whoever else writes at the same
 time."""
 
+import hashlib
 import uuid
 from pathlib import Path
 
@@ -15,3 +16,9 @@ def write_whole(file: Path, data: bytes) -> None:
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def put_aside(file: Path, data: bytes) -> Path:
+    """Give a file another name, made of its bytes, so that its own is free; returns the new one."""
+    digest = hashlib.sha256(data).hexdigest()[:8]
+    return file.replace(file.with_name(f"{file.stem}~{digest}{file.suffix}"))

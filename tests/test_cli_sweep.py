@@ -18,6 +18,7 @@ from PIL import Image
 from sdplay.cli import main
 from sdplay.metadata import read
 from sdplay.params import Params
+from tests.fakes import a1111
 
 ROOT = Path(__file__).parent.parent
 LISTENING = """
@@ -229,3 +230,21 @@ def test_ctrl_c_keeps_what_is_finished_and_the_next_run_goes_on(tmp_path):
     _, _, again = sweep(tmp_path, plan, "--json")
     assert again["reused"] >= min(kept, again["cells"]) - 2
     assert again["failed"] == 0
+
+
+def test_a_tree_is_enlarged_with_rows_and_an_upscaler_that_there_is(tmp_path, monkeypatch):
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (64, 48), "teal").save(tmp_path / "pictures/кот.png")
+    plan = {"tree": "pictures", "upscale": 2}
+    with a1111() as server:
+        monkeypatch.setenv("SDPLAY_A1111_URL", server.url)
+        code, said, told = sweep(tmp_path, plan, "--json", "--backend", "a1111")
+        assert (code, told["made"]) == (0, 1), said
+        assert "1 picture to enlarge 2 times by Lanczos." in said
+        bad = {**plan, "base": {"hires_upscaler": "Latent"}}
+        code, said, _ = sweep(tmp_path, bad, "--backend", "a1111")
+        assert (code, "There is no upscaler called 'Latent'" in said) == (2, True)
+    with (tmp_path / "out/results.csv").open(newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["source"], row["upscaler"], row["state"]) == ("кот.png", "Lanczos", "made")
+    assert float(row["seconds"]) > 0

@@ -37,6 +37,7 @@ LAYERS = (
     "settings",
     "spreadsheet",
     "whole_file",
+    "picture_file",
     "errors",
     "model",
 )

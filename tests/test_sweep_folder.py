@@ -17,7 +17,8 @@ from sdplay.errors import BackendRefused, BadParams
 from sdplay.params import Params
 from sdplay.picture import Timing, png_bytes
 from sdplay.sweeps.folder import Folder, earlier, recalled, tree
-from sdplay.sweeps.upscale import upscale_tree
+from sdplay.sweeps.meter import Meter
+from sdplay.sweeps.upscale import Enlarging, Upscale
 from tests.making import Painter
 
 BASE = Setup("builtin", Params("a {nation} fox", width=64, height=64))
@@ -223,23 +224,65 @@ class Enlarger(Painter):
         return image.resize((int(image.width * factor), int(image.height * factor)))
 
 
-def test_a_tree_is_enlarged_once_and_mirrored(tmp_path):
-    blue, red = (png_bytes(Image.new("RGB", (64, 48), colour)) for colour in ("blue", "red"))
-    given = {"a/x.png": blue, "a/x.jpg": blue, "b.png": red}
-    first, second = (
-        list(upscale_tree(given, Enlarger(), tmp_path, 2, "Lanczos")) for _ in range(2)
-    )
+def enlarged(source, out, factor=2.0):
+    found, _ = tree(source)
+    work = Upscale(found, Enlarging(Enlarger(), factor, "Lanczos"), out, Meter())
+    return [(each.name, each.state, each.error) for each in work.run()]
+
+
+@pytest.fixture
+def stage(tmp_path):
+    for name, colour in (("a/x.png", "blue"), ("a/x.jpg", "blue"), ("b.png", "red")):
+        file = tmp_path / "stage" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (64, 48), colour).save(file)
+    return tmp_path / "stage"
+
+
+def test_a_tree_is_enlarged_once_and_mirrored(tmp_path, stage):
+    first, second = (enlarged(stage, tmp_path / "out") for _ in range(2))
     assert [state for _, state, _ in first] == ["made", "made", "failed"]
     assert [state for _, state, _ in second] == ["reused", "reused", "failed"]
     assert first[2][2] == "No red pictures. Take another."
-    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png")) == [
-        "a/x.jpg.png",
-        "a/x.png.png",
-    ]
-    with Image.open(tmp_path / "a/x.png.png") as made:
+    assert sorted(
+        path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.png")
+    ) == ["a/x.jpg.png", "a/x.png.png"]
+    with Image.open(tmp_path / "out/a/x.png.png") as made:
         assert made.size == (128, 96)
+        assert made.info["parameters"].endswith(
+            "Postprocess upscale by: 2, Postprocess upscaler: Lanczos"
+        )
+
+
+def test_enlarging_writes_a_row_with_seconds_for_each_picture(tmp_path, stage):
+    for _ in range(2):
+        enlarged(stage, tmp_path / "out")
+    made = [row for row in rows(tmp_path / "out") if row["state"] == "made"]
+    failed = [row for row in rows(tmp_path / "out") if row["state"] == "failed"]
+    assert [(row["source"], row["width"], row["factor"]) for row in made] == [
+        ("a/x.jpg", "128", "2"),
+        ("a/x.png", "128", "2"),
+    ]
+    assert all(float(row["seconds"]) >= 0 and float(row["ram_mb"]) > 1 for row in made)
+    assert [row["error"] for row in failed] == ["No red pictures. Take another."] * 2
+
+
+def test_another_factor_is_enlarged_anew_and_the_first_is_put_aside(tmp_path, stage):
+    enlarged(stage, tmp_path / "out")
+    again = enlarged(stage, tmp_path / "out", 3.0)
+    assert [state for _, state, _ in again] == ["made", "made", "failed"]
+    widths = []
+    for file in sorted((tmp_path / "out/a").iterdir()):
+        with Image.open(file) as opened:
+            widths.append(opened.width)
+    assert sorted(widths) == [128, 128, 192, 192]
 
 
 def test_a_backend_that_cannot_enlarge_says_so(tmp_path):
     with pytest.raises(BadParams, match="Painter cannot enlarge pictures"):
-        list(upscale_tree({}, Painter(), tmp_path, 2, ""))
+        Upscale({}, Enlarging(Painter(), 2), tmp_path, Meter())
+
+
+def test_what_was_written_is_no_source_of_the_next_run(tmp_path, stage):
+    enlarged(stage, stage / "out")
+    assert list(tree(stage, without=stage / "out")[0]) == ["a/x.jpg", "a/x.png", "b.png"]

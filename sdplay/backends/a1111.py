@@ -84,7 +84,7 @@ class A1111(Backend):
         server = dataclasses.replace(
             server, model=loaded if isinstance(loaded, str) else server.model
         )
-        words = as_words(changed(options, self.payload(params)))
+        words = as_words(changed(options, self.payload(params.loaded())))
         return " · ".join(filter(None, (server.weights(params.model), words)))
 
     def generate(self, params: Params) -> Iterator[Event]:

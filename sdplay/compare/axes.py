@@ -12,6 +12,7 @@ from sdplay.compare.grammar import Value, expand, shown
 from sdplay.errors import BadParams
 from sdplay.knob import Knob
 from sdplay.params import KNOBS, Control, Params, random_seed
+from sdplay.picture_file import PictureFile
 from sdplay.schedulers import PRESETS, SCHEDULERS, find, scheduler_label
 
 Typed = str | Sequence[Any]
@@ -43,7 +44,7 @@ class Offer:
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Settings by preset name."""
-    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    pictures: Mapping[str, bytes | PictureFile] = field(default_factory=dict)
     """Start images and masks by the name under which an axis lists them."""
     controls: Mapping[str, tuple[Control, ...]] = field(default_factory=dict)
     seed: Callable[[], int] = random_seed
@@ -260,10 +261,10 @@ def _presets(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark
 
 def _held(key: str, value: Any, offer: Offer) -> Any:
     """A preset may name its pictures."""
-    if key not in ("init", "mask", "control") or isinstance(value, bytes | tuple):
+    if key not in ("init", "mask", "control") or isinstance(value, bytes | tuple | PictureFile):
         return value
     found = getattr(Params.from_dict({key: value}, offer.pictures), key)
-    if (len(found) < len(value) and key == "control") or bool(value) > bool(found):
+    if (key == "control" and len(found) < len(value)) or bool(value) > bool(found):
         raise BadParams(
             f"{KNOBS[key].label}: a picture that it needs is not here: {str(value)[:80]}."
         )

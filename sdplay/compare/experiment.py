@@ -16,6 +16,7 @@ from sdplay.compare.planfile import Spec, outline, plan_of
 from sdplay.compare.results import Result
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Control, Params
+from sdplay.picture_file import PictureFile
 
 FORMAT = 1
 MARK = "sdplay_experiment"
@@ -197,7 +198,7 @@ def _told(each: Mapping[str, Any]) -> Told:
 
 def _images(plan: Plan) -> dict[str, str]:
     """Every picture the plan starts from: the base's by its hash, an axis's by its label."""
-    images = dict(plan.base.params.images())
+    images: dict[str, bytes | PictureFile] = dict(plan.base.params.images())
     for each in plan.varied:
         listed = [] if isinstance(each.typed, str) else each.typed
         for number, mark in enumerate(each.marks):
@@ -209,12 +210,19 @@ def _images(plan: Plan) -> dict[str, str]:
                 images |= _of_preset(mark.value, typed)
             elif each.axis.id == "control":
                 images |= _of_units(mark.value, typed)
-    if sum(map(len, images.values())) > MOST_BYTES:
+    if sum(map(_length, images.values())) > MOST_BYTES:
         return {}
-    return {name: base64.b64encode(data).decode() for name, data in images.items()}
+    return {
+        name: base64.b64encode(held.read() if isinstance(held, PictureFile) else held).decode()
+        for name, held in images.items()
+    }
 
 
-def _of_preset(values: Mapping[str, Any], typed: Any) -> dict[str, bytes]:
+def _length(held: bytes | PictureFile) -> int:
+    return held.path.stat().st_size if isinstance(held, PictureFile) else len(held)
+
+
+def _of_preset(values: Mapping[str, Any], typed: Any) -> dict[str, bytes | PictureFile]:
     """The pictures of one preset, by the names it was typed with, else by their hashes."""
     names = {key: typed.get(key) for key in ("init", "mask")} if isinstance(typed, Mapping) else {}
     held = {
@@ -229,10 +237,10 @@ def _of_preset(values: Mapping[str, Any], typed: Any) -> dict[str, bytes]:
         for key, value in values.items()
         if isinstance(value, bytes | tuple) and key in KNOBS
     }
-    return held or Params.from_dict(pictures).images()
+    return held or dict(Params.from_dict(pictures).images())
 
 
-def _of_units(units: Sequence[Control], typed: Any) -> dict[str, bytes]:
+def _of_units(units: Sequence[Control], typed: Any) -> dict[str, bytes | PictureFile]:
     """The guide pictures by the names that the plan gives them."""
     if not isinstance(typed, list):
         return {}

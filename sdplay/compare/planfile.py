@@ -16,6 +16,7 @@ from sdplay.compare.plan import Plan, Varied
 from sdplay.errors import BadParams
 from sdplay.metadata import infotext, parse_infotext, settings_from
 from sdplay.params import KNOBS, Params, random_seed
+from sdplay.picture_file import PictureFile
 from sdplay.schedulers import SCHEDULERS, find
 
 EXAMPLE = (
@@ -82,7 +83,9 @@ class Spec:
             for text in (*axes, str(self.base.get("seed", "")))
         )
 
-    def params(self, defaults: Mapping[str, Any], images: Mapping[str, bytes]) -> Params:
+    def params(
+        self, defaults: Mapping[str, Any], images: Mapping[str, bytes | PictureFile]
+    ) -> Params:
         """The baseline, on top of the backend's own defaults."""
         values = {**defaults, **self.base}
         if missing := [name for name in _pictures_of(values) if name and name not in images]:

@@ -2,7 +2,6 @@
 line."""
 
 import argparse
-import io
 import json
 import sys
 import tempfile
@@ -12,8 +11,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-from PIL import Image
 
 from sdplay.backends import Capabilities
 from sdplay.backends.decode import read_picture
@@ -27,13 +24,15 @@ from sdplay.compare.results import Result
 from sdplay.errors import BadParams, LibraryError
 from sdplay.jobs import Jobs
 from sdplay.library import Library
+from sdplay.picture_file import PictureFile
 from sdplay.settings import home, setting
 from sdplay.sweeps import Bench, Folder, Speeds, Sweep
 from sdplay.sweeps.claims import OtherPlan
 from sdplay.sweeps.folder import earlier, recalled, tree
-from sdplay.sweeps.meter import resources_sentence
-from sdplay.sweeps.upscale import upscale_tree
+from sdplay.sweeps.meter import Meter, resources_sentence
+from sdplay.sweeps.upscale import Enlarged, Enlarging, Upscale
 
+PLAINEST = "Lanczos"
 KINDS = {".json": "json", ".toml": "toml", ".csv": "csv"}
 
 
@@ -46,7 +45,7 @@ class Errand:
     """The plan file as it stands: an experiment file holds results to lay the new ones against."""
     out: Path
     images: Mapping[str, bytes]
-    tree: Mapping[str, bytes]
+    tree: Mapping[str, PictureFile]
     notes: tuple[str, ...]
 
 
@@ -177,8 +176,8 @@ def _errand(given: argparse.Namespace) -> Errand:
         name: held[name] if name in held else read_picture(beside / name, "The picture")
         for name in spec.picture_names
     }
-    pictures, notes = tree(beside / spec.tree) if spec.tree else ({}, [])
     out = given.out or Path(f"{file.stem}-sweep")
+    pictures, notes = tree(beside / spec.tree, without=out) if spec.tree else ({}, [])
     return Errand(spec, text, out, {**held, **images}, pictures, (*spec.notes, *notes))
 
 
@@ -194,16 +193,15 @@ def _tree_axis(errand: Errand, spec: Spec, told: Capabilities) -> list[tuple[str
     one."""
     sized = {"width", "height"} & set(spec.base)
     rows = []
-    for name, data in errand.tree.items():
-        size = {} if sized else _size(data, told)
+    for name, file in errand.tree.items():
+        size = {} if sized else _size(file, told)
         rows.append({"name": name, "init": name, **size})
     return [("preset", rows)] if rows else []
 
 
-def _size(data: bytes, told: Capabilities) -> dict[str, int]:
+def _size(file: PictureFile, told: Capabilities) -> dict[str, int]:
     """The picture's size as near as the backend takes it, its shape kept."""
-    with Image.open(io.BytesIO(data)) as opened:
-        width, height = opened.size
+    width, height = file.size
     low, high = told.size_limits
     scale = min(1.0, high / max(width, height)) * max(1.0, low / min(width, height))
     sides = [
@@ -250,7 +248,7 @@ def _follow(sweep: Sweep, folder: Folder, library: Library) -> dict[tuple[int, .
         sweep.wait(15)
         _take(sweep, folder, library, kept)
         folder.finish(sweep.results() | kept, _title(sweep.plan), ["Stopped before the end."])
-        _bar(None)
+        _clear_line()
         done = sum(result.done for result in kept.values())
         print(
             f"{done} of {many(len(sweep.plan.cells), 'picture')} {'is' if done == 1 else 'are'} "
@@ -259,7 +257,7 @@ def _follow(sweep: Sweep, folder: Folder, library: Library) -> dict[tuple[int, .
         )
         raise
     finally:
-        _bar(None)
+        _clear_line()
 
 
 def _take(
@@ -335,16 +333,18 @@ def _upscale(given: argparse.Namespace, errand: Errand) -> int:
     if not errand.tree:
         raise BadParams('To upscale, a plan needs a "tree": the folder with the pictures.')
     backend = Bench().backend(given.backend or errand.spec.backend)
-    began, states = time.monotonic(), []
-    pictures = many(len(errand.tree), "picture")
-    _tell(f"{pictures} to enlarge {errand.spec.upscale:g} times.", *errand.notes)
-    upscaler = str(errand.spec.base.get("hires_upscaler", ""))
-    if not given.dry_run:
-        for name, state, error in upscale_tree(
-            errand.tree, backend, errand.out, errand.spec.upscale, upscaler
-        ):
-            states.append(state)
-            _tell(f"{name}: {error}" if error else "")
+    upscaler = _upscaler(backend.probe().upscalers, str(errand.spec.base.get("hires_upscaler", "")))
+    meter = Meter()
+    work = Upscale(
+        errand.tree, Enlarging(backend, errand.spec.upscale, upscaler), errand.out, meter
+    )
+    _tell(
+        f"{many(len(errand.tree), 'picture')} to enlarge {errand.spec.upscale:g} times by "
+        f"{upscaler}.",
+        *errand.notes,
+    )
+    ended = [] if given.dry_run else _enlarge_all(work)
+    states = [each.state for each in ended]
     told = {
         "cells": len(errand.tree),
         "made": states.count("made"),
@@ -353,15 +353,60 @@ def _upscale(given: argparse.Namespace, errand: Errand) -> int:
         "differs": 0,
         "evaluations": 0,
         "estimate_seconds": None,
-        "seconds": round(time.monotonic() - began, 2),
+        "seconds": round(sum(each.seconds for each in ended), 2),
         "dir": str(errand.out),
+        "resources": None if given.dry_run else meter.total.as_dict(),
     }
+    if not given.dry_run:
+        _tell(resources_sentence(meter))
     print(
         json.dumps(told)
         if given.json
-        else f"{errand.out}  {told['made']} made, {told['reused']} reused, {told['failed']} failed"
+        else f"{errand.out}  {told['made']} made, {told['reused']} reused, {told['failed']} failed "
+        f"in {told['seconds']:.1f} s"
     )
     return 1 if told["failed"] else 0
+
+
+def _upscaler(offered: Sequence[str] | None, name: str) -> str:
+    """The upscaler that the plan names, or the plainest there is."""
+    if offered is None:
+        return name or PLAINEST
+    able = [each for each in offered if each != "None" and not each.startswith("Latent")]
+    if name and name not in able:
+        raise BadParams(
+            f"There is no upscaler called {name!r} for finished pictures. There are: "
+            f"{', '.join(able) or 'none'}. Name one in the plan's base as hires_upscaler."
+        )
+    return name or (PLAINEST if PLAINEST in able else (able or [PLAINEST])[0])
+
+
+def _enlarge_all(work: Upscale) -> list[Enlarged]:
+    ended: list[Enlarged] = []
+    try:
+        for each in work.run():
+            ended.append(each)
+            _show_line(*_enlarging_line(ended, len(work.pictures)))
+            if each.error:
+                _clear_line()
+                _tell(f"{each.name}: {each.error}")
+    except KeyboardInterrupt:
+        _clear_line()
+        _tell(
+            f"{sum(each.state != 'failed' for each in ended)} of "
+            f"{many(len(work.pictures), 'picture')} lie in {work.out}. Run the same command again "
+            "to go on."
+        )
+        raise
+    finally:
+        _clear_line()
+    return ended
+
+
+def _enlarging_line(ended: Sequence[Enlarged], count: int) -> tuple[float, str]:
+    made = [each.seconds for each in ended if each.state == "made"]
+    each = f"{sum(made) / len(made):.1f} s a picture" if made else ""
+    return len(ended) / count, ", ".join(filter(None, (f"{len(ended)} of {count}", each)))
 
 
 def _title(made: Plan) -> str:
@@ -382,17 +427,18 @@ def _tell(*sentences: str) -> None:
         print(sentence, file=sys.stderr)
 
 
-def _bar(sweep: Sweep | None) -> None:
+def _bar(sweep: Sweep) -> None:
+    _show_line(sweep.fraction, sweep.standing)
+
+
+def _show_line(fraction: float, text: str) -> None:
     """One line that fills, on a terminal only."""
-    if not sys.stderr.isatty():
-        return
-    if sweep is None:
+    if sys.stderr.isatty():
+        filled = int(30 * fraction)
+        bar = "█" * filled + "·" * (30 - filled)
+        print(f"\r\x1b[K[{bar}] {text}", end="", file=sys.stderr, flush=True)
+
+
+def _clear_line() -> None:
+    if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-        return
-    filled = int(30 * sweep.fraction)
-    print(
-        f"\r\x1b[K[{'█' * filled}{'·' * (30 - filled)}] {sweep.standing}",
-        end="",
-        file=sys.stderr,
-        flush=True,
-    )

@@ -1,14 +1,11 @@
 """A sweep's folder: pictures under the names of the axes, results.csv, sheet, report and experiment
 file."""
 
-import contextlib
 import hashlib
-import io
 import json
 import math
 import re
 import socket
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -32,9 +29,10 @@ from sdplay.library import Recipe
 from sdplay.metadata import adopted, decoded, read
 from sdplay.params import KNOBS, Params
 from sdplay.picture import Timing
+from sdplay.picture_file import PictureFile
 from sdplay.sweeps.claims import Claims
 from sdplay.sweeps.ledger import Ledger
-from sdplay.whole_file import write_whole
+from sdplay.whole_file import put_aside, write_whole
 
 Results = Mapping[tuple[int, ...], Result]
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
@@ -74,15 +72,15 @@ class Folder:
         self.rows = Ledger(path / HIDDEN / "cells", path / "results.csv", (*HEADER, "host"))
         self.runs = Ledger(path / HIDDEN / "runs", path / "runs.csv", RUN_COLUMNS)
         self._recipe = recipe
+        self._recipes: dict[Setup, Recipe] = {}
         self._names = [_names(each) for each in plan.varied]
         self._first = next((cell for cell in plan.cells if not cell.skip), None)
         self._reference: Image.Image | None = None
-        self._next_merge = 0.0
 
     def begin(self) -> "Folder":
         """Take part: say that this run is here, and write the plan; refuses beside another plan."""
         text = json.dumps(outline(self.plan), ensure_ascii=False, indent=1)
-        version = self._recipe(self.plan.base).key
+        version = self._recipe_of(self.plan.base).key
         self.claims.join(_digest(version, text))
         _write(self.path / "plan.json", text.encode("utf-8", "backslashreplace"))
         return self
@@ -146,7 +144,7 @@ class Folder:
             result = replace(result, file=place.as_posix())
         self._record(result)
         self.claims.give_back(place.as_posix())
-        self._merge_now_and_then()
+        self.rows.merge_now_and_then()
         return result
 
     def finish(self, results: Results, title: str, sentences: Iterable[str] = ()) -> None:
@@ -201,10 +199,16 @@ class Folder:
     def _record_name(self, cell: Cell, state: str = "made") -> str:
         """Made of place and recipe: whoever records the same picture records it once.  What failed,
         or was made anew on purpose, is a thing of this run."""
-        parts = [self.place(cell).as_posix(), self._recipe(cell.setup).key]
+        parts = [self.place(cell).as_posix(), self._recipe_of(cell.setup).key]
         if state == "failed" or self.fresh:
             parts += [state, self.claims.id]
         return _digest(*parts)
+
+    def _recipe_of(self, setup: Setup) -> Recipe:
+        """Asked once: some backends ask their server each time."""
+        if setup not in self._recipes:
+            self._recipes[setup] = self._recipe(setup)
+        return self._recipes[setup]
 
     def _of_record(self, cell: Cell, record: Mapping[str, Any]) -> Result | None:
         """The result that a record tells of, as long as its picture lies where it says."""
@@ -259,10 +263,8 @@ class Folder:
             return
         if standing == data or self._is_of(cell, standing):
             return
-        digest = hashlib.sha256(standing).hexdigest()[:8]
-        aside = place.with_name(f"{place.stem}~{digest}{place.suffix}")
         try:
-            file.replace(self.path / aside)
+            aside = place.with_name(put_aside(file, standing).name)
         except OSError as error:
             raise LibraryError(
                 f"{file} could not be put aside: {error.strerror}. Choose another folder with "
@@ -289,16 +291,6 @@ class Folder:
             "applied": dict(result.applied),
         }
         self.rows.put(self._record_name(result.cell, result.state), record)
-
-    def _merge_now_and_then(self) -> None:
-        """Often enough to be followed, and never a large part of the time."""
-        if time.monotonic() < self._next_merge:
-            return
-        began = time.monotonic()
-        with contextlib.suppress(LibraryError):  # open elsewhere: the end of the run tries again
-            self._measure()
-            self.rows.merge()
-        self._next_merge = time.monotonic() + max(1.0, 20 * (time.monotonic() - began))
 
     def _measured(self, image: Image.Image, reference: Image.Image) -> Measured:
         against = ", ".join(self._first.labels) if self._first else ""
@@ -340,7 +332,7 @@ class Folder:
             return False
         if record is None or record.get("partial"):
             return False
-        recipe, model = self._recipe(cell.setup), str(record.get("model", ""))
+        recipe, model = self._recipe_of(cell.setup), str(record.get("model", ""))
         settings = {**_DEFAULTS, **record["params"]}
         return (
             all(settings.get(name) == value for name, value in recipe.params.as_dict().items())
@@ -382,27 +374,27 @@ def recalled(spec: Spec, path: Path) -> Spec:
     return replace(spec, base=base, axes=axes)
 
 
-def tree(folder: Path) -> tuple[dict[str, bytes], list[str]]:
-    """Every picture below a folder by its path, and a sentence for every file that is none or is
-    damaged."""
+def tree(folder: Path, without: Path | None = None) -> tuple[dict[str, PictureFile], list[str]]:
+    """Every picture below a folder by its path, read one after the other, and a sentence for every
+    file that is none or is damaged.  What is written `without` being a source lies in there too."""
     if not folder.is_dir():
         raise BadParams(f"There is no folder {folder}.")
     found, notes = {}, []
-    for file in sorted(
-        path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")
-    ):
-        name = file.relative_to(folder).as_posix()
+    for file in sorted(folder.rglob("*")):
+        name = file.relative_to(folder)
+        if any(part.startswith(".") for part in name.parts) or not file.is_file():
+            continue
+        if without and file.resolve().is_relative_to(without.resolve()):
+            continue
         if file.suffix.lower() not in SUFFIXES:
-            notes.append(f"{name} was left out: it is no picture file.")
+            notes.append(f"{name.as_posix()} was left out: it is no picture file.")
             continue
-        data = file.read_bytes()
         try:
-            with Image.open(io.BytesIO(data)) as opened:
-                opened.load()  # opening alone would let a file pass that is cut off
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            notes.append(f"{name} was left out: the file is damaged.")
-            continue
-        found[name] = data
+            found[name.as_posix()] = PictureFile.checked(file)
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else None
+            why = f"it cannot be read ({reason})" if reason else "the file is damaged"
+            notes.append(f"{name.as_posix()} was left out: {why}.")
     if not found:
         raise BadParams(f"There is no picture in {folder}.")
     return found, notes

@@ -1,10 +1,12 @@
 """A table that several processes add to: a small file for each row, merged into one CSV, every row
 once."""
 
+import contextlib
 import csv
 import io
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ class Ledger:
         self.folder, self.table, self.columns = folder, table, (*columns, ID)
         self._records: dict[str, dict[str, Any]] = {}
         self._versions: dict[str, tuple[int, int]] = {}
+        self._next_merge = 0.0
         self._merged: set[tuple[str, tuple[int, int]]] = set()
 
     def get(self, name: str) -> dict[str, Any] | None:
@@ -71,6 +74,15 @@ class Ledger:
             records = self.records()
             self._write(records)
             self._merged = now
+
+    def merge_now_and_then(self) -> None:
+        """Often enough to be followed, and never a large part of the time."""
+        began = time.monotonic()
+        if began < self._next_merge:
+            return
+        with contextlib.suppress(LibraryError):  # open elsewhere: the end of the run tries again
+            self.merge()
+        self._next_merge = time.monotonic() + max(1.0, 20 * (time.monotonic() - began))
 
     def _on_disk(self) -> dict[str, tuple[int, int]]:
         found = {}

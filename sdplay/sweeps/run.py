@@ -363,6 +363,7 @@ class Sweep:
                 continue
             result = replace(self._ended(self._results[at].cell, job), load=load)
             self._results[at] = result
+            self.jobs.forget(job)
             if result.state == "cancelled":
                 self._track.again(at)
             else:

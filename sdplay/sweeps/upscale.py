@@ -1,48 +1,198 @@
-"""Enlarge a tree of pictures with a backend's upscaler; what lies there already is not made
-again."""
+"""Enlarge a tree of pictures with a backend's upscaler: each once, on one machine or several, with
+a row for each."""
 
+import hashlib
 import io
+import socket
+import time
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from PIL import Image
 
+from sdplay import metadata
 from sdplay.backends import Backend
-from sdplay.errors import BackendError, BadParams
+from sdplay.compare.results import LOAD_COLUMNS
+from sdplay.errors import BackendError, BadParams, LibraryError
+from sdplay.metadata import png
 from sdplay.picture import png_bytes
+from sdplay.picture_file import PictureFile
+from sdplay.sweeps.claims import Claims
+from sdplay.sweeps.folder import HIDDEN
+from sdplay.sweeps.ledger import Ledger
+from sdplay.sweeps.meter import Meter
+from sdplay.whole_file import put_aside, write_whole
+
+COLUMNS = (
+    "when",
+    "source",
+    "state",
+    "file",
+    "backend",
+    "upscaler",
+    "factor",
+    "width",
+    "height",
+    "seconds",
+    *LOAD_COLUMNS,
+    "error",
+    "host",
+)
+WAIT_SECONDS = 0.5
 
 
-def upscale_tree(
-    pictures: Mapping[str, bytes], backend: Backend, out: Path, factor: float, upscaler: str
-) -> Iterator[tuple[str, str, str]]:
-    """Yield name, state (made, reused or failed) and the sentence of a failure; the tree in `out`
-    mirrors the names."""
-    if "upscale" not in backend.probe().features:
-        raise BadParams(
-            f"{backend.label} cannot enlarge pictures. Choose another backend for that."
-        )
-    for name, place in places(pictures).items():
-        file = out / place
-        if file.is_file():
-            yield name, "reused", ""
-            continue
+@dataclass(frozen=True)
+class Enlarging:
+    """By what, and how much."""
+
+    backend: Backend
+    factor: float
+    upscaler: str = ""
+
+
+@dataclass(frozen=True)
+class Enlarged:
+    """What became of one picture: made, reused or failed."""
+
+    name: str
+    state: str
+    error: str = ""
+    seconds: float = 0.0
+
+
+class Upscale:
+    """A tree enlarged into a folder.  Running again, or elsewhere beside it, makes only what is
+    missing."""
+
+    def __init__(
+        self, pictures: Mapping[str, PictureFile], how: Enlarging, out: Path, meter: Meter
+    ) -> None:
+        if "upscale" not in how.backend.probe().features:
+            raise BadParams(
+                f"{how.backend.label} cannot enlarge pictures. Choose another backend for that."
+            )
+        self.pictures, self.how, self.out, self.meter = pictures, how, out, meter
+        self.claims = Claims(out / HIDDEN)
+        self.rows = Ledger(out / HIDDEN / "cells", out / "results.csv", COLUMNS)
+
+    def run(self) -> Iterator[Enlarged]:
+        """Yield every picture as it ends; those that another machine has come last."""
+        plan = f"{self.how.backend.name} {self.how.upscaler} {self.how.factor}"
+        self.claims.join(plan)
         try:
-            with Image.open(io.BytesIO(pictures[name])) as opened:
-                large = backend.upscale(opened.convert("RGB"), factor, upscaler)
-        except BackendError as error:
-            yield name, "failed", str(error)
-            continue
-        file.parent.mkdir(parents=True, exist_ok=True)
-        beside = file.with_name(f".{file.name}.new")
-        beside.write_bytes(png_bytes(large))
-        beside.replace(file)
-        yield name, "made", ""
+            waiting = deque(places(self.pictures).items())
+            busy = 0
+            while waiting:
+                name, place = waiting.popleft()
+                ended = self._one(name, place)
+                if ended:
+                    busy = 0
+                    yield ended
+                    continue
+                waiting.append((name, place))
+                busy += 1
+                if busy >= len(waiting):
+                    time.sleep(WAIT_SECONDS)
+        finally:
+            self.claims.leave()
+            self.rows.merge()
+
+    def _one(self, name: str, place: PurePosixPath) -> Enlarged | None:
+        """None: another machine is at it."""
+        record_name = self._record_name(name, place)
+        if self._there(record_name, place):
+            return Enlarged(name, "reused")
+        if not self.claims.take(str(place)):
+            return None
+        try:
+            if self._there(record_name, place):
+                return Enlarged(name, "reused")
+            return self._enlarged(name, place, record_name)
+        finally:
+            self.claims.give_back(str(place))
+
+    def _there(self, record_name: str, place: PurePosixPath) -> bool:
+        record, file = self.rows.get(record_name), self.out / place
+        return record is not None and file.is_file() and file.stat().st_size == record["size"]
+
+    def _enlarged(self, name: str, place: PurePosixPath, record_name: str) -> Enlarged:
+        began = time.monotonic()
+        facts: dict[str, Any] = {}
+        try:
+            data = self.pictures[name].read()
+            large = self._large(data)
+            facts = {"width": large.width, "height": large.height, "file": str(place)}
+        except (BackendError, BadParams) as error:
+            ended = Enlarged(name, "failed", str(error), time.monotonic() - began)
+            record_name = f"{record_name}-{self.claims.id}"
+        else:
+            ended = Enlarged(name, "made", "", time.monotonic() - began)
+            facts["size"] = self._write(place, self._signed(large, data))
+        self._record(record_name, ended, facts)
+        return ended
+
+    def _large(self, data: bytes) -> Image.Image:
+        with Image.open(io.BytesIO(data)) as opened:
+            image = opened.convert("RGBA" if opened.has_transparency_data else "RGB")
+        return self.how.backend.upscale(image, self.how.factor, self.how.upscaler)
+
+    def _signed(self, large: Image.Image, source: bytes) -> bytes:
+        """With the source's settings, and what was done to it in the words of A1111's extras."""
+        try:
+            text = metadata.read(source).text
+        except LibraryError:
+            text = ""
+        done = f"Postprocess upscale by: {self.how.factor:g}"
+        if self.how.upscaler:
+            done += f", Postprocess upscaler: {self.how.upscaler}"
+        texts = {"parameters": ", ".join(filter(None, (text, done)))}
+        return png.with_texts(png_bytes(large), texts)
+
+    def _write(self, place: PurePosixPath, data: bytes) -> int:
+        file = self.out / place
+        try:
+            if file.exists():  # of another factor, another source, or a stranger's
+                put_aside(file, file.read_bytes())
+            write_whole(file, data)
+        except OSError as error:
+            raise LibraryError(
+                f"{file} could not be written: {error.strerror}. Choose another folder with --out."
+            ) from error
+        return len(data)
+
+    def _record(self, record_name: str, ended: Enlarged, facts: Mapping[str, Any]) -> None:
+        row = {
+            "when": datetime.now(UTC).isoformat(timespec="seconds"),
+            "source": ended.name,
+            "state": ended.state,
+            "backend": self.how.backend.name,
+            "upscaler": self.how.upscaler,
+            "factor": self.how.factor,
+            "seconds": round(ended.seconds, 3),
+            "error": ended.error,
+            "host": socket.gethostname(),
+            **{name: facts.get(name) for name in ("file", "width", "height")},
+            **self.meter.reading().as_dict(),
+        }
+        self.rows.put(record_name, {"row": row, "size": facts.get("size", 0)})
+        self.rows.merge_now_and_then()
+
+    def _record_name(self, name: str, place: PurePosixPath) -> str:
+        how = self.how
+        recipe = [str(place), self.pictures[name].name, how.backend.name, how.upscaler]
+        text = "\n".join([*recipe, f"{how.factor:g}"])
+        return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:24]
 
 
 def places(pictures: Iterable[str]) -> dict[str, PurePosixPath]:
     """Where each goes: the same path as PNG; a.jpg beside a.png keeps its ending in the name."""
     plain = [PurePosixPath(name).with_suffix(".png") for name in pictures]
+    count = Counter(plain)
     return {
-        name: place if plain.count(place) == 1 else PurePosixPath(f"{name}.png")
+        name: place if count[place] == 1 else PurePosixPath(f"{name}.png")
         for name, place in zip(pictures, plain, strict=True)
     }
