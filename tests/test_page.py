@@ -201,3 +201,21 @@ def test_a_guide_picture_goes_out_as_a_controlnet_unit(page, monkeypatch):
             "Balanced",
             True,
         )
+
+
+def test_what_was_applied_with_a_warning_is_never_called_exact(page):
+    page.query_params.update(prompt="a zyxwv", steps="2")
+    settled(page.run().button(key="go").click().run())
+    told = sentences(page.run())
+    assert "has words this model has never met" in told or "zyxwv" in told
+    assert "Applied exactly as asked" not in told
+    assert "Applied as asked, but for what the note above says." in told
+
+
+def test_another_backends_error_goes_when_the_backend_changes(page, monkeypatch):
+    monkeypatch.setenv("SDPLAY_A1111_URL", "http://127.0.0.1:9")
+    page.query_params.update(backend="a1111", steps="2")
+    settled(page.run().button(key="go").click().run())
+    assert page.run().error or page.warning
+    page.selectbox(key="backend").set_value("builtin").run()
+    assert not [each for each in (*page.error, *page.warning) if "127.0.0.1" in each.value]

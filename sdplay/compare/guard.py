@@ -2,14 +2,17 @@
 them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from sdplay.compare.axes import Setup
 from sdplay.compare.grammar import shown
 from sdplay.compare.plan import Plan
-from sdplay.params import KNOBS, Params, differing
+from sdplay.params import KNOBS, Control, Params, differing
 from sdplay.schedulers import find
+
+PICTURE = "sha256:"
+"""How a record names a picture that it does not carry."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +107,26 @@ def value_text(name: str, value: Any) -> str:
     entry = find(str(value)) if name == "scheduler" else None
     if entry:
         return entry.label
+    if isinstance(value, (list, tuple)):
+        return "; ".join(_unit_text(unit) for unit in value) or "(none)"
+    if str(value).startswith(PICTURE):
+        return f"a picture ({str(value)[len(PICTURE) :][:8]}…)"
     unset = KNOBS[name].unset if name in KNOBS else ""
     return (unset if unset and value in (None, "") else shown(value)) or "(none)"
+
+
+def _unit_text(unit: Any) -> str:
+    """A ControlNet unit, as Control or as a record tells it."""
+    told = asdict(unit) if isinstance(unit, Control) else dict(unit)
+    parts = [str(told.get("model") or "no model"), f"weight {shown(told.get('weight', 1.0))}"]
+    if (told.get("module") or "none") != "none":
+        parts.insert(1, f"preprocessor {told['module']}")
+    span = (told.get("start", 0.0), told.get("end", 1.0))
+    if span != (0.0, 1.0):
+        parts.append(f"from {span[0]:.0%} to {span[1]:.0%} of the steps")
+    if (mode := told.get("mode", "Balanced")) != "Balanced":
+        parts.append(str(mode).lower())
+    return ", ".join(parts)
 
 
 def settings_text(values: Mapping[str, Any], without: Collection[str] = ()) -> list[str]:

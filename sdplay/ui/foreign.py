@@ -12,7 +12,9 @@ from sdplay.ui.session import Studio
 
 def read_a_picture(studio: Studio) -> None:
     """Drop a file; see what it says about itself."""
-    with st.popover("Read a picture", icon=":material/plagiarism:"):
+    with st.popover(
+        "Read a picture", icon=":material/plagiarism:", key="read_picture", on_change="rerun"
+    ):
         given = st.file_uploader(
             "Made by A1111, Forge, SD.Next, ComfyUI, InvokeAI, Fooocus, Civitai or this app",
             ["png", "jpg", "jpeg", "webp"],
@@ -73,3 +75,5 @@ def _told(studio: Studio, data: bytes) -> None:
 def _use(settings: dict[str, object]) -> None:
     with explained():
         form.use(Params.from_dict(settings))
+        st.session_state["read_picture"] = False
+        st.toast("Its settings are in the form.", icon=":material/replay:")

@@ -1,5 +1,6 @@
 """The one place that turns an error into something on screen."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,6 +8,9 @@ import streamlit as st
 
 from sdplay.errors import BackendOffline, BadParams, PlayError
 from sdplay.settings import without_secrets
+
+_ADDRESS = re.compile(r"://|www\.|@", re.IGNORECASE)
+"""Where a browser's markdown begins a link; a word joiner, which nobody sees, ends that."""
 
 
 @contextmanager
@@ -25,6 +29,12 @@ def told(sentence: str, warn: bool = False) -> None:
         st.warning(sentence, icon=":material/info:")
     else:
         st.error(sentence, icon=":material/error:")
+
+
+def text_of_others(text: str, most: int) -> str:
+    """So much of a text, without markdown, in which no address becomes a link."""
+    short = text if len(text) <= most else f"{text[: most - 1]}…"
+    return plain(_ADDRESS.sub(lambda found: f"{found[0][0]}\u2060{found[0][1:]}", short))
 
 
 def plain(text: str) -> str:

@@ -6,12 +6,13 @@ from typing import Any
 import streamlit as st
 
 from sdplay import work
+from sdplay.compare.guard import value_text
 from sdplay.compare.plan import many
 from sdplay.library import Kept
 from sdplay.params import KNOBS
 from sdplay.picture import Receipt, Timing
 from sdplay.schedulers import find
-from sdplay.ui.problems import plain
+from sdplay.ui.problems import plain, text_of_others
 from sdplay.ui.timebar import timebar, told
 
 SAME, OTHER, SILENT = (
@@ -21,6 +22,8 @@ SAME, OTHER, SILENT = (
 )
 MORE = {"size": "Size", "server_options": "Server's own options"}
 """Rows that are no knob's."""
+LONGEST_WARNING = 300
+"""Letters; the record of an old picture may list a thousand words."""
 HIDDEN = ("width", "height", "extra")
 
 
@@ -63,7 +66,7 @@ def receipt(kept: Kept, key: str) -> None:
     """The settings with a mark each, a verdict, and the whole receipt in a fold."""
     show = st.info if kept.made_from else st.warning
     for warning in kept.receipt.warnings:
-        show(plain(warning), icon=":material/info:")
+        show(text_of_others(warning, LONGEST_WARNING), icon=":material/info:")
     rows = _rows(kept.receipt)
     st.table(
         {
@@ -98,10 +101,9 @@ def shown(name: str, value: Any) -> str:
         return plain(entry.label)
     if name == "size":
         return f"{value[0]} × {value[1]}"
-    text = f"{value:g}" if isinstance(value, float) else str(value)
-    if text.startswith("sha256:"):
-        text = f"a picture ({text[7:15]}…)"
-    return plain(text if len(text) <= 90 else text[:89] + "…")
+    if isinstance(value, float):
+        return f"{value:g}"
+    return text_of_others(str(value) if isinstance(value, str) else value_text(name, value), 90)
 
 
 def _rows(told: Receipt) -> dict[str, tuple[str, Any, Any, str]]:
@@ -151,9 +153,10 @@ def _verdict(told: Receipt, rows: Mapping[str, tuple[str, Any, Any, str]]) -> st
     said = [f"{OTHER} Applied otherwise than asked: {', '.join(changed)}."] if changed else []
     if silent:
         said.append(f"{SILENT} The backend does not say what it applied for: {', '.join(silent)}.")
-    if not said:
-        said = [f"{SAME} Applied exactly as asked."]
-    return " ".join(said)
+    if not said and told.warnings:
+        notes = "note above says" if len(told.warnings) == 1 else "notes above say"
+        said = [f"{OTHER} Applied as asked, but for what the {notes}."]
+    return " ".join(said or [f"{SAME} Applied exactly as asked."])
 
 
 def _parts(spent: Timing, waited: float) -> dict[str, float]:

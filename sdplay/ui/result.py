@@ -50,16 +50,17 @@ def _result(studio: Studio, job: Job | None, alone: bool) -> None:
     if job and job.active:
         _progress(studio, job)
         return
-    if job and job.state == "failed":
+    here = job and job.backend.name == studio.backend.name  # another one's end says nothing of this
+    if job and here and job.state == "failed":
         told(job.error)
-    elif job and job.state == "cancelled":
+    elif job and here and job.state == "cancelled":
         st.info("Cancelled. Your settings are as they were.", icon=":material/stop_circle:")
     with explained():
         newest = studio.library.recent(studio.owner, 1)
         kept = job.kept if job and job.kept else newest[0] if newest else None
         if kept:
             _picture(studio, kept, job if job and job.kept else None, alone)
-        elif job is None:
+        elif not here:
             _welcome()
 
 
