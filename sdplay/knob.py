@@ -39,6 +39,8 @@ class Knob:
     """The range a slider shows; values outside it, up to low and high, can still be typed or
     linked."""
     group: str = "main"
+    phrase: str = ""
+    """How a value is said without its label beside it: `CFG {}`."""
     needs: str = ""
     """The backend feature without which this knob is not offered."""
     kind: type = str
@@ -76,6 +78,12 @@ class Knob:
     @property
     def is_number(self) -> bool:
         return self.kind in (int, float)
+
+    @property
+    def name_inside(self) -> str:
+        """Its label inside a sentence."""
+        abbreviated = self.label[:2].isupper()
+        return self.label if abbreviated else f"{self.label[0].lower()}{self.label[1:]}"
 
     @property
     def axis_example(self) -> str:

@@ -56,6 +56,7 @@ class Params:
         "",
         "Prompt",
         help="What to draw. The model turns it into numbers that steer every step.",
+        phrase="{}",
         example="a red fox || a blue owl",
     )
     negative: str = knob(
@@ -70,6 +71,7 @@ class Params:
     scheduler: str = knob(
         "dpmpp_2m_karras",
         "Scheduler",
+        phrase="{}",
         help="The route from noise to picture. Each takes different "
         "steps through the same model; some settle on one picture, some never do.",
         needs="scheduler",
@@ -86,6 +88,7 @@ class Params:
         "How often the model is asked to clean the picture. Time grows with it; "
         "after 20 to 30 most schedulers change little.",
         usual=(1, 60),
+        phrase="{} steps",
         needs="steps",
         example="5-20(+5)",
         infotext=("Steps",),
@@ -99,6 +102,7 @@ class Params:
         "How hard to push toward the prompt. 1 ignores the negative "
         "prompt and halves the time; above about 12 colours burn.",
         usual=(1.0, 20.0),
+        phrase="CFG {}",
         needs="cfg",
         example="1, 3, .., 9",
         infotext=("CFG scale",),
@@ -138,6 +142,7 @@ class Params:
     model: str = knob(
         "",
         "Model",
+        phrase="{}",
         help="The checkpoint. Empty means the one the backend has loaded.",
         needs="models",
         unset="As the backend has it",

@@ -191,3 +191,27 @@ def test_a_skipped_value_stays_a_mark():
 def test_too_many_parts_are_refused(name):
     with pytest.raises(BadParams, match="at most"):
         AXES[name].marks(", ".join("abcdefghi"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("cfg", "7", "CFG 7"),
+        ("seed", "8", "seed 8"),
+        ("steps", "1", "1 step"),
+        ("steps", "20", "20 steps"),
+        ("scheduler", "unipc", "UniPC"),
+        ("negative", "blurry", "negative prompt: blurry"),
+        ("{animal}", "fox", "animal: fox"),
+        ("size", "128x96", "128×96"),
+        ("clip_skip", "2", "clip skip 2"),
+    ],
+)
+def test_a_value_is_said_with_its_axis(name, value, said):
+    (mark,) = axis(name).marks(value)
+    assert axis(name).said(mark.label) == said
+
+
+@pytest.mark.parametrize("each", AXES.values(), ids=AXES)
+def test_every_axis_says_its_values(each):
+    assert "fox" in each.said("fox")

@@ -73,8 +73,8 @@ def test_what_differs_is_shown_with_its_reason(changes, why):
     kept = read_experiment(write_experiment(planned, results))
     results[(1,)] = replace(results[(1,)], **changes)
     told = reproduced(kept, results)
-    assert told.differs[0].labels == ("10",)
-    assert told.sentence.startswith(f"1 of 2 pictures differs. The first (10): {why}")
+    assert told.differs[0].name == "10 steps"
+    assert told.sentence.startswith(f"1 of 2 pictures differs. The first (10 steps): {why}")
 
 
 def test_cells_without_a_picture_are_counted_apart():
@@ -149,7 +149,7 @@ def test_a_row_has_every_setting_time_and_measure():
     assert set(made) == set(HEADER) > set(KNOBS) - {"control"}
     assert (made["steps"], made["cell"], made["seconds"], made["cpu_percent"]) == (
         10,
-        "10",
+        "10 steps",
         1.0,
         50.0,
     )

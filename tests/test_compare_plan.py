@@ -6,6 +6,7 @@ import time
 import pytest
 
 from sdplay.compare.axes import Offer, Setup
+from sdplay.compare.guard import plan_sentence
 from sdplay.compare.plan import Facts, duration, plan
 from sdplay.errors import BadParams
 from sdplay.params import Params
@@ -40,7 +41,7 @@ def test_slow_axes_are_outermost_whatever_their_order():
 def test_one_bad_cell_refuses_the_whole_plan_and_says_where():
     with pytest.raises(
         BadParams,
-        match=r"Width must be a multiple of 8, not 100.* This is in the cell Size 100×100.",
+        match=r"Width must be a multiple of 8, not 100.* This is in the cell 100×100.",
     ):
         plan(BASE, [("size", "128x128, 100x100")])
 
@@ -52,7 +53,7 @@ def test_the_backends_own_check_runs_over_every_cell():
         return []
 
     with pytest.raises(
-        BadParams, match=r"stops at 50 steps. This is in the cell Steps 60, CFG scale 3."
+        BadParams, match=r"stops at 50 steps. This is in the cell 60 steps · CFG 3."
     ):
         plan(BASE, [("steps", "20, 60"), ("cfg", "3, 5")], Facts(check=check))
 
@@ -152,7 +153,9 @@ def test_equal_cells_are_made_once():
 
 @pytest.mark.parametrize("second", ["steps", "preset"])
 def test_two_axes_may_not_set_the_same_thing(second):
-    with pytest.raises(BadParams, match="both set Steps"):
+    with pytest.raises(
+        BadParams, match=r"Steps is set twice: by .* and by .*\. Leave one of them out\."
+    ):
         plan(BASE, [("steps", "5, 6"), (second, "7" if second == "steps" else "euler 30")])
 
 
@@ -224,3 +227,18 @@ def test_five_hundred_cells_are_planned_at_once():
     began = time.process_time()
     assert len(plan(BASE, [("steps", "1-50"), ("cfg", "1-10(+1)")]).cells) == 500
     assert time.process_time() - began < 1
+
+
+def test_a_cell_is_called_by_its_values_and_their_axes():
+    made = plan(Setup("builtin", Params("a fox")), [("cfg", "7"), ("seed", "8")])
+    assert made.cells[0].name == "CFG 7 · seed 8"
+
+
+def test_what_the_page_calls_an_axis_stands_in_every_sentence():
+    rows = [{"name": "a", "seed": 1}, {"name": "b", "seed": 2}]
+    facts = Facts(called={"preset": "Variant"})
+    with pytest.raises(BadParams, match="Seed is set twice: by Variant and by Seed"):
+        plan(Setup("builtin", Params()), [("preset", rows), ("seed", "1, 2")], facts)
+    assert "Along Variant" in plan_sentence(
+        plan(Setup("builtin", Params()), [("preset", rows)], facts)
+    )

@@ -290,3 +290,27 @@ def test_the_charts_measure_against_a_chosen_cell_too(page):
     page.button(key="look_swap").click().run()
     page.segmented_control(key="against").set_value("A").run()
     assert "has not settled by 5 steps" in sentences(page)
+
+
+@pytest.mark.parametrize(
+    ("settings", "called"),
+    [
+        ({"lab": "Variants", "variants": '[{"steps":8}]'}, "Variant"),
+        (
+            {"lab": "Table", "prompt": "a {thing}", "table": "thing,steps\nfox,8"},
+            "Row of the table",
+        ),
+    ],
+)
+def test_sentences_call_things_as_the_screen_does(page, settings, called):
+    opened(page, **settings, z_axis="Steps", z_values="1, 2")
+    assert f"Steps is set twice: by {called} and by Steps." in sentences(page)
+    assert "Preset" not in sentences(page)
+
+
+def test_a_and_b_say_which_setting_each_number_is(page):
+    page = picked(
+        finished(opened(page, y_axis="CFG scale", y_values="1, 2").button(key="run").click().run()),
+        (0, 0),
+    )
+    assert "CFG scale: 2 → 1" in sentences(page)

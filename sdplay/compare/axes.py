@@ -67,6 +67,13 @@ class Axis:
     also: tuple[str, ...] = ()
     """Names elsewhere, A1111's first."""
     help: str = ""
+    phrase: str = "{}"
+    """How a value is said where its axis does not stand beside it; most text says it all."""
+
+    def said(self, label: str) -> str:
+        """A value with its axis: `CFG 7`, `20 steps`."""
+        text = self.phrase.replace("{}", label)
+        return text.removesuffix("s") if text == "1 steps" else text
 
     def marks(self, values: Typed, offer: Offer | None = None) -> tuple[Mark, ...]:
         """The places on this axis, checked; a sentence when a value is none."""
@@ -104,6 +111,7 @@ def axis(name: str) -> Axis:
             _fill(name.strip()),
             _plain,
             rank=3,
+            phrase=f"{slot[1]}: {{}}",
             help=f"Put in place of {name.strip()} in the prompts.",
         )
     found = _BY_NAME.get(_spelled(name))
@@ -388,6 +396,7 @@ def _of_knob(knob: Knob) -> Axis:
         knob.cost,
         also=knob.also,
         help=knob.help,
+        phrase=knob.phrase or f"{knob.name_inside}{' ' if knob.is_number else ': '}{{}}",
     )
 
 

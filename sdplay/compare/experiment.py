@@ -56,7 +56,7 @@ class Drift:
     """A cell that came out differently, and the likeliest reason."""
 
     at: tuple[int, ...]
-    labels: tuple[str, ...]
+    name: str
     why: str
 
 
@@ -76,9 +76,11 @@ class Reproduction:
             return "No cell has a picture on both sides yet: nothing can be compared."
         if self.differs:
             first = self.differs[0]
-            where = f" ({', '.join(first.labels)})" if first.labels else ""
             verb = "differs" if len(self.differs) == 1 else "differ"
-            told = f"{len(self.differs)} of {count} pictures {verb}. The first{where}: {first.why}"
+            told = (
+                f"{len(self.differs)} of {count} pictures {verb}. "
+                f"The first ({first.name}): {first.why}"
+            )
         else:
             told = (
                 "Reproduced: the picture is"
@@ -155,7 +157,7 @@ def reproduced(experiment: Experiment, results: Mapping[tuple[int, ...], Result]
         elif now.pixels == then.pixels:
             same += 1
         else:
-            drifts.append(Drift(at, then.labels, _why(then, now)))
+            drifts.append(Drift(at, now.cell.name, _why(then, now)))
     return Reproduction(same, tuple(drifts), missing)
 
 

@@ -98,8 +98,13 @@ def lock(compared: Sequence[Params], keep: Sequence[str], to: int = 0) -> tuple[
 
 def label(name: str) -> str:
     """A setting's name inside a sentence."""
-    known = KNOBS[name].label if name in KNOBS else name.replace("_", " ")
-    return known if known.startswith("C") and known[1].isupper() else known[0].lower() + known[1:]
+    return KNOBS[name].name_inside if name in KNOBS else name.replace("_", " ")
+
+
+def heading(name: str) -> str:
+    """A setting's name before its value."""
+    text = label(name)
+    return f"{text[0].upper()}{text[1:]}"
 
 
 def value_text(name: str, value: Any) -> str:

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -34,6 +34,8 @@ class Facts:
     )
     prices: Mapping[str, float] = field(default_factory=dict)
     """US dollars per picture by backend."""
+    called: Mapping[str, str] = field(default_factory=dict)
+    """What the page calls an axis, where it is not the axis' own label."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,13 @@ class Cell:
     """In the library already: free."""
     twin: tuple[int, ...] | None = None
     """The place of an earlier cell with the same settings, whose picture this one shares."""
+    said: tuple[str, ...] = ()
+    """Each label with its axis."""
+
+    @property
+    def name(self) -> str:
+        """What the cell is called away from the grid: `CFG 7 · seed 8`."""
+        return " · ".join(self.said) or "the picture"
 
     @property
     def params(self) -> Params:
@@ -153,7 +162,7 @@ def plan(base: Setup, axes: Sequence[tuple[str, Typed]], facts: Facts | None = N
     """Every combination of the axes' values, slow axes outermost.  A bad cell is told now, before
     any is paid for."""
     facts = facts or Facts()
-    varied = tuple(_varied(name, values, facts.offer) for name, values in axes)
+    varied = tuple(_varied(name, values, facts) for name, values in axes)
     _no_clash(varied)
     cells, notes = _cells(base, varied, facts)
     waiting = [cell for cell in cells if cell.to_make]
@@ -197,9 +206,10 @@ def _time(seconds: float) -> str:
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _varied(name: str, values: Typed, offer: Offer) -> Varied:
+def _varied(name: str, values: Typed, facts: Facts) -> Varied:
     chosen = axis(name)
-    marks = chosen.marks(values, offer)
+    chosen = replace(chosen, label=facts.called.get(chosen.id, chosen.label))
+    marks = chosen.marks(values, facts.offer)
     fixed = (
         written([Value(mark.value, mark.skip) for mark in marks]) if chosen.id == "seed" else values
     )
@@ -216,8 +226,8 @@ def _no_clash(varied: Sequence[Varied]) -> None:
         for name in names:
             if name in taken:
                 raise BadParams(
-                    f"{taken[name]} and {each.axis.label} both set {_label(name)}. Leave one of "
-                    "them out."
+                    f"{_label(name)} is set twice: by {taken[name]} and by {each.axis.label}. "
+                    "Leave one of them out."
                 )
             taken[name] = each.axis.label
     count = math.prod(len(each.marks) for each in varied)
@@ -247,13 +257,14 @@ def _cells(
     cells = []
     for number, (at, setup) in enumerate(zip(places, setups, strict=True)):
         labels = tuple(each.marks[place].label for each, place in zip(varied, at, strict=True))
+        said = tuple(map(Axis.said, (each.axis for each in varied), labels))
         if setup is None:
-            cells.append(Cell(at, labels, base, 0, skip=True))
+            cells.append(Cell(at, labels, base, 0, skip=True, said=said))
             continue
         twin = first.get(setup)
         first.setdefault(setup, at)
         cells.append(
-            Cell(at, labels, setup, evaluations(setup.params), False, number in kept, twin)
+            Cell(at, labels, setup, evaluations(setup.params), False, number in kept, twin, said)
         )
     return cells, _told(notes, cells)
 
@@ -304,9 +315,7 @@ class _in_cell:
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, BadParams) and self.varied:
             pairs = zip(self.varied, self.at, strict=True)
-            where = ", ".join(
-                f"{each.axis.label} {each.marks[place].label}" for each, place in pairs
-            )
+            where = " · ".join(each.axis.said(each.marks[place].label) for each, place in pairs)
             raise BadParams(f"{error} This is in the cell {where}.") from error
 
 

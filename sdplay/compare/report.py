@@ -163,7 +163,7 @@ def _tile(result: Result, pictures: Pictures, longest: int) -> str:
             else told
         )
     data = base64.b64encode(jpeg_bytes(picture, longest, 88)).decode()
-    name = html.escape(", ".join(result.cell.labels) or result.cell.params.prompt[:80])
+    name = html.escape(result.cell.name)
     told = html.escape(" ".join(filter(None, (result.caption, *result.warnings))))
     return (
         f'<figure><img src="data:image/jpeg;base64,{data}" '

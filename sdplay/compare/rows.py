@@ -53,7 +53,7 @@ def row(
     times = result.timing.as_dict() if result.timing else {}
     told: dict[str, Any] = {
         "when": (when or datetime.now(UTC)).isoformat(timespec="seconds"),
-        "cell": ", ".join(result.cell.labels),
+        "cell": result.cell.name,
         "state": result.state,
         "file": result.file,
         "backend": result.cell.setup.backend,

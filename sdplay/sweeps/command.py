@@ -324,7 +324,7 @@ def _end(
         )
         for result in results.values():
             if result.error:
-                print(f"  {', '.join(result.cell.labels)}: {result.error}")
+                print(f"  {result.cell.name}: {result.error}")
     return 1 if failed else 0
 
 

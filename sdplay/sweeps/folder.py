@@ -293,7 +293,7 @@ class Folder:
         self.rows.put(self._record_name(result.cell, result.state), record)
 
     def _measured(self, image: Image.Image, reference: Image.Image) -> Measured:
-        against = ", ".join(self._first.labels) if self._first else ""
+        against = self._first.name if self._first else ""
         return Measured(difference(image, reference), against)
 
     def _reference_now(self) -> Image.Image | None:

@@ -167,9 +167,9 @@ def _beside(
             sweeping.original(studio, result.picture),
             width="stretch",
             output_format="PNG",
-            alt=", ".join(result.cell.labels) or "The picture",
+            alt=result.cell.name,
         )
-        st.caption(plain(", ".join(result.cell.labels)))
+        st.caption(plain(result.cell.name))
         if st.button(
             "Beside A",
             icon=":material/compare:",

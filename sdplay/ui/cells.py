@@ -200,8 +200,8 @@ def _tile(
     named: bool,
 ) -> Tile:
     text = told.get(cell.at) or result.caption or STATES.get(result.state, "")
-    title = ", ".join((*cell.labels, result.state, result.caption)).strip(", ")
-    said = " · ".join(filter(None, (*cell.labels, text))) if named else text
+    title = ", ".join(filter(None, (cell.name, result.state, result.caption)))
+    said = " · ".join(filter(None, (*cell.said, text))) if named else text
     return Tile(
         ",".join(map(str, cell.at)),
         result.state,

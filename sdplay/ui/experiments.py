@@ -179,7 +179,7 @@ def _against(studio: Studio, sweep: Sweep, result: Result) -> Measured | None:
     """A cell laid against the dearest one."""
     goal = dearest(each for each in sweep.results().values() if each.picture)
     apart = sweeping.measure(studio, goal, result) if goal else None
-    return Measured(apart, ", ".join(goal.cell.labels)) if goal and apart else None
+    return Measured(apart, goal.cell.name) if goal and apart else None
 
 
 def _animation(studio: Studio, sweep: Sweep) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 from PIL import Image
 
 from sdplay.compare.axes import Setup
-from sdplay.compare.guard import Verdict, guard, label, lock, value_text
+from sdplay.compare.guard import Verdict, guard, heading, label, lock, value_text
 from sdplay.compare.measures import WHAT_THEY_SEE, Difference, difference_map
 from sdplay.params import KNOBS, Params
 from sdplay.picture import png_bytes
@@ -65,8 +65,7 @@ def pair(
             locks(verdict)
     for name in verdict.names:
         values = " → ".join(plain(value_text(name, value)) for value in verdict.values[name])
-        text = label(name)
-        st.caption(f"{plain(text[0].upper() + text[1:])}: {values}")
+        st.caption(f"{plain(heading(name))}: {values}")
     if measured:
         st.caption(plain(measured.sentence), help=WHAT_THEY_SEE)
 

@@ -135,7 +135,7 @@ def _glass(studio: Studio, sweep: Sweep, results: Results) -> None:
     one, other = results[first], results[second]
     sides = [
         Side(
-            f"{letter}: {', '.join(each.cell.labels) or 'the picture'}",
+            f"{letter}: {each.cell.name}",
             data,
             each.cell.setup,
             each.model,
@@ -170,7 +170,7 @@ def _glass(studio: Studio, sweep: Sweep, results: Results) -> None:
 def _undone(sweep: Sweep, result: Result) -> None:
     """A cell without a picture: why, and what to do about this one."""
     with st.container(border=True, key="undone"):
-        name = plain(", ".join(result.cell.labels))
+        name = plain(result.cell.name)
         st.markdown(
             f":material/error: **{name}**: {plain(result.error) or 'stopped before its end.'}"
         )

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from sdplay.backends import Capabilities
-from sdplay.compare.axes import Typed
+from sdplay.compare.axes import Typed, axis
 from sdplay.compare.guard import value_text
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS
@@ -283,7 +283,9 @@ def _key(id: str, name: str) -> str:
 
 def _name(row: Mapping[str, Any], varying: Sequence[str]) -> str:
     """What a variant is called that nobody gave a name: all that it overrides."""
-    return " · ".join(value_text(name, row[name]) for name in varying if name in row)[:80]
+    return " · ".join(
+        axis(name).said(value_text(name, row[name])) for name in varying if name in row
+    )[:80]
 
 
 def _named(rows: Sequence[Mapping[str, Any]], varying: Sequence[str]) -> list[Row]:

@@ -90,7 +90,7 @@ def drawn(browser, home: Path, steps: int, seeds: int) -> None:
         frames.append(
             tab.evaluate("() => { const gap = window.gap; window.gap = 0; return gap; }") / 1000
         )
-        label = f"{2 + at % 3}, {1 + at % 2}"
+        label = f"seed {2 + at % 3} · {('1 step', '2 steps')[at % 2]}"
         began = time.perf_counter()
         tab.locator(f'table[role=grid] button[aria-label^="{label},"]').click()
         tab.get_by_text(f"B: {label}", exact=True).wait_for(timeout=SLOW)

@@ -56,7 +56,7 @@ def test_variants_side_by_side_from_a_copied_column_to_the_pictures(tab, address
     tab.get_by_text("Run 3 pictures").wait_for(timeout=SLOW)
     tab.locator(".st-key-run button").click()
     finished(tab)
-    for label in ("Baseline", "Euler · 3", "Euler · 2"):
+    for label in ("Baseline", "Euler · 3 steps", "Euler · 2 steps"):
         cell(tab, label).locator("img[src]").wait_for(timeout=SLOW)
 
 
@@ -99,11 +99,11 @@ def test_pause_in_the_middle_and_resume(tab, address):
 def test_a_click_and_the_arrow_keys_walk_the_grid(tab, address):
     opened(tab, address, x_values="2,3,4,5").locator(".st-key-run button").click()
     finished(tab)
-    cell(tab, "3, Euler").click()
-    tab.get_by_text("B: 3, Euler").wait_for(timeout=SLOW)
+    cell(tab, "3 steps · Euler").click()
+    tab.get_by_text("B: 3 steps · Euler").wait_for(timeout=SLOW)
     tab.keyboard.press("ArrowRight")
     tab.keyboard.press("Enter")
-    tab.get_by_text("B: 4, Euler").wait_for(timeout=SLOW)
+    tab.get_by_text("B: 4 steps · Euler").wait_for(timeout=SLOW)
 
 
 def test_the_slider_moves_by_mouse_and_keyboard(tab, address):

@@ -1,6 +1,7 @@
 """Compare: a fair sweep over anything, seen as it fills, measured, explained and taken away."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -26,6 +27,8 @@ from sdplay.ui.problems import explained, plain
 from sdplay.ui.session import Studio
 
 VIEWS = ("Grid", "Variants", "Table")
+ROWS_CALLED = {"Variants": "Variant", "Table": "Row of the table"}
+"""What a row of settings is called in a view; elsewhere it is a preset."""
 
 
 def show(studio: Studio) -> None:
@@ -72,7 +75,7 @@ def _card(studio: Studio, view: str) -> None:
     run_at_once = st.session_state.pop("lab_go", False)  # now, or never: not with a later click
     with explained():
         base = form.asked(studio.capabilities)
-        made = _planned(studio, base, _varied(studio, base, view))
+        made = _planned(studio, base, view)
         _price(studio, made, run_at_once)
         st.caption(f"Everything else is as in the form: {plain(_rest(made))}")
 
@@ -101,11 +104,13 @@ def _more_axes() -> DeltaGenerator:
     )
 
 
-def _planned(studio: Studio, base: Params, varied: list[tuple[str, Typed]]) -> Plan:
+def _planned(studio: Studio, base: Params, view: str) -> Plan:
+    varied = _varied(studio, base, view)
     facts = sweeping.bench(False).facts(
         studio.backend.name, studio.library, sweeping.speeds(), owner=studio.owner
     )
-    return plan(Setup(studio.backend.name, base), varied, facts)
+    called = {"preset": ROWS_CALLED[view]} if view in ROWS_CALLED else {}
+    return plan(Setup(studio.backend.name, base), varied, replace(facts, called=called))
 
 
 def _price(studio: Studio, made: Plan, run_at_once: bool) -> None:
