@@ -118,8 +118,8 @@ def home() -> Path:
 def without_secrets(text: str, shortest: int = 4) -> str:
     """The text with every form of every secret of the settings blanked.
 
-    For logs, receipts, files and errors that quote a server.  What people write themselves may
-    hold a short password by chance: `shortest` says from how many letters on one is blanked.
+    For logs, receipts, files and errors that quote a server.  What people write themselves may hold
+    a short password by chance: `shortest` says from how many letters on one is blanked.
     """
     for form in _forms(tuple(os.environ.get(name, "").strip() for name in SETTINGS)):
         if len(form) >= shortest:

@@ -67,8 +67,8 @@ def flip():
 
 
 def agreement(flip, pairs):
-    """How alike FLIP and the colour distance order the pairs (Spearman's rank correlation), and
-    how far apart they are."""
+    """How alike FLIP and the colour distance order the pairs (Spearman's rank correlation), and how
+    far apart they are."""
     floats = [[each.astype(np.float32) / 255 for each in pair] for pair in pairs]
     theirs = [flip.evaluate(*pair, "LDR", applyMagma=False)[1] for pair in floats]
     ours = [colour_distance(*pair) for pair in pairs]

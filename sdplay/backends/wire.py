@@ -2,8 +2,7 @@
 never travel on.
 
 BackendOffline means that nothing was sent, so trying again is safe; after that a failure is
-BackendBroken, because
-the server may have begun to work.
+BackendBroken, because the server may have begun to work.
 """
 
 import ipaddress

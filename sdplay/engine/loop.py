@@ -1,9 +1,8 @@
 """The tick loop: denoising steps of different pictures share model calls.
 
 Jobs with different samplers, steps, CFG, seeds, prompts, strengths and sizes join and leave at any
-tick.  Each tick
-takes rows of one latent size, the least served owner first, so that no sweep starves another
-person's picture.
+tick.  Each tick takes rows of one latent size, the least served owner first, so that no sweep
+starves another person's picture.
 """
 
 import queue

@@ -2,8 +2,7 @@
 everywhere.
 
 torch seeds a Mersenne twister with the seed modulo 2^32 and turns its 32-bit words into normal
-values with the
-Box-Muller method, eight pairs at a time.
+values with the Box-Muller method, eight pairs at a time.
 """
 
 import math

@@ -105,8 +105,8 @@ def plan(
     from_image: bool = False,
     eta: float | None = None,
 ) -> Plan:
-    """The plan of one run; with a start image only the last `strength` share of the steps is
-    run.  Without an eta, the sampler's own counts."""
+    """The plan of one run; with a start image only the last `strength` share of the steps is run.
+    Without an eta, the sampler's own counts."""
     if eta is None:
         eta = 0.0 if sampler == "ddim" else 1.0
     whole = SAMPLERS[sampler](levels, steps, spacing, eta, 0)

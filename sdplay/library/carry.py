@@ -72,8 +72,7 @@ def exported(
     """Write what a query finds, or these ids, into a zip.
 
     With None for the owner it is the whole library, bin, links and owners with it, to be read in
-    elsewhere without
-    loss.  Else nobody's name goes out: it opens all that is theirs.
+    elsewhere without loss.  Else nobody's name goes out: it opens all that is theirs.
     """
     records = _Records(library, query(asked) if isinstance(asked, str) else asked, owner)
     with _zip(to) as archive:

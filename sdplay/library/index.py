@@ -395,8 +395,7 @@ class Index:
 
     def _near(self, connection: sql.Connection, id: str, owner: str | None) -> list[Any]:
         """The conditions that exactly one setting differs from this picture's, or what ran it; none
-        meets them if it
-        may not be seen."""
+        meets them if it may not be seen."""
         asked = sql.select(PICTURES).where(
             _C.id == id, self._seen(Query(scope="all"), owner), self._there(owner)
         )

@@ -37,10 +37,8 @@ class Library:
     """The pictures of one data folder, or of one database and one object store.
 
     Everything takes the owner who asks: one's own pictures, those without an owner, and those that
-    were shared are all
-    that one sees; one's own and those without an owner are all that one can change.  None for the
-    owner is the
-    administrator, who sees all.
+    were shared are all that one sees; one's own and those without an owner are all that one can
+    change.  None for the owner is the administrator, who sees all.
     """
 
     def __init__(

@@ -2,9 +2,8 @@
 items.
 
 A value with a comma, colon or newline stands as a JSON string.  What this grammar cannot say (a
-prompt with a line that
-looks like a negative prompt, spaces at its ends) is said again in the item "Exact prompts", which
-others pass over.
+prompt with a line that looks like a negative prompt, spaces at its ends) is said again in the item
+"Exact prompts", which others pass over.
 """
 
 import json

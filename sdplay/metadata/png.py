@@ -24,8 +24,8 @@ class Chunk:
 
 
 def chunks(data: bytes) -> Iterator[Chunk]:
-    """Every whole chunk in order; stops at the first that is cut off or damaged, or after more
-    than a picture needs."""
+    """Every whole chunk in order; stops at the first that is cut off or damaged, or after more than
+    a picture needs."""
     view, at = memoryview(data), len(SIGNATURE)
     for _ in range(MAX_CHUNKS):
         if at + 12 > len(data):

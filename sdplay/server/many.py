@@ -1,17 +1,13 @@
 """Many replicas of the application on Ray Serve, one a card, behind one door.
 
 The door is ours because what belongs together must meet the same replica for certain: a sweep's
-cells share U-Net
-calls there, a cancel must find its job, and A1111's progress is its asker's.  Serve's own routing
-makes that only
-likely.  So every replica is a deployment of its own, reached by its handle, and Serve starts it
-again when it dies.
+cells share U-Net calls there, a cancel must find its job, and A1111's progress is its asker's.
+Serve's own routing makes that only likely.  So every replica is a deployment of its own, reached by
+its handle, and Serve starts it again when it dies.
 
 The door also sends a request again when its replica died.  The same settings make the same picture,
-so nothing is
-changed by that, and here it serves every client alike: neither the page nor A1111's clients notice
-more than progress
-that begins again.
+so nothing is changed by that, and here it serves every client alike: neither the page nor A1111's
+clients notice more than progress that begins again.
 """
 
 import asyncio

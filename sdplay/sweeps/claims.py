@@ -221,8 +221,7 @@ def _this_process() -> dict[str, Any]:
 
 
 def _process_space() -> str:
-    """Names the set of processes in which a number means one process: this boot, this
-    container."""
+    """Names the set of processes in which a number means one process: this boot, this container."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"

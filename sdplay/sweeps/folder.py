@@ -132,8 +132,7 @@ class Folder:
         return not cell.skip and self.finished(cell, unrecorded=True) is not None
 
     def keep(self, result: Result, data: bytes | None) -> Result:
-        """Write one ended cell: its picture, and its record, which becomes a row of
-        results.csv."""
+        """Write one ended cell: its picture, and its record, which becomes a row of results.csv."""
         if result.state == "reused" and (there := self.finished(result.cell)):
             return there
         place = self.place(result.cell)

@@ -1,9 +1,8 @@
 """Export: one copy of the weights for two worlds.
 
 The folder is a diffusers pipeline with fp16 safetensors.  The ONNX graphs beside it hold no weights
-of their own: their
-initializers point into those safetensors files and are cast to fp32, which onnxruntime does once,
-when it loads.
+of their own: their initializers point into those safetensors files and are cast to fp32, which
+onnxruntime does once, when it loads.
 """
 
 import json

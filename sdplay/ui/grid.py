@@ -2,8 +2,7 @@
 mouse or arrow keys.
 
 Thumbnails travel apart from the grid, some dozens to a message: what has not changed is not sent
-again, so that
-hundreds of cells stay light while they fill.
+again, so that hundreds of cells stay light while they fill.
 """
 
 from collections.abc import Mapping, Sequence

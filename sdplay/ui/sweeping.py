@@ -41,8 +41,7 @@ def mine(studio: Studio) -> list[Sweep]:
 
 
 def fold_key(studio: Studio) -> str:
-    """The name under which the page keeps whether the plan is open: closed again after each
-    run."""
+    """The name under which the page keeps whether the plan is open: closed again after each run."""
     return f"plan_after_{len(mine(studio))}"
 
 

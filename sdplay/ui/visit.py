@@ -22,9 +22,9 @@ def from_this_machine() -> bool:
 
 
 def direct(address: str | None, headers: Mapping[str, str]) -> bool:
-    """Nobody in between: the peer is loopback, which Streamlit tells as None, the page was called
-    by a name of this
-    machine, and no proxy, which is a peer on this machine too, has left its mark."""
+    """Nobody in between: the peer is loopback, which Streamlit tells as None, the page was
+    called by a name of this machine, and no proxy, which is a peer on this machine too, has left
+    its mark."""
     told = {name.lower(): value for name, value in headers.items()}
     called = [
         urlsplit(f"//{told.get('host', '')}").hostname,

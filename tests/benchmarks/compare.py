@@ -5,8 +5,7 @@ browser's frames.
     minute)
 
 Every cell's picture lies in the library already, so that nothing but the page is measured.  12
-cells stand beside it.
-The processor time of a rerun does not depend on what else the machine does.
+cells stand beside it. The processor time of a rerun does not depend on what else the machine does.
 """
 
 import os

@@ -2,8 +2,7 @@
 [--database URL]
 
 The questions to the index, and the page opened at its Library tab, each time by another visit
-without a browser; on
-SQLite and, where it is installed, on a PostgreSQL of its own.
+without a browser; on SQLite and, where it is installed, on a PostgreSQL of its own.
 """
 
 import argparse

@@ -4,10 +4,9 @@ stock pipeline.
     python -m tests.benchmarks.sweep             (needs the extra `local`)
 
 All three paint the same 24 pictures with the same weights in one run, in turns, and the pictures
-are laid against each
-other; the quickest of their turns counts.  torch works with the number of threads with which it is
-fastest here.  The
-batched run is the whole way of a person's sweep: jobs, library and files included.
+are laid against each other; the quickest of their turns counts.  torch works with the number of
+threads with which it is fastest here.  The batched run is the whole way of a person's sweep: jobs,
+library and files included.
 """
 
 import io

@@ -43,8 +43,7 @@ class Control:
 
     @property
     def key(self):
-        """The same control in another state has the same key: numbers and ids count for
-        nothing."""
+        """The same control in another state has the same key: numbers and ids count for nothing."""
         steady = [re.sub(r"[0-9a-f]{8,}|[0-9]+", "#", text) for text in (self.place, self.name)]
         return (self.kind, *steady, self.name if self.group == "radiogroup" else "")
 

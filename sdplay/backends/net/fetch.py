@@ -1,8 +1,8 @@
 """Fetching a picture from an address that a visitor typed, without letting it reach this network.
 
 Every address a name resolves to must be public, and the connection goes to the address that was
-checked, so a name
-that resolves differently a moment later gains nothing.  The same holds after each redirect.
+checked, so a name that resolves differently a moment later gains nothing.  The same holds after
+each redirect.
 """
 
 import time
