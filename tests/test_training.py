@@ -1,12 +1,14 @@
 """Captions, words and export of the built-in model; all with tiny models, no training."""
 
 import random
+import time
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
 pytest.importorskip("diffusers", reason="training needs the extra 'train'")
@@ -26,7 +28,9 @@ from sdplay.training.data import (  # noqa: E402
     held_out,
     things,
 )
+from sdplay.training.log import Log, load  # noqa: E402
 from sdplay.training.muon import Muon  # noqa: E402
+from sdplay.training.pace import FLOOR, Pace, autocast  # noqa: E402
 
 VOCABULARY = [*words.SPECIAL, *words.caption_words()]
 ODD = "A  Red APPLE, 3D-style: on blue! Zürich (kitten) zxqy's " + "apple " * 30
@@ -110,6 +114,52 @@ def test_muon_moves_a_matrix_by_something_orthogonal():
     Muon([weight], lr=1.0).step()
     strengths = torch.linalg.svdvals(weight.detach()) / (0.2 * 40**0.5)
     assert 0.6 < float(strengths.min()) < float(strengths.max()) < 1.3
+
+
+def test_learning_cools_once_from_where_it_was_left_and_never_warms_again():
+    assert Pace(1.0, minutes=10).now == 1.0
+    cooling = Pace(1.0, minutes=10, cool=True, began=time.monotonic() - 300)
+    left = cooling.now
+    assert left == pytest.approx(0.515, abs=0.01)
+    resumed = Pace(left, minutes=10, cool=True)
+    assert resumed.now <= left
+    assert Pace(resumed.now, 10, cool=True, began=time.monotonic() - 900).now == FLOOR
+    with pytest.raises(SystemExit, match="warm steps would undo that"):
+        Pace(resumed.now, minutes=10)
+    with pytest.raises(SystemExit, match="cooled to its end"):
+        Pace(FLOOR, minutes=10, cool=True)
+
+
+class Discs:
+    """One disc on a ground, for runs of a few seconds."""
+
+    def scene(self, dice, pairs):
+        return Scene((Thing("disc"),), "flat", dice.choice(list(COLOURS)))
+
+    def draw(self, scene, dice):
+        picture = Image.new("RGB", (128, 128), COLOURS[scene.colour])
+        ImageDraw.Draw(picture).ellipse((30, 30, 90, 90), fill=COLOURS["red"])
+        return picture
+
+
+def test_a_run_that_has_cooled_says_so_in_its_checkpoint_and_is_not_warmed_again(tmp_path):
+    log, moment = Log(tmp_path), 0.03
+    autoencoder.train(Discs(), tmp_path, moment, log)
+    assert load(tmp_path / "autoencoder.pt")["paces"] == {"autoencoder": 1.0}
+    autoencoder.train(Discs(), tmp_path, moment, log, cool=True)
+    assert load(tmp_path / "autoencoder.pt")["paces"] == {"autoencoder": FLOOR}
+    with pytest.raises(SystemExit, match="warm steps would undo that"):
+        autoencoder.train(Discs(), tmp_path, moment, log)
+    autoencoder.train(Discs(), tmp_path, moment, log, stage="decoder")
+    assert load(tmp_path / "autoencoder.pt")["paces"] == {"autoencoder": FLOOR, "decoder": 1.0}
+
+
+def test_sixteen_bits_are_used_only_where_the_processor_has_them():
+    here = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    with autocast():
+        assert torch.is_autocast_enabled("cpu") == here
+    sources = Path(autoencoder.__file__).parent.glob("*.py")
+    assert [file.name for file in sources if "torch.bfloat16" in file.read_text()] == ["pace.py"]
 
 
 def test_normalised_latents_are_unit_normal_and_decode_as_before():

@@ -22,6 +22,11 @@ def main() -> None:
     )
     asked.add_argument("--icons", type=Path, required=True, help="folder that render.mjs filled")
     asked.add_argument("--minutes", type=float, default=20)
+    asked.add_argument(
+        "--cool",
+        action="store_true",
+        help="let the learning rate fall, once, in the last run of autoencoder, unet or decoder",
+    )
     asked.add_argument("--pictures", type=int, default=12_000, help="pictures in the first pool")
     asked.add_argument(
         "--model", type=Path, default=Path("sdplay/model"), help="folder to export to"
@@ -33,16 +38,14 @@ def main() -> None:
     if given.stage in ("autoencoder", "decoder"):
         from sdplay.training import autoencoder
 
-        autoencoder.train(
-            icons, given.out, given.minutes, log, only_decoder=given.stage == "decoder"
-        )
+        autoencoder.train(icons, given.out, given.minutes, log, stage=given.stage, cool=given.cool)
     elif given.stage in ("prepare", "unet"):
         from sdplay.training import unet
 
         if given.stage == "prepare":
             unet.prepare(icons, given.out, sentence_model(), given.pictures, log)
         else:
-            unet.train(icons, given.out, given.minutes, log)
+            unet.train(icons, given.out, given.minutes, log, cool=given.cool)
     else:
         _show(given, icons, log)
 

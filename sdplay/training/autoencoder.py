@@ -13,10 +13,12 @@ from diffusers import AutoencoderKL
 from sdplay.training.data import Icons, as_array
 from sdplay.training.log import Log, load, save
 from sdplay.training.muon import optimizers
+from sdplay.training.pace import Pace, autocast
 
 CROP = 64
 BATCH = 16
 PACE = 1.5e-3
+STAGES = ("autoencoder", "decoder")
 
 
 def build() -> AutoencoderKL:
@@ -52,7 +54,7 @@ def crops(icons: Icons, seed: int) -> torch.Tensor:
 
 def loss_of(model: AutoencoderKL, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Pixels, edges and coarse colour must agree; the latent stays near a unit normal."""
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast():
         latent = model.encode(pixels).latent_dist
         made = model.decode(latent.sample()).sample
     made = made.float()
@@ -66,26 +68,31 @@ def loss_of(model: AutoencoderKL, pixels: torch.Tensor) -> tuple[torch.Tensor, t
 
 
 def train(
-    icons: Icons, out: Path, minutes: float, log: Log, only_decoder: bool = False
+    icons: Icons, out: Path, minutes: float, log: Log, *, stage: str = STAGES[0], cool: bool = False
 ) -> AutoencoderKL:
-    """Train for that long from the last checkpoint on; the learning rate falls to zero over this
-    run."""
+    """Train for that long from the last checkpoint on, all of it or its decoder alone; with `cool`,
+    at the stage's very end, ever slower."""
     torch.manual_seed(0)
     model = build().to(memory_format=torch.channels_last)
-    kept = load(out / "autoencoder.pt")
-    if kept:
+    kept = load(out / "autoencoder.pt") or {"steps": 0}
+    if "model" in kept:
         model.load_state_dict(kept["model"])
-    done = kept["steps"] if kept else 0
-    if only_decoder:
+    paces, done = kept.get("paces", {}), kept["steps"]
+    if stage == "decoder":
         model.encoder.requires_grad_(False)
         model.quant_conv.requires_grad_(False)
     steppers = optimizers(model, PACE)
-    began = saved = time.monotonic()
-    while (spent := time.monotonic() - began) < minutes * 60:
-        share = spent / (minutes * 60)
-        warm = min(1.0, (done + 1) / 200) if not kept else min(1.0, spent / 20)
+    pace = Pace(paces.get(stage, 1.0), minutes, cool)
+    saved = time.monotonic()
+
+    def write() -> None:
+        now = {**paces, stage: pace.now}
+        save({"model": model.state_dict(), "steps": done, "paces": now}, out / "autoencoder.pt")
+
+    while pace.spent < 1:
+        warm = min(1.0, (done + 1) / 200, pace.spent * minutes * 3 if done else 1.0)
         for group in (group for stepper in steppers for group in stepper.param_groups):
-            group["lr"] = PACE * warm * (0.02 + 0.98 * min(1.0, 1.6 * (1 - share)))
+            group["lr"] = PACE * warm * pace.now
         loss, squared = loss_of(model, crops(icons, done))
         model.zero_grad()
         loss.backward()
@@ -95,14 +102,14 @@ def train(
         done += 1
         if done % 50 == 0:
             log(
-                f"autoencoder {done * BATCH} crops, loss {loss.item():.4f}, PSNR "
-                f"{_psnr(squared):.1f} dB, "
-                f"{spent / 60:.1f} of {minutes:g} min"
+                f"{stage} {done * BATCH} crops, loss {loss.item():.4f}, PSNR "
+                f"{_psnr(squared):.1f} dB, pace {pace.now:.2f}, "
+                f"{pace.spent * minutes:.1f} of {minutes:g} min"
             )
         if time.monotonic() - saved > 120:
-            save({"model": model.state_dict(), "steps": done}, out / "autoencoder.pt")
+            write()
             saved = time.monotonic()
-    save({"model": model.state_dict(), "steps": done}, out / "autoencoder.pt")
+    write()
     return model
 
 

@@ -16,11 +16,11 @@ from sdplay.training import autoencoder
 from sdplay.training.data import Icons, Scene, as_array, caption
 from sdplay.training.log import Log, checkpoint, load, save
 from sdplay.training.muon import optimizers
+from sdplay.training.pace import Pace, autocast
 from sdplay.training.words import LENGTH, WIDTH, text_encoder, tokenizer
 
 BATCH = 64
 PACE = 1e-3
-COOLING = 0.3  # the last share of a run, in which the learning rate falls
 SCHEDULE: dict[str, Any] = {
     "num_train_timesteps": 1000,
     "beta_start": 0.00085,
@@ -54,7 +54,7 @@ def build() -> UNet2DConditionModel:
 @torch.no_grad()
 def encode(vae: AutoencoderKL, pixels: np.ndarray) -> torch.Tensor:
     """The mean latent of a batch of pictures."""
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast():
         given = torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last)
         return vae.encode(given).latent_dist.mean.float()
 
@@ -120,18 +120,18 @@ def prepare(icons: Icons, out: Path, sentence_model: Path, pictures: int, log: L
     _keep_pool(pool, out)
 
 
-def train(icons: Icons, out: Path, minutes: float, log: Log) -> None:
-    """Go on from the last checkpoint for that long."""
+def train(icons: Icons, out: Path, minutes: float, log: Log, *, cool: bool = False) -> None:
+    """Go on from the last checkpoint for that long; with `cool`, at the very end, ever slower."""
     state = Training(icons, out)
-    began = saved = refreshed = time.monotonic()
+    pace = Pace(state.pace, minutes, cool)
+    saved = refreshed = time.monotonic()
     losses = []
-    while time.monotonic() - began < minutes * 60:
-        left = 1 - (time.monotonic() - began) / (minutes * 60)
-        losses.append(state.step(pace=min(1.0, 0.05 + left / COOLING)))
+    while pace.spent < 1:
+        losses.append(state.step(pace.now))
         if state.done % 100 == 0:
             log(
                 f"unet {state.seen} pictures, loss {np.mean(losses[-100:]):.4f}, "
-                f"{(time.monotonic() - began) / 60:.1f} of {minutes:g} min"
+                f"pace {pace.now:.2f}, {pace.spent * minutes:.1f} of {minutes:g} min"
             )
         if time.monotonic() - saved > 180:
             state.save()
@@ -162,6 +162,8 @@ class Training:
         self.steppers = optimizers(torch.nn.ModuleList((self.unet, self.text)), PACE)
         self.averages = [copy.deepcopy(self.unet), copy.deepcopy(self.text)]
         self.done = self.seen = 0
+        self.pace = 1.0
+        """The share of the full learning rate at the last step."""
         kept = load(out / "unet.pt")
         if kept:
             for model, weights in zip(
@@ -171,11 +173,13 @@ class Training:
             for stepper, memory in zip(self.steppers, kept["steppers"], strict=True):
                 stepper.load_state_dict(memory)
             self.done, self.seen = kept["steps"], kept["seen"]
+            self.pace = kept.get("pace", 1.0)
         self.alphas = DDIMScheduler(**SCHEDULE).alphas_cumprod
         self.dice = random.Random(time.time())
 
     def step(self, pace: float = 1.0) -> float:
         """One batch: noise, predict v, learn (at a share of the full pace), move the averages."""
+        self.pace = pace
         at = torch.randint(len(self.pool["scenes"]), (BATCH,))
         clean = self.pool["latents"][at].float()
         noise = torch.randn_like(clean)
@@ -183,7 +187,7 @@ class Training:
         alpha = self.alphas[times].view(-1, 1, 1, 1)
         noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
         target = alpha.sqrt() * noise - (1 - alpha).sqrt() * clean
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             meaning = self.text(self._captions([self.pool["scenes"][i] for i in at]))[0]
             made = self.unet(noisy, times, meaning).sample
         snr = self.alphas[times] / (1 - self.alphas[times])
@@ -217,7 +221,7 @@ class Training:
     def save(self) -> None:
         models = [model.state_dict() for model in (self.unet, self.text, *self.averages)]
         steppers = [stepper.state_dict() for stepper in self.steppers]
-        counts = {"steps": self.done, "seen": self.seen}
+        counts = {"steps": self.done, "seen": self.seen, "pace": self.pace}
         save({"models": models, "steppers": steppers, **counts}, self.out / "unet.pt")
 
 
