@@ -351,7 +351,7 @@ def test_nothing_applied_as_asked_is_warned_about(changes):
     changes = {
         name: value for name, value in changes.items() if name not in ("extra", "hires_steps")
     }
-    with a1111() as fake:
+    with a1111(extras=("controlnet",)) as fake:
         params = SMALL.with_(**changes)
         warnings = made(A1111(fake.url), params).receipt.warnings
     assert [said for said in warnings if "left out" not in said and "Size" not in said] == []

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from sdplay.backends.a1111_survey import Server
-from sdplay.params import Params
+from sdplay.params import KNOBS, Params
 
 _ADVICE = {
     "sampler not found": "Choose another scheduler: this server has none of that name.",
@@ -46,7 +46,13 @@ def unknown_scripts(params: Params, server: Server) -> Iterator[str]:
 
 
 def passed_over(params: Params, server: Server) -> Iterator[str]:
-    """A sentence for every LoRA, raw field and script that this server has not: it says nothing."""
+    """A sentence for every LoRA, raw field and setting that this server has not: it says
+    nothing."""
+    capabilities = server.capabilities()
+    for knob in KNOBS.values():
+        offered = capabilities.offers(knob.needs) or knob.needs in server.dialect.lacks
+        if not offered and params.sets(knob.name):
+            yield f"{knob.label}: the server does not offer it, so it was probably passed over."
     tags = dict.fromkeys(re.findall(r"<lora:([^:>]+)", params.prompt))
     if server.loras is not None:
         names = {name.lower() for name in server.loras}

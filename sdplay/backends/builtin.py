@@ -14,6 +14,7 @@ from sdplay.engine.card import SHIPPED, Card
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params
 from sdplay.picture import Frame, Picture, Progress, Receipt, Timing, jpeg_bytes, png_bytes
+from sdplay.picture_file import image_name
 from sdplay.schedulers import SCHEDULERS, Scheduler, known
 
 if (
@@ -139,11 +140,7 @@ class Builtin(Backend):
             "variation_seed": params.variation_seed,
             "variation_strength": params.variation_strength,
         }
-        return {
-            **told,
-            **({"strength": params.strength} if params.init else {}),
-            **params.extra_fields(),
-        }
+        return {**told, **_start(params), **params.extra_fields()}
 
     def generate(self, params: Params) -> Iterator[Event]:
         began = time.perf_counter()
@@ -179,11 +176,14 @@ class Builtin(Backend):
 
         fields = self.payload(params)
         usual = self.payload(params.with_(extra=""))
+        named = {name: fields.pop(name) for name in ("init", "mask") if name in fields}
         if unknown := sorted(set(fields) - set(usual)):
             raise BadParams(
                 f"The built-in model has no field called {unknown[0]!r}. It has: "
                 f"{', '.join(usual)}."
             )
+        if named != {name: usual[name] for name in named if name in usual}:
+            raise BadParams("Start image and mask cannot be raw fields. Choose them in the form.")
         settled = params.with_(
             extra="", **{name: value for name, value in fields.items() if name in KNOBS}
         )
@@ -197,11 +197,21 @@ class Builtin(Backend):
             previews=self.previews,
             urgent=self.previews,
             owner=ASKER.get().owner,
-            **{name: getattr(settled, name, value) for name, value in fields.items()},
+            **{
+                name: getattr(settled, name, value)
+                for name, value in fields.items()
+                if name != "mask_blur"
+            },
         )
 
     def _picture(self, params: Params, job: "Job", made: "Made", timing: Timing) -> Picture:
+        more = {
+            name: getattr(job, name, value)
+            for name, value in params.changed().items()
+            if params.sets(name) and KNOBS[name].needs in FEATURES and name not in ("init", "mask")
+        }
         applied = {
+            **more,
             "prompt": _words().read(job.prompt).text,
             "negative": _words().read(job.negative).text,
             "scheduler": _scheduler(job),
@@ -294,6 +304,16 @@ def preview(engine: "Engine", latent: "Array") -> bytes:
     """A small JPEG; every cell of the latent is a pixel, drawn larger without edges."""
     small = Image.fromarray(engine.preview(latent))
     return jpeg_bytes(small.resize((8 * small.width, 8 * small.height), Image.Resampling.BICUBIC))
+
+
+def _start(params: Params) -> dict[str, Any]:
+    """What comes with a start image; pictures stand by their names."""
+    if not params.init:
+        return {}
+    start = {"init": image_name(params.init), "strength": params.strength}
+    if not params.mask:
+        return start
+    return {**start, "mask": image_name(params.mask), "mask_blur": params.mask_blur}
 
 
 def _eta(params: Params, entry: Scheduler) -> float | None:
