@@ -164,7 +164,8 @@ window.crawler = (() => {
     mark, rest, controls, signature, layout, troubles,
     control: at => state.controls[at],
     focusElsewhere: at => focused() !== state.controls[at] && focused() !== document.body,
-    blur: () => { focused()?.blur(); return !focused()?.matches("input, textarea"); },
+    again: () => ["keydown", "keypress", "keyup"].forEach(kind =>
+      document.body.dispatchEvent(new KeyboardEvent(kind, {key: "r", code: "KeyR", keyCode: 82, bubbles: true}))),
     unfill: () => document.fullscreenElement && document.exitFullscreen(),
   };
 })();

@@ -21,7 +21,7 @@ TABS = ("Generate", "Compare", "Library", "Learn")
 STARTS = re.compile(r"^(Generate|Run|Continue|Show|Vary|Try|Start$|Beside)")
 RETURNS = re.compile(r"^(Expand sidebar|Close fullscreen|Exit fullscreen)")
 DESTROYS = re.compile(r"\b(delete|empty|remove|cancel|stop|let go|yes)\b", re.IGNORECASE)
-AT_WORK = ".st-key-cancel, .st-key-sweep_cancel"
+AT_WORK = ".st-key-cancel, .st-key-sweep_pause"
 MOST_OPTIONS = 6
 """More choices than this in one control, or any number of tiles, are sampled."""
 
@@ -235,12 +235,10 @@ class Crawl:
         """Run the script again for no reason: nothing may come of it."""
         if page.locator("[role=dialog]").count() and "picture=" not in page.url:
             return  # a run closes what it did not open
-        if not page.evaluate("crawler.blur()"):
-            return  # a dialog keeps the focus in a field, which would take the key
         if page.locator("[role=dialog]").count():
             self._rest(page, quiet=250)
         before, mark = self._signature(page, lasting=True), page.evaluate(MARK)
-        page.keyboard.press("r")
+        page.evaluate("crawler.again()")
         self._rest(page, mark)
         self._done(page)
         after = self._signature(page, lasting=True)
@@ -274,7 +272,10 @@ class Crawl:
         """No picture is at work any more."""
         working = page.locator(AT_WORK)
         if working.count():
-            working.first.wait_for(state="detached", timeout=SLOW)
+            try:
+                working.first.wait_for(state="detached", timeout=SLOW)
+            except sync_api.TimeoutError:
+                self.fault("is still at work")
             self._rest(page, quiet=800)
 
     def _listen(self, context, page):
