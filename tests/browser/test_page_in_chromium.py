@@ -73,6 +73,20 @@ def test_nothing_is_wider_than_the_screen(browser, address, scheme, width):
     context.close()
 
 
+def test_a_bug_shows_its_traceback_to_no_visitor(browser, tmp_path):
+    script = tmp_path / "bug.py"
+    script.write_text("raise ZeroDivisionError('a secret')")
+    process, url = served(tmp_path, script)
+    page = browser.new_page()
+    page.goto(url)
+    box = page.locator("[data-testid=stException]")
+    box.wait_for(timeout=SLOW)
+    assert not {"secret", "Traceback", "ZeroDivisionError"} & set(box.inner_text().split())
+    page.close()
+    process.terminate()
+    process.wait(10)
+
+
 def test_the_server_ends_soon_after_sigterm_with_a_job_at_work(tmp_path, browser):
     process, url = served(tmp_path)
     context = browser.new_context()
