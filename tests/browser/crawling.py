@@ -87,7 +87,8 @@ class State:
 class Crawl:
     """What was pressed so far, over all states, and what was wrong."""
 
-    picture: Path
+    files: dict[str, Path]
+    """What is given to whoever asks for a file, by the ending that it must take."""
     pressed: dict = field(default_factory=dict)
     faults: list = field(default_factory=list)
     where: str = ""
@@ -284,7 +285,8 @@ class Crawl:
 
         def chooser(given):
             self.effects += 1
-            given.set_files(self.picture)
+            takes = (given.element.get_attribute("accept") or "").split(",")
+            given.set_files(next(path for end, path in self.files.items() if end in takes))
 
         page.on("download", effect)
         page.on("filechooser", chooser)

@@ -1,6 +1,7 @@
 """Every control of the page in every state, pressed once: something comes of it, at once, and
 nothing breaks."""
 
+import zipfile
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from sdplay.library import Library
 from tests.browser.crawling import Crawl, State
-from tests.fakes import a1111
+from tests.fakes import a1111, png
 from tests.fakes_predict import hosted
 from tests.local_process import free_port
 from tests.making import finished
@@ -79,9 +80,19 @@ STATES = {
 
 @pytest.fixture(scope="module")
 def crawl(tmp_path_factory):
-    picture = tmp_path_factory.mktemp("given") / "picture.png"
-    picture.write_bytes(finished(prompt="a given fox", seed=5).data)
-    return Crawl(picture)
+    return Crawl(given(tmp_path_factory.mktemp("given")))
+
+
+def given(folder):
+    """A zip of pictures, a table as a plan, and a picture with settings inside."""
+    picture, packed, table = (folder / f"given.{end}" for end in ("png", "zip", "csv"))
+    picture.write_bytes(
+        png(text="a given fox\nSteps: 5, Sampler: Euler, CFG scale: 4, Seed: 5, Size: 64x64")
+    )
+    with zipfile.ZipFile(packed, "w") as file:
+        file.write(picture, picture.name)
+    table.write_text("prompt,steps\na fox,2\nan owl,3\n")
+    return {".zip": packed, ".csv": table, ".png": picture}
 
 
 @pytest.fixture(scope="module")
@@ -144,3 +155,24 @@ def test_every_control_acts_at_once_and_nothing_breaks(browser, addresses, crawl
         print(f"\n{name}: {new} controls pressed, {len(crawl.pressed)} in all")
     faults = [each for each in crawl.faults if not any(part in each for part, _ in EXCEPTIONS)]
     assert faults == []
+
+
+def test_the_crawl_finds_one_fault_of_each_kind(browser, tmp_path):
+    process, url = served(tmp_path, Path(__file__).parent / "faulty_page.py")
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    crawl = Crawl({})
+    crawl.visit(context, State("faulty", url, tabs=("Generate",)))
+    context.close()
+    process.terminate()
+    process.wait(10)
+    told = "\n".join(crawl.faults)
+    for fault in (
+        "'Does nothing' in main/: has no effect",
+        "'Comes late' in main/: acts at the next run only",
+        "'Breaks' in main/: ",
+        "A wide line",
+        "is cut, and has no title",
+        "404: ",
+    ):
+        assert fault in told
+    assert "'Works'" not in told
