@@ -120,7 +120,7 @@ window.crawler = (() => {
   };
 
   // Layout ------------------------------------------------------------------------------------
-  const shown = each => `${each.tagName.toLowerCase()}[${place(each)}] "${words(each.textContent).slice(0, 40)}"`;
+  const shown = each => `${each.tagName.toLowerCase()}[${[place(each), each.dataset.testid].filter(Boolean)}] "${words(each.textContent).slice(0, 40)}"`;
   const scrolls = each => ["auto", "scroll"].includes(getComputedStyle(each).overflowX);
   const hides = each => getComputedStyle(each).overflowX !== "visible";
   const titled = each => closest(each, "[title], [aria-label]");

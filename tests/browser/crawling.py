@@ -110,11 +110,19 @@ class Crawl:
         return page
 
     def narrow(self, page, state):
-        """Every tab at a phone's width, folds open."""
+        """Every tab at a phone's width, folds open, then what its menus and first tile open."""
         page.set_viewport_size({"width": 390, "height": 844})
         for tab in state.tabs:
             self._open(page, state, tab)
-            self._layout(page, f"{state.name}/{tab} at 390 px")
+            where = f"{state.name}/{tab} at 390 px"
+            self._layout(page, where)
+            for opener in page.locator(OPENERS).all():
+                if opener.is_visible():
+                    opener.click()
+                    self._rest(page)
+                    self._layout(page, f"{where}: {' '.join(opener.all_inner_texts())}")
+                    page.keyboard.press("Escape")
+                    self._rest(page)
 
     def fault(self, sentence):
         if (line := f"{self.where}: {sentence}") not in self.faults:
@@ -308,6 +316,7 @@ class Crawl:
 
 
 MARK = "crawler.mark()"
+OPENERS = "[data-testid=stPopoverButton], [role=list] [role=listitem]:first-child button"
 POPOVER = "[data-testid=stPopoverBody]"
 
 
