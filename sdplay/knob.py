@@ -1,6 +1,7 @@
 """A knob: how one setting is called, bounded, explained, drawn, and written elsewhere."""
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,6 +52,8 @@ class Knob:
     """Values for an axis."""
     choices: str = ""
     """The list of Capabilities that says what there is to choose from."""
+    pattern: str = ""
+    """What a text must look like, beside `example`."""
     several: bool = False
     """Names several of its choices, with | between them."""
     cost: float = 0.0
@@ -60,6 +63,8 @@ class Knob:
     """Settings that count once this one is set: written beside it even at their default."""
     infotext: tuple[str, ...] = ()
     """Its names in A1111's infotext: the first is written, all are read."""
+    yes: str = "True"
+    """What infotext says where a yes-or-no knob is on."""
     also: tuple[str, ...] = ()
     """Its names on the axes of A1111's X/Y/Z plot."""
     first_default: Any = None
@@ -107,6 +112,8 @@ class Knob:
         if self.unset and self._left_out(value):
             return self.nothing
         value = self._yes_or_no(value) if self.kind is bool else self._typed(value)
+        if self.pattern and not re.fullmatch(self.pattern, value):
+            raise BadParams(f"{self.label} must look like {self.axis_example}, not {value!r}.")
         if self.low is not None and self.high is not None and not self.low <= value <= self.high:
             raise BadParams(
                 f"{self.label} must be between {self.low:g} and {_plain(self.high)}, not "
@@ -119,6 +126,12 @@ class Knob:
                 f"{near}."
             )
         return value
+
+    def from_infotext(self, text: Any) -> Any:
+        """A value as infotext writes it, as check() reads it."""
+        if self.kind is not bool:
+            return text
+        return str(text).strip().lower() not in (*_NO, "whole picture", "none", "")
 
     def _left_out(self, value: Any) -> bool:
         if value is None:

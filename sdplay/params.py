@@ -39,6 +39,7 @@ class Control:
 
 
 _NO_START = Idle(lambda params: not params.init, "without a start image")
+_NO_MASK = Idle(lambda params: not (params.init and params.mask), "without a mask")
 _NO_HIRES = Idle(lambda params: params.hires_scale == 1, "while hires is off")
 
 
@@ -190,7 +191,7 @@ class Params:
         "Softens the mask's edge, in pixels.",
         group="start",
         needs="mask_blur",
-        idle=Idle(lambda params: not (params.init and params.mask), "without a mask"),
+        idle=_NO_MASK,
         infotext=("Mask blur",),
     )
     variation_seed: int = knob(
@@ -341,6 +342,111 @@ class Params:
         cost=1.0,
         infotext=("VAE",),
         also=("VAE",),
+    )
+    faces: bool = knob(
+        False,
+        "Face restore",
+        help="Repair faces in the finished picture, with the network the server is set up for.",
+        group="sampler",
+        needs="faces",
+        infotext=("Face restoration",),
+        yes="CodeFormer",
+        also=("Face restore",),
+    )
+    inpaint_fill: str = knob(
+        "original",
+        "Masked content",
+        help="What the masked part starts from: itself, a blur of what is around it, noise, or "
+        "nothing.",
+        group="start",
+        needs="inpaint_area",
+        choices="inpaint_fills",
+        example="original, fill",
+        pattern="original|fill|latent noise|latent nothing",
+        idle=_NO_MASK,
+        infotext=("Masked content",),
+    )
+    only_masked: bool = knob(
+        False,
+        "Only masked",
+        help="Enlarge the masked part to the whole size, paint it, and put it back.",
+        group="start",
+        needs="inpaint_area",
+        idle=_NO_MASK,
+        infotext=("Inpaint area",),
+        yes="Only masked",
+    )
+    masked_padding: int = knob(
+        32,
+        "Padding of the masked part",
+        0,
+        256,
+        4,
+        "How many pixels around the masked part are looked at with it.",
+        group="start",
+        needs="inpaint_area",
+        idle=Idle(
+            lambda params: not (params.init and params.mask and params.only_masked),
+            "unless only the masked part is painted",
+        ),
+        example="0, 32, 64",
+        infotext=("Masked area padding",),
+    )
+    hires_size: str = knob(
+        "",
+        "Hires resize to",
+        help="Enlarge to this size, like 768x1024, instead of by the scale.",
+        group="hires",
+        needs="hires_more",
+        unset="By the scale",
+        pattern=r"[1-9]\d{1,3}x[1-9]\d{1,3}",
+        example="768x768, 768x1024",
+        idle=_NO_HIRES,
+        infotext=("Hires resize",),
+    )
+    hires_sampler: str = knob(
+        "",
+        "Hires scheduler",
+        help="The scheduler of the refining pass.",
+        group="hires",
+        needs="hires_more",
+        unset="As in the first pass",
+        choices="schedulers",
+        idle=_NO_HIRES,
+        infotext=("Hires sampler",),
+        also=("Hires sampler",),
+    )
+    hires_prompt: str = knob(
+        "",
+        "Hires prompt",
+        help="Another prompt for the refining pass.",
+        group="hires",
+        needs="hires_more",
+        unset="As in the first pass",
+        idle=_NO_HIRES,
+        infotext=("Hires prompt",),
+    )
+    hires_negative: str = knob(
+        "",
+        "Hires negative prompt",
+        help="Another negative prompt for the refining pass.",
+        group="hires",
+        needs="hires_more",
+        unset="As in the first pass",
+        idle=_NO_HIRES,
+        infotext=("Hires negative prompt",),
+    )
+    hires_model: str = knob(
+        "",
+        "Hires checkpoint",
+        help="Another checkpoint for the refining pass.",
+        group="hires",
+        needs="hires_more",
+        unset="As in the first pass",
+        choices="models",
+        cost=2.0,
+        idle=_NO_HIRES,
+        infotext=("Hires checkpoint",),
     )
     styles: str = knob(
         "",

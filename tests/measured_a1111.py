@@ -342,6 +342,10 @@ class Measured:
             items["Clip skip"] = acts["clip_skip"]
         if option and acts["eta"] != OPTIONS[option]:
             items["Eta DDIM" if option == DDIM else "Eta"] = acts["eta"]
+        if acts["faces"]:
+            items["Face restoration"] = "CodeFormer"
+        if "mask" in body:
+            items |= _mask_items(body)
         if acts["tiling"]:
             items["Tiling"] = "True"
         if acts["hires"]:
@@ -362,6 +366,18 @@ HIRES = {
     "hr_second_pass_steps": "Hires steps",
     "hr_upscaler": "Hires upscaler",
 }
+
+
+FILLS = {0: "fill", 2: "latent noise", 3: "latent nothing"}
+
+
+def _mask_items(body):
+    items = {"Mask blur": body.get("mask_blur", 4)}
+    if body.get("inpaint_full_res", True):
+        items["Inpaint area"] = "Only masked"
+        items["Masked area padding"] = body.get("inpaint_full_res_padding", 0)
+    fill = body.get("inpainting_fill", 0)
+    return items | ({"Masked content": FILLS[fill]} if fill in FILLS else {})
 
 
 def _hires_items(hires):

@@ -9,12 +9,14 @@ import threading
 import time
 
 import pytest
+from PIL import Image
 
 from sdplay.backends.a1111 import A1111
 from sdplay.backends.a1111_watch import OurJob, expected_steps
 from sdplay.errors import BackendOffline, BackendRefused, BadParams
+from sdplay.metadata import read, settings_from
 from sdplay.params import Control, Params
-from sdplay.picture import Picture, Progress
+from sdplay.picture import Picture, Progress, png_bytes
 from sdplay.schedulers import find
 from tests.fakes import png
 from tests.measured_a1111 import measured, pixels, restarting
@@ -195,6 +197,36 @@ def test_a_server_without_controlnet_says_what_to_install():
         assert A1111(server.url).probe().hints == {}
     with measured(extensions=("controlnet",), control_models=()) as server:
         assert "no models for it" in A1111(server.url).probe().hints["controlnet"]
+
+
+HIRES = {"hires_scale": 2.0, "hires_strength": 0.6, "scheduler": "euler"}
+HALF = png_bytes(Image.linear_gradient("L").resize((64, 64)).point(lambda grey: 255 * (grey > 128)))
+MASKED = {"init": png(), "mask": HALF, "strength": 0.6, "scheduler": "euler"}
+
+
+@pytest.mark.parametrize(
+    ("below", "changes"),
+    [
+        (HIRES, {"hires_size": "96x128"}),
+        (HIRES, {"hires_sampler": "dpmpp_2m_karras"}),
+        (HIRES, {"hires_prompt": "a blue dog"}),
+        (HIRES, {"hires_negative": "bad, worse"}),
+        (HIRES, {"hires_model": "other"}),
+        (MASKED, {"inpaint_fill": "latent noise"}),
+        (MASKED, {"only_masked": True, "masked_padding": 16}),
+        ({}, {"tiling": True}),
+        ({}, {"vae": "soft.vae.safetensors"}),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_what_a1111_users_look_for_acts_and_is_read_back(backend, below, changes):
+    plain, other = made(backend, **below), made(backend, **below, **changes)
+    assert pixels(plain.data) != pixels(other.data)
+    assert (plain.receipt.warnings, other.receipt.warnings) == ((), ())
+    assert {name: other.receipt.applied.get(name) for name in changes} == changes
+    settings, notes = settings_from(read(other.data).text)
+    assert {name: settings.get(name) for name in changes} == changes
+    assert notes == []
 
 
 OPTIONS = [

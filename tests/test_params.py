@@ -95,6 +95,15 @@ FIRST_DEFAULTS = {
     "styles": "",
     "control": (),
     "extra": "",
+    "faces": False,
+    "inpaint_fill": "original",
+    "only_masked": False,
+    "masked_padding": 32,
+    "hires_size": "",
+    "hires_sampler": "",
+    "hires_prompt": "",
+    "hires_negative": "",
+    "hires_model": "",
 }
 """Every line stays as it is; a new knob adds one."""
 

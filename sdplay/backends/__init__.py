@@ -52,6 +52,7 @@ class Capabilities:
     upscalers: tuple[str, ...] | None = None
     styles: tuple[str, ...] | None = None
     vaes: tuple[str, ...] | None = None
+    inpaint_fills: tuple[str, ...] = ("original", "fill", "latent noise", "latent nothing")
     control_models: tuple[str, ...] | None = None
     control_modules: tuple[str, ...] | None = None
     sizes: tuple[tuple[int, int], ...] = ((512, 512), (768, 512), (512, 768))

@@ -61,6 +61,9 @@ _NO_EXTRAS = frozenset(
         "variation",
         "tiling",
         "vae",
+        "faces",
+        "hires_more",
+        "inpaint_area",
     }
 )
 A1111 = Dialect("a1111", "Automatic1111")
@@ -119,7 +122,7 @@ DIALECTS: dict[str, Dialect] = {
         Dialect(
             "sdplay",
             "The local process",
-            lacks=frozenset({"styles", "tiling", "vae"}),
+            lacks=frozenset({"styles", "tiling", "vae", "faces", "hires_more", "inpaint_area"}),
             without_schedule=frozenset(),
         ),
         Dialect("other", "The A1111-compatible server"),
@@ -146,8 +149,17 @@ FIELDS: dict[str, str] = {
     "hr_scale": "hires_scale",
     "hr_second_pass_steps": "hires_steps",
     "hr_upscaler": "hires_upscaler",
+    "hr_checkpoint_name": "hires_model",
+    "hr_prompt": "hires_prompt",
+    "hr_negative_prompt": "hires_negative",
+    "restore_faces": "faces",
+    "inpainting_fill": "inpaint_fill",
+    "inpaint_full_res": "only_masked",
+    "inpaint_full_res_padding": "masked_padding",
 }
 """A1111's field names and our knobs."""
+FILLS = ("fill", "original", "latent noise", "latent nothing")
+"""A1111's words for what a masked part starts from; a request says their place."""
 OPTIONS: dict[str, str] = {
     "sd_model_checkpoint": "model",
     "CLIP_stop_at_last_layers": "clip_skip",
@@ -323,7 +335,7 @@ def _standard(params: Params, dialect: Dialect, names: Names) -> Iterator[tuple[
     if params.init:
         yield from _start(params, dialect)
     elif hires and goes_out("hires_scale", params, dialect):
-        yield from _hires(params, dialect)
+        yield from _hires(params, dialect, names)
 
 
 def value_of(name: str, params: Params) -> Any:
@@ -331,7 +343,7 @@ def value_of(name: str, params: Params) -> Any:
     value = getattr(params, name)
     if KNOBS[name].several:
         return [each.strip() for each in value.split("|") if each.strip()]
-    return value
+    return FILLS.index(value) if name == "inpaint_fill" else value
 
 
 def _options(params: Params, dialect: Dialect) -> Iterator[tuple[str, Any]]:
@@ -353,20 +365,25 @@ def _start(params: Params, dialect: Dialect) -> Iterator[tuple[str, Any]]:
     yield "denoising_strength", params.strength
     if params.mask and goes_out("mask", params, dialect):
         yield "mask", encoded(_fitted(params.mask, size, "Mask"))
-        yield from (
-            ("mask_blur", params.mask_blur),
-            ("inpainting_fill", 1),
-            ("inpaint_full_res", False),
-        )
+        # Left out, A1111 paints the masked part alone.
+        yield from (("inpainting_fill", FILLS.index("original")), ("inpaint_full_res", False))
+        for field_name, name in FIELDS.items():
+            of_mask = KNOBS[name].group == "start" and name != "strength"
+            if of_mask and goes_out(name, params, dialect):
+                yield field_name, value_of(name, params)
 
 
-def _hires(params: Params, dialect: Dialect) -> Iterator[tuple[str, Any]]:
-    yield from (
-        ("enable_hr", True),
-        ("hr_scale", params.hires_scale),
-        ("hr_upscaler", params.hires_upscaler),
-        ("hr_second_pass_steps", params.hires_steps),
-    )
+def _hires(params: Params, dialect: Dialect, names: Names) -> Iterator[tuple[str, Any]]:
+    yield "enable_hr", True
+    for field_name, name in FIELDS.items():
+        if KNOBS[name].group == "hires" and goes_out(name, params, dialect):
+            yield field_name, value_of(name, params)
+    if goes_out("hires_size", params, dialect):
+        width, height = map(int, params.hires_size.split("x"))
+        yield from (("hr_resize_x", width), ("hr_resize_y", height))
+    if goes_out("hires_sampler", params, dialect):
+        sampler, schedule = names.spoken(params.hires_sampler)
+        yield from (("hr_sampler_name", sampler), ("hr_scheduler", schedule or "Automatic"))
     # Left out, A1111 takes the smaller of null and 0.999, and fails.
     yield "denoising_strength", params.hires_strength
     yield from (

@@ -34,6 +34,7 @@ _TEXT = {
     "negative": ("Negative prompt",),
     "sampler": ("Sampler",),
     "schedule": ("Schedule type",),
+    "hires_schedule": ("Hires schedule type",),
     "hash": ("Model hash",),
     "version": ("Version",),
     **{name: knob.infotext for name, knob in KNOBS.items() if knob.infotext},
@@ -90,6 +91,9 @@ def applied(
         if name in told and (value := _typed(name, told[name])) is not None
     }
     found |= {"scheduler": _scheduler(sent, told)} if told.get("sampler") else {}
+    if second := told.get("hires_sampler"):
+        entry = find(str(second), str(told.get("hires_schedule", "")))
+        found["hires_sampler"] = entry.id if entry else second
     found |= (
         {} if params.hires_scale > 1 and not params.init else {"width": size[0], "height": size[1]}
     )
@@ -139,6 +143,8 @@ def size_difference(params: Params, size: tuple[int, int]) -> Iterator[str]:
         _replaced(params)
     )
     scale = 1.0 if params.init else _number(asked["hires_scale"])
+    if scale > 1 and params.hires_size:
+        scale, (asked["width"], asked["height"]) = 1.0, params.hires_size.split("x")
     sides = [_number(asked[name]) * max(1.0, scale) for name in ("width", "height")]
     if all(map(math.isfinite, sides)):
         width, height = (int(side) // 8 * 8 if scale > 1 else int(side) for side in sides)
@@ -178,7 +184,10 @@ def _compared(params: Params, dialect: Dialect) -> Iterator[str]:
             yield name
 
 
-_OTHERWISE = ("prompt", "negative", "width", "height", "model", "refiner", "styles")
+_OTHERWISE = (
+    *("prompt", "negative", "width", "height", "model", "refiner", "styles"),
+    *("hires_model", "inpaint_fill"),
+)
 """Compared in another way, or not told back as they went out."""
 _LEFT_OPEN: Mapping[str, tuple[Any, ...]] = {"hires_steps": (0,), "vae": ("Automatic", "None")}
 """Values that mean another one."""
@@ -193,7 +202,8 @@ def unconfirmed(params: Params, told: Mapping[str, Any], dialect: Dialect) -> It
         return
     for name in _MENTIONED:
         left_open = getattr(params, name) in _LEFT_OPEN.get(name, ())
-        if name in told or left_open or (name == "hires_scale" and params.init):
+        by_size = name == "hires_scale" and (params.init or "hires_size" in told)
+        if name in told or left_open or by_size:
             continue
         if params.sets(name) and goes_out(name, params, dialect):
             yield (
@@ -268,7 +278,7 @@ def _typed(name: str, value: Any) -> Any:
     """The value in the knob's type; None when it is something else."""
     kind = KNOBS[name].kind
     if kind is bool:
-        return str(value).lower() == "true"
+        return KNOBS[name].from_infotext(value)
     if kind not in (int, float, str) or isinstance(value, (bool, dict, list)):
         return None
     try:

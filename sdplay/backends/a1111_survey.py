@@ -323,6 +323,8 @@ def _plainer(told: Mapping[str, Any]) -> Dialect:
 _NEEDS_FIELD = {
     "eta": "eta",
     "tiling": "tiling",
+    "faces": "restore_faces",
+    "hires_more": "hr_prompt",
     "variation": "subseed_strength",
     "styles": "styles",
     "hires": "enable_hr",
@@ -351,7 +353,7 @@ def _features(server: Server) -> tuple[frozenset[str], frozenset[str]]:
             for name, field in _NEEDS_FIELD.items()
             if name != "styles"
         }
-        told |= {"inpaint": True, "mask_blur": True}
+        told |= {"inpaint": True, "mask_blur": True, "inpaint_area": True}
     not_told = {
         "models": server.models is None,
         "vae": server.vaes is None,

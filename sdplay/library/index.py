@@ -172,9 +172,7 @@ class Index:
         self, ids: Iterable[int], owner: str | None, deleted: bool
     ) -> dict[int, tuple[Total, frozenset[str]]]:
         """Total and varying settings of these groups, as far as this owner may see them."""
-        varying = [
-            (sql.func.min(_C[name]) != sql.func.max(_C[name])).label(f"v_{name}") for name in KNOBS
-        ]
+        varying = [_varies(name).label(f"v_{name}") for name in KNOBS]
         asked = sql.select(_C.group, sql.func.count(), sql.func.sum(_C.seconds), *varying).group_by(
             _C.group
         )
@@ -461,6 +459,13 @@ def _put_aside(connection: sql.Connection) -> None:
         connection.exec_driver_sql("ALTER TABLE pictures RENAME TO pictures_1")
     connection.exec_driver_sql("DROP TABLE IF EXISTS pictures")
     connection.exec_driver_sql("DROP TABLE IF EXISTS words")
+
+
+def _varies(name: str) -> Any:
+    """Whether a setting has more than one value in a group; PostgreSQL orders no booleans."""
+    column = _C[name]
+    value = sql.cast(column, sql.Integer) if isinstance(column.type, sql.Boolean) else column
+    return sql.func.min(value) != sql.func.max(value)
 
 
 def _group(connection: sql.Connection, line: Mapping[str, Any]) -> int:

@@ -26,6 +26,13 @@ _AUTOMATIC = {"dpm++ 2m": "karras", "dpm++ 2m sde": "exponential"}
 """What A1111 and Forge take for the schedule type "Automatic"; elsewhere it is the plain one."""
 _BY_HAND = ("strength", "hires_strength")
 """One key stands for either, so that writing them takes a look at both."""
+_SAYS_NOTHING = re.compile(
+    r"Prompt|Negative prompt|Sampler|Scheduler|Schedule type|Size|Version|Script|Created Date|"
+    r"(.* )?[Hh]ash(es)?|Civitai .*|(Fixed )?[XYZ] (Type|Values)|Hires schedule type|App|"
+    r"Metadata .*|Guidance|"
+    r"Size-[12]|Batch (size|pos)|User|Time taken|Parser|Pipeline|Backend|Operations|Postprocess .*"
+)
+"""Keys that are read elsewhere, or that change no pixel."""
 _PLAIN = ("", "automatic", "uniform", "normal", "discrete", "default")
 
 
@@ -76,7 +83,18 @@ def settings_from(text: str) -> tuple[dict[str, Any], list[str]]:
         told |= {"width": int(size[1]), "height": int(size[2])}
     for key, value in items.items():
         if (name := _READ.get(key.lower())) and (value or KNOBS[name].kind is str):
-            told[name] = value
+            told[name] = KNOBS[name].from_infotext(value)
+    if told.get("hires_sampler"):
+        schedule = items.get("Hires schedule type", "")
+        told["hires_sampler"] = scheduler_of(items["Hires sampler"], schedule, notes)
+    if told.get("hires_size"):
+        told.setdefault("hires_scale", 2.0)  # the size counts; the scale says that hires is on
+    if unread := _unread(items):
+        more = f" and {len(unread) - 6} more" if len(unread) > 6 else ""
+        notes.append(
+            "None of our settings, so the picture may come out otherwise: "
+            f"{', '.join(unread[:6])}{more}."
+        )
     if "hires_scale" in told and "strength" in told and "hires_strength" not in told:
         told["hires_strength"] = told.pop("strength")
     if "model" not in told and (model := _civitai_model(items)):
@@ -132,12 +150,33 @@ def _items(params: Params, model: str) -> dict[str, Any]:
         left_out = name in _BY_HAND or (name == "mask_blur" and not params.init)
         left_out = left_out or value is None
         if key not in items and not left_out and (name in brought or value != knob.default):
-            items["Eta DDIM" if key == "Eta" and sampler == "DDIM" else key] = value
+            written = knob.yes if value is True else value
+            items["Eta DDIM" if key == "Eta" and sampler == "DDIM" else key] = written
+    if params.hires_sampler:
+        items |= _hires_pair(params.hires_sampler)
     if params.init:
         items["Denoising strength"] = params.strength
     if params.hires_scale > 1:
         items["Hires strength" if params.init else "Denoising strength"] = params.hires_strength
     return items
+
+
+def _hires_pair(scheduler: str) -> dict[str, str]:
+    entry = SCHEDULERS.get(scheduler)
+    sampler, schedule = (entry.a1111 if entry else None) or (scheduler, "")
+    pair = {"Hires sampler": sampler, "Hires schedule type": schedule.capitalize()}
+    return {key: value for key, value in pair.items() if value}
+
+
+def _unread(items: Mapping[str, str]) -> list[str]:
+    """The items that may have acted on the picture and are none of our settings."""
+    return [
+        f"{key}: {value}"
+        for key, value in items.items()
+        if key.lower() not in _READ
+        and not _SAYS_NOTHING.fullmatch(key)
+        and (key, value.lower()) not in (("RNG", "cuda"), ("RNG", "gpu"))
+    ]
 
 
 def _joined(params: Params, items: Mapping[str, Any]) -> str:

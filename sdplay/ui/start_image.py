@@ -139,8 +139,9 @@ def _mask(capabilities: Capabilities) -> None:
                 args=(state["init_bytes"],),
             )
         state["mask_bytes"] = data
-    if state["mask_bytes"] and capabilities.offers("mask_blur"):
-        draw(KNOBS["mask_blur"], capabilities)
+    for knob in KNOBS.values() if state["mask_bytes"] else ():
+        if knob.needs in ("mask_blur", "inpaint_area") and capabilities.offers(knob.needs):
+            draw(knob, capabilities)
 
 
 @st.cache_data(show_spinner="Fetching the picture", ttl=600, max_entries=20)
