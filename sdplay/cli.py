@@ -130,6 +130,8 @@ def _generate(given: argparse.Namespace) -> None:
         raise BackendError(f"{backend.label} ended without a picture. Try again.")
     file = given.out or _new_name(params)
     _write(file, sign(picture.data, picture))
+    for number, other in enumerate(picture.others, 2):
+        _write(file.with_stem(f"{file.stem}-{number}"), sign(other.data, other))
     if given.json:
         receipt = picture.receipt.as_dict()
         print(

@@ -139,6 +139,8 @@ class Picture:
     frames: tuple[Frame, ...] = field(default=(), repr=False)
     partial: bool = False
     """Stopped before the end; the backend gave what it had."""
+    others: tuple["Picture", ...] = field(default=(), repr=False)
+    """What the same request made besides, each with its own seed."""
 
     def image(self) -> Image.Image:
         """The decoded pixels."""

@@ -42,6 +42,8 @@ def make(
         for event in events:
             if isinstance(event, Picture):
                 noted = replace(event, timing=share.noted(event.timing))
+                for other in event.others:
+                    library.save(other, owner)
                 yield library.save(noted, owner, key=recipe.key)
                 return
             yield event

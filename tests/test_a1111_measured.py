@@ -7,13 +7,16 @@ SDPLAY_A1111_URL=http://127.0.0.1:7860 python -m pytest tests/test_a1111_measure
 import os
 import threading
 import time
+from contextlib import closing
 
 import pytest
 from PIL import Image
 
+from sdplay import studio
 from sdplay.backends.a1111 import A1111
 from sdplay.backends.a1111_watch import OurJob, expected_steps
 from sdplay.errors import BackendOffline, BackendRefused, BadParams
+from sdplay.library import Library
 from sdplay.metadata import read, settings_from
 from sdplay.params import Control, Params
 from sdplay.picture import Picture, Progress, png_bytes
@@ -227,6 +230,26 @@ def test_what_a1111_users_look_for_acts_and_is_read_back(backend, below, changes
     settings, notes = settings_from(read(other.data).text)
     assert {name: settings.get(name) for name in changes} == changes
     assert notes == []
+
+
+@pytest.mark.parametrize("field", ["batch_size", "n_iter"])
+def test_every_picture_of_a_batch_is_read(backend, field):
+    first = made(backend, extra=f'{{"{field}": 3}}')
+    assert [each.params.seed for each in (first, *first.others)] == [7, 8, 9]
+    assert len({pixels(each.data) for each in (first, *first.others)}) == 3
+    assert [each.receipt.applied["seed"] for each in first.others] == [8, 9]
+    assert first.others[1].receipt.warnings == (
+        "The server made 3 pictures at once; this is number 3.",
+    )
+    assert first.others[0].params == SMALL.with_(seed=8)
+
+
+def test_every_picture_of_a_batch_is_kept(tmp_path):
+    with measured() as server, closing(Library(tmp_path)) as library:
+        params = SMALL.with_(extra='{"batch_size": 3}')
+        kept = list(studio.make(params, A1111(server.url), library))[-1]
+        assert kept.params.seed == 7
+        assert sorted(each.params.seed for each in library.recent()) == [7, 8, 9]
 
 
 OPTIONS = [

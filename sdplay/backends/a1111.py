@@ -3,6 +3,7 @@ Things, KoboldCpp."""
 
 import dataclasses
 import io
+import json
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -109,7 +110,7 @@ class A1111(Backend):
         answer = self._answer(reply)
         cut = watch.interrupted(str(info_of(answer).get("job_timestamp") or ""))
         spent = _Spent(started, cut, watch.queued, options)
-        yield self._picture(params, server, body, reply, spent)
+        yield self._pictures(params, server, body, reply, spent)
 
     def upscale(self, image: Image.Image, factor: float, upscaler: str) -> Image.Image:
         server = self._known(or_again=True)
@@ -151,20 +152,36 @@ class A1111(Backend):
             return {}
         return options if isinstance(options, dict) else {}
 
-    def _picture(
+    def _pictures(
         self, params: Params, server: Server, body: dict[str, Any], reply: Reply, spent: "_Spent"
     ) -> Picture:
+        """The picture asked for; what came with it stands in its `others`."""
         answer = self._answer(reply)
-        data = picture_bytes(
-            _first_picture(answer, reply.label), dataclasses.replace(self.wire, label=reply.label)
+        seeds = _seeds(answer)
+        total = (time.monotonic() - spent.started) / max(1, len(seeds))
+        timing = Timing(total, queued=spent.queued, network=_network(reply))
+        first = self._picture(params, server, body, _Part(answer, 0), spent)
+        others = tuple(
+            self._picture(_one_of(params, seed), server, body, _Part(answer, at), spent)
+            for at, seed in list(enumerate(seeds))[1:]
         )
-        told = reported(info_of(answer), data)
-        timing = Timing(
-            time.monotonic() - spent.started, queued=spent.queued, network=_network(reply)
-        )
+        alone = tuple(dataclasses.replace(each, timing=Timing(total)) for each in others)
+        return dataclasses.replace(first, timing=timing, others=alone)
+
+    def _picture(
+        self,
+        params: Params,
+        server: Server,
+        body: dict[str, Any],
+        part: "_Part",
+        spent: "_Spent",
+    ) -> Picture:
+        wire = dataclasses.replace(self.wire, label=server.dialect.label)
+        data = picture_bytes(part.picture(server.dialect.label), wire)
+        told = reported(part.info, data)
         receipt = self._receipt(params, server, body, told, data)
         extra = [
-            *_more(answer),
+            *_more(part),
             *(["It was interrupted at the server, so it is not finished."] if spent.cut else []),
         ]
         own = {"server_options": as_words(spent.options)} if spent.options else {}
@@ -174,7 +191,7 @@ class A1111(Backend):
             warnings=(*receipt.warnings, *extra),
         )
         model = str(told.get("model") or server.model)
-        return Picture(data, params, self.name, timing, receipt, model=model, partial=spent.cut)
+        return Picture(data, params, self.name, Timing(0.0), receipt, model, partial=spent.cut)
 
     def _receipt(
         self,
@@ -238,30 +255,62 @@ class _Spent:
     """The server's own options that changed the picture."""
 
 
-def _first_picture(answer: Mapping[str, Any], label: str) -> Any:
-    images = answer.get("images")
-    at = position(info_of(answer))
-    if isinstance(images, str):
-        return images
-    if not isinstance(images, list):
-        raise BackendBroken(
-            f"{label} sent no list of pictures. Is it an A1111-compatible API? Check its version."
-        )
-    if not images:
-        raise BackendBroken(
-            f"{label} made no picture: its list of images is empty. Look at its console for the "
-            "reason, then try again."
-        )
-    return images[at if at < len(images) else 0]
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """One of the pictures in an answer."""
+
+    answer: Mapping[str, Any]
+    number: int
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What the server tells, turned so that this picture stands first."""
+        info = info_of(self.answer)
+        if not self.number:
+            return info
+        at = position(info) + self.number
+        return info | {"index_of_first_image": at, "all_seeds": _seeds(self.answer)[self.number :]}
+
+    def picture(self, label: str) -> Any:
+        """Its bytes as the server encoded them."""
+        images = self.answer.get("images")
+        at = position(self.info)
+        if isinstance(images, str):
+            return images
+        if not isinstance(images, list):
+            raise BackendBroken(
+                f"{label} sent no list of pictures. Is it an A1111-compatible API? Check its "
+                "version."
+            )
+        if not images:
+            raise BackendBroken(
+                f"{label} made no picture: its list of images is empty. Look at its console for "
+                "the reason, then try again."
+            )
+        return images[at if at < len(images) else 0]
 
 
-def _more(answer: Mapping[str, Any]) -> Iterator[str]:
-    seeds = info_of(answer).get("all_seeds")
-    if isinstance(seeds, list) and len(seeds) > 1:
-        yield (
-            f"The server made {len(seeds)} pictures; the first one is kept. Use Compare "
-            "for several."
-        )
+def _seeds(answer: Mapping[str, Any]) -> list[Any]:
+    """The seeds of the pictures that are there: guide pictures behind them have none."""
+    seeds, images = info_of(answer).get("all_seeds"), answer.get("images")
+    if not isinstance(seeds, list) or not isinstance(images, list):
+        return []
+    return seeds[: len(images) - position(info_of(answer))]
+
+
+def _one_of(params: Params, seed: Any) -> Params:
+    """The settings of one picture of several."""
+    alone = {name: value for name, value in params.extra_fields().items() if name not in _MANY}
+    return params.with_(seed=seed, extra=json.dumps(alone) if alone else "")
+
+
+_MANY = ("batch_size", "n_iter", "seed")
+
+
+def _more(part: _Part) -> Iterator[str]:
+    many = len(_seeds(part.answer))
+    if many > 1:
+        yield f"The server made {many} pictures at once; this is number {part.number + 1}."
 
 
 def _network(reply: Reply) -> float | None:
