@@ -243,7 +243,8 @@ def _exact(value: str) -> tuple[str, str] | None:
 
 def _fitting(name: str, value: Any) -> Any:
     """The value, once it is known that settings can be made with it."""
-    typed = KNOBS[name].check(value)
+    # Pictures stand in a record by their names.
+    typed = KNOBS[name].check(value) if KNOBS[name].is_plain else value
     if name == "extra" or not KNOBS[name].is_plain:
         try:
             Params.from_dict({name: typed})
