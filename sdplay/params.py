@@ -408,6 +408,7 @@ class Params:
         "",
         "Hires scheduler",
         help="The scheduler of the refining pass.",
+        example="own, euler, ddim",
         group="hires",
         needs="hires_more",
         unset="As in the first pass",

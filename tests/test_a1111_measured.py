@@ -218,12 +218,12 @@ MASKED = {"init": png(), "mask": HALF, "strength": 0.6, "scheduler": "euler"}
         (MASKED, {"inpaint_fill": "latent noise"}),
         (MASKED, {"only_masked": True, "masked_padding": 16}),
         ({}, {"tiling": True}),
-        ({}, {"vae": "soft.vae.safetensors"}),
+        ({"vae": "None"}, {"vae": "soft.vae.safetensors"}),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
 def test_what_a1111_users_look_for_acts_and_is_read_back(backend, below, changes):
-    plain, other = made(backend, **below), made(backend, **below, **changes)
+    plain, other = made(backend, **below), made(backend, **(below | changes))
     assert pixels(plain.data) != pixels(other.data)
     assert (plain.receipt.warnings, other.receipt.warnings) == ((), ())
     assert {name: other.receipt.applied.get(name) for name in changes} == changes

@@ -17,7 +17,7 @@ from sdplay.compare.planfile import (
     table_rows,
 )
 from sdplay.errors import BadParams
-from sdplay.metadata import infotext
+from sdplay.metadata import infotext, settings_from
 from sdplay.params import Params
 
 TOML = """
@@ -176,6 +176,93 @@ def test_an_a1111_grid_becomes_a_plan_with_its_fixed_seeds():
     made = cells(spec)
     assert len(made) == 16
     assert (made[0].prompt, made[0].negative, made[0].height) == ("a fox", "blurry", 768)
+
+
+def grid(sampler, last):
+    """A grid's text, as A1111 1.10.1 writes it."""
+    return (
+        f"a red fox\nSteps: 2, Sampler: {sampler}, CFG scale: 5.0, Seed: 7, Size: 64x64, "
+        f"Model: tiny, Script: X/Y/Z plot, {last}, Version: 1.10.1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "axes"),
+    [
+        (
+            grid(
+                "Euler a, Schedule type: Automatic",
+                'X Type: Seed, X Values: "-1,-1", Fixed X Values: "3609533445, 69437557", '
+                'Y Type: Sampler, Y Values: "Euler a, DPM++ 2M"',
+            ),
+            (("seed", "3609533445, 69437557"), ("scheduler", ["euler_a", "dpmpp_2m_karras"])),
+        ),
+        (
+            grid(
+                "DPM++ 2M, Schedule type: Karras",
+                'X Type: Prompt S/R, X Values: "red,blue", Y Type: Schedule type, '
+                'Y Values: "Karras, Exponential"',
+            ),
+            (
+                ("prompt_replace", "red,blue"),
+                ("scheduler", ["dpmpp_2m_karras", "dpmpp_2m_exponential"]),
+            ),
+        ),
+        (
+            grid(
+                "Euler a, Schedule type: Automatic",
+                'X Type: Checkpoint name, X Values: "tiny.safetensors,other.safetensors", '
+                'Y Type: VAE, Y Values: "None,soft.vae.safetensors"',
+            ),
+            (
+                ("model", "tiny.safetensors,other.safetensors"),
+                ("vae", "None,soft.vae.safetensors"),
+            ),
+        ),
+        (
+            grid(
+                "Euler a, Schedule type: Automatic, Denoising strength: 0.5, Hires upscale: 1.5, "
+                "Hires upscaler: Latent",
+                'X Type: Size, X Values: "64x64,64x96", Y Type: Hires upscaler, '
+                'Y Values: "Latent,Lanczos"',
+            ),
+            (("size", "64x64,64x96"), ("hires_upscaler", "Latent,Lanczos")),
+        ),
+        (
+            grid(
+                "Euler a, Schedule type: Automatic, Denoising strength: 0.5, Hires sampler: "
+                "Euler, Hires upscale: 1.5",
+                'X Type: Hires sampler, X Values: "Euler,DDIM", Y Type: Face restore, '
+                'Y Values: "None,CodeFormer"',
+            ),
+            (("hires_sampler", "Euler,DDIM"), ("faces", ["no", "yes"])),
+        ),
+        (
+            grid(
+                "Euler a, Schedule type: Automatic, Variation seed: 1, Variation seed strength: "
+                "0.3, Eta: 0.0",
+                'X Type: Eta, X Values: "0,0.5", Y Type: Var. seed, Y Values: "1,2", '
+                'Fixed Y Values: "1, 2"',
+            ),
+            (("eta", "0,0.5"), ("variation_seed", "1, 2")),
+        ),
+    ],
+)
+def test_a_true_grid_is_read_whole(text, axes):
+    spec = from_grid(text)
+    assert (spec.axes, spec.notes) == (axes, ())
+    assert len(cells(spec)) == 4
+
+
+def test_what_infotext_says_and_we_have_not_is_told():
+    _, notes = settings_from(
+        "a fox\nSteps: 4, Sampler: Euler a, CFG scale: 5, Seed: 7, Size: 64x64, ENSD: 31337, "
+        "Token merging ratio: 0.5, RNG: CPU, Version: 1.10.1"
+    )
+    assert notes == [
+        "None of our settings, so the picture may come out otherwise: ENSD: 31337, "
+        "Token merging ratio: 0.5, RNG: CPU."
+    ]
 
 
 def test_an_axis_that_is_none_of_ours_is_told():

@@ -10,7 +10,7 @@ from typing import Any
 from sdplay.compare.control_units import units_label
 from sdplay.compare.grammar import Value, expand, shown
 from sdplay.errors import BadParams
-from sdplay.knob import Knob
+from sdplay.knob import OWN, Knob
 from sdplay.params import KNOBS, Control, Params, random_seed
 from sdplay.picture_file import PictureFile
 from sdplay.schedulers import PRESETS, SCHEDULERS, find, scheduler_label
@@ -175,11 +175,14 @@ def _seeds(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
 def _schedulers(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
     known = offer.choices.get(axis.id)
     for each in values:
+        if KNOBS[axis.id].unset and str(each.value).lower() in ("", OWN):
+            yield Mark(KNOBS[axis.id].unset, "", each.skip)
+            continue
         entry = find(str(each.value))
         value = entry.id if entry and str(each.value) not in (known or ()) else str(each.value)
         if known is None and entry is None:
             raise BadParams(
-                f"Scheduler: there is no {value!r}. There are: {', '.join(SCHEDULERS)}."
+                f"{axis.label}: there is no {value!r}. There are: {', '.join(SCHEDULERS)}."
             )
         value = _choice(axis, value, offer)
         yield Mark(scheduler_label(value), value, each.skip)
@@ -374,7 +377,11 @@ def _backend(setup: Setup, name: str) -> Setup:
 
 
 _PRESET = "euler 30  or  scheduler=euler; steps=30"
-_READERS: Mapping[str, Reader] = {"scheduler": _schedulers, "seed": _seeds}
+_READERS: Mapping[str, Reader] = {
+    "scheduler": _schedulers,
+    "hires_sampler": _schedulers,
+    "seed": _seeds,
+}
 _READERS_OF: Mapping[type, Reader] = {
     int: _numbers,
     float: _numbers,

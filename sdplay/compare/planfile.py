@@ -14,7 +14,7 @@ from sdplay.compare.control_units import written_units
 from sdplay.compare.grammar import Value, expand, shown, written
 from sdplay.compare.plan import Plan, Varied
 from sdplay.errors import BadParams
-from sdplay.metadata import infotext, parse_infotext, settings_from
+from sdplay.metadata import infotext, parse_infotext, scheduler_of, settings_from
 from sdplay.params import KNOBS, Params, random_seed
 from sdplay.picture_file import PictureFile
 from sdplay.schedulers import SCHEDULERS, find
@@ -176,6 +176,9 @@ def from_grid(text: str) -> Spec:
         name, values = items.get(f"{letter} Type", "Nothing"), items.get(f"{letter} Values", "")
         if name == "Nothing" or not values:
             continue
+        if name in _OF_GRIDS:
+            axes.append(_OF_GRIDS[name](values, items))
+            continue
         try:
             chosen = axis(name)
         except BadParams:
@@ -183,6 +186,24 @@ def from_grid(text: str) -> Spec:
             continue
         axes.append((chosen.id, items.get(f"Fixed {letter} Values", values)))
     return Spec(base, _with_schedule(axes, items), notes=tuple(notes))
+
+
+def _schedule_axis(values: str, items: Mapping[str, str]) -> tuple[str, Typed]:
+    """A1111's axis of schedule types alone, under one sampler."""
+    sampler = items.get("Sampler", "Euler")
+    return "scheduler", [scheduler_of(sampler, name, []) for name in _listed(values)]
+
+
+def _faces_axis(values: str, items: Mapping[str, str]) -> tuple[str, Typed]:
+    """A1111's axis of networks that repair faces; ours is on or off."""
+    return "faces", ["no" if name.lower() == "none" else "yes" for name in _listed(values)]
+
+
+_OF_GRIDS: Mapping[str, Callable[[str, Mapping[str, str]], tuple[str, Typed]]] = {
+    "Schedule type": _schedule_axis,
+    "Face restore": _faces_axis,
+}
+"""Axes of A1111 that are another one here."""
 
 
 def _pictures_of(settings: Mapping[str, Any]) -> list[str]:
@@ -211,16 +232,26 @@ def _with_schedule(
     """A1111 tells sampler and schedule type apart; one of our schedulers is both."""
     schedule = items.get("Schedule type", "")
     return tuple(
-        (name, _joined(values, schedule) if name == "scheduler" else values)
+        (
+            name,
+            _joined(values, schedule)
+            if name == "scheduler" and isinstance(values, str)
+            else values,
+        )
         for name, values in axes
     )
 
 
 def _joined(values: Typed, schedule: str) -> Typed:
-    names = [
-        name.strip() for row in csv.reader([str(values)], skipinitialspace=True) for name in row
-    ]
+    names = _listed(str(values))
+    if schedule.lower() == "automatic":
+        return [scheduler_of(name, schedule, []) for name in names]
     return [entry.id if (entry := find(name, schedule) or find(name)) else name for name in names]
+
+
+def _listed(values: str) -> list[str]:
+    """Values with commas between them, as A1111 writes them."""
+    return [name.strip() for row in csv.reader([values], skipinitialspace=True) for name in row]
 
 
 def _plain(each: Varied) -> Typed:

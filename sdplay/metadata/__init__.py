@@ -13,7 +13,13 @@ from sdplay.metadata.files import (
     record,
     sign,
 )
-from sdplay.metadata.infotext import NAMES, infotext, parse_infotext, settings_from
+from sdplay.metadata.infotext import (
+    NAMES,
+    infotext,
+    parse_infotext,
+    scheduler_of,
+    settings_from,
+)
 
 __all__ = [
     "MAX_PIXELS",
@@ -28,6 +34,7 @@ __all__ = [
     "parse_infotext",
     "read",
     "record",
+    "scheduler_of",
     "settings_from",
     "sign",
 ]
