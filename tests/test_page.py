@@ -12,6 +12,7 @@ from sdplay.schedulers import PRESETS, SCHEDULERS
 from sdplay.ui import panels
 from sdplay.ui.start_image import fitted
 from tests.fakes import a1111, png
+from tests.measured_a1111 import measured
 from tests.paging import sentences, settled
 
 
@@ -183,6 +184,27 @@ def test_a_picture_begins_without_asking_the_server_all_over_again(page, monkeyp
             asked.path.split("?")[0] for asked in fake.asked if not asked.path.endswith("2img")
         }
     assert questions - {"/sdapi/v1/progress"} == {"/sdapi/v1/options"}  # which model it has now
+
+
+def test_a_server_without_controlnet_says_so_where_it_is_looked_for(page, monkeypatch):
+    with measured() as server:
+        monkeypatch.setenv("SDPLAY_A1111_URL", server.url)
+        page.query_params["backend"] = "a1111"
+        page.run()
+        fold = next(each for each in page.expander if each.label == "ControlNet")
+        assert "has no ControlNet" in fold.caption[0].value
+        assert f"({server.url}/docs)" in fold.caption[0].value
+
+
+def test_loras_and_embeddings_are_added_to_the_prompt(page, monkeypatch):
+    with measured() as server:
+        monkeypatch.setenv("SDPLAY_A1111_URL", server.url)
+        page.query_params["backend"] = "a1111"
+        page.run()
+        page.text_area(key="prompt").set_value("a fox")
+        page.button_group(key="word_LoRA").set_value("ink").run()
+        page.button_group(key="word_Embeddings").set_value("mood").run()
+        assert page.text_area(key="prompt").value == "a fox <lora:ink:1>, mood"
 
 
 def test_a_guide_picture_goes_out_as_a_controlnet_unit(page, monkeypatch):
