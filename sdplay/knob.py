@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sdplay.errors import BadParams
+from sdplay.picture_file import PictureFile
 
 OWN = "own"
 """The word for a value that is left to the backend."""
@@ -106,7 +107,7 @@ class Knob:
     def check(self, value: Any) -> Any:
         """The value in this knob's type and range, or a sentence why not."""
         if not self.is_plain:
-            if not isinstance(value, self.kind):
+            if not isinstance(value, self.kind | PictureFile):
                 raise BadParams(f"{self.label} must be a picture, not {str(value)[:40]!r}.")
             return value
         if self.unset and self._left_out(value):
