@@ -110,7 +110,7 @@ def test_fresh_pictures_are_laid_against_the_experiment_file(tmp_path):
     kept["cells"][1]["pixels"], kept["cells"][1]["look"] = "changed", "00" * 192
     _, said, told = sweep(tmp_path, kept, "--json", "--fresh", name="experiment.json")
     assert told | {"made": 6, "reused": 0, "differs": 1} == told
-    assert "1 of 6 pictures differs. The first (Euler, 2): the pixels differ" in said
+    assert "1 of 6 pictures differs. The first (Euler · 2 steps): the pixels differ" in said
 
 
 def test_a_table_fills_named_slots(tmp_path):
