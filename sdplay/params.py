@@ -13,6 +13,7 @@ from sdplay.errors import BadParams
 from sdplay.knob import Idle, Knob, knob
 from sdplay.picture_file import PictureFile, image_name
 from sdplay.schedulers import find
+from sdplay.untrusted import read_json
 
 MAX_SEED = 2**63 - 1
 KEY_VERSION = 1
@@ -512,7 +513,7 @@ class Params:
         if not self.extra.strip():
             return {}
         try:
-            fields = json.loads(self.extra)
+            fields = read_json(self.extra)
         except ValueError as error:
             raise BadParams(
                 f"Raw payload fields are not valid JSON: {error}. Write them like this: "

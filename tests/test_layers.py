@@ -38,6 +38,7 @@ LAYERS = (
     "spreadsheet",
     "whole_file",
     "picture_file",
+    "untrusted",
     "errors",
     "model",
 )

@@ -1,7 +1,6 @@
 """What an A1111 server says it applied, and a sentence for everything that differs from what was
 asked."""
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
@@ -11,6 +10,7 @@ from sdplay import metadata
 from sdplay.backends.a1111_dialects import FIELDS, OPTIONS, Dialect, Names, goes_out, value_of
 from sdplay.params import KNOBS, Params
 from sdplay.schedulers import find
+from sdplay.untrusted import read_json
 
 _INFO = {
     "prompt": "prompt",
@@ -47,7 +47,7 @@ def info_of(answer: Mapping[str, Any]) -> dict[str, Any]:
     info = answer.get("info")
     if isinstance(info, str) and info.strip():
         try:
-            info = json.loads(info)
+            info = read_json(info)
         except (ValueError, RecursionError):
             return {}
     return info if isinstance(info, dict) else {}

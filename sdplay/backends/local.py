@@ -5,7 +5,6 @@ import base64
 import dataclasses
 import hashlib
 import io
-import json
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
@@ -29,6 +28,7 @@ from sdplay.errors import (
 from sdplay.params import Params
 from sdplay.picture import CutOut, Frame, Picture, Progress, Receipt, Timing, png_bytes
 from sdplay.settings import setting
+from sdplay.untrusted import read_json
 
 START = "python -m sdplay serve --model <folder or .safetensors file>"
 SILENT_SECONDS = 60.0
@@ -259,7 +259,7 @@ class Local(Backend):
         if isinstance(line, Reply):
             raise self._refused(line)
         try:
-            event = json.loads(line)
+            event = read_json(line)
         except ValueError as error:
             raise BackendBroken(
                 f"What answers at {self.wire.address} is no local process. Check SDPLAY_LOCAL_URL."

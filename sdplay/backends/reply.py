@@ -2,7 +2,6 @@
 
 import email.utils
 import html
-import json as json_text
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from typing import Any
 
 from sdplay.errors import BackendBroken, BackendError, BackendRefused
 from sdplay.settings import without_secrets
+from sdplay.untrusted import read_json
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class Reply:
                 f"{self.label} answered with {_page(self)}. Is that the address of its API?"
             )
         try:
-            return json_text.loads(self.body)
-        except (ValueError, RecursionError) as error:
+            return read_json(self.body)
+        except ValueError as error:
             raise BackendBroken(
                 f"{self.label} sent an answer that is not valid JSON ({len(self.body):,} bytes). "
                 "Look at its console, then try again."
@@ -107,8 +107,8 @@ def error_text(reply: Reply, longest: int = 300) -> str:
     if reply.is_page:
         return _page(reply)
     try:
-        told = _said(json_text.loads(reply.body)) if reply.body.strip() else ""
-    except (ValueError, RecursionError):
+        told = _said(read_json(reply.body)) if reply.body.strip() else ""
+    except ValueError:
         told = reply.text
     told = " ".join(told.split())
     return told if len(told) <= longest else told[: longest - 1] + "…"

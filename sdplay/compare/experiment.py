@@ -16,7 +16,11 @@ from sdplay.compare.planfile import Spec, outline, plan_of
 from sdplay.compare.results import Result
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Control, Params
+<<<<<<< HEAD
 from sdplay.picture_file import PictureFile
+=======
+from sdplay.untrusted import read_json
+>>>>>>> 3143b8c (Bound JSON, TOML and CSV from outside before they are unpacked)
 
 FORMAT = 1
 MARK = "sdplay_experiment"
@@ -115,7 +119,7 @@ def write_experiment(
 def read_experiment(text: str) -> Experiment:
     """An experiment out of its file's text; a plain plan is one without results."""
     try:
-        told = json.loads(text)
+        told = read_json(text)
     except ValueError as error:
         raise BadParams(
             f"This is no experiment file: {error}. Choose a JSON file that the app has saved."

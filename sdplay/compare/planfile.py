@@ -1,10 +1,8 @@
 """Plans as files: JSON, TOML, a CSV table with named slots, and the infotext of an A1111 grid."""
 
 import csv
-import io
 import json
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,6 +16,7 @@ from sdplay.metadata import infotext, parse_infotext, scheduler_of, settings_fro
 from sdplay.params import KNOBS, Params, random_seed
 from sdplay.picture_file import PictureFile
 from sdplay.schedulers import SCHEDULERS, find
+from sdplay.untrusted import read_json, read_rows, read_toml
 
 EXAMPLE = (
     '{"base": {"prompt": "a red apple"}, "axes": [{"axis": "scheduler", "values": "euler, ddim"}, '
@@ -103,13 +102,13 @@ def read_plan(text: str, kind: str = "json", table: Callable[[str], str] | None 
         base, rows = _table(text)
         return Spec(base, tuple(_row_axis(rows, int(base.get("seed", 0)))))
     try:
-        told = tomllib.loads(text) if kind == "toml" else json.loads(text)
+        told = read_toml(text) if kind == "toml" else read_json(text)
     except ValueError as error:
         raise BadParams(
             f"The plan is no valid {kind.upper()}: {error}. Write it like this: {EXAMPLE}"
         ) from error
     if table and isinstance(told, dict) and isinstance(told.get("rows"), str):
-        told["rows"] = list(csv.DictReader(io.StringIO(table(told["rows"]))))
+        told["rows"] = _read_rows(table(told["rows"]).splitlines())
     return plan_of(told)
 
 
@@ -356,13 +355,20 @@ def _table(text: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     comma = (
         max(",;\t", key=body[0].count) if body else ","
     )  # as spreadsheets save them, or as they are pasted
-    rows = list(csv.DictReader(body, delimiter=comma))
+    rows = _read_rows(body, comma)
     if not rows:
         raise BadParams(
             "The table has no rows. Its first line names the columns, like this: "
             "nation,category,pictures"
         )
     return base, rows
+
+
+def _read_rows(lines: list[str], comma: str = ",") -> list[dict[str, Any]]:
+    try:
+        return list(read_rows(lines, comma))
+    except ValueError as error:
+        raise BadParams(f"The table cannot be read: {error}. Save it as plain CSV.") from error
 
 
 def _row_axis(rows: Any, seed: int = 0) -> list[tuple[str, Typed]]:

@@ -1,6 +1,5 @@
 """Other programs' ways of writing settings: who wrote it, and what it says in our names."""
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from sdplay.metadata import comfy
 from sdplay.metadata.infotext import checked, parse_infotext, scheduler_of, settings_from
 from sdplay.schedulers import SCHEDULERS
+from sdplay.untrusted import read_json
 
 Told = dict[str, Any]
 Reader = Callable[[str], tuple[str, Told | None] | None]
@@ -216,7 +216,7 @@ def _object(text: str) -> dict[str, Any]:
     if not text.startswith("{"):
         return {}
     try:
-        found = json.loads(text)
+        found = read_json(text)
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

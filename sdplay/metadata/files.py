@@ -15,6 +15,7 @@ from sdplay.metadata.infotext import checked, infotext
 from sdplay.params import KNOBS, Params
 from sdplay.picture import Picture, Receipt, Timing, png_bytes
 from sdplay.settings import without_secrets
+from sdplay.untrusted import read_json
 
 OURS = "sdplay"
 MAX_PIXELS = 64_000_000
@@ -255,7 +256,7 @@ def _comment(value: Any) -> str:
 
 def _record(text: str) -> dict[str, Any] | None:
     try:
-        kept = json.loads(text)
+        kept = read_json(text)
     except (ValueError, RecursionError):
         return None
     return kept if isinstance(kept, dict) and isinstance(kept.get("params"), dict) else None

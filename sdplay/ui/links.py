@@ -15,6 +15,7 @@ from sdplay.params import KNOBS, Params
 from sdplay.ui import address, fitting, form, notes, session
 from sdplay.ui.problems import explained, told
 from sdplay.ui.session import Studio
+from sdplay.untrusted import read_json
 
 LONG = 300
 """Letters beyond which an address is made short."""
@@ -52,7 +53,7 @@ def follow() -> None:
         return
     st.session_state["followed"] = id
     try:
-        state: State = json.loads(session.jobs().library.expanded(id) or "")
+        state: State = read_json(session.jobs().library.expanded(id) or "")
     except ValueError:
         told(
             "This link is not known here. It was made on another server, or its database is gone.",

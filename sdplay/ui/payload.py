@@ -10,6 +10,7 @@ from sdplay.errors import BadParams
 from sdplay.ui import form, whole
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
+from sdplay.untrusted import read_json
 
 
 @whole.dialog("Request", width=560, position="right", icon=":material/data_object:")
@@ -38,7 +39,7 @@ def edited(before: Mapping[str, Any], text: str) -> dict[str, Any]:
     """The fields that differ from the request as the form makes it; a sentence when the text is no
     JSON object."""
     try:
-        after = json.loads(text)
+        after = read_json(text)
     except ValueError as error:
         raise BadParams(f"The payload is not valid JSON: {error}.") from error
     if not isinstance(after, dict):

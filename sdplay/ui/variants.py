@@ -19,6 +19,7 @@ from sdplay.ui import address
 from sdplay.ui.controls import bounded, current, linked_by_id
 from sdplay.ui.problems import plain
 from sdplay.ui.session import Studio
+from sdplay.untrusted import read_json
 
 OFFERED = (
     "scheduler",
@@ -313,7 +314,7 @@ def _known(capabilities: Capabilities) -> list[Row]:
 def _linked() -> list[Row]:
     """The rows that the link brings; nothing when it was cut or written by hand wrongly."""
     try:
-        rows = json.loads(st.query_params.get("variants", "[]"))
+        rows = read_json(st.query_params.get("variants", "[]"))
     except ValueError:
         return []
     return (
