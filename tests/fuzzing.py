@@ -116,9 +116,7 @@ def mutated(draw, whole: bytes) -> bytes:
         piece = draw(
             some.one_of(
                 some.binary(max_size=8),
-                some.sampled_from(
-                    [b"[", b"{", b'"', b"\r", b",", b"..", b"\xed\xa0\x80", b"1e9"]
-                ),
+                some.sampled_from([b"[", b"{", b'"', b"\r", b",", b"..", b"\xed\xa0\x80", b"1e9"]),
                 some.just(bytes(data[at : at + length])),
             )
         )

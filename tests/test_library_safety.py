@@ -17,6 +17,7 @@ import pytest
 
 from sdplay.errors import LibraryError
 from sdplay.library import Library, Query
+from tests.local_process import until
 from tests.making import finished
 
 SAVING = Path(__file__).parent / "saving.py"
@@ -301,6 +302,20 @@ def test_what_a_killed_process_left_is_swept_away(library):
     os.utime(half, (0, 0))
     assert library.reindex().listed == 1
     assert not half.exists()
+
+
+def test_what_a_killed_process_left_is_swept_away_at_the_start(library, tmp_path, monkeypatch):
+    monkeypatch.setenv("SDPLAY_HOME", str(tmp_path))
+    saved = library.save(finished())
+    old, fresh = (library.files.folder / "records" / "ab" / f".new-{name}" for name in "ab")
+    old.parent.mkdir(exist_ok=True)
+    for half in (old, fresh):
+        half.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    with closing(Library.mended()) as again:
+        until(lambda: not old.exists())
+        assert ids(again.recent()) == {saved.id}
+    assert fresh.exists()
 
 
 def test_a_picture_saved_while_its_twin_is_purged_keeps_its_file(library):

@@ -94,6 +94,9 @@ class Bucket:
             if name.endswith(SUFFIXES[kind]):
                 yield name.removesuffix(SUFFIXES[kind])
 
+    def sweep(self) -> None:
+        """Stores show files whole or not at all; what was begun is theirs to forget."""
+
     def many(self, kind: str, names: list[str]) -> dict[str, bytes]:
         """Several at once, side by side; what is not there is left out."""
         if not names:

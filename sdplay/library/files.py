@@ -5,6 +5,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +21,7 @@ SUFFIXES = {
 }
 """The kinds of files, and how their names end."""
 STALE = 3600
+"""Seconds after which nobody is still writing a file."""
 
 
 class Store(Protocol):
@@ -31,6 +33,7 @@ class Store(Protocol):
     def has(self, kind: str, name: str) -> bool: ...
     def remove(self, kind: str, name: str) -> None: ...
     def names(self, kind: str) -> Iterator[str]: ...
+    def sweep(self) -> None: ...
     def many(self, kind: str, names: list[str]) -> dict[str, bytes]: ...
 
 
@@ -88,14 +91,18 @@ class Files:
             ) from error
 
     def names(self, kind: str) -> Iterator[str]:
-        """The name of every whole file of a kind; what a killed process left half-written is swept
-        away."""
+        """The name of every whole file of a kind."""
         for place in sorted(self.folder.glob(f"{kind}/??/*")):
             if place.suffix == SUFFIXES[kind] and not place.name.startswith("."):
                 yield place.stem
-        for half in self.folder.glob(f"{kind}/??/.new-*"):
-            if time.time() - half.stat().st_mtime > STALE:
-                half.unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove what killed processes left half-written."""
+        for half in self.folder.glob("*/??/.new-*"):
+            # Another process may sweep at the same time.
+            with suppress(OSError):
+                if time.time() - half.stat().st_mtime > STALE:
+                    half.unlink(missing_ok=True)
 
     def many(self, kind: str, names: list[str]) -> dict[str, bytes]:
         """Several at once; what is not there is left out."""

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import struct
+import threading
 import time
 from base64 import b32encode
 from collections.abc import Iterable, Mapping, Sequence
@@ -53,6 +54,7 @@ class Library:
                 "Choose another with SDPLAY_HOME."
             ) from error
         self.files = _store(store, home / "pictures")
+        self._closed = threading.Event()
         self.damaged: set[str] = set()
         """Pictures left out because their record is damaged, in the index and in its file."""
         self.index = Index(
@@ -81,11 +83,21 @@ class Library:
                 f"The library's database {place} cannot be opened or moved: {error.strerror}. "
                 "Check the folder's permissions, then try again."
             ) from error
-        return cls.opened()
+        library = cls.opened()
+        threading.Thread(target=library._sweep_daily, name="library-sweep", daemon=True).start()
+        return library
 
     def close(self) -> None:
         """Give the database back."""
+        self._closed.set()
         self.index.close()
+
+    def _sweep_daily(self) -> None:
+        """Remove what killed processes left half-written, now and once a day."""
+        while True:
+            self.files.sweep()
+            if self._closed.wait(DAY / 10**6):
+                return
 
     def save(
         self, picture: Picture, owner: str = "", tags: Sequence[str] = (), key: str = ""

@@ -46,6 +46,7 @@ def reindex(index: Index, files: Store, adopt: str | None = None) -> Reindexed:
         seen.update(record["id"] for record in whole)
         counts["listed"] += len(whole)
     _forget_others(index, files, seen)
+    files.sweep()
     for file in sorted(pictures - named):
         _adopt(index, files, file, adopt, counts)
     for link in files.names("links"):
