@@ -16,11 +16,8 @@ from sdplay.compare.planfile import Spec, outline, plan_of
 from sdplay.compare.results import Result
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Control, Params
-<<<<<<< HEAD
 from sdplay.picture_file import PictureFile
-=======
 from sdplay.untrusted import read_json
->>>>>>> 3143b8c (Bound JSON, TOML and CSV from outside before they are unpacked)
 
 FORMAT = 1
 MARK = "sdplay_experiment"
