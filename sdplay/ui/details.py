@@ -171,9 +171,9 @@ def _leave(
     """A button that does it and closes the drawer."""
 
     def done() -> None:
+        _close()  # first: the browser's way back then takes back what was done
         with explained():
             act(*args)
-        _close()
 
     width: Literal["stretch", "content"] = "stretch" if type == "primary" else "content"
     st.button(label, type=type, icon=icon, key=key, on_click=done, width=width)

@@ -53,6 +53,18 @@ def fit(knob: Knob, text: str, capabilities: Capabilities) -> Fit:
     return Fit(text, text)
 
 
+def misfit(knob: Knob, value: Any, capabilities: Capabilities) -> str:
+    """Why this backend cannot take a number, and the nearest that it can; nothing when it can."""
+    own, taken = bounded(knob, capabilities), fit(knob, written(knob, value), capabilities)
+    if taken.exact:
+        return ""
+    low, high = written(knob, own.low), written(knob, own.high)
+    rule = f"between {low} and {high}"
+    if knob.kind is int and own.step and own.step > 1:
+        rule = f"a multiple of {own.step:g} from {low} to {high}"
+    return f"{knob.label} must be {rule} here, not {value}. The nearest is {taken.text}."
+
+
 def choices_of(knob: Knob, capabilities: Capabilities) -> tuple[str, ...] | None:
     """What the control offers; None where anything may be said, or the server does not answer."""
     return capabilities.choices(knob) or None

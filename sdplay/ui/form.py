@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from sdplay.backends import Capabilities
+from sdplay.errors import BadParams
 from sdplay.knob import Knob
 from sdplay.params import KNOBS, Params, random_seed
 from sdplay.schedulers import PRESETS, SCHEDULERS, find, scheduler_label
@@ -27,6 +28,7 @@ from sdplay.ui.controls import (
     typed,
     written,
 )
+from sdplay.ui.problems import plain
 
 DOTS = {
     "ready": "green",
@@ -164,6 +166,9 @@ def asked(capabilities: Capabilities) -> Params:
     for name in PROMPTS:
         if capabilities.offers(KNOBS[name].needs) and not address.bound(name):
             values[name] = current(name, capabilities)  # its control is on another tab
+    for name, value in values.items():
+        if KNOBS[name].is_number and (why := fitting.misfit(KNOBS[name], value, capabilities)):
+            raise BadParams(why)
     if capabilities.offers("img2img"):
         values["init"] = start_image.asked("init")
     if capabilities.offers("inpaint") and values.get("init"):
@@ -366,6 +371,9 @@ def _size(capabilities: Capabilities) -> None:
     ):
         with column:
             typed(KNOBS[name], capabilities, on_change="rerun")
+    for name in ("width", "height"):
+        if why := fitting.misfit(KNOBS[name], current(name, capabilities), capabilities):
+            st.caption(f":orange[:material/info:] {plain(why)}")
 
 
 def _shape(size: tuple[int, int]) -> str:
