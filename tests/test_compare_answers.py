@@ -3,23 +3,24 @@ not carry."""
 
 import math
 import random
+from dataclasses import replace
 from itertools import product
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from sdplay.compare.answers import (
     Point,
-    Sample,
+    Reference,
+    Trade,
+    adds_noise,
     bands,
-    converge,
     curve,
-    fastest_within,
     frontier,
+    listed,
+    settling_sentences,
     sign_test,
-    trade_sentence,
 )
+from sdplay.compare.measures import SHAPE
 from sdplay.params import Params
 from sdplay.schedulers import SCHEDULERS
 
@@ -28,83 +29,69 @@ STEPS = (2, 4, 6, 8, 10, 12, 15, 20, 25, 30, 40, 60)
 
 def decay(tau, steps=STEPS, most=0.9):
     return [
-        Point(f"{n} steps", n, n, n / 10, 0.0 if n == steps[-1] else most * math.exp(-n / tau))
+        Point(f"{n} steps", n, n, 0.0 if n == steps[-1] else most * math.exp(-n / tau))
         for n in steps
     ]
 
 
+def said(found):
+    (sentence,) = settling_sentences([found])
+    return sentence
+
+
 @pytest.mark.parametrize("tau", [2.0, 4.0, 6.5, 10.0])
 def test_the_knee_of_a_known_decay_is_found(tau):
-    found = curve(decay(tau), "Euler")
+    found = curve(decay(tau), "Euler", measure=SHAPE)
     expected = 2 + tau * math.log(10)
     assert found.settles == "yes"
     assert found.knee.steps == min(step for step in STEPS if step >= expected - 1e-9)
 
 
 def test_the_sentence_names_the_knee():
-    assert curve(decay(4.0), "Euler").sentence == (
+    assert said(curve(decay(4.0), "Euler", measure=SHAPE)) == (
         "Euler: 12 steps are enough here; up to 60 little changes, on this prompt and seed."
     )
 
 
 def test_a_curve_that_still_moves_has_not_settled():
-    moving = [Point("", n, n, None, 0.0 if n == 60 else 0.5) for n in STEPS]
+    moving = [Point("", n, n, 0.0 if n == 60 else 0.5) for n in STEPS]
     found = curve(moving, "LMS")
     assert (found.settles, found.knee) == ("not yet", None)
-    assert found.sentence == "LMS has not settled by 60 steps in this sweep; try more steps."
+    assert said(found) == "LMS has not settled by 60 steps in this sweep; try more steps."
 
 
 def test_a_late_jump_moves_the_knee_behind_it():
-    points = [Point("", n, n, None, 0.8 if n in (2, 25) else 0.0) for n in STEPS]
+    points = [Point("", n, n, 0.8 if n in (2, 25) else 0.0) for n in STEPS]
     assert curve(points, "Euler").knee.steps == 30
 
 
-@pytest.mark.parametrize(
-    "scheduler", [entry.id for entry in SCHEDULERS.values() if entry.stochastic]
-)
-def test_schedulers_that_add_noise_never_settle(scheduler):
-    picture = Image.new("RGB", (16, 16))
-    found = converge([Sample(Params(scheduler=scheduler, steps=n), picture) for n in STEPS])
+def test_schedulers_that_add_noise_never_settle():
+    found = curve(decay(1.0), "Euler a", stochastic=True)
     assert found.settles == "never"
-    assert "never settles" in found.sentence
+    assert settling_sentences([found]) == [
+        "Euler a never settles: it adds fresh noise at every step, so more steps give another "
+        "picture, not a more finished one."
+    ]
+
+
+@pytest.mark.parametrize("entry", SCHEDULERS.values(), ids=SCHEDULERS)
+def test_the_table_of_schedulers_says_which_add_noise(entry):
+    assert adds_noise(Params(scheduler=entry.id)) == entry.stochastic
 
 
 def test_eta_makes_ddim_restless():
-    pictures = [
-        Sample(Params(scheduler="ddim", eta=1, steps=n), Image.new("RGB", (16, 16))) for n in STEPS
-    ]
-    assert converge(pictures).settles == "never"
+    assert adds_noise(Params(scheduler="ddim", eta=1))
+    assert not adds_noise(Params(scheduler="ddim", eta=0))
 
 
 def test_few_points_are_hedged():
-    assert "too few to say" in curve(decay(1.0, (5, 10, 20)), "Euler").sentence
-    assert "as far as these few points tell" in curve(decay(1.0, (5, 10, 20, 40)), "Euler").sentence
-
-
-def test_real_pictures_are_measured_against_the_most_steps():
-    random = np.random.default_rng(0)
-    goal, error = random.uniform(60, 190, (48, 48, 3)), random.normal(size=(48, 48, 3))
-    fading = [
-        Sample(
-            Params(scheduler="euler", steps=n, cfg=3),
-            Image.fromarray(
-                np.clip(goal + error * 200 * math.exp(-n / 4), 0, 255).astype(np.uint8)
-            ),
-            n / 10,
-        )
-        for n in STEPS
-    ]
-    found = converge(fading)
-    distances = [point.distance for point in found.points]
-    assert distances == sorted(distances, reverse=True)
-    assert distances[-1] == 0
-    assert 8 <= found.knee.steps <= 20
-    assert [point.along("evaluations") for point in found.points] == [2 * n for n in STEPS]
+    assert "too few to say" in said(curve(decay(1.0, (5, 10, 20)), "Euler"))
+    assert "as far as these few points tell" in said(curve(decay(1.0, (5, 10, 20, 40)), "Euler"))
 
 
 def test_another_reference_may_be_out_of_reach():
-    apart = [Point("", n, n, None, 0.3 + 0.5 * math.exp(-n / 3)) for n in STEPS]
-    found = curve(apart, "Euler", own=False)
+    apart = [Point("", n, n, 0.3 + 0.5 * math.exp(-n / 3)) for n in STEPS]
+    found = curve(apart, "Euler", measure=SHAPE, own=False)
     assert (found.settles, found.knee.steps) == ("yes", 10)
 
 
@@ -123,22 +110,124 @@ def test_the_frontier_equals_brute_force(seed):
     assert sorted(frontier(points)) == brute_force(points)
 
 
-def test_the_cheapest_close_setting_is_named():
-    points = [
-        Point(f"{n} steps", n, n, n / 10, far)
-        for n, far in ((5, 0.5), (10, 0.04), (20, 0.01), (30, 0.01))
-    ]
-    assert fastest_within(points, 0.05).steps == 10
-    assert trade_sentence(points) == (
-        "1 of 4 settings is beaten in both seconds and distance by another; "
-        "10 steps is the cheapest that comes close to the reference, on this prompt and machine."
+HEUN = Reference("Heun · 40 steps", 79)
+
+
+def settings(*costs_and_distances, spread=0.0):
+    """Settings in the order of the plan."""
+    return tuple(
+        Point(f"{name} · {cost} steps", cost, cost, far, spread=spread)
+        for name, cost, far in costs_and_distances
     )
 
 
-def test_without_times_there_is_no_recommendation():
-    points = [Point("", n, n, None, 0.1) for n in (1, 2, 3)]
-    assert trade_sentence(points) == "Fewer than 3 measured settings: too few for a recommendation."
-    assert trade_sentence(points, "evaluations").startswith("2 of 3 settings")
+def test_the_cheapest_close_setting_is_named():
+    made = settings(
+        ("Euler", 5, 0.5), ("Euler", 10, 0.04), ("Euler", 20, 0.03), ("Euler", 30, 0.04)
+    )
+    assert [point.steps for point in Trade(HEUN, made).winners] == [10]
+    assert Trade(HEUN, made).sentence == (
+        "Euler · 10 steps (10 evaluations) is the cheapest that comes close to it. The cheapest of "
+        "all, Euler · 5 steps (5 evaluations), is 0.50 away. 1 of 4 settings is beaten in both "
+        "evaluations and distance by another."
+    )
+
+
+def test_what_the_eye_cannot_tell_apart_is_a_tie():
+    made = settings(("Euler", 5, 0.5), ("Euler", 10, 0.04), ("DDIM", 10, 0.03), ("UniPC", 10, 0.09))
+    assert "Tie: Euler · 10 steps and DDIM · 10 steps (10 evaluations each) are" in (
+        Trade(HEUN, made[:3]).sentence
+    )
+    assert [point.label for point in Trade(HEUN, made).winners] == [
+        "Euler · 10 steps",
+        "DDIM · 10 steps",
+    ]
+
+
+def test_a_difference_within_the_spread_of_the_seeds_is_a_tie():
+    apart = ("Euler", 5, 0.9), ("Euler", 10, 0.17), ("DDIM", 10, 0.05)
+    assert len(Trade(HEUN, settings(*apart)).winners) == 1
+    assert len(Trade(HEUN, settings(*apart, spread=0.15)).winners) == 2
+
+
+def test_the_cheapest_is_listed_whatever_it_is_worth():
+    made = settings(("Euler", 10, 0.03), ("DDIM", 5, 0.4), ("UniPC", 5, 0.6))
+    assert (
+        "The cheapest of all, DDIM · 5 steps and UniPC · 5 steps (5 evaluations), are 0.40 to "
+        "0.60 away." in Trade(HEUN, made).sentence
+    )
+
+
+def test_equal_pictures_make_every_setting_equal():
+    made = settings(("Euler", 5, 0.0), ("Euler", 10, 0.0), ("Euler", 20, 0.0))
+    assert Trade(HEUN, made).sentence.startswith(
+        "All 3 settings give the same picture; Euler · 5 steps (5 evaluations) is the cheapest "
+        "that comes close to it. None is cheaper."
+    )
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_few_settings_carry_no_recommendation(count):
+    made = settings(("Euler", 5, 0.1), ("Euler", 10, 0.1))[:count]
+    assert "too few for a recommendation" in Trade(HEUN, made).sentence
+
+
+def test_the_reference_is_named_with_its_cost():
+    assert HEUN.sentence == (
+        "Measured against Heun · 40 steps, the most expensive that settles (79 evaluations)."
+    )
+
+
+def test_a_tie_for_the_most_expensive_says_which_was_taken_and_why():
+    tied = Reference("Euler · 40 steps", 80, tied=("DDIM · 40 steps", "UniPC · 40 steps"))
+    assert tied.sentence == (
+        "Measured against Euler · 40 steps (80 evaluations). DDIM · 40 steps and UniPC · 40 steps "
+        "cost as much; Euler · 40 steps was taken because it comes first in the plan."
+    )
+
+
+def of_seed(knees, name="Euler", settles=True):
+    """Curves of one scheduler that settle at these steps, one a seed."""
+    return [
+        replace(
+            curve(
+                [
+                    Point("", n, n, 0.0 if n == 60 or (settles and n >= knee) else 0.5)
+                    for n in STEPS
+                ],
+                f"{name} · seed {seed}",
+            ),
+            scheduler=name,
+        )
+        for seed, knee in enumerate(knees)
+    ]
+
+
+def test_seeds_are_counted_in_one_sentence():
+    assert settling_sentences(of_seed([8, 8, 12, 15])) == [
+        "Euler: 15 steps are enough on all 4 seeds; 8 on half of them."
+    ]
+    mixed = of_seed([8, 12]) + of_seed([1], settles=False)
+    assert settling_sentences(mixed) == [
+        "Euler: 12 steps are enough on 2 of 3 seeds; on 1 it has not settled by 60."
+    ]
+    assert settling_sentences(of_seed([1, 1], settles=False)) == [
+        "Euler has not settled by 60 steps on any of 2 seeds in this sweep; try more steps."
+    ]
+
+
+def test_twelve_curves_that_say_the_same_say_it_once():
+    names = ("Euler", "DDIM", "UniPC")
+    few = [replace(curve(decay(1.0, (5, 10, 20)), ""), scheduler=name) for name in names * 4]
+    assert settling_sentences(few) == [
+        "Euler, DDIM and UniPC: 3 step counts are too few to say where they settle; sweep at "
+        "least 4."
+    ]
+
+
+def test_many_names_are_counted():
+    assert listed(["a", "b", "c", "d", "e"]) == "a, b and 3 more"
+    assert [listed(["a", "b", "c"][:count]) for count in (0, 1, 2)] == ["", "a", "a and b"]
 
 
 def test_bands_span_the_middle_of_the_seeds():
@@ -149,7 +238,7 @@ def test_bands_span_the_middle_of_the_seeds():
 def test_equal_settings_give_no_difference():
     told = sign_test(("A", [0.1, 0.2]), ("B", [0.1, 0.2]))
     assert told.chance == 1
-    assert told.sentence == "No difference: A and B are the same on every seed."
+    assert told.sentence == "Tie: A and B are the same on every seed."
 
 
 def test_a_clear_winner_is_unlikely_to_be_the_seed():
@@ -157,14 +246,14 @@ def test_a_clear_winner_is_unlikely_to_be_the_seed():
     assert told.chance == pytest.approx(22 / 1024)
     assert (
         told.sentence
-        == "A is closer than B on 9 of 10 seeds: unlikely to be the seed (chance 2.1%)."
+        == "A is closer than B on 9 of 10 seeds: unlikely to be the seed (chance 2.1 %)."
     )
 
 
 def test_few_seeds_never_carry_a_verdict():
     told = sign_test(("A", [0.3] * 5), ("B", [0.2] * 5))
     assert told.sentence.startswith(
-        "B is closer than A on 5 of 5 seeds: no difference that chance could not make"
+        "Tie: A and B. B is closer on 5 of 5 seeds, which chance could do too (6 %)."
     )
     assert told.sentence.endswith("6 seeds are the least that can tell.")
 

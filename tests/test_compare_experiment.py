@@ -12,8 +12,8 @@ from PIL import Image
 
 from sdplay.compare.axes import Offer, Setup
 from sdplay.compare.experiment import read_experiment, reproduced, write_experiment
-from sdplay.compare.findings import find_out
-from sdplay.compare.measures import difference, look, look_apart, pixels_hash
+from sdplay.compare.findings import between, find_out
+from sdplay.compare.measures import COLOUR, MEASURES, difference, look, look_apart, pixels_hash
 from sdplay.compare.plan import Facts, plan
 from sdplay.compare.results import Load, Result
 from sdplay.compare.rows import HEADER, Measured, csv_text, row
@@ -165,41 +165,150 @@ def test_rows_become_a_csv_that_spreadsheets_do_not_run():
     assert second["prompt"] == 'a "fox", red'
 
 
+def found_of(axes, **more):
+    planned, results = ran(axes)
+    return find_out(planned, results | more.pop("changed", {}), between(picture), **more)
+
+
 def test_a_sweep_over_steps_says_where_each_scheduler_settles():
-    planned, results = ran([("scheduler", "euler, euler_a"), ("steps", "2, 5, 8, 12, 20, 30, 50")])
-    found = find_out(planned, results, picture)
+    found = found_of([("scheduler", "euler, euler_a"), ("steps", "2, 5, 8, 12, 20, 30, 50")])
     assert [curve.settles for curve in found.curves] == ["yes", "never"]
-    assert found.sentences[0].startswith("Euler: 12 steps are enough here")
-    assert len(found.points) == 13
-    assert found.points[0].label == "Euler, 2 steps"
-    assert "settings" in found.sentences[-1]
+    assert found.settling[0].startswith("Euler: 12 steps are enough here")
+    assert found.settling[1].startswith("Euler a never settles")
+    assert len(found.trade.points) == 13
+    assert found.trade.points[0].label == "Euler · 2 steps"
+
+
+def test_each_measure_judges_by_its_own_distances():
+    axes = [("scheduler", "euler, ddim"), ("steps", "2, 5, 8, 12, 20, 30, 50")]
+    colour, shape = (found_of(axes, measure=measure) for measure in MEASURES.values())
+    for one, other in zip(colour.trade.points, shape.trade.points, strict=True):
+        assert (one.distance, one.beside) == (other.beside, other.distance)
+    assert shape.settling[0].startswith("Euler: 12 steps are enough here")
 
 
 def test_settings_are_weighed_against_the_dearest_picture_of_their_own_kind():
-    _, results = ran([("steps", "5, 50"), ("scheduler", "euler, euler_a"), ("seed", "1, 2")])
-    found = find_out(
-        plan(BASE, [("steps", "5, 50"), ("scheduler", "euler, euler_a"), ("seed", "1, 2")]),
-        results,
-        picture,
+    found = found_of([("steps", "5, 50"), ("scheduler", "euler, euler_a"), ("seed", "1, 2")])
+    assert found.trade.reference.name == "Euler · 50 steps"
+    assert {point.label: point.distance == 0 for point in found.trade.points} == {
+        "Euler · 5 steps": False,
+        "Euler a · 5 steps": False,
+        "Euler a · 50 steps": True,
+    }
+
+
+def test_a_setting_is_one_point_over_its_seeds_with_their_spread():
+    found = found_of([("steps", "5, 10, 50"), ("seed", "1-8")])
+    assert [point.label for point in found.trade.points] == ["5 steps", "10 steps"]
+    assert all(point.spread > 0 for point in found.trade.points)
+
+
+def test_a_tie_for_the_most_expensive_takes_the_first_and_says_so():
+    found = found_of([("scheduler", "ddim, euler, euler_a"), ("steps", "5, 10, 50")])
+    assert found.sentences[-2] == (
+        "Measured against DDIM · 50 steps (100 evaluations). Euler · 50 steps costs as much; DDIM "
+        "· 50 steps was taken because it comes first in the plan."
     )
-    assert {point.label for point in found.points} == {
-        f"{name}, {steps} steps, Seed {seed}"
-        for name in ("Euler", "Euler a")
-        for steps in (5, 50)
-        for seed in (1, 2)
-    } - {"Euler, 50 steps, Seed 1", "Euler, 50 steps, Seed 2"}
-    assert max(point.distance for point in found.points if point.steps == 50) == 0
+
+
+def test_a_chosen_reference_is_named():
+    planned, results = ran([("scheduler", "euler, ddim"), ("steps", "5, 10, 20")])
+    found = find_out(planned, results, between(picture), chosen=results[(1, 0)])
+    assert found.trade.reference.sentence == "Measured against A: DDIM · 5 steps."
+    assert len(found.trade.points) == 5
 
 
 def test_a_sweep_over_seeds_tests_the_two_closest():
-    planned, results = ran([("steps", "5, 10, 50"), ("seed", "1-8")])
-    found = find_out(planned, results, picture)
-    assert [(band.label, band.count) for band in found.bands] == [("Steps 5", 8), ("Steps 10", 8)]
+    found = found_of([("steps", "5, 10, 50"), ("seed", "1-8")])
+    assert [(band.label, band.count) for band in found.bands] == [("5 steps", 8), ("10 steps", 8)]
     assert found.test.sentence.startswith(
-        "Steps 10 is closer than Steps 5 on 8 of 8 seeds: unlikely to be the seed"
+        "10 steps is closer than 5 steps on 8 of 8 seeds: unlikely to be the seed"
     )
 
 
-def test_axes_that_answer_nothing_find_nothing():
-    planned, results = ran([("cfg", "3, 7")])
-    assert find_out(planned, results, picture).sentences == ()
+def test_a_sweep_over_cfg_and_seeds_is_judged_by_colour():
+    found = found_of([("cfg", "1, 3, 7"), ("seed", "1-6")])
+    assert found.measure is COLOUR
+    assert found.sentences[0] == (
+        "Measured against CFG 3 (40 evaluations). CFG 7 costs as much; CFG 3 was taken because it "
+        "comes first in the plan."
+    )
+
+
+@pytest.mark.parametrize(
+    "axes", [[("cfg", "3, 7")], [("steps", "5")], [], [("seed", "1")], [("seed", "1, 2")]]
+)
+def test_axes_that_answer_nothing_find_nothing(axes):
+    assert all(
+        "too few" in sentence or "Measured" in sentence for sentence in found_of(axes).sentences
+    )
+
+
+def without(planned, results, *missing):
+    return results | {at: Result(planned.by_place[at], "failed", error="No.") for at in missing}
+
+
+@pytest.mark.parametrize("missing", [[(0, 2)], [(0, 2), (1, 2)], [(0, 0), (0, 1), (0, 2)]])
+def test_failed_cells_leave_a_verdict_of_the_others(missing):
+    planned, results = ran([("scheduler", "euler, ddim"), ("steps", "5, 10, 50")])
+    found = find_out(planned, without(planned, results, *missing), between(picture))
+    assert found.trade.reference.at not in missing
+    assert len(found.trade.points) == 5 - len(missing)
+
+
+def test_a_failed_seed_is_left_out_of_the_test_alone():
+    planned, results = ran([("steps", "5, 10, 50"), ("seed", "1-8")])
+    found = find_out(planned, without(planned, results, (0, 3)), between(picture))
+    assert [band.count for band in found.bands] == [7, 8]
+    assert "on 7 of 7 seeds" in found.test.sentence
+
+
+def test_nothing_made_says_nothing():
+    planned, results = ran([("steps", "5, 10, 50"), ("seed", "1, 2")])
+    assert find_out(planned, without(planned, results, *results), between(picture)).sentences == ()
+
+
+def test_a_single_cell_of_a_sweep_carries_no_verdict():
+    planned, results = ran([("steps", "5, 10, 50"), ("seed", "1, 2")])
+    rest = [at for at in results if at != (1, 0)]
+    found = find_out(planned, without(planned, results, *rest), between(picture))
+    assert (found.curves, found.bands, found.test) == ((), (), None)
+    assert "0 settings: too few for a recommendation" in found.sentences[-1]
+
+
+def test_pictures_that_are_all_the_same_are_worth_the_cheapest():
+    planned, results = ran([("steps", "5, 10, 20, 50"), ("seed", "1-3")])
+    grey = Image.new("RGB", (32, 32), "grey")
+    found = find_out(planned, results, between(lambda result: grey))
+    assert found.settling == ("DPM++ 2M Karras: 5 steps are enough on all 3 seeds.",)
+    assert "All 3 settings give the same picture; 5 steps (10 evaluations)" in found.sentences[2]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_same_pixels_say_the_same_whatever_the_clock_says(seed):
+    """Once idle, once under load: other times, other company, another order, and cells from the
+    library that were timed on another day."""
+    axes = [("scheduler", "euler, ddim, unipc"), ("steps", "4, 8, 16, 32"), ("seed", "1-3")]
+    planned, results = ran(axes)
+    calm = find_out(planned, results, between(picture)).sentences
+    random = np.random.default_rng(seed)
+    loaded = {
+        at: replace(
+            result,
+            state=str(random.choice(["made", "reused"])),
+            timing=Timing(
+                float(random.uniform(0.1, 90)),
+                sampling=float(random.uniform(0.1, 60)),
+                at_once=float(random.uniform(1, 16)),
+            ),
+        )
+        for at, result in results.items()
+    }
+    shuffled = {at: loaded[at] for at in random_order(random, loaded)}
+    assert find_out(planned, shuffled, between(picture)).sentences == calm
+
+
+def random_order(random, results):
+    order = list(results)
+    random.shuffle(order)
+    return order

@@ -109,7 +109,7 @@ def test_any_frontier_equals_brute_force(points):
 def test_any_equal_settings_give_no_difference(values):
     told = sign_test(("A", values), ("B", values))
     assert told.chance == 1
-    assert told.sentence == "No difference: A and B are the same on every seed."
+    assert told.sentence == "Tie: A and B are the same on every seed."
 
 
 @anything

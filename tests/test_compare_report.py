@@ -89,7 +89,7 @@ def test_guard_counts_and_findings_stand_on_top():
     assert "Along Scheduler, 1 thing differs: scheduler." in reader.text
     assert "8 cells: 8 made in 15.0 s of work." in reader.text
     assert "settings" in reader.text
-    assert reader.tags.count("svg") == 2
+    assert reader.tags.count("svg") == 4
 
 
 def test_a_single_picture_is_a_report_too():
@@ -105,3 +105,26 @@ def test_charts_are_well_formed(points):
 
 def test_a_chart_of_nothing_is_nothing():
     assert chart([Line("a", ())], "x", "y") == ""
+
+
+def test_no_legend_is_cut():
+    long = "a very long label of a curve, " * 12
+    drawn = chart([Line(long, ((0.0, 1.0), (2.0, 1.0))), Line("b", ((1.0, 1.0),))], "x", "y")
+    told = " ".join(ElementTree.fromstring(drawn).itertext())
+    assert " ".join(long.split()) in " ".join(told.split())
+    lowest = max(float(y) for y in re.findall(r'<text x="[^"]*" y="([^"]*)"', drawn))
+    assert lowest < float(re.search(r'viewBox="0 0 640 (\d+)"', drawn)[1])
+
+
+def test_the_reference_and_both_measures_stand_in_the_report():
+    text, reader = read([("scheduler", "euler, ddim"), ("steps", "5, 10, 20, 40")])
+    assert "the reference: Euler · 40 steps" in text
+    assert "colour distance to the reference" in text
+    assert "The same by 1 − SSIM" in reader.text
+    assert "sees shapes and texture, and is nearly blind to colour" in reader.text
+
+
+def test_the_verdict_stands_at_the_top():
+    _, reader = read([("steps", "5, 10, 20, 40")], sentences=["Reproduced: all 4."])
+    places = [reader.text.index(each) for each in ("Reproduced", "Measured", "1 thing differs")]
+    assert places == sorted(places)

@@ -1,51 +1,41 @@
-"""What the numbers say: where a curve settles, which settings are worth their time, and whether it
+"""What the numbers say: where a curve settles, which settings are worth their cost, and whether it
 was the seed."""
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from PIL import Image
 
-from sdplay.compare.measures import SHAPE, difference
+from sdplay.compare.measures import COLOUR, Measure
+from sdplay.compare.plan import many
 from sdplay.params import Params
 from sdplay.schedulers import find
-from sdplay.work import evaluations
 
 Scale = Literal["steps", "evaluations", "seconds"]
-ENOUGH = 0.1
-"""A curve has settled when it stays below this share of its largest distance."""
-UNSEEN = 0.02
-"""Distances below this are hard to see whatever the rest of the curve does."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One picture as the charts need it."""
-
-    params: Params
-    image: Image.Image
-    seconds: float | None = None
-    label: str = ""
-    at: tuple[int, ...] = ()
-    """Its place in the plan."""
+Settles = Literal["yes", "not yet", "never", "unknown"]
+MOST_NAMES = 3
+"""More names than this are counted instead of listed."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One picture's place on the charts."""
+    """One picture, or one setting over its seeds, as the charts draw it."""
 
     label: str
     steps: int
     evaluations: int
-    seconds: float | None
     distance: float
     """To the reference; 0 is the same."""
+    seconds: float | None = None
     at: tuple[int, ...] = ()
     """Whose picture it is: its place in the plan."""
+    spread: float = 0.0
+    """How far the distance reaches over the seeds."""
+    beside: float = math.nan
+    """The distance by the other measure."""
 
     def along(self, scale: Scale) -> float:
         return math.nan if getattr(self, scale) is None else float(getattr(self, scale))
@@ -53,95 +43,134 @@ class Point:
 
 @dataclass(frozen=True)
 class Convergence:
-    """How one scheduler comes closer to its reference."""
+    """How one scheduler comes closer to its reference, over other settings that stand still."""
 
     label: str
+    scheduler: str
     points: tuple[Point, ...]
     """By steps; the reference is the last one, unless it lies on another curve."""
-    settles: Literal["yes", "not yet", "never", "unknown"]
+    settles: Settles
     knee: Point | None
     """From here on more steps change little."""
 
     @property
-    def sentence(self) -> str:
-        if self.settles == "never":
-            return (
-                f"{self.label} never settles: it adds fresh noise at every step, so more steps "
-                "give another "
-                "picture, not a more finished one."
-            )
-        if self.settles == "unknown":
-            return (
-                f"{self.label}: {len(self.points)} step counts are too few to say where "
-                "it settles; sweep at least 4."
-            )
-        most = self.points[-1].steps
-        if self.knee is None:
-            return f"{self.label} has not settled by {most} steps in this sweep; try more steps."
-        hedge = (
-            "on this prompt and seed"
-            if len(self.points) >= 6
-            else "as far as these few points tell"
-        )
-        return (
-            f"{self.label}: {self.knee.steps} steps are enough here; up to {most} little "
-            f"changes, {hedge}."
-        )
-
-
-def converge(samples: Sequence[Sample], reference: Image.Image | None = None) -> Convergence:
-    """The curve of one scheduler: distance to its own picture at the most steps, or to a chosen
-    one."""
-    ordered = sorted(samples, key=lambda sample: sample.params.steps)
-    own = reference is None
-    goal = ordered[-1].image if reference is None else reference
-    points = [point_of(sample, difference(sample.image, goal).by(SHAPE)) for sample in ordered]
-    entry = find(ordered[0].params.scheduler)
-    label = entry.label if entry else ordered[0].params.scheduler
-    return curve(points, label, stochastic=adds_noise(ordered[0].params), own=own)
+    def most(self) -> int:
+        """The largest number of steps that was tried."""
+        return self.points[-1].steps
 
 
 def curve(
-    points: Sequence[Point], label: str, *, stochastic: bool = False, own: bool = True
+    points: Sequence[Point],
+    label: str,
+    *,
+    measure: Measure = COLOUR,
+    stochastic: bool = False,
+    own: bool = True,
 ) -> Convergence:
     """Where measured distances settle.  `own`: the last point is the reference itself, so its 0
     proves nothing."""
     points = tuple(sorted(points, key=lambda point: point.steps))
-    if stochastic:
-        return Convergence(label, points, "never", None)
-    if len(points) < 3 + own:
-        return Convergence(label, points, "unknown", None)
-    knee = _knee(points[:-1] if own else points, own)
-    return Convergence(label, points, "yes" if knee else "not yet", knee)
+    settles: Settles = "never" if stochastic else "unknown"
+    knee = None
+    if not stochastic and len(points) >= 3 + own:
+        knee = _knee(points[:-1] if own else points, measure, own)
+        settles = "yes" if knee else "not yet"
+    return Convergence(label, label, points, settles, knee)
 
 
-def _knee(points: Sequence[Point], own: bool) -> Point | None:
+def _knee(points: Sequence[Point], measure: Measure, own: bool) -> Point | None:
     """The first point from which every later one stays close, and not the last, which has nothing
     after it."""
     floor = 0.0 if own else min(point.distance for point in points)
     most = max(point.distance for point in points) - floor
-    close = max(UNSEEN, ENOUGH * most)
-    found = None
+    close = max(measure.unseen, measure.enough * most)
+    knee = None
     for point in reversed(points):
         if point.distance - floor > close:
             break
-        found = point
-    return found if own or found is not points[-1] else None
+        knee = point
+    return knee if own or knee is not points[-1] else None
 
 
-def point_of(sample: Sample, distance: float) -> Point:
-    """Where a picture stands on the charts."""
-    params = sample.params
-    label = sample.label or f"{params.steps} steps"
-    return Point(label, params.steps, evaluations(params), sample.seconds, distance, sample.at)
+def settling_sentences(curves: Sequence[Convergence], over: str = "seed") -> list[str]:
+    """One sentence for every scheduler, counted over its curves; those that say the same are said
+    once."""
+    by_scheduler: dict[str, list[Convergence]] = {}
+    for each in curves:
+        by_scheduler.setdefault(each.scheduler, []).append(each)
+    alike: dict[Settles, list[str]] = {"never": [], "unknown": []}
+    sentences = []
+    for name, group in by_scheduler.items():
+        kinds = {each.settles for each in group}
+        if len(kinds) == 1 and (kind := group[0].settles) in alike:
+            alike[kind].append(name)
+        else:
+            sentences.append(_settling(name, group, over))
+    return [*sentences, *_alike(alike, curves)]
+
+
+def _settling(name: str, group: Sequence[Convergence], over: str) -> str:
+    """Where one scheduler settles, over its seeds or whatever else was varied."""
+    clear = [each for each in group if each.settles in ("yes", "not yet")]
+    knees = sorted(each.knee.steps for each in clear if each.knee)
+    most, count = max(each.most for each in clear), many(len(clear), over)
+    if not knees:
+        of_all = f" on any of {count}" if len(clear) > 1 else ""
+        return f"{name} has not settled by {most} steps{of_all} in this sweep; try more steps."
+    if len(clear) == 1:
+        hedge = "on this prompt and seed"
+        if len(clear[0].points) < 6:
+            hedge = "as far as these few points tell"
+        return f"{name}: {_steps(knees[-1])} enough here; up to {most} little changes, {hedge}."
+    if len(knees) < len(clear):
+        rest = len(clear) - len(knees)
+        return (
+            f"{name}: {_steps(knees[-1])} enough on {len(knees)} of {count}; on {rest} it has not "
+            f"settled by {most}."
+        )
+    middle = statistics.median_low(knees)
+    half = f"; {middle} on half of them" if middle < knees[-1] else ""
+    return f"{name}: {_steps(knees[-1])} enough on all {count}{half}."
+
+
+def _steps(count: int) -> str:
+    return "1 step is" if count == 1 else f"{count} steps are"
+
+
+def _alike(names: Mapping[Settles, Sequence[str]], curves: Sequence[Convergence]) -> list[str]:
+    """What is true of several schedulers, once."""
+    sentences = []
+    if never := names["never"]:
+        settles, adds = ("settles", "it adds") if len(never) == 1 else ("settle", "they add")
+        sentences.append(
+            f"{listed(never)} never {settles}: {adds} fresh noise at every step, so more steps "
+            "give another picture, not a more finished one."
+        )
+    if unknown := names["unknown"]:
+        few = max(len(each.points) for each in curves if each.settles == "unknown")
+        where = "it settles" if len(unknown) == 1 else "they settle"
+        sentences.append(
+            f"{listed(unknown)}: {few} step counts are too few to say where {where}; sweep at "
+            "least 4."
+        )
+    return sentences
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a sentence lists them; many are counted."""
+    if len(names) <= 1:
+        return "".join(names)
+    if len(names) > MOST_NAMES:
+        return f"{', '.join(names[: MOST_NAMES - 1])} and {len(names) - MOST_NAMES + 1} more"
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def adds_noise(params: Params) -> bool:
     """Whether more steps lead to another picture instead of closer to one."""
     entry = find(params.scheduler)
-    if entry is None or not entry.takes_eta:
-        return False
-    return (entry.own_eta if params.eta is None else params.eta) > 0
+    return entry is not None and (
+        entry.stochastic or (entry.sampler == "ddim" and (params.eta or 0) > 0)
+    )
 
 
 def frontier(points: Sequence[tuple[float, float]]) -> list[int]:
@@ -156,44 +185,115 @@ def frontier(points: Sequence[tuple[float, float]]) -> list[int]:
     return best
 
 
-def fastest_within(
-    points: Sequence[Point], distance: float, scale: Scale = "seconds"
-) -> Point | None:
-    """The cheapest setting that comes this close to the reference."""
-    close = [
-        point
-        for point in points
-        if point.distance <= distance and not math.isnan(point.along(scale))
-    ]
-    return min(close, key=lambda point: point.along(scale), default=None)
+@dataclass(frozen=True)
+class Reference:
+    """What the others are measured against, and why it is this one."""
+
+    name: str
+    evaluations: int
+    at: tuple[int, ...] = ()
+    tied: tuple[str, ...] = ()
+    """Others that cost as much."""
+    chosen: bool = False
+    """A person chose it."""
+
+    @property
+    def sentence(self) -> str:
+        """Its name, and on a tie for the most expensive why it was taken."""
+        if self.chosen:
+            return f"Measured against A: {self.name}."
+        cost = many(self.evaluations, "evaluation")
+        if not self.tied:
+            return f"Measured against {self.name}, the most expensive that settles ({cost})."
+        return (
+            f"Measured against {self.name} ({cost}). {listed(self.tied)} "
+            f"{'costs' if len(self.tied) == 1 else 'cost'} as much; {self.name} was taken because "
+            "it comes first in the plan."
+        )
 
 
-def bargain(points: Sequence[Point], scale: Scale = "seconds") -> Point | None:
-    """The cheapest setting that looks like the reference, or nearly so."""
-    known = [point for point in points if not math.isnan(point.along(scale))]
-    return fastest_within(
-        known, max(UNSEEN, ENOUGH * max((point.distance for point in known), default=0.0)), scale
-    )
+@dataclass(frozen=True)
+class Trade:
+    """What settings cost in model evaluations, and how close they come to the reference."""
+
+    reference: Reference
+    points: tuple[Point, ...]
+    """Without the reference itself: that it is close to itself says nothing."""
+    measure: Measure = COLOUR
+
+    @property
+    def best(self) -> tuple[Point, ...]:
+        """Those that no other beats in both."""
+        places = frontier([(point.evaluations, point.distance) for point in self.points])
+        return tuple(self.points[at] for at in places)
+
+    @property
+    def winners(self) -> tuple[Point, ...]:
+        """The cheapest that come close to the reference: several when the spread of the seeds, or
+        the eye, cannot tell them apart."""
+        most = max((point.distance for point in self.points), default=0.0)
+        close = max(self.measure.unseen, self.measure.enough * most)
+        near = _cheapest([point for point in self.points if point.distance <= close])
+        best = min(near, key=lambda point: point.distance, default=None)
+        return tuple(point for point in near if best and self._tie(point, best))
+
+    def _tie(self, one: Point, best: Point) -> bool:
+        seen = max(self.measure.unseen, one.spread, best.spread)
+        return one.distance - best.distance <= seen
+
+    @property
+    def sentence(self) -> str:
+        if len(self.points) < 3:
+            return (
+                f"Beside it {'stands' if len(self.points) == 1 else 'stand'} "
+                f"{many(len(self.points), 'setting')}: too few for a recommendation."
+            )
+        beaten = len(self.points) - len(self.best)
+        return " ".join(
+            (
+                self._verdict,
+                self._cheapest,
+                f"{beaten} of {len(self.points)} settings {'is' if beaten == 1 else 'are'} beaten "
+                "in both evaluations and distance by another.",
+            )
+        )
+
+    @property
+    def _verdict(self) -> str:
+        winners, names = self.winners, [point.label for point in self.winners]
+        if not winners:
+            return "None comes close to it."
+        cost = many(winners[0].evaluations, "evaluation")
+        if all(point.distance == 0 for point in self.points):
+            start = f"All {len(self.points)} settings give the same picture; "
+        else:
+            start = ""
+        if len(winners) == 1:
+            return f"{start}{names[0]} ({cost}) is the cheapest that comes close to it."
+        return (
+            f"{start}{'tie' if start else 'Tie'}: {listed(names)} ({cost} each) are the cheapest "
+            "that come close to it."
+        )
+
+    @property
+    def _cheapest(self) -> str:
+        """The cheapest of all, whatever it is worth."""
+        cheapest = _cheapest(self.points)
+        if cheapest[0] in self.winners:
+            return "None is cheaper."
+        names = listed([point.label for point in cheapest])
+        low, high = (f(point.distance for point in cheapest) for f in (min, max))
+        far = f"{low:.2f}" if len(cheapest) == 1 else f"{low:.2f} to {high:.2f}"
+        verb = "is" if len(cheapest) == 1 else "are"
+        cost = many(cheapest[0].evaluations, "evaluation")
+        return f"The cheapest of all, {names} ({cost}), {verb} {far} away."
 
 
-def trade_sentence(points: Sequence[Point], scale: Scale = "seconds") -> str:
-    """One sentence for the chart of cost against distance."""
-    known = [point for point in points if not math.isnan(point.along(scale))]
-    if len(known) < 3:
-        return "Fewer than 3 measured settings: too few for a recommendation."
-    best = [known[at] for at in frontier([(point.along(scale), point.distance) for point in known])]
-    pick = bargain(known, scale)
-    lost = len(known) - len(best)
-    told = (
-        f"{lost} of {len(known)} settings {'is' if lost == 1 else 'are'} beaten in both "
-        f"{scale} and distance by another"
-    )
-    if pick is None:
-        return f"{told}; none comes close to the reference."
-    return (
-        f"{told}; {pick.label} is the cheapest that comes close to the reference, on "
-        "this prompt and machine."
-    )
+def _cheapest(points: Iterable[Point]) -> list[Point]:
+    """All that cost least, in the order of the plan."""
+    points = list(points)
+    least = min((point.evaluations for point in points), default=0)
+    return [point for point in points if point.evaluations == least]
 
 
 @dataclass(frozen=True)
@@ -210,16 +310,15 @@ class Band:
 def bands(measured: Mapping[str, Sequence[float]]) -> list[Band]:
     """Median and the span of the middle four fifths, by setting."""
     return [
-        Band(
-            label,
-            statistics.median(values),
-            float(np.quantile(values, 0.1)),
-            float(np.quantile(values, 0.9)),
-            len(values),
-        )
+        Band(label, statistics.median(values), *span(values), len(values))
         for label, values in measured.items()
         if values
     ]
+
+
+def span(values: Sequence[float]) -> tuple[float, float]:
+    """Where the middle four fifths lie."""
+    return float(np.quantile(values, 0.1)), float(np.quantile(values, 0.9))
 
 
 @dataclass(frozen=True)
@@ -244,15 +343,23 @@ class SignTest:
     def sentence(self) -> str:
         count = self.wins + self.losses
         if count == 0:
-            return f"No difference: {self.one} and {self.other} are the same on every seed."
+            return f"Tie: {self.one} and {self.other} are the same on every seed."
         ahead, behind = (
             (self.one, self.other) if self.wins >= self.losses else (self.other, self.one)
         )
-        score = f"{ahead} is closer than {behind} on {max(self.wins, self.losses)} of {count} seeds"
+        of_all = f"{max(self.wins, self.losses)} of {many(count, 'seed')}"
+        chance = f"{self.chance:.1%}" if self.chance < 0.05 else f"{self.chance:.0%}"
+        chance = chance.replace("%", " %")
         if self.chance < 0.05:
-            return f"{score}: unlikely to be the seed (chance {self.chance:.1%})."
+            return (
+                f"{ahead} is closer than {behind} on {of_all}: unlikely to be the seed (chance "
+                f"{chance})."
+            )
         few = " 6 seeds are the least that can tell." if count < 6 else ""
-        return f"{score}: no difference that chance could not make (chance {self.chance:.0%}).{few}"
+        return (
+            f"Tie: {self.one} and {self.other}. {ahead} is closer on {of_all}, which chance could "
+            f"do too ({chance}).{few}"
+        )
 
 
 def sign_test(one: tuple[str, Sequence[float]], other: tuple[str, Sequence[float]]) -> SignTest:

@@ -2,12 +2,14 @@
 
 import html
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sdplay.compare.grammar import shown
 
 WIDTH, HEIGHT, EDGE = 640, 300, 46
+LEGEND_LETTERS, LEGEND_LINE = 84, 18
 COLOURS = ("#3566b0", "#c8553d", "#3d8f5f", "#8a5aa8", "#b58a1b", "#2f8f9d", "#b84f86", "#6b7280")
 
 
@@ -35,10 +37,13 @@ def chart(lines: Sequence[Line], across: str, up: str) -> str:
         return EDGE + x / right * (WIDTH - 2 * EDGE), HEIGHT - EDGE - y / top * (HEIGHT - 2 * EDGE)
 
     parts = [_axes(right, top, across, up)]
+    high = HEIGHT + 6
     for number, line in enumerate(lines):
-        parts.append(_line(line, COLOURS[number % len(COLOURS)], at))
-        parts.append(_legend(line.label, COLOURS[number % len(COLOURS)], number))
-    high = HEIGHT + 18 * math.ceil(len(lines) / 2)
+        colour = COLOURS[number % len(COLOURS)]
+        parts.append(_line(line, colour, at))
+        words = textwrap.wrap(line.label, LEGEND_LETTERS) or [""]
+        parts.append(_legend(words, colour, high))
+        high += LEGEND_LINE * len(words)
     name = html.escape(f"{up} over {across}")
     return (
         f'<svg viewBox="0 0 {WIDTH} {high}" role="img" aria-label="{name}">{"".join(parts)}</svg>'
@@ -72,19 +77,24 @@ def _line(line: Line, colour: str, at: Callable[[float, float], tuple[float, flo
     marks = []
     for x, y, text in line.marked:
         left, top = at(x, y)
+        # Beyond the middle the text stands on the left, where it has room.
+        right = left > WIDTH / 2
+        anchor = ' text-anchor="end"' if right else ""
         marks.append(
             f'<circle cx="{left:.1f}" cy="{top:.1f}" r="6" stroke="{colour}" class="line"/>'
-            f'<text x="{left + 8:.1f}" y="{top - 8:.1f}">{html.escape(text)}</text>'
+            f'<text x="{left + (-8 if right else 8):.1f}" y="{top - 8:.1f}"{anchor}>'
+            f"{html.escape(text)}</text>"
         )
     return stroke + dots + "".join(marks)
 
 
-def _legend(label: str, colour: str, number: int) -> str:
-    x, y = EDGE + number % 2 * 290, HEIGHT + 6 + number // 2 * 18
-    return (
-        f'<rect x="{x}" y="{y - 9}" width="10" height="10" fill="{colour}"/>'
-        f'<text x="{x + 16}" y="{y}">{html.escape(label[:44])}</text>'
+def _legend(words: Sequence[str], colour: str, top: int) -> str:
+    """A name under the chart, in as many lines as it needs."""
+    lines = "".join(
+        f'<text x="{EDGE + 16}" y="{top + LEGEND_LINE * number}">{html.escape(line)}</text>'
+        for number, line in enumerate(words)
     )
+    return f'<rect x="{EDGE}" y="{top - 9}" width="10" height="10" fill="{colour}"/>{lines}'
 
 
 def _short(value: float) -> str:

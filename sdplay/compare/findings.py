@@ -2,193 +2,310 @@
 decide."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import statistics
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from sdplay import work
 from sdplay.compare.answers import (
     Band,
     Convergence,
     Point,
-    Sample,
+    Reference,
     SignTest,
+    Trade,
     adds_noise,
     bands,
-    converge,
-    point_of,
+    curve,
+    settling_sentences,
     sign_test,
-    trade_sentence,
+    span,
 )
-from sdplay.compare.axes import axis
-from sdplay.compare.measures import SHAPE, difference
-from sdplay.compare.plan import Plan
+from sdplay.compare.measures import COLOUR, MEASURES, Difference, Measure, difference
+from sdplay.compare.plan import Cell, Plan
 from sdplay.compare.results import Pictures, Result
+from sdplay.schedulers import scheduler_label
 
-MOST_CURVES = 12
-Results = Mapping[tuple[int, ...], Result]
+At = tuple[int, ...]
+Results = Mapping[At, Result]
+Between = Callable[[Result, Result], Difference | None]
+"""Measures two cells against each other; nothing where one has no picture."""
 
 
 @dataclass(frozen=True)
 class Findings:
     """Everything that can be said; parts are empty where the axes do not carry them."""
 
+    measure: Measure = COLOUR
     curves: tuple[Convergence, ...] = ()
-    points: tuple[Point, ...] = ()
+    settling: tuple[str, ...] = ()
+    """One sentence for every scheduler of the curves."""
+    trade: Trade | None = None
     bands: tuple[Band, ...] = ()
+    band_reference: Reference | None = None
     test: SignTest | None = None
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        told = [curve.sentence for curve in self.curves]
-        if self.points:
-            scale = (
-                "seconds"
-                if any(point.seconds is not None for point in self.points)
-                else "evaluations"
-            )
-            told.append(trade_sentence(self.points, scale))  # type: ignore[arg-type]
-        if self.test:
-            told.append(self.test.sentence)
-        return tuple(told)
+        return (*self.settling, *self.trade_sentences, *self.seed_sentences)
+
+    @property
+    def trade_sentences(self) -> tuple[str, ...]:
+        return (self.trade.reference.sentence, self.trade.sentence) if self.trade else ()
+
+    @property
+    def seed_sentences(self) -> tuple[str, ...]:
+        told = self.band_reference
+        again = self.trade and told and told.name == self.trade.reference.name
+        reference = () if told is None or again else (told.sentence,)
+        return (*reference, *((self.test.sentence,) if self.test else ()))
+
+
+def between(pictures: Pictures) -> Between:
+    """Measures pictures as they are needed, each pair once."""
+    measured: dict[tuple[At, At], Difference | None] = {}
+
+    def measure(one: Result, other: Result) -> Difference | None:
+        pair = (one.cell.at, other.cell.at)
+        if pair not in measured:
+            a, b = (pictures(each) if each.done else None for each in (one, other))
+            measured[pair] = difference(a, b) if a and b else None
+        return measured[pair]
+
+    return measure
 
 
 def find_out(
-    plan: Plan, results: Results, pictures: Pictures, reference: Result | None = None
+    plan: Plan,
+    results: Results,
+    measured: Between,
+    *,
+    chosen: Result | None = None,
+    measure: Measure = COLOUR,
 ) -> Findings:
-    """Measure what the plan's axes allow: against the reference, or each against the dearest of its
-    own kind."""
-    names = [each.axis.id for each in plan.varied]
-    found = Findings()
-    if "steps" in names:
-        along = names.index("steps")
-        curves = tuple(_curves(plan, results, pictures, along, _sample(reference, pictures)))
-        free = {along, *(at for at, name in enumerate(names) if name == "scheduler")}
-        found = replace(
-            found, curves=curves, points=tuple(_trades(plan, results, pictures, free, reference))
+    """Measure what the plan's axes allow: against the chosen cell, or each against the dearest of
+    its own kind."""
+    sweep = _Sweep(plan, results, measured, chosen, measure)
+    findings = Findings(measure)
+    if "steps" in sweep.names:
+        curves = tuple(sweep.curves())
+        findings = replace(
+            findings,
+            curves=curves,
+            settling=tuple(settling_sentences(curves, sweep.counted)),
+            trade=sweep.trade(),
         )
-    if "seed" in names and len(names) > 1:
-        spread, test = _over_seeds(plan, results, pictures, names.index("seed"))
-        found = replace(found, bands=tuple(spread), test=test)
-    return found
+    if "seed" in sweep.names and len(sweep.names) > 1:
+        findings = sweep.over_seeds(findings)
+    return findings
 
 
 def dearest(results: Iterable[Result]) -> Result | None:
     """What pictures are measured against if nobody chose: of those that settle, the one with most
-    evaluations."""
-    return max(
-        results,
-        key=lambda each: (not adds_noise(each.cell.params), each.cell.evaluations, each.cell.at),
-        default=None,
-    )
+    work; among equals the first."""
+    ordered = sorted(results, key=lambda result: result.cell.at)
+    return max(ordered, key=lambda result: _dearness(result.cell), default=None)
 
 
-def _curves(
-    plan: Plan, results: Results, pictures: Pictures, along: int, reference: Sample | None
-) -> Iterator[Convergence]:
-    """One curve for every place on the other axes, each against its own picture at the most steps
-    if not told."""
-    for other in itertools.islice(_others(plan, along), MOST_CURVES):
-        samples = [
-            sample
-            for at in _line(plan, along, other)
-            if (sample := _sample(results.get(at), pictures))
+def _dearness(cell: Cell) -> tuple[bool, float]:
+    return not adds_noise(cell.params), work.of(cell.params)
+
+
+@dataclass(frozen=True)
+class _Sweep:
+    """A sweep that is being measured."""
+
+    plan: Plan
+    results: Results
+    measured: Between
+    chosen: Result | None
+    measure: Measure
+
+    @property
+    def names(self) -> list[str]:
+        return [each.axis.id for each in self.plan.varied]
+
+    @property
+    def counted(self) -> str:
+        """What a scheduler's curves are counted over."""
+        others = [each for each in self.plan.varied if each.axis.id not in ("steps", "scheduler")]
+        if len(others) != 1:
+            return "combination"
+        return "seed" if others[0].axis.id == "seed" else f"{others[0].axis.label} value"
+
+    def curves(self) -> Iterator[Convergence]:
+        """One for every place on the other axes, each against its own picture at the most steps
+        if none was chosen."""
+        along = self.names.index("steps")
+        for other in self._others({along}):
+            line = [self.results.get(at) for at in self._line(along, other)]
+            made = [result for result in line if result and result.done]
+            if len(made) < 2:
+                continue
+            goal = self.chosen or max(made, key=lambda result: result.cell.params.steps)
+            points = [point for result in made if (point := self._point(result, goal))]
+            params = made[0].cell.params
+            if len(points) > 1:
+                scheduler = scheduler_label(params.scheduler)
+                drawn = curve(
+                    points,
+                    self._said(made[0].cell, without={along}) or scheduler,
+                    measure=self.measure,
+                    stochastic=adds_noise(params),
+                    own=self.chosen is None,
+                )
+                yield replace(drawn, scheduler=scheduler)
+
+    def trade(self) -> Trade | None:
+        """Every setting over its seeds, against the dearest one that settles and shares its place
+        on all axes but scheduler and steps."""
+        free = {at for at, name in enumerate(self.names) if name in ("steps", "scheduler")}
+        reference = self._reference(free, self._done(settling=True))
+        if reference is None:
+            return None
+        settings: dict[str, list[Point]] = {}
+        seeds = {at for at, name in enumerate(self.names) if name == "seed"}
+        for result in self._done():
+            goal = self.chosen or self._at(reference, result.cell, free)
+            if goal and result is not goal and (point := self._point(result, goal)):
+                label = self._said(result.cell, without=seeds)
+                settings.setdefault(label, []).append(replace(point, label=label))
+        points = [_over(points) for points in settings.values()]
+        if self.chosen:
+            said = Reference(self.chosen.cell.name, self.chosen.cell.evaluations, chosen=True)
+            return Trade(replace(said, at=self.chosen.cell.at), tuple(points), self.measure)
+        return Trade(reference, tuple(points), self.measure)
+
+    def over_seeds(self, findings: Findings) -> Findings:
+        """Distance of every setting to the dearest one, seed by seed; then the two closest against
+        each other."""
+        along = self.names.index("seed")
+        free = set(range(len(self.names))) - {along}
+        reference = self._reference(free, self._done(settling=True) or self._done())
+        if reference is None:
+            return findings
+        measured: dict[str, dict[int, float]] = {}
+        for result in self._done():
+            goal = self._at(reference, result.cell, free)
+            apart = self.measured(result, goal) if goal and goal is not result else None
+            if apart:
+                label = self._said(result.cell, without={along})
+                measured.setdefault(label, {})[result.cell.at[along]] = apart.by(self.measure)
+        spread = bands({label: [*seeds.values()] for label, seeds in measured.items()})
+        closest = [
+            band.label for band in sorted(spread, key=lambda band: (-band.count, band.middle))[:2]
         ]
-        if len(samples) > 1:
-            curve = converge(samples, reference.image if reference else None)
-            named = _named(plan, along, other)
-            yield replace(curve, label=named) if named else curve
-
-
-def _trades(
-    plan: Plan, results: Results, pictures: Pictures, free: set[int], chosen: Result | None
-) -> Iterator[Point]:
-    """Every picture against the dearest one that settles and shares its place on all but the free
-    axes.
-
-    The reference itself is left out: that it is close to itself says nothing.
-    """
-    groups: dict[tuple[int, ...], list[Result]] = {}
-    for at, result in results.items():
-        if result.done:
-            groups.setdefault(
-                tuple(place for axis, place in enumerate(at) if axis not in free), []
-            ).append(result)
-    for group in groups.values():
-        goal = chosen or dearest(result for result in group if not adds_noise(result.cell.params))
-        reference = _sample(goal, pictures)
-        for result in group if reference else ():
-            if result is not goal and reference and (sample := _sample(result, pictures)):
-                apart = difference(sample.image, reference.image).by(SHAPE)
-                yield replace(point_of(sample, apart), label=_told(plan, result.cell.at))
-
-
-def _told(plan: Plan, at: Sequence[int]) -> str:
-    """A cell in words: Euler, 20 steps."""
-    named = {
-        each.axis.id: each.marks[place].label for each, place in zip(plan.varied, at, strict=True)
-    }
-    parts = [named.pop("scheduler", ""), f"{named.pop('steps')} steps"]
-    parts += [f"{axis(name).label} {label}" for name, label in named.items()]
-    return ", ".join(filter(None, parts))
-
-
-def _over_seeds(
-    plan: Plan, results: Results, pictures: Pictures, along: int
-) -> tuple[list[Band], SignTest | None]:
-    """Distance of every setting to the dearest one, seed by seed; then the two closest against each
-    other."""
-    others = list(_others(plan, along))
-    dearest = max(others, key=lambda other: plan.by_place[_line(plan, along, other)[0]].evaluations)
-    measured: dict[str, list[float]] = {}
-    for other in others:
-        pairs = zip(_line(plan, along, other), _line(plan, along, dearest), strict=True)
-        apart = (
-            [_apart(results.get(one), results.get(goal), pictures) for one, goal in pairs]
-            if other != dearest
-            else []
+        return replace(
+            findings,
+            bands=tuple(spread),
+            band_reference=reference if spread else None,
+            test=_tested(*((label, measured[label]) for label in closest))
+            if len(closest) == 2
+            else None,
         )
-        if apart and None not in apart:
-            measured[_named(plan, along, other)] = [each for each in apart if each is not None]
-    spread = bands(measured)
-    closest = sorted(spread, key=lambda band: band.middle)[:2]
-    test = (
-        sign_test(*((band.label, measured[band.label]) for band in closest))
-        if len(closest) == 2
-        else None
+
+    def _done(self, *, settling: bool = False) -> list[Result]:
+        """Cells with a picture, in the order of the axes, whatever order they were made in."""
+        done = sorted(
+            (result for result in self.results.values() if result.done),
+            key=lambda result: result.cell.at,
+        )
+        return [result for result in done if not settling or not adds_noise(result.cell.params)]
+
+    def _reference(self, free: Collection[int], done: Sequence[Result]) -> Reference | None:
+        """The dearest setting of these, named by its place on the free axes; one that is there
+        everywhere before one that is missing somewhere, and among equals the first."""
+        places = [tuple(result.cell.at[at] for at in sorted(free)) for result in done]
+        times = Counter(places)
+        firsts = dict(zip(places[::-1], done[::-1], strict=True))
+        if not firsts:
+            return None
+
+        def dear(place: At) -> tuple[int, bool, float]:
+            return times[place], *_dearness(firsts[place].cell)
+
+        ordered = sorted(firsts)
+        best = max(ordered, key=dear)
+        tied = [place for place in ordered if place != best and dear(place) == dear(best)]
+        others = set(range(len(self.names))) - set(free)
+        cell = firsts[best].cell
+        return Reference(
+            self._said(cell, without=others) or cell.name,
+            cell.evaluations,
+            cell.at,
+            tuple(self._said(firsts[place].cell, without=others) for place in tied),
+        )
+
+    def _at(self, reference: Reference, cell: Cell, free: Collection[int]) -> Result | None:
+        """The reference as it was made with this cell's place on the other axes."""
+        at = tuple(
+            reference.at[axis] if axis in free else place for axis, place in enumerate(cell.at)
+        )
+        result = self.results.get(at)
+        return result if result and result.done else None
+
+    def _point(self, result: Result, goal: Result) -> Point | None:
+        apart = self.measured(result, goal)
+        if apart is None:
+            return None
+        cell = result.cell
+        other = next(each for each in MEASURES.values() if each is not self.measure)
+        return Point(
+            cell.name,
+            cell.params.steps,
+            cell.evaluations,
+            apart.by(self.measure),
+            result.seconds,
+            cell.at,
+            beside=apart.by(other),
+        )
+
+    def _said(self, cell: Cell, *, without: Collection[int]) -> str:
+        """A cell in words, the scheduler first: `Euler · 20 steps`."""
+        words = [
+            (self.names[at] != "scheduler", said)
+            for at, said in enumerate(cell.said)
+            if at not in without
+        ]
+        return " · ".join(said for _, said in sorted(words, key=lambda word: word[0]))
+
+    def _others(self, still: Collection[int]) -> Iterator[At]:
+        return itertools.product(
+            *(
+                range(1 if at in still else len(each.marks))
+                for at, each in enumerate(self.plan.varied)
+            )
+        )
+
+    def _line(self, along: int, other: At) -> list[At]:
+        marks = self.plan.varied[along].marks
+        return [(*other[:along], at, *other[along + 1 :]) for at in range(len(marks))]
+
+
+def _over(points: Sequence[Point]) -> Point:
+    """One setting over its seeds: the seed in the middle stands for it."""
+    distances = [point.distance for point in points]
+    middle = sorted(points, key=lambda point: point.distance)[(len(points) - 1) // 2]
+    low, high = span(distances)
+    return replace(
+        middle,
+        distance=statistics.median(distances),
+        spread=high - low,
+        beside=statistics.median(point.beside for point in points),
+        seconds=_median([point.seconds for point in points if point.seconds is not None]),
     )
-    return spread, test
 
 
-def _others(plan: Plan, along: int) -> Iterator[tuple[int, ...]]:
-    return itertools.product(
-        *(range(1 if at == along else len(each.marks)) for at, each in enumerate(plan.varied))
+def _median(values: Sequence[float]) -> float | None:
+    return statistics.median(values) if values else None
+
+
+def _tested(
+    one: tuple[str, Mapping[int, float]], other: tuple[str, Mapping[int, float]]
+) -> SignTest:
+    """On the seeds that both have."""
+    seeds = sorted(one[1].keys() & other[1].keys())
+    return sign_test(
+        (one[0], [one[1][seed] for seed in seeds]), (other[0], [other[1][seed] for seed in seeds])
     )
-
-
-def _line(plan: Plan, along: int, other: Sequence[int]) -> list[tuple[int, ...]]:
-    return [
-        (*other[:along], at, *other[along + 1 :]) for at in range(len(plan.varied[along].marks))
-    ]
-
-
-def _named(plan: Plan, along: int, other: Sequence[int]) -> str:
-    return ", ".join(
-        each.marks[other[at]].label
-        if each.axis.id == "scheduler"
-        else f"{each.axis.label} {each.marks[other[at]].label}"
-        for at, each in enumerate(plan.varied)
-        if at != along
-    )
-
-
-def _sample(result: Result | None, pictures: Pictures) -> Sample | None:
-    image = pictures(result) if result and result.done else None
-    return (
-        Sample(result.cell.params, image, result.seconds, at=result.cell.at)
-        if result and image
-        else None
-    )
-
-
-def _apart(one: Result | None, other: Result | None, pictures: Pictures) -> float | None:
-    a, b = _sample(one, pictures), _sample(other, pictures)
-    return difference(a.image, b.image).by(SHAPE) if a and b else None

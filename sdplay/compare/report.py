@@ -6,10 +6,11 @@ import html
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from sdplay.compare.answers import Convergence, frontier
+from sdplay.compare.answers import Convergence, Trade
 from sdplay.compare.charts import Line, chart
-from sdplay.compare.findings import Findings, find_out
+from sdplay.compare.findings import Between, Findings, between, find_out
 from sdplay.compare.guard import plan_sentence, value_text
+from sdplay.compare.measures import MEASURES, WHAT_THEY_SEE, Measure
 from sdplay.compare.plan import Cell, Plan, lasting, many
 from sdplay.compare.planfile import grid_infotext
 from sdplay.compare.results import Pictures, Result
@@ -17,6 +18,8 @@ from sdplay.params import KNOBS
 from sdplay.picture import jpeg_bytes
 
 MOST_PICTURES = 1000
+MOST_CURVES = 12
+"""More lines than this cannot be told apart."""
 _STYLE = """
 :root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}
 body{max-width:1200px;margin:2rem auto;padding:0 1rem}
@@ -44,21 +47,23 @@ def report(
 ) -> str:
     """The whole report as HTML text.  What a person typed is escaped; nothing is loaded from
     elsewhere."""
-    found = findings or find_out(plan, results, pictures)
+    measured = between(pictures)
+    judged = findings or find_out(plan, results, measured)
     parts = [
         f"<h1>{html.escape(title)}</h1>",
         _paragraphs(
             [
+                *sentences,
+                *judged.sentences,
                 plan_sentence(plan),
                 _summary(plan, results),
                 *plan.notes,
-                *sentences,
-                *found.sentences,
             ]
         ),
         _settings(plan),
         *_grids(plan, results, pictures, longest),
-        *_charts(found),
+        *_charts(judged),
+        *_by_other_measures(plan, results, measured, judged),
         f"<details><summary>Infotext</summary><pre>{html.escape(grid_infotext(plan))}</pre></details>",
         f"<p>Made {datetime.now(UTC):%Y-%m-%d %H:%M} UTC with sdplay.</p>",
     ]
@@ -103,8 +108,8 @@ def _settings(plan: Plan) -> str:
 def _grids(plan: Plan, results: Results, pictures: Pictures, longest: int) -> list[str]:
     """The first axis across, the second down, as on the page; one table for every place on the
     others."""
-    many = len(plan.varied)
-    rows, columns = 1 if many > 1 else None, 0 if many else None
+    axes = len(plan.varied)
+    rows, columns = 1 if axes > 1 else None, 0 if axes else None
     longest = longest if len(plan.cells) <= MOST_PICTURES else 64
     others = sorted({cell.at[2:] for cell in plan.cells})
     made = []
@@ -171,28 +176,56 @@ def _tile(result: Result, pictures: Pictures, longest: int) -> str:
     )
 
 
-def _charts(found: Findings) -> list[str]:
+def _charts(findings: Findings) -> list[str]:
+    """Both charts by one measure, and what the measures see."""
     made = []
-    lines = [_curve(curve) for curve in found.curves]
-    if drawn := chart(lines, "steps", "distance to its own most steps (1 − SSIM)"):
+    lines = [_curve(curve) for curve in findings.curves[:MOST_CURVES]]
+    up = findings.measure.label
+    if drawn := chart(lines, "steps", f"{up} to its own most steps"):
         made.append(f"<h2>Does it settle?</h2>{drawn}")
-    timed = [(point.seconds, point.distance) for point in found.points if point.seconds is not None]
-    if len(timed) > 2:
-        best = tuple(timed[at] for at in frontier(timed))
-        drawn = chart(
-            [
-                Line("all settings", tuple(timed), joined=False),
-                Line("none is both faster and closer", best),
-            ],
-            "seconds",
-            "distance to the dearest picture that settles (1 − SSIM)",
+        if (count := len(findings.curves)) > MOST_CURVES:
+            made.append(f"<p>The first {MOST_CURVES} of {count} curves are drawn.</p>")
+    if findings.trade and len(findings.trade.points) > 2:
+        made.append(f"<h2>Is it worth its cost?</h2>{_trade(findings.trade, findings.measure)}")
+    return [*made, f"<p>{html.escape(WHAT_THEY_SEE)}</p>"] if made else []
+
+
+def _by_other_measures(
+    plan: Plan, results: Results, measured: Between, judged: Findings
+) -> list[str]:
+    """The same charts and sentences by the measures that did not judge, folded."""
+    folded = []
+    for measure in MEASURES.values():
+        if measure is judged.measure or not (judged.curves or judged.bands):
+            continue
+        other = find_out(plan, results, measured, measure=measure)
+        inside = _paragraphs(other.sentences) + "".join(_charts(other)[:-1])
+        folded.append(
+            f"<details><summary>The same by {html.escape(measure.label)}</summary>{inside}"
+            "</details>"
         )
-        made.append(f"<h2>Is it worth the time?</h2>{drawn}")
-    return made
+    return folded
+
+
+def _trade(trade: Trade, measure: Measure) -> str:
+    points = tuple((float(point.evaluations), point.distance) for point in trade.points)
+    best = tuple((float(point.evaluations), point.distance) for point in trade.best)
+    winners = tuple(
+        (float(point.evaluations), point.distance, point.label) for point in trade.winners
+    )
+    cost = float(trade.reference.evaluations)
+    lines = [
+        Line("every setting", points, joined=False),
+        Line("none is both cheaper and closer", best, winners),
+        Line(f"the reference: {trade.reference.name}", ((cost, 0.0),), joined=False),
+    ]
+    return chart(lines, "model evaluations", f"{measure.label} to the reference")
 
 
 def _curve(curve: Convergence) -> Line:
     points = tuple((float(point.steps), point.distance) for point in curve.points)
     knee = curve.knee
-    marked = ((float(knee.steps), knee.distance, f"{knee.steps} is enough here"),) if knee else ()
+    steps = many(knee.steps, "step") if knee else ""
+    verb = "is" if knee and knee.steps == 1 else "are"
+    marked = ((float(knee.steps), knee.distance, f"{steps} {verb} enough"),) if knee else ()
     return Line(curve.label, points, marked)

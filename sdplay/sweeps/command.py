@@ -16,7 +16,7 @@ from sdplay.backends import Capabilities
 from sdplay.backends.decode import read_picture
 from sdplay.compare.axes import Offer, Setup
 from sdplay.compare.experiment import Reproduction, read_experiment
-from sdplay.compare.findings import find_out
+from sdplay.compare.findings import between, find_out
 from sdplay.compare.guard import plan_sentence
 from sdplay.compare.plan import Plan, many, plan
 from sdplay.compare.planfile import Spec, read_plan
@@ -137,13 +137,13 @@ def _run(desk: _Desk, made: Plan, folder: Folder, before: str) -> int:
     sweep = Sweep(made, desk.bench, desk.jobs, speeds=desk.speeds, shared=folder)
     try:
         results = _follow(sweep, folder, desk.library)
-        findings = find_out(made, results, folder.picture)
+        findings = find_out(made, results, between(folder.picture))
         drift = folder.laid_against(results, before)
         sentences = [
             *([drift.sentence] if drift else []),
             *([sweep.trouble] if sweep.trouble else []),
         ]
-        folder.finish(results, _title(made), sentences)
+        folder.finish(results, _title(made), sentences, findings)
     finally:
         folder.account(_sums(sweep))
     _tell(*findings.sentences, *sentences, resources_sentence(sweep.meter))

@@ -17,6 +17,7 @@ from PIL import Image
 
 from sdplay.compare.axes import Setup
 from sdplay.compare.experiment import Reproduction, read_experiment, reproduced, write_experiment
+from sdplay.compare.findings import Findings
 from sdplay.compare.measures import difference, look, pixels_hash
 from sdplay.compare.plan import Cell, Plan, Varied
 from sdplay.compare.planfile import Spec, outline, plan_of
@@ -146,7 +147,13 @@ class Folder:
         self.rows.merge_now_and_then()
         return result
 
-    def finish(self, results: Results, title: str, sentences: Iterable[str] = ()) -> None:
+    def finish(
+        self,
+        results: Results,
+        title: str,
+        sentences: Iterable[str] = (),
+        findings: Findings | None = None,
+    ) -> None:
         """Write what is drawn from all cells together."""
         self._measure()
         self.rows.merge()
@@ -155,9 +162,14 @@ class Folder:
         told = [*sentences, *([drawn.note] if drawn.note else [])]
         _write(
             self.path / "report.html",
-            report(self.plan, results, self.picture, title=title, sentences=told).encode(
-                "utf-8", "replace"
-            ),
+            report(
+                self.plan,
+                results,
+                self.picture,
+                title=title,
+                sentences=told,
+                findings=findings,
+            ).encode("utf-8", "replace"),
         )
         text = write_experiment(self.plan, results)
         _write(self.path / "experiment.json", text.encode("utf-8", "backslashreplace"))

@@ -1,41 +1,71 @@
 """What a finished sweep answers: charts, each with one plain sentence."""
 
 import json
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import altair as alt
 import streamlit as st
 
-from sdplay.compare.answers import Convergence, Point, Scale, bargain, frontier
+from sdplay.compare.answers import Point, Scale
 from sdplay.compare.findings import Findings, find_out
+from sdplay.compare.measures import COLOUR, MEASURES, WHAT_THEY_SEE, Measure
+from sdplay.compare.results import measured_alike
 from sdplay.sweeps import Sweep
 from sdplay.ui import cells, sweeping, whole
 from sdplay.ui.cells import Results
 from sdplay.ui.problems import plain
 from sdplay.ui.session import Studio
 
-SCALES: dict[Scale, str] = {
+SCALES: Mapping[Scale, str] = {
     "steps": "Steps",
     "evaluations": "Model evaluations",
     "seconds": "Seconds",
 }
 GOALS = {"own": "The same at its most steps", "A": "A"}
-TRADED = {"own": "the dearest that settles", "A": "A"}
-"""What a choice means where settings of different schedulers stand side by side."""
+MOST_CURVES = 12
+"""More lines than this cannot be told apart."""
+MOST_BANDS = 24
+WRAPPED = 28
+"""Letters of a label before it goes on in the next line."""
 ROWS = alt.NamedData("rows")
 PICK = alt.selection_point(name="picked", fields=["at"], nearest=True, toggle=False)
 """A click anywhere takes the point that is nearest."""
+LINES = "split(datum.label, '\\n')"
 
 
 def show(studio: Studio, sweep: Sweep) -> None:
     """The charts that the axes allow; nothing where they carry none."""
     results = sweep.results()
-    found = _found(studio, sweep, results)
-    if not (found.curves or found.bands):
+    findings = _findings(studio, sweep, results)
+    if not (findings.curves or findings.trade or findings.bands):
         return
     with st.container(border=True, key="answers"):
-        if found.curves:
+        _choices(findings)
+        if findings.curves:
+            _convergence(studio, sweep, findings)
+        if findings.trade:
+            _trade(studio, sweep, findings)
+        if findings.bands:
+            _spread(findings)
+
+
+def _choices(findings: Findings) -> None:
+    """What distances are measured by and against, and what each measure sees."""
+    with st.container(horizontal=True, gap="medium"):
+        st.segmented_control(
+            "Distance by",
+            list(MEASURES),
+            default=COLOUR.id,
+            required=True,
+            key="measure",
+            format_func=lambda id: _upper(MEASURES[id].label),
+            bind="query-params",
+        )
+        if findings.curves:
             st.segmented_control(
                 "Distance to",
                 list(GOALS),
@@ -46,105 +76,115 @@ def show(studio: Studio, sweep: Sweep) -> None:
                 bind="query-params",
                 help="What every picture is measured against.",
             )
-            _convergence(studio, sweep, found.curves)
-            _trade(studio, sweep, found)
-        if found.bands:
-            _spread(found)
+    st.caption(plain(WHAT_THEY_SEE))
 
 
-def _found(studio: Studio, sweep: Sweep, results: Results) -> Findings:
-    """Measured once for each state of the sweep and each reference."""
+def _findings(studio: Studio, sweep: Sweep, results: Results) -> Findings:
+    """Judged once for each state of the sweep, reference and measure; pairs are measured once."""
     chosen = cells.picked(sweep, results)[0] if st.session_state.get("against") == "A" else None
+    measure = MEASURES.get(st.session_state.get("measure", ""), COLOUR)
     key = f"found_{sweep.group}"
-    state = (chosen, sum(result.done for result in results.values()))
+    state = (chosen, measure.id, sum(result.done for result in results.values()))
     if st.session_state.get(key, (None, None))[0] != state:
         with st.spinner("Measuring"):
             findings = find_out(
                 sweep.plan,
                 results,
-                lambda result: sweeping.pixels(studio, result),
-                results[chosen] if chosen else None,
+                lambda one, other: sweeping.measure(studio, one, other),
+                chosen=results[chosen] if chosen else None,
+                measure=measure,
             )
             st.session_state[key] = (state, findings)
     return st.session_state[key][1]  # type: ignore[no-any-return]
 
 
 @whole.fragment()
-def _convergence(studio: Studio, sweep: Sweep, curves: tuple[Convergence, ...]) -> None:
+def _convergence(studio: Studio, sweep: Sweep, findings: Findings) -> None:
     """Distance to each scheduler's own picture at its most steps, or to A; the knee is a ring."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**How many steps are enough?**")
-        scale: Scale = st.segmented_control(
-            "Across",
-            list(SCALES),
-            default="steps",
-            required=True,
-            key="scale",
-            format_func=SCALES.__getitem__,
-            label_visibility="collapsed",
-        )
+        scale = _scale(sweep)
+    curves = findings.curves[:MOST_CURVES]
     rows = [
-        {
-            "curve": curve.label,
-            "x": point.along(scale),
-            "distance": point.distance,
-            "label": point.label,
-            "marked": point == curve.knee,
-            "at": _written(point),
-        }
+        _row(point, scale) | {"curve": _wrapped(curve.label), "marked": point == curve.knee}
         for curve in curves
         for point in curve.points
     ]
     first = next((curve.knee for curve in curves if curve.knee), curves[0].points[-1])
-    _beside(studio, sweep, _with(_curves(SCALES[scale]), rows), "curves", first)
-    for curve in curves:
-        st.markdown(
-            f"{':material/check_circle:' if curve.knee else ':material/info:'} "
-            f"{plain(curve.sentence)}"
-        )
+    legend = _Legend.of([curve.label for curve in curves])
+    chart = _curves(SCALES[scale], findings.measure, legend)
+    _beside(studio, sweep, _with(chart, rows), "curves", first)
+    if len(findings.curves) > MOST_CURVES:
+        st.caption(f"The first {MOST_CURVES} of {len(findings.curves)} curves are drawn.")
+    for sentence in findings.settling:
+        settled = "enough" in sentence
+        st.markdown(f":material/{'check_circle' if settled else 'info'}: {plain(sentence)}")
+
+
+def _scale(sweep: Sweep) -> Scale:
+    """Seconds can be chosen only where they were measured under like conditions."""
+    scales = list(SCALES) if measured_alike(sweep.results().values()) else list(SCALES)[:2]
+    if st.session_state.get("scale") not in (None, *scales):
+        del st.session_state["scale"]
+    scale: Scale = st.segmented_control(
+        "Across",
+        scales,
+        default="steps",
+        required=True,
+        key="scale",
+        format_func=SCALES.__getitem__,
+        label_visibility="collapsed",
+    )
+    return scale
 
 
 @whole.fragment()
-def _trade(studio: Studio, sweep: Sweep, found: Findings) -> None:
+def _trade(studio: Studio, sweep: Sweep, findings: Findings) -> None:
     """What each setting costs and how close it comes; what nothing beats is joined."""
-    timed = [point for point in found.points if point.seconds is not None]
-    scale: Scale = "seconds" if timed else "evaluations"
-    points = timed or list(found.points)
-    if len(points) < 3:
+    trade = findings.trade
+    if trade is None or not trade.points:
         return
-    best = set(frontier([(point.along(scale), point.distance) for point in points]))
+    st.markdown("**What is worth its cost?**")
+    best, winners = trade.best, trade.winners
+    rows = [
+        _row(point, "evaluations") | {"marked": point in best, "winner": point in winners}
+        for point in trade.points
+    ]
+    reference = Point(
+        trade.reference.name, 0, trade.reference.evaluations, 0.0, at=trade.reference.at, beside=0.0
+    )
+    rows.append(
+        _row(reference, "evaluations")
+        | {"marked": False, "winner": False, "reference": f"Reference: {reference.label}"}
+    )
+    chart = _front(findings.measure)
+    _beside(studio, sweep, _with(chart, rows), "trade", winners[0] if winners else None)
+    for sentence in findings.trade_sentences:
+        st.markdown(f":material/savings: {plain(sentence)}")
+
+
+def _spread(findings: Findings) -> None:
+    """Each setting over the seeds: median and the middle four fifths."""
+    bands = sorted(findings.bands, key=lambda band: band.middle)[:MOST_BANDS]
     rows = [
         {
-            "label": point.label,
-            "x": point.along(scale),
-            "distance": point.distance,
-            "marked": number in best,
-            "at": _written(point),
+            "label": _wrapped(band.label),
+            "middle": band.middle,
+            "low": band.low,
+            "high": band.high,
+            "seeds": band.count,
         }
-        for number, point in enumerate(points)
-    ]
-    against = st.session_state.get("against", "own")
-    st.markdown("**What is worth its time?**")
-    _beside(
-        studio,
-        sweep,
-        _with(_front(SCALES[scale], TRADED[against]), rows),
-        "trade",
-        bargain(points, scale),
-    )
-    st.markdown(f":material/savings: {plain(found.sentences[len(found.curves)])}")
-
-
-def _spread(found: Findings) -> None:
-    """Each setting over the seeds: median and the middle four fifths."""
-    rows = [
-        {"label": band.label, "middle": band.middle, "low": band.low, "high": band.high}
-        for band in found.bands
+        for band in bands
     ]
     st.markdown("**Is it the setting, or the seed?**")
-    st.vega_lite_chart(_with(_bands(60 + 34 * len(rows)), rows), width="stretch")
-    if found.test:
-        st.markdown(f":material/balance: {plain(found.test.sentence)}")
+    lines = sum(_wrapped(band.label).count("\n") + 1 for band in bands)
+    goal = findings.band_reference.name if findings.band_reference else "the reference"
+    chart = _bands(60 + 20 * lines + 14 * len(rows), findings.measure, _wrapped(goal, 60))
+    st.vega_lite_chart(_with(chart, rows), width="stretch")
+    if len(findings.bands) > MOST_BANDS:
+        st.caption(f"The {MOST_BANDS} closest of {len(findings.bands)} settings are drawn.")
+    for sentence in findings.seed_sentences:
+        st.markdown(f":material/balance: {plain(sentence)}")
 
 
 def _beside(
@@ -182,58 +222,116 @@ def _beside(
             st.rerun()
 
 
-def _written(point: Point) -> str:
-    return ",".join(map(str, point.at))
+def _row(point: Point, scale: Scale) -> dict[str, Any]:
+    return {
+        "label": point.label,
+        "x": point.along(scale),
+        "distance": point.distance,
+        "beside": point.beside,
+        "at": ",".join(map(str, point.at)),
+    }
+
+
+def _wrapped(label: str, width: int = WRAPPED) -> str:
+    """A label in lines, so that no chart cuts it."""
+    return "\n".join(textwrap.wrap(label, width)) or label
+
+
+def _upper(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}"
+
+
+@dataclass(frozen=True)
+class _Legend:
+    """A legend under its chart: how many columns fit a phone, and how high it becomes."""
+
+    columns: int
+    height: int
+
+    @classmethod
+    def of(cls, labels: Sequence[str]) -> "_Legend":
+        columns = 2 if max(map(len, labels)) <= 14 else 1
+        lines = sum(_wrapped(label).count("\n") + 1 for label in labels)
+        return cls(columns, 18 * -(-lines // columns))
 
 
 @cache
-def _curves(across: str) -> str:
+def _curves(across: str, measure: Measure, legend: _Legend) -> str:
     """Lines with their knees."""
-    base = _over(across, "curve:N", "label:N").encode(
-        color=alt.Color("curve:N", title=None, legend=alt.Legend(orient="top"))
+    base = _over(across, measure, "curve:N", "label:N").encode(
+        color=alt.Color(
+            "curve:N",
+            title=None,
+            sort=None,
+            scale=alt.Scale(scheme="tableau20"),
+            legend=alt.Legend(
+                orient="bottom", columns=legend.columns, labelLimit=0, labelExpr=LINES
+            ),
+        )
     )
     knees = base.transform_filter("datum.marked").mark_point(size=180, strokeWidth=2.5, aria=False)
-    return _text(base.mark_line() + knees + base.mark_circle(size=60).add_params(PICK))
+    return _text(
+        base.mark_line() + knees + base.mark_circle(size=60).add_params(PICK),
+        f"{_upper(measure.label)} over {across.lower()}; a ring where more steps change little.",
+        280 + legend.height,
+    )
 
 
 @cache
-def _front(across: str, goal: str) -> str:
-    """Dots, the frontier among them joined."""
-    base = _over(
-        across, "label:N", alt.Tooltip("x:Q", format=".2f", title=across), up=f"Distance to {goal}"
-    )
+def _front(measure: Measure) -> str:
+    """Dots, the frontier among them joined, the cheapest close ones ringed, and the reference."""
+    base = _over(SCALES["evaluations"], measure, "label:N")
     dots = base.mark_circle(size=70).encode(
         opacity=alt.condition("datum.marked", alt.value(1), alt.value(0.35))
     )
+    reference = base.transform_filter("datum.reference")
+    goal = reference.mark_point(shape="diamond", size=130, filled=True, aria=False)
+    name = reference.mark_text(align="right", dx=-10, dy=-10, limit=0, aria=False).encode(
+        text="reference:N"
+    )
+    rings = base.transform_filter("datum.winner").mark_point(size=180, strokeWidth=2.5, aria=False)
+    line = base.transform_filter("datum.marked").mark_line(strokeDash=[4, 3])
     return _text(
-        base.transform_filter("datum.marked").mark_line(strokeDash=[4, 3]) + dots.add_params(PICK)
+        line + rings + goal + name + dots.add_params(PICK),
+        f"{_upper(measure.label)} to the reference over model evaluations; rings around the "
+        "cheapest that come close.",
     )
 
 
 @cache
-def _bands(height: int) -> str:
+def _bands(height: int, measure: Measure, goal: str) -> str:
     """Bars from low to high with a dot in the middle."""
-    base = alt.Chart(ROWS).encode(y=alt.Y("label:N", title=None, sort=None))
-    low = alt.X("low:Q", title="Distance to the most expensive setting, over the seeds")
+    axis = alt.Axis(labelLimit=0, labelExpr=LINES)
+    base = alt.Chart(ROWS).encode(y=alt.Y("label:N", title=None, sort=None, axis=axis))
+    title = [f"{_upper(measure.label)}, over the seeds, to", *goal.split("\n")]
+    low = alt.X("low:Q", title=title)
     dots = base.mark_point(filled=True, size=80).encode(
-        x="middle:Q", tooltip=["label:N", "middle:Q"]
+        x="middle:Q",
+        tooltip=["label:N", alt.Tooltip("middle:Q", format=".3f"), "seeds:Q"],
     )
-    return _text(base.mark_bar(height=10, opacity=0.35).encode(x=low, x2="high:Q") + dots, height)
+    bars = base.mark_bar(height=10, opacity=0.35).encode(x=low, x2="high:Q")
+    return _text(bars + dots, f"{_upper(measure.label)} of each setting over the seeds.", height)
 
 
-def _over(across: str, *told: str | alt.Tooltip, up: str = "Distance (1 − SSIM)") -> alt.Chart:
+def _over(across: str, measure: Measure, *told: str) -> alt.Chart:
     """Distance over what it costs."""
+    other = next(each for each in MEASURES.values() if each is not measure)
     return alt.Chart(ROWS).encode(
         x=alt.X("x:Q", title=across, axis=alt.Axis(tickCount=8)),
-        y=alt.Y("distance:Q", title=up),
-        tooltip=[*told, alt.Tooltip("distance:Q", format=".3f")],
+        y=alt.Y("distance:Q", title=_upper(measure.label)),
+        tooltip=[
+            *told,
+            alt.Tooltip("x:Q", title=across, format=".4~g"),
+            alt.Tooltip("distance:Q", title=_upper(measure.label), format=".3f"),
+            alt.Tooltip("beside:Q", title=_upper(other.label), format=".3f"),
+        ],
     )
 
 
-def _text(chart: alt.LayerChart, height: int = 280) -> str:
+def _text(chart: alt.LayerChart, description: str, height: int = 280) -> str:
     """Built once: Altair takes longer over a chart than the rest of the page together."""
-    return str(chart.properties(height=height).to_json())
+    return str(chart.properties(height=height, description=description).to_json())
 
 
-def _with(chart: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    return {**json.loads(chart), "datasets": {ROWS.name: rows}}
+def _with(chart: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {**json.loads(chart), "datasets": {ROWS.name: list(rows)}}

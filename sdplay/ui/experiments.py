@@ -70,7 +70,6 @@ def take_away(studio: Studio, sweep: Sweep) -> None:
         if any(len(each.marks) > 1 for each in plan.varied):
             with st.popover("Animation", icon=":material/animation:"):
                 _animation(studio, sweep)
-    _compared_with_file(sweep)
 
 
 def open_file(studio: Studio) -> None:
@@ -204,7 +203,7 @@ def _animation(studio: Studio, sweep: Sweep) -> None:
     _download("Save it", make, f"morph.{kind}", f"image/{kind}", ":material/animation:")
 
 
-def _compared_with_file(sweep: Sweep) -> None:
+def compared_with_file(sweep: Sweep) -> None:
     """The sentence of a rerun, when the file that was opened has this plan's cells."""
     experiment: Experiment | None = st.session_state.get("experiment")
     if (

@@ -53,6 +53,8 @@ def newest(studio: Studio) -> None:
         if moving != sweep.moving:
             st.rerun()  # the timer starts or stops, and a finished sweep tells what it found
 
+    if not sweep.running:
+        experiments.compared_with_file(sweep)
     view()
     if not sweep.running:
         from sdplay.ui import (
