@@ -12,6 +12,8 @@ Range = tuple[float, float]
 """The likely least and most."""
 ROWS = 200
 REREAD_SECONDS = 5.0
+MOST_GAIN = 4
+"""Pictures made together take no less than this part of the time that they take one by one."""
 
 
 def likely(rates: Sequence[float]) -> Range:
@@ -59,5 +61,5 @@ def _rates(past: Sequence[Timed], scheduler: str, company: int) -> Range:
     same = [each for each in past if each.scheduler == scheduler] or past
     like = [each for each in same if each.at_once and company / 2 <= each.at_once <= company * 2]
     low, high = likely([each.rate for each in like or same])
-    # Measured alone, they will share their batches: between no gain and all of it.
-    return (low, high) if like else (low / company, high)
+    # Measured alone, they will share batches or run side by side.
+    return (low, high) if like else (low / min(company, MOST_GAIN), high)

@@ -34,7 +34,7 @@ class Progress:
         return self.preview() if callable(self.preview) else self.preview
 
 
-SECONDS = ("queued", "network", "load", "sampling", "decode", "total")
+SECONDS = ("queued", "company", "network", "load", "sampling", "decode", "total")
 """The parts of a picture's time, in the order in which tables name them."""
 
 
@@ -44,11 +44,14 @@ class Timing:
 
     total: float
     queued: float | None = None
+    """Before its turn came."""
     network: float | None = None
     load: float | None = None
     sampling: float | None = None
     """In the model; with shared batches only its own share of the calls."""
     decode: float | None = None
+    company: float | None = None
+    """While pictures made at the same time had their turns."""
     at_once: float | None = None
     """How many pictures the backend had at work meanwhile, this one included, on average: 1 is
     alone.  None: measured before this was noted."""
@@ -76,12 +79,17 @@ class Timing:
         waiting and loading."""
         if self.sampling:
             return self.sampling + (self.decode or 0.0)
-        return max(0.0, self.total - (self.queued or 0.0) - (self.load or 0.0))
+        waited = (self.queued or 0.0) + (self.company or 0.0) + (self.load or 0.0)
+        return max(0.0, self.total - waited)
 
     @property
     def work(self) -> float:
-        """Its part of the time that its backend was at work: what may be added up over pictures."""
-        return self.own if self.share is None else min(self.share, self.own)
+        """Its part of the time that its backend was at work, without queue and loading: what may be
+        added up over pictures."""
+        if self.share is None or not self.total:
+            return self.own
+        idle = (self.queued or 0.0) + (self.load or 0.0)
+        return self.share * max(0.0, 1 - idle / self.total)
 
 
 def _frozen(values: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -56,14 +56,25 @@ def evaluations(params: Params) -> int:
 def of(params: Params) -> float:
     """The work of one picture, what its time grows with: evaluations times megapixels, and what is
     around them, which a picture without an evaluation costs as well."""
-    asked = list(passes(params))
-    evaluated = sum(each.calls * each.rows * each.pixels for each in asked)
-    return (evaluated + AROUND * asked[-1].pixels) / 1e6
+    return sum(_parts(params))
+
+
+def sampled(params: Params) -> float:
+    """The share of a picture's work that is its evaluations: what a backend counts as progress."""
+    evaluated, around = _parts(params)
+    return evaluated / (evaluated + around)
 
 
 def total(planned: Iterable[Params]) -> float:
     """The work of several pictures."""
     return sum(map(of, planned))
+
+
+def _parts(params: Params) -> tuple[float, float]:
+    """The evaluations' work, and what is around them."""
+    asked = list(passes(params))
+    evaluated = sum(each.calls * each.rows * each.pixels for each in asked)
+    return evaluated / 1e6, AROUND * asked[-1].pixels / 1e6
 
 
 def _calls(scheduler: str, steps: int, strength: float | None = None) -> int:

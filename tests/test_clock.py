@@ -52,8 +52,10 @@ def test_the_company_of_a_picture_is_its_mean():
 def test_work_leaves_queue_and_loading_out():
     assert Timing(10.0, queued=4.0, load=1.0).work == 5
     assert Timing(10.0, queued=4.0, sampling=0.5, decode=0.25).work == 0.75
+    assert Timing(10.0, company=9.0).own == 1
     assert Timing(10.0, at_once=4.0, share=2.5).work == 2.5
-    assert Timing(10.0, queued=9.0, at_once=1.0, share=10.0).work == 1
+    assert Timing(10.0, queued=9.0, at_once=1.0, share=10.0).work == pytest.approx(1)
+    assert Timing(8.0, company=6.0, load=4.0, at_once=4.0, share=2.0).work == 1
 
 
 def test_conditions_come_back_from_the_library_and_old_records_load(tmp_path):

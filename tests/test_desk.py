@@ -77,7 +77,7 @@ def test_a_pictures_seconds_are_its_own_and_waiting_for_others_is_queue():
         assert sum(seconds.values()) <= ticket.ended - ticket.started
         own += seconds["sampling"] + seconds["decode"]
     assert own <= max(ticket.ended for ticket in tickets) - tickets[0].created
-    assert tickets[0].painted.seconds["queued"] > 0
+    assert tickets[0].painted.seconds["company"] > 0
 
 
 def test_the_seconds_left_count_the_passes_to_come():

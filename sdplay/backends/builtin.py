@@ -158,11 +158,10 @@ class Builtin(Backend):
                 elif isinstance(event, Made):
                     took = Timing(
                         time.perf_counter() - began,
-                        event.queued,
-                        0.0,
-                        min(load, loaded - began),
-                        event.sampling,
-                        event.decode,
+                        company=event.queued,
+                        load=min(load, loaded - began),
+                        sampling=event.sampling,
+                        decode=event.decode,
                     )
                     yield self._picture(params, job, event, took)
         finally:

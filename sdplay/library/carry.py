@@ -37,7 +37,7 @@ MAX_LINE = 4 * 2**20
 VISITOR_LISTING = 8 * 2**20
 """Bytes of a zip's own list of files: about 80,000 names, ten times as much once read."""
 PICTURES_ENDS = (".png", ".jpg", ".jpeg", ".webp")
-_TIMES = ("total", "queued", "network", "load", "sampling", "decode", "share")
+_TIMES = ("total", "queued", "company", "network", "load", "sampling", "decode", "share")
 COLUMNS = (
     "file",
     "id",

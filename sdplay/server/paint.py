@@ -56,7 +56,7 @@ class Painted:
     version: str
     """Its title and number format."""
     seconds: dict[str, float]
-    """load, sampling, decode and queued."""
+    """load, sampling, decode and company."""
     warnings: tuple[str, ...] = ()
     frames: tuple[Frame, ...] = ()
     partial: bool = False
@@ -106,8 +106,8 @@ class _Work:
         """Of this pass, and steps of the passes before and after it."""
         self.clean: Array | None = None
         self.loading = 0.0
-        self.seconds = {"sampling": 0.0, "decode": 0.0, "queued": 0.0}
-        """Of the passes that ended; queued is while others had their turns."""
+        self.seconds = {"sampling": 0.0, "decode": 0.0, "company": 0.0}
+        """Of the passes that ended; company is while others had their turns."""
         self.steady = 1.0
         """What a step of the passes to come takes, in steps of this one."""
 
@@ -164,7 +164,7 @@ class _Work:
             own -= brought
         self.seconds["sampling"] += own
         self.seconds["decode"] += decode
-        self.seconds["queued"] += max(0.0, took - own - decode)
+        self.seconds["company"] += max(0.0, took - own - decode)
 
     def _events(self, engine: Engine | Stock, job: Job, start: Snapshot | None) -> Iterator[Event]:
         try:

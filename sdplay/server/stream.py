@@ -243,7 +243,7 @@ def _end(desk: Desk, ticket: Ticket) -> dict[str, Any]:
     ]
     seconds = {
         **painted.seconds,
-        "queued": ticket.started - ticket.created + painted.seconds["queued"],
+        "queued": ticket.started - ticket.created,
         "whole": ticket.ended - ticket.created,
     }
     return {

@@ -16,6 +16,8 @@ Expected = Callable[[str, list[Cell]], Range | None]
 LEAST_SPREAD = 0.05
 FEW = 4
 """So many cells must have ended until they outweigh what was expected of one."""
+CLEAR = 0.2
+"""What was expected is no vaguer than this, as a share either way."""
 NEARLY = 0.9
 """A cell whose backend tells no progress is never taken to be further than this."""
 
@@ -37,6 +39,8 @@ class Lane:
     """The same, each second divided by how many cells were at work: what one of them got."""
     made: float = 0.0
     """Work of the cells that were made."""
+    tells: bool = False
+    """Its backend says how far single pictures are."""
     lately: deque[float] = field(default_factory=lambda: deque(maxlen=20))
     """Divided seconds per work of the last cells."""
 
@@ -57,16 +61,17 @@ class Lane:
     def _rate(self, done: float, rest: float) -> tuple[float, float]:
         """Seconds per work, and how far they may be off either way, as a share.
 
-        What was expected weighs as much as two rounds of as many cells as are made at once.
+        What was expected weighs as much as two rounds of as many cells as are made at once, and
+        less if it was vague.
         """
         few = max(1.0, min(done, rest) / self.cell)
         seen = min(0.6, max(LEAST_SPREAD, 0.6 / few**0.5))
         if self.expected is None:
             return self.seconds / done, seen
         low, high = self.expected
-        weight = 2 * self.at_once * self.cell
-        rate = ((low + high) / 2 / self.planned * weight + self.seconds) / (weight + done)
         spread = (high - low) / (high + low) if high else 0.0
+        weight = 2 * self.at_once * self.cell * min(1.0, CLEAR / max(spread, 0.01)) ** 2
+        rate = ((low + high) / 2 / self.planned * weight + self.seconds) / (weight + done)
         unseen = weight / (weight + done)
         return rate, max(LEAST_SPREAD, unseen * spread + (1 - unseen) * min(spread, seen))
 
@@ -82,6 +87,7 @@ class Track:
         self._ended: set[At] = set()
         self._begun: dict[At, tuple[float, float | None]] = {}
         """When it began, in its lane's divided seconds; the fraction that its backend tells."""
+        self._furthest = 0.0
         self.seconds = 0.0
         """In which any cell was at work: no queue, no pause, and what is shared once."""
 
@@ -114,6 +120,8 @@ class Track:
         """This cell is being made."""
         began = self._begun[at][0] if at in self._begun else self._lane(at).divided
         self._begun[at] = began, fraction
+        lane = self._lane(at)
+        lane.tells = lane.tells or fraction is not None
 
     def end(self, at: At, *, made: bool) -> None:
         """This cell has ended; `made` says that it cost its work and has its picture."""
@@ -131,6 +139,7 @@ class Track:
         """This cell is to be made once more, or was cancelled."""
         self._ended.discard(at)
         self._begun.pop(at, None)
+        self._furthest = 0.0
 
     @property
     def fraction(self) -> float:
@@ -138,7 +147,10 @@ class Track:
         they have behind them."""
         whole = sum(self._work.values())
         done = sum(self._work[at] for at in self._ended) + sum(self._behind().values())
-        return min(1.0, done / whole) if whole else 1.0
+        # A backend may begin to tell only later, and less than was guessed: never let the bar go
+        # back.
+        self._furthest = max(self._furthest, min(1.0, done / whole if whole else 1.0))
+        return self._furthest
 
     def left(self) -> Range | None:
         """The likely least and most until the end, at work and without pauses.
@@ -169,9 +181,11 @@ class Track:
         behind = dict.fromkeys(self._lanes, 0.0)
         for at, (began, fraction) in self._begun.items():
             lane, amount = self._lane(at), self._work[at]
-            if fraction is None:
-                typical = lane.typical()
-                spent = lane.divided - began
-                fraction = min(NEARLY, spent / (typical * amount)) if typical else 0.0
-            behind[self._cells[at].setup.backend] += fraction * amount
+            if fraction is not None:
+                done = fraction * work.sampled(self._cells[at].params)
+            elif (typical := lane.typical()) and not lane.tells:
+                done = min(NEARLY, (lane.divided - began) / (typical * amount))
+            else:
+                done = 0.0
+            behind[self._cells[at].setup.backend] += done * amount
         return behind
