@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from sdplay import cli_cutouts, cli_library, cli_serve, cli_sweep, settings
+from sdplay import cli_cutouts, cli_library, cli_pictures, cli_serve, cli_sweep, settings
 from sdplay.errors import BackendError, BadParams, LibraryError, PlayError
 from sdplay.knob import Knob
 from sdplay.params import KNOBS, Params, random_seed
@@ -95,6 +95,7 @@ def _commands() -> Commands:
     cli_sweep.register(actions)
     cli_serve.register(actions)
     cli_cutouts.register(actions)
+    cli_pictures.register(actions)
     return commands
 
 

@@ -14,6 +14,7 @@ LAYERS = (
     "cli",
     "cli_cutouts",
     "cli_library",
+    "cli_pictures",
     "cli_serve",
     "cli_sweep",
     "sweeps",

@@ -1,0 +1,138 @@
+"""The commands `sheet` and `animate`: the pictures of any folder on one sheet, or one after the
+other."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sdplay.errors import BadParams, LibraryError
+
+BY = (
+    "name, or a setting that the pictures carry: steps, cfg, strength …; the one number that "
+    "differs among them, or else name, unless given."
+)
+
+
+def register(actions: Any) -> None:
+    """Add the commands to the others."""
+    sheet = actions.add_parser(
+        "sheet",
+        help="put the pictures of a folder on one labelled sheet",
+        description="Put the pictures of a folder on one labelled sheet. Labels are the settings "
+        "in which the pictures differ, or else their names.",
+    )
+    _add_common(sheet, "A .png file; named by the folder if not given.")
+    sheet.add_argument("--columns", type=int, default=0, metavar="N", help="Pictures in a row.")
+    sheet.add_argument(
+        "--longest", type=int, default=320, metavar="N", help="Pixels of a picture; 320."
+    )
+    sheet.set_defaults(run=_sheet)
+    animate = actions.add_parser(
+        "animate",
+        help="make a GIF or WebP of the pictures of a folder",
+        description="Make a GIF or WebP that shows the pictures of a folder one after the other.",
+    )
+    _add_common(animate, "A .gif or .webp file; a GIF named by the folder if not given.")
+    animate.add_argument(
+        "--seconds", type=float, default=0.5, metavar="F", help="How long each is shown; 0.5."
+    )
+    animate.add_argument(
+        "--ping-pong", action="store_true", help="Walk back again instead of jumping."
+    )
+    animate.add_argument(
+        "--labels", action="store_true", help="Write on each what tells it from the others."
+    )
+    animate.add_argument(
+        "--longest", type=int, default=512, metavar="N", help="Pixels of a picture; 512."
+    )
+    animate.set_defaults(run=_animate)
+
+
+def _add_common(command: Any, out: str) -> None:
+    command.add_argument("folder", metavar="DIR", type=Path, help="All pictures below it.")
+    command.add_argument("--out", metavar="FILE", type=Path, help=out)
+    command.add_argument("--by", metavar="WHAT", default="", help=BY)
+    command.add_argument(
+        "--every", type=int, default=1, metavar="N", help="Take each Nth picture only."
+    )
+
+
+def _sheet(given: argparse.Namespace) -> None:
+    from sdplay.compare.contact import contact_sheet
+
+    _check_positive(given, "longest")
+    if given.columns < 0:
+        raise BadParams(f"--columns must be at least 1, not {given.columns}.")
+    out = _out(given, "sheet", (".png",))
+    chosen, labels = _chosen(given)
+    data = contact_sheet(chosen, labels, columns=given.columns, longest=given.longest)
+    _write(out, data, len(chosen))
+
+
+def _animate(given: argparse.Namespace) -> None:
+    from sdplay.compare.animation import animate
+    from sdplay.compare.contact import frames
+
+    _check_positive(given, "longest")
+    if not 0.02 <= given.seconds <= 60:
+        raise BadParams(f"--seconds must be between 0.02 and 60, not {given.seconds:g}.")
+    out = _out(given, "animation", (".gif", ".webp"))
+    chosen, labels = _chosen(given)
+    data = animate(
+        list(frames(chosen, labels, given.longest)),
+        kind=out.suffix.lower()[1:],
+        seconds=given.seconds,
+        ping_pong=given.ping_pong,
+        labels=given.labels,
+    )
+    _write(out, data, len(chosen))
+
+
+def _chosen(given: argparse.Namespace) -> tuple[Sequence[Any], list[str]]:
+    """The pictures in their order, and a label for each."""
+    from sdplay.compare.contact import in_order, label, labels_of, shots
+    from sdplay.sweeps.folder import tree
+
+    _check_positive(given, "every")
+    found, notes = tree(given.folder)
+    for note in notes:
+        print(note, file=sys.stderr)
+    among = shots(found)
+    if not among:
+        raise BadParams(f"There is no picture in {given.folder} but sheets and animations.")
+    ordered, by = in_order(among, given.by)
+    chosen = ordered[:: given.every]
+    names = labels_of(chosen, by)
+    return chosen, [label(shot, names) for shot in chosen]
+
+
+def _check_positive(given: argparse.Namespace, name: str) -> None:
+    if getattr(given, name) < 1:
+        raise BadParams(f"--{name} must be at least 1, not {getattr(given, name)}.")
+
+
+def _out(given: argparse.Namespace, what: str, kinds: Sequence[str]) -> Path:
+    """Where it goes; without a wish a name that is free."""
+    if given.out:
+        if given.out.suffix.lower() not in kinds:
+            raise BadParams(f"--out must end with {' or '.join(kinds)}, not {given.out.name!r}.")
+        return Path(given.out)
+    stem, count = f"{given.folder.resolve().name or 'pictures'}-{what}", 1
+    out = Path(f"{stem}{kinds[0]}")
+    while out.exists():
+        count += 1
+        out = Path(f"{stem}-{count}{kinds[0]}")
+    return out
+
+
+def _write(out: Path, data: bytes, count: int) -> None:
+    from sdplay.compare.plan import many
+    from sdplay.whole_file import write_whole
+
+    try:
+        write_whole(out, data)
+    except OSError as error:
+        raise LibraryError(f"{out} could not be written: {error.strerror}.") from error
+    print(f"{out}  {many(count, 'picture')}, {len(data) / 1e6:.1f} MB")
