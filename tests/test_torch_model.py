@@ -191,6 +191,13 @@ def test_a_single_file_paints_what_its_folder_paints(sd, tmp_path):
     assert off(*(ours(Engine(model), job) for model in models)) < 1e-5
 
 
+def test_a_single_file_without_the_hub_asks_for_config(sd, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    file = single_file(sd, tmp_path / "one.safetensors")
+    with pytest.raises(BadParams, match=r"one\.safetensors holds weights only.*--config FOLDER"):
+        load(str(file), device="cpu")
+
+
 def test_clip_skip_reads_an_earlier_layer(sd):
     model = load(str(sd), device="cpu")
     (end,), (earlier,) = (

@@ -2,6 +2,8 @@
 read can run code."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +183,8 @@ def _parts(source: str, dtype: Any, config: str) -> Parts:
     family = {"sd": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}[kind_of(str(path))]
     if path.is_file():
         more = {"config": config, "local_files_only": True} if config else {}
-        pipe = family.from_single_file(str(path), dtype=dtype, **more)
+        with _without_the_hub(path, config):
+            pipe = family.from_single_file(str(path), dtype=dtype, **more)
     else:
         pipe = family.from_pretrained(
             path,
@@ -211,6 +214,30 @@ def _parts(source: str, dtype: Any, config: str) -> Parts:
         dict(pipe.scheduler.config),
         bool(pipe.config.get("force_zeros_for_empty_prompt")),
     )
+
+
+@contextmanager
+def _without_the_hub(path: Path, config: str) -> Iterator[None]:
+    """A file of weights has no tokenizer: diffusers asks the hub for the rest of such a model."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        if config or not _is_of_the_hub(error):
+            raise
+        raise BadParams(
+            f"{path.name} holds weights only, and what else its model needs (tokenizer, shapes) "
+            "could not be fetched from the Hugging Face hub. Give a diffusers folder of the same "
+            "kind with --config FOLDER."
+        ) from error
+
+
+def _is_of_the_hub(error: BaseException | None) -> bool:
+    """Whether it, or what caused it, was raised on the way to the hub."""
+    while error is not None:
+        if any(kind.__module__.startswith("huggingface_hub") for kind in type(error).__mro__):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _unguarded(family: Any) -> dict[str, Any]:

@@ -42,8 +42,16 @@ def loras_in(prompt: str) -> tuple[Named, ...]:
 def beside(models: Iterable[str], folder: str) -> list[str]:
     """The folders of that name in or next to the models, where there are any."""
     places = [place for place in (Path(each).expanduser() for each in models) if place.exists()]
-    found = [(place if place.is_dir() else place.parent) / folder for place in places]
+    found = [around / folder for place in places for around in _around(place)]
     return [str(each) for each in dict.fromkeys(found) if each.is_dir()]
+
+
+def _around(place: Path) -> tuple[Path, ...]:
+    """Where a model's LoRAs may lie: beside a file; in a folder of models; in or beside a diffusers
+    folder."""
+    if not place.is_dir():
+        return (place.parent,)
+    return (place, place.resolve().parent) if (place / "model_index.json").exists() else (place,)
 
 
 def files_in(folders: Iterable[str]) -> dict[str, Path]:
