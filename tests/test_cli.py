@@ -158,3 +158,11 @@ def test_schedulers_are_listed_with_their_names_elsewhere():
         r"euler_a .*ancestral.*\n +Also called: .*Euler a, .*K_EULER_ANCESTRAL",
         sdplay("schedulers").stdout,
     )
+
+
+@pytest.mark.parametrize("more", [["--tiling"], ["--set", "tiling=yes"]])
+def test_a_yes_or_no_is_a_flag_that_may_stand_alone(more, tmp_path):
+    out = ("--out", str(tmp_path / "a.png"))
+    done = sdplay("generate", "a fox", "--steps", "1", "--size", "96x96", *out, *more)
+    assert done.returncode == 0
+    assert "Tiling has no effect here" in done.stdout

@@ -215,3 +215,19 @@ def test_a_value_is_said_with_its_axis(name, value, said):
 @pytest.mark.parametrize("each", AXES.values(), ids=AXES)
 def test_every_axis_says_its_values(each):
     assert "fox" in each.said("fox")
+
+
+def test_yes_and_no_are_values_of_an_axis():
+    marks = axis("tiling").marks("yes, no")
+    assert [(mark.label, mark.value) for mark in marks] == [("yes", True), ("no", False)]
+
+
+def test_an_axis_can_leave_a_value_to_the_backend():
+    marks = axis("eta").marks("own, 0, 0.5")
+    assert [(mark.label, mark.value) for mark in marks] == [("own", None), ("0", 0.0), ("0.5", 0.5)]
+    assert [mark.value for mark in axis("Clip skip").marks("own, 2")] == [None, 2]
+
+
+def test_an_axis_whose_value_cannot_be_left_out_says_so():
+    with pytest.raises(BadParams, match="Steps must be a whole number"):
+        axis("steps").marks("own, 4")

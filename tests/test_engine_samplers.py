@@ -159,3 +159,29 @@ def test_a_copied_stream_goes_on_alone():
     stream.randn((4, 4))
     twin = stream.copy()
     assert (twin.randn((4, 4)) == stream.randn((4, 4))).all()
+
+
+NOISY = [entry for entry in SCHEDULERS.values() if entry.stochastic]
+
+
+@pytest.mark.parametrize("entry", NOISY, ids=lambda entry: entry.id)
+def test_eta_scales_the_noise_that_a_sampler_adds(entry):
+    none, half, own, full = (
+        [
+            step.noise
+            for step in plan(entry.sampler, entry.sigmas, 8, Levels.scaled_linear(), eta=eta).steps
+        ]
+        for eta in (0.0, 0.5, None, 1.0)
+    )
+    assert own == full
+    assert not any(none)
+    assert all(0 < less < more for less, more in zip(half, full, strict=True) if more)
+
+
+@pytest.mark.parametrize(("noisy", "still"), [("euler_a", "euler"), ("dpmpp_2m_sde", "dpmpp_2m")])
+def test_without_its_noise_a_sampler_is_the_one_that_settles(noisy, still):
+    levels = Levels.scaled_linear()
+    one, other = (plan(name, "karras", 9, levels, eta=0.0).steps for name in (noisy, still))
+    for step, same in zip(one, other, strict=True):
+        assert step.update.xs == pytest.approx(same.update.xs)
+        assert step.update.ms == pytest.approx(same.update.ms)
