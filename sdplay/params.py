@@ -64,7 +64,7 @@ class Params:
     negative: str = knob(
         "",
         "Negative prompt",
-        help="What to keep away from. It takes the place of the empty prompt "
+        help="What to avoid. It takes the place of the empty prompt "
         "that CFG pushes away from, so it does nothing at CFG 1.",
         needs="negative",
         example="none || blurry, dark",

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from sdplay.ui import session
+from tests.fakes import png
 from tests.making import finished
 from tests.paging import sentences, settled
 
@@ -159,3 +160,23 @@ def test_all_that_differ_in_one_thing_are_a_click_away_and_a_link(page):
 def test_a_link_to_what_differs_from_a_private_picture_says_so(page):
     page.query_params.update(view="Library", find="near=0123456789abcdef")
     assert "its owner keeps it private" in sentences(page.run())
+
+
+def test_a_foreign_pictures_settings_are_used_and_what_does_not_fit_is_said(page):
+    text = (
+        "a hill\nSteps: 7, Sampler: Euler, CFG scale: 6, Seed: 5, Size: 832x1216, "
+        "Model: gone, Clip skip: 2, Version: v1.10.1"
+    )
+    page.query_params["view"] = "Library"
+    page.run().session_state["read_picture"] = True
+    page.run().file_uploader(key="foreign").set_value(
+        ("theirs.png", png((832, 1216), text=text), "image/png")
+    ).run()
+    page.button(key="foreign_use").click().run()
+    assert page.toast[0].value == "Its settings are in the form."
+    assert page.session_state["read_picture"] is False
+    assert (page.session_state["steps"], page.session_state["scheduler"]) == (7, "euler")
+    told = sentences(page)
+    assert "instead of 832 × 1216" in told
+    assert "no such setting: Model gone; Clip skip 2." in told
+    assert page.query_params["prompt"] == "a hill"

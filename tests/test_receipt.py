@@ -4,8 +4,9 @@ import pytest
 
 from sdplay.compare.guard import value_text
 from sdplay.params import Control, Params
+from sdplay.picture import Receipt
 from sdplay.ui.problems import text_of_others
-from sdplay.ui.receipt import shown
+from sdplay.ui.receipt import _rows, _verdict, shown
 
 UNIT = Control(b"lines", "canny [d14c016b]", "canny", 0.5, 0.0, 0.8, "My prompt is more important")
 
@@ -33,6 +34,21 @@ def test_no_address_in_others_texts_stays_whole(text):
     told = text_of_others(text, 90).replace("\\", "")
     assert told.replace("\u2060", "") == text
     assert text not in told
+
+
+@pytest.mark.parametrize(
+    ("applied", "warnings", "verdict"),
+    [
+        ({"steps": 2}, (), "Applied exactly as asked."),
+        ({"steps": 2}, ("A word is unknown.",), "but for what the note above says."),
+        ({"steps": 2}, ("One.", "Two."), "but for what the notes above say."),
+        ({"steps": 3}, ("One.",), "Applied differently from what was asked: Steps."),
+        ({}, (), "does not say what it applied for: Steps."),
+    ],
+)
+def test_only_what_is_exact_is_called_so(applied, warnings, verdict):
+    told = Receipt({"steps": 2}, {}, applied, warnings)
+    assert verdict in _verdict(told, _rows(told))
 
 
 def test_a_wall_of_words_is_cut():

@@ -66,6 +66,6 @@ def _packed(studio: Studio, asked: Query | Sequence[str]) -> BinaryIO:
 
 
 def _brought(found: Carried) -> None:
-    st.success(f"{found.pictures} new, {found.known} known already.", icon=":material/check:")
+    st.success(f"{found.pictures} new, {found.known} already here.", icon=":material/check:")
     for problem in found.problems[:5]:
         st.warning(plain(problem), icon=":material/info:")

@@ -39,7 +39,7 @@ def download(studio: Studio, kept: Kept, key: str) -> None:
         icon=":material/download:",
         on_click="ignore",
         key=f"png_{key}",
-        help="The original file, its settings inside.",
+        help="The original file, with its settings inside.",
     )
 
 
@@ -140,7 +140,7 @@ def _use(studio: Studio, kept: Kept) -> None:
                 icon=":material/shuffle:",
             )
             _leave(
-                "The prompt alone",
+                "Only the prompt",
                 form.use_prompt,
                 kept.params,
                 key="use_prompt",
@@ -187,7 +187,7 @@ def _marks(studio: Studio, kept: Kept) -> None:
         return
     if kept.deleted:
         _leave(
-            "Bring it back",
+            "Restore",
             library.restore,
             kept,
             owner,
@@ -218,7 +218,7 @@ def _marks(studio: Studio, kept: Kept) -> None:
             key="delete",
             help="Delete",
         ):
-            st.caption("It goes into the bin, which can give it back.")
+            st.caption("It goes into the bin and can be restored from there.")
             _leave(
                 "Yes, delete it",
                 delete,

@@ -96,7 +96,7 @@ def fitted(
         misfits = _same_shape(params, values, misfits, capabilities)
     sentences = [replaced(misfits, source)] if misfits else []
     if left and capabilities.status in ("ready", "busy"):
-        sentences.append(f"This backend has no place for: {'; '.join(left)}.")
+        sentences.append(f"Not used here, for this backend has no such setting: {'; '.join(left)}.")
     return values, sentences
 
 

@@ -46,7 +46,7 @@ GROUPS = {
 }
 FITTED = ("width", "height", "cfg")
 """Main knobs that suit one backend or model and not the next."""
-PROMPTS = {"prompt": "Describe a picture", "negative": "What to keep away from"}
+PROMPTS = {"prompt": "Describe a picture", "negative": "What to avoid"}
 ELSEWHERE = ("prompt", "negative", "width", "height")
 """Main knobs that are not drawn one under the other."""
 

@@ -79,7 +79,7 @@ def name_backend(labels: Mapping[str, str]) -> None:
         if linked not in labels:
             notes.add(
                 f"There is no backend called {fitting.shortened(linked)}. "
-                f"There are: {', '.join(labels.values())}."
+                f"There are: {'; '.join(labels.values())}."
             )
 
 

@@ -101,8 +101,8 @@ def _ask(why: str) -> None:
         format_func=_named,
         accept_new_options=anything,
         help="A folder in diffusers' layout, a .safetensors file, or a hub id like owner/name. "
-        "What lies "
-        f"in {plain(setting('SDPLAY_MODELS'))} is listed.",
+        "Everything in "
+        f"{plain(setting('SDPLAY_MODELS'))} is listed.",
     )
     device.selectbox(
         "Device",
@@ -191,7 +191,7 @@ def _log() -> None:
 
 def _how_to_install() -> None:
     st.markdown(
-        "The local process needs torch and diffusers, which this page's Python has not: run "
+        "The local process needs torch and diffusers, which this page's Python does not have: run "
         "this in the folder "
         "of the page, then reload it."
     )

@@ -50,7 +50,7 @@ def timing(kept: Kept, key: str, waited: float = 0.0, reused: bool = False) -> N
                 icon=":material/inventory_2:",
                 color="green",
                 help="Made before with exactly these settings, so it was not made again. "
-                "The times are those of then.",
+                "The times are from back then.",
             )
         if kept.partial:
             st.badge(
@@ -150,7 +150,11 @@ def _verdict(told: Receipt, rows: Mapping[str, tuple[str, Any, Any, str]]) -> st
     marks = {label: mark for label, (*_, mark) in rows.items()}
     changed = [label for label, mark in marks.items() if mark == OTHER]
     silent = [label for label, mark in marks.items() if mark == SILENT]
-    said = [f"{OTHER} Applied otherwise than asked: {', '.join(changed)}."] if changed else []
+    said = (
+        [f"{OTHER} Applied differently from what was asked: {', '.join(changed)}."]
+        if changed
+        else []
+    )
     if silent:
         said.append(f"{SILENT} The backend does not say what it applied for: {', '.join(silent)}.")
     if not said and told.warnings:

@@ -28,7 +28,7 @@ def choose(capabilities: Capabilities) -> None:
         key=f"init_file_{state.get('init_round', 0)}",
     )
     address = st.text_input(
-        "or its address",
+        "Or its address",
         key="init_url",
         placeholder="https://…",
         bind="query-params",
@@ -59,7 +59,7 @@ def asked(name: str) -> bytes:
         what = KNOBS[name].label.lower()
         raise BadParams(
             f"The {what} cannot be used; under Start image the form says why. Choose another "
-            "one, or take it away."
+            "one, or remove it."
         )
     return bytes(data)
 
