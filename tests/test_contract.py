@@ -13,7 +13,7 @@ from fakes_predict import address, hosted
 
 from sdplay.backends import kinds
 from sdplay.backends.a1111 import A1111
-from sdplay.backends.a1111_dialects import DIALECTS
+from sdplay.backends.a1111_dialects import DIALECTS, FILLS
 from sdplay.backends.builtin import Builtin
 from sdplay.backends.local import Local
 from sdplay.backends.predict import Predict
@@ -86,7 +86,9 @@ STARTED = {"init": GUIDE, "mask": MASK, "strength": 1.0}
 BASES = (
     {"variation_strength": 0.5, "scheduler": "euler_a"},
     {**STARTED, "scheduler": "euler_a"},
-    {"hires_scale": 2.0, "refiner": "other.safetensors [1234567890]"},
+    {"hires_scale": 2.0},
+    {"refiner": "other.safetensors [1234567890]"},
+    {**STARTED, "only_masked": True},
 )
 """In at least one of them each setting acts."""
 
@@ -139,7 +141,8 @@ def away(knob, base, capabilities):
     if knob.name == "extra":
         return json.dumps({"zest": 7})
     if knob.kind is str:
-        choices = capabilities.choices(knob) or ("another", "third")
+        examples = knob.example.split(", ") if knob.pattern else ("another", "third")
+        choices = capabilities.choices(knob) or examples
         return next(each for each in choices if each not in (now, knob.default))
     if now is None:
         return knob.kind((knob.low + knob.high) / 2)
@@ -167,7 +170,8 @@ def says(request, value):
     if isinstance(value, (int, float)):
         numbers = [each for each in leaves(request) if not isinstance(each, bool)]
         return value in numbers or any(str(value) in str(each).split("x") for each in numbers)
-    return any(str(value) == str(each) for each in leaves(request))
+    words = {str(value), str(FILLS.index(value) if value in FILLS else value)}
+    return any(str(each) in words for each in leaves(request))
 
 
 def told(knob, backend, params):
