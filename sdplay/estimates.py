@@ -14,6 +14,8 @@ ROWS = 200
 REREAD_SECONDS = 5.0
 MOST_GAIN = 4
 """Pictures made together take no less than this part of the time that they take one by one."""
+MOST_LOSS = 2
+"""And no more than so many times of it, for they get into each other's way."""
 
 
 def likely(rates: Sequence[float]) -> Range:
@@ -61,5 +63,7 @@ def _rates(past: Sequence[Timed], scheduler: str, company: int) -> Range:
     same = [each for each in past if each.scheduler == scheduler] or past
     like = [each for each in same if each.at_once and company / 2 <= each.at_once <= company * 2]
     low, high = likely([each.rate for each in like or same])
+    if like or company == 1:
+        return low, high
     # Measured alone, they will share batches or run side by side.
-    return (low, high) if like else (low / min(company, MOST_GAIN), high)
+    return low / min(company, MOST_GAIN), high * MOST_LOSS

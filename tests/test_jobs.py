@@ -1,16 +1,18 @@
 """Background jobs: fair turns, progress, cancel, and sentences for what went wrong."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
 from sdplay import work
 from sdplay.backends import ASKER, Asker
 from sdplay.errors import BadParams
+from sdplay.estimates import Estimates
 from sdplay.jobs import Jobs
 from sdplay.library import Library
 from sdplay.params import Params
-from sdplay.picture import Progress
+from sdplay.picture import Progress, Timing
 from tests.making import Painter, finished
 
 SMALL = {"width": 64, "height": 64}
@@ -246,6 +248,26 @@ def test_a_paused_group_waits_until_it_is_resumed(jobs):
     assert job.state == "queued"
     jobs.resume("sweep")
     assert ended(job) == "done"
+
+
+def test_pictures_measured_alone_say_less_about_those_made_together(jobs):
+    def timed(seed, seconds, at_once):
+        picture = finished(seconds, "painter", steps=10, scheduler="euler", seed=seed)
+        timing = Timing(seconds, at_once=at_once, share=seconds / at_once)
+        jobs.library.save(replace(picture, timing=timing))
+
+    params = [Params(scheduler="euler", steps=10, seed=seed, **SMALL) for seed in range(16)]
+    for seed in range(9):
+        timed(seed, 10.0, 1.0)
+    (alone_low, alone_high), (low, high) = (
+        Estimates(jobs.library).seconds("painter", params, at_once) for at_once in (1, 16)
+    )
+    assert (low, high) == (pytest.approx(alone_low / 4), pytest.approx(alone_high * 2))
+    for seed in range(10, 19):
+        timed(seed, 16 * 6.0, 16.0)
+    like_low, like_high = Estimates(jobs.library).seconds("painter", params, 16)
+    assert like_low < 16 * 6.0 < like_high
+    assert like_high - like_low < 0.3 * 16 * 6.0
 
 
 def test_time_is_estimated_from_past_runs(jobs):

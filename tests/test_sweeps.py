@@ -458,3 +458,17 @@ def test_a_sweep_on_the_built_in_model_shares_batches(jobs, monkeypatch):
     assert sum(counting.rows) == run.plan.evaluations
     assert max(counting.rows) >= 10
     assert len(counting.rows) < run.plan.evaluations / 3
+
+
+def test_the_work_of_a_sweep_is_never_more_than_the_time_that_went_by(jobs):
+    base = Setup("builtin", Params("an apple", width=96, height=96, steps=4))
+    made = plan(base, [("seed", "1-20"), ("cfg", "1, 5")])
+    began = time.monotonic()
+    run = Sweep(made, Bench(), jobs).start()
+    assert run.wait(240)
+    passed = time.monotonic() - began
+    kept = jobs.library.total("", "")
+    assert kept.count == 40
+    assert 0 < kept.seconds <= passed
+    assert 0 < run.seconds <= passed
+    assert all(result.timing.at_once > 1 for result in run.results().values())

@@ -27,6 +27,10 @@ LONGEST_WARNING = 300
 HIDDEN = ("width", "height", "extra")
 
 
+NAMES = {"company": "others' turns"}
+"""Parts of a picture's time whose names say little to those who did not write them."""
+
+
 def timing(kept: Kept, key: str, waited: float = 0.0, reused: bool = False) -> None:
     """The total, the speed, and a bar of the parts."""
     with st.container(horizontal=True, gap="xsmall"):
@@ -166,7 +170,7 @@ def _verdict(told: Receipt, rows: Mapping[str, tuple[str, Any, Any, str]]) -> st
 def _parts(spent: Timing, waited: float) -> dict[str, float]:
     parts = {
         "waited": waited,
-        **{name: seconds or 0.0 for name, seconds in spent.parts().items()},
+        **{NAMES.get(name, name): seconds or 0.0 for name, seconds in spent.parts().items()},
     }
     total = parts.pop("total")
     parts["other"] = max(

@@ -7,7 +7,7 @@ from sdplay.compare.plan import lasting
 COLOURS = {
     "waited": "gray",
     "queued": "yellow",
-    "company": "orange",
+    "others' turns": "orange",
     "network": "blue",
     "load": "violet",
     "sampling": "primary",
