@@ -14,13 +14,14 @@ from sdplay.compare.answers import (
     Trade,
     adds_noise,
     bands,
+    closeness,
     curve,
     frontier,
     listed,
     settling_sentences,
     sign_test,
 )
-from sdplay.compare.measures import SHAPE
+from sdplay.compare.measures import MEASURES
 from sdplay.params import Params
 from sdplay.schedulers import SCHEDULERS
 
@@ -41,32 +42,32 @@ def said(found):
 
 @pytest.mark.parametrize("tau", [2.0, 4.0, 6.5, 10.0])
 def test_the_knee_of_a_known_decay_is_found(tau):
-    found = curve(decay(tau), "Euler", measure=SHAPE)
-    expected = 2 + tau * math.log(10)
+    found = curve(decay(tau), "Euler", close=0.09)
+    expected = tau * math.log(10)
     assert found.settles == "yes"
     assert found.knee.steps == min(step for step in STEPS if step >= expected - 1e-9)
 
 
 def test_the_sentence_names_the_knee():
-    assert said(curve(decay(4.0), "Euler", measure=SHAPE)) == (
+    assert said(curve(decay(4.0), "Euler", close=0.05)) == (
         "Euler: 12 steps are enough here; up to 60 little changes, on this prompt and seed."
     )
 
 
 def test_a_curve_that_still_moves_has_not_settled():
     moving = [Point("", n, n, 0.0 if n == 60 else 0.5) for n in STEPS]
-    found = curve(moving, "LMS")
+    found = curve(moving, "LMS", close=0.1)
     assert (found.settles, found.knee) == ("not yet", None)
     assert said(found) == "LMS has not settled by 60 steps in this sweep; try more steps."
 
 
 def test_a_late_jump_moves_the_knee_behind_it():
     points = [Point("", n, n, 0.8 if n in (2, 25) else 0.0) for n in STEPS]
-    assert curve(points, "Euler").knee.steps == 30
+    assert curve(points, "Euler", close=0.1).knee.steps == 30
 
 
 def test_schedulers_that_add_noise_never_settle():
-    found = curve(decay(1.0), "Euler a", stochastic=True)
+    found = curve(decay(1.0), "Euler a", close=0.05, stochastic=True)
     assert found.settles == "never"
     assert settling_sentences([found]) == [
         "Euler a never settles: it adds fresh noise at every step, so more steps give another "
@@ -85,13 +86,15 @@ def test_eta_makes_ddim_restless():
 
 
 def test_few_points_are_hedged():
-    assert "too few to say" in said(curve(decay(1.0, (5, 10, 20)), "Euler"))
-    assert "as far as these few points tell" in said(curve(decay(1.0, (5, 10, 20, 40)), "Euler"))
+    assert "too few to say" in said(curve(decay(1.0, (5, 10, 20)), "Euler", close=0.05))
+    assert "as far as these few points tell" in said(
+        curve(decay(1.0, (5, 10, 20, 40)), "Euler", close=0.05)
+    )
 
 
 def test_another_reference_may_be_out_of_reach():
     apart = [Point("", n, n, 0.3 + 0.5 * math.exp(-n / 3)) for n in STEPS]
-    found = curve(apart, "Euler", measure=SHAPE, own=False)
+    found = curve(apart, "Euler", close=0.03, own=False)
     assert (found.settles, found.knee.steps) == ("yes", 10)
 
 
@@ -113,6 +116,10 @@ def test_the_frontier_equals_brute_force(seed):
 HEUN = Reference("Heun · 40 steps", 79)
 
 
+def trade(made):
+    return Trade(HEUN, made, closeness(point.distance for point in made))
+
+
 def settings(*costs_and_distances, spread=0.0):
     """Settings in the order of the plan."""
     return tuple(
@@ -125,20 +132,26 @@ def test_the_cheapest_close_setting_is_named():
     made = settings(
         ("Euler", 5, 0.5), ("Euler", 10, 0.04), ("Euler", 20, 0.03), ("Euler", 30, 0.04)
     )
-    assert [point.steps for point in Trade(HEUN, made).winners] == [10]
-    assert Trade(HEUN, made).sentence == (
+    assert [point.steps for point in trade(made).winners] == [10]
+    assert trade(made).sentence == (
         "Euler · 10 steps (10 evaluations) is the cheapest that comes close to it. The cheapest of "
-        "all, Euler · 5 steps (5 evaluations), is 0.50 away. 1 of 4 settings is beaten in both "
-        "evaluations and distance by another."
+        "all, Euler · 5 steps (5 evaluations), is 0.50 away. 1 of 4 settings is beaten by another "
+        "that costs no more and is no farther."
     )
+
+
+@pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
+def test_what_counts_as_close_is_never_less_than_what_is_seen(measure):
+    assert closeness([], measure) == closeness([0.0, 1e-6], measure) == measure.unseen
+    assert closeness([0.1, 0.9], measure) == pytest.approx(0.9 * measure.enough)
 
 
 def test_what_the_eye_cannot_tell_apart_is_a_tie():
     made = settings(("Euler", 5, 0.5), ("Euler", 10, 0.04), ("DDIM", 10, 0.03), ("UniPC", 10, 0.09))
     assert "Tie: Euler · 10 steps and DDIM · 10 steps (10 evaluations each) are" in (
-        Trade(HEUN, made[:3]).sentence
+        trade(made[:3]).sentence
     )
-    assert [point.label for point in Trade(HEUN, made).winners] == [
+    assert [point.label for point in trade(made).winners] == [
         "Euler · 10 steps",
         "DDIM · 10 steps",
     ]
@@ -146,21 +159,21 @@ def test_what_the_eye_cannot_tell_apart_is_a_tie():
 
 def test_a_difference_within_the_spread_of_the_seeds_is_a_tie():
     apart = ("Euler", 5, 0.9), ("Euler", 10, 0.17), ("DDIM", 10, 0.05)
-    assert len(Trade(HEUN, settings(*apart)).winners) == 1
-    assert len(Trade(HEUN, settings(*apart, spread=0.15)).winners) == 2
+    assert len(trade(settings(*apart)).winners) == 1
+    assert len(trade(settings(*apart, spread=0.15)).winners) == 2
 
 
 def test_the_cheapest_is_listed_whatever_it_is_worth():
     made = settings(("Euler", 10, 0.03), ("DDIM", 5, 0.4), ("UniPC", 5, 0.6))
     assert (
         "The cheapest of all, DDIM · 5 steps and UniPC · 5 steps (5 evaluations), are 0.40 to "
-        "0.60 away." in Trade(HEUN, made).sentence
+        "0.60 away." in trade(made).sentence
     )
 
 
 def test_equal_pictures_make_every_setting_equal():
     made = settings(("Euler", 5, 0.0), ("Euler", 10, 0.0), ("Euler", 20, 0.0))
-    assert Trade(HEUN, made).sentence.startswith(
+    assert trade(made).sentence.startswith(
         "All 3 settings give the same picture; Euler · 5 steps (5 evaluations) is the cheapest "
         "that comes close to it. None is cheaper."
     )
@@ -169,7 +182,7 @@ def test_equal_pictures_make_every_setting_equal():
 @pytest.mark.parametrize("count", [1, 2])
 def test_few_settings_carry_no_recommendation(count):
     made = settings(("Euler", 5, 0.1), ("Euler", 10, 0.1))[:count]
-    assert "too few for a recommendation" in Trade(HEUN, made).sentence
+    assert "too few for a recommendation" in trade(made).sentence
 
 
 def test_the_reference_is_named_with_its_cost():
@@ -196,6 +209,7 @@ def of_seed(knees, name="Euler", settles=True):
                     for n in STEPS
                 ],
                 f"{name} · seed {seed}",
+                close=0.1,
             ),
             scheduler=name,
         )
@@ -207,18 +221,23 @@ def test_seeds_are_counted_in_one_sentence():
     assert settling_sentences(of_seed([8, 8, 12, 15])) == [
         "Euler: 15 steps are enough on all 4 seeds; 8 on half of them."
     ]
+    assert settling_sentences(of_seed([8, 12])) == [
+        "Euler: 12 steps are enough on both seeds; 8 on one of them."
+    ]
     mixed = of_seed([8, 12]) + of_seed([1], settles=False)
     assert settling_sentences(mixed) == [
         "Euler: 12 steps are enough on 2 of 3 seeds; on 1 it has not settled by 60."
     ]
     assert settling_sentences(of_seed([1, 1], settles=False)) == [
-        "Euler has not settled by 60 steps on any of 2 seeds in this sweep; try more steps."
+        "Euler has not settled by 60 steps on either seed in this sweep; try more steps."
     ]
 
 
 def test_twelve_curves_that_say_the_same_say_it_once():
     names = ("Euler", "DDIM", "UniPC")
-    few = [replace(curve(decay(1.0, (5, 10, 20)), ""), scheduler=name) for name in names * 4]
+    few = [
+        replace(curve(decay(1.0, (5, 10, 20)), "", close=0.1), scheduler=name) for name in names * 4
+    ]
     assert settling_sentences(few) == [
         "Euler, DDIM and UniPC: 3 step counts are too few to say where they settle; sweep at "
         "least 4."

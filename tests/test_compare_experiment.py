@@ -179,6 +179,14 @@ def test_a_sweep_over_steps_says_where_each_scheduler_settles():
     assert found.trade.points[0].label == "Euler · 2 steps"
 
 
+def test_a_curve_and_a_setting_are_close_by_the_same_rule():
+    found = found_of([("scheduler", "euler, ddim"), ("steps", "2, 5, 8, 12, 20, 30, 50")])
+    assert found.trade.close == found.close
+    winner = found.trade.winners[0]
+    knees = [curve.knee.steps for curve in found.curves if curve.label in winner.label]
+    assert knees == [winner.steps]
+
+
 def test_each_measure_judges_by_its_own_distances():
     axes = [("scheduler", "euler, ddim"), ("steps", "2, 5, 8, 12, 20, 30, 50")]
     colour, shape = (found_of(axes, measure=measure) for measure in MEASURES.values())

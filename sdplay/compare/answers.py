@@ -63,27 +63,30 @@ def curve(
     points: Sequence[Point],
     label: str,
     *,
-    measure: Measure = COLOUR,
+    close: float,
     stochastic: bool = False,
     own: bool = True,
 ) -> Convergence:
-    """Where measured distances settle.  `own`: the last point is the reference itself, so its 0
-    proves nothing."""
+    """Where measured distances settle: stay within `close`.  `own`: the last point is the reference
+    itself, so its 0 proves nothing."""
     points = tuple(sorted(points, key=lambda point: point.steps))
     settles: Settles = "never" if stochastic else "unknown"
     knee = None
     if not stochastic and len(points) >= 3 + own:
-        knee = _knee(points[:-1] if own else points, measure, own)
+        knee = _knee(points[:-1] if own else points, close, own)
         settles = "yes" if knee else "not yet"
     return Convergence(label, label, points, settles, knee)
 
 
-def _knee(points: Sequence[Point], measure: Measure, own: bool) -> Point | None:
+def closeness(distances: Iterable[float], measure: Measure = COLOUR) -> float:
+    """Distances up to this one count as close, everywhere in a sweep."""
+    return max(measure.unseen, measure.enough * max(distances, default=0.0))
+
+
+def _knee(points: Sequence[Point], close: float, own: bool) -> Point | None:
     """The first point from which every later one stays close, and not the last, which has nothing
     after it."""
     floor = 0.0 if own else min(point.distance for point in points)
-    most = max(point.distance for point in points) - floor
-    close = max(measure.unseen, measure.enough * most)
     knee = None
     for point in reversed(points):
         if point.distance - floor > close:
@@ -115,7 +118,7 @@ def _settling(name: str, group: Sequence[Convergence], over: str) -> str:
     knees = sorted(each.knee.steps for each in clear if each.knee)
     most, count = max(each.most for each in clear), many(len(clear), over)
     if not knees:
-        of_all = f" on any of {count}" if len(clear) > 1 else ""
+        of_all = "" if len(clear) == 1 else f" on {_none_of(len(clear), over)}"
         return f"{name} has not settled by {most} steps{of_all} in this sweep; try more steps."
     if len(clear) == 1:
         hedge = "on this prompt and seed"
@@ -129,8 +132,14 @@ def _settling(name: str, group: Sequence[Convergence], over: str) -> str:
             f"settled by {most}."
         )
     middle = statistics.median_low(knees)
-    half = f"; {middle} on half of them" if middle < knees[-1] else ""
-    return f"{name}: {_steps(knees[-1])} enough on all {count}{half}."
+    part = "one" if len(knees) == 2 else "half"
+    half = f"; {middle} on {part} of them" if middle < knees[-1] else ""
+    every = f"both {over}s" if len(knees) == 2 else f"all {count}"
+    return f"{name}: {_steps(knees[-1])} enough on {every}{half}."
+
+
+def _none_of(count: int, over: str) -> str:
+    return f"either {over}" if count == 2 else f"any of {many(count, over)}"
 
 
 def _steps(count: int) -> str:
@@ -219,7 +228,10 @@ class Trade:
     reference: Reference
     points: tuple[Point, ...]
     """Without the reference itself: that it is close to itself says nothing."""
-    measure: Measure = COLOUR
+    close: float
+    """Distances up to this one count as close."""
+    unseen: float = COLOUR.unseen
+    """Differences below this are hard to see."""
 
     @property
     def best(self) -> tuple[Point, ...]:
@@ -231,14 +243,12 @@ class Trade:
     def winners(self) -> tuple[Point, ...]:
         """The cheapest that come close to the reference: several when the spread of the seeds, or
         the eye, cannot tell them apart."""
-        most = max((point.distance for point in self.points), default=0.0)
-        close = max(self.measure.unseen, self.measure.enough * most)
-        near = _cheapest([point for point in self.points if point.distance <= close])
+        near = _cheapest(point for point in self.points if point.distance <= self.close)
         best = min(near, key=lambda point: point.distance, default=None)
         return tuple(point for point in near if best and self._tie(point, best))
 
     def _tie(self, one: Point, best: Point) -> bool:
-        seen = max(self.measure.unseen, one.spread, best.spread)
+        seen = max(self.unseen, one.spread, best.spread)
         return one.distance - best.distance <= seen
 
     @property
@@ -254,7 +264,7 @@ class Trade:
                 self._verdict,
                 self._cheapest,
                 f"{beaten} of {len(self.points)} settings {'is' if beaten == 1 else 'are'} beaten "
-                "in both evaluations and distance by another.",
+                "by another that costs no more and is no farther.",
             )
         )
 

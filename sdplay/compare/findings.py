@@ -17,6 +17,7 @@ from sdplay.compare.answers import (
     Trade,
     adds_noise,
     bands,
+    closeness,
     curve,
     settling_sentences,
     sign_test,
@@ -38,6 +39,8 @@ class Findings:
     """Everything that can be said; parts are empty where the axes do not carry them."""
 
     measure: Measure = COLOUR
+    close: float = 0.0
+    """Distances up to this one count as close."""
     curves: tuple[Convergence, ...] = ()
     settling: tuple[str, ...] = ()
     """One sentence for every scheduler of the curves."""
@@ -89,12 +92,14 @@ def find_out(
     sweep = _Sweep(plan, results, measured, chosen, measure)
     findings = Findings(measure)
     if "steps" in sweep.names:
-        curves = tuple(sweep.curves())
+        close = sweep.close
+        curves = tuple(sweep.curves(close))
         findings = replace(
             findings,
+            close=close,
             curves=curves,
             settling=tuple(settling_sentences(curves, sweep.counted)),
-            trade=sweep.trade(),
+            trade=sweep.trade(close),
         )
     if "seed" in sweep.names and len(sweep.names) > 1:
         findings = sweep.over_seeds(findings)
@@ -134,30 +139,41 @@ class _Sweep:
             return "combination"
         return "seed" if others[0].axis.id == "seed" else f"{others[0].axis.label} value"
 
-    def curves(self) -> Iterator[Convergence]:
-        """One for every place on the other axes, each against its own picture at the most steps
-        if none was chosen."""
+    @property
+    def close(self) -> float:
+        """What counts as close, for curves and settings alike: they must not contradict each
+        other."""
+        distances = [point.distance for _, points in self._lines() for point in points]
+        return closeness(distances, self.measure)
+
+    def _lines(self) -> Iterator[tuple[Cell, list[Point]]]:
+        """Over steps, for every place on the other axes: each against its own picture at the most
+        steps if none was chosen."""
         along = self.names.index("steps")
         for other in self._others({along}):
             line = [self.results.get(at) for at in self._line(along, other)]
             made = [result for result in line if result and result.done]
-            if len(made) < 2:
-                continue
-            goal = self.chosen or max(made, key=lambda result: result.cell.params.steps)
-            points = [point for result in made if (point := self._point(result, goal))]
-            params = made[0].cell.params
+            if len(made) > 1:
+                goal = self.chosen or max(made, key=lambda result: result.cell.params.steps)
+                points = [point for result in made if (point := self._point(result, goal))]
+                yield made[0].cell, points
+
+    def curves(self, close: float) -> Iterator[Convergence]:
+        """One for every place on the axes other than steps."""
+        along = self.names.index("steps")
+        for cell, points in self._lines():
             if len(points) > 1:
-                scheduler = scheduler_label(params.scheduler)
+                scheduler = scheduler_label(cell.params.scheduler)
                 drawn = curve(
                     points,
-                    self._said(made[0].cell, without={along}) or scheduler,
-                    measure=self.measure,
-                    stochastic=adds_noise(params),
+                    self._said(cell, without={along}) or scheduler,
+                    close=close,
+                    stochastic=adds_noise(cell.params),
                     own=self.chosen is None,
                 )
                 yield replace(drawn, scheduler=scheduler)
 
-    def trade(self) -> Trade | None:
+    def trade(self, close: float) -> Trade | None:
         """Every setting over its seeds, against the dearest one that settles and shares its place
         on all axes but scheduler and steps."""
         free = {at for at, name in enumerate(self.names) if name in ("steps", "scheduler")}
@@ -174,8 +190,10 @@ class _Sweep:
         points = [_over(points) for points in settings.values()]
         if self.chosen:
             said = Reference(self.chosen.cell.name, self.chosen.cell.evaluations, chosen=True)
-            return Trade(replace(said, at=self.chosen.cell.at), tuple(points), self.measure)
-        return Trade(reference, tuple(points), self.measure)
+            return Trade(
+                replace(said, at=self.chosen.cell.at), tuple(points), close, self.measure.unseen
+            )
+        return Trade(reference, tuple(points), close, self.measure.unseen)
 
     def over_seeds(self, findings: Findings) -> Findings:
         """Distance of every setting to the dearest one, seed by seed; then the two closest against

@@ -6,7 +6,7 @@ import html
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from sdplay.compare.answers import Convergence, Trade
+from sdplay.compare.answers import Convergence, Trade, listed
 from sdplay.compare.charts import Line, chart
 from sdplay.compare.findings import Between, Findings, between, find_out
 from sdplay.compare.guard import plan_sentence, value_text
@@ -210,22 +210,22 @@ def _by_other_measures(
 def _trade(trade: Trade, measure: Measure) -> str:
     points = tuple((float(point.evaluations), point.distance) for point in trade.points)
     best = tuple((float(point.evaluations), point.distance) for point in trade.best)
-    winners = tuple(
-        (float(point.evaluations), point.distance, point.label) for point in trade.winners
-    )
+    winners = [point.label for point in trade.winners]
+    ringed = tuple((float(point.evaluations), point.distance, "") for point in trade.winners)
     cost = float(trade.reference.evaluations)
     lines = [
         Line("every setting", points, joined=False),
-        Line("none is both cheaper and closer", best, winners),
+        Line("none is both cheaper and closer", best),
         Line(f"the reference: {trade.reference.name}", ((cost, 0.0),), joined=False),
+        *([Line(f"the cheapest close ones: {listed(winners)}", (), ringed)] if winners else []),
     ]
     return chart(lines, "model evaluations", f"{measure.label} to the reference")
 
 
 def _curve(curve: Convergence) -> Line:
     points = tuple((float(point.steps), point.distance) for point in curve.points)
-    knee = curve.knee
-    steps = many(knee.steps, "step") if knee else ""
-    verb = "is" if knee and knee.steps == 1 else "are"
-    marked = ((float(knee.steps), knee.distance, f"{steps} {verb} enough"),) if knee else ()
-    return Line(curve.label, points, marked)
+    if curve.knee is None:
+        return Line(curve.label, points)
+    enough = f"{many(curve.knee.steps, 'step')} {'is' if curve.knee.steps == 1 else 'are'} enough"
+    ring = (float(curve.knee.steps), curve.knee.distance, "")
+    return Line(f"{curve.label}: {enough}", points, (ring,))

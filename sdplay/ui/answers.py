@@ -32,6 +32,8 @@ MOST_BANDS = 24
 WRAPPED = 28
 """Letters of a label before it goes on in the next line."""
 ROWS = alt.NamedData("rows")
+GREY = "#7f8794"
+"""Seen on light and on dark."""
 PICK = alt.selection_point(name="picked", fields=["at"], nearest=True, toggle=False)
 """A click anywhere takes the point that is nearest."""
 LINES = "split(datum.label, '\\n')"
@@ -106,7 +108,9 @@ def _convergence(studio: Studio, sweep: Sweep, findings: Findings) -> None:
         scale = _scale(sweep)
     curves = findings.curves[:MOST_CURVES]
     rows = [
-        _row(point, scale) | {"curve": _wrapped(curve.label), "marked": point == curve.knee}
+        _row(point, scale)
+        | {"close": findings.close}
+        | {"curve": _wrapped(curve.label), "marked": point == curve.knee}
         for curve in curves
         for point in curve.points
     ]
@@ -155,8 +159,9 @@ def _trade(studio: Studio, sweep: Sweep, findings: Findings) -> None:
     )
     rows.append(
         _row(reference, "evaluations")
-        | {"marked": False, "winner": False, "reference": f"Reference: {reference.label}"}
+        | {"marked": False, "winner": False, "reference": _wrapped(f"Reference: {reference.label}")}
     )
+    rows = [row | {"close": findings.close} for row in rows]
     chart = _front(findings.measure)
     _beside(studio, sweep, _with(chart, rows), "trade", winners[0] if winners else None)
     for sentence in findings.trade_sentences:
@@ -271,7 +276,7 @@ def _curves(across: str, measure: Measure, legend: _Legend) -> str:
     )
     knees = base.transform_filter("datum.marked").mark_point(size=180, strokeWidth=2.5, aria=False)
     return _text(
-        base.mark_line() + knees + base.mark_circle(size=60).add_params(PICK),
+        _close_enough() + base.mark_line() + knees + base.mark_circle(size=60).add_params(PICK),
         f"{_upper(measure.label)} over {across.lower()}; a ring where more steps change little.",
         280 + legend.height,
     )
@@ -286,13 +291,14 @@ def _front(measure: Measure) -> str:
     )
     reference = base.transform_filter("datum.reference")
     goal = reference.mark_point(shape="diamond", size=130, filled=True, aria=False)
-    name = reference.mark_text(align="right", dx=-10, dy=-10, limit=0, aria=False).encode(
-        text="reference:N"
-    )
+    name = reference.mark_text(
+        align="right", dx=-10, dy=-10, baseline="bottom", lineBreak="\n", limit=0, color=GREY
+    ).encode(text="reference:N")
     rings = base.transform_filter("datum.winner").mark_point(size=180, strokeWidth=2.5, aria=False)
     line = base.transform_filter("datum.marked").mark_line(strokeDash=[4, 3])
+    close = _close_enough()
     return _text(
-        line + rings + goal + name + dots.add_params(PICK),
+        close + line + rings + goal + name + dots.add_params(PICK),
         f"{_upper(measure.label)} to the reference over model evaluations; rings around the "
         "cheapest that come close.",
     )
@@ -304,13 +310,22 @@ def _bands(height: int, measure: Measure, goal: str) -> str:
     axis = alt.Axis(labelLimit=0, labelExpr=LINES)
     base = alt.Chart(ROWS).encode(y=alt.Y("label:N", title=None, sort=None, axis=axis))
     title = [f"{_upper(measure.label)}, over the seeds, to", *goal.split("\n")]
-    low = alt.X("low:Q", title=title)
+    low = alt.X("low:Q", title=title, axis=alt.Axis(tickCount=8))
     dots = base.mark_point(filled=True, size=80).encode(
         x="middle:Q",
         tooltip=["label:N", alt.Tooltip("middle:Q", format=".3f"), "seeds:Q"],
     )
     bars = base.mark_bar(height=10, opacity=0.35).encode(x=low, x2="high:Q")
     return _text(bars + dots, f"{_upper(measure.label)} of each setting over the seeds.", height)
+
+
+def _close_enough() -> alt.Chart:
+    """A line below which distances count as close."""
+    rule = alt.Chart(ROWS).mark_rule(strokeDash=[2, 3], color=GREY, aria=False)
+    return rule.encode(
+        y="mean(close):Q",
+        tooltip=alt.Tooltip("mean(close):Q", title="Close enough", format=".3f"),
+    )
 
 
 def _over(across: str, measure: Measure, *told: str) -> alt.Chart:
