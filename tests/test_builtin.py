@@ -69,6 +69,26 @@ def test_every_setting_really_acts(change):
     assert (pixels(made()) != pixels(made(**change))).any()
 
 
+@pytest.mark.parametrize("scheduler", ["lms", "pndm"])
+def test_at_the_cfg_that_it_offers_few_steps_end_near_what_many_end_at(scheduler):
+    cfg = Builtin().probe().defaults["cfg"]
+    few, many = (
+        pixels(
+            made(
+                "cartoon octopus",
+                scheduler=scheduler,
+                cfg=cfg,
+                seed=2,
+                steps=steps,
+                width=128,
+                height=128,
+            )
+        )
+        for steps in (20, 100)
+    )
+    assert np.sqrt(((few - many) ** 2).mean()) < 8
+
+
 def test_strength_keeps_or_forgets_the_start_image():
     faint, strong = (
         pixels(made(init=start(), strength=strength, steps=10)) for strength in (0.1, 1.0)

@@ -24,6 +24,9 @@ if (
     from sdplay.engine.noise import Array
     from sdplay.engine.words import Reading, Words
 
+CFG = 2.5
+"""Schedulers can be compared there: at 20 steps each is near its own 200-step picture, which at 5
+some never are.  The model card has the table."""
 NAMED = 3
 """Left out words that a sentence names."""
 SMALLEST, LARGEST, STEP = 96, 256, 32
@@ -113,7 +116,7 @@ class Builtin(Backend):
             sizes=SIZES,
             size_limits=(SMALLEST, LARGEST),
             size_step=STEP,
-            defaults={"width": 128, "height": 128, "cfg": 5.0},
+            defaults={"width": 128, "height": 128, "cfg": CFG},
             chips={"Things": card.things, "Styles": card.styles, "Colours": card.colours},
             at_once=16,
         )
@@ -275,7 +278,7 @@ def _left_out(name: str, reading: "Reading") -> str:
         )
     return (
         f"{_counted(unknown + beyond)} of the {name} were left out: {_counted(unknown)} unknown to "
-        f"this model ({_first(reading.unknown)}) and {beyond} after the {places} that it reads."
+        f"this model ({_first(reading.unknown)}) and {beyond:,} after the {places} that it reads."
     )
 
 

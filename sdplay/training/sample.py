@@ -15,7 +15,7 @@ from sdplay.training.log import checkpoint
 from sdplay.training.words import text_encoder, tokenizer
 
 STEPS = 25
-CFG = 5.0
+CFG = 2.5
 BATCH = 32
 LABEL = 14
 

@@ -60,7 +60,7 @@ def card(pipe: StableDiffusionPipeline, icons: Icons, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     _uncurated(pipe, icons, folder)
     _rows(pipe, folder / "steps.jpg", "num_inference_steps", (1, 2, 4, 8, 15, 25, 50))
-    _rows(pipe, folder / "cfg.jpg", "guidance_scale", (1, 2, 3.5, 5, 7.5, 15, 30))
+    _rows(pipe, folder / "cfg.jpg", "guidance_scale", (1, 1.5, 2.5, 4, 7.5, 15, 30))
     _rows(
         pipe,
         folder / "negative.jpg",

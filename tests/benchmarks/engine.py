@@ -25,7 +25,7 @@ from sdplay.engine.card import SHIPPED
 from sdplay.engine.loop import Engine, Job, Made, Moment
 from sdplay.engine.onnx_model import OnnxModel
 
-PROMPT, STEPS, CFG, ROUNDS = "a red apple, 3d style", 20, 5.0, 7
+PROMPT, STEPS, CFG, ROUNDS = "a red apple, 3d style", 20, 2.5, 7
 BUSY, CALLS, PEOPLE = 4, 10, 25
 
 

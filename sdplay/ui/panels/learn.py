@@ -46,11 +46,10 @@ LESSONS = (
     Lesson(
         "How much CFG?",
         "tune",
-        "CFG pushes the picture away from what the model would paint without your words. 1 asks "
-        "the model half as "
-        "often and barely listens; high values shout.",
-        "vague on the left, burnt colours on the right.",
-        (("cfg", "1, 2, 3.5, 5, 8, 15"),),
+        "CFG pushes the picture away from what the model would paint without your words. 1 pushes "
+        "not at all and takes half the time; high values shout.",
+        "colours grow louder from left to right, and burn in the end.",
+        (("cfg", "1, 1.5, 2.5, 4, 8, 15"),),
     ),
     Lesson(
         "What is a seed?",
