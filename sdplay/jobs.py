@@ -154,7 +154,8 @@ class Jobs:
             return None
         typical = sum(low_high) / 2
         if job.state == "running":
-            return max(0.0, typical - (time.time() - job.started))
+            left = typical * len(running) - (time.time() - job.started)
+            return left if left > 0 else None
         rest = self.estimates.seconds(backend, [each.params for each in running], at_once)
         done = sum(each.progress.fraction or 0.0 for each in running) / max(1, len(running))
         return typical + (1 - done) * sum(rest or (0.0,)) / 2

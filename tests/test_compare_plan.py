@@ -7,7 +7,7 @@ import pytest
 
 from sdplay.compare.axes import Offer, Setup
 from sdplay.compare.guard import plan_sentence
-from sdplay.compare.plan import Facts, duration, plan
+from sdplay.compare.plan import Facts, duration, lasting, plan
 from sdplay.errors import BadParams
 from sdplay.params import Params
 from sdplay.schedulers import SCHEDULERS
@@ -210,6 +210,19 @@ def test_a_small_plan_needs_no_cheaper_one():
 
 
 @pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.254, "0.25 s"), (9.999, "10.0 s"), (31.64, "31.6 s"), (89.97, "90 s"), (7057, "2.0 h")],
+)
+def test_measured_times_read_like_a_person_says_them(seconds, text):
+    assert lasting(seconds) == text
+
+
+def test_one_evaluation_has_a_word_of_its_own():
+    made = plan(Setup("builtin", BASE.params.with_(steps=1, cfg=1, scheduler="euler")), [])
+    assert made.sentence == "1 picture, 1 model evaluation."
+
+
+@pytest.mark.parametrize(
     ("low", "high", "text"),
     [
         (0.2, 0.4, "less than a second"),
@@ -217,6 +230,7 @@ def test_a_small_plan_needs_no_cheaper_one():
         (61, 61, "about 61 s"),
         (80, 300, "80 s to 5 min"),
         (3000, 9000, "50 min to 2.5 h"),
+        (200_000, 2_000_000, "55.6 h to 23 days"),
     ],
 )
 def test_durations_read_like_a_person_says_them(low, high, text):

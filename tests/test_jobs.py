@@ -172,6 +172,19 @@ def test_the_wait_counts_those_ahead_and_the_rest_of_the_one_at_work(jobs):
         job.cancel()
 
 
+def test_a_picture_that_takes_longer_than_others_did_promises_nothing(jobs):
+    for seed in range(5):
+        jobs.library.save(finished(0.001, "painter", steps=10, scheduler="euler", seed=seed))
+    painter = Painter(60)
+    job = jobs.submit(Params(scheduler="euler", steps=10, seed=9, **SMALL), painter)
+    until = time.monotonic() + 10
+    while (job.state == "queued" or time.time() - job.started < 0.05) and time.monotonic() < until:
+        time.sleep(0.005)
+    assert jobs.seconds_left(job) is None
+    painter.pause.set()
+    job.cancel()
+
+
 class Curious(Painter):
     """Remembers who asked."""
 

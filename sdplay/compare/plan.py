@@ -148,7 +148,7 @@ class Plan:
     @property
     def sentence(self) -> str:
         """The price tag: pictures, evaluations, time and money."""
-        told = [f"{many(self.pictures, 'picture')}, {self.evaluations:,} model evaluations"]
+        told = [f"{many(self.pictures, 'picture')}, {many(self.evaluations, 'model evaluation')}"]
         if self.free:
             told.append(f"{self.free} already made")
         if self.seconds and self.pictures:
@@ -203,7 +203,10 @@ def lasting(seconds: float) -> str:
 def _time(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    hours = seconds / 3600
+    return f"{hours:.1f} h" if hours < 72 else f"{round(hours / 24)} days"
 
 
 def _varied(name: str, values: Typed, facts: Facts) -> Varied:
