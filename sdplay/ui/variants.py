@@ -58,7 +58,7 @@ def pick(studio: Studio) -> list[tuple[str, Typed]]:
         "What varies",
         offered,
         selection_mode="multi",
-        default=["scheduler", "steps"],
+        default=[name for name in ("scheduler", "steps") if name in offered],
         key="varying",
         format_func=lambda name: KNOBS[name].label,
         bind="query-params",

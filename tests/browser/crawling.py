@@ -21,6 +21,8 @@ TABS = ("Generate", "Compare", "Library", "Learn")
 STARTS = re.compile(r"^(Generate|Run|Continue|Show|Vary|Try|Start$|Beside)")
 RETURNS = re.compile(r"^(Expand sidebar|Close fullscreen|Exit fullscreen)")
 DESTROYS = re.compile(r"\b(delete|empty|remove|cancel|stop|let go|yes)\b", re.IGNORECASE)
+STREAMLITS = re.compile(r"^(Show data|Download as|Copy Vega|Copied!)")
+"""Of a chart's toolbar, which is not ours: most of it asks the system where to put a file."""
 AT_WORK = ".st-key-cancel, .st-key-sweep_pause"
 MOST_OPTIONS = 6
 """More choices than this in one control, or any number of tiles, are sampled."""
@@ -189,7 +191,7 @@ class Crawl:
     def _wanted(self, control, state):
         if RETURNS.match(control.name):
             return True
-        if control.kind == "tab" or control.key in self.pressed:
+        if control.kind == "tab" or STREAMLITS.match(control.name) or control.key in self.pressed:
             return False
         if control.kind == "radio" and control.chosen:
             return False  # it says what is so already

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 OWNER = "c" * 32
 EXCEPTIONS = (
     ("'Blink'", "the pictures change places by themselves, which is what it is for"),
+    ("Built-in model's weights ·", "the memory that a process holds changes by itself"),
     ("stMultiSelectTagsContainer", "Streamlit's: the field for typing stands after the chips"),
 )
 """What may be as it is: a part of the fault's sentence, and why."""
