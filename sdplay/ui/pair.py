@@ -81,7 +81,7 @@ def locks_into_form(one: Params, other: Params, verdict: Verdict, key: str) -> N
                 key=f"{key}_{name}",
                 on_click=_lock,
                 args=(lock([one, other], [name])[1], label(name)),
-                help="A's settings with this one of B into the form: "
+                help="Puts A's settings with this one of B into the form: "
                 "made there, it can be compared with A.",
             )
 

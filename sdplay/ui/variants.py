@@ -134,7 +134,7 @@ def _baseline(varying: list[str], capabilities: Capabilities) -> None:
     for name in varying:
         st.text_input(KNOBS[name].label, _inherited(name, capabilities), disabled=True)
     st.toggle(
-        "Make it too",
+        "Include it",
         True,
         key="with_baseline",
         bind="query-params",

@@ -150,7 +150,7 @@ def _price(studio: Studio, made: Plan, run_at_once: bool) -> None:
     if made.cheaper:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption(f":material/savings: {plain(made.cheaper.sentence)}")
-            st.button("Take it", type="tertiary", key="cheaper", on_click=_cheaper, args=(made,))
+            st.button("Use it", type="tertiary", key="cheaper", on_click=_cheaper, args=(made,))
 
 
 def _go(studio: Studio, made: Plan) -> str:
