@@ -94,11 +94,14 @@ class Crawl:
     pressed: dict = field(default_factory=dict)
     faults: list = field(default_factory=list)
     where: str = ""
+    loading: set = field(default_factory=set)
+    """Requests without an answer yet."""
     effects: int = 0
     """Downloads, file choosers and windows: effects that no text of the page tells."""
 
     def visit(self, context, state):
         """Open every tab of it and press what was not pressed yet."""
+        self.loading.clear()
         context.add_init_script(SCRIPT)
         context.set_default_timeout(SLOW)
         page = context.new_page()
@@ -277,7 +280,13 @@ class Crawl:
     def _rest(self, page, since=None, quiet=90):
         """The script has run, and the page stands still."""
         since = page.evaluate(MARK) if since is None else since
-        page.evaluate("([since, quiet]) => crawler.rest(since, quiet, 350, 20000)", [since, quiet])
+        rest = "([since, quiet]) => crawler.rest(since, quiet, 350, 20000)"
+        page.evaluate(rest, [since, quiet])
+        until = time.monotonic() + 10
+        while self.loading and time.monotonic() < until:  # a part of the page that comes when used
+            page.wait_for_timeout(20)
+            if not self.loading:
+                page.evaluate(rest, [since, quiet])
 
     def _done(self, page):
         """No picture is at work any more."""
@@ -298,6 +307,9 @@ class Crawl:
             takes = (given.element.get_attribute("accept") or "").split(",")
             given.set_files(next(path for end, path in self.files.items() if end in takes))
 
+        page.on("request", self.loading.add)
+        page.on("requestfinished", self.loading.discard)
+        page.on("requestfailed", self.loading.discard)
         page.on("download", effect)
         page.on("filechooser", chooser)
         page.on("popup", lambda opened: (effect(opened), opened.close()))
