@@ -96,7 +96,8 @@ window.crawler = (() => {
         group: group ? group.getAttribute("role") ?? "feedback" : "",
         members: group ? group.querySelectorAll("button, [role=radio]").length : 0,
         primary: each.getAttribute("kind") === "primary",
-        chosen: ["aria-checked", "aria-selected"].some(name => each.getAttribute(name) === "true"),
+        chosen: ["aria-checked", "aria-selected"].some(name => each.getAttribute(name) === "true")
+          || each.classList.contains("chosen"),
         disabled: each.disabled || each.getAttribute("aria-disabled") === "true",
       };
     });

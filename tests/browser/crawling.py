@@ -21,7 +21,7 @@ TABS = ("Generate", "Compare", "Library", "Learn")
 STARTS = re.compile(r"^(Generate|Run|Continue|Show|Vary|Try|Start$|Beside)")
 RETURNS = re.compile(r"^(Expand sidebar|Close fullscreen|Exit fullscreen)")
 DESTROYS = re.compile(r"\b(delete|empty|remove|cancel|stop|let go|yes)\b", re.IGNORECASE)
-STREAMLITS = re.compile(r"^(Show data|Download as|Copy Vega|Copied!)")
+STREAMLITS = re.compile(r"^(Show data|Download as|Copy Vega|Copied!|Fullscreen$)")
 """Of a chart's toolbar, which is not ours: most of it asks the system where to put a file."""
 AT_WORK = ".st-key-cancel, .st-key-sweep_pause"
 MOST_OPTIONS = 6
@@ -123,11 +123,14 @@ class Crawl:
             self._layout(page, where)
             for opener in page.locator(OPENERS).all():
                 if opener.is_visible():
-                    opener.click()
+                    opener.evaluate(CLICK)
                     self._rest(page)
                     self._layout(page, f"{where}: {' '.join(opener.all_inner_texts())}")
                     page.keyboard.press("Escape")
                     self._rest(page)
+                    if page.locator(POPOVER).count():
+                        opener.evaluate(CLICK)
+                        self._rest(page)
 
     def fault(self, sentence):
         if (line := f"{self.where}: {sentence}") not in self.faults:
@@ -196,7 +199,7 @@ class Crawl:
             return True
         if control.kind == "tab" or STREAMLITS.match(control.name) or control.key in self.pressed:
             return False
-        if control.kind == "radio" and control.chosen:
+        if control.kind in ("radio", "button") and control.chosen:
             return False  # it says what is so already
         most = 2 if control.group in ("list", "grid") else 3
         if control.group in ("list", "grid") or control.members > MOST_OPTIONS:
@@ -329,6 +332,7 @@ class Crawl:
         )
 
 
+CLICK = "each => each.click()"
 MARK = "crawler.mark()"
 OPENERS = "[data-testid=stPopoverButton], [role=list] [role=listitem]:first-child button"
 POPOVER = "[data-testid=stPopoverBody]"
@@ -373,7 +377,7 @@ def _hover(page, handle):
 
 def _toggle(page, handle):
     handle.evaluate("each => (each.labels?.[0] ?? each).scrollIntoView({block: 'center'})")
-    handle.evaluate("each => each.click()")
+    handle.evaluate(CLICK)
 
 
 def _text(page, handle):
