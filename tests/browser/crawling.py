@@ -310,9 +310,9 @@ class Crawl:
             takes = (given.element.get_attribute("accept") or "").split(",")
             given.set_files(next(path for end, path in self.files.items() if end in takes))
 
-        page.on("request", self.loading.add)
-        page.on("requestfinished", self.loading.discard)
-        page.on("requestfailed", self.loading.discard)
+        page.on("request", lambda asked: self.loading.add(asked))
+        page.on("requestfinished", lambda asked: self.loading.discard(asked))
+        page.on("requestfailed", lambda asked: self.loading.discard(asked))
         page.on("download", effect)
         page.on("filechooser", chooser)
         page.on("popup", lambda opened: (effect(opened), opened.close()))
