@@ -86,11 +86,23 @@ def _asked(name: str) -> tuple[Backend, Capabilities]:
 def owner() -> str:
     """A random name that this browser keeps in a cookie: its pictures are nobody else's, and a
     reload finds them."""
-    known = st.context.cookies.get(COOKIE, "")
-    if not (len(known) == 32 and known.isalnum()):
+    known = _cookie()
+    if not known:
         known = st.session_state.setdefault("owner", uuid.uuid4().hex)
         _REMEMBER(key="remember_owner", data={"name": COOKIE, "owner": known})
     return known
+
+
+def original(id: str) -> bytes:
+    """The file of a picture that this browser may see; nothing when there is none."""
+    library = jobs().library
+    kept = library.get(id, _cookie() or st.session_state.get("owner", ""))
+    return library.data(kept) if kept else b""
+
+
+def _cookie() -> str:
+    known = st.context.cookies.get(COOKIE, "")
+    return known if len(known) == 32 and known.isalnum() else ""
 
 
 def submit(studio: Studio, params: Params) -> None:

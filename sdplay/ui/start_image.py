@@ -10,16 +10,19 @@ from sdplay.backends import Capabilities
 from sdplay.backends.decode import NotAPicture, checked
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS
-from sdplay.ui import whole
+from sdplay.ui import address, notes, session, whole
 from sdplay.ui.controls import current, draw
 from sdplay.ui.problems import explained
 
+IN_ADDRESS = "start"
 KINDS = ["png", "jpg", "jpeg", "webp"]
 
 
 def choose(capabilities: Capabilities) -> None:
     """Ask for it, show it, and put its bytes where the form finds them."""
     state = st.session_state
+    with explained():
+        _follow_address()
     given = st.file_uploader(
         KNOBS["init"].label,
         KINDS,
@@ -27,7 +30,7 @@ def choose(capabilities: Capabilities) -> None:
         help=KNOBS["init"].help,
         key=f"init_file_{state.get('init_round', 0)}",
     )
-    address = st.text_input(
+    place = st.text_input(
         "Or its address",
         key="init_url",
         placeholder="https://…",
@@ -37,11 +40,7 @@ def choose(capabilities: Capabilities) -> None:
     state["init_bytes"] = None
     with explained():
         data = (
-            given.getvalue()
-            if given
-            else _fetched(address)
-            if address
-            else state.get("init_held", b"")
+            given.getvalue() if given else _fetched(place) if place else state.get("init_held", b"")
         )
         if data:
             _shown(data, capabilities)
@@ -49,6 +48,17 @@ def choose(capabilities: Capabilities) -> None:
     draw(KNOBS["strength"], capabilities)
     if state["init_bytes"] and capabilities.offers("inpaint"):
         _mask(capabilities)
+
+
+def _follow_address() -> None:
+    """Hold the library's picture that the address names, after a reload or the way back."""
+    id = st.query_params.get(IN_ADDRESS, "")
+    if id == st.session_state.get("init_from", ""):
+        return
+    data = session.original(id) if id else b""
+    hold(data, picture=id if data else "")
+    if id and not data:
+        notes.add("The start image of this link is gone, or its owner keeps it private.")
 
 
 def asked(name: str) -> bytes:
@@ -64,11 +74,16 @@ def asked(name: str) -> bytes:
     return bytes(data)
 
 
-def hold(data: bytes, mask: bytes = b"") -> None:
+def hold(data: bytes, mask: bytes = b"", picture: str = "") -> None:
     """Start from these bytes until another picture is given; empty takes it away.  Call it from a
-    callback."""
+    callback.
+
+    `picture` is their id in the library: the address tells it, so that a reload finds them.
+    """
     whole.due()
+    address.rewrite({IN_ADDRESS: picture or None})
     state = st.session_state
+    state["init_from"] = picture
     state["init_held"], state["mask_held"] = data, mask
     state["init_url"] = ""
     state["init_round"] = state.get("init_round", 0) + 1
