@@ -178,8 +178,8 @@ def _scheduler(name: str, capabilities: "Capabilities") -> str:
     if capabilities.schedulers is None:
         return known(name).id
     if (chosen := capabilities.scheduler(name)) is None:
-        names = ", ".join(capabilities.schedulers)
-        raise BadParams(f"There is no scheduler called {name!r}. There are: {names}.")
+        near = capabilities.nearest_schedulers(name)
+        raise BadParams(f"There is no scheduler called {name!r}. There are: {near}.")
     return chosen
 
 

@@ -145,6 +145,14 @@ def test_the_servers_own_sampler_names_are_taken(written, meant):
         assert A1111(server.url).probe().scheduler(written) == meant
 
 
+def test_a_name_that_is_not_there_is_answered_with_those_like_it():
+    with measured() as server:
+        near = A1111(server.url).probe().nearest_schedulers("DPM++ 2S")
+    assert near.startswith("DPM++ 2S a")
+    assert near.endswith(" more")
+    assert len(near) < 200
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

@@ -1,6 +1,7 @@
 """The backend contract.  A file in this folder that ends with `BACKEND = YourClass` is a
 backend."""
 
+import difflib
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
@@ -109,6 +110,14 @@ class Capabilities:
             return entry.id
         names = {spelled(each): each for each in (*self.also_schedulers, *self.schedulers)}
         return names.get(spelled(name)) or (names.get(spelled(entry.id)) if entry else None)
+
+    def nearest_schedulers(self, name: str) -> str:
+        """The scheduler names that are most like one that is not there."""
+        names = {spelled(each): each for each in self.schedulers or ()}
+        near = difflib.get_close_matches(spelled(name), names, 8, 0.4) or list(names)[:8]
+        more = len(names) - len(near)
+        listed = ", ".join(names[each] for each in near)
+        return f"{listed} and {more} more" if more else listed
 
     def choices(self, knob: Knob) -> tuple[str, ...] | None:
         """What there is to choose from for this setting; None where nobody tells."""

@@ -91,7 +91,7 @@ class Bench:
         if told.scheduler(params.scheduler) is None:
             raise BadParams(
                 f"{label} has no scheduler {params.scheduler!r}. It has: "
-                f"{', '.join(told.schedulers or ())}."
+                f"{told.nearest_schedulers(params.scheduler)}."
             )
         for sentence in told.missing(params):
             raise BadParams(sentence)
