@@ -2,9 +2,11 @@
 without a browser."""
 
 import argparse
+import io
 import json
 import re
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -13,6 +15,7 @@ from sdplay.errors import BackendError, BadParams, LibraryError, PlayError
 from sdplay.knob import Knob
 from sdplay.params import KNOBS, Params, random_seed
 from sdplay.schedulers import SCHEDULERS, known
+from sdplay.whole_file import why, write_whole
 
 if TYPE_CHECKING:
     from sdplay.backends import Capabilities
@@ -35,6 +38,9 @@ class Commands(argparse.ArgumentParser):
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 is done, 1 trouble at the backend, 2 bad parameters, 130 stopped."""
     settings.load()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may lack letters of a file's name
+            stream.reconfigure(errors="replace")
     try:
         given = _commands().parse_args(arguments)
         return int(given.run(given) or 0)
@@ -116,6 +122,8 @@ def _generate(given: argparse.Namespace) -> None:
     backend = connect(given.backend)
     capabilities = backend.probe()
     params = Params(**{**capabilities.defaults, **_asked(given, capabilities)})
+    file = given.out or _new_name(params)
+    _check_writable(file)
     events = backend.generate(params)
     picture: Picture | None = None
     try:
@@ -129,7 +137,6 @@ def _generate(given: argparse.Namespace) -> None:
         _bar(None)
     if picture is None:
         raise BackendError(f"{backend.label} ended without a picture. Try again.")
-    file = given.out or _new_name(params)
     _write(file, sign(picture.data, picture))
     for number, other in enumerate(picture.others, 2):
         _write(file.with_stem(f"{file.stem}-{number}"), sign(other.data, other))
@@ -205,7 +212,7 @@ def _with_sets(asked: dict[str, Any], sets: list[str]) -> dict[str, Any]:
 
 def _new_name(params: Params) -> Path:
     """A file name made of prompt and seed, never one that is taken."""
-    words = re.sub(r"[^a-z0-9]+", "-", params.prompt.lower()).strip("-")[:60] or "picture"
+    words = re.sub(r"[\W_]+", "-", params.prompt.lower()).strip("-")[:60] or "picture"
     name, count = f"{words}-{params.seed}", 1
     while Path(f"{name}.png").exists():
         count += 1
@@ -213,17 +220,34 @@ def _new_name(params: Params) -> Path:
     return Path(f"{name}.png")
 
 
-def _write(file: Path, data: bytes) -> None:
-    beside = file.with_name(f".{file.name}.new")
+def _check_writable(file: Path) -> None:
+    """Before the work: a picture that cannot be written would be lost."""
+    if file.is_dir():
+        raise BadParams(f"{file} is a folder. Give a file name with --out, like {file}/fox.png")
+    beside = file.with_name(f".{file.name[:40]}.try")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(data)
-        beside.replace(file)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
+        beside.write_bytes(b"")
+        beside.unlink()
+    except (OSError, ValueError) as error:
+        reason = why(error) if isinstance(error, OSError) else str(error)
         raise LibraryError(
-            f"The picture could not be written to {file}: {error.strerror}."
+            f"{file} cannot be written: {reason}. Choose another with --out."
         ) from error
+
+
+def _write(file: Path, data: bytes) -> None:
+    """The file, or where it could not be written, one in the folder for temporary files."""
+    try:
+        write_whole(file, data)
+    except OSError as error:
+        reason = f"The picture could not be written to {file}: {error.strerror}."
+        instead = Path(tempfile.gettempdir()) / file.name
+        try:
+            write_whole(instead, data)
+        except OSError:
+            raise LibraryError(f"{reason} Make room, then run the same command again.") from error
+        raise LibraryError(f"{reason} It lies in {instead} instead.") from error
 
 
 def _backends(given: argparse.Namespace) -> None:

@@ -129,10 +129,10 @@ def _out(given: argparse.Namespace, what: str, kinds: Sequence[str]) -> Path:
 
 def _write(out: Path, data: bytes, count: int) -> None:
     from sdplay.compare.plan import many
-    from sdplay.whole_file import write_whole
+    from sdplay.whole_file import why, write_whole
 
     try:
         write_whole(out, data)
     except OSError as error:
-        raise LibraryError(f"{out} could not be written: {error.strerror}.") from error
+        raise LibraryError(f"{out} could not be written: {why(error)}.") from error
     print(f"{out}  {many(count, 'picture')}, {len(data) / 1e6:.1f} MB")

@@ -111,7 +111,7 @@ class Jobs:
 
     def _check_room(self, owner: str) -> None:
         """Refuses when this owner, or all of them together, have too many waiting."""
-        limit = int(setting("SDPLAY_MAX_QUEUED"))
+        limit = queue_limit()
         owners = [job.owner for job in self._jobs.values() if job.state == "queued"]
         if owners.count(owner) >= limit:
             raise BadParams(
@@ -291,6 +291,16 @@ class Jobs:
         finished = [job.id for job in self._jobs.values() if not job.active]
         for id in finished[: max(0, len(finished) - KEEP_FINISHED)]:
             del self._jobs[id]
+
+
+def queue_limit() -> int:
+    """Pictures that one owner may have waiting."""
+    value = setting("SDPLAY_MAX_QUEUED")
+    if not value.isdecimal() or int(value) < 1:
+        raise BadParams(
+            f"SDPLAY_MAX_QUEUED must be a whole number from 1, not {value!r}. Set it like this: 64"
+        )
+    return int(value)
 
 
 def _claim(job: Job) -> Claim:

@@ -18,6 +18,13 @@ def write_whole(file: Path, data: bytes) -> None:
         raise
 
 
+def why(error: OSError) -> str:
+    """What kept a file from being written, as the end of a sentence."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return "a file stands where a folder should be"
+    return error.strerror or str(error)
+
+
 def put_aside(file: Path, data: bytes) -> Path:
     """Give a file another name, made of its bytes, so that its own is free; returns the new one."""
     digest = hashlib.sha256(data).hexdigest()[:8]

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
+from sdplay.cli import _write
+from sdplay.errors import LibraryError
 from sdplay.metadata import read
 from sdplay.params import Params
 
@@ -124,6 +126,26 @@ def test_a_mask_keeps_what_is_black(tmp_path):
     assert kept * 3 < painted
 
 
+def test_what_cannot_be_written_is_told_before_the_work(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = sdplay("generate", "x", "--steps", "1", "--out", f"{tmp_path}/file/x.png")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "file/x.png cannot be written: a file stands where a folder should be." in done.stderr
+    done = sdplay("generate", "x", "--steps", "1", "--out", str(tmp_path))
+    assert (done.returncode, f"{tmp_path} is a folder." in done.stderr) == (2, True)
+
+
+def test_a_picture_that_cannot_be_written_lies_elsewhere(tmp_path, monkeypatch):
+    """As when the disk filled up meanwhile."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    aside = tmp_path / "full"
+    aside.mkdir()
+    (aside / "x.png").mkdir()
+    with pytest.raises(LibraryError, match=f"It lies in {tmp_path}/x.png instead"):
+        _write(aside / "x.png", b"a picture")
+    assert (tmp_path / "x.png").read_bytes() == b"a picture"
+
+
 def test_an_unreachable_backend_ends_with_one_and_one_sentence(monkeypatch):
     monkeypatch.setenv("SDPLAY_A1111_URL", "http://127.0.0.1:9")
     done = sdplay("generate", "x", "--backend", "a1111")
@@ -139,8 +161,11 @@ def test_a_setting_and_a_raw_field_can_be_set():
 def test_without_out_a_new_name_is_chosen(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     for _ in range(2):
-        sdplay("generate", "A fox!", "--steps", "1", "--seed", "5", cwd=tmp_path)
-    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["a-fox-5-2.png", "a-fox-5.png"]
+        sdplay("generate", "Лиса, a fox!", "--steps", "1", "--seed", "5", cwd=tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == [
+        "лиса-a-fox-5-2.png",
+        "лиса-a-fox-5.png",
+    ]
 
 
 def test_schedulers_and_backends_are_listed_as_json():

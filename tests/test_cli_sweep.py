@@ -176,6 +176,8 @@ def test_toml_works_and_chance_is_kept_for_the_next_run(tmp_path):
             "This makes 101 pictures, more than SDPLAY_SWEEP_LIMIT",
         ),
         ({"tree": "nowhere"}, "There is no folder"),
+        ({"axes": 5}, "A plan's axes are a list."),
+        ({"rows": [{"seed": "abc", "pictures": 2}]}, "Seed must be a whole number, not 'abc'."),
         ({"upscale": 2}, 'To upscale, a plan needs a "tree"'),
     ],
 )
@@ -248,3 +250,51 @@ def test_a_tree_is_enlarged_with_rows_and_an_upscaler_that_there_is(tmp_path, mo
         (row,) = csv.DictReader(file)
     assert (row["source"], row["upscaler"], row["state"]) == ("кот.png", "Lanczos", "made")
     assert float(row["seconds"]) > 0
+
+
+def test_a_plan_with_an_editor_s_mark_for_utf_8_is_read(tmp_path):
+    code, _, told = sweep(tmp_path, f"\ufeff{json.dumps(PLAN)}", "--json", "--dry-run")
+    assert (code, told["cells"]) == (0, 6)
+
+
+def test_a_plan_in_another_encoding_is_told(tmp_path):
+    (tmp_path / "plan.json").write_bytes('{"base": {"prompt": "лиса"}}'.encode("cp1251"))
+    with redirect_stderr(io.StringIO()) as said:
+        code = main(["sweep", str(tmp_path / "plan.json"), "--out", str(tmp_path / "out")])
+    assert (code, "is no text in UTF-8. Save it as UTF-8." in said.getvalue()) == (2, True)
+
+
+@pytest.mark.parametrize("below", ["", "/deeper"])
+def test_a_file_where_the_folder_should_be_gets_a_sentence(tmp_path, below):
+    (tmp_path / "plan.json").write_text(json.dumps(PLAN))
+    (tmp_path / "file").write_text("mine")
+    with redirect_stderr(io.StringIO()) as said:
+        code = main(["sweep", str(tmp_path / "plan.json"), "--out", f"{tmp_path}/file{below}"])
+    assert code == 1
+    assert "could not be written" in said.getvalue()
+    assert "Choose another folder with --out." in said.getvalue()
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_wrong_queue_limit_is_told_before_anything_is_made(tmp_path, monkeypatch):
+    monkeypatch.setenv("SDPLAY_MAX_QUEUED", "many")
+    code, said, _ = sweep(tmp_path, PLAN)
+    assert (code, said) == (
+        2,
+        "SDPLAY_MAX_QUEUED must be a whole number from 1, not 'many'. Set it like this: 64\n",
+    )
+
+
+def test_a_terminal_without_these_letters_ends_no_run(tmp_path):
+    (tmp_path / "plan.json").write_text(json.dumps({"base": {**PLAN["base"], "prompt": "лиса"}}))
+    done = subprocess.run(
+        [sys.executable, "-m", "sdplay", "sweep", "plan.json", "--out", "папка"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "папка/picture.png").is_file()

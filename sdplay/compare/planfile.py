@@ -100,7 +100,7 @@ def read_plan(text: str, kind: str = "json", table: Callable[[str], str] | None 
     names for rows."""
     if kind == "csv":
         base, rows = _table(text)
-        return Spec(base, tuple(_row_axis(rows, int(base.get("seed", 0)))))
+        return Spec(base, tuple(_row_axis(rows, _seed(base.get("seed", 0)))))
     try:
         told = read_toml(text) if kind == "toml" else read_json(text)
     except ValueError as error:
@@ -120,7 +120,10 @@ def plan_of(told: Any) -> Spec:
         raise BadParams(f"A plan has a base and axes. Write it like this: {EXAMPLE}")
     if unknown := [key for key in told if key not in _KEYS]:
         raise BadParams(f"A plan has no {unknown[0]!r}. It may have: {', '.join(_KEYS)}.")
-    axes = [*_row_axis(told.get("rows", ())), *map(_axis, told.get("axes", ()))]
+    axes_told = told.get("axes", ())
+    if not isinstance(axes_told, list | tuple):
+        raise BadParams(f"A plan's axes are a list. Write it like this: {EXAMPLE}")
+    axes = [*_row_axis(told.get("rows", ())), *map(_axis, axes_told)]
     return Spec(
         _base(told.get("base", {})),
         tuple(axes),
@@ -135,7 +138,7 @@ def table_rows(text: str, seed: int = 0) -> list[dict[str, Any]]:
     """The rows of a CSV as whole presets, its own base under each; several pictures count up from
     its seed or this."""
     base, rows = _table(text)
-    return [{**base, **row} for row in _presets(rows, int(base.get("seed", seed)))]
+    return [{**base, **row} for row in _presets(rows, _seed(base.get("seed", seed)))]
 
 
 def outline(plan: Plan) -> dict[str, Any]:
@@ -401,7 +404,7 @@ def _presets(rows: Any, seed: int) -> list[dict[str, Any]]:
             " ".join(str(value) for key, value in told.items() if key.startswith("{"))
             or f"row {len(presets) + 1}"
         )
-        start = int(told.get("seed", seed))
+        start = _seed(told.get("seed", seed))
         presets += [
             {"name": name, **told}
             if many == 1
@@ -409,6 +412,10 @@ def _presets(rows: Any, seed: int) -> list[dict[str, Any]]:
             for at in range(many)
         ]
     return presets
+
+
+def _seed(value: Any) -> int:
+    return -1 if str(value) == "-1" else int(KNOBS["seed"].check(value))
 
 
 def _column(key: str) -> str:

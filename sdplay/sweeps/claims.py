@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 
 from sdplay.errors import BadParams, LibraryError
+from sdplay.whole_file import why
 
 HEARTBEAT_SECONDS = 15.0
 EXPIRES_SECONDS = 180.0
@@ -257,6 +258,6 @@ def _told(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise LibraryError(
-            f"{error.filename or folder} could not be written: {error.strerror}. Choose another "
-            "folder with --out."
+            f"{error.filename or folder} could not be written: {why(error)}. Choose another folder "
+            "with --out."
         ) from error

@@ -22,7 +22,7 @@ from sdplay.compare.plan import Plan, many, plan
 from sdplay.compare.planfile import Spec, read_plan
 from sdplay.compare.results import Result
 from sdplay.errors import BadParams, LibraryError
-from sdplay.jobs import Jobs
+from sdplay.jobs import Jobs, queue_limit
 from sdplay.library import Library
 from sdplay.picture_file import PictureFile
 from sdplay.settings import home, setting
@@ -63,6 +63,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _sweep(given: argparse.Namespace, errand: Errand, library: Library) -> int:
+    queue_limit()
     desk = _Desk(given, errand, library)
     made, folder = desk.planned()
     _tell(
@@ -168,8 +169,8 @@ def _errand(given: argparse.Namespace) -> Errand:
     if kind is None:
         raise BadParams(f"A plan is a .json, .toml or .csv file, not {file.name!r}.")
     beside = file.parent
-    text = _read(file).decode("utf-8", "replace")
-    spec = read_plan(text, kind, lambda name: _read(beside / name).decode("utf-8-sig", "replace"))
+    text = _read_text(file)
+    spec = read_plan(text, kind, lambda name: _read_text(beside / name))
     spec = replace(spec, backend=given.backend or spec.backend)
     held = dict(read_experiment(text).images) if kind == "json" else {}
     images = {
@@ -179,6 +180,14 @@ def _errand(given: argparse.Namespace) -> Errand:
     out = given.out or Path(f"{file.stem}-sweep")
     pictures, notes = tree(beside / spec.tree, without=out) if spec.tree else ({}, [])
     return Errand(spec, text, out, {**held, **images}, pictures, (*spec.notes, *notes))
+
+
+def _read_text(file: Path) -> str:
+    """As spreadsheets and editors save it, with or without a mark for UTF-8."""
+    try:
+        return _read(file).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadParams(f"{file} is no text in UTF-8. Save it as UTF-8.") from error
 
 
 def _read(file: Path) -> bytes:

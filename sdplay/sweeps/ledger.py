@@ -36,7 +36,7 @@ class Ledger:
         """A record as it stands on the disk now."""
         try:
             return dict(json.loads((self.folder / f"{name}.json").read_bytes()))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
             raise LibraryError(
@@ -95,7 +95,7 @@ class Ledger:
                             about.st_mtime_ns,
                             about.st_size,
                         )
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         return found
 
