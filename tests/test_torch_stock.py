@@ -202,6 +202,38 @@ def test_people_go_before_sweeps_and_only_one_picture_is_made_at_a_time(folder):
     assert order[0] == "person"
 
 
+def test_a_pipeline_whose_thread_dies_ends_the_picture_that_waits_for_it(folder):
+    model = load_stock(str(folder / "sd3"), device="cpu")
+
+    def dying(job):
+        raise SystemExit
+
+    model._pipe_for = dying
+    with pytest.raises(SystemExit):
+        list(model.run(Job("a fox", "", 2, width=64, height=64)))
+
+
+def test_owners_take_turns_at_a_pipeline(folder):
+    model, order = load_stock(str(folder / "sd3"), device="cpu"), []
+    first = model.run(Job("a fox", "", 30, width=64, height=64, owner="ann"))
+    next(first)
+
+    def work(owner):
+        list(model.run(Job("a fox", "", 1, width=64, height=64, owner=owner)))
+        order.append(owner)
+
+    threads = []
+    for owner in ("ann", "ann", "ann", "bob"):
+        threads.append(threading.Thread(target=work, args=(owner,)))
+        threads[-1].start()
+        while len(model._line) < len(threads):
+            time.sleep(0.01)
+    assert any(isinstance(event, Made) for event in first)
+    for thread in threads:
+        thread.join()
+    assert order[0] == "bob"
+
+
 def test_waiting_pictures_can_be_cancelled(shelf):
     desk = Desk(shelf)
     tickets = desk.submit(

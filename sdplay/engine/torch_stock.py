@@ -2,7 +2,6 @@
 pipeline's way."""
 
 import inspect
-import itertools
 import queue
 import threading
 import time
@@ -18,6 +17,14 @@ from PIL import Image
 from sdplay.engine.loop import Job, Made, Moment
 from sdplay.engine.torch_thrift import PLAIN, Thrift, compiled
 from sdplay.errors import BadParams, Cancelled
+from sdplay.turns import Claim, Turns
+
+
+class _Place:
+    """One job's place in the line."""
+
+    def __init__(self, claim: Claim) -> None:
+        self.claim = claim
 
 
 class Stock:
@@ -40,7 +47,7 @@ class Stock:
             pipe.vae.enable_tiling()
         if thrift.compiler:
             pipe.transformer = compiled(pipe.transformer, thrift.compiler)
-        self._count, self._line, self._busy = itertools.count(), list[tuple[bool, int]](), False
+        self._line, self._busy, self._turns = list[_Place](), False, Turns()
         self._turn = threading.Condition()
 
     @property
@@ -63,7 +70,7 @@ class Stock:
     def run(self, job: Job, stopped: Callable[[], bool] = lambda: False) -> Iterator[Moment | Made]:
         """Yield Moments and at the end Made.  Closing the iterator stops the pipeline after its
         present step."""
-        with self._alone(job.urgent, stopped):
+        with self._alone(_Place(Claim(job.owner, job.urgent)), stopped):
             made = yield from self._steps(job)
         yield made
 
@@ -93,17 +100,17 @@ class Stock:
             torch.cuda.empty_cache()
 
     @contextmanager
-    def _alone(self, urgent: bool, stopped: Callable[[], bool]) -> Iterator[None]:
-        """One after the other: people before sweeps, then who came first."""
-        mine = (not urgent, next(self._count))
+    def _alone(self, mine: "_Place", stopped: Callable[[], bool]) -> Iterator[None]:
+        """One after the other, whose turn it is."""
         with self._turn:
             self._line.append(mine)
             try:
-                while self._busy or min(self._line) != mine:
+                while self._busy or self._turns.order(self._line, _claim)[0] is not mine:
                     self._turn.wait(0.5)
                     if stopped():
                         raise Cancelled("It was stopped before its turn.")
                 self._busy = True
+                self._turns.serve(mine.claim)
             finally:
                 self._line.remove(mine)
                 self._turn.notify_all()
@@ -137,9 +144,7 @@ class Stock:
                     f"{' '.join(str(error).split())[:300]}"
                 )
             )
-        except (
-            Exception
-        ) as error:  # whatever the pipeline raised belongs to this job: told where it is waited for
+        except BaseException as error:  # it belongs to this job: told where it is waited for
             events.put(error)
         else:
             ended = time.perf_counter()
@@ -179,6 +184,10 @@ class Stock:
             )
             told |= {"image": start, "strength": job.strength}
         return {name: value for name, value in told.items() if name in _names(pipe)}
+
+
+def _claim(place: _Place) -> Claim:
+    return place.claim
 
 
 def _names(pipe: Any) -> set[str]:

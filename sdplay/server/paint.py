@@ -121,7 +121,9 @@ class _Work:
 
     def plainly(self, stock: Stock) -> Iterator[Step | Painted]:
         """The whole picture in a pipeline of another family."""
-        job, self.params, told = plain_job(self.params, stock, urgent=self.wish.urgent)
+        job, self.params, told = plain_job(
+            self.params, stock, urgent=self.wish.urgent, owner=self.wish.owner
+        )
         end = yield from self.run(stock, job)
         if isinstance(end, Made) and end.pixels.shape[:2] != (job.height, job.width):
             told = (

@@ -23,7 +23,9 @@ LEFT_OUT = {"negative": "", "cfg": 1.0, "clip_skip": 1, "variation_strength": 0.
 """Left out and told, with the value that means nothing."""
 
 
-def plain_job(params: Params, stock: Stock, *, urgent: bool) -> tuple[Job, Params, tuple[str, ...]]:
+def plain_job(
+    params: Params, stock: Stock, *, urgent: bool, owner: str = ""
+) -> tuple[Job, Params, tuple[str, ...]]:
     """The job, the settings that are really applied, and a sentence for each that is not."""
     for name, what in NOT_THERE.items():
         if getattr(params, name) != KNOBS[name].default:
@@ -62,6 +64,7 @@ def plain_job(params: Params, stock: Stock, *, urgent: bool) -> tuple[Job, Param
         start=start,
         strength=strength,
         urgent=urgent,
+        owner=owner,
     )
     return job, applied, tuple(told)
 
