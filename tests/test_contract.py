@@ -105,14 +105,15 @@ def capabilities(backend):
 
 
 def fitting(params, capabilities):
-    """Moved to what this backend takes: its size and a scheduler of its list."""
+    """Moved to what this backend takes: its size, and a scheduler and refiner of its lists."""
     size = capabilities.sizes[0]
     low = capabilities.size_limits[0]
     side = {"width": max(low, min(size[0], 128)), "height": max(low, min(size[1], 128))}
     choices = capabilities.schedulers or tuple(SCHEDULERS)
     noisy = (name for name in choices if name in SCHEDULERS and SCHEDULERS[name].takes_eta)
     named = params.scheduler if params.scheduler in choices else next(noisy, choices[0])
-    return params.with_(scheduler=named, **side)
+    second = capabilities.models[-1] if params.refiner and capabilities.models else params.refiner
+    return params.with_(scheduler=named, refiner=second, **side)
 
 
 def acting(knob, capabilities):
