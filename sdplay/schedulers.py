@@ -53,6 +53,10 @@ class Scheduler:
         """Eta where nobody asks for another."""
         return 1.0 if self.stochastic else 0.0
 
+    def adds_noise(self, eta: float | None) -> bool:
+        """Whether more steps lead to another picture instead of closer to one."""
+        return self.takes_eta and (self.own_eta if eta is None else eta) > 0
+
     def names(self) -> set[str]:
         """Every name it goes by."""
         joined = {" ".join(pair) for pair in (self.a1111, self.sdcpp) if pair and pair[1]}

@@ -83,6 +83,12 @@ def test_the_table_of_schedulers_says_which_add_noise(entry):
 def test_eta_makes_ddim_restless():
     assert adds_noise(Params(scheduler="ddim", eta=1))
     assert not adds_noise(Params(scheduler="ddim", eta=0))
+    assert not adds_noise(Params(scheduler="ddim"))
+
+
+def test_an_ancestral_sampler_settles_without_its_noise():
+    assert not adds_noise(Params(scheduler="euler_a", eta=0))
+    assert adds_noise(Params(scheduler="euler_a", eta=0.5))
 
 
 def test_few_points_are_hedged():

@@ -177,9 +177,7 @@ def listed(names: Sequence[str]) -> str:
 def adds_noise(params: Params) -> bool:
     """Whether more steps lead to another picture instead of closer to one."""
     entry = find(params.scheduler)
-    return entry is not None and (
-        entry.stochastic or (entry.sampler == "ddim" and (params.eta or 0) > 0)
-    )
+    return entry is not None and entry.adds_noise(params.eta)
 
 
 def frontier(points: Sequence[tuple[float, float]]) -> list[int]:
