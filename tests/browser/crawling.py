@@ -24,6 +24,8 @@ DESTROYS = re.compile(r"\b(delete|empty|remove|cancel|stop|let go|yes)\b", re.IG
 STREAMLITS = re.compile(r"^(Show data|Download as|Copy Vega|Copied!|Fullscreen$)")
 """Of a chart's toolbar, which is not ours: most of it asks the system where to put a file."""
 AT_WORK = ".st-key-cancel, .st-key-sweep_pause"
+MOST_PRESSES = 400
+"""On one tab: more of them means going round in circles."""
 MOST_OPTIONS = 6
 """More choices than this in one control, or any number of tiles, are sampled."""
 
@@ -142,7 +144,9 @@ class Crawl:
         self._open(page, state, tab)
         self._layout(page, f"{state.name}/{tab}")
         touched = False
-        while control := self._next(page, state):
+        for _ in range(MOST_PRESSES):
+            if (control := self._next(page, state)) is None:
+                return
             if control.surface == "main" and control.rank == 3 and touched:
                 self._open(page, state, tab)
                 touched = False
@@ -152,6 +156,7 @@ class Crawl:
             touched = touched or control.kind in ("text", "number", "slider", "combobox", "radio")
             if _tab_of(page) != tab or control.place == "backend":
                 self._open(page, state, tab)
+        self.fault("this tab never ends")
 
     def _open(self, page, state, tab):
         page.goto(state.url(tab))
