@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from sdplay.backends import Capabilities, builtin
 from sdplay.backends.a1111 import A1111
@@ -240,3 +241,12 @@ def test_another_backends_error_goes_when_the_backend_changes(page, monkeypatch)
     assert page.run().error or page.warning
     page.selectbox(key="backend").set_value("builtin").run()
     assert not [each for each in (*page.error, *page.warning) if "127.0.0.1" in each.value]
+
+
+def test_a_fault_in_the_page_shows_no_paths_of_this_machine():
+    def broken():
+        raise RuntimeError(__file__)
+
+    fault = AppTest.from_function(broken).run().exception[0]
+    assert "Traceback" not in fault.value + "".join(fault.stack_trace)
+    assert ".py" not in fault.value + "".join(fault.stack_trace)

@@ -5,8 +5,10 @@ import json
 import re
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
+from sdplay.params import KNOBS
 from sdplay.ui import session
 from tests.fakes import a1111, png
 from tests.paging import ENTRY, sentences, settled
@@ -177,3 +179,20 @@ def test_a_start_image_that_is_gone_is_said_and_the_rest_of_the_link_is_there(pa
 def test_a_link_that_nobody_made_is_said(page):
     page.query_params["link"] = "aaaaaaaa"
     assert "This link is not known here." in sentences(page.run())
+
+
+HOSTILE = ("1e400", "inf", "nan", "9" * 5000, "", "\x00", "../../etc", "[" * 3000, "-1", "<b>x</b>")
+NAMES = (
+    *(name for name, knob in KNOBS.items() if knob.is_plain),
+    *("style_names", "init_url", "start", "picture", "link", "picked", "find", "whose", "look"),
+    *("lab", "varying", "variants", "table", "x_axis", "x_values", "y_scheduler", "own_x"),
+)
+
+
+@pytest.mark.parametrize("view", ["Generate", "Compare", "Library"])
+@pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
+def test_no_link_takes_the_page_away(page, value, view):
+    page.query_params.update(dict.fromkeys(NAMES, value) | {"view": view})
+    for _ in range(2):
+        assert not page.run().exception
+    assert page.number_input(key="seed").value >= 0
