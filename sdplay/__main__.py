@@ -1,5 +1,9 @@
 """python -m sdplay: the same actions without a browser."""
 
-from sdplay.cli import main
+try:
+    from sdplay.cli import main
 
-raise SystemExit(main())
+    code = main()
+except KeyboardInterrupt:  # while the command was still being read in
+    code = 130
+raise SystemExit(code)

@@ -2,6 +2,7 @@
 other."""
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -93,12 +94,13 @@ def _animate(given: argparse.Namespace) -> None:
 def _chosen(given: argparse.Namespace) -> tuple[Sequence[Any], list[str]]:
     """The pictures in their order, and a label for each."""
     from sdplay.compare.contact import in_order, label, labels_of, shots
-    from sdplay.sweeps.folder import tree
+    from sdplay.sweeps.folder import NO_PICTURE, tree
 
     _check_positive(given, "every")
     found, notes = tree(given.folder)
     for note in notes:
-        print(note, file=sys.stderr)
+        if not note.endswith(NO_PICTURE):  # a sweep's folder has tables and a report in it
+            print(note, file=sys.stderr)
     among = shots(found)
     if not among:
         raise BadParams(f"There is no picture in {given.folder} but sheets and animations.")
@@ -135,4 +137,4 @@ def _write(out: Path, data: bytes, count: int) -> None:
         write_whole(out, data)
     except OSError as error:
         raise LibraryError(f"{out} could not be written: {why(error)}.") from error
-    print(f"{out}  {many(count, 'picture')}, {len(data) / 1e6:.1f} MB")
+    print(f"{out}  {many(count, 'picture')}, {math.ceil(len(data) / 1e3):,} KB")

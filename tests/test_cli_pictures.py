@@ -63,8 +63,10 @@ def test_an_animation_by_name_counts_as_people_do(tmp_path, monkeypatch):
 
 
 def test_a_sheet_shows_every_picture_once_and_is_no_picture_of_the_next(pictures):
-    code, said, _ = ran("sheet", pictures)
-    assert (code, said) == (0, f"pictures-sheet.png  3 pictures, {said.split()[-2]} MB\n")
+    (pictures / "results.csv").write_text("a table\n")
+    code, said, noted = ran("sheet", pictures)
+    assert noted == ""
+    assert (code, said) == (0, f"pictures-sheet.png  3 pictures, {said.split()[-2]} KB\n")
     (pictures.parent / "pictures-sheet.png").rename(pictures / "sheet.png")
     ran("animate", pictures, "--out", pictures / "walk.gif")
     code, said, _ = ran("sheet", pictures, "--columns", "3", "--longest", "64")

@@ -230,6 +230,20 @@ def test_of_many_threads_one_gets_a_dead_run_s_claim(tmp_path):
         run.leave()
 
 
+def test_what_a_dead_run_left_is_swept_up(tmp_path):
+    killed = Claims(tmp_path, Pace(heartbeat=60, expires=30))
+    killed.join("another plan")
+    long_ago = (tmp_path / "live" / killed.id).stat().st_mtime - 31
+    about = {**ELSEWHERE, "plan": "another plan"}
+    (tmp_path / "live" / killed.id).write_text(json.dumps(about))
+    os.utime(tmp_path / "live" / killed.id, (long_ago, long_ago))
+    mine = Claims(tmp_path, Pace(heartbeat=60, expires=30))
+    mine.join("a plan")
+    assert [file.name for file in (tmp_path / "live").iterdir()] == [mine.id]
+    mine.leave()
+    killed.leave()
+
+
 def test_a_run_with_another_plan_is_refused_until_it_left(tmp_path):
     one, two = Claims(tmp_path / ".sweep"), Claims(tmp_path / ".sweep")
     one.join("a plan")

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 from sdplay.errors import BadParams, LibraryError
-from sdplay.whole_file import why
+from sdplay.whole_file import why, write_whole
 
 HEARTBEAT_SECONDS = 15.0
 EXPIRES_SECONDS = 180.0
@@ -65,7 +65,9 @@ class Claims:
             self._show()
             with self.alone():
                 for run, about in self._others().items():
-                    if about.get("plan") != plan and self._is_alive(run):
+                    if not self._is_alive(run):
+                        (self._live / run).unlink(missing_ok=True)
+                    elif about.get("plan") != plan:
                         self._own.unlink(missing_ok=True)
                         raise OtherPlan(_occupied(self.folder.parent, about))
         threading.Thread(target=self._beat, name="claims", daemon=True).start()
@@ -182,7 +184,7 @@ class Claims:
         try:
             os.utime(self._own)
         except FileNotFoundError:
-            self._own.write_text(json.dumps(self._about))
+            write_whole(self._own, json.dumps(self._about).encode())
 
     def _beat(self) -> None:
         while not self._ended.wait(self.pace.heartbeat):

@@ -38,6 +38,7 @@ from sdplay.whole_file import put_aside, write_whole
 Results = Mapping[tuple[int, ...], Result]
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 HIDDEN = ".sweep"
+NO_PICTURE = "was left out: it is no picture file."
 RUN_COLUMNS = (
     "when",
     "host",
@@ -398,7 +399,7 @@ def tree(folder: Path, without: Path | None = None) -> tuple[dict[str, PictureFi
         if without and file.resolve().is_relative_to(without.resolve()):
             continue
         if file.suffix.lower() not in SUFFIXES:
-            notes.append(f"{name.as_posix()} was left out: it is no picture file.")
+            notes.append(f"{name.as_posix()} {NO_PICTURE}")
             continue
         try:
             found[name.as_posix()] = PictureFile.checked(file)
