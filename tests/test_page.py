@@ -245,8 +245,8 @@ def test_another_backends_error_goes_when_the_backend_changes(page, monkeypatch)
 
 def test_a_fault_in_the_page_shows_no_paths_of_this_machine():
     def broken():
-        raise RuntimeError(__file__)
+        raise RuntimeError("/secret/path.py")
 
     fault = AppTest.from_function(broken).run().exception[0]
-    assert "Traceback" not in fault.value + "".join(fault.stack_trace)
-    assert ".py" not in fault.value + "".join(fault.stack_trace)
+    assert "/secret" not in fault.value
+    assert list(fault.stack_trace) == []
