@@ -2,7 +2,7 @@
 
 import json
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
-from sdplay.compare.answers import Point, Scale
+from sdplay.compare.answers import Convergence, Point, Scale
 from sdplay.compare.findings import Findings, find_out
 from sdplay.compare.measures import COLOUR, MEASURES, WHAT_THEY_SEE, Measure
 from sdplay.compare.results import measured_alike
@@ -110,12 +110,16 @@ def _convergence(studio: Studio, sweep: Sweep, findings: Findings) -> None:
     rows = [
         _row(point, scale)
         | {"close": findings.close}
-        | {"curve": _wrapped(curve.label), "marked": point == curve.knee}
+        | {
+            "curve": curve.label,
+            "colour": _wrapped(_coloured(curve, curves)),
+            "marked": point == curve.knee,
+        }
         for curve in curves
         for point in curve.points
     ]
     first = next((curve.knee for curve in curves if curve.knee), curves[0].points[-1])
-    legend = _Legend.of([curve.label for curve in curves])
+    legend = _Legend.of({_coloured(curve, curves) for curve in curves})
     chart = _curves(SCALES[scale], findings.measure, legend)
     _beside(studio, sweep, _with(chart, rows), "curves", first)
     if len(findings.curves) > MOST_CURVES:
@@ -123,6 +127,12 @@ def _convergence(studio: Studio, sweep: Sweep, findings: Findings) -> None:
     for sentence in findings.settling:
         settled = "enough" in sentence
         st.markdown(f":material/{'check_circle' if settled else 'info'}: {plain(sentence)}")
+
+
+def _coloured(curve: Convergence, curves: Sequence[Convergence]) -> str:
+    """What gives a curve its colour: the scheduler, or where there is one only, all it is."""
+    several = len({each.scheduler for each in curves}) > 1
+    return curve.scheduler if several else curve.label
 
 
 def _scale(sweep: Sweep) -> Scale:
@@ -252,27 +262,31 @@ class _Legend:
 
     columns: int
     height: int
+    scheme: str
+    """Ten colours that are easy to tell apart, or twenty."""
 
     @classmethod
-    def of(cls, labels: Sequence[str]) -> "_Legend":
-        columns = 2 if max(map(len, labels)) <= 14 else 1
+    def of(cls, labels: Collection[str]) -> "_Legend":
+        columns = 2 if max(map(len, labels)) <= 18 else 1
         lines = sum(_wrapped(label).count("\n") + 1 for label in labels)
-        return cls(columns, 18 * -(-lines // columns))
+        scheme = "tableau10" if len(labels) <= 10 else "tableau20"
+        return cls(columns, 30 * -(-lines // columns), scheme)
 
 
 @cache
 def _curves(across: str, measure: Measure, legend: _Legend) -> str:
     """Lines with their knees."""
     base = _over(across, measure, "curve:N", "label:N").encode(
+        detail="curve:N",
         color=alt.Color(
-            "curve:N",
+            "colour:N",
             title=None,
             sort=None,
-            scale=alt.Scale(scheme="tableau20"),
+            scale=alt.Scale(scheme=legend.scheme),
             legend=alt.Legend(
                 orient="bottom", columns=legend.columns, labelLimit=0, labelExpr=LINES
             ),
-        )
+        ),
     )
     knees = base.transform_filter("datum.marked").mark_point(size=180, strokeWidth=2.5, aria=False)
     return _text(

@@ -147,11 +147,10 @@ def test_a_click_on_a_chart_shows_that_picture_and_puts_it_beside_a(tab, address
     seen = tab.locator(".st-key-seen_curves")
     seen.locator("img").wait_for(timeout=SLOW)
     chart = tab.locator("[data-testid=stVegaLiteChart]").first
-    box = chart.bounding_box()
-    chart.click(position={"x": 70, "y": box["height"] / 3})
-    seen.get_by_text(re.compile("^2, ")).wait_for(timeout=SLOW)
+    chart.click(position={"x": 70, "y": 20})
+    seen.get_by_text(re.compile("^2 steps")).wait_for(timeout=SLOW)
     seen.get_by_role("button", name="Beside A").click()
-    tab.get_by_text(re.compile("^B: 2, ")).wait_for(timeout=SLOW)
+    tab.get_by_text(re.compile("^B: 2 steps")).wait_for(timeout=SLOW)
 
 
 def test_a_batch_from_a_table_flows_in_lines(tab, address):
