@@ -59,7 +59,7 @@ def card(pipe: StableDiffusionPipeline, icons: Icons, folder: Path) -> None:
     """The uncurated sheet and the six that teach."""
     folder.mkdir(parents=True, exist_ok=True)
     _uncurated(pipe, icons, folder)
-    _rows(pipe, folder / "steps.jpg", "num_inference_steps", (1, 2, 4, 8, 15, 25, 50))
+    _rows(pipe, folder / "steps.jpg", "num_inference_steps", (2, 3, 4, 8, 15, 25, 50))
     _rows(pipe, folder / "cfg.jpg", "guidance_scale", (1, 1.5, 2.5, 4, 7.5, 15, 30))
     _rows(
         pipe,
