@@ -193,10 +193,13 @@ def _import(given: argparse.Namespace) -> int:
 
     library, problems = _library(), 0
     for source in given.sources:
-        if source.suffix.lower() == ".zip":
-            carried = imported(library, source, given.owner)
-        else:
-            carried = _taken(library, source, given.owner or "", Carried)
+        try:
+            if source.suffix.lower() == ".zip":
+                carried = imported(library, source, given.owner)
+            else:
+                carried = _taken(library, source, given.owner or "", Carried)
+        except LibraryError as error:  # the next source may be sound
+            carried = Carried(problems=(str(error),))
         _tell(f"taken in from {source}", carried)
         problems += len(carried.problems)
     return 1 if problems else 0

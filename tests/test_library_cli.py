@@ -104,12 +104,20 @@ def test_export_import_and_reindex_bring_a_library_elsewhere(home, tmp_path, mon
     assert len(json.loads(sdplay("library", "find", "--owner", "ann", "--json").stdout)) == 2
 
 
+def test_a_bad_source_does_not_keep_the_next_from_being_taken_in(home, tmp_path):
+    colour(9).save(tmp_path / "лиса.png")
+    done = sdplay("library", "import", tmp_path / "nowhere.zip", tmp_path / "лиса.png")
+    assert done.returncode == 1
+    assert "nowhere.zip could not be read: No such file or directory." in done.stderr
+    assert "1 picture taken in from" in done.stdout
+
+
 def test_folders_of_pictures_are_taken_in(home, tmp_path):
     (tmp_path / "in" / "deep").mkdir(parents=True)
     (tmp_path / "in" / "deep" / "a.png").write_bytes(png_bytes(colour(9)))
     (tmp_path / "in" / "b.webp").write_bytes(b"broken")
     done = sdplay("library", "import", tmp_path / "in", "--owner", "ann")
-    assert (done.returncode, done.stdout) == (1, f"1 pictures taken in from {tmp_path / 'in'}.\n")
+    assert (done.returncode, done.stdout) == (1, f"1 picture taken in from {tmp_path / 'in'}.\n")
     assert "b.webp: The file could not be read as a picture." in done.stderr
 
 
