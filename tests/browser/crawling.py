@@ -226,7 +226,7 @@ class Crawl:
             return
         if control.kind == "help":
             return
-        self._rest(page, mark, quiet=800 if control.rank == 3 else 90)
+        self._rest(page, mark, quiet=800 if control.rank == 3 and not state.moving else 90)
         if not state.moving:
             self._done(page)
         outside = control.kind == "link"
