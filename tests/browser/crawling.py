@@ -305,6 +305,7 @@ class Crawl:
             except sync_api.TimeoutError:
                 self.fault("is still at work")
             self._rest(page, quiet=800)
+        page.wait_for_function(DRAWN, timeout=SLOW)
 
     def _listen(self, context, page):
         def effect(_):
@@ -337,6 +338,10 @@ class Crawl:
         )
 
 
+DRAWN = """() => !document.querySelector(".st-key-go")
+  || !document.querySelector("[role=tabpanel] [data-testid=stImage]")
+  || document.querySelector(".st-key-receipt_result")"""
+"""A finished picture has the page to itself for a moment; then its receipt stands beside it."""
 CLICK = "each => each.click()"
 MARK = "crawler.mark()"
 OPENERS = "[data-testid=stPopoverButton], [role=list] [role=listitem]:first-child button"
