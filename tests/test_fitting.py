@@ -75,3 +75,11 @@ def test_what_a_backend_has_no_place_for_is_named():
 
 def test_what_fits_is_not_talked_about():
     assert fitted(Params(width=128, height=128, scheduler="ddim"), SMALL, "the picture")[1] == []
+
+
+def test_what_has_no_place_is_said_in_words():
+    params = Params(width=128, height=128, clip_skip=None, tiling=True)
+    *_, sentence = fitted(params, SMALL, "the picture")[1]
+    assert sentence.startswith("Not used here")
+    assert "None" not in sentence
+    assert "True" not in sentence

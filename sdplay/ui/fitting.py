@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdplay.backends import Capabilities
+from sdplay.compare.guard import value_text
 from sdplay.knob import OWN, Knob
 from sdplay.params import KNOBS, Params
 from sdplay.schedulers import find
@@ -86,7 +87,7 @@ def fitted(
             continue
         if not capabilities.offers(knob.needs):
             values[name] = in_form(knob, value)
-            left += [f"{knob.label} {shortened(str(value))}"] * (value != knob.default)
+            left += [f"{knob.label} {shortened(value_text(name, value))}"] * (value != knob.default)
             continue
         taken = fit(knob, written(knob, in_form(knob, value)), capabilities)
         values[name] = taken.value
