@@ -1,6 +1,8 @@
 """Shared time is counted once, whoever comes and goes."""
 
 import pytest
+
+pytest.importorskip("hypothesis", reason="needs hypothesis: pip install '.[dev]'")
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -2,6 +2,9 @@
 
 from collections import Counter, deque
 
+import pytest
+
+pytest.importorskip("hypothesis", reason="needs hypothesis: pip install '.[dev]'")
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -3,6 +3,8 @@
 import io
 
 import pytest
+
+pytest.importorskip("hypothesis", reason="needs hypothesis: pip install '.[dev]'")
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
