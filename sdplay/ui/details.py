@@ -265,7 +265,7 @@ def _compare(params: Params) -> None:
 def _hold(studio: Studio, kept: Kept) -> None:
     with explained():
         start_image.hold(studio.library.data(kept), picture=kept.id)
-        st.toast(
+        whole.note(
             "It is the start image now. Strength says how much of it may change.",
             icon=":material/image:",
         )

@@ -19,7 +19,7 @@ from sdplay.compare.rows import Measured, csv_text, row
 from sdplay.compare.sheet import sheet
 from sdplay.errors import BadParams
 from sdplay.sweeps import Sweep
-from sdplay.ui import address, axes, form, session, sweeping, table, variants
+from sdplay.ui import address, axes, form, session, sweeping, table, variants, whole
 from sdplay.ui.problems import explained, plain, told
 from sdplay.ui.session import Studio
 
@@ -102,7 +102,7 @@ def _take(studio: Studio, name: str, data: bytes) -> None:
         st.session_state["experiment"] = experiment
         for note in spec.notes:
             told(note, warn=True)
-        st.toast("It is in the form now.", icon=":material/science:")
+        whole.note("It is in the form now.", icon=":material/science:")
 
 
 def edit(studio: Studio, sweep: Sweep) -> None:

@@ -69,11 +69,11 @@ def _told(studio: Studio, data: bytes) -> None:
         if st.button("Keep it", icon=":material/library_add:", key="foreign_keep"):
             studio.library.take(data, studio.owner)
             whole.due()
-            st.toast("It is in your library.", icon=":material/library_add:")
+            whole.note("It is in your library.", icon=":material/library_add:")
 
 
 def _use(settings: dict[str, object]) -> None:
     with explained():
         form.use(Params.from_dict(settings))
         st.session_state["read_picture"] = False
-        st.toast("Its settings are in the form.", icon=":material/replay:")
+        whole.note("Its settings are in the form.", icon=":material/replay:")

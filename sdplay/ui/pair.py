@@ -13,7 +13,7 @@ from sdplay.compare.guard import Verdict, guard, heading, label, lock, value_tex
 from sdplay.compare.measures import WHAT_THEY_SEE, Difference, difference_map
 from sdplay.params import KNOBS, Params
 from sdplay.picture import png_bytes
-from sdplay.ui import form
+from sdplay.ui import form, whole
 from sdplay.ui.problems import plain
 from sdplay.ui.viewer import MODES, Shown, viewer
 
@@ -88,7 +88,7 @@ def locks_into_form(one: Params, other: Params, verdict: Verdict, key: str) -> N
 
 def _lock(fair: Params, name: str) -> None:
     form.use(fair)
-    st.toast(f"A's settings are in the form, with B's {plain(name)}.", icon=":material/lock:")
+    whole.note(f"A's settings are in the form, with B's {plain(name)}.", icon=":material/lock:")
 
 
 def _apart(one: bytes, other: bytes, gain: float) -> bytes:

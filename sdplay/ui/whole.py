@@ -12,6 +12,7 @@ import streamlit as st
 
 P = ParamSpec("P")
 _DUE = "whole_page_due"
+_NOTES = "whole_page_notes"
 
 
 def due() -> None:
@@ -22,6 +23,16 @@ def due() -> None:
 def begun() -> None:
     """The whole page runs now; the entry file says so first of all."""
     st.session_state.pop(_DUE, None)
+    for sentence, icon in st.session_state.pop(_NOTES, ()):
+        st.toast(sentence, icon=icon)
+
+
+def note(sentence: str, icon: str) -> None:
+    """Say something in passing once the whole page runs; call it from a callback.
+
+    What a fragment shows in the run that asks for the whole page is never seen.
+    """
+    st.session_state[_NOTES] = [*st.session_state.get(_NOTES, ()), (sentence, icon)]
 
 
 def fragment(

@@ -140,11 +140,24 @@ def stocked(home):
     library.close()
 
 
+@pytest.fixture
+def own_server(tmp_path):
+    """A page for long work, which ends with its test: nothing after it waits for the engine."""
+    process, url = served(tmp_path)
+    yield url
+    process.terminate()
+    process.wait(10)
+
+
 @pytest.mark.parametrize("name", STATES)
-def test_every_control_acts_at_once_and_nothing_breaks(browser, addresses, crawl, name, capsys):
+def test_every_control_acts_at_once_and_nothing_breaks(
+    browser, addresses, crawl, name, capsys, request
+):
     about = dict(STATES[name])
     owner = about.pop("owner", "")
     address = addresses["down" if name.endswith("down") else "up"]
+    if about.get("moving"):
+        address = request.getfixturevalue("own_server")
     context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
     if owner:
         context.add_cookies([{"name": "sdplay_owner", "value": owner, "url": address}])
