@@ -21,6 +21,8 @@ POLL_SECONDS = 0.5
 PREVIEW_SECONDS = 1.5
 CLOSE_SECONDS = 10.0
 """How long closing waits for the server to stop; a thread goes on telling it after that."""
+SILENT_SECONDS = 90.0
+"""How long a server that says nothing is still told to stop: a restart takes about a minute."""
 IDLE_SECONDS = 300.0
 """A server that does nothing for so long while it owes us a picture has lost it."""
 
@@ -32,6 +34,7 @@ class Watch:
     def __init__(self, wire: Wire, server: Server, body: Mapping[str, Any], idle: float) -> None:
         self.wire, self.server, self.idle = wire, server, idle
         self.task = str(body.get("force_task_id", ""))
+        self.heard = time.monotonic()
         self.job = OurJob(self._state() if server.progress and not self.task else {}, body)
         self.started = self.heard = self.busy = time.monotonic()
         self.previewed = 0.0
@@ -65,17 +68,20 @@ class Watch:
     def stop(self, call: Call[Reply]) -> None:
         """Tell the server to stop, until it has answered; it forgets what comes before our picture
         begins."""
-        if self.server.progress and not call.wait(0):
+        if not self.server.progress:
+            call.abandon()
+        elif not call.wait(0):
             Call(lambda: self._interrupt(call)).wait(CLOSE_SECONDS)
-        call.abandon()
 
     def _interrupt(self, call: Call[Reply]) -> None:
-        refused = 0
-        while refused < 10:
+        """Tell it as long as it answers: hanging up does not take our picture out of its queue."""
+        refused, self.heard = 0, time.monotonic()
+        while refused < 10 and time.monotonic() - self.heard < SILENT_SECONDS:
             if self._is_running():
                 refused += not self._post(f"sdapi/v1/interrupt{self._named()}")
             if call.wait(POLL_SECONDS):
                 return
+        call.abandon()
 
     def _is_running(self) -> bool:
         """Whether the server works on our picture now, and on nobody else's."""
@@ -120,7 +126,6 @@ class Watch:
     def _waits(self) -> Progress | None:
         """What the server says of our own task while it is not at work; None once it is."""
         task = self._task()
-        self.heard = time.monotonic() if task else self.heard
         if not task.get("queued"):
             label = self.server.dialect.label
             away = task.get("active") is False
@@ -134,11 +139,16 @@ class Watch:
     def _task(self) -> dict[str, Any]:
         asked = {"id_task": self.task, "live_preview": False, "id_live_preview": -1}
         answer = self._post("internal/progress", asked)
-        return answer if isinstance(answer, dict) else {}
+        return self._heard(answer if isinstance(answer, dict) else {})
 
     def _state(self) -> dict[str, Any]:
         state = self._ask(PROGRESS, seconds=2).get("state")
-        return state if isinstance(state, dict) else {}
+        return self._heard(state if isinstance(state, dict) else {})
+
+    def _heard(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """The answer; one that says something shows that the server is alive."""
+        self.heard = time.monotonic() if answer else self.heard
+        return answer
 
     def _check_alive(self) -> None:
         label = self.server.dialect.label

@@ -164,7 +164,7 @@ def _wish(wanted: Wanted, limits: Limits, client: str) -> Wish:
     text = next((text for text in texts_in(wanted.params) if not writable(text)), "")
     if text:
         raise BadParams(f"Half a character stands in {text[:40]!r}, which cannot be written.")
-    Params.from_dict(wanted.params, images)  # whatever has another shape ends here
+    params = Params.from_dict(wanted.params, images)  # whatever has another shape ends here
     units = wanted.params.get("control") or ()
     named = [wanted.params.get("init"), wanted.params.get("mask")]
     named += [unit["image"] for unit in units]
@@ -173,8 +173,9 @@ def _wish(wanted: Wanted, limits: Limits, client: str) -> Wish:
         raise BadParams(
             f"The settings name the picture {missing[0]}, but the request does not carry it."
         )
-    params = limits.check(Params.from_dict(wanted.params, images))
-    return Wish(params, wanted.owner or client, wanted.urgent, wanted.previews, wanted.frames)
+    return Wish(
+        limits.check(params), wanted.owner or client, wanted.urgent, wanted.previews, wanted.frames
+    )
 
 
 async def _lines(desk: Desk, ticket: Ticket) -> AsyncIterator[str]:
