@@ -270,9 +270,8 @@ class Jobs:
             job.lost = isinstance(error, BackendOffline | BackendLost)
             job.error = without_secrets(str(error))
             job._end("cancelled" if job.stop.is_set() else "failed")
-        except (
-            Exception
-        ):  # a worker serves everybody: a bug in one job is logged and told, and the next one runs
+        except Exception:
+            # A worker serves everybody: a bug in one job is logged and told, and the next one runs.
             failure = without_secrets(format_exc())
             LOG.error("job %s failed\n%s", job.id, failure)  # noqa: TRY400 - that prints keys
             job.error = "Something went wrong inside the app; the log has the details. Try again."

@@ -378,9 +378,8 @@ class Engine:
         """A job that cannot start tells its owner and is gone."""
         try:
             run.prepare(self.model)
-        except (
-            Exception
-        ) as error:  # the loop serves everybody: one job's failure is that job's alone
+        except Exception as error:
+            # The loop serves everybody: one job's failure is that job's alone.
             run.events.put(error)
             return
         self._runs.append(run)
@@ -422,9 +421,8 @@ class Engine:
         culprits are gone."""
         try:
             return list(zip(chosen, self._denoise(chosen), strict=True))
-        except (
-            Exception
-        ) as error:  # whatever the model raised belongs to these jobs, not to the thread
+        except Exception as error:
+            # Whatever the model raised belongs to these jobs, not to the thread.
             if len(chosen) == 1:
                 self._drop(chosen, error)
                 return []

@@ -171,9 +171,8 @@ class Desk:
         except PlayError as error:
             ticket.error = error
             self._finish(ticket, "failed")
-        except (
-            Exception
-        ):  # a worker serves everybody: a bug in one job is logged and told, and the next one runs
+        except Exception:
+            # A worker serves everybody: a bug in one job is logged and told, and the next one runs.
             failure = without_secrets(format_exc())
             LOG.error("job %s failed\n%s", ticket.id, failure)  # noqa: TRY400 - that prints keys
             ticket.error = BackendError(
