@@ -39,8 +39,8 @@ def kill(thread):
 @pytest.mark.parametrize("nice", [0, 6, 19])
 def test_a_picture_is_made_at_any_nice_value_without_the_right_to_raise_it(nice):
     # Without its capabilities even root may not raise a priority.
-    drop = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs")
-    drop = (*drop, "--reuid=65534", "--clear-groups") if os.geteuid() == 0 else ()
+    bound = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs")
+    drop = bound if os.geteuid() == 0 else ()
     home = {"HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": os.getcwd()}
     assert painted_by("nice", "-n", str(nice), *drop, env={**os.environ, **home}) == "Made"
 
