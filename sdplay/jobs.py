@@ -11,20 +11,18 @@ from traceback import format_exc
 from sdplay import studio
 from sdplay.backends import ASKER, Asker, Backend
 from sdplay.clock import Clock
-from sdplay.compare.plan import many
+from sdplay.compare.plan import duration, many
 from sdplay.errors import BackendLost, BackendOffline, BadParams, PlayError
 from sdplay.estimates import Estimates
 from sdplay.library import Kept, Library
 from sdplay.params import Params
 from sdplay.picture import Progress
-from sdplay.settings import setting, without_secrets
-from sdplay.turns import Claim, Turns, for_sweeps
+from sdplay.room import Reached, Share, queue_room
+from sdplay.settings import without_secrets
+from sdplay.turns import Claim, Turns, fits, most_workers
 
 LOG = logging.getLogger(__name__)
 KEEP_FINISHED = 200
-OWNERS_WORTH = 32
-"""All together may have as many waiting as so many owners: an owner is a cookie, and a cookie costs
-nothing."""
 DIED = "The picture's worker broke down; another one has taken its place. Try again."
 
 
@@ -36,6 +34,8 @@ class Job:
     backend: Backend
     owner: str
     group: str = ""
+    address: str = ""
+    """The network address that it was asked from; empty for this machine's own, or when unknown."""
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     state: str = "queued"
     """queued, running, done, failed or cancelled."""
@@ -94,35 +94,73 @@ class Jobs:
         self._lock = threading.Lock()
 
     def submit(
-        self, params: Params, backend: Backend, owner: str = "", group: str = "", at_once: int = 1
+        self,
+        params: Params,
+        backend: Backend,
+        owner: str = "",
+        group: str = "",
+        at_once: int = 1,
+        *,
+        address: str = "",
     ) -> Job:
-        """Queue one picture; refuses when this owner has too many waiting."""
-        job = Job(params, backend, owner, group)
+        """Queue one picture; refuses when this browser, its address or all together have too many
+        waiting."""
+        job = Job(params, backend, owner, group, address)
         with self._lock:
-            self._check_room(owner)
-            self._forget()
-            self._jobs[job.id] = job
-            self._waiting.setdefault(backend.name, deque()).append(job)
-            self._turns.setdefault(backend.name, Turns())
-            self._clocks.setdefault(backend.name, Clock())
-            self._at_once[backend.name] = at_once
-            self._hire(backend.name, 1)
+            full = self._full_for(job)
+            if full is None:
+                self._take(job, at_once)
+        if full:
+            raise BadParams(self._refusal(job, full))
         return job
 
-    def _check_room(self, owner: str) -> None:
-        """Refuses when this owner, or all of them together, have too many waiting."""
-        limit = queue_limit()
-        owners = [job.owner for job in self._jobs.values() if job.state == "queued"]
-        if owners.count(owner) >= limit:
-            raise BadParams(
-                f"{limit} of your pictures {'is' if limit == 1 else 'are'} waiting already. Wait "
-                "for some, or cancel them."
+    def _take(self, job: Job, at_once: int) -> None:
+        name = job.backend.name
+        self._forget()
+        self._jobs[job.id] = job
+        self._waiting.setdefault(name, deque()).append(job)
+        self._turns.setdefault(name, Turns())
+        self._clocks.setdefault(name, Clock())
+        self._at_once[name] = at_once
+        self._hire(name, 1)
+
+    def _full_for(self, job: Job) -> Reached | None:
+        """The limit that leaves no room for this job.  A sweep leaves some to single pictures, once
+        one of its cells waits."""
+        waiting = [_share(other) for other in self._jobs.values() if other.state == "queued"]
+        room = queue_room()
+        if job.group and any(other.owner == job.owner for other in waiting):
+            room = room.for_sweeps()
+        return room.reached(_share(job), waiting)
+
+    def _refusal(self, job: Job, full: Reached) -> str:
+        """How many wait and whose, when the next of them is made, and what to do."""
+        standing = "" if job.group else self._standing(job, full.who)  # nobody reads a cell's
+        if full.who == "browser":
+            return (
+                f"{full.size:,} of your pictures {'is' if full.size == 1 else 'are'} waiting "
+                f"already.{standing} Wait for some, or cancel them."
             )
-        if len(owners) >= OWNERS_WORTH * limit:
-            raise BadParams(
-                f"{many(len(owners), 'picture')} of everybody are waiting already, as many as "
-                "this server takes. Try again in a moment."
-            )
+        pictures = many(full.size, "picture")
+        whose = "from your network address" if full.who == "address" else "of everybody"
+        return (
+            f"{pictures} {whose} are waiting already, as many as this server takes.{standing} "
+            "Try again in a moment."
+        )
+
+    def _standing(self, job: Job, who: str) -> str:
+        """Where the first of those that wait is in the queue, and the wait where it is known."""
+        first = next((other for other in self._queued() if _belongs(other, job, who)), None)
+        if first is None:
+            return ""
+        left = self.seconds_left(first)
+        wait = "" if left is None else f" and is there in {duration(left, left)}"
+        return f" The next of them is number {self.ahead(first) + 1:,} in the queue{wait}."
+
+    def _queued(self) -> list[Job]:
+        """All that waits, by backend, whose turn is next first."""
+        with self._lock:
+            return [job for backend in self._waiting for job in self._order(backend)]
 
     def get(self, id: str) -> Job | None:
         """The job of that id, while it is remembered."""
@@ -205,7 +243,8 @@ class Jobs:
 
     def _hire(self, backend: str, wanted: int) -> None:
         """Start workers for so many waiting jobs, up to what the backend wants at once."""
-        for _ in range(min(wanted, self._at_once.get(backend, 1) - self._busy.get(backend, 0))):
+        most = most_workers(self._at_once.get(backend, 1))
+        for _ in range(min(wanted, most - self._busy.get(backend, 0))):
             threading.Thread(
                 target=self._work, args=(backend,), name=f"job-{backend}", daemon=True
             ).start()
@@ -241,14 +280,14 @@ class Jobs:
             return job
 
     def _startable(self, backend: str) -> list[Job]:
-        """What may start now: where many are made at once, sweeps leave an eighth of the places to
-        people's single pictures."""
-        order = self._order(backend)
-        cells = [job for job in self._jobs.values() if job.group and job.state == "running"]
-        sweeping = sum(job.backend.name == backend for job in cells)
-        if sweeping >= for_sweeps(self._at_once.get(backend, 1)):
-            return [job for job in order if not job.group]
-        return order
+        """What may start now, beside what is at work."""
+        working = [
+            _claim(job)
+            for job in self._jobs.values()
+            if job.state == "running" and job.backend.name == backend
+        ]
+        places = self._at_once.get(backend, 1)
+        return [job for job in self._order(backend) if fits(_claim(job), working, places)]
 
     def _run(self, job: Job) -> None:
         ASKER.set(Asker(job.owner, job.group))
@@ -292,14 +331,14 @@ class Jobs:
             del self._jobs[id]
 
 
-def queue_limit() -> int:
-    """Pictures that one owner may have waiting."""
-    value = setting("SDPLAY_MAX_QUEUED")
-    if not value.isdecimal() or int(value) < 1:
-        raise BadParams(
-            f"SDPLAY_MAX_QUEUED must be a whole number from 1, not {value!r}. Set it like this: 64"
-        )
-    return int(value)
+def _share(job: Job) -> Share:
+    return Share(job.owner, job.address)
+
+
+def _belongs(other: Job, job: Job, who: str) -> bool:
+    """Whether the other one counts for the same limit."""
+    same = {"browser": other.owner == job.owner, "address": other.address == job.address}
+    return same.get(who, True)
 
 
 def _claim(job: Job) -> Claim:

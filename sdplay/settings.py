@@ -87,6 +87,13 @@ SETTINGS: dict[str, Setting] = {
         ),
         Setting("SDPLAY_MAX_QUEUED", "Pictures that one browser session may have waiting.", "64"),
         Setting(
+            "SDPLAY_MAX_QUEUED_ADDRESS",
+            "Pictures that all browsers at one network address may have waiting. This machine's "
+            "own address does not count; behind a proxy all visitors may come from one: raise it "
+            "there, and let the proxy limit each.",
+            "256",
+        ),
+        Setting(
             "SDPLAY_SWEEP_LIMIT",
             "Pictures that a sweep may have before it asks for confirmation.",
             "100",

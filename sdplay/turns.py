@@ -84,3 +84,29 @@ class Turns:
 def for_sweeps(places: int) -> int:
     """Of so many places those that sweeps may fill: an eighth is left to single pictures."""
     return max(1, places - places // 8)
+
+
+def fits(claim: Claim, working: Sequence[Claim], places: int) -> bool:
+    """Whether this one may begin beside those at work.
+
+    However long a sweep's cells take, they keep no newcomer out: where more than one place is
+    there, a single picture and the first cell of somebody else find one place beyond them.
+    """
+    cells = [other for other in working if not other.single]
+    singles = len(working) - len(cells)
+    if claim.single:
+        return len(working) < places or singles < _for_singles(places)
+    newcomer = all(other.owner != claim.owner for other in cells)
+    beyond = int(newcomer and places > 1)
+    counted = len(working) - beyond * min(singles, _for_singles(places))
+    return len(cells) < for_sweeps(places) + beyond and counted < places + beyond
+
+
+def most_workers(places: int) -> int:
+    """So many may be at work at the most, those beyond the places included."""
+    return places + _for_singles(places) + int(places > 1)
+
+
+def _for_singles(places: int) -> int:
+    """Single pictures that find a place whatever sweeps hold."""
+    return max(int(places > 1), places // 8)

@@ -104,6 +104,96 @@ def test_too_many_waiting_pictures_of_all_owners_are_refused(jobs, monkeypatch):
         job.cancel()
 
 
+def waits(job, seconds=10):
+    """Until its worker has taken it."""
+    end = time.monotonic() + seconds
+    while job.state == "queued" and time.monotonic() < end:
+        time.sleep(0.005)
+    assert job.state == "running"
+    return job
+
+
+def test_one_address_has_a_limit_however_many_browsers_it_pretends_to_be(jobs, monkeypatch):
+    monkeypatch.setenv("SDPLAY_MAX_QUEUED_ADDRESS", "3")
+    painter = Painter(60)
+    near = {"address": "203.0.113.5"}
+    waits(jobs.submit(Params(seed=0, **SMALL), painter, "first", **near))
+    for at in range(3):
+        jobs.submit(Params(seed=at, **SMALL), painter, f"cookie {at}", **near)
+    with pytest.raises(BadParams) as refused:
+        jobs.submit(Params(seed=9, **SMALL), painter, "one more cookie", **near)
+    assert str(refused.value) == (
+        "3 pictures from your network address are waiting already, as many as this server takes. "
+        "The next of them is number 1 in the queue. Try again in a moment."
+    )
+    for elsewhere in ("198.51.100.7", ""):
+        jobs.submit(Params(seed=9, **SMALL), painter, "far", address=elsewhere)
+    for job in list(jobs._jobs.values()):
+        job.cancel()
+
+
+def test_a_refusal_tells_position_and_wait(jobs, monkeypatch):
+    monkeypatch.setenv("SDPLAY_MAX_QUEUED", "1")
+    for seed in range(5):
+        jobs.library.save(finished(10.0, "painter", steps=10, scheduler="euler", seed=seed))
+    painter, same = Painter(60), {"scheduler": "euler", "steps": 10, **SMALL}
+    waits(jobs.submit(Params(seed=7, **same), painter, "ann"))
+    waiting = [jobs.submit(Params(seed=8, **same), painter, owner) for owner in ("bob", "cid")]
+    with pytest.raises(BadParams) as refused:
+        jobs.submit(Params(seed=9, **same), painter, "cid")
+    assert str(refused.value) == (
+        "1 of your pictures is waiting already. The next of them is number 2 in the queue and is "
+        "there in about 30 s. Wait for some, or cancel them."
+    )
+    for job in (*waiting, *jobs.of("ann")):
+        job.cancel()
+
+
+def test_sweeps_leave_a_part_of_the_queue_to_single_pictures(jobs, monkeypatch):
+    monkeypatch.setenv("SDPLAY_MAX_QUEUED_ADDRESS", "8")
+    painter, near = Painter(60), {"address": "203.0.113.5"}
+    waits(jobs.submit(Params(seed=0, **SMALL), painter, "first", **near))
+    for seed in range(7):
+        jobs.submit(Params(seed=seed, **SMALL), painter, "ann", "sweep", **near)
+    with pytest.raises(BadParams, match="from your network address are waiting"):
+        jobs.submit(Params(seed=9, **SMALL), painter, "ann", "sweep", **near)
+    single = jobs.submit(Params(seed=9, **SMALL), painter, "bob", **near)
+    assert single.state == "queued"
+    for job in list(jobs._jobs.values()):
+        job.cancel()
+
+
+@pytest.mark.parametrize("at_once", [2, 4, 8, 16])
+def test_a_newcomer_never_waits_for_a_long_cell_of_somebody_elses_sweep(jobs, at_once):
+    slow = Painter(60)
+    cells = [
+        jobs.submit(Params(seed=seed, **SMALL), slow, "ann", "sweep", at_once)
+        for seed in range(2 * at_once)
+    ]
+    for cell in cells[: at_once - at_once // 8]:
+        waits(cell)
+    newcomers = [
+        jobs.submit(Params(seed=50, **SMALL), slow, "bob", at_once=at_once),
+        jobs.submit(Params(seed=51, **SMALL), slow, "cid", "another sweep", at_once),
+    ]
+    assert [waits(job).state for job in newcomers] == ["running"] * 2
+    assert sum(cell.state == "running" for cell in cells) == at_once - at_once // 8
+    for job in (*cells, *newcomers):
+        job.cancel()
+    slow.pause.set()
+
+
+def test_a_backend_that_makes_one_at_a_time_is_asked_for_one(jobs):
+    slow = Painter(60)
+    cell = waits(jobs.submit(Params(seed=1, **SMALL), slow, "ann", "sweep"))
+    single = jobs.submit(Params(seed=2, **SMALL), slow, "bob")
+    time.sleep(0.05)
+    assert (single.state, jobs.ahead(single)) == ("queued", 0)
+    for job in (cell, single):
+        job.cancel()
+    slow.pause.set()
+
+
 class Deadly(Painter):
     """Takes its worker's thread with it."""
 

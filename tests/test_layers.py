@@ -30,6 +30,7 @@ LAYERS = (
     "metadata",
     "clock",
     "work",
+    "room",
     "turns",
     "picture",
     "params",

@@ -8,7 +8,7 @@ pytest.importorskip("hypothesis", reason="needs hypothesis: pip install '.[dev]'
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdplay.turns import Claim, Turns, for_sweeps
+from sdplay.turns import Claim, Turns, fits, for_sweeps, most_workers
 
 OWNERS = "abcd"
 ARRIVALS = st.lists(
@@ -123,3 +123,21 @@ def test_a_thousand_owners_are_forgotten_again():
 
 def test_an_eighth_is_left_to_single_pictures():
     assert [for_sweeps(places) for places in (1, 7, 8, 16, 32)] == [1, 7, 7, 14, 28]
+
+
+@given(
+    st.integers(1, 40),
+    st.lists(st.tuples(st.sampled_from(OWNERS), st.booleans()), max_size=120),
+)
+@settings(max_examples=200, deadline=None)
+def test_places_are_never_overrun_and_a_newcomer_always_finds_one(places, coming):
+    working = []
+    for owner, single in coming:
+        if fits(Claim(owner, single), working, places):
+            working.append(Claim(owner, single))
+    assert len(working) <= most_workers(places)
+    if places > 1 and not any(other.single for other in working):
+        assert fits(Claim("new"), working, places)
+    cells = [other for other in working if not other.single]
+    if places > 1 and {other.owner for other in working} == {"a"} and len(cells) == len(working):
+        assert fits(Claim("new", single=False), working, places)

@@ -16,7 +16,7 @@ from sdplay.server.paint import Painted, Step, paint
 from sdplay.server.shelf import Shelf
 from sdplay.server.wish import Wish, check
 from sdplay.settings import without_secrets
-from sdplay.turns import Claim, Turns, for_sweeps
+from sdplay.turns import Claim, Turns, fits, most_workers
 
 LOG = logging.getLogger(__name__)
 State = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -109,7 +109,7 @@ class Desk:
             return order.index(ticket) if ticket in order else 0
 
     def _hire(self, wanted: int) -> None:
-        for _ in range(min(wanted, self.at_once - self._workers)):
+        for _ in range(min(wanted, most_workers(self.at_once) - self._workers)):
             threading.Thread(target=self._work, name="desk", daemon=True).start()
             self._workers += 1
 
@@ -145,12 +145,10 @@ class Desk:
         return self._turns.order(waiting, _claim)
 
     def _startable(self) -> list[Ticket]:
-        """What may start now: sweeps leave an eighth of the places to people's single pictures."""
-        order = self._order()
-        running = [ticket for ticket in self.tickets.values() if ticket.state == "running"]
-        if sum(not ticket.wish.urgent for ticket in running) >= for_sweeps(self.at_once):
-            return [ticket for ticket in order if ticket.wish.urgent]
-        return order
+        """What may start now, beside what is at work."""
+        tickets = self.tickets.values()
+        working = [_claim(ticket) for ticket in tickets if ticket.state == "running"]
+        return [each for each in self._order() if fits(_claim(each), working, self.at_once)]
 
     def _serve(self, ticket: Ticket) -> None:
         events = paint(self.shelf, ticket.wish, ticket.stop.is_set)

@@ -22,9 +22,10 @@ from sdplay.compare.plan import Plan, many, plan
 from sdplay.compare.planfile import Spec, read_plan
 from sdplay.compare.results import Result
 from sdplay.errors import BadParams, LibraryError
-from sdplay.jobs import Jobs, queue_limit
+from sdplay.jobs import Jobs
 from sdplay.library import Library
 from sdplay.picture_file import PictureFile
+from sdplay.room import queue_room
 from sdplay.settings import home, setting
 from sdplay.sweeps import Bench, Folder, Speeds, Sweep
 from sdplay.sweeps.claims import OtherPlan
@@ -63,7 +64,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _sweep(given: argparse.Namespace, errand: Errand, library: Library) -> int:
-    queue_limit()
+    queue_room()
     desk = _Desk(given, errand, library)
     made, folder = desk.planned()
     _tell(

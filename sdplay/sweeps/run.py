@@ -60,11 +60,14 @@ class Sweep:
         jobs: Jobs,
         *,
         owner: str = "",
+        address: str = "",
         speeds: Speeds | None = None,
         now: Callable[[], float] = time.monotonic,
         shared: "Shared | None" = None,
     ) -> None:
         self.plan, self.bench, self.jobs, self.owner, self.speeds = plan, bench, jobs, owner, speeds
+        self.address = address
+        """The network address that it was asked from."""
         self.group = f"sweep-{id(self):x}-{time.time_ns():x}"
         self.trouble = ""
         """Why it paused by itself."""
@@ -338,7 +341,7 @@ class Sweep:
         backend = self.bench.backend(cell.setup.backend)
         try:
             self._active[cell.at] = self.jobs.submit(
-                cell.params, backend, self.owner, self.group, at_once
+                cell.params, backend, self.owner, self.group, at_once, address=self.address
             )
         except BadParams:
             return False  # this owner's queue is full: the cell waits here instead

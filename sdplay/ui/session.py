@@ -10,6 +10,7 @@ import streamlit as st
 
 from sdplay.backends import Backend, Capabilities, connect, kinds
 from sdplay.params import Params
+from sdplay.room import network
 from sdplay.ui import whole
 
 if (
@@ -93,6 +94,11 @@ def owner() -> str:
     return known
 
 
+def address() -> str:
+    """The network that the visit comes from; empty for this machine, or when it is not known."""
+    return network(st.context.ip_address)
+
+
 def original(id: str) -> bytes:
     """The file of a picture that this browser may see; nothing when there is none."""
     library = jobs().library
@@ -108,7 +114,11 @@ def _cookie() -> str:
 def submit(studio: Studio, params: Params) -> None:
     """Queue one picture and show it from now on."""
     job = studio.jobs.submit(
-        params, studio.backend, studio.owner, at_once=studio.capabilities.at_once
+        params,
+        studio.backend,
+        studio.owner,
+        at_once=studio.capabilities.at_once,
+        address=address(),
     )
     st.session_state["job"] = job.id
 

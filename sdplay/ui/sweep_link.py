@@ -9,7 +9,7 @@ from sdplay.compare.axes import Setup
 from sdplay.compare.plan import Facts, plan
 from sdplay.compare.planfile import outline, plan_of
 from sdplay.sweeps import Sweep
-from sdplay.ui import cells, links, sweeping
+from sdplay.ui import cells, links, session, sweeping
 from sdplay.ui.session import Studio
 
 
@@ -67,7 +67,12 @@ def arrive(studio: Studio) -> None:
     base = Setup(spec.backend, links.params(spec.base))
     made = plan(base, spec.axes, Facts(sweeping.bench(False).offer(spec.backend)))
     sweep = Sweep(
-        made, sweeping.bench(False), studio.jobs, owner=studio.owner, speeds=sweeping.speeds()
+        made,
+        sweeping.bench(False),
+        studio.jobs,
+        owner=studio.owner,
+        address=session.address(),
+        speeds=sweeping.speeds(),
     )
     sweeping.mine(studio).append(sweep.recall(kept))
     first, second = told["looked"]

@@ -53,7 +53,14 @@ def start(studio: Studio, plan: Plan, frames: bool) -> None:
         old.cancel()
         all_of_mine.remove(old)
     all_of_mine.append(
-        Sweep(plan, bench(frames), studio.jobs, owner=studio.owner, speeds=speeds()).start()
+        Sweep(
+            plan,
+            bench(frames),
+            studio.jobs,
+            owner=studio.owner,
+            address=session.address(),
+            speeds=speeds(),
+        ).start()
     )
     del all_of_mine[:-REMEMBERED]
 

@@ -1,0 +1,87 @@
+"""How much one browser, one network address and everybody together may have waiting or open."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+
+from sdplay.errors import BadParams
+from sdplay.settings import setting
+from sdplay.turns import for_sweeps
+
+BROWSERS_WORTH = 32
+"""Everybody together may have as much as so many browsers: a browser is a cookie, which costs
+nothing."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one visitor has, or asks for: a browser by its cookie, and the address it came from."""
+
+    owner: str = ""
+    address: str = ""
+    """Empty where it is this machine's own or not known: then only browser and server count."""
+    size: int = 1
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A limit that is reached, and how much there is."""
+
+    who: str
+    """browser, address or everybody."""
+    size: int
+
+
+@dataclass(frozen=True)
+class Room:
+    """The most that a browser, an address and everybody may have."""
+
+    browser: int
+    address: int
+    everybody: int
+
+    def reached(self, asked: Share, present: Sequence[Share]) -> Reached | None:
+        """The first of the three limits that leaves no room for what is asked."""
+        mine = sum(share.size for share in present if share.owner == asked.owner)
+        if mine + asked.size > self.browser:
+            return Reached("browser", mine)
+        near = sum(share.size for share in present if share.address == asked.address)
+        if asked.address and near + asked.size > self.address:
+            return Reached("address", near)
+        everybody = sum(share.size for share in present)
+        full = everybody + asked.size > self.everybody
+        return Reached("everybody", everybody) if full else None
+
+    def for_sweeps(self) -> "Room":
+        """The room that sweeps may fill: they leave a part of it to single pictures."""
+        return Room(self.browser, for_sweeps(self.address), for_sweeps(self.everybody))
+
+
+def queue_room() -> Room:
+    """How many pictures may wait, by the settings."""
+    browser = _whole_number("SDPLAY_MAX_QUEUED", 64)
+    address = _whole_number("SDPLAY_MAX_QUEUED_ADDRESS", 256)
+    return Room(browser, address, BROWSERS_WORTH * browser)
+
+
+def network(address: str | None) -> str:
+    """What counts as one address: an IPv4 address, or the /64 network that one IPv6 line has."""
+    try:
+        known = ip_address((address or "").partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(known, IPv6Address):
+        known = known.ipv4_mapped or known
+    if known.is_loopback:
+        return ""
+    whole = int(known) >> 64 << 64 if isinstance(known, IPv6Address) else int(known)
+    return str(type(known)(whole))
+
+
+def _whole_number(name: str, example: int) -> int:
+    value = setting(name)
+    if not value.isdecimal() or int(value) < 1:
+        raise BadParams(
+            f"{name} must be a whole number from 1, not {value!r}. Set it like this: {example}"
+        )
+    return int(value)
