@@ -237,14 +237,15 @@ def test_a_sweep_over_seeds_tests_the_two_closest():
 def test_a_sweep_over_cfg_and_seeds_is_judged_by_colour():
     found = found_of([("cfg", "1, 3, 7"), ("seed", "1-6")])
     assert found.measure is COLOUR
-    assert found.sentences[0] == (
+    assert found.seed_sentences[0] == (
         "Measured against CFG 3 (40 evaluations). CFG 7 costs as much; CFG 3 was taken because it "
         "comes first in the plan."
     )
 
 
 @pytest.mark.parametrize(
-    "axes", [[("cfg", "3, 7")], [("steps", "5")], [], [("seed", "1")], [("seed", "1, 2")]]
+    "axes",
+    [[("scheduler", "euler, ddim")], [("steps", "5")], [], [("seed", "1")], [("seed", "1, 2")]],
 )
 def test_axes_that_answer_nothing_find_nothing(axes):
     assert all(

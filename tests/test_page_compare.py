@@ -292,6 +292,14 @@ def test_the_charts_measure_against_a_chosen_cell_too(page):
     assert "has not settled by 5 steps" in sentences(page)
 
 
+def test_a_sweep_over_cfg_alone_has_its_chart_and_its_verdict(page):
+    page = opened(page, x_axis="CFG scale", x_values="1, 2, 3, 4")
+    page = finished(page.button(key="run").click().run())
+    assert "What does more CFG scale change?" in sentences(page)
+    assert "It changes " in sentences(page)
+    assert [chart.proto.spec for chart in page.get("vega_lite_chart")]
+
+
 @pytest.mark.parametrize(
     ("settings", "called"),
     [

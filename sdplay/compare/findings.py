@@ -2,12 +2,14 @@
 decide."""
 
 import itertools
+import math
 import statistics
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sdplay import work
+from sdplay.compare.amounts import Amounts, Course, Level
 from sdplay.compare.answers import (
     Band,
     Convergence,
@@ -26,12 +28,15 @@ from sdplay.compare.answers import (
 from sdplay.compare.measures import COLOUR, MEASURES, Difference, Measure, difference
 from sdplay.compare.plan import Cell, Plan
 from sdplay.compare.results import Pictures, Result
+from sdplay.params import KNOBS
 from sdplay.schedulers import scheduler_label
 
 At = tuple[int, ...]
 Results = Mapping[At, Result]
 Between = Callable[[Result, Result], Difference | None]
 """Measures two cells against each other; nothing where one has no picture."""
+NAMES = ("seed", "variation_seed")
+"""Numbers that name noise: more of them is not more of anything."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +53,13 @@ class Findings:
     bands: tuple[Band, ...] = ()
     band_reference: Reference | None = None
     test: SignTest | None = None
+    amounts: Amounts | None = None
+    """What more of one setting does, where no steps were varied."""
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        return (*self.settling, *self.trade_sentences, *self.seed_sentences)
+        amounts = self.amounts.sentences if self.amounts else ()
+        return (*self.settling, *self.trade_sentences, *amounts, *self.seed_sentences)
 
     @property
     def trade_sentences(self) -> tuple[str, ...]:
@@ -101,6 +109,8 @@ def find_out(
             settling=tuple(settling_sentences(curves, sweep.counted)),
             trade=sweep.trade(close),
         )
+    else:
+        findings = replace(findings, amounts=sweep.amounts())
     if "seed" in sweep.names and len(sweep.names) > 1:
         findings = sweep.over_seeds(findings)
     return findings
@@ -134,10 +144,16 @@ class _Sweep:
     @property
     def counted(self) -> str:
         """What a scheduler's curves are counted over."""
-        others = [each for each in self.plan.varied if each.axis.id not in ("steps", "scheduler")]
+        return self._counted_beside("steps", "scheduler")
+
+    def _counted_beside(self, *names: str) -> str:
+        """What is counted where these axes are looked at."""
+        others = [each for each in self.plan.varied if each.axis.id not in names]
         if len(others) != 1:
             return "combination"
-        return "seed" if others[0].axis.id == "seed" else f"{others[0].axis.label} value"
+        if others[0].axis.id in ("seed", "scheduler", "prompt"):
+            return others[0].axis.id
+        return f"{others[0].axis.label} value"
 
     @property
     def close(self) -> float:
@@ -157,6 +173,64 @@ class _Sweep:
                 goal = self.chosen or max(made, key=lambda result: result.cell.params.steps)
                 points = [point for result in made if (point := self._point(result, goal))]
                 yield made[0].cell, points
+
+    def amounts(self) -> Amounts | None:
+        """What the first setting does that was varied as an amount; nothing where none was, or
+        where it changes the size."""
+        amounts = (
+            at for at, name in enumerate(self.names) if name not in NAMES and _is_number(name)
+        )
+        along = next(amounts, None)
+        if along is None:
+            return None
+        lines = [self._course(along, other) for other in self._others({along})]
+        courses = tuple(course for course in lines if course)
+        axis = self.plan.varied[along].axis
+        if not courses:
+            return None
+        return Amounts(axis.label, courses, self._counted_beside(axis.id), self.measure)
+
+    def _course(self, along: int, other: At) -> Course | None:
+        """One place on the other axes, over the amounts."""
+        name = self.names[along]
+        line = [self.results.get(at) for at in self._line(along, other)]
+        done = [result for result in line if result and result.done]
+        made = sorted(
+            {
+                amount: result
+                for result in done
+                if (amount := getattr(result.cell.params, name)) is not None
+            }.items()
+        )
+        results = [result for _, result in made]
+        if len(results) < 2:
+            return None
+        pairs = zip(results[:1] + results, results, strict=False)
+        moves = [self.measured(before, result) for before, result in pairs]
+        ends = [self.measured(result, results[-1]) for result in results]
+        levels = [
+            self._level(along, result, move, end)
+            for result, move, end in zip(results, moves, ends, strict=True)
+            if move and end and not move.resized
+        ]
+        if len(levels) < len(results):
+            return None
+        label = self._said(results[0].cell, without={along})
+        first = replace(levels[0], moved=math.nan, beside=math.nan)
+        return Course(label or self.plan.varied[along].axis.label, (first, *levels[1:]))
+
+    def _level(self, along: int, result: Result, move: Difference, end: Difference) -> Level:
+        other = next(each for each in MEASURES.values() if each is not self.measure)
+        cell = result.cell
+        return Level(
+            float(getattr(cell.params, self.names[along])),
+            cell.said[along],
+            cell.at,
+            move.clipped[1],
+            move.by(self.measure),
+            move.by(other),
+            end.by(self.measure),
+        )
 
     def curves(self, close: float) -> Iterator[Convergence]:
         """One for every place on the axes other than steps."""
@@ -299,6 +373,10 @@ class _Sweep:
     def _line(self, along: int, other: At) -> list[At]:
         marks = self.plan.varied[along].marks
         return [(*other[:along], at, *other[along + 1 :]) for at in range(len(marks))]
+
+
+def _is_number(name: str) -> bool:
+    return name in KNOBS and KNOBS[name].is_number
 
 
 def _over(points: Sequence[Point]) -> Point:

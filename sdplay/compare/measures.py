@@ -76,6 +76,8 @@ class Difference:
     place: str = ""
     resized: bool = False
     """They had different sizes: the larger was made smaller first."""
+    clipped: tuple[float, float] = (0.0, 0.0)
+    """Of each, the share of pixels with a colour at its limit."""
 
     @property
     def same(self) -> bool:
@@ -119,7 +121,13 @@ def difference(one: Image.Image, other: Image.Image) -> Difference:
         _box(visible),
         _place(apart),
         one.size != other.size,
+        (_clipped(a), _clipped(b)),
     )
+
+
+def _clipped(pixels: Array) -> float:
+    """The share of pixels with a colour at its limit, as far as JPEG keeps limits."""
+    return float(((pixels <= 1) | (pixels >= 254)).any(axis=2).mean())
 
 
 def ssim(one: Image.Image, other: Image.Image) -> float:

@@ -6,6 +6,7 @@ import html
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+from sdplay.compare.amounts import Amounts
 from sdplay.compare.answers import Convergence, Trade, listed
 from sdplay.compare.charts import Line, chart
 from sdplay.compare.findings import Between, Findings, between, find_out
@@ -187,6 +188,9 @@ def _charts(findings: Findings) -> list[str]:
             made.append(f"<p>The first {MOST_CURVES} of {count} curves are drawn.</p>")
     if findings.trade and len(findings.trade.points) > 2:
         made.append(f"<h2>Is it worth its cost?</h2>{_trade(findings.trade, findings.measure)}")
+    if findings.amounts and (drawn := _amounts(findings.amounts)):
+        title = html.escape(f"What does more {findings.amounts.setting} change?")
+        made.append(f"<h2>{title}</h2>{drawn}")
     return [*made, f"<p>{html.escape(WHAT_THEY_SEE)}</p>"] if made else []
 
 
@@ -196,7 +200,7 @@ def _by_other_measures(
     """The same charts and sentences by the measures that did not judge, folded."""
     folded = []
     for measure in MEASURES.values():
-        if measure is judged.measure or not (judged.curves or judged.bands):
+        if measure is judged.measure or not (judged.curves or judged.bands or judged.amounts):
             continue
         other = find_out(plan, results, measured, measure=measure)
         inside = _paragraphs(other.sentences) + "".join(_charts(other)[:-1])
@@ -205,6 +209,14 @@ def _by_other_measures(
             "</details>"
         )
     return folded
+
+
+def _amounts(amounts: Amounts) -> str:
+    lines = [
+        Line(course.label, tuple((level.value, level.moved) for level in course.levels[1:]))
+        for course in amounts.courses[:MOST_CURVES]
+    ]
+    return chart(lines, amounts.setting, f"{amounts.measure.label} to the value before")
 
 
 def _trade(trade: Trade, measure: Measure) -> str:

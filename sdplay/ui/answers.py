@@ -10,6 +10,7 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
+from sdplay.compare.amounts import Amounts, Course
 from sdplay.compare.answers import Convergence, Point, Scale
 from sdplay.compare.findings import Findings, find_out
 from sdplay.compare.measures import COLOUR, MEASURES, WHAT_THEY_SEE, Measure
@@ -43,7 +44,7 @@ def show(studio: Studio, sweep: Sweep) -> None:
     """The charts that the axes allow; nothing where they carry none."""
     results = sweep.results()
     findings = _findings(studio, sweep, results)
-    if not (findings.curves or findings.trade or findings.bands):
+    if not (findings.curves or findings.trade or findings.amounts or findings.bands):
         return
     with st.container(border=True, key="answers"):
         _choices(findings)
@@ -51,6 +52,8 @@ def show(studio: Studio, sweep: Sweep) -> None:
             _convergence(studio, sweep, findings)
         if findings.trade:
             _trade(studio, sweep, findings)
+        if findings.amounts:
+            _amounts(studio, sweep, findings.amounts)
         if findings.bands:
             _spread(findings)
 
@@ -121,7 +124,7 @@ def _convergence(studio: Studio, sweep: Sweep, findings: Findings) -> None:
     first = next((curve.knee for curve in curves if curve.knee), curves[0].points[-1])
     legend = _Legend.of({_coloured(curve, curves) for curve in curves})
     chart = _curves(SCALES[scale], findings.measure, legend)
-    _beside(studio, sweep, _with(chart, rows), "curves", first)
+    _beside(studio, sweep, _with(chart, rows), "curves", first.at)
     if len(findings.curves) > MOST_CURVES:
         st.caption(f"The first {MOST_CURVES} of {len(findings.curves)} curves are drawn.")
     for sentence in findings.settling:
@@ -173,9 +176,48 @@ def _trade(studio: Studio, sweep: Sweep, findings: Findings) -> None:
     )
     rows = [row | {"close": findings.close} for row in rows]
     chart = _front(findings.measure)
-    _beside(studio, sweep, _with(chart, rows), "trade", winners[0] if winners else None)
+    _beside(studio, sweep, _with(chart, rows), "trade", winners[0].at if winners else ())
     for sentence in findings.trade_sentences:
         st.markdown(f":material/savings: {plain(sentence)}")
+
+
+@whole.fragment()
+def _amounts(studio: Studio, sweep: Sweep, amounts: Amounts) -> None:
+    """How far each value of the setting is from the one before."""
+    st.markdown(f"**What does more {plain(amounts.setting)} change?**")
+    courses = amounts.courses[:MOST_CURVES]
+    chart = _moves(
+        amounts.setting, amounts.measure, _Legend.of({course.label for course in courses})
+    )
+    _beside(
+        studio,
+        sweep,
+        _with(chart, _amount_rows(amounts, courses)),
+        "amounts",
+        courses[0].levels[-1].at,
+    )
+    if len(amounts.courses) > MOST_CURVES:
+        st.caption(f"The first {MOST_CURVES} of {len(amounts.courses)} curves are drawn.")
+    for sentence in amounts.sentences:
+        st.markdown(f":material/tune: {plain(sentence)}")
+
+
+def _amount_rows(amounts: Amounts, courses: Sequence[Course]) -> list[dict[str, Any]]:
+    return [
+        {
+            "label": level.words,
+            "x": level.value,
+            "distance": level.moved,
+            "beside": level.beside,
+            "clipped": level.clipped,
+            "at": ",".join(map(str, level.at)),
+            "curve": course.label,
+            "colour": _wrapped(course.label),
+            "close": amounts.measure.unseen,
+        }
+        for course in courses
+        for level in course.levels[1:]
+    ]
 
 
 def _spread(findings: Findings) -> None:
@@ -203,7 +245,7 @@ def _spread(findings: Findings) -> None:
 
 
 def _beside(
-    studio: Studio, sweep: Sweep, chart: dict[str, Any], key: str, first: Point | None
+    studio: Studio, sweep: Sweep, chart: dict[str, Any], key: str, first: tuple[int, ...]
 ) -> None:
     """A chart, and beside it the picture of the point that was clicked, at first of the one that is
     recommended."""
@@ -213,7 +255,7 @@ def _beside(
             chart, width="stretch", key=f"{key}_{sweep.group}", on_select="rerun"
         )
     clicked = event["selection"].get(PICK.name)
-    at = tuple(map(int, clicked[0]["at"].split(","))) if clicked else first.at if first else ()
+    at = tuple(map(int, clicked[0]["at"].split(","))) if clicked else first
     result = sweep.results().get(at)
     if result is None or not result.picture:
         return
@@ -276,7 +318,32 @@ class _Legend:
 @cache
 def _curves(across: str, measure: Measure, legend: _Legend) -> str:
     """Lines with their knees."""
-    base = _over(across, measure, "curve:N", "label:N").encode(
+    base = _lines(across, measure, legend)
+    knees = base.transform_filter("datum.marked").mark_point(size=180, strokeWidth=2.5, aria=False)
+    return _text(
+        _close_enough() + base.mark_line() + knees + base.mark_circle(size=60).add_params(PICK),
+        f"{_upper(measure.label)} over {across.lower()}; a ring where more steps change little.",
+        280 + legend.height,
+    )
+
+
+@cache
+def _moves(across: str, measure: Measure, legend: _Legend) -> str:
+    """Lines from value to value; below the rule the eye sees no change."""
+    clipped = alt.Tooltip("clipped:Q", title="Pixels with a colour at its limit", format=".0%")
+    base = _lines(across, measure, legend, clipped).encode(
+        y=alt.Y("distance:Q", title=f"{_upper(measure.label)} to the value before")
+    )
+    return _text(
+        _close_enough() + base.mark_line() + base.mark_circle(size=60).add_params(PICK),
+        f"{_upper(measure.label)} to the picture at the value before, over {across}.",
+        280 + legend.height,
+    )
+
+
+def _lines(across: str, measure: Measure, legend: _Legend, *more: alt.Tooltip) -> alt.Chart:
+    """Curves in colours that the legend names."""
+    return _over(across, measure, "curve:N", "label:N", *more).encode(
         detail="curve:N",
         color=alt.Color(
             "colour:N",
@@ -287,12 +354,6 @@ def _curves(across: str, measure: Measure, legend: _Legend) -> str:
                 orient="bottom", columns=legend.columns, labelLimit=0, labelExpr=LINES
             ),
         ),
-    )
-    knees = base.transform_filter("datum.marked").mark_point(size=180, strokeWidth=2.5, aria=False)
-    return _text(
-        _close_enough() + base.mark_line() + knees + base.mark_circle(size=60).add_params(PICK),
-        f"{_upper(measure.label)} over {across.lower()}; a ring where more steps change little.",
-        280 + legend.height,
     )
 
 
@@ -342,7 +403,7 @@ def _close_enough() -> alt.Chart:
     )
 
 
-def _over(across: str, measure: Measure, *told: str) -> alt.Chart:
+def _over(across: str, measure: Measure, *told: str | alt.Tooltip) -> alt.Chart:
     """Distance over what it costs."""
     other = next(each for each in MEASURES.values() if each is not measure)
     return alt.Chart(ROWS).encode(
