@@ -58,6 +58,26 @@ OPTIONS = {
     "face_restoration": False,
 }
 """What stands there when nobody has changed anything."""
+SCRIPTS = {
+    "prompt matrix": (
+        False,
+        {
+            "Put variable parts at start of prompt": (False,),
+            "Use different seed for each picture": (False,),
+            "Select prompt": ("positive", None, None, ["positive", "negative"]),
+            "Select joining char": ("comma", None, None, ["comma", "space"]),
+            "Grid margins (px)": (0, 0, 500),
+        },
+    ),
+    "controlnet": (True, {"": (None,), " ": (None,), "  ": (None,)}),
+    "refiner": (True, {"Refiner": (False,), "Checkpoint": ("",), "Switch at": (0.8, 0.01, 1.0)}),
+    "sampler": (True, {"Sampling steps": (20, 1, 150), "Sampling method": ("DPM++ 2M",)}),
+    "seed": (True, {"Seed": (-1,)}),
+    "soft inpainting": (True, {"Soft inpainting": (False,), "Schedule bias": (1, 0, 8)}),
+}
+"""Whether a script always runs, and its arguments: label to default, least, most, choices."""
+PAGE_ONLY = ("refiner", "sampler", "seed")
+"""They draw a part of the page; in a request they do nothing."""
 LATENT = ("Latent", "Latent (nearest)")
 UPSCALERS = ("None", "Lanczos", "Nearest", "ESRGAN_4x")
 FORMATS = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP"}
@@ -119,7 +139,8 @@ class Measured:
             "loras": lambda: [{"name": name, "alias": name} for name in self.loras],
             "embeddings": lambda: {"loaded": {name: {} for name in self.embeddings}, "skipped": {}},
             "options": self.options,
-            "scripts": lambda: {"txt2img": ["x/y/z plot", *self.extensions], "img2img": []},
+            "scripts": self.script_names,
+            "script-info": self.script_info,
         }
         routes = {f"GET /sdapi/v1/{path}": self.say(answer) for path, answer in lists.items()}
         routes |= {f"POST /sdapi/v1/{kind}": self.make for kind in ("txt2img", "img2img")}
@@ -133,6 +154,23 @@ class Measured:
             routes["GET /controlnet/model_list"] = self.say(lambda: models)
             routes["GET /controlnet/module_list"] = self.say(lambda: {"module_list": ["canny"]})
         return routes
+
+    def script_names(self):
+        here = [name for name in SCRIPTS if name != "controlnet" or name in self.extensions]
+        plain = [name for name in here if name != "soft inpainting"]
+        return {"txt2img": plain, "img2img": here}
+
+    def script_info(self):
+        return [
+            {
+                "name": name,
+                "is_alwayson": SCRIPTS[name][0],
+                "is_img2img": kind == "img2img",
+                "args": [_argument(label, *facts) for label, facts in SCRIPTS[name][1].items()],
+            }
+            for kind, names in self.script_names().items()
+            for name in names
+        ]
 
     def say(self, answer):
         return lambda http, asked: send(http, answer())
@@ -187,6 +225,7 @@ class Measured:
         send(http, answer, status)
 
     def pictures(self, body, begun):
+        self.check_scripts(body)
         acts = self.what_acts(body)
         self.work(int(acts["steps"]))
         many = int(body.get("batch_size", 1)) * int(body.get("n_iter", 1))
@@ -216,6 +255,18 @@ class Measured:
         return {"images": [b64(data) for data in images], "parameters": body} | {
             "info": json.dumps(info)
         }
+
+    def check_scripts(self, body):
+        """Names are checked and where they stand; surplus arguments go without a word."""
+        here = self.script_names()["img2img" if "init_images" in body else "txt2img"]
+        for name in body.get("alwayson_scripts", {}):
+            if name.lower() not in here:
+                raise Refused(422, f"Script '{name}' not found")
+            if not SCRIPTS[name.lower()][0]:
+                raise Refused(422, "Cannot have a selectable script in the always on scripts")
+        name = body.get("script_name") or ""
+        if name and (name.lower() not in here or SCRIPTS[name.lower()][0]):
+            raise Refused(422, f"Script '{name}' not found")
 
     def work(self, steps):
         for step in range(steps):
@@ -256,6 +307,7 @@ class Measured:
             "start": _start(body),
             "hires": self.hires(body),
             "refiner": self.refiner(body),
+            "scripts": _acting_scripts(body),
             "control": [unit for unit in _units(body) if unit["model"] in self.control_models],
         }
 
@@ -403,8 +455,28 @@ def _start(body):
     return [body["init_images"], [body.get(name) for name in named]]
 
 
+def _acting_scripts(body):
+    """What scripts other than ControlNet get, cut to what they take."""
+    always = {name.lower(): part.get("args", []) for name, part in _always(body).items()}
+    acting = {
+        name: values[: len(SCRIPTS[name][1])]
+        for name, values in always.items()
+        if name not in ("controlnet", *PAGE_ONLY)
+    }
+    return [acting, body.get("script_name"), body.get("script_args")]
+
+
+def _always(body):
+    return {name: x for name, x in body.get("alwayson_scripts", {}).items() if isinstance(x, dict)}
+
+
+def _argument(label, value, low=None, high=None, choices=None):
+    facts = {"value": value, "minimum": low, "maximum": high, "step": None, "choices": choices}
+    return {"label": label.strip(), **facts}
+
+
 def _units(body):
-    return body.get("alwayson_scripts", {}).get("controlnet", {}).get("args", [])
+    return body.get("alwayson_scripts", {}).get("controlnet", {}).get("args", [])[:3]
 
 
 def _encoded(image, kind, text):
@@ -425,8 +497,8 @@ def _quoted(value):
 
 
 def _error(error):
-    kind = "HTTPException" if error.status == 404 else "Exception"
-    where = "detail" if error.status == 404 else "errors"
+    kind = "HTTPException" if error.status in (404, 422) else "Exception"
+    where = "detail" if error.status in (404, 422) else "errors"
     return {"error": kind, "detail": "", "body": "", "errors": "", where: error.text}
 
 

@@ -65,7 +65,7 @@ def judge(body, name=""):
 
 @pytest.mark.parametrize("changes", EVERYTHING.values(), ids=EVERYTHING)
 def test_every_request_fits_the_schema(changes):
-    with a1111(extras=("tasks", "openapi")) as fake:
+    with a1111(extras=("tasks", "openapi", "controlnet")) as fake:
         made(A1111(fake.url), SMALL.with_(**changes))
         judge(fake.requests()[0])
 
@@ -77,7 +77,7 @@ def test_every_scheduler_fits_the_schema(name):
 
 @pytest.mark.parametrize("changes", EVERYTHING.values(), ids=EVERYTHING)
 def test_what_is_shown_before_is_what_goes_out(changes):
-    with a1111(extras=("tasks",)) as fake:
+    with a1111(extras=("tasks", "controlnet")) as fake:
         backend, params = A1111(fake.url), SMALL.with_(**changes)
         shown = json.loads(json.dumps(backend.payload(params)))
         made(backend, params)
@@ -90,7 +90,7 @@ def test_what_is_shown_before_is_what_goes_out(changes):
 )
 @pytest.mark.parametrize("changes", EVERYTHING.values(), ids=EVERYTHING)
 def test_every_dialect_makes_every_kind_of_picture(dialect, changes):
-    with a1111(dialect=dialect) as fake:
+    with a1111(dialect=dialect, extras=("controlnet",)) as fake:
         picture = made(A1111(fake.url), SMALL.with_(**changes))
         assert isinstance(picture, Picture)
         assert picture.data.startswith(b"\x89PNG")
@@ -313,7 +313,7 @@ def test_a_broken_start_image_is_refused_before_anything_is_sent():
 
 
 def test_the_receipt_names_pictures_instead_of_carrying_them():
-    with a1111() as fake:
+    with a1111(extras=("controlnet",)) as fake:
         sent = made(A1111(fake.url), SMALL.with_(init=png(), control=(UNIT,))).receipt.sent
     assert sent["init_images"] == [image_name(png())]
     assert sent["alwayson_scripts"]["controlnet"]["args"][0]["image"] == image_name(png())

@@ -163,12 +163,74 @@ def test_a_name_that_is_not_there_is_answered_with_those_like_it():
             "There is no ControlNet model 'depth .1.' on this server.* There are: canny",
         ),
         ({"extra": '{"script_name": "nope"}'}, "There is no script 'nope' on this server"),
+        (
+            {"control": (Control(png(), "canny [abc]"),) * 4},
+            "this server takes 3 units at once, not 4",
+        ),
     ],
 )
 def test_a_name_the_server_would_pass_over_is_refused_before_sending(changes, sentence):
     with measured(extensions=("controlnet",)) as server:
         with pytest.raises(BadParams, match=sentence):
             made(A1111(server.url), **changes)
+        assert server.applied == []
+
+
+MATRIX = '{"script_name": "Prompt Matrix", "script_args": [false, false, "positive", "comma", 0]}'
+
+
+@pytest.mark.parametrize(
+    ("raw", "sentence"),
+    [
+        (
+            '{"alwayson_scripts": {"nope": {"args": []}}}',
+            "There is no script 'nope' on this server",
+        ),
+        ('{"alwayson_scripts": {"soft inpainting": {}}}', "works only with a start image"),
+        ('{"alwayson_scripts": {"prompt matrix": {}}}', "it belongs into script_name"),
+        ('{"script_name": "refiner"}', "always runs: it belongs into alwayson_scripts"),
+        ('{"alwayson_scripts": {"Seed": {"args": [9]}}}', "settings instead: Seed, Variation"),
+        ('{"alwayson_scripts": {"refiner": [true]}}', 'must be written like this: {"refiner"'),
+        (
+            '{"script_name": "prompt matrix", "script_args": [false]}',
+            "takes 5 arguments, not 1: Put variable parts at start of prompt, Use different seed",
+        ),
+    ],
+)
+def test_a_script_that_the_server_would_misread_is_refused_before_sending(backend, raw, sentence):
+    with pytest.raises(BadParams, match=sentence):
+        made(backend, extra=raw)
+
+
+def test_an_argument_that_the_server_does_not_list_is_said():
+    with measured() as server:
+        wide = MATRIX.replace("0]", "900]").replace('"comma"', '"nope"')
+        warnings = made(A1111(server.url), extra=wide).receipt.warnings
+    assert "Script prompt matrix: Grid margins (px) goes from 0 to 500 on the server" in warnings[1]
+    assert (
+        "the server lists no 'nope' for Select joining char. It lists: comma, space."
+        in (warnings[0])
+    )
+
+
+def test_a_script_of_the_server_runs_with_its_arguments(backend):
+    plain, matrix = made(backend, prompt="a|b"), made(backend, prompt="a|b", extra=MATRIX)
+    assert pixels(plain.data) != pixels(matrix.data)
+
+
+def test_the_scripts_of_a_server_are_told_with_their_arguments(backend):
+    scripts = backend.probe().scripts
+    assert any(
+        each.startswith("prompt matrix (script_name): Put variable parts at start of prompt = ")
+        for each in scripts
+    )
+    assert any(each.startswith("refiner (alwayson_scripts): Refiner = false") for each in scripts)
+
+
+def test_a_guide_picture_for_a_server_without_controlnet_is_refused_with_what_to_install():
+    with measured() as server:
+        with pytest.raises(BadParams, match=r"Install from URL, enter .*sd-webui-controlnet"):
+            made(A1111(server.url), control=(Control(png(), "canny"),))
         assert server.applied == []
 
 
@@ -185,6 +247,7 @@ def test_a_name_added_since_the_last_look_is_taken():
     [
         ({"prompt": "a fox <lora:nope:1>"}, "there is no LoRA 'nope' on the server"),
         ({"extra": '{"tilling": true}'}, "the server does not know 'tilling'"),
+        ({"extra": '{"script_args": [1]}'}, "script_args without a script_name were passed over"),
     ],
 )
 def test_what_the_server_passes_over_is_said(backend, changes, sentence):

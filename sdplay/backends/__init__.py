@@ -56,6 +56,8 @@ class Capabilities:
     inpaint_fills: tuple[str, ...] = ("original", "fill", "latent noise", "latent nothing")
     control_models: tuple[str, ...] | None = None
     control_modules: tuple[str, ...] | None = None
+    scripts: tuple[str, ...] = ()
+    """The server's own scripts for the raw payload fields, each with its arguments, in words."""
     sizes: tuple[tuple[int, int], ...] = ((512, 512), (768, 512), (512, 768))
     size_limits: tuple[int, int] = (64, 4096)
     size_step: int = 8

@@ -24,7 +24,7 @@ from sdplay.backends.a1111_receipt import (
     size_difference,
     unconfirmed,
 )
-from sdplay.backends.a1111_refusals import advice_for, passed_over, unknown_scripts
+from sdplay.backends.a1111_refusals import advice_for, passed_over, refused_before
 from sdplay.backends.a1111_survey import Server, look
 from sdplay.backends.a1111_watch import IDLE_SECONDS, Watch, number
 from sdplay.backends.shown import shown
@@ -92,11 +92,12 @@ class A1111(Backend):
         started = time.monotonic()
         yield Progress(message="Looking for the server")
         server = self._known(or_again=True)
-        if server.capabilities().missing(params):
-            server = self._look()  # somebody may have added it since
-        for sentence in (*server.capabilities().missing(params), *unknown_scripts(params, server)):
-            raise BadParams(sentence)
         body = self.payload(params)
+        if list(refused_before(params, server, body)):
+            server = self._look()  # somebody may have added it since
+            body = self.payload(params)
+        for sentence in refused_before(params, server, body):
+            raise BadParams(sentence)
         wire = dataclasses.replace(self.wire, label=server.dialect.label)
         options = changed(self._options_now(server), body)
         watch = Watch(wire, server, body, self.idle)
@@ -206,7 +207,7 @@ class A1111(Backend):
         sent = sent_pair(params, server.names, body)
         done = applied(told, params, sent, size)
         warnings = [
-            *passed_over(params, server),
+            *passed_over(params, server, body),
             *ignored(params, server.dialect, server.names),
             *differences(params, server.dialect, sent, told, done),
             *size_difference(params, size),

@@ -2,8 +2,11 @@
 over without a word."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from sdplay.backends.a1111_dialects import A1111
+from sdplay.backends.a1111_scripts import CONTROLNET, faults, oddities
 from sdplay.backends.a1111_survey import Server
 from sdplay.params import KNOBS, Params
 
@@ -32,20 +35,18 @@ def advice_for(said: str) -> str:
     return next((advice for words, advice in _ADVICE.items() if words in text), "")
 
 
-def unknown_scripts(params: Params, server: Server) -> Iterator[str]:
-    """A sentence for every script in the raw fields that this server has not."""
-    raw = params.extra_fields()
-    always = raw.get("alwayson_scripts")
-    names = [str(raw.get("script_name") or ""), *(always if isinstance(always, dict) else ())]
-    if (scripts := server.scripts) is None:
-        return
-    for name in names:
-        if name and name.lower() not in scripts:
-            listed = ", ".join(sorted(scripts))
-            yield f"There is no script {name!r} on this server. There are: {listed}."
+def refused_before(params: Params, server: Server, body: Mapping[str, Any]) -> Iterator[str]:
+    """A sentence for every name in the request that this server has not, and for what it would
+    misread: nothing is sent then."""
+    unguided = params.control and not server.has_controlnet()
+    if unguided and (hint := server.capabilities().hints.get(CONTROLNET)):
+        yield hint
+    yield from server.capabilities().missing(params)
+    if server.scripts:
+        yield from faults(body, server.scripts, page_only=server.dialect is A1111)
 
 
-def passed_over(params: Params, server: Server) -> Iterator[str]:
+def passed_over(params: Params, server: Server, body: Mapping[str, Any]) -> Iterator[str]:
     """A sentence for every LoRA, raw field and setting that this server has not: it says
     nothing."""
     capabilities = server.capabilities()
@@ -62,3 +63,4 @@ def passed_over(params: Params, server: Server) -> Iterator[str]:
     for name in params.extra_fields():
         if server.fields is not None and name not in server.fields:
             yield f"Raw payload fields: the server does not know {name!r}, so it was passed over."
+    yield from oddities(body, server.scripts or ())

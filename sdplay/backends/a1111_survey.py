@@ -11,6 +11,7 @@ from typing import Any
 
 from sdplay.backends import FEATURES, Capabilities, Status
 from sdplay.backends.a1111_dialects import A1111, DIALECTS, Dialect, Names
+from sdplay.backends.a1111_scripts import CONTROLNET, Script, read_scripts
 from sdplay.backends.wire import Call, Reply, Wire, error_text
 from sdplay.errors import BackendError, BackendOffline
 
@@ -33,6 +34,7 @@ _FAMILY = {
     "loras": "sdapi/v1/loras",
     "embeddings": "sdapi/v1/embeddings",
     "scripts": "sdapi/v1/scripts",
+    "script_info": "sdapi/v1/script-info",
     "openapi": "openapi.json",
     "modules": "sdapi/v1/sd-modules",
     "control_models": "controlnet/model_list",
@@ -66,8 +68,7 @@ class Server:
     control_modules: tuple[str, ...] | None = None
     loras: tuple[str, ...] | None = None
     embeddings: tuple[str, ...] | None = None
-    scripts: frozenset[str] | None = None
-    """Their titles in small letters, those that always run among them."""
+    scripts: tuple[Script, ...] | None = None
     fields: frozenset[str] | None = None
     """The request fields its own schema lists."""
     address: str = ""
@@ -93,6 +94,7 @@ class Server:
             vaes=self.vaes,
             control_models=self.control_models,
             control_modules=self.control_modules,
+            scripts=tuple(dict.fromkeys(map(str, self.scripts or ()))),
             size_limits=(64, dialect.largest),
             defaults=self._defaults(),
         )
@@ -103,6 +105,11 @@ class Server:
         told = (self.models or {}).get(title, "")
         return title if not told or told[:10] in title else f"{title} [{told[:10]}]"
 
+    def has_controlnet(self) -> bool:
+        """Whether the extension is there, with models or without."""
+        names = {each.name.lower() for each in self.scripts or ()}
+        return self.control_models is not None or CONTROLNET in names
+
     def _chips(self) -> dict[str, tuple[str, ...]]:
         groups = {"LoRA": self.loras, "Embeddings": self.embeddings}
         return {group: names for group, names in groups.items() if names}
@@ -111,7 +118,7 @@ class Server:
         if not self.progress or self.control_models or "controlnet" in self.dialect.lacks:
             return {}
         docs = f"What it does offer stands in its own [API pages]({self.address}/docs)."
-        if self.control_models is not None:
+        if self.has_controlnet():
             return {
                 "controlnet": "This server has ControlNet, but no models for it. Put some into its "
                 f"folder models/ControlNet, then check again. {docs}"
@@ -240,7 +247,7 @@ def _server(wire: Wire, state: dict[str, Any] | None, told: Mapping[str, Any]) -
         latent_modes=_names(told.get("latent"), "name") or (),
         loras=_loras(told.get("loras")),
         embeddings=_embeddings(told.get("embeddings")),
-        scripts=_scripts(told.get("scripts")),
+        scripts=read_scripts(told.get("scripts"), told.get("script_info")),
         address=wire.address.rstrip("/"),
         control_models=_texts(_dict(told.get("control_models")).get("model_list")),
         control_modules=_texts(_dict(told.get("control_modules")).get("module_list")),
@@ -410,13 +417,6 @@ def _loras(listed: Any) -> tuple[str, ...] | None:
 
 def _embeddings(listed: Any) -> tuple[str, ...] | None:
     return tuple(_dict(listed.get("loaded"))) if isinstance(listed, dict) else None
-
-
-def _scripts(listed: Any) -> frozenset[str] | None:
-    if not isinstance(listed, dict):
-        return None
-    titles = [*(_texts(listed.get("txt2img")) or ()), *(_texts(listed.get("img2img")) or ())]
-    return frozenset(title.lower() for title in titles) or None
 
 
 def _names(found: Any, key: str, without: str = "") -> tuple[str, ...] | None:

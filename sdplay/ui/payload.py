@@ -26,6 +26,9 @@ def payload(studio: Studio) -> None:
             "form says, until you reset them."
         )
         text = st.text_area("Payload (JSON)", now, height=430, key=f"payload_{hash(now)}")
+        if studio.capabilities.scripts:
+            with st.expander("Scripts of this server", icon=":material/extension:"):
+                st.text("\n\n".join(studio.capabilities.scripts))
         with st.container(horizontal=True, gap="xsmall"):
             if st.button(
                 "Keep my changes", type="primary", icon=":material/check:", key="payload_keep"
