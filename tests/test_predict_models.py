@@ -3,6 +3,7 @@ form."""
 
 import json
 import time
+from itertools import groupby
 
 import pytest
 from fakes import hanging_up, png, sends
@@ -182,17 +183,15 @@ def test_replicate_is_asked_for_the_latest_version_and_followed():
     with hosted("replicate", polls=4, key=KEY) as fake:
         *events, picture = backend("replicate", fake, key=KEY).generate(SMALL)
         assert fake.bodies()[0]["version"] == "someone/fox:abc123"
-    assert [event.message for event in events][1:] == [
+        assert [each["looks"] for each in fake.predictions.values()] == [4]
+    # A slow answer repeats the last message.
+    assert [message for message, _ in groupby(event.message for event in events)][1:] == [
         "Replicate is waiting for a machine",
-        "Replicate is waiting for a machine",
-        "Replicate is working",
         "Replicate is working",
         "Fetching the picture",
     ]
-    assert ([event.step for event in events if event.step], picture.timing.sampling) == (
-        [2, 2],
-        1.5,
-    )
+    assert {event.step for event in events if event.step} == {2}
+    assert picture.timing.sampling == 1.5
 
 
 def test_the_version_is_a_part_of_the_recipe_and_of_the_picture():

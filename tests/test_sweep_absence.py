@@ -1,5 +1,6 @@
 """A sweep whose server goes away: it pauses, says so, asks again, and goes on."""
 
+import threading
 import time
 
 import pytest
@@ -96,6 +97,30 @@ def test_a_cell_that_lost_its_backend_is_made_again(jobs, error):
     run = sweep(jobs, Moody(1, error), [("seed", "1-3")]).start()
     assert run.wait(120)
     assert states(run) == ["made"] * 3
+
+
+class Held(Moody):
+    """Loses its cell only when it is let go."""
+
+    def __init__(self):
+        super().__init__(99)
+        self.let_go = threading.Event()
+
+    def generate(self, params):
+        assert self.let_go.wait(120)
+        return super().generate(params)
+
+
+def test_a_cell_that_is_lost_while_its_sweep_is_cancelled_is_cancelled_too(jobs):
+    painter = Held()
+    run = sweep(jobs, painter, [("seed", "2")]).start()
+    until(lambda: run.jobs.of("") and run.jobs.of("")[0].state == "running")
+    with run._lock:  # nothing is taken in meanwhile
+        painter.let_go.set()
+        assert run.jobs.of("")[0].wait(120)
+        run.cancel()
+    assert run.wait(120)
+    assert (states(run), run.waits) == (["cancelled"], False)
 
 
 def test_a_cell_that_loses_its_backend_every_time_fails(jobs):

@@ -380,12 +380,12 @@ class Sweep:
         told = self.bench.told(cell.setup.backend)
         self._lost[at] = self._lost.get(at, 0) + 1
         gone = told.status == "down" or told.price is not None or self._lost[at] >= TRIES
-        if gone or self._stopped.is_set():
+        if gone:
             return False
         self._results[at] = Result(cell)
         self._track.again(at)
         self._todo.appendleft(cell)
-        if not self.paused:
+        if not self.paused and not self._stopped.is_set():
             self._absence = Absence(job.backend)
             self.trouble = self._absence.sentence
             self.pause()
