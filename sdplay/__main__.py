@@ -1,7 +1,7 @@
 """python -m sdplay: the same actions without a browser."""
 
 try:
-    from sdplay.cli import main
+    from sdplay.cli.main import main
 
     code = main()
 except KeyboardInterrupt:  # while the command was still being read in

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sdplay.errors import BadParams
-from sdplay.picture_file import PictureFile
+from sdplay.files.picture_file import PictureFile
 
 OWN = "own"
 """The word for a value that is left to the backend."""

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from sdplay.errors import BadParams
+from sdplay.files.picture_file import PictureFile, image_name
+from sdplay.files.untrusted import read_json
 from sdplay.knob import Idle, Knob, knob
-from sdplay.picture_file import PictureFile, image_name
 from sdplay.schedulers import find
-from sdplay.untrusted import read_json
 
 MAX_SEED = 2**63 - 1
 KEY_VERSION = 1

@@ -19,10 +19,10 @@ from sdplay.compare.experiment import read_experiment
 from sdplay.compare.grammar import expand
 from sdplay.compare.planfile import read_plan
 from sdplay.errors import PlayError
+from sdplay.files.untrusted import read_json
 from sdplay.library import Library
 from sdplay.library.carry import exported, imported
 from sdplay.params import Params
-from sdplay.untrusted import read_json
 from tests.fakes import png
 from tests.making import finished
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from sdplay.cli import _write
+from sdplay.cli.generate import _write
 from sdplay.errors import LibraryError
 from sdplay.metadata import read
 from sdplay.params import Params

@@ -6,7 +6,7 @@ from contextlib import redirect_stderr, redirect_stdout
 import pytest
 from PIL import Image
 
-from sdplay.cli import main
+from sdplay.cli.main import main
 from sdplay.compare.contact import in_order, label, labels_of, shots
 from sdplay.metadata import sign
 from sdplay.params import Params

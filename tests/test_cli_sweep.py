@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sdplay.cli import main
+from sdplay.cli.main import main
 from sdplay.metadata import read
 from sdplay.params import Params
 from tests.fakes import a1111
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 LISTENING = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from sdplay.cli import main
+from sdplay.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
 """The command as from a terminal: whoever started the tests may have had Ctrl-C ignored."""

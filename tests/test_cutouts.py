@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from sdplay.backends.local import Local
-from sdplay.cli import main
+from sdplay.cli.main import main
 from sdplay.errors import BadParams
 from sdplay.picture import png_bytes
 
@@ -20,7 +20,7 @@ pytest.importorskip(
 
 import torch
 
-from sdplay.engine.torch_cutouts import cover, distinct, load_segmenter, stability
+from sdplay.engine.torch.cutouts import cover, distinct, load_segmenter, stability
 from tests.local_process import ask, shared, tiny_segmenter
 
 

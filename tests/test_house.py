@@ -10,7 +10,7 @@ REACHED = {
     "vague names among bound names, %": 9.7,
     "lines of HTML, CSS, JS in Python strings": 937,
     "class names that are two things": 11,
-    "functions over 60 lines": 3,
+    "functions over 60 lines": 2,
 }
 """Goals still to come: the value reached, to be lowered with every step and never raised."""
 

@@ -12,11 +12,6 @@ LAYERS = (
     "ui",
     "__main__",
     "cli",
-    "cli_cutouts",
-    "cli_library",
-    "cli_pictures",
-    "cli_serve",
-    "cli_sweep",
     "sweeps",
     "jobs",
     "estimates",
@@ -37,10 +32,7 @@ LAYERS = (
     "schedulers",
     "knob",
     "settings",
-    "spreadsheet",
-    "whole_file",
-    "picture_file",
-    "untrusted",
+    "files",
     "errors",
     "model",
 )
@@ -49,9 +41,9 @@ LAYERS = (
 ONLY_IN = {
     "streamlit": ("ui",),
     "requests": ("backends",),
-    "torch": ("engine/torch_", "server/", "training/"),
-    "diffusers": ("engine/torch_", "server/", "training/"),
-    "transformers": ("engine/torch_", "server/", "training/"),
+    "torch": ("engine/torch/", "server/", "training/"),
+    "diffusers": ("engine/torch/", "server/", "training/"),
+    "transformers": ("engine/torch/", "server/", "training/"),
     "ray": ("server/",),
 }
 FILES = sorted(
@@ -99,7 +91,7 @@ def test_heavy_libraries_stay_where_they_belong(path):
 
 def test_the_page_never_imports_torch():
     loaded = (
-        "import sys, sdplay.jobs, sdplay.cli, sdplay.backends as b; b.kinds(); "
+        "import sys, sdplay.jobs, sdplay.cli.main, sdplay.backends as b; b.kinds(); "
         "print('torch' in sys.modules)"
     )
     told = subprocess.run(

@@ -61,7 +61,7 @@ def test_diffusers_opens_the_same_folder_and_computes_the_same():
 @pytest.mark.parametrize("prompt", ["a (red:1.4) apple", "((3d style)) [blue] \\(fox\\)", "a fox"])
 def test_emphasis_means_to_our_engine_what_it_means_to_the_local_process(prompt):
     pytest.importorskip("torch", reason="the local process needs torch: pip install '.[local]'")
-    from sdplay.engine.torch_load import load
+    from sdplay.engine.torch.load import load
 
     (theirs,) = load(str(SHIPPED), device="cpu").meanings(Job(prompt, "euler", 1, cfg=1), [])
     ours = OnnxModel().embed(prompt)

@@ -18,7 +18,7 @@ diffusers = pytest.importorskip(
     "diffusers", reason="checkpoints need torch and diffusers: pip install '.[local]'"
 )
 
-from sdplay.engine.torch_load import load  # noqa: E402
+from sdplay.engine.torch.load import load  # noqa: E402
 from sdplay.server.paint import Painted, paint  # noqa: E402
 from sdplay.server.shelf import Machine, Shelf  # noqa: E402
 from sdplay.server.wish import Wish  # noqa: E402

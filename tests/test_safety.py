@@ -10,7 +10,7 @@ from sdplay.params import Params
 torch = pytest.importorskip("torch", reason="the local process needs torch: pip install '.[local]'")
 pytest.importorskip("fastapi", reason="the local process needs FastAPI: pip install '.[local]'")
 
-from sdplay.engine.torch_safety import load_checker  # noqa: E402
+from sdplay.engine.torch.safety import load_checker  # noqa: E402
 from sdplay.server.paint import BLACKENED, Painted, paint  # noqa: E402
 from sdplay.server.shelf import Machine, Shelf  # noqa: E402
 from sdplay.server.stream import features  # noqa: E402

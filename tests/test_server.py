@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from sdplay.backends.a1111 import A1111
-from sdplay.cli import main
+from sdplay.cli.main import main
 from sdplay.metadata import read
 from sdplay.params import Params
 from sdplay.picture import Picture, Progress, png_bytes

@@ -18,7 +18,7 @@ from tests.making import colour
 pytest.importorskip("torch", reason="the local process needs torch: pip install '.[local]'")
 pytest.importorskip("fastapi", reason="the local process needs FastAPI: pip install '.[local]'")
 
-from sdplay.engine.torch_load import load_controlnet
+from sdplay.engine.torch.load import load_controlnet
 from sdplay.server.limits import Doorman, Limits
 from sdplay.server.shelf import Machine, Shelf
 from tests.local_process import ask, lines, shared

@@ -10,10 +10,10 @@ from sdplay.compare.axes import Setup
 from sdplay.compare.plan import plan
 from sdplay.compare.results import Result
 from sdplay.compare.rows import csv_text, row
+from sdplay.files.spreadsheet import table_text
 from sdplay.library import Library
 from sdplay.library.carry import table
 from sdplay.params import Params
-from sdplay.spreadsheet import table_text
 from tests.making import finished
 
 FORMULAS = ["=1+1", "+1", "-1", "@a", "\t=1", "\r=1+1", "\n=1+1", "\r\n=1+1", "＝1+1"]

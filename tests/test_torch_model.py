@@ -18,8 +18,8 @@ diffusers = pytest.importorskip(
     "diffusers", reason="checkpoints need torch and diffusers: pip install '.[local]'"
 )
 
-from sdplay.engine.torch_load import load, load_controlnet  # noqa: E402
-from sdplay.engine.torch_model import Guide  # noqa: E402
+from sdplay.engine.torch.load import load, load_controlnet  # noqa: E402
+from sdplay.engine.torch.model import Guide  # noqa: E402
 from tests.oracle import job_of, latents, off, ours  # noqa: E402
 from tests.tiny_checkpoint import single_file, small_controlnet  # noqa: E402
 

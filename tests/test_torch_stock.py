@@ -20,7 +20,7 @@ diffusers = pytest.importorskip(
 pytest.importorskip("fastapi", reason="the local process needs FastAPI: pip install '.[local]'")
 
 from sdplay.engine.loop import Job, Made  # noqa: E402
-from sdplay.engine.torch_load import load_stock  # noqa: E402
+from sdplay.engine.torch.load import load_stock  # noqa: E402
 from sdplay.server.desk import Desk  # noqa: E402
 from sdplay.server.paint import Painted, paint  # noqa: E402
 from sdplay.server.shelf import Machine, Shelf  # noqa: E402

@@ -13,10 +13,10 @@ diffusers = pytest.importorskip(
     "diffusers", reason="checkpoints need torch and diffusers: pip install '.[local]'"
 )
 
-from sdplay.engine.torch_load import load  # noqa: E402
-from sdplay.engine.torch_lora import Worn  # noqa: E402
-from sdplay.engine.torch_model import Parts, TorchModel  # noqa: E402
-from sdplay.engine.torch_thrift import Thrift  # noqa: E402
+from sdplay.engine.torch.load import load  # noqa: E402
+from sdplay.engine.torch.lora import Worn  # noqa: E402
+from sdplay.engine.torch.model import Parts, TorchModel  # noqa: E402
+from sdplay.engine.torch.thrift import Thrift  # noqa: E402
 from tests.oracle import job_of, off, ours  # noqa: E402
 from tests.tiny_checkpoint import small_lora  # noqa: E402
 

@@ -16,8 +16,8 @@ diffusers = pytest.importorskip(
 
 from safetensors.torch import load_file  # noqa: E402
 
-from sdplay.engine.torch_load import load  # noqa: E402
-from sdplay.engine.torch_words import load_embedding, named_in  # noqa: E402
+from sdplay.engine.torch.load import load  # noqa: E402
+from sdplay.engine.torch.words import load_embedding, named_in  # noqa: E402
 from tests.oracle import job_of, latents, off, ours, stock  # noqa: E402
 from tests.tiny_checkpoint import small_embedding  # noqa: E402
 

@@ -14,7 +14,7 @@ from tests.fakes import a1111
 ROOT = Path(__file__).parent.parent
 MEASURED = """
 import resource, sys
-from sdplay.cli import main
+from sdplay.cli.main import main
 code = main(sys.argv[1:])
 print("PEAK", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr)
 sys.exit(code)

@@ -16,14 +16,14 @@ from sdplay.picture import png_bytes
 
 pytest.importorskip("torch", reason="upscaling by networks needs torch: pip install '.[local]'")
 pytest.importorskip("fastapi", reason="the local process needs FastAPI: pip install '.[local]'")
-# spandrel itself may need what only sdplay.engine.torch_upscale gives it; this comes with it.
+# spandrel itself may need what only sdplay.engine.torch.upscale gives it; this comes with it.
 pytest.importorskip(
     "einops", reason="upscaling by networks needs spandrel: pip install '.[upscale]'"
 )
 
 import torch
 
-from sdplay.engine.torch_upscale import Upscaler, load_upscaler
+from sdplay.engine.torch.upscale import Upscaler, load_upscaler
 from sdplay.server.addons import files_in
 from sdplay.server.upscalers import Upscalers
 from tests.local_process import ask, shared

@@ -8,9 +8,9 @@ from typing import Any
 
 from sdplay import metadata
 from sdplay.backends.a1111_dialects import FIELDS, OPTIONS, Dialect, Names, goes_out, value_of
+from sdplay.files.untrusted import read_json
 from sdplay.params import KNOBS, Params
 from sdplay.schedulers import find
-from sdplay.untrusted import read_json
 
 _INFO = {
     "prompt": "prompt",

@@ -12,9 +12,9 @@ from PIL import Image
 from sdplay.backends import ASKER, Backend, Capabilities, Event
 from sdplay.engine.card import SHIPPED, Card
 from sdplay.errors import BadParams
+from sdplay.files.picture_file import image_name
 from sdplay.params import KNOBS, Params
 from sdplay.picture import Frame, Picture, Progress, Receipt, Timing, jpeg_bytes, png_bytes
-from sdplay.picture_file import image_name
 from sdplay.schedulers import SCHEDULERS, Scheduler, known
 
 if (

@@ -25,10 +25,10 @@ from sdplay.errors import (
     BackendRefused,
     Cancelled,
 )
+from sdplay.files.untrusted import read_json
 from sdplay.params import Params
 from sdplay.picture import CutOut, Frame, Picture, Progress, Receipt, Timing, png_bytes
 from sdplay.settings import setting
-from sdplay.untrusted import read_json
 
 START = "python -m sdplay serve --model <folder or .safetensors file>"
 SILENT_SECONDS = 60.0

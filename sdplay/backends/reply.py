@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdplay.errors import BackendBroken, BackendError, BackendRefused
+from sdplay.files.untrusted import read_json
 from sdplay.settings import without_secrets
-from sdplay.untrusted import read_json
 
 
 @dataclass(frozen=True)

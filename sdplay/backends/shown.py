@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sdplay.backends.decode import NotAPicture, checked, from_base64
-from sdplay.picture_file import image_name
+from sdplay.files.picture_file import image_name
 
 
 def shown(value: Any, clean: Callable[[str], str]) -> Any:

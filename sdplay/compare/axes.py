@@ -10,9 +10,9 @@ from typing import Any
 from sdplay.compare.control_units import units_label
 from sdplay.compare.grammar import Value, expand, shown
 from sdplay.errors import BadParams
+from sdplay.files.picture_file import PictureFile
 from sdplay.knob import OWN, Knob
 from sdplay.params import KNOBS, Control, Params, random_seed
-from sdplay.picture_file import PictureFile
 from sdplay.schedulers import PRESETS, SCHEDULERS, find, scheduler_label
 
 Typed = str | Sequence[Any]

@@ -16,8 +16,8 @@ from sdplay import metadata
 from sdplay.compare import sheet
 from sdplay.compare.guard import value_text
 from sdplay.errors import BadParams, LibraryError
+from sdplay.files.picture_file import PictureFile
 from sdplay.params import KNOBS
-from sdplay.picture_file import PictureFile
 
 NAME = "name"
 MOST_FRAMES = 1000

@@ -15,9 +15,9 @@ from sdplay.compare.plan import Plan
 from sdplay.compare.planfile import Spec, outline, plan_of
 from sdplay.compare.results import Result
 from sdplay.errors import BadParams
+from sdplay.files.picture_file import PictureFile
+from sdplay.files.untrusted import read_json
 from sdplay.params import KNOBS, Control, Params
-from sdplay.picture_file import PictureFile
-from sdplay.untrusted import read_json
 
 FORMAT = 1
 MARK = "sdplay_experiment"

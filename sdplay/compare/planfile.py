@@ -12,11 +12,11 @@ from sdplay.compare.control_units import written_units
 from sdplay.compare.grammar import Value, expand, shown, written
 from sdplay.compare.plan import Plan, Varied
 from sdplay.errors import BadParams
+from sdplay.files.picture_file import PictureFile
+from sdplay.files.untrusted import read_json, read_rows, read_toml
 from sdplay.metadata import infotext, parse_infotext, scheduler_of, settings_from
 from sdplay.params import KNOBS, Params, random_seed
-from sdplay.picture_file import PictureFile
 from sdplay.schedulers import SCHEDULERS, find
-from sdplay.untrusted import read_json, read_rows, read_toml
 
 EXAMPLE = (
     '{"base": {"prompt": "a red apple"}, "axes": [{"axis": "scheduler", "values": "euler, ddim"}, '

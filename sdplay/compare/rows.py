@@ -7,9 +7,9 @@ from typing import Any
 
 from sdplay.compare.measures import Difference
 from sdplay.compare.results import LOAD_COLUMNS, Result
+from sdplay.files.spreadsheet import table_text
 from sdplay.params import KNOBS
 from sdplay.picture import SECONDS
-from sdplay.spreadsheet import table_text
 
 HEADER = (
     "when",

@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sdplay.files.untrusted import read_json
 from sdplay.metadata import comfy
 from sdplay.metadata.infotext import checked, parse_infotext, scheduler_of, settings_from
 from sdplay.schedulers import SCHEDULERS
-from sdplay.untrusted import read_json
 
 Told = dict[str, Any]
 Reader = Callable[[str], tuple[str, Told | None] | None]

@@ -10,12 +10,12 @@ from typing import Any
 from PIL import ExifTags, Image
 
 from sdplay.errors import LibraryError
+from sdplay.files.untrusted import read_json
 from sdplay.metadata import dialects, png
 from sdplay.metadata.infotext import checked, infotext
 from sdplay.params import KNOBS, Params
 from sdplay.picture import Picture, Receipt, Timing, png_bytes
 from sdplay.settings import without_secrets
-from sdplay.untrusted import read_json
 
 OURS = "sdplay"
 MAX_PIXELS = 64_000_000

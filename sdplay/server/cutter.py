@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from sdplay.engine.torch_cutouts import Place, Segmenter, load_segmenter
+from sdplay.engine.torch.cutouts import Place, Segmenter, load_segmenter
 from sdplay.errors import BadParams
 from sdplay.picture import CutOut
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from sdplay.engine.loop import Engine, Event, Job, Made, Moment, Snapshot
 from sdplay.engine.noise import Array
-from sdplay.engine.torch_stock import Stock
+from sdplay.engine.torch.stock import Stock
 from sdplay.errors import BackendError, BadParams
 from sdplay.params import Params
 from sdplay.picture import Frame, jpeg_bytes

@@ -12,9 +12,9 @@ from sdplay import work
 from sdplay.engine.emphasis import edited
 from sdplay.engine.loop import Job, Made, planned
 from sdplay.engine.start import enlarged_latent, guide_pixels, mask_cells, start_pixels
-from sdplay.engine.torch_lora import Worn
-from sdplay.engine.torch_model import Guide
-from sdplay.engine.torch_words import named_in
+from sdplay.engine.torch.lora import Worn
+from sdplay.engine.torch.model import Guide
+from sdplay.engine.torch.words import named_in
 from sdplay.errors import BadParams
 from sdplay.params import Params
 from sdplay.schedulers import known

@@ -6,7 +6,7 @@ from typing import Any
 from sdplay.engine.emphasis import stressed
 from sdplay.engine.loop import Job
 from sdplay.engine.start import start_pixels
-from sdplay.engine.torch_stock import Stock
+from sdplay.engine.torch.stock import Stock
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params
 from sdplay.schedulers import find, known

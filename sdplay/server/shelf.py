@@ -14,7 +14,7 @@ from typing import Any
 from sdplay.backends.local_process import BUILTIN, checkpoints_in
 from sdplay.engine.card import SHIPPED
 from sdplay.engine.loop import Engine
-from sdplay.engine.torch_load import (
+from sdplay.engine.torch.load import (
     fetched,
     is_stock,
     load,
@@ -22,11 +22,11 @@ from sdplay.engine.torch_load import (
     load_stock,
     usual_dtype,
 )
-from sdplay.engine.torch_model import TorchModel, best_device
-from sdplay.engine.torch_safety import load_checker
-from sdplay.engine.torch_stock import Stock
-from sdplay.engine.torch_thrift import PLAIN, Thrift
-from sdplay.engine.torch_words import Embedding, load_embedding
+from sdplay.engine.torch.model import TorchModel, best_device
+from sdplay.engine.torch.safety import load_checker
+from sdplay.engine.torch.stock import Stock
+from sdplay.engine.torch.thrift import PLAIN, Thrift
+from sdplay.engine.torch.words import Embedding, load_embedding
 from sdplay.errors import BadParams, Cancelled, PlayError
 from sdplay.server.addons import FOLDERS, beside, files_in
 from sdplay.server.cutter import Cutter

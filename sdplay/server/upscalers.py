@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from sdplay.engine.start import FILTERS
-from sdplay.engine.torch_upscale import Size, Upscaler, load_upscaler
+from sdplay.engine.torch.upscale import Size, Upscaler, load_upscaler
 from sdplay.errors import BadParams
 
 

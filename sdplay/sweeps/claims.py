@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 from sdplay.errors import BadParams, LibraryError
-from sdplay.whole_file import why, write_whole
+from sdplay.files.whole_file import why, write_whole
 
 HEARTBEAT_SECONDS = 15.0
 EXPIRES_SECONDS = 180.0

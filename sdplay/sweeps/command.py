@@ -22,9 +22,9 @@ from sdplay.compare.plan import Plan, many, plan
 from sdplay.compare.planfile import Spec, read_plan
 from sdplay.compare.results import Result
 from sdplay.errors import BadParams, LibraryError
+from sdplay.files.picture_file import PictureFile
 from sdplay.jobs import Jobs
 from sdplay.library import Library
-from sdplay.picture_file import PictureFile
 from sdplay.room import queue_room
 from sdplay.settings import home, setting
 from sdplay.sweeps import Bench, Folder, Speeds, Sweep

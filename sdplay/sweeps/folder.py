@@ -26,14 +26,14 @@ from sdplay.compare.results import LOAD_COLUMNS, Result
 from sdplay.compare.rows import HEADER, Measured, measures, row
 from sdplay.compare.sheet import sheet
 from sdplay.errors import BadParams, LibraryError, PlayError
+from sdplay.files.picture_file import PictureFile
+from sdplay.files.whole_file import put_aside, write_whole
 from sdplay.library import Recipe
 from sdplay.metadata import adopted, decoded, read
 from sdplay.params import KNOBS, Params
 from sdplay.picture import Timing
-from sdplay.picture_file import PictureFile
 from sdplay.sweeps.claims import Claims
 from sdplay.sweeps.ledger import Ledger
-from sdplay.whole_file import put_aside, write_whole
 
 Results = Mapping[tuple[int, ...], Result]
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from sdplay.errors import LibraryError
-from sdplay.spreadsheet import table_text
-from sdplay.whole_file import write_whole
+from sdplay.files.spreadsheet import table_text
+from sdplay.files.whole_file import write_whole
 
 ID = "row"
 """The column that names a row's file, so that a row already in the table is known again."""

@@ -18,14 +18,14 @@ from sdplay import metadata
 from sdplay.backends import Backend
 from sdplay.compare.results import LOAD_COLUMNS
 from sdplay.errors import BackendError, BadParams, LibraryError
+from sdplay.files.picture_file import PictureFile
+from sdplay.files.whole_file import put_aside, write_whole
 from sdplay.metadata import png
 from sdplay.picture import png_bytes
-from sdplay.picture_file import PictureFile
 from sdplay.sweeps.claims import Claims
 from sdplay.sweeps.folder import HIDDEN
 from sdplay.sweeps.ledger import Ledger
 from sdplay.sweeps.meter import Meter
-from sdplay.whole_file import put_aside, write_whole
 
 COLUMNS = (
     "when",

@@ -10,12 +10,12 @@ import streamlit as st
 
 from sdplay.backends import Capabilities
 from sdplay.errors import LibraryError
+from sdplay.files.untrusted import read_json
 from sdplay.knob import OWN
 from sdplay.params import KNOBS, Params
 from sdplay.ui import address, fitting, form, notes, session
 from sdplay.ui.problems import explained, told
 from sdplay.ui.session import Studio
-from sdplay.untrusted import read_json
 
 LONG = 300
 """Letters beyond which an address is made short."""

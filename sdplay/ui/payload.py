@@ -7,10 +7,10 @@ from typing import Any
 import streamlit as st
 
 from sdplay.errors import BadParams
+from sdplay.files.untrusted import read_json
 from sdplay.ui import form, whole
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
-from sdplay.untrusted import read_json
 
 
 @whole.dialog("Request", width=560, position="right", icon=":material/data_object:")

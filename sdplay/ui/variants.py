@@ -13,13 +13,13 @@ from sdplay.backends import Capabilities
 from sdplay.compare.axes import Typed, axis
 from sdplay.compare.guard import value_text
 from sdplay.errors import BadParams
+from sdplay.files.untrusted import read_json
 from sdplay.params import KNOBS
 from sdplay.schedulers import PRESETS, SCHEDULERS, find
 from sdplay.ui import address
 from sdplay.ui.controls import bounded, current, linked_by_id
 from sdplay.ui.problems import plain
 from sdplay.ui.session import Studio
-from sdplay.untrusted import read_json
 
 OFFERED = (
     "scheduler",

@@ -40,8 +40,8 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from sdplay.backends.local import Local
 from sdplay.engine.card import SHIPPED
 from sdplay.engine.loop import Engine, Job, Made
-from sdplay.engine.torch_load import DTYPES, load
-from sdplay.engine.torch_model import best_device
+from sdplay.engine.torch.load import DTYPES, load
+from sdplay.engine.torch.model import best_device
 from sdplay.params import Params
 from sdplay.schedulers import SCHEDULERS
 from tests.local_process import Process, ask

@@ -12,8 +12,8 @@ from PIL import Image, ImageOps
 
 from sdplay.backends.decode import read_picture
 from sdplay.errors import BadParams, LibraryError
+from sdplay.files.picture_file import PictureFile
 from sdplay.picture import CutOut, png_bytes
-from sdplay.picture_file import PictureFile
 from sdplay.sweeps.folder import tree
 from sdplay.sweeps.upscale import places
 
@@ -76,8 +76,8 @@ def _cutouts(given: argparse.Namespace) -> None:
     boxes = [_numbers("--box", text, 4) for text in given.box]
     pictures = _pictures(given.source)
     try:
-        from sdplay.engine.torch_cutouts import load_segmenter
-        from sdplay.engine.torch_model import best_device
+        from sdplay.engine.torch.cutouts import load_segmenter
+        from sdplay.engine.torch.model import best_device
     except ImportError as error:
         raise BadParams(f"{EXTRA} ({error.name} is missing).") from error
     segmenter = load_segmenter(given.model, given.device or best_device())

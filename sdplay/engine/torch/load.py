@@ -12,9 +12,9 @@ import torch
 from diffusers import ControlNetModel, StableDiffusionPipeline, StableDiffusionXLPipeline
 from safetensors import SafetensorError, safe_open
 
-from sdplay.engine.torch_model import Parts, TorchModel, best_device
-from sdplay.engine.torch_stock import Stock
-from sdplay.engine.torch_thrift import PLAIN, Thrift
+from sdplay.engine.torch.model import Parts, TorchModel, best_device
+from sdplay.engine.torch.stock import Stock
+from sdplay.engine.torch.thrift import PLAIN, Thrift
 from sdplay.errors import BadParams
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}

@@ -15,7 +15,7 @@ from diffusers import AutoPipelineForImage2Image
 from PIL import Image
 
 from sdplay.engine.loop import Job, Made, Moment
-from sdplay.engine.torch_thrift import PLAIN, Thrift, compiled
+from sdplay.engine.torch.thrift import PLAIN, Thrift, compiled
 from sdplay.errors import BadParams, Cancelled
 from sdplay.turns import Claim, Turns
 

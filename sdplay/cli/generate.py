@@ -1,21 +1,18 @@
-"""The command line: generate a picture, list backends and schedulers.  The same code as the page,
-without a browser."""
+"""The command `generate`: one picture, from settings given as flags."""
 
 import argparse
-import io
 import json
 import re
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from sdplay import cli_cutouts, cli_library, cli_pictures, cli_serve, cli_sweep, settings
-from sdplay.errors import BackendError, BadParams, LibraryError, PlayError
+from sdplay.errors import BackendError, BadParams, LibraryError
+from sdplay.files.whole_file import why, write_whole
 from sdplay.knob import Knob
 from sdplay.params import KNOBS, Params, random_seed
-from sdplay.schedulers import SCHEDULERS, known
-from sdplay.whole_file import why, write_whole
+from sdplay.schedulers import known
 
 if TYPE_CHECKING:
     from sdplay.backends import Capabilities
@@ -28,39 +25,8 @@ FLAGS = tuple(
 """Settings with a flag of their own; the size has one for both sides."""
 
 
-class Commands(argparse.ArgumentParser):
-    """Speaks in one sentence when it does not understand."""
-
-    def error(self, message: str) -> NoReturn:
-        raise BadParams(f"{message[:1].upper()}{message[1:]}. See: {self.prog} --help")
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 is done, 1 trouble at the backend, 2 bad parameters, 130 stopped."""
-    settings.load()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal may lack letters of a file's name
-            stream.reconfigure(errors="replace")
-    try:
-        given = _commands().parse_args(arguments)
-        return int(given.run(given) or 0)
-    except BadParams as error:
-        return _say(error, 2)
-    except PlayError as error:
-        return _say(error, 1)
-    except KeyboardInterrupt:
-        print("\nStopped.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 1
-
-
-def _commands() -> Commands:
-    commands = Commands(
-        prog="python -m sdplay", description="A parameter playground for Stable Diffusion."
-    )
-    actions = commands.add_subparsers(required=True, metavar="COMMAND", parser_class=Commands)
+def register(actions: Any) -> None:
+    """Add the command to the others."""
     generate = actions.add_parser(
         "generate", help="make one picture", description="Make one picture."
     )
@@ -89,20 +55,6 @@ def _commands() -> Commands:
         "--json", action="store_true", help="Print one JSON object instead of a sentence."
     )
     generate.set_defaults(run=_generate)
-    backends = actions.add_parser("backends", help="list the backends and whether they are ready")
-    backends.add_argument("--json", action="store_true", help="Print JSON.")
-    backends.set_defaults(run=_backends)
-    schedulers = actions.add_parser(
-        "schedulers", help="list the schedulers and their names elsewhere"
-    )
-    schedulers.add_argument("--json", action="store_true", help="Print JSON.")
-    schedulers.set_defaults(run=_schedulers)
-    cli_library.register(actions)
-    cli_sweep.register(actions)
-    cli_serve.register(actions)
-    cli_cutouts.register(actions)
-    cli_pictures.register(actions)
-    return commands
 
 
 def _add_flag(command: argparse.ArgumentParser, knob: Knob) -> None:
@@ -250,52 +202,6 @@ def _write(file: Path, data: bytes) -> None:
         raise LibraryError(f"{reason} It lies in {instead} instead.") from error
 
 
-def _backends(given: argparse.Namespace) -> None:
-    from sdplay.backends import kinds
-
-    rows = []
-    for name, kind in kinds().items():
-        told = kind().probe()
-        rows.append(
-            {
-                "name": name,
-                "label": kind.label,
-                "status": told.status,
-                "message": told.message,
-                "version": told.version,
-                "features": sorted(told.features),
-            }
-        )
-    if given.json:
-        print(json.dumps(rows))
-        return
-    for row in rows:
-        print(f"{row['name']:<10} {row['status']:<13} {row['label']}: {row['message']}")
-
-
-def _schedulers(given: argparse.Namespace) -> None:
-    if given.json:
-        rows = [
-            {
-                "id": entry.id,
-                "label": entry.label,
-                "family": entry.family,
-                "settles": not entry.stochastic,
-                "evaluations_at_20_steps": entry.evaluations(20),
-                "names": sorted(entry.names()),
-                "about": entry.about,
-            }
-            for entry in SCHEDULERS.values()
-        ]
-        print(json.dumps(rows))
-        return
-    for entry in SCHEDULERS.values():
-        print(
-            f"{entry.id:<22} {entry.about}\n{'':<22} Also called: "
-            f"{', '.join(sorted(entry.names() - {entry.id}))}."
-        )
-
-
 def _bar(progress: Any) -> None:
     """One line that fills, on a terminal only."""
     if not sys.stderr.isatty():
@@ -320,8 +226,3 @@ def _metavar(knob: Knob) -> str:
     return {int: "N", float: "F", bool: "yes|no"}.get(
         knob.kind, "ID" if knob.name == "scheduler" else "T"
     )
-
-
-def _say(error: PlayError, code: int) -> int:
-    print(settings.without_secrets(str(error)), file=sys.stderr)
-    return code

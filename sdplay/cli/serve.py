@@ -5,11 +5,15 @@ import ipaddress
 import logging
 import os
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sdplay.errors import BadParams
 from sdplay.settings import setting
 
+if TYPE_CHECKING:
+    from sdplay.server.desk import Desk
+
+Parser = argparse.ArgumentParser
 EXTRA = "The local process needs torch, diffusers and FastAPI: pip install '.[local]'"
 
 
@@ -18,14 +22,22 @@ def register(actions: Any) -> None:
     serve = actions.add_parser(
         "serve", help="serve a checkpoint to this page and to A1111's clients"
     )
+    _add_files(serve)
+    _add_memory(serve)
+    _add_network(serve)
+    _add_card(serve)
+    _add_limits(serve)
+    serve.set_defaults(run=_serve)
+
+
+def _add_files(serve: Parser) -> None:
     serve.add_argument(
         "--model",
         metavar="PATH",
         action="append",
         default=[],
         help="A diffusers folder, a .safetensors file, a hub id, a folder of those, or builtin "
-        "(the "
-        "default). May be repeated.",
+        "(the default). May be repeated.",
     )
     serve.add_argument(
         "--controlnet",
@@ -40,8 +52,7 @@ def register(actions: Any) -> None:
         action="append",
         default=[],
         help="A folder of LoRA files for <lora:name:weight> in a prompt; the folder loras "
-        "beside the "
-        "model unless given.",
+        "beside the model unless given.",
     )
     serve.add_argument(
         "--upscaler-dir",
@@ -57,8 +68,7 @@ def register(actions: Any) -> None:
         action="append",
         default=[],
         help="A folder of embeddings (textual inversion), to be named in prompts; the folder "
-        "embeddings "
-        "beside the model unless given.",
+        "embeddings beside the model unless given.",
     )
     serve.add_argument(
         "--segmenter",
@@ -71,16 +81,17 @@ def register(actions: Any) -> None:
         metavar="PATH",
         default="",
         help="A checkpoint's folder with a safety checker inside, or the checker's own: "
-        "pictures that "
-        "it finds unsuitable become black.",
+        "pictures that it finds unsuitable become black.",
     )
+
+
+def _add_memory(serve: Parser) -> None:
     serve.add_argument(
         "--offload",
         choices=("parts", "layers"),
         default="",
         help="For cards with little memory: text encoders, U-Net and decoder take turns on the "
-        "card, or "
-        "even their layers do.",
+        "card, or even their layers do.",
     )
     serve.add_argument(
         "--vae-tiling", action="store_true", help="Always decode in tiles, not only out of memory."
@@ -93,6 +104,9 @@ def register(actions: Any) -> None:
         default="",
         help="torch.compile for the U-Net: slow at first, then faster; best with --exact.",
     )
+
+
+def _add_network(serve: Parser) -> None:
     serve.add_argument(
         "--host",
         default="127.0.0.1",
@@ -105,6 +119,9 @@ def register(actions: Any) -> None:
     serve.add_argument(
         "--without-token", action="store_true", help="Listen to other machines without a token."
     )
+
+
+def _add_card(serve: Parser) -> None:
     serve.add_argument(
         "--device", default="", help="cuda, mps or cpu; the fastest there is unless given."
     )
@@ -123,6 +140,9 @@ def register(actions: Any) -> None:
         help="Always that many rows: pictures are bit-identical alone and in company, but slower "
         "alone.",
     )
+
+
+def _add_limits(serve: Parser) -> None:
     serve.add_argument(
         "--at-once", type=int, default=32, help="Pictures in the making at the same time."
     )
@@ -141,66 +161,79 @@ def register(actions: Any) -> None:
         metavar="N",
         help="N replicas on Ray Serve, each on a card of its own; a sweep stays on one.",
     )
-    serve.set_defaults(run=_serve)
 
 
-def _serve(given: argparse.Namespace) -> None:
-    if given.end_with_input:
+def _serve(options: argparse.Namespace) -> None:
+    if options.end_with_input:
         threading.Thread(target=_end_with_input, name="input", daemon=True).start()
-    token = given.token or setting("SDPLAY_LOCAL_TOKEN")
-    if not _only_this_machine(given.host) and not token and not given.without_token:
-        raise BadParams(
-            f"{given.host} can be reached from other machines. Give a token with --token or in "
-            "SDPLAY_LOCAL_TOKEN, or say --without-token."
-        )
-    for name in ("rows", "at_once", "queue", "max_side", "max_steps"):
-        if getattr(given, name) < 1:
-            raise BadParams(
-                f"--{name.replace('_', '-')} must be at least 1, not {getattr(given, name)}."
-            )
+    token = _checked_token(options)
+    _check_counts(options)
     try:
         import uvicorn
 
-        from sdplay.backends.local_process import BUILTIN
-        from sdplay.engine.torch_thrift import Thrift
         from sdplay.server.app import build
-        from sdplay.server.desk import Desk
         from sdplay.server.limits import Doorman, Limits
-        from sdplay.server.shelf import Machine, Shelf
     except ImportError as error:
         raise BadParams(f"{EXTRA} ({error.name} is missing).") from error
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    machine = Machine(
-        given.device,
-        given.dtype,
-        given.config,
-        given.rows,
-        controlnets=tuple(given.controlnet),
-        loras=tuple(given.lora_dir),
-        embeddings=tuple(given.embedding_dir),
-        upscalers=tuple(given.upscaler_dir),
-        segmenter=given.segmenter,
-        safety_checker=given.safety_checker,
-        thrift=Thrift(given.offload, given.vae_tiling, given.compile),
-        exact=given.exact,
-    )
-    shelf = Shelf(given.model or [BUILTIN], machine)
-    desk = Desk(shelf, at_once=given.at_once, most_waiting=given.queue)
-    limits = Limits(given.max_side, given.max_steps)
-    open_to_all = given.without_token and not _only_this_machine(given.host)
+    desk = _desk(options)
+    limits = Limits(options.max_side, options.max_steps)
+    open_to_all = options.without_token and not _only_this_machine(options.host)
     at = {
-        "host": given.host,
-        "port": given.port,
+        "host": options.host,
+        "port": options.port,
         "log_level": "warning",
         "timeout_graceful_shutdown": 2,
     }
-    if given.ray < 1:
+    if options.ray < 1:
         uvicorn.run(build(desk, token=token, limits=limits, any_host=open_to_all), **at)
         return
     from sdplay.server.many import replicas
 
-    with replicas(desk, limits, given.ray) as door:
+    with replicas(desk, limits, options.ray) as door:
         uvicorn.run(Doorman(door, token, limits, open_to_all), **at, lifespan="off", ws="none")
+
+
+def _checked_token(options: argparse.Namespace) -> str:
+    token: str = options.token or setting("SDPLAY_LOCAL_TOKEN")
+    if not _only_this_machine(options.host) and not token and not options.without_token:
+        raise BadParams(
+            f"{options.host} can be reached from other machines. Give a token with --token or in "
+            "SDPLAY_LOCAL_TOKEN, or say --without-token."
+        )
+    return token
+
+
+def _check_counts(options: argparse.Namespace) -> None:
+    for name in ("rows", "at_once", "queue", "max_side", "max_steps"):
+        if getattr(options, name) < 1:
+            raise BadParams(
+                f"--{name.replace('_', '-')} must be at least 1, not {getattr(options, name)}."
+            )
+
+
+def _desk(options: argparse.Namespace) -> "Desk":
+    from sdplay.backends.local_process import BUILTIN
+    from sdplay.engine.torch.thrift import Thrift
+    from sdplay.server.desk import Desk
+    from sdplay.server.shelf import Machine, Shelf
+
+    machine = Machine(
+        options.device,
+        options.dtype,
+        options.config,
+        options.rows,
+        controlnets=tuple(options.controlnet),
+        loras=tuple(options.lora_dir),
+        embeddings=tuple(options.embedding_dir),
+        upscalers=tuple(options.upscaler_dir),
+        segmenter=options.segmenter,
+        safety_checker=options.safety_checker,
+        thrift=Thrift(options.offload, options.vae_tiling, options.compile),
+        exact=options.exact,
+    )
+    shelf = Shelf(options.model or [BUILTIN], machine)
+    return Desk(shelf, at_once=options.at_once, most_waiting=options.queue)
 
 
 def _end_with_input() -> None:

@@ -15,9 +15,9 @@ import torch
 from sdplay.engine.loop import Job
 from sdplay.engine.noise import Array
 from sdplay.engine.samplers import Levels
-from sdplay.engine.torch_lora import Lora, load_lora, worn
-from sdplay.engine.torch_thrift import PLAIN, Seats, Thrift, compiled
-from sdplay.engine.torch_words import Embedding, framed, heard, load_embedding, meant, spelled
+from sdplay.engine.torch.lora import Lora, load_lora, worn
+from sdplay.engine.torch.thrift import PLAIN, Seats, Thrift, compiled
+from sdplay.engine.torch.words import Embedding, framed, heard, load_embedding, meant, spelled
 from sdplay.errors import BadParams
 
 PREDICTS = {"epsilon": "eps", "v_prediction": "v"}

@@ -1,0 +1,1 @@
+"""Diffusers checkpoints as the engine drives them: loading, LoRA, words, memory, upscalers."""
