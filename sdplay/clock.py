@@ -16,19 +16,19 @@ class Clock:
         self._now, self._lock = now, threading.Lock()
         self._count, self._looked, self._divided = 0, now(), 0.0
 
-    def begin(self) -> "Share":
+    def begin(self) -> "TimeShare":
         """A picture begins; it shares the clock until its share ends."""
         with self._lock:
             self._count += 1
-            return Share(self, self._now(), self._advanced(self._count - 1))
+            return TimeShare(self, self._now(), self._advanced(self._count - 1))
 
-    def end(self, share: "Share") -> None:
+    def end(self, share: "TimeShare") -> None:
         """A picture is over."""
         with self._lock:
             self._advanced(self._count)
             self._count -= 1
 
-    def since(self, share: "Share") -> tuple[float, float]:
+    def since(self, share: "TimeShare") -> tuple[float, float]:
         """The seconds since it began, and its part of them."""
         with self._lock:
             return self._now() - share.began, self._advanced(self._count) - share.mark
@@ -43,7 +43,7 @@ class Clock:
         return self._divided
 
 
-class Share:
+class TimeShare:
     """One picture's part of the clock."""
 
     def __init__(self, clock: Clock, began: float, mark: float) -> None:

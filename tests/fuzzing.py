@@ -14,12 +14,12 @@ from hypothesis import strategies as some
 
 from sdplay import metadata
 from sdplay.backends.a1111_receipt import info_of, reported
-from sdplay.backends.reply import Reply, error_text, retry_after
 from sdplay.compare.experiment import read_experiment
 from sdplay.compare.grammar import expand
 from sdplay.compare.planfile import read_plan
 from sdplay.errors import PlayError
 from sdplay.files.untrusted import read_json
+from sdplay.http.reply import Reply, error_text, retry_after
 from sdplay.library import Library
 from sdplay.library.carry import exported, imported
 from sdplay.params import Params

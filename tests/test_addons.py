@@ -3,7 +3,7 @@ model is."""
 
 import pytest
 
-from sdplay.server.addons import FOLDERS, beside, files_in
+from sdplay.server.extras.addons import FOLDERS, beside, files_in
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from tests import house
 
 REACHED = {
     "files flat in one folder, most": 40,
-    "lines over 100 columns": 146,
-    "vague names among bound names, %": 9.7,
+    "lines over 100 columns": 145,
+    "vague names among bound names, %": 9.4,
     "lines of HTML, CSS, JS in Python strings": 937,
-    "class names that are two things": 11,
+    "class names that are two things": 7,
     "functions over 60 lines": 2,
 }
 """Goals still to come: the value reached, to be lowered with every step and never raised."""

@@ -19,6 +19,7 @@ LAYERS = (
     "server",
     "training",
     "backends",
+    "http",
     "engine",
     "library",
     "compare",
@@ -40,7 +41,7 @@ LAYERS = (
 
 ONLY_IN = {
     "streamlit": ("ui",),
-    "requests": ("backends",),
+    "requests": ("http/",),
     "torch": ("engine/torch/", "server/", "training/"),
     "diffusers": ("engine/torch/", "server/", "training/"),
     "transformers": ("engine/torch/", "server/", "training/"),

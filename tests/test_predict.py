@@ -13,8 +13,8 @@ from sdplay.backends import FEATURES, kinds
 from sdplay.backends.predict import Predict
 from sdplay.backends.predict_answer import opened
 from sdplay.backends.predict_presets import PRESETS, endpoint
-from sdplay.backends.wire import Reply, Wire
 from sdplay.errors import BackendBroken, BackendError, BackendOffline, BackendRefused, BadParams
+from sdplay.http.wire import Reply, Wire
 from sdplay.params import Params, image_name
 from sdplay.picture import Picture, Progress
 from sdplay.schedulers import OCTOAI, known

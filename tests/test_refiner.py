@@ -19,9 +19,9 @@ diffusers = pytest.importorskip(
 )
 
 from sdplay.engine.torch.load import load  # noqa: E402
-from sdplay.server.paint import Painted, paint  # noqa: E402
-from sdplay.server.shelf import Machine, Shelf  # noqa: E402
-from sdplay.server.wish import Wish  # noqa: E402
+from sdplay.server.models import Machine, Models  # noqa: E402
+from sdplay.server.render import Rendered, render  # noqa: E402
+from sdplay.server.request import PictureRequest  # noqa: E402
 from tests.oracle import job_of, latents, off, ours, stock  # noqa: E402
 from tests.tiny_checkpoint import small_lora, small_refiner, small_sd, small_sdxl  # noqa: E402
 
@@ -45,8 +45,8 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def shelf(folder):
-    return Shelf([str(folder)], Machine(device="cpu"))
+def models(folder):
+    return Models([str(folder)], Machine(device="cpu"))
 
 
 def in_two(folder, names, job, at):
@@ -58,8 +58,8 @@ def in_two(folder, names, job, at):
     return ours(two, job, snapshot)
 
 
-def painted(shelf, **more):
-    *_, last = paint(shelf, Wish(SMALL.with_(**more)), lambda: False)
+def rendered(models, **more):
+    *_, last = render(models, PictureRequest(SMALL.with_(**more)), lambda: False)
     return last
 
 
@@ -102,9 +102,11 @@ def test_sdxl_and_its_refiner_are_the_stock_pair(folder):
     assert off(in_two(folder, ("xl", "xl-refiner"), job, 3), theirs) < 1e-3
 
 
-def test_a_painted_picture_is_handed_over_at_its_share_of_the_steps(shelf, folder):
-    *steps, last = paint(
-        shelf, Wish(SMALL.with_(model="one", refiner="two", refiner_at=0.5), frames=True), lambda: 0
+def test_a_painted_picture_is_handed_over_at_its_share_of_the_steps(models, folder):
+    *steps, last = render(
+        models,
+        PictureRequest(SMALL.with_(model="one", refiner="two", refiner_at=0.5), frames=True),
+        lambda: 0,
     )
     engines = [Engine(load(str(folder / name), device="cpu")) for name in ("one", "two")]
     job = job_of(SCHEDULERS["euler"], prompt="a fox", negative="dog", seed=7, width=64)
@@ -117,33 +119,38 @@ def test_a_painted_picture_is_handed_over_at_its_share_of_the_steps(shelf, folde
     assert np.abs(np.asarray(last.image, int) - whole.pixels).max() <= 1
 
 
-def test_hires_fix_comes_first_and_is_what_the_refiner_finishes(shelf):
+def test_hires_fix_comes_first_and_is_what_the_refiner_finishes(models):
     hires = {"model": "one", "hires_scale": 1.5, "hires_strength": 0.8}
-    plain, refined = painted(shelf, **hires), painted(shelf, **hires, refiner="two", refiner_at=0.5)
+    plain, refined = (
+        rendered(models, **hires),
+        rendered(models, **hires, refiner="two", refiner_at=0.5),
+    )
     assert plain.image.size == refined.image.size == (96, 96)
     assert plain.image.tobytes() != refined.image.tobytes()
 
 
 @pytest.mark.parametrize("refiner", ["two", "xl-refiner"])
-def test_a_lora_stays_on_only_where_it_fits(shelf, refiner):
-    last = painted(shelf, prompt="a fox <lora:ink:1>", model="one", refiner=refiner)
-    assert isinstance(last, Painted)
+def test_a_lora_stays_on_only_where_it_fits(models, refiner):
+    last = rendered(models, prompt="a fox <lora:ink:1>", model="one", refiner=refiner)
+    assert isinstance(last, Rendered)
     assert any("until it took over" in each for each in last.warnings) == (refiner == "xl-refiner")
 
 
-def test_a_refiner_that_has_no_steps_left_is_told(shelf):
+def test_a_refiner_that_has_no_steps_left_is_told(models):
     assert (
         "No steps were left"
-        in painted(shelf, model="one", refiner="two", refiner_at=0.95).warnings[0]
+        in rendered(models, model="one", refiner="two", refiner_at=0.95).warnings[0]
     )
 
 
-def test_a_refiner_for_other_latents_is_refused(shelf):
+def test_a_refiner_for_other_latents_is_refused(models):
     with pytest.raises(BadParams, match="another kind of latent"):
-        painted(
-            Shelf([*shelf.sources, "builtin"], shelf.machine), model="one", refiner="sdplay-icons"
+        rendered(
+            Models([*models.sources, "builtin"], models.machine),
+            model="one",
+            refiner="sdplay-icons",
         )
 
 
-def test_a_refiner_paints_alone_too(shelf):
-    assert painted(shelf, model="xl-refiner").image.size == (64, 64)
+def test_a_refiner_paints_alone_too(models):
+    assert rendered(models, model="xl-refiner").image.size == (64, 64)

@@ -11,10 +11,10 @@ torch = pytest.importorskip("torch", reason="the local process needs torch: pip 
 pytest.importorskip("fastapi", reason="the local process needs FastAPI: pip install '.[local]'")
 
 from sdplay.engine.torch.safety import load_checker  # noqa: E402
-from sdplay.server.paint import BLACKENED, Painted, paint  # noqa: E402
-from sdplay.server.shelf import Machine, Shelf  # noqa: E402
+from sdplay.server.models import Machine, Models  # noqa: E402
+from sdplay.server.render import BLACKENED, Rendered, render  # noqa: E402
+from sdplay.server.request import PictureRequest  # noqa: E402
 from sdplay.server.stream import features  # noqa: E402
-from sdplay.server.wish import Wish  # noqa: E402
 from tests.local_process import tiny_models  # noqa: E402
 from tests.making import colour  # noqa: E402
 from tests.tiny_checkpoint import small_checker  # noqa: E402
@@ -26,15 +26,15 @@ SMALL = Params("a fox", "dog", "euler", 3, 4, 7, 64, 64)
 ALWAYS, NEVER = -2, 2
 
 
-def shelf(folder, threshold):
-    return Shelf(
+def models(folder, threshold):
+    return Models(
         [str(tiny_models())],
         Machine(device="cpu", safety_checker=str(small_checker(folder, threshold))),
     )
 
 
-def painted(shelf, **more):
-    return list(paint(shelf, Wish(SMALL, frames=True, **more), lambda: False))
+def rendered(models, **more):
+    return list(render(models, PictureRequest(SMALL, frames=True, **more), lambda: False))
 
 
 def middle(checker, pictures):
@@ -61,26 +61,26 @@ def test_it_objects_to_what_the_stock_pipeline_objects_to(tmp_path):
 
 
 def test_an_unsuitable_picture_is_black_and_says_why(tmp_path):
-    *steps, last = painted(shelf(tmp_path, ALWAYS))
-    assert isinstance(last, Painted)
+    *steps, last = rendered(models(tmp_path, ALWAYS))
+    assert isinstance(last, Rendered)
     assert (last.image.getextrema(), last.warnings) == (((0, 0),) * 3, (BLACKENED,))
     assert not last.frames
     assert not any(step.preview for step in steps)
 
 
 def test_a_suitable_picture_comes_as_without_a_checker(tmp_path):
-    *_, checked = painted(shelf(tmp_path, NEVER))
-    *_, plain = painted(Shelf([str(tiny_models())], Machine(device="cpu")))
+    *_, checked = rendered(models(tmp_path, NEVER))
+    *_, plain = rendered(Models([str(tiny_models())], Machine(device="cpu")))
     assert (checked.image.tobytes(), checked.warnings) == (plain.image.tobytes(), ())
 
 
 def test_what_is_seen_is_the_finished_picture(tmp_path):
-    *_, last = painted(shelf(tmp_path, ALWAYS), finish=lambda image: colour(size=96))
+    *_, last = rendered(models(tmp_path, ALWAYS), finish=lambda image: colour(size=96))
     assert (last.image.size, last.image.getextrema()[0]) == ((96, 96), (0, 0))
 
 
 def test_the_page_is_told_that_there_are_no_previews(tmp_path):
-    assert not {"preview", "frames"} & set(features(shelf(tmp_path, NEVER)))
+    assert not {"preview", "frames"} & set(features(models(tmp_path, NEVER)))
 
 
 def test_a_folder_without_a_checker_is_told(tmp_path):

@@ -20,7 +20,7 @@ pytest.importorskip("fastapi", reason="the local process needs FastAPI: pip inst
 
 from sdplay.engine.torch.load import load_controlnet
 from sdplay.server.limits import Doorman, Limits
-from sdplay.server.shelf import Machine, Shelf
+from sdplay.server.models import Machine, Models
 from tests.local_process import ask, lines, shared
 from tests.tiny_checkpoint import small_sd
 
@@ -148,9 +148,9 @@ def test_a_pickle_is_never_opened(tmp_path):
     folder = small_sd(tmp_path / "old")
     for file in folder.rglob("*.safetensors"):
         file.rename(file.with_suffix(".bin"))
-    shelf = Shelf([str(tmp_path / "old.ckpt"), str(folder)], Machine(device="cpu"))
-    for name in shelf.models:
-        with pytest.raises(BadParams, match="could not be loaded|pickle"), shelf.engine(name):
+    models = Models([str(tmp_path / "old.ckpt"), str(folder)], Machine(device="cpu"))
+    for name in models.by_name:
+        with pytest.raises(BadParams, match="could not be loaded|pickle"), models.engine(name):
             pass
     with pytest.raises(BadParams, match="pickle"):
         load_controlnet(str(tmp_path / "old.ckpt"))

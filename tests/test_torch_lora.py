@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 
 from sdplay.engine.torch.load import load  # noqa: E402
 from sdplay.engine.torch.lora import Worn  # noqa: E402
-from sdplay.server.addons import Named, loras_in, without_tags  # noqa: E402
+from sdplay.server.extras.addons import Named, loras_in, without_tags  # noqa: E402
 from tests.oracle import job_of, latents, off, ours, stock  # noqa: E402
 from tests.tiny_checkpoint import small_lora  # noqa: E402
 

@@ -21,10 +21,10 @@ pytest.importorskip("fastapi", reason="the local process needs FastAPI: pip inst
 
 from sdplay.engine.loop import Job, Made  # noqa: E402
 from sdplay.engine.torch.load import load_stock  # noqa: E402
-from sdplay.server.desk import Desk  # noqa: E402
-from sdplay.server.paint import Painted, paint  # noqa: E402
-from sdplay.server.shelf import Machine, Shelf  # noqa: E402
-from sdplay.server.wish import Wish, check  # noqa: E402
+from sdplay.server.models import Machine, Models  # noqa: E402
+from sdplay.server.queue import Queue  # noqa: E402
+from sdplay.server.render import Rendered, render  # noqa: E402
+from sdplay.server.request import PictureRequest, check  # noqa: E402
 from tests.tiny_checkpoint import small_flux, small_sd, small_sd3  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings(
@@ -42,12 +42,12 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def shelf(folder):
-    return Shelf([str(folder / "sd3"), str(folder / "sd")], Machine(device="cpu"))
+def models(folder):
+    return Models([str(folder / "sd3"), str(folder / "sd")], Machine(device="cpu"))
 
 
-def painted(shelf, **more):
-    return list(paint(shelf, Wish(PLAIN.with_(**more)), lambda: False))
+def rendered(models, **more):
+    return list(render(models, PictureRequest(PLAIN.with_(**more)), lambda: False))
 
 
 def stock(folder, **more):
@@ -67,8 +67,8 @@ def stock(folder, **more):
     ).images[0]
 
 
-def test_a_picture_is_the_stock_pipelines_with_its_steps(shelf, folder):
-    *steps, last = painted(shelf)
+def test_a_picture_is_the_stock_pipelines_with_its_steps(models, folder):
+    *steps, last = rendered(models)
     assert last.image.tobytes() == stock(folder).tobytes()
     assert ([(step.step, step.steps) for step in steps], last.warnings) == (
         [(at, 4) for at in (1, 2, 3, 4)],
@@ -77,19 +77,19 @@ def test_a_picture_is_the_stock_pipelines_with_its_steps(shelf, folder):
     assert last.version.startswith("sd3 [")
 
 
-def test_a_start_image_is_painted_over_as_in_the_stock_pipeline(shelf, folder):
+def test_a_start_image_is_painted_over_as_in_the_stock_pipeline(models, folder):
     start = Image.fromarray(np.random.default_rng(2).integers(0, 255, (64, 64, 3)).astype(np.uint8))
-    *steps, last = painted(shelf, init=png_bytes(start), strength=0.5)
+    *steps, last = rendered(models, init=png_bytes(start), strength=0.5)
     assert last.image.tobytes() == stock(folder, image=start, strength=0.5).tobytes()
     assert len(steps) == 2
 
 
-def test_what_is_left_out_is_told_and_not_claimed(shelf):
-    *_, last = painted(
-        shelf, scheduler="dpmpp_2m_karras", clip_skip=2, prompt="a fox <lora:ink:1>", eta=0.5
+def test_what_is_left_out_is_told_and_not_claimed(models):
+    *_, last = rendered(
+        models, scheduler="dpmpp_2m_karras", clip_skip=2, prompt="a fox <lora:ink:1>", eta=0.5
     )
-    *_, brackets = painted(shelf, prompt="a (fox)")
-    *_, plain = painted(shelf)
+    *_, brackets = rendered(models, prompt="a (fox)")
+    *_, plain = rendered(models)
     assert last.image.tobytes() == plain.image.tobytes()
     assert (last.params.scheduler, last.params.clip_skip, last.params.prompt) == (
         "flow_euler",
@@ -112,7 +112,7 @@ def flux(tmp_path_factory):
     place = tmp_path_factory.mktemp("flux")
     small_flux(place / "dev")
     small_flux(place / "schnell", guided=False)
-    return Shelf([str(place)], Machine(device="cpu"))
+    return Models([str(place)], Machine(device="cpu"))
 
 
 @pytest.mark.parametrize("start", [None, colour()])
@@ -122,7 +122,7 @@ def test_flux_paints_from_words_and_from_a_picture_as_in_the_stock_pipeline(flux
         if start
         else ({}, {})
     )
-    *_, last = painted(flux, model="dev", negative="", **ours)
+    *_, last = rendered(flux, model="dev", negative="", **ours)
     pipe = diffusers.FluxPipeline.from_pretrained(flux.named("dev").source)
     family = diffusers.FluxImg2ImgPipeline.from_pipe(pipe) if start else pipe
     image = family(
@@ -142,7 +142,7 @@ def test_flux_paints_from_words_and_from_a_picture_as_in_the_stock_pipeline(flux
     [("dev", ["Negative prompt"]), ("schnell", ["Negative prompt", "CFG scale"])],
 )
 def test_flux_tells_what_it_has_not_learned(flux, model, left_out):
-    *_, last = painted(flux, model=model, width=72)
+    *_, last = rendered(flux, model=model, width=72)
     *told, size = (each.partition(":")[0] for each in last.warnings)
     assert (told, last.image.size) == (left_out, (64, 64))
     assert size.startswith("Flux takes only some sizes")
@@ -157,24 +157,24 @@ def test_flux_tells_what_it_has_not_learned(flux, model, left_out):
         ({"width": 72}, "does not take these settings.*divisible"),
     ],
 )
-def test_what_would_be_another_picture_is_refused(shelf, more, says):
+def test_what_would_be_another_picture_is_refused(models, more, says):
     with pytest.raises(BadParams, match=says):
-        painted(shelf, **more)
+        rendered(models, **more)
 
 
-def test_it_is_no_refiner_and_its_scheduler_fits_no_other_family(shelf):
+def test_it_is_no_refiner_and_its_scheduler_fits_no_other_family(models):
     with pytest.raises(BadParams, match="is no refiner"):
-        painted(shelf, model="sd", scheduler="euler", refiner="sd3", refiner_at=0.5)
+        rendered(models, model="sd", scheduler="euler", refiner="sd3", refiner_at=0.5)
     with pytest.raises(BadParams, match="Choose Euler"):
-        check(PLAIN.with_(model="sd"), shelf)
-    check(PLAIN, shelf)
+        check(PLAIN.with_(model="sd"), models)
+    check(PLAIN, models)
 
 
-def test_closing_early_stops_the_pipeline_and_the_next_picture_comes(shelf):
-    run = paint(shelf, Wish(PLAIN.with_(steps=200)), lambda: False)
+def test_closing_early_stops_the_pipeline_and_the_next_picture_comes(models):
+    run = render(models, PictureRequest(PLAIN.with_(steps=200)), lambda: False)
     assert next(run).steps == 200
     run.close()
-    assert isinstance(painted(shelf)[-1], Painted)
+    assert isinstance(rendered(models)[-1], Rendered)
     assert not any(thread.name == "stock" for thread in threading.enumerate())
 
 
@@ -234,14 +234,14 @@ def test_owners_take_turns_at_a_pipeline(folder):
     assert order[0] == "bob"
 
 
-def test_waiting_pictures_can_be_cancelled(shelf):
-    desk = Desk(shelf)
-    tickets = desk.submit(
-        *[Wish(PLAIN.with_(steps=200, seed=seed), urgent=False) for seed in range(3)]
+def test_waiting_pictures_can_be_cancelled(models):
+    queue = Queue(models)
+    tickets = queue.submit(
+        *[PictureRequest(PLAIN.with_(steps=200, seed=seed), urgent=False) for seed in range(3)]
     )
     for ticket in tickets:
-        desk.cancel(ticket)
-    (after,) = desk.submit(Wish(PLAIN))
+        queue.cancel(ticket)
+    (after,) = queue.submit(PictureRequest(PLAIN))
     over = threading.Event()
     with after.watched(lambda: after.over and over.set()):
         assert after.over or over.wait(60)

@@ -24,8 +24,8 @@ pytest.importorskip(
 import torch
 
 from sdplay.engine.torch.upscale import Upscaler, load_upscaler
-from sdplay.server.addons import files_in
-from sdplay.server.upscalers import Upscalers
+from sdplay.server.extras.addons import files_in
+from sdplay.server.extras.upscalers import Upscalers
 from tests.local_process import ask, shared
 from tests.tiny_checkpoint import small_esrgan
 

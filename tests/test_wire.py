@@ -22,10 +22,11 @@ from fakes import (
     stalled,
 )
 
-from sdplay.backends.net.fence import public
-from sdplay.backends.net.fetch import download, fetch_public
-from sdplay.backends.wire import (
-    Call,
+from sdplay.errors import BackendBroken, BackendOffline, BadParams
+from sdplay.http.call import Call
+from sdplay.http.fence import public
+from sdplay.http.fetch import download, fetch_public
+from sdplay.http.wire import (
     Reply,
     Wire,
     error_text,
@@ -35,7 +36,6 @@ from sdplay.backends.wire import (
     retry_after,
     waiting,
 )
-from sdplay.errors import BackendBroken, BackendOffline, BadParams
 
 SECRET = "hunter22secret"
 

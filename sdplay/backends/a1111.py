@@ -28,8 +28,9 @@ from sdplay.backends.a1111_refusals import advice_for, passed_over, refused_befo
 from sdplay.backends.a1111_survey import Server, look
 from sdplay.backends.a1111_watch import IDLE_SECONDS, Watch, number
 from sdplay.backends.shown import shown
-from sdplay.backends.wire import (
-    Call,
+from sdplay.errors import BackendBroken, BackendError, BackendRefused, BadParams
+from sdplay.http.call import Call
+from sdplay.http.wire import (
     Reply,
     Wire,
     error_text,
@@ -38,7 +39,6 @@ from sdplay.backends.wire import (
     picture_bytes,
     refusal,
 )
-from sdplay.errors import BackendBroken, BackendError, BackendRefused, BadParams
 from sdplay.params import Params
 from sdplay.picture import Picture, Progress, Receipt, Timing, png_bytes
 from sdplay.settings import setting

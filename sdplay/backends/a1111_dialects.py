@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 from PIL import Image, ImageOps
 
-from sdplay.backends.decode import NotAPicture, checked
 from sdplay.backends.raw import laid_over, without_nulls
 from sdplay.errors import BadParams
+from sdplay.files.decode import NotAPicture, checked
 from sdplay.params import KNOBS, Control, Params
 from sdplay.picture import png_bytes
 from sdplay.schedulers import SCHEDULERS, Scheduler, find

@@ -12,8 +12,9 @@ from typing import Any
 from sdplay.backends import FEATURES, Capabilities, Status
 from sdplay.backends.a1111_dialects import A1111, DIALECTS, Dialect, Names
 from sdplay.backends.a1111_scripts import CONTROLNET, Script, read_scripts
-from sdplay.backends.wire import Call, Reply, Wire, error_text
 from sdplay.errors import BackendError, BackendOffline
+from sdplay.http.call import Call
+from sdplay.http.wire import Reply, Wire, error_text
 
 FIRST_SECONDS = 2.0
 ALL_SECONDS = 2.8

@@ -12,9 +12,10 @@ from urllib.parse import quote
 from PIL import Image
 
 from sdplay.backends.a1111_survey import PROGRESS, Server
-from sdplay.backends.decode import NotAPicture, checked, from_base64
-from sdplay.backends.wire import Call, Reply, Wire
 from sdplay.errors import BackendBroken, BackendError, BackendLost
+from sdplay.files.decode import NotAPicture, checked, from_base64
+from sdplay.http.call import Call
+from sdplay.http.wire import Reply, Wire
 from sdplay.picture import Progress, jpeg_bytes
 
 POLL_SECONDS = 0.5

@@ -16,7 +16,6 @@ from PIL import Image
 from sdplay.backends import ASKER, Backend, Capabilities, Event
 from sdplay.backends.local_process import OURS, LocalProcess
 from sdplay.backends.shown import shown
-from sdplay.backends.wire import Call, Reply, Wire, on_this_machine, picture_bytes, refusal
 from sdplay.errors import (
     BackendBroken,
     BackendError,
@@ -26,6 +25,8 @@ from sdplay.errors import (
     Cancelled,
 )
 from sdplay.files.untrusted import read_json
+from sdplay.http.call import Call
+from sdplay.http.wire import Reply, Wire, on_this_machine, picture_bytes, refusal
 from sdplay.params import Params
 from sdplay.picture import CutOut, Frame, Picture, Progress, Receipt, Timing, png_bytes
 from sdplay.settings import setting

@@ -12,8 +12,9 @@ from sdplay.backends.predict_look import Seen, look
 from sdplay.backends.predict_presets import Endpoint, endpoint
 from sdplay.backends.predict_receipt import receipt
 from sdplay.backends.predict_run import Run, meanwhile
-from sdplay.backends.wire import Call, Wire, on_this_machine, picture_bytes
 from sdplay.errors import BackendOffline, BadParams
+from sdplay.http.call import Call
+from sdplay.http.wire import Wire, on_this_machine, picture_bytes
 from sdplay.params import Params
 from sdplay.picture import Picture, Progress, Timing
 from sdplay.settings import setting

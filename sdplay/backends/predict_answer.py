@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdplay import metadata
-from sdplay.backends.wire import Reply, Wire, error_text, refusal
 from sdplay.errors import BackendBroken, BackendError, BackendRefused
+from sdplay.http.wire import Reply, Wire, error_text, refusal
 from sdplay.params import KNOBS
 
 PLACES = (

@@ -8,8 +8,8 @@ from typing import Any
 from sdplay.backends import Capabilities, Status
 from sdplay.backends.predict_presets import Endpoint, at_version, places
 from sdplay.backends.predict_schema import Schema, read
-from sdplay.backends.wire import Reply, Wire, refusal
 from sdplay.errors import BackendBroken, BackendError
+from sdplay.http.wire import Reply, Wire, refusal
 from sdplay.params import KNOBS
 
 LOOK_SECONDS = 4.0

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sdplay.backends.predict_presets import Endpoint
-from sdplay.backends.wire import Call, Reply, Wire, refusal, retry_after, waiting
 from sdplay.errors import BackendBroken, BackendError, BackendOffline, BackendRefused
+from sdplay.http.call import Call
+from sdplay.http.wire import Reply, Wire, refusal, retry_after, waiting
 from sdplay.picture import Progress
 
 AGAIN = {

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from sdplay.backends.decode import NotAPicture, checked, from_base64
+from sdplay.files.decode import NotAPicture, checked, from_base64
 from sdplay.files.picture_file import image_name
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
-from sdplay.backends.decode import read_picture
 from sdplay.errors import BadParams, LibraryError
+from sdplay.files.decode import read_picture
 from sdplay.files.picture_file import PictureFile
 from sdplay.picture import CutOut, png_bytes
 from sdplay.sweeps.folder import tree

@@ -112,7 +112,7 @@ def _generate(given: argparse.Namespace) -> None:
 
 def _asked(given: argparse.Namespace, capabilities: "Capabilities") -> dict[str, Any]:
     """The settings that the person gave, in our names; a missing seed is drawn here."""
-    from sdplay.backends.decode import read_picture
+    from sdplay.files.decode import read_picture
 
     asked: dict[str, Any] = {"prompt": given.prompt, "seed": random_seed()}
     asked |= {name: getattr(given, name) for name in FLAGS if getattr(given, name) is not None}

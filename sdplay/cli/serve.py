@@ -11,7 +11,7 @@ from sdplay.errors import BadParams
 from sdplay.settings import setting
 
 if TYPE_CHECKING:
-    from sdplay.server.desk import Desk
+    from sdplay.server.queue import Queue
 
 Parser = argparse.ArgumentParser
 EXTRA = "The local process needs torch, diffusers and FastAPI: pip install '.[local]'"
@@ -176,7 +176,7 @@ def _serve(options: argparse.Namespace) -> None:
     except ImportError as error:
         raise BadParams(f"{EXTRA} ({error.name} is missing).") from error
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    desk = _desk(options)
+    queue = _queue(options)
     limits = Limits(options.max_side, options.max_steps)
     open_to_all = options.without_token and not _only_this_machine(options.host)
     at = {
@@ -186,12 +186,12 @@ def _serve(options: argparse.Namespace) -> None:
         "timeout_graceful_shutdown": 2,
     }
     if options.ray < 1:
-        uvicorn.run(build(desk, token=token, limits=limits, any_host=open_to_all), **at)
+        uvicorn.run(build(queue, token=token, limits=limits, any_host=open_to_all), **at)
         return
-    from sdplay.server.many import replicas
+    from sdplay.server.replicas import serve_replicas
 
-    with replicas(desk, limits, options.ray) as door:
-        uvicorn.run(Doorman(door, token, limits, open_to_all), **at, lifespan="off", ws="none")
+    with serve_replicas(queue, limits, options.ray) as router:
+        uvicorn.run(Doorman(router, token, limits, open_to_all), **at, lifespan="off", ws="none")
 
 
 def _checked_token(options: argparse.Namespace) -> str:
@@ -212,11 +212,11 @@ def _check_counts(options: argparse.Namespace) -> None:
             )
 
 
-def _desk(options: argparse.Namespace) -> "Desk":
+def _queue(options: argparse.Namespace) -> "Queue":
     from sdplay.backends.local_process import BUILTIN
     from sdplay.engine.torch.thrift import Thrift
-    from sdplay.server.desk import Desk
-    from sdplay.server.shelf import Machine, Shelf
+    from sdplay.server.models import Machine, Models
+    from sdplay.server.queue import Queue
 
     machine = Machine(
         options.device,
@@ -232,8 +232,8 @@ def _desk(options: argparse.Namespace) -> "Desk":
         thrift=Thrift(options.offload, options.vae_tiling, options.compile),
         exact=options.exact,
     )
-    shelf = Shelf(options.model or [BUILTIN], machine)
-    return Desk(shelf, at_once=options.at_once, most_waiting=options.queue)
+    models = Models(options.model or [BUILTIN], machine)
+    return Queue(models, at_once=options.at_once, most_waiting=options.queue)
 
 
 def _end_with_input() -> None:

@@ -11,15 +11,16 @@ from fastapi.responses import JSONResponse
 
 from sdplay import __doc__ as about
 from sdplay.errors import BackendRefused, BadParams, PlayError
-from sdplay.server import a1111, cutouts, stream
-from sdplay.server.desk import Desk
+from sdplay.server import cutouts, stream
+from sdplay.server.a1111 import routes
 from sdplay.server.limits import ORDINARY, Doorman, Limits
+from sdplay.server.queue import Queue
 
 LOG = logging.getLogger(__name__)
 
 
 def build(
-    desk: Desk,
+    queue: Queue,
     *,
     token: str = "",
     limits: Limits = ORDINARY,
@@ -27,37 +28,37 @@ def build(
     load_now: bool = True,
     replicas: int = 1,
 ) -> FastAPI:
-    """The application around one desk; `load_now` begins with the first model at once.  It may be
+    """The application around one queue; `load_now` begins with the first model at once.  It may be
     one of `replicas`."""
     app = FastAPI(title="sdplay local process", description=about or "", version="1")
-    app.include_router(stream.router(desk, limits, replicas))
-    app.include_router(a1111.router(desk, limits))
-    app.include_router(cutouts.router(desk.shelf.cutter))
+    app.include_router(stream.router(queue, limits, replicas))
+    app.include_router(routes.router(queue, limits))
+    app.include_router(cutouts.router(queue.models.cutter))
     app.add_exception_handler(PlayError, _explained)
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_middleware(Doorman, token=token, limits=limits, any_host=any_host)
-    loading = threading.Thread(target=_load, args=(desk,), name="load", daemon=True)
+    loading = threading.Thread(target=_load, args=(queue,), name="load", daemon=True)
 
     @app.get("/health", tags=["health"])
     def health() -> JSONResponse:
         """200 when a picture would start at once, 503 while a model loads or when it could not
         be."""
-        if desk.shelf.failure and not desk.shelf.loaded:
-            return JSONResponse({"status": "failed", "message": desk.shelf.failure}, 503)
-        if loading.is_alive() and not desk.shelf.loaded:
+        if queue.models.failure and not queue.models.loaded:
+            return JSONResponse({"status": "failed", "message": queue.models.failure}, 503)
+        if loading.is_alive() and not queue.models.loaded:
             return JSONResponse({"status": "loading", "message": "The model is being loaded."}, 503)
-        return JSONResponse({"status": "ready", "message": desk.shelf.loaded})
+        return JSONResponse({"status": "ready", "message": queue.models.loaded})
 
     if load_now:
         loading.start()
     return app
 
 
-def _load(desk: Desk) -> None:
+def _load(queue: Queue) -> None:
     """So that the first picture need not wait."""
     try:
-        with desk.shelf.engine(""):
-            LOG.info("ready with %s", desk.shelf.loaded)
+        with queue.models.engine(""):
+            LOG.info("ready with %s", queue.models.loaded)
     except PlayError as error:
         LOG.error("%s", error)  # noqa: TRY400  # the sentence is the whole story
 
@@ -83,7 +84,7 @@ def _explained(request: Request, error: Exception) -> JSONResponse:
     }
     if isinstance(error, BadParams):
         return JSONResponse(body, 422)
-    if isinstance(error, a1111.Ambiguous):
+    if isinstance(error, routes.Ambiguous):
         return JSONResponse(body, 409)
     if isinstance(error, BackendRefused):
         return JSONResponse(body, 429, {"Retry-After": f"{error.retry_after or 5:g}"})

@@ -9,11 +9,11 @@ from PIL import Image, ImageOps
 from pydantic import BaseModel, ConfigDict, Field
 
 from sdplay.picture import png_bytes
-from sdplay.server.a1111_body import picture_in
-from sdplay.server.cutter import Cutter
+from sdplay.server.a1111.body import picture_in
+from sdplay.server.extras.cutter import Cutter
 
 
-class Wanted(BaseModel):
+class CutoutBody(BaseModel):
     """A picture, and what to cut out of it; without points and boxes, everything that is found."""
 
     model_config = ConfigDict(extra="forbid")
@@ -33,19 +33,19 @@ def router(cutter: Cutter) -> APIRouter:
     routes = APIRouter(prefix="/sdplay/v1", tags=["sdplay"])
 
     @routes.post("/cutouts")
-    def cutouts(wanted: Wanted) -> dict[str, Any]:
-        with Image.open(io.BytesIO(picture_in(wanted.image, "picture"))) as opened:
+    def cutouts(body: CutoutBody) -> dict[str, Any]:
+        with Image.open(io.BytesIO(picture_in(body.image, "picture"))) as opened:
             image = ImageOps.exif_transpose(opened).convert("RGB")
-        found = cutter.cut(image, wanted.points, wanted.boxes, wanted.most)
+        things = cutter.cut(image, body.points, body.boxes, body.most)
         return {
             "cutouts": [
                 {
-                    "image": base64.b64encode(png_bytes(each.image)).decode(),
-                    "box": each.box,
-                    "score": each.score,
-                    "model": each.model,
+                    "image": base64.b64encode(png_bytes(cutout.image)).decode(),
+                    "box": cutout.box,
+                    "score": cutout.score,
+                    "model": cutout.model,
                 }
-                for each in found
+                for cutout in things
             ]
         }
 

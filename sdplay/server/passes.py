@@ -18,14 +18,14 @@ from sdplay.engine.torch.words import named_in
 from sdplay.errors import BadParams
 from sdplay.params import Params
 from sdplay.schedulers import known
-from sdplay.server.addons import loras_in, without_tags
-from sdplay.server.shelf import Shelf
-from sdplay.server.wish import Wish
+from sdplay.server.extras.addons import loras_in, without_tags
+from sdplay.server.models import Models
+from sdplay.server.request import PictureRequest
 
 
-def job_of(wish: Wish, model: Any, shelf: Shelf) -> Job:
+def job_of(request: PictureRequest, model: Any, models: Models) -> Job:
     """The settings in the engine's words."""
-    params, entry = wish.params, known(wish.params.scheduler)
+    params, entry = request.params, known(request.params.scheduler)
     if params.width % model.factor or params.height % model.factor:
         raise BadParams(
             f"Width and height must be multiples of {model.factor} for this model, not "
@@ -34,7 +34,7 @@ def job_of(wish: Wish, model: Any, shelf: Shelf) -> Job:
         )
     start = start_pixels(params) if params.init else None
     mask = mask_cells(params, model.factor) if params.init and params.mask else None
-    guides = _guides(params, (params.width, params.height), shelf)
+    guides = _guides(params, (params.width, params.height), models)
     return Job(
         without_tags(params.prompt),
         entry.sampler,
@@ -53,15 +53,15 @@ def job_of(wish: Wish, model: Any, shelf: Shelf) -> Job:
         variation_seed=params.variation_seed,
         variation_strength=params.variation_strength,
         clip_skip=params.clip_skip or 1,
-        owner=wish.owner,
-        urgent=wish.urgent,
-        frames=wish.frames,
-        previews=wish.previews,
-        **_named_files(params, model, shelf),
+        owner=request.owner,
+        urgent=request.urgent,
+        frames=request.frames,
+        previews=request.previews,
+        **_named_files(params, model, models),
     )
 
 
-def enlarged(job: Job, made: Made, params: Params, shelf: Shelf) -> Job:
+def enlarged(job: Job, made: Made, params: Params, models: Models) -> Job:
     """Hires fix: the small picture enlarged, then painted over from a middle noise level."""
     assert made.latent is not None
     factor = job.width // made.latent.shape[3]
@@ -72,7 +72,7 @@ def enlarged(job: Job, made: Made, params: Params, shelf: Shelf) -> Job:
     if params.hires_upscaler == "Latent":
         latent = enlarged_latent(made.latent, (width // factor, height // factor))
     else:
-        picture = shelf.upscalers.enlarged(
+        picture = models.upscalers.enlarged(
             Image.fromarray(made.pixels), (width, height), params.hires_upscaler
         )
         start = np.asarray(picture, np.float32).transpose(2, 0, 1) / 127.5 - 1
@@ -84,13 +84,13 @@ def enlarged(job: Job, made: Made, params: Params, shelf: Shelf) -> Job:
         latent=latent,
         strength=params.hires_strength,
         steps=work.hires_steps(params),
-        guides=_guides(params, (width, height), shelf),
+        guides=_guides(params, (width, height), models),
         variation_strength=0.0,
     )
 
 
 def handed_over(
-    job: Job, params: Params, base: Any, refiner: Any, shelf: Shelf
+    job: Job, params: Params, base: Any, refiner: Any, models: Models
 ) -> tuple[Job, tuple[str, ...]]:
     """The same job for the model that finishes the picture, and what it has to leave out."""
     if base.latents != refiner.latents:
@@ -102,7 +102,7 @@ def handed_over(
     job = replace(
         job,
         snapshot_at=None,
-        **_named_files(params, refiner, shelf, loras=base.build == refiner.build),
+        **_named_files(params, refiner, models, loras=base.build == refiner.build),
     )
     if base.build == refiner.build or not (job.guides or loras_in(params.prompt)):
         return job, ()
@@ -150,11 +150,11 @@ def warnings_of(params: Params, job: Job, model: Any) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _named_files(params: Params, model: Any, shelf: Shelf, loras: bool = True) -> dict[str, Any]:
+def _named_files(params: Params, model: Any, models: Models, loras: bool = True) -> dict[str, Any]:
     """The LoRAs and embeddings that the prompts name, as this model takes them."""
-    files, both = shelf.embeddings, f"{params.prompt}\n{params.negative}"
+    files, both = models.embeddings, f"{params.prompt}\n{params.negative}"
     worn = (
-        Worn(model.lora(shelf.lora(each.name)), each.weight, each.text_weight)
+        Worn(model.lora(models.lora(each.name)), each.weight, each.text_weight)
         for each in loras_in(params.prompt)
     )
     return {
@@ -163,10 +163,10 @@ def _named_files(params: Params, model: Any, shelf: Shelf, loras: bool = True) -
     }
 
 
-def _guides(params: Params, size: tuple[int, int], shelf: Shelf) -> tuple[Guide, ...]:
+def _guides(params: Params, size: tuple[int, int], models: Models) -> tuple[Guide, ...]:
     return tuple(
         Guide(
-            shelf.net(unit.model),
+            models.net(unit.model),
             guide_pixels(unit.image, size, unit.module == "invert"),
             unit.weight,
             unit.start,

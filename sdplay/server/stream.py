@@ -15,17 +15,17 @@ from starlette.concurrency import run_in_threadpool
 
 from sdplay import __version__
 from sdplay.backends import Capabilities
-from sdplay.backends.decode import NotAPicture, checked, from_base64
 from sdplay.errors import BadParams
+from sdplay.files.decode import NotAPicture, checked, from_base64
 from sdplay.params import KNOBS, Params
 from sdplay.picture import png_bytes
-from sdplay.server.a1111_body import texts_in, writable
-from sdplay.server.addons import marks
-from sdplay.server.desk import Desk, Ticket
+from sdplay.server.a1111.body import texts_in, writable
+from sdplay.server.extras.addons import marks
 from sdplay.server.limits import Limits
-from sdplay.server.paint import Painted
-from sdplay.server.shelf import Shelf
-from sdplay.server.wish import CONTROL_MODULES, SCHEDULERS_HERE, Wish, hires_upscalers
+from sdplay.server.models import Models
+from sdplay.server.queue import Queue, Ticket
+from sdplay.server.render import Rendered
+from sdplay.server.request import CONTROL_MODULES, SCHEDULERS_HERE, PictureRequest, hires_upscalers
 
 BEAT_SECONDS = 1.0
 """A line comes at least so often, so that whoever reads notices when this process dies."""
@@ -55,7 +55,7 @@ FEATURES = (
 )
 
 
-class Wanted(BaseModel):
+class PictureBody(BaseModel):
     """One picture, in our own setting names."""
 
     model_config = ConfigDict(extra="forbid")
@@ -81,104 +81,106 @@ class Wanted(BaseModel):
     frames: bool = False
 
 
-def router(desk: Desk, limits: Limits, replicas: int = 1) -> APIRouter:
+def router(queue: Queue, limits: Limits, replicas: int = 1) -> APIRouter:
     """The routes under /sdplay/v1; what they tell is of all replicas together."""
     routes = APIRouter(prefix="/sdplay/v1", tags=["sdplay"])
 
     @routes.get("/about")
     def about() -> dict[str, Any]:
-        shelf = desk.shelf
-        models = list(shelf.models.values())
-        device = f"{replicas} × {shelf.device}" if replicas > 1 else shelf.device
+        models = queue.models
+        entries = list(models.by_name.values())
+        device = f"{replicas} × {models.device}" if replicas > 1 else models.device
         return {
             "version": f"sdplay {__version__}",
-            "model": shelf.named("").title,
-            "loaded": shelf.loaded,
-            "failure": shelf.failure,
+            "model": models.named("").title,
+            "loaded": models.loaded,
+            "failure": models.failure,
             "device": device,
-            "models": [model.title for model in models],
+            "models": [model.title for model in entries],
             "versions": {
-                name: shelf.version(model) for model in models for name in (model.name, model.title)
+                name: models.version(model)
+                for model in entries
+                for name in (model.name, model.title)
             },
-            "schedulers": _schedulers(shelf),
-            "features": features(shelf),
-            "upscalers": list(shelf.upscalers.names),
-            "hires_upscalers": list(hires_upscalers(shelf)),
-            "control_models": list(shelf.nets),
+            "schedulers": _schedulers(models),
+            "features": features(models),
+            "upscalers": list(models.upscalers.names),
+            "hires_upscalers": list(hires_upscalers(models)),
+            "control_models": list(models.nets),
             "control_modules": list(CONTROL_MODULES),
-            "addons": marks({**shelf.embeddings, **shelf.loras}),
-            "size": shelf.native,
-            "loras": list(shelf.loras),
-            "embeddings": list(shelf.embeddings),
+            "addons": marks({**models.embeddings, **models.loras}),
+            "size": models.native,
+            "loras": list(models.loras),
+            "embeddings": list(models.embeddings),
             "limits": {"side": limits.side, "steps": limits.steps},
-            "exact": shelf.machine.exact,
-            "at_once": desk.at_once * replicas,
-            "waiting": len(desk.tickets),
+            "exact": models.machine.exact,
+            "at_once": queue.at_once * replicas,
+            "waiting": len(queue.tickets),
         }
 
     @routes.post("/pictures", response_class=StreamingResponse)
-    async def paint(wanted: Wanted, request: Request) -> StreamingResponse:
+    async def paint(body: PictureBody, request: Request) -> StreamingResponse:
         client = request.client.host if request.client else ""
-        wish = await run_in_threadpool(_wish, wanted, limits, client)
-        (ticket,) = desk.submit(wish, id=wanted.id)
-        return StreamingResponse(_lines(desk, ticket), media_type="application/x-ndjson")
+        picture = await run_in_threadpool(_picture_request, body, limits, client)
+        (ticket,) = queue.submit(picture, id=body.id)
+        return StreamingResponse(_lines(queue, ticket), media_type="application/x-ndjson")
 
     @routes.post("/pictures/{id}/cancel")
     def cancel(id: str) -> dict[str, bool]:
-        ticket = desk.tickets.get(id)
+        ticket = queue.tickets.get(id)
         if ticket:
-            desk.cancel(ticket)
+            queue.cancel(ticket)
         return {"cancelled": ticket is not None}
 
     return routes
 
 
-def _schedulers(shelf: Shelf) -> list[str]:
+def _schedulers(models: Models) -> list[str]:
     """With those of other families, when one is there."""
     return [
         *SCHEDULERS_HERE,
-        *(["flow_euler"] if any(model.stock for model in shelf.models.values()) else []),
+        *(["flow_euler"] if any(model.stock for model in models.by_name.values()) else []),
     ]
 
 
-def features(shelf: Shelf) -> list[str]:
+def features(models: Models) -> list[str]:
     """What this process can do; with a safety checker nothing is shown that it has not seen."""
-    unseen = {"preview", "frames"} if shelf.checker else set()
-    more = {"controlnet": shelf.nets, "cutouts": shelf.cutter.source}
+    unseen = {"preview", "frames"} if models.checker else set()
+    more = {"controlnet": models.nets, "cutouts": models.cutter.source}
     return [
         *(each for each in FEATURES if each not in unseen),
         *(name for name, there in more.items() if there),
     ]
 
 
-def _wish(wanted: Wanted, limits: Limits, client: str) -> Wish:
-    unknown = sorted(set(wanted.params) - set(KNOBS))
+def _picture_request(body: PictureBody, limits: Limits, client: str) -> PictureRequest:
+    unknown = sorted(set(body.params) - set(KNOBS))
     if unknown:
         raise BadParams(
             f"There is no setting called {unknown[0]!r}. There are: {', '.join(KNOBS)}."
         )
     try:
-        images = {name: checked(from_base64(text)) for name, text in wanted.images.items()}
+        images = {name: checked(from_base64(text)) for name, text in body.images.items()}
     except NotAPicture as error:
         raise BadParams(f"A picture in the request {error}.") from error
-    text = next((text for text in texts_in(wanted.params) if not writable(text)), "")
+    text = next((text for text in texts_in(body.params) if not writable(text)), "")
     if text:
         raise BadParams(f"Half a character stands in {text[:40]!r}, which cannot be written.")
-    params = Params.from_dict(wanted.params, images)  # whatever has another shape ends here
-    units = wanted.params.get("control") or ()
-    named = [wanted.params.get("init"), wanted.params.get("mask")]
+    params = Params.from_dict(body.params, images)  # whatever has another shape ends here
+    units = body.params.get("control") or ()
+    named = [body.params.get("init"), body.params.get("mask")]
     named += [unit["image"] for unit in units]
     missing = [name for name in named if name and name not in images]
     if missing:
         raise BadParams(
             f"The settings name the picture {missing[0]}, but the request does not carry it."
         )
-    return Wish(
-        limits.check(params), wanted.owner or client, wanted.urgent, wanted.previews, wanted.frames
+    return PictureRequest(
+        limits.check(params), body.owner or client, body.urgent, body.previews, body.frames
     )
 
 
-async def _lines(desk: Desk, ticket: Ticket) -> AsyncIterator[str]:
+async def _lines(queue: Queue, ticket: Ticket) -> AsyncIterator[str]:
     """What happens to a job, until it is over; whoever stops listening stops the job."""
     loop, changed, shown = asyncio.get_running_loop(), asyncio.Event(), -PREVIEW_SECONDS
 
@@ -191,47 +193,47 @@ async def _lines(desk: Desk, ticket: Ticket) -> AsyncIterator[str]:
             while not ticket.over:
                 changed.clear()
                 preview = ticket.step.preview if loop.time() - shown >= PREVIEW_SECONDS else None
-                yield _line(await run_in_threadpool(_status, desk, ticket, preview))
+                yield _line(await run_in_threadpool(_status, queue, ticket, preview))
                 shown = loop.time() if preview else shown
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(changed.wait(), BEAT_SECONDS)
-        yield _line(await run_in_threadpool(_end, desk, ticket))
+        yield _line(await run_in_threadpool(_end, queue, ticket))
     finally:
         if not ticket.over:
-            desk.cancel(ticket)
+            queue.cancel(ticket)
 
 
-def _line(told: dict[str, Any]) -> str:
-    return json.dumps(told) + "\n"
+def _line(event: dict[str, Any]) -> str:
+    return json.dumps(event) + "\n"
 
 
-def _status(desk: Desk, ticket: Ticket, preview: Any) -> dict[str, Any]:
+def _status(queue: Queue, ticket: Ticket, preview: Any) -> dict[str, Any]:
     if ticket.state == "queued":
-        return {"event": "queued", "job": ticket.id, "position": desk.ahead(ticket)}
+        return {"event": "queued", "job": ticket.id, "position": queue.ahead(ticket)}
     step = ticket.step
     if not step.steps:
-        model = desk.shelf.named(ticket.wish.params.model).name
+        model = queue.models.named(ticket.request.params.model).name
         return {
-            "event": "loading" if desk.shelf.loaded != model else "started",
+            "event": "loading" if queue.models.loaded != model else "started",
             "job": ticket.id,
             "model": model,
         }
-    told = {
+    event = {
         "event": "step",
         "job": ticket.id,
         "step": step.step,
         "steps": step.steps,
         "seconds_left": step.seconds_left,
     }
-    return told if preview is None else {**told, "preview": _text(preview())}
+    return event if preview is None else {**event, "preview": _text(preview())}
 
 
-def _end(desk: Desk, ticket: Ticket) -> dict[str, Any]:
-    if ticket.painted is None or ticket.state != "done":
-        told = str(ticket.error) if ticket.error else "It was stopped."
-        return {"event": ticket.state, "job": ticket.id, "error": told}
-    painted = ticket.painted
-    here = Capabilities(features=frozenset(features(desk.shelf)), unknown=frozenset())
+def _end(queue: Queue, ticket: Ticket) -> dict[str, Any]:
+    if ticket.rendered is None or ticket.state != "done":
+        event = str(ticket.error) if ticket.error else "It was stopped."
+        return {"event": ticket.state, "job": ticket.id, "error": event}
+    rendered = ticket.rendered
+    capabilities = Capabilities(features=frozenset(features(queue.models)), unknown=frozenset())
     frames = [
         {
             "step": frame.step,
@@ -240,33 +242,35 @@ def _end(desk: Desk, ticket: Ticket) -> dict[str, Any]:
             "clean": _text(frame.clean),
             "noisy": _text(frame.noisy),
         }
-        for frame in painted.frames
+        for frame in rendered.frames
     ]
     seconds = {
-        **painted.seconds,
+        **rendered.seconds,
         "queued": ticket.started - ticket.created,
         "whole": ticket.ended - ticket.created,
     }
     return {
         "event": "done",
         "job": ticket.id,
-        "image": _text(png_bytes(painted.image)),
-        "model": painted.model,
-        "version": painted.version,
+        "image": _text(png_bytes(rendered.image)),
+        "model": rendered.model,
+        "version": rendered.version,
         "seconds": seconds,
-        "applied": _applied(painted, here),
-        "warnings": list(dict.fromkeys((*painted.warnings, *here.unused(ticket.wish.params)))),
+        "applied": _applied(rendered, capabilities),
+        "warnings": list(
+            dict.fromkeys((*rendered.warnings, *capabilities.unused(ticket.request.params)))
+        ),
         "frames": frames,
     }
 
 
-def _applied(painted: Painted, here: Capabilities) -> dict[str, Any]:
+def _applied(rendered: Rendered, capabilities: Capabilities) -> dict[str, Any]:
     """What was done, in our names: what was asked of what there is here, with the true size and
     model."""
-    width, height = painted.image.size
-    asked = painted.params.asked().items()
-    done = {name: value for name, value in asked if here.offers(KNOBS[name].needs)}
-    return {**done, "width": width, "height": height, "model": painted.model}
+    width, height = rendered.image.size
+    asked = rendered.params.asked().items()
+    done = {name: value for name, value in asked if capabilities.offers(KNOBS[name].needs)}
+    return {**done, "width": width, "height": height, "model": rendered.model}
 
 
 def _text(data: bytes) -> str:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from sdplay.backends import Backend, Capabilities
-from sdplay.backends.wire import Call
+from sdplay.http.call import Call
 
 PROBE_SECONDS = 2.0
 PATIENCE_SECONDS = 900.0

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from sdplay.backends import Capabilities
-from sdplay.backends.decode import read_picture
 from sdplay.compare.axes import Offer, Setup
 from sdplay.compare.experiment import Reproduction, read_experiment
 from sdplay.compare.findings import between, find_out
@@ -22,6 +21,7 @@ from sdplay.compare.plan import Plan, many, plan
 from sdplay.compare.planfile import Spec, read_plan
 from sdplay.compare.results import Result
 from sdplay.errors import BadParams, LibraryError
+from sdplay.files.decode import read_picture
 from sdplay.files.picture_file import PictureFile
 from sdplay.jobs import Jobs
 from sdplay.library import Library

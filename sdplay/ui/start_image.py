@@ -7,8 +7,8 @@ import streamlit as st
 from PIL import Image
 
 from sdplay.backends import Capabilities
-from sdplay.backends.decode import NotAPicture, checked
 from sdplay.errors import BadParams
+from sdplay.files.decode import NotAPicture, checked
 from sdplay.params import KNOBS
 from sdplay.ui import address, notes, session, whole
 from sdplay.ui.controls import current, draw
@@ -161,9 +161,9 @@ def _mask(capabilities: Capabilities) -> None:
 
 @st.cache_data(show_spinner="Fetching the picture", ttl=600, max_entries=20)
 def _fetched(address: str) -> bytes:
-    from sdplay.backends.net.fetch import (
-        fetch_public,
-    )  # urllib3 comes with it: the page need not wait for that
+    from sdplay.http.fetch import (
+        fetch_public,  # urllib3 comes with it: the page need not wait for that
+    )
 
     return fetch_public(address)
 

@@ -7,22 +7,19 @@ BackendBroken, because the server may have begun to work.
 
 import ipaddress
 import re
-import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urljoin, urlsplit
 
-from sdplay.backends.decode import NotAPicture, checked, from_base64
-from sdplay.backends.net.cutting import Connections
-from sdplay.backends.net.fence import anywhere, public, resolve
-from sdplay.backends.reply import Reply as Reply
-from sdplay.backends.reply import error_text as error_text
-from sdplay.backends.reply import refusal as refusal
-from sdplay.backends.reply import retry_after as retry_after
 from sdplay.errors import BackendBroken, BackendOffline, BadParams
+from sdplay.files.decode import NotAPicture, checked, from_base64
+from sdplay.http.fence import anywhere, public, resolve
+from sdplay.http.reply import Reply as Reply
+from sdplay.http.reply import error_text as error_text
+from sdplay.http.reply import refusal as refusal
+from sdplay.http.reply import retry_after as retry_after
 from sdplay.picture import Progress
 from sdplay.settings import BLANK, spellings, without_secrets
 
@@ -32,7 +29,6 @@ if TYPE_CHECKING:  # requests and urllib3 come with the first call: the page is 
 LARGEST_ANSWER = 64 * 1024 * 1024
 CONNECT_SECONDS = 5.0
 _HARMLESS_HEADERS = {"accept", "content-type", "prefer", "user-agent", "cancel-after"}
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -113,7 +109,7 @@ class Wire:
 
         Nothing for `silence` seconds counts as lost.  Closing the iterator hangs up.
         """
-        from sdplay.backends.net.transport import sent
+        from sdplay.http.transport import sent
 
         with sent(
             self,
@@ -197,7 +193,7 @@ class Wire:
         body: Mapping[str, Any],
         headers: Mapping[str, str],
     ) -> Reply:
-        from sdplay.backends.net.transport import sent
+        from sdplay.http.transport import sent
 
         ours = self.same_host(url)
         started = time.monotonic()
@@ -246,42 +242,6 @@ class Wire:
         words += [f"{user}:{password}", password]
         words += [value for _, value in parse_qsl(_split(self.base).query)]
         return {word for word in words if len(word) >= 4}
-
-
-class Call(Generic[_T]):
-    """A function running in its own daemon thread: a picture takes long, and someone may want to
-    stop it."""
-
-    def __init__(self, work: Callable[[], _T]) -> None:
-        self._done = threading.Event()
-        self._value: list[_T] = []
-        self._error: BaseException | None = None
-        self._connections = Connections()
-        threading.Thread(target=self._run, args=(work,), daemon=True, name="sdplay-call").start()
-
-    def wait(self, seconds: float) -> bool:
-        """True as soon as it has ended, False after that many seconds."""
-        return self._done.wait(seconds)
-
-    def result(self) -> _T:
-        """What the function returned, or the error it ended with."""
-        self._done.wait()
-        if self._error is not None:
-            raise self._error
-        return self._value[0]
-
-    def abandon(self) -> None:
-        """Nobody waits for it any more: its connections are cut, so that its thread ends."""
-        self._connections.cut()
-
-    def _run(self, work: Callable[[], _T]) -> None:
-        try:
-            with closing(self._connections), self._connections.noted():
-                self._value.append(work())
-        except BaseException as error:  # handed over to result()
-            self._error = error
-        finally:
-            self._done.set()
 
 
 def picture_bytes(value: Any, wire: Wire) -> bytes:
@@ -342,7 +302,7 @@ def _raw_picture(value: Any, wire: Wire) -> bytes:
         if not reply.ok:
             raise refusal(reply, wire.label, wire.setting, wire.clean)
         return reply.body
-    from sdplay.backends.net.fetch import download
+    from sdplay.http.fetch import download
 
     try:
         return download(

@@ -31,7 +31,7 @@ class Masking:
 
 @dataclass(frozen=True)
 class Masked:
-    """Start image and mask at the asked size, and what is to be done with the painted picture."""
+    """Start image and mask at the asked size, and what is to be done with the finished picture."""
 
     init: bytes
     mask: bytes
@@ -72,9 +72,9 @@ def masked(start: Image.Image, mask: Image.Image, size: Size, wanted: Masking) -
         )
     soft = mask.filter(ImageFilter.GaussianBlur(wanted.blur)).crop(box)
 
-    def put_back(painted: Image.Image) -> Image.Image:
+    def put_back(rendered: Image.Image) -> Image.Image:
         whole = start.copy()
-        whole.paste(painted.resize(soft.size, Image.Resampling.LANCZOS), box, soft)
+        whole.paste(rendered.resize(soft.size, Image.Resampling.LANCZOS), box, soft)
         return whole
 
     near, under = (each.crop(box).resize(size, Image.Resampling.LANCZOS) for each in (given, mask))

@@ -22,19 +22,19 @@ from sdplay import __version__
 from sdplay.errors import BackendRefused
 from sdplay.metadata import infotext, parse_infotext, png, read
 from sdplay.picture import png_bytes
-from sdplay.server.a1111_body import (
+from sdplay.server.a1111.body import (
     NoStartImage,
     Processing,
     StableDiffusionProcessingImg2Img,
     StableDiffusionProcessingTxt2Img,
     picture_in,
-    wishes,
+    picture_requests,
 )
-from sdplay.server.a1111_lists import control, lists
-from sdplay.server.a1111_upscale import upscaling
-from sdplay.server.desk import Desk, Ticket
+from sdplay.server.a1111.lists import control, lists
+from sdplay.server.a1111.upscale import upscaling
 from sdplay.server.limits import Limits
-from sdplay.server.paint import Painted
+from sdplay.server.queue import Queue, Ticket
+from sdplay.server.render import Rendered
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Caller:
 
 
 @dataclass(eq=False)
-class Asked:
+class Batch:
     """One request under way: its pictures belong together."""
 
     client: Caller
@@ -82,10 +82,10 @@ class Asked:
     def forget(self) -> None:
         """The answer is on its way: keep the numbers, not the pictures."""
         for ticket in self.tickets:
-            ticket.painted, ticket.step = None, replace(ticket.step, preview=None)
+            ticket.rendered, ticket.step = None, replace(ticket.step, preview=None)
 
 
-class TaskAsked(BaseModel):
+class TaskQuestion(BaseModel):
     """A question about one request, by the name its sender gave it."""
 
     id_task: str = ""
@@ -104,23 +104,23 @@ class Ambiguous(BackendRefused):
 class Requests:
     """The requests under way, and the last ones."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        self.all: deque[Asked] = deque(maxlen=1000)
+    def __init__(self, queue: Queue) -> None:
+        self.queue = queue
+        self.all: deque[Batch] = deque(maxlen=1000)
 
-    def of(self, client: Caller) -> Asked | None:
+    def of(self, client: Caller) -> Batch | None:
         """What this client waits for longest, else its last request."""
-        own = [asked for asked in self.all if asked.client == client]
-        return next((asked for asked in own if not asked.over), own[-1] if own else None)
+        own = [batch for batch in self.all if batch.client == client]
+        return next((batch for batch in own if not batch.over), own[-1] if own else None)
 
-    def to_stop(self, client: Caller, name: str) -> Asked | None:
+    def to_stop(self, client: Caller, name: str) -> Batch | None:
         """The request of that name, or the only one without a name that this caller waits for."""
         if name:
             return self.task(name)
         own = [
-            asked
-            for asked in self.all
-            if asked.client == client and not asked.task and not asked.over
+            batch
+            for batch in self.all
+            if batch.client == client and not batch.task and not batch.over
         ]
         if len(own) > 1:
             raise Ambiguous(
@@ -129,10 +129,10 @@ class Requests:
             )
         return own[0] if own else None
 
-    def task(self, name: str) -> Asked | None:
-        return next((asked for asked in reversed(self.all) if name and asked.task == name), None)
+    def task(self, name: str) -> Batch | None:
+        return next((batch for batch in reversed(self.all) if name and batch.task == name), None)
 
-    async def made(self, asked: Asked, request: Request) -> None:
+    async def finished(self, batch: Batch, request: Request) -> None:
         """Wait until all its pictures are over; a client that leaves stops them."""
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
 
@@ -142,50 +142,50 @@ class Requests:
 
         try:
             with contextlib.ExitStack() as stack:
-                for ticket in asked.tickets:
+                for ticket in batch.tickets:
                     stack.enter_context(ticket.watched(tell))
-                while not asked.over and not await request.is_disconnected():
+                while not batch.over and not await request.is_disconnected():
                     changed.clear()
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(changed.wait(), 1.0)
         finally:
-            for ticket in asked.tickets:
+            for ticket in batch.tickets:
                 if not ticket.over:
-                    self.desk.cancel(ticket)
+                    self.queue.cancel(ticket)
 
 
-def router(desk: Desk, limits: Limits) -> APIRouter:
+def router(queue: Queue, limits: Limits) -> APIRouter:
     """The routes under /sdapi/v1, and A1111's question about one task."""
     routes = APIRouter()
-    requests = Requests(desk)
-    _add_making(routes, desk, limits, requests)
-    _add_watching(routes, desk, requests)
-    routes.include_router(lists(desk.shelf))
-    routes.include_router(control(desk.shelf))
-    routes.include_router(upscaling(desk.shelf.upscalers, limits))
+    requests = Requests(queue)
+    _add_making(routes, queue, limits, requests)
+    _add_watching(routes, queue, requests)
+    routes.include_router(lists(queue.models))
+    routes.include_router(control(queue.models))
+    routes.include_router(upscaling(queue.models.upscalers, limits))
     return routes
 
 
-def _add_making(routes: APIRouter, desk: Desk, limits: Limits, requests: Requests) -> None:
+def _add_making(routes: APIRouter, queue: Queue, limits: Limits, requests: Requests) -> None:
     async def make(body: Processing, request: Request) -> Response:
         began, client = time.perf_counter(), _client(request)
         try:
-            wanted = await run_in_threadpool(wishes, body, limits, client.address)
+            pictures = await run_in_threadpool(picture_requests, body, limits, client.address)
         except NoStartImage as error:
             return JSONResponse(
                 {"error": "HTTPException", "detail": str(error), "body": "", "errors": ""}, 404
             )
-        asked = Asked(client, body.force_task_id or "", desk.submit(*wanted))
-        requests.all.append(asked)
+        batch = Batch(client, body.force_task_id or "", queue.submit(*pictures))
+        requests.all.append(batch)
         try:
-            await requests.made(asked, request)
-            errors = [ticket.error for ticket in asked.tickets if ticket.error]
+            await requests.finished(batch, request)
+            errors = [ticket.error for ticket in batch.tickets if ticket.error]
             if errors:
                 raise errors[0]
-            painted = [ticket.painted for ticket in asked.tickets if ticket.painted]
-            answer = await run_in_threadpool(_answer, body, painted)
+            rendered = [ticket.rendered for ticket in batch.tickets if ticket.rendered]
+            answer = await run_in_threadpool(_answer, body, rendered)
         finally:
-            asked.forget()
+            batch.forget()
         return JSONResponse(
             answer, headers={"X-Process-Time": f"{time.perf_counter() - began:.4f}"}
         )
@@ -205,55 +205,55 @@ def _add_making(routes: APIRouter, desk: Desk, limits: Limits, requests: Request
         return {"info": text, "items": {"parameters": text} if text else {}, "parameters": items}
 
 
-def _add_watching(routes: APIRouter, desk: Desk, requests: Requests) -> None:
+def _add_watching(routes: APIRouter, queue: Queue, requests: Requests) -> None:
     @routes.get("/sdapi/v1/progress", tags=["a1111"])
     def progress(request: Request, skip_current_image: bool = False) -> dict[str, Any]:
-        asked = requests.of(_client(request))
-        if asked is None or asked.over:
+        batch = requests.of(_client(request))
+        if batch is None or batch.over:
             return {
                 "progress": 0.0,
                 "eta_relative": 0.0,
-                "state": _state(asked),
+                "state": _state(batch),
                 "current_image": None,
                 "textinfo": None,
             }
-        image = None if skip_current_image else _preview(asked.now)
+        image = None if skip_current_image else _preview(batch.now)
         return {
-            "progress": asked.fraction,
-            "eta_relative": asked.now.step.seconds_left or 0.0,
-            "state": _state(asked),
+            "progress": batch.fraction,
+            "eta_relative": batch.now.step.seconds_left or 0.0,
+            "state": _state(batch),
             "current_image": image,
-            "textinfo": _queued(desk, asked) or None,
+            "textinfo": _queued(queue, batch) or None,
         }
 
     @routes.post("/internal/progress", tags=["a1111"])
-    def task(question: TaskAsked) -> dict[str, Any]:
-        asked = requests.task(question.id_task)
-        active = asked is not None and not asked.over and not asked.waits
-        image = _preview(asked.now) if asked and active and question.live_preview else None
+    def task(question: TaskQuestion) -> dict[str, Any]:
+        batch = requests.task(question.id_task)
+        active = batch is not None and not batch.over and not batch.waits
+        image = _preview(batch.now) if batch and active and question.live_preview else None
         return {
             "active": active,
-            "queued": asked is not None and asked.waits and not asked.over,
-            "completed": asked is not None and asked.over,
-            "progress": asked.fraction if asked and active else None,
-            "eta": asked.now.step.seconds_left if asked and active else None,
+            "queued": batch is not None and batch.waits and not batch.over,
+            "completed": batch is not None and batch.over,
+            "progress": batch.fraction if batch and active else None,
+            "eta": batch.now.step.seconds_left if batch and active else None,
             "live_preview": f"data:image/png;base64,{image}" if image else None,
             "id_live_preview": -1,
-            "textinfo": _queued(desk, asked) if asked else "Waiting...",
+            "textinfo": _queued(queue, batch) if batch else "Waiting...",
         }
 
     @routes.post("/sdapi/v1/interrupt", tags=["a1111"])
     def interrupt(request: Request, id_task: str = "") -> dict[str, Any]:
-        asked = requests.to_stop(_client(request), id_task)
-        for ticket in asked.tickets if asked and not asked.over else ():
-            desk.cancel(ticket)
+        batch = requests.to_stop(_client(request), id_task)
+        for ticket in batch.tickets if batch and not batch.over else ():
+            queue.cancel(ticket)
         return {}
 
     @routes.post("/sdapi/v1/skip", tags=["a1111"])
     def skip(request: Request, id_task: str = "") -> None:
-        asked = requests.to_stop(_client(request), id_task)
-        if asked and not asked.over:
-            desk.cancel(asked.now)
+        batch = requests.to_stop(_client(request), id_task)
+        if batch and not batch.over:
+            queue.cancel(batch.now)
 
 
 def _client(request: Request) -> Caller:
@@ -263,25 +263,25 @@ def _client(request: Request) -> Caller:
     return Caller(address, sign_in, headers.get("user-agent", ""))
 
 
-def _queued(desk: Desk, asked: Asked) -> str:
-    if not asked.waits:
+def _queued(queue: Queue, batch: Batch) -> str:
+    if not batch.waits:
         return ""
-    ahead = min(desk.ahead(ticket) for ticket in asked.tickets)
-    return f"In queue: {ahead + 1}/{max(ahead + 1, len(desk.tickets))}"
+    ahead = min(queue.ahead(ticket) for ticket in batch.tickets)
+    return f"In queue: {ahead + 1}/{max(ahead + 1, len(queue.tickets))}"
 
 
-def _state(asked: Asked | None) -> dict[str, Any]:
-    over = asked is None or asked.over
-    step = asked.now.step if asked else None
-    stopped = asked is not None and any(ticket.stop.is_set() for ticket in asked.tickets)
+def _state(batch: Batch | None) -> dict[str, Any]:
+    over = batch is None or batch.over
+    step = batch.now.step if batch else None
+    stopped = batch is not None and any(ticket.stop.is_set() for ticket in batch.tickets)
     return {
         "skipped": False,
         "interrupted": stopped,
         "stopping_generation": False,
         "job": "" if over else "Batch",
-        "job_count": 0 if asked is None or over else (-1 if asked.waits else len(asked.tickets)),
-        "job_timestamp": asked.born if asked else "0",
-        "job_no": sum(ticket.over for ticket in asked.tickets) if asked and not over else 0,
+        "job_count": 0 if batch is None or over else (-1 if batch.waits else len(batch.tickets)),
+        "job_timestamp": batch.born if batch else "0",
+        "job_no": sum(ticket.over for ticket in batch.tickets) if batch and not over else 0,
         "sampling_step": step.step if step else 0,
         "sampling_steps": step.steps if step else 0,
     }
@@ -295,50 +295,50 @@ def _preview(ticket: Ticket) -> str | None:
         return _text(png_bytes(opened))
 
 
-def _answer(body: Processing, made: list[Painted]) -> dict[str, Any]:
+def _answer(body: Processing, finished: list[Rendered]) -> dict[str, Any]:
     texts = [
         infotext(each.params.with_(model=""), model=each.model, version=f"sdplay {__version__}")
-        for each in made
+        for each in finished
     ]
     images = [
         _text(png.with_texts(png_bytes(each.image), {"parameters": text}))
-        for each, text in zip(made, texts, strict=True)
+        for each, text in zip(finished, texts, strict=True)
     ]
     echo = body.model_dump() | {"init_images": None, "mask": None}
     return {
         "images": images if body.send_images is not False else [],
         "parameters": echo,
-        "info": json.dumps(_info(made, texts)),
+        "info": json.dumps(_info(finished, texts)),
     }
 
 
-def _info(made: list[Painted], texts: list[str]) -> dict[str, Any]:
-    if not made:
+def _info(finished: list[Rendered], texts: list[str]) -> dict[str, Any]:
+    if not finished:
         return {
             "all_seeds": [],
             "infotexts": [],
             "index_of_first_image": 0,
             "version": f"sdplay {__version__}",
         }
-    first, params = made[0], made[0].params
-    told = parse_infotext(texts[0])
+    first, params = finished[0], finished[0].params
+    fields = parse_infotext(texts[0])
     name, _, mark = first.model.rstrip("]").partition(" [")
     return {
         "prompt": params.prompt,
-        "all_prompts": [each.params.prompt for each in made],
+        "all_prompts": [each.params.prompt for each in finished],
         "negative_prompt": params.negative,
-        "all_negative_prompts": [each.params.negative for each in made],
+        "all_negative_prompts": [each.params.negative for each in finished],
         "seed": params.seed,
-        "all_seeds": [each.params.seed for each in made],
+        "all_seeds": [each.params.seed for each in finished],
         "subseed": params.variation_seed,
-        "all_subseeds": [each.params.variation_seed for each in made],
+        "all_subseeds": [each.params.variation_seed for each in finished],
         "subseed_strength": params.variation_strength,
         "width": first.image.width,
         "height": first.image.height,
-        "sampler_name": told.get("Sampler", ""),
+        "sampler_name": fields.get("Sampler", ""),
         "cfg_scale": params.cfg,
         "steps": params.steps,
-        "batch_size": len(made),
+        "batch_size": len(finished),
         "restore_faces": False,
         "face_restoration_model": None,
         "sd_model_name": name,
@@ -348,7 +348,7 @@ def _info(made: list[Painted], texts: list[str]) -> dict[str, Any]:
         "seed_resize_from_w": -1,
         "seed_resize_from_h": -1,
         "denoising_strength": params.strength if params.init else None,
-        "extra_generation_params": {"Schedule type": told.get("Schedule type", "Automatic")},
+        "extra_generation_params": {"Schedule type": fields.get("Schedule type", "Automatic")},
         "index_of_first_image": 0,
         "infotexts": texts,
         "styles": [],
@@ -356,7 +356,7 @@ def _info(made: list[Painted], texts: list[str]) -> dict[str, Any]:
         "clip_skip": params.clip_skip,
         "is_using_inpainting_conditioning": False,
         "version": f"sdplay {__version__}",
-        "warnings": list(dict.fromkeys(warning for each in made for warning in each.warnings)),
+        "warnings": list(dict.fromkeys(warning for each in finished for warning in each.warnings)),
     }
 
 

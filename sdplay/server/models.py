@@ -28,16 +28,16 @@ from sdplay.engine.torch.stock import Stock
 from sdplay.engine.torch.thrift import PLAIN, Thrift
 from sdplay.engine.torch.words import Embedding, load_embedding
 from sdplay.errors import BadParams, Cancelled, PlayError
-from sdplay.server.addons import FOLDERS, beside, files_in
-from sdplay.server.cutter import Cutter
-from sdplay.server.upscalers import Upscalers
+from sdplay.server.extras.addons import FOLDERS, beside, files_in
+from sdplay.server.extras.cutter import Cutter
+from sdplay.server.extras.upscalers import Upscalers
 
 PATIENCE = 10.0
 """Seconds that jobs of the loaded model may go before one that waits for another model."""
 
 
 @dataclass(frozen=True)
-class Shelved:
+class ModelEntry:
     """One model that can be loaded."""
 
     name: str
@@ -80,13 +80,13 @@ class Machine:
     company."""
 
 
-class Shelf:
+class Models:
     """All models by name; at most one is loaded."""
 
     def __init__(self, sources: Sequence[str], machine: Machine = Machine()) -> None:
         self.machine = machine
         self.sources = tuple(sources)
-        self.models: dict[str, Shelved] = {}
+        self.by_name: dict[str, ModelEntry] = {}
         self.nets: dict[str, str] = {}
         """ControlNets: name to place."""
         self._nets: dict[str, Any] = {}
@@ -98,7 +98,7 @@ class Shelf:
             load_checker(machine.safety_checker, self.device) if machine.safety_checker else None
         )
         self.refresh()
-        self.chosen = next(iter(self.models))
+        self.chosen = next(iter(self.by_name))
         """The model for those who name none."""
         self.loaded = ""
         self.failure = ""
@@ -111,7 +111,7 @@ class Shelf:
     def device(self) -> str:
         return self.machine.device or best_device()
 
-    def version(self, model: Shelved) -> str:
+    def version(self, model: ModelEntry) -> str:
         """Names the weights, the number format and tiles, which change pixels too."""
         dtype = self.machine.dtype or usual_dtype(self.device, model.stock)
         more = ["" if dtype == "fp32" else dtype, "in tiles" if self.machine.thrift.tiling else ""]
@@ -125,14 +125,14 @@ class Shelf:
     def refresh(self) -> None:
         """Look again at what lies in the places given; a folder of models counts as each of
         them."""
-        found: dict[str, Shelved] = {}
+        found: dict[str, ModelEntry] = {}
         for source in dict.fromkeys(each for place in self.sources for each in _inside(place)):
-            shelved = _shelved(source)
-            name = shelved.name
+            entry = _entry(source)
+            name = entry.name
             while name in found:
                 name += "'"
-            found[name] = replace(shelved, name=name)
-        self.models = found
+            found[name] = replace(entry, name=name)
+        self.by_name = found
         self.nets = {
             Path(each).stem: each
             for place in self.machine.controlnets
@@ -167,14 +167,14 @@ class Shelf:
             )
         return self.loras[name]
 
-    def named(self, name: str) -> Shelved:
+    def named(self, name: str) -> ModelEntry:
         """The model of that name, title or mark; the chosen one when empty; a sentence that names
         the choices."""
         wanted = name.strip() or self.chosen
-        for model in self.models.values():
+        for model in self.by_name.values():
             if wanted in (model.name, model.title, model.mark):
                 return model
-        raise BadParams(f"There is no model called {name!r}. There are: {', '.join(self.models)}.")
+        raise BadParams(f"There is no model called {name!r}. There are: {', '.join(self.by_name)}.")
 
     @contextmanager
     def engine(
@@ -200,7 +200,7 @@ class Shelf:
                 self._turn.wait(0.5)
             self._drop()
 
-    def _take(self, model: Shelved, stopped: Callable[[], bool]) -> Engine | Stock:
+    def _take(self, model: ModelEntry, stopped: Callable[[], bool]) -> Engine | Stock:
         waiting = _Waiting(model.name, time.monotonic())
         with self._turn:
             self._line.append(waiting)
@@ -228,7 +228,7 @@ class Shelf:
             )
         return self._users == 0 and others[0] is waiting
 
-    def _load(self, model: Shelved) -> None:
+    def _load(self, model: ModelEntry) -> None:
         self._drop()
         try:
             self._engine = self._loaded(fetched(model.source))
@@ -302,12 +302,12 @@ def _nets_inside(place: str) -> list[str]:
     ]
 
 
-def _shelved(source: str) -> Shelved:
+def _entry(source: str) -> ModelEntry:
     path = SHIPPED if source == BUILTIN else Path(source).expanduser()
     name = path.stem if path.is_file() else path.name
     if path == SHIPPED:
         name = str(json.loads((path / "model.json").read_text("utf-8"))["name"])
-    return Shelved(
+    return ModelEntry(
         name, source if not path.exists() else str(path.resolve()), _mark(path), is_stock(str(path))
     )
 

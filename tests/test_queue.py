@@ -1,4 +1,4 @@
-"""The local process without its door: whose turn it is, which model is loaded, who may ask."""
+"""The local process without its server: whose turn it is, which model is loaded, who may ask."""
 
 import asyncio
 import base64
@@ -16,39 +16,41 @@ from sdplay.params import Params
 pytest.importorskip("torch", reason="the local process needs torch: pip install '.[local]'")
 pytest.importorskip("fastapi", reason="the local process needs FastAPI: pip install '.[local]'")
 
-from sdplay.server.a1111_mask import Masking, filled, masked
-from sdplay.server.addons import marks
-from sdplay.server.desk import Desk
+from sdplay.server.a1111.mask import Masking, filled, masked
+from sdplay.server.extras.addons import marks
 from sdplay.server.limits import Doorman, Limits
-from sdplay.server.paint import paint
-from sdplay.server.shelf import Machine, Shelf
-from sdplay.server.wish import Wish
+from sdplay.server.models import Machine, Models
+from sdplay.server.queue import Queue
+from sdplay.server.render import render
+from sdplay.server.request import PictureRequest
 from tests.local_process import tiny_models
 
 CPU = Machine(device="cpu")
 
 
-def desk(**more):
+def queue(**more):
     """A queue that nobody serves, so that its order can be seen."""
-    return Desk(Shelf(["builtin"], CPU), at_once=0, **more)
+    return Queue(Models(["builtin"], CPU), at_once=0, **more)
 
 
-def wish(owner, urgent=True, **params):
-    return Wish(Params(**{"width": 128, "height": 128, "steps": 2, **params}), owner, urgent)
+def picture_request(owner, urgent=True, **params):
+    return PictureRequest(
+        Params(**{"width": 128, "height": 128, "steps": 2, **params}), owner, urgent
+    )
 
 
 def test_owners_take_turns_and_people_go_before_sweeps():
-    waiting = desk()
-    sweep = waiting.submit(*[wish("team", urgent=False) for _ in range(5)])
-    guest = waiting.submit(wish("guest"), wish("guest"))
-    (person,) = waiting.submit(wish("team"))
+    waiting = queue()
+    sweep = waiting.submit(*[picture_request("team", urgent=False) for _ in range(5)])
+    guest = waiting.submit(picture_request("guest"), picture_request("guest"))
+    (person,) = waiting.submit(picture_request("team"))
     order = sorted([*sweep, *guest, person], key=waiting.ahead)
     assert order[:4] == [guest[0], person, guest[1], sweep[0]]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_dead_worker_ends_its_ticket_with_a_sentence_and_the_next_one_runs():
-    queue, served = Desk(Shelf(["builtin"], CPU), at_once=1), []
+    queue, served = Queue(Models(["builtin"], CPU), at_once=1), []
 
     def dying(ticket):
         served.append(ticket)
@@ -57,95 +59,97 @@ def test_a_dead_worker_ends_its_ticket_with_a_sentence_and_the_next_one_runs():
         queue._finish(ticket, "done")
 
     queue._serve = dying
-    lost, saved = queue.submit(wish("a"), wish("a"))
+    lost, saved = queue.submit(picture_request("a"), picture_request("a"))
     until = time.monotonic() + 10
     while not (lost.over and saved.over) and time.monotonic() < until:
         time.sleep(0.005)
     assert (lost.state, saved.state) == ("failed", "done")
     assert "broke down" in str(lost.error)
+    for worker in [thread for thread in threading.enumerate() if thread.name == "queue"]:
+        worker.join(10)  # its death is this test's, not the next one's
 
 
 def test_a_pictures_seconds_are_its_own_and_waiting_for_others_is_queue():
-    queue = Desk(Shelf(["builtin"], CPU))
-    tickets = queue.submit(*[wish("a", steps=4, seed=seed) for seed in range(4)])
+    queue = Queue(Models(["builtin"], CPU))
+    tickets = queue.submit(*[picture_request("a", steps=4, seed=seed) for seed in range(4)])
     until = time.monotonic() + 60
     while not all(ticket.over for ticket in tickets) and time.monotonic() < until:
         time.sleep(0.01)
     own = 0.0
     for ticket in tickets:
-        seconds = ticket.painted.seconds
+        seconds = ticket.rendered.seconds
         assert sum(seconds.values()) <= ticket.ended - ticket.started
         own += seconds["sampling"] + seconds["decode"]
     assert own <= max(ticket.ended for ticket in tickets) - tickets[0].created
-    assert tickets[0].painted.seconds["company"] > 0
+    assert tickets[0].rendered.seconds["company"] > 0
 
 
 def test_the_seconds_left_count_the_passes_to_come():
-    events = list(paint(Shelf(["builtin"], CPU), hires_wish(), lambda: False))
-    *steps, painted = events
+    events = list(render(Models(["builtin"], CPU), hires_wish(), lambda: False))
+    *steps, rendered = events
     assert [(event.step, event.steps) for event in steps] == [(at, 6) for at in range(1, 7)]
     assert steps[3].seconds_left > 0, "the small picture is done, the large one is not"
     assert steps[-1].seconds_left == 0
-    assert painted.seconds["sampling"] > 0
+    assert rendered.seconds["sampling"] > 0
 
 
 def hires_wish():
     params = {"steps": 4, "scheduler": "euler", "hires_scale": 1.5, "hires_strength": 0.5}
-    return wish("a", **params)
+    return picture_request("a", **params)
 
 
 def test_a_full_queue_refuses_and_says_when_to_come_again():
-    waiting = desk(most_waiting=3)
-    waiting.submit(*[wish("a")] * 3)
+    waiting = queue(most_waiting=3)
+    waiting.submit(*[picture_request("a")] * 3)
     with pytest.raises(BackendRefused, match="3 pictures are waiting") as told:
-        waiting.submit(wish("b"))
+        waiting.submit(picture_request("b"))
     assert told.value.retry_after
 
 
 def test_a_request_is_queued_whole_or_not_at_all():
-    waiting = desk()
+    waiting = queue()
     with pytest.raises(BadParams, match="no model called"):
-        waiting.submit(wish("a"), wish("a", model="nope"))
+        waiting.submit(picture_request("a"), picture_request("a", model="nope"))
     assert waiting.tickets == {}
 
 
 def test_a_name_is_given_once():
-    waiting = desk()
-    waiting.submit(wish("a"), id="mine")
+    waiting = queue()
+    waiting.submit(picture_request("a"), id="mine")
     with pytest.raises(BadParams, match="already"):
-        waiting.submit(wish("b"), id="mine")
+        waiting.submit(picture_request("b"), id="mine")
 
 
 def test_a_waiting_job_is_cancelled_at_once():
-    waiting = desk()
-    (ticket,) = waiting.submit(wish("a"))
+    waiting = queue()
+    (ticket,) = waiting.submit(picture_request("a"))
     waiting.cancel(ticket)
     assert (ticket.state, waiting.tickets) == ("cancelled", {})
 
 
 def test_a_shelf_names_its_models_by_folder_and_weights():
-    shelf = Shelf([str(tiny_models()), "builtin"], CPU)
-    assert list(shelf.models) == ["alpha", "beta", "sdplay-icons"]
-    assert len({model.mark for model in shelf.models.values()}) == 3
+    models = Models([str(tiny_models()), "builtin"], CPU)
+    assert list(models.by_name) == ["alpha", "beta", "sdplay-icons"]
+    assert len({model.mark for model in models.by_name.values()}) == 3
     assert (
-        shelf.named(shelf.models["beta"].title)
-        is shelf.named(shelf.models["beta"].mark)
-        is shelf.models["beta"]
+        models.named(models.by_name["beta"].title)
+        is models.named(models.by_name["beta"].mark)
+        is models.by_name["beta"]
     )
 
 
 def test_loras_lie_beside_the_model_or_where_told_and_are_no_part_of_it(tmp_path):
     model = Path(shutil.copytree(tiny_models() / "alpha", tmp_path / "alpha"))
-    mark = Shelf([str(model)], CPU).named("alpha").mark
+    mark = Models([str(model)], CPU).named("alpha").mark
     shutil.copytree(tiny_models() / "loras", model / "loras/deep")
     beside, told = (
-        Shelf([str(model)], CPU),
-        Shelf(["builtin"], Machine(device="cpu", loras=(str(model / "loras"),))),
+        Models([str(model)], CPU),
+        Models(["builtin"], Machine(device="cpu", loras=(str(model / "loras"),))),
     )
     assert list(beside.loras) == list(told.loras) == ["ink"]
     assert beside.named("alpha").mark == mark
     with pytest.raises(BadParams, match="no folder"):
-        Shelf(["builtin"], Machine(loras=(str(tmp_path / "nowhere"),)))
+        Models(["builtin"], Machine(loras=(str(tmp_path / "nowhere"),)))
 
 
 def test_a_lora_that_was_trained_again_has_another_mark(tmp_path):
@@ -160,43 +164,43 @@ def test_a_lora_that_was_trained_again_has_another_mark(tmp_path):
 def test_a_model_that_fails_tells_why_and_the_next_one_loads(tmp_path):
     (tmp_path / "flux").mkdir()
     (tmp_path / "flux/model_index.json").write_text('{"_class_name": "FluxPipeline"}')
-    shelf = Shelf([str(tmp_path / "flux"), str(tiny_models() / "alpha")], CPU)
-    with pytest.raises(BadParams, match="FluxPipeline"), shelf.engine("flux"):
+    models = Models([str(tmp_path / "flux"), str(tiny_models() / "alpha")], CPU)
+    with pytest.raises(BadParams, match="FluxPipeline"), models.engine("flux"):
         pass
-    assert "FluxPipeline" in shelf.failure
-    with shelf.engine("alpha") as engine:
+    assert "FluxPipeline" in models.failure
+    with models.engine("alpha") as engine:
         assert engine.model.channels == 4
 
 
 def test_another_model_waits_until_the_first_is_free_and_can_give_up():
-    shelf = Shelf([str(tiny_models())], CPU)
+    models = Models([str(tiny_models())], CPU)
     got = []
 
     def other():
-        with shelf.engine("beta"):
-            got.append(shelf.loaded)
+        with models.engine("beta"):
+            got.append(models.loaded)
 
-    with shelf.engine("alpha"):
+    with models.engine("alpha"):
         waiting = threading.Thread(target=other)
         waiting.start()
-        with pytest.raises(Cancelled), shelf.engine("beta", lambda: True):
+        with pytest.raises(Cancelled), models.engine("beta", lambda: True):
             pass
         assert got == []
     waiting.join(60)
-    assert (got, shelf.loaded) == (["beta"], "beta")
+    assert (got, models.loaded) == (["beta"], "beta")
 
 
 def test_the_memory_of_a_model_is_given_back():
-    shelf = Shelf([str(tiny_models())], CPU)
-    with shelf.engine("alpha") as engine:
+    models = Models([str(tiny_models())], CPU)
+    with models.engine("alpha") as engine:
         model = engine.model
-    shelf.unload()
-    assert (model.parts, shelf.loaded) == (None, "")
+    models.unload()
+    assert (model.parts, models.loaded) == (None, "")
 
 
 def test_an_empty_folder_is_no_shelf(tmp_path):
     with pytest.raises(BadParams, match="no model in"):
-        Shelf([str(tmp_path)], CPU)
+        Models([str(tmp_path)], CPU)
 
 
 def test_a_mask_is_filled_with_the_colours_around_it():
@@ -218,7 +222,7 @@ def test_a_masks_neighbourhood_has_the_asked_shape_and_lies_inside():
 
 
 def answered(headers, token="", path="/sdapi/v1/options"):
-    """The status with which the door answers; 200 when it lets through."""
+    """The status with which the doorman answers; 200 when it lets through."""
     sent = []
 
     async def app(scope, receive, send):
@@ -280,14 +284,14 @@ def test_a_large_body_and_health_are_judged_before_anything_else():
 
 
 def test_a_job_that_waits_long_for_another_model_is_let_in_first(monkeypatch):
-    monkeypatch.setattr("sdplay.server.shelf.PATIENCE", 0.2)
-    shelf, order = Shelf([str(tiny_models())], CPU), []
+    monkeypatch.setattr("sdplay.server.models.PATIENCE", 0.2)
+    models, order = Models([str(tiny_models())], CPU), []
 
     def use(name):
-        with shelf.engine(name):
+        with models.engine(name):
             order.append(name)
 
-    with shelf.engine("alpha"):
+    with models.engine("alpha"):
         threads = [threading.Thread(target=use, args=("beta",))]
         threads[0].start()
         time.sleep(0.5)

@@ -11,10 +11,10 @@ from typing import Literal
 from uuid import uuid4
 
 from sdplay.errors import BackendError, BackendRefused, BadParams, Cancelled, PlayError
-from sdplay.server.addons import loras_in
-from sdplay.server.paint import Painted, Step, paint
-from sdplay.server.shelf import Shelf
-from sdplay.server.wish import Wish, check
+from sdplay.server.extras.addons import loras_in
+from sdplay.server.models import Models
+from sdplay.server.render import Rendered, RenderStep, render
+from sdplay.server.request import PictureRequest, check
 from sdplay.settings import without_secrets
 from sdplay.turns import Claim, Turns, fits, most_workers
 
@@ -24,13 +24,13 @@ DIED = "The picture's worker broke down; another one has taken its place. Try ag
 
 
 class Ticket:
-    """One wish on its way.  Written by one worker, read by anybody."""
+    """One picture on its way.  Written by one worker, read by anybody."""
 
-    def __init__(self, wish: Wish, id: str) -> None:
-        self.wish, self.id = wish, id
+    def __init__(self, request: PictureRequest, id: str) -> None:
+        self.request, self.id = request, id
         self.state: State = "queued"
-        self.step = Step()
-        self.painted: Painted | None = None
+        self.step = RenderStep()
+        self.rendered: Rendered | None = None
         self.error: PlayError | None = None
         self.created = time.monotonic()
         self.started = self.ended = 0.0
@@ -55,29 +55,29 @@ class Ticket:
             tell()
 
 
-class Desk:
+class Queue:
     """All tickets that are not over yet, and the workers that serve them."""
 
-    def __init__(self, shelf: Shelf, *, at_once: int = 32, most_waiting: int = 500) -> None:
-        self.shelf, self.at_once, self.most_waiting = shelf, at_once, most_waiting
+    def __init__(self, models: Models, *, at_once: int = 32, most_waiting: int = 500) -> None:
+        self.models, self.at_once, self.most_waiting = models, at_once, most_waiting
         self.tickets: dict[str, Ticket] = {}
         self._turns = Turns()
         self._workers = 0
         self._lock = threading.Lock()
 
-    def submit(self, *wishes: Wish, id: str = "") -> list[Ticket]:
+    def submit(self, *requests: PictureRequest, id: str = "") -> list[Ticket]:
         """Queue these together or not at all."""
-        for wish in wishes:
-            check(wish.params, self.shelf)
-            for model in filter(None, (wish.params.model, wish.params.refiner)):
-                self.shelf.named(model)
-            for unit in wish.params.control:
-                self.shelf.net(unit.model)
-            for lora in loras_in(wish.params.prompt):
-                self.shelf.lora(lora.name)
+        for request in requests:
+            check(request.params, self.models)
+            for model in filter(None, (request.params.model, request.params.refiner)):
+                self.models.named(model)
+            for unit in request.params.control:
+                self.models.net(unit.model)
+            for lora in loras_in(request.params.prompt):
+                self.models.lora(lora.name)
         with self._lock:
             waiting = [ticket for ticket in self.tickets.values() if ticket.state == "queued"]
-            if len(waiting) + len(wishes) > self.most_waiting:
+            if len(waiting) + len(requests) > self.most_waiting:
                 raise BackendRefused(
                     f"{len(waiting)} pictures are waiting already, and this process takes "
                     f"{self.most_waiting}. Try again in a moment.",
@@ -86,8 +86,8 @@ class Desk:
             if id in self.tickets:
                 raise BadParams(f"There is a job called {id!r} already. Choose another name.")
             made = [
-                Ticket(wish, id if id and at == 0 else uuid4().hex)
-                for at, wish in enumerate(wishes)
+                Ticket(request, id if id and at == 0 else uuid4().hex)
+                for at, request in enumerate(requests)
             ]
             for ticket in made:
                 self.tickets[ticket.id] = ticket
@@ -110,7 +110,7 @@ class Desk:
 
     def _hire(self, wanted: int) -> None:
         for _ in range(min(wanted, most_workers(self.at_once) - self._workers)):
-            threading.Thread(target=self._work, name="desk", daemon=True).start()
+            threading.Thread(target=self._work, name="queue", daemon=True).start()
             self._workers += 1
 
     def _work(self) -> None:
@@ -151,18 +151,18 @@ class Desk:
         return [each for each in self._order() if fits(_claim(each), working, self.at_once)]
 
     def _serve(self, ticket: Ticket) -> None:
-        events = paint(self.shelf, ticket.wish, ticket.stop.is_set)
+        events = render(self.models, ticket.request, ticket.stop.is_set)
         try:
             for event in events:
-                if isinstance(event, Painted):
-                    ticket.painted = event
+                if isinstance(event, Rendered):
+                    ticket.rendered = event
                 else:
                     ticket.step = event
-                if ticket.stop.is_set() and not ticket.wish.partial:
+                if ticket.stop.is_set() and not ticket.request.partial:
                     break
                 ticket.changed()
             self._finish(
-                ticket, "done" if ticket.painted and not ticket.painted.partial else "cancelled"
+                ticket, "done" if ticket.rendered and not ticket.rendered.partial else "cancelled"
             )
         except Cancelled:
             self._finish(ticket, "cancelled")
@@ -191,4 +191,4 @@ class Desk:
 
 
 def _claim(ticket: Ticket) -> Claim:
-    return Claim(ticket.wish.owner, single=ticket.wish.urgent)
+    return Claim(ticket.request.owner, single=ticket.request.urgent)

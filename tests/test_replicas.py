@@ -1,5 +1,5 @@
-"""Many replicas: the door in front of them with lanes of its own making, then two real ones on Ray
-Serve."""
+"""Many replicas: the router in front of them with slots of its own making, then two real
+ones on Ray Serve."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ from sdplay.sweeps import Bench, Speeds, Sweep
 pytest.importorskip("torch", reason="the local process needs torch: pip install '.[local]'")
 pytest.importorskip("fastapi", reason="the local process needs FastAPI: pip install '.[local]'")
 
-from sdplay.server.many import Asked, Door, Lost
+from sdplay.server.replicas import Incoming, Lost, Router
 from tests.local_process import Process, ask, lines, shared, tiny_models
 
 PICTURES, OPTIONS = "/sdplay/v1/pictures", "/sdapi/v1/options"
@@ -40,10 +40,10 @@ class Line:
     """A replica that answers with its script: body chunks, or its death."""
 
     def __init__(self, name, *script):
-        self.name, self.script, self.asked = name, list(script), []
+        self.name, self.script, self.incoming = name, list(script), []
 
     async def ask(self, scope, body):
-        self.asked.append((scope["path"], body))
+        self.incoming.append((scope["path"], body))
         if self.script and self.script[0] is Lost:
             raise self.script.pop(0)
         yield {"type": "http.response.start", "status": 200, "headers": []}
@@ -65,8 +65,8 @@ def scope(path, method="POST", client="me", query=b""):
     }
 
 
-async def answered(door, path, body=b"{}", **more):
-    """What the door sends: the heads' statuses and the body."""
+async def answered(router, path, body=b"{}", **more):
+    """What the router sends: the heads' statuses and the body."""
     sent, unread = [], [{"type": "http.request", "body": body}]
 
     async def receive():
@@ -75,20 +75,20 @@ async def answered(door, path, body=b"{}", **more):
     async def send(message):
         sent.append(message)
 
-    await door(scope(path, **more), receive, send)
+    await router(scope(path, **more), receive, send)
     return [each["status"] for each in sent if "status" in each], b"".join(
         each.get("body", b"") for each in sent
     )
 
 
-def at_work(lane, path=PICTURES, client="me", **told):
-    asked = Asked(scope(path, client=client), json.dumps(told).encode())
-    asked.lane = lane
-    return asked
+def at_work(slot, path=PICTURES, client="me", **told):
+    incoming = Incoming(scope(path, client=client), json.dumps(told).encode())
+    incoming.slot = slot
+    return incoming
 
 
 @pytest.mark.parametrize(
-    ("path", "told", "query", "lane"),
+    ("path", "told", "query", "slot"),
     [
         (PICTURES, {"group": "sweep"}, b"", "second"),
         (PICTURES, {"group": "other"}, b"", "third"),
@@ -99,51 +99,51 @@ def at_work(lane, path=PICTURES, client="me", **told):
         ("/sdapi/v1/progress", {}, b"", "first"),
     ],
 )
-def test_what_belongs_together_meets_the_same_replica(path, told, query, lane):
-    first, second, _ = lanes = [Line(name) for name in ("first", "second", "third")]
-    door = Door(lanes)
-    door.under_way = [
+def test_what_belongs_together_meets_the_same_replica(path, told, query, slot):
+    first, second, _ = slots = [Line(name) for name in ("first", "second", "third")]
+    router = Router(slots)
+    router.under_way = [
         at_work(first, id="mine"),
         at_work(second, group="sweep", client="page"),
         at_work(second, "/sdapi/v1/txt2img", "guest", force_task_id="task"),
     ]
-    assert door._lane(Asked(scope(path, query=query), json.dumps(told).encode())).name == lane
+    assert router._slot(Incoming(scope(path, query=query), json.dumps(told).encode())).name == slot
 
 
 @pytest.mark.parametrize("before", [(), (b"one\n",)])
 def test_a_request_is_sent_again_when_its_replica_dies(before):
-    first, second = lanes = [Line("first", *before, Lost), Line("second", b"two\n")]
-    heads, told = asyncio.run(answered(Door(lanes), PICTURES))
+    first, second = slots = [Line("first", *before, Lost), Line("second", b"two\n")]
+    heads, told = asyncio.run(answered(Router(slots), PICTURES))
     assert (heads, told) == ([200], b"".join(before) + b"two\n")
-    assert first.asked[0] == second.asked[0]
+    assert first.incoming[0] == second.incoming[0]
 
 
 @pytest.mark.parametrize(("before", "heads"), [((), [500]), ((b"one\n",), [200])])
 def test_a_request_that_three_replicas_died_of_is_given_up_in_a_sentence(before, heads):
-    lanes = [
+    slots = [
         Line("first", *before, Lost),
         Line("second", *before, Lost),
         Line("third", *before, Lost),
     ]
-    status, told = asyncio.run(answered(Door(lanes), PICTURES))
+    status, told = asyncio.run(answered(Router(slots), PICTURES))
     assert (status, b"given up" in told) == (heads, True)
 
 
 def test_the_chosen_model_holds_for_all_and_for_those_who_come_back():
-    first, second = lanes = [Line("first"), Line("second")]
-    door = Door(lanes)
+    first, second = slots = [Line("first"), Line("second")]
+    router = Router(slots)
 
     async def story():
-        await answered(door, OPTIONS, b'{"sd_model_checkpoint": "beta"}')
+        await answered(router, OPTIONS, b'{"sd_model_checkpoint": "beta"}')
         second.script = [Lost]
-        door.under_way = [at_work(first)]
-        await answered(door, PICTURES)
-        await asyncio.gather(*door.down.values())
+        router.under_way = [at_work(first)]
+        await answered(router, PICTURES)
+        await asyncio.gather(*router.down.values())
 
     asyncio.run(story())
-    assert [path for path, _ in second.asked] == [OPTIONS, PICTURES, OPTIONS]
-    assert second.asked[0][1] == second.asked[2][1]
-    assert door.down == {}
+    assert [path for path, _ in second.incoming] == [OPTIONS, PICTURES, OPTIONS]
+    assert second.incoming[0][1] == second.incoming[2][1]
+    assert router.down == {}
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def family(process):
     return psutil.Process(process.running.pid).children(recursive=True)
 
 
-def replicas(process):
+def serve_replicas(process):
     return [each for each in family(process) if "ServeReplica" in "".join(each.cmdline())]
 
 
@@ -246,12 +246,12 @@ def swept(url, folder):
 
 
 def test_a_sweep_of_the_page_stays_on_one_replica_and_every_picture_arrives(two, tmp_path):
-    with overheard(two.url) as (url, replicas):
+    with overheard(two.url) as (url, serve_replicas):
         run, steps, ends = swept(url, tmp_path), {}, time.monotonic() + 90
         while not run.wait(0.02) and time.monotonic() < ends:
             # A sweep lets go of its jobs once their pictures are there.
             steps |= {job.id: job.progress.steps for job in run.jobs.of("me", run.group)}
-    assert (run.counts(), len(replicas)) == ({"made": 6}, 1)
+    assert (run.counts(), len(serve_replicas)) == ({"made": 6}, 1)
     assert list(steps.values()) == [30] * 6
     assert len({result.pixels for result in run.results().values()}) == 6
     run.jobs.library.close()
@@ -288,7 +288,7 @@ def test_every_picture_arrives_when_a_replica_is_killed_in_the_middle(two):
     def kill():
         for _ in range(8):
             assert begun.acquire(timeout=60)
-        os.kill(replicas(two)[0].pid, signal.SIGKILL)
+        os.kill(serve_replicas(two)[0].pid, signal.SIGKILL)
 
     at_once(*[lambda seed=seed: paint(seed) for seed in range(8)], guest, kill)
     assert [isinstance(pictures[seed], Picture) for seed in range(8)] == [True] * 8

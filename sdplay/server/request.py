@@ -1,4 +1,4 @@
-"""What somebody wants painted, and what this process cannot do of it."""
+"""The picture that somebody asks for, and what this process cannot do of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from sdplay.engine.emphasis import STRONGEST, too_strong
 from sdplay.errors import BadParams
 from sdplay.params import Params
 from sdplay.schedulers import SCHEDULERS, known
-from sdplay.server.addons import loras_in
-from sdplay.server.shelf import Shelf
+from sdplay.server.extras.addons import loras_in
+from sdplay.server.models import Models
 
 CONTROL_MODULES = ("none", "invert")
 SCHEDULERS_HERE = tuple(entry.id for entry in SCHEDULERS.values() if entry.sampler != "flow_euler")
 
 
 @dataclass(frozen=True)
-class Wish:
+class PictureRequest:
     """One picture that somebody wants, and what they want to see of its making."""
 
     params: Params
@@ -29,17 +29,17 @@ class Wish:
     partial: bool = False
     """Stopped in the middle, hand out what is there."""
     finish: Callable[[Image.Image], Image.Image] | None = None
-    """What is done with the painted picture."""
+    """What is done with the finished picture."""
 
 
-def hires_upscalers(shelf: Shelf) -> tuple[str, ...]:
+def hires_upscalers(models: Models) -> tuple[str, ...]:
     """How hires fix may enlarge: inside the latent, or the picture itself."""
-    return ("Latent", *shelf.upscalers.names)
+    return ("Latent", *models.upscalers.names)
 
 
-def check(params: Params, shelf: Shelf) -> None:
+def check(params: Params, models: Models) -> None:
     """A sentence for what this process cannot do, before it waits for its turn."""
-    stock = shelf.named(params.model).stock
+    stock = models.named(params.model).stock
     if known(params.scheduler).id not in SCHEDULERS_HERE and not stock:
         raise BadParams("Flow Euler does not fit Stable Diffusion. Choose Euler.")
     if not stock and any(map(too_strong, (params.prompt, params.negative))):
@@ -50,10 +50,10 @@ def check(params: Params, shelf: Shelf) -> None:
         raise BadParams(
             "Hires fix works on pictures made from words alone. Leave it or the start image out."
         )
-    if params.hires_scale > 1 and params.hires_upscaler not in hires_upscalers(shelf):
+    if params.hires_scale > 1 and params.hires_upscaler not in hires_upscalers(models):
         raise BadParams(
             f"There is no hires upscaler called {params.hires_upscaler!r}. "
-            f"There are: {', '.join(hires_upscalers(shelf))}."
+            f"There are: {', '.join(hires_upscalers(models))}."
         )
     if params.styles:
         raise BadParams("This process has no styles: leave them out.")

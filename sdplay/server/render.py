@@ -1,4 +1,4 @@
-"""One picture from wish to pixels, pass by pass, on the models that the wish names."""
+"""One picture from request to pixels, pass by pass, on the models that the request names."""
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -16,6 +16,7 @@ from sdplay.engine.torch.stock import Stock
 from sdplay.errors import BackendError, BadParams
 from sdplay.params import Params
 from sdplay.picture import Frame, jpeg_bytes
+from sdplay.server.models import Models
 from sdplay.server.passes import (
     enlarged,
     handed_over,
@@ -24,9 +25,8 @@ from sdplay.server.passes import (
     until_refined,
     warnings_of,
 )
-from sdplay.server.plain import plain_job
-from sdplay.server.shelf import Shelf
-from sdplay.server.wish import Wish
+from sdplay.server.request import PictureRequest
+from sdplay.server.stock_job import stock_job
 
 BLACKENED = (
     "The safety checker found the picture unsuitable and made it black. Try another seed or prompt."
@@ -34,7 +34,7 @@ BLACKENED = (
 
 
 @dataclass(frozen=True)
-class Step:
+class RenderStep:
     """How far a picture is."""
 
     step: int = 0
@@ -45,12 +45,12 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Painted:
+class Rendered:
     """A finished picture, and what was really done."""
 
     image: Image.Image
     params: Params
-    """As asked, with the model that painted it."""
+    """As asked, with the model that made it."""
     model: str
     """Its title."""
     version: str
@@ -62,24 +62,26 @@ class Painted:
     partial: bool = False
 
 
-def paint(shelf: Shelf, wish: Wish, stopped: Callable[[], bool]) -> Iterator[Step | Painted]:
+def render(
+    models: Models, request: PictureRequest, stopped: Callable[[], bool]
+) -> Iterator[RenderStep | Rendered]:
     """Yield steps, then the picture.  Closing the iterator cancels the job; its neighbours never
     notice."""
-    params, work = wish.params, _Work(shelf, wish, stopped)
+    params, work = request.params, _Rendering(models, request, stopped)
     with work.engine(params.model) as engine:
         if isinstance(engine, Stock):
             yield from work.plainly(engine)
             return
-        base, job = engine.model, job_of(work.wish, engine.model, shelf)
-        told = warnings_of(params, job, base)
+        base, job = engine.model, job_of(work.request, engine.model, models)
+        warnings = warnings_of(params, job, base)
         work.later, work.steady = later_steps(params), params.hires_scale**2
         end = yield from work.run(engine, job if work.later else until_refined(job, params, base))
         if isinstance(end, Made) and work.later:
             work.done, work.later = work.step.steps, 0
-            job = enlarged(job, end, params, shelf)
+            job = enlarged(job, end, params, models)
             end = yield from work.run(engine, until_refined(job, params, base))
         if not isinstance(end, Snapshot):
-            yield from work.finished(engine, end, told)
+            yield from work.finished(engine, end, warnings)
             return
     with work.engine(params.refiner) as engine:
         if isinstance(engine, Stock):
@@ -87,22 +89,26 @@ def paint(shelf: Shelf, wish: Wish, stopped: Callable[[], bool]) -> Iterator[Ste
                 f"{params.refiner} is no refiner: {engine.family} cannot go on with other "
                 "models' pictures."
             )
-        job, more = handed_over(job, params, base, engine.model, shelf)
-        yield from work.finished(engine, (yield from work.run(engine, job, end)), (*told, *more))
+        job, more = handed_over(job, params, base, engine.model, models)
+        yield from work.finished(
+            engine, (yield from work.run(engine, job, end)), (*warnings, *more)
+        )
 
 
-class _Work:
-    """One wish on its way through its passes: how far it is, what it looks like, where the time
+class _Rendering:
+    """One picture on its way through its passes: how far it is, what it looks like, where the time
     went."""
 
-    def __init__(self, shelf: Shelf, wish: Wish, stopped: Callable[[], bool]) -> None:
-        if shelf.checker:
+    def __init__(
+        self, models: Models, request: PictureRequest, stopped: Callable[[], bool]
+    ) -> None:
+        if models.checker:
             # What nobody has checked is not shown.
-            wish = replace(wish, previews=False, frames=False)
-        self.shelf, self.wish, self.stopped = shelf, wish, stopped
-        self.params = wish.params
+            request = replace(request, previews=False, frames=False)
+        self.models, self.request, self.stopped = models, request, stopped
+        self.params = request.params
         """As they are applied."""
-        self.step, self.done, self.later = Step(), 0, 0
+        self.step, self.done, self.later = RenderStep(), 0, 0
         """Of this pass, and steps of the passes before and after it."""
         self.clean: Array | None = None
         self.loading = 0.0
@@ -115,26 +121,26 @@ class _Work:
     def engine(self, model: str) -> Iterator[Engine | Stock]:
         """The engine with that model; waiting for it counts as loading."""
         asked = time.perf_counter()
-        with self.shelf.engine(model, self.stopped) as engine:
+        with self.models.engine(model, self.stopped) as engine:
             self.loading += time.perf_counter() - asked
             yield engine
 
-    def plainly(self, stock: Stock) -> Iterator[Step | Painted]:
+    def plainly(self, stock: Stock) -> Iterator[RenderStep | Rendered]:
         """The whole picture in a pipeline of another family."""
-        job, self.params, told = plain_job(
-            self.params, stock, urgent=self.wish.urgent, owner=self.wish.owner
+        job, self.params, warnings = stock_job(
+            self.params, stock, urgent=self.request.urgent, owner=self.request.owner
         )
         end = yield from self.run(stock, job)
         if isinstance(end, Made) and end.pixels.shape[:2] != (job.height, job.width):
-            told = (
-                *told,
+            warnings = (
+                *warnings,
                 f"{stock.family} takes only some sizes: it made the nearest one that it does.",
             )
-        yield from self.finished(stock, end, told)
+        yield from self.finished(stock, end, warnings)
 
     def run(
         self, engine: Engine | Stock, job: Job, start: Snapshot | None = None
-    ) -> Generator[Step, None, "End"]:
+    ) -> Generator[RenderStep, None, "End"]:
         """One pass.  None at its end: it was stopped, and what is there is wanted."""
         began, before = time.perf_counter(), start.done if start else 0
         spent = start.spent if start else 0.0
@@ -152,7 +158,7 @@ class _Work:
                 step=self.done + self.step.step,
                 steps=self.done + self.step.steps + self.later,
             )
-            if self.wish.partial and self.stopped():
+            if self.request.partial and self.stopped():
                 self._count(event, time.perf_counter() - began, spent)
                 return None
         return None
@@ -184,8 +190,8 @@ class _Work:
             raise BackendError(f"{str(error)[:300].rstrip('.')}. {advice}") from error
 
     def finished(
-        self, engine: Engine | Stock, end: "End", told: Sequence[str]
-    ) -> Iterator[Painted]:
+        self, engine: Engine | Stock, end: "End", warnings: Sequence[str]
+    ) -> Iterator[Rendered]:
         """The picture, or what there is of it."""
         made = end if isinstance(end, Made) else None
         if made:
@@ -194,18 +200,18 @@ class _Work:
             pixels = engine.decode(self.clean)
         else:
             return
-        image, model = Image.fromarray(pixels), self.shelf.named(self.wish.params.model)
-        image = self.wish.finish(image) if self.wish.finish else image
-        if self.shelf.checker and not self.shelf.checker.passed(image):
-            image, told = Image.new("RGB", image.size), (*told, BLACKENED)
+        image, model = Image.fromarray(pixels), self.models.named(self.request.params.model)
+        image = self.request.finish(image) if self.request.finish else image
+        if self.models.checker and not self.models.checker.passed(image):
+            image, warnings = Image.new("RGB", image.size), (*warnings, BLACKENED)
         seconds = {"load": self.loading, **self.seconds}
-        yield Painted(
+        yield Rendered(
             image,
             self.params,
             model.title,
-            self.shelf.version(model),
+            self.models.version(model),
             seconds,
-            tuple(told),
+            tuple(warnings),
             _frames(made),
             partial=made is None,
         )
@@ -228,9 +234,9 @@ def preview_of(model: Any, latent: Array) -> bytes:
     return jpeg_bytes(shown)
 
 
-def _step(moment: Moment, model: Any, before: Step, left: float) -> Step:
+def _step(moment: Moment, model: Any, before: RenderStep, left: float) -> RenderStep:
     preview = before.preview if moment.clean is None else partial(preview_of, model, moment.clean)
-    return Step(moment.step, moment.steps, left, preview)
+    return RenderStep(moment.step, moment.steps, left, preview)
 
 
 def _frames(made: Made | None) -> tuple[Frame, ...]:

@@ -7,10 +7,10 @@ from typing import Any
 import requests
 import urllib3
 
-from sdplay.backends.net.cutting import Deadline
-from sdplay.backends.net.pools import Adapter
-from sdplay.backends.wire import Wire, lost_way, on_this_machine, too_slow
 from sdplay.errors import BackendBroken, BackendError, BackendLost, BackendOffline
+from sdplay.http.cutting import Deadline
+from sdplay.http.pools import Adapter
+from sdplay.http.wire import Wire, lost_way, on_this_machine, too_slow
 
 _NOT_CONNECTED = (
     requests.exceptions.ConnectTimeout,

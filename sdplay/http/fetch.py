@@ -12,11 +12,11 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 import certifi
 import urllib3
 
-from sdplay.backends.decode import NotAPicture, checked
-from sdplay.backends.net.cutting import Deadline
-from sdplay.backends.net.fence import Address, anywhere, public, resolve
-from sdplay.backends.net.pools import Pool, SecurePool
 from sdplay.errors import BadParams
+from sdplay.files.decode import NotAPicture, checked
+from sdplay.http.cutting import Deadline
+from sdplay.http.fence import Address, anywhere, public, resolve
+from sdplay.http.pools import Pool, SecurePool
 from sdplay.settings import setting
 
 LARGEST_BYTES = 32 * 1024 * 1024

@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 
 from sdplay.errors import BadParams
 from sdplay.picture import png_bytes
-from sdplay.server.a1111_body import picture_in
+from sdplay.server.a1111.body import picture_in
+from sdplay.server.extras.upscalers import Upscalers
 from sdplay.server.limits import Limits
-from sdplay.server.upscalers import Upscalers
 
 
 class Extras(BaseModel):

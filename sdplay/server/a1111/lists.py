@@ -10,8 +10,8 @@ from fastapi import APIRouter
 
 from sdplay.errors import BadParams
 from sdplay.schedulers import SCHEDULERS, Scheduler
-from sdplay.server.shelf import Shelf
-from sdplay.server.wish import CONTROL_MODULES, SCHEDULERS_HERE
+from sdplay.server.models import Models
+from sdplay.server.request import CONTROL_MODULES, SCHEDULERS_HERE
 
 EMPTY = (
     "sd-vae",
@@ -30,7 +30,7 @@ LABELS = {
 }
 
 
-def lists(shelf: Shelf) -> APIRouter:
+def lists(models: Models) -> APIRouter:
     """Everything that only tells."""
     routes = APIRouter(prefix="/sdapi/v1", tags=["a1111"])
     for name in EMPTY:
@@ -39,20 +39,20 @@ def lists(shelf: Shelf) -> APIRouter:
     routes.add_api_route("/schedulers", schedules)
     routes.add_api_route("/memory", memory)
     routes.add_api_route("/cmd-flags", lambda: {"api": True, "nowebui": True}, name="cmd-flags")
-    scripts = ["controlnet", "controlnet m2m"] if shelf.nets else []
+    scripts = ["controlnet", "controlnet m2m"] if models.nets else []
     routes.add_api_route(
         "/scripts", lambda: {"txt2img": scripts, "img2img": scripts}, name="scripts"
     )
     routes.add_api_route(
         "/latent-upscale-modes", lambda: [{"name": "Latent"}], name="latent-upscale-modes"
     )
-    routes.add_api_route("/upscalers", lambda: _named(shelf.upscalers.names), name="upscalers")
+    routes.add_api_route("/upscalers", lambda: _named(models.upscalers.names), name="upscalers")
     routes.add_api_route("/interrogate", _interrogate, methods=["POST"])
-    _add_models(routes, shelf)
+    _add_models(routes, models)
     return routes
 
 
-def control(shelf: Shelf) -> APIRouter:
+def control(models: Models) -> APIRouter:
     """What the ControlNet extension tells about itself."""
     routes = APIRouter(prefix="/controlnet", tags=["a1111"])
     modules = {"module_list": list(CONTROL_MODULES), "module_detail": {}}
@@ -64,7 +64,9 @@ def control(shelf: Shelf) -> APIRouter:
     }
     for name, answer in told.items():
         routes.add_api_route(f"/{name}", _always(answer), name=name)
-    routes.add_api_route("/model_list", lambda: {"model_list": list(shelf.nets)}, name="model_list")
+    routes.add_api_route(
+        "/model_list", lambda: {"model_list": list(models.nets)}, name="model_list"
+    )
     return routes
 
 
@@ -125,9 +127,9 @@ def _interrogate() -> None:
     raise BadParams("This process has no model that describes pictures.")
 
 
-def _add_models(routes: APIRouter, shelf: Shelf) -> None:
+def _add_models(routes: APIRouter, models: Models) -> None:
     @routes.get("/sd-models")
-    def models() -> list[dict[str, Any]]:
+    def sd_models() -> list[dict[str, Any]]:
         return [
             {
                 "title": model.title,
@@ -137,17 +139,17 @@ def _add_models(routes: APIRouter, shelf: Shelf) -> None:
                 "filename": model.name,
                 "config": None,
             }
-            for model in shelf.models.values()
+            for model in models.by_name.values()
         ]
 
     @routes.get("/options")
     def options() -> dict[str, Any]:
         return {
-            "sd_model_checkpoint": shelf.named("").title,
+            "sd_model_checkpoint": models.named("").title,
             "CLIP_stop_at_last_layers": 1,
             "samples_format": "png",
             "sd_vae": "Automatic",
-            "sd_checkpoint_hash": shelf.named("").mark,
+            "sd_checkpoint_hash": models.named("").mark,
         }
 
     @routes.post("/options")
@@ -160,13 +162,13 @@ def _add_models(routes: APIRouter, shelf: Shelf) -> None:
                     f"The option {name!r} cannot be set here, only sd_model_checkpoint."
                 )
         if "sd_model_checkpoint" in wanted:
-            shelf.chosen = shelf.named(str(wanted["sd_model_checkpoint"])).name
+            models.chosen = models.named(str(wanted["sd_model_checkpoint"])).name
 
     @routes.get("/loras")
     def loras() -> list[dict[str, Any]]:
         return [
             {"name": name, "alias": name, "path": file.name, "metadata": {}}
-            for name, file in shelf.loras.items()
+            for name, file in models.loras.items()
         ]
 
     @routes.get("/embeddings")
@@ -174,8 +176,8 @@ def _add_models(routes: APIRouter, shelf: Shelf) -> None:
         """What prompts may name, and what was made for other kinds of models than the loaded
         one."""
         told: dict[str, dict[str, Any]] = {"loaded": {}, "skipped": {}}
-        for name in shelf.embeddings:
-            found = shelf.embedding(name)
+        for name in models.embeddings:
+            found = models.embedding(name)
             told["loaded" if found.fits else "skipped"][name] = {
                 "step": None,
                 "sd_checkpoint": None,
@@ -189,9 +191,9 @@ def _add_models(routes: APIRouter, shelf: Shelf) -> None:
     @routes.post("/refresh-embeddings")
     @routes.post("/refresh-loras")
     def refresh() -> None:
-        shelf.refresh()
+        models.refresh()
 
     @routes.post("/unload-checkpoint")
     def unload() -> dict[str, Any]:
-        shelf.unload()
+        models.unload()
         return {}

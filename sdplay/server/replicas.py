@@ -1,11 +1,11 @@
-"""Many replicas of the application on Ray Serve, one a card, behind one door.
+"""Many replicas of the application on Ray Serve, one a card, behind one router.
 
-The door is ours because what belongs together must meet the same replica for certain: a sweep's
+The router is ours because what belongs together must meet the same replica for certain: a sweep's
 cells share U-Net calls there, a cancel must find its job, and A1111's progress is its asker's.
 Serve's own routing makes that only likely.  So every replica is a deployment of its own, reached by
 its handle, and Serve starts it again when it dies.
 
-The door also sends a request again when its replica died.  The same settings make the same picture,
+It also sends a request again when its replica died.  The same settings make the same picture,
 so nothing is changed by that, and here it serves every client alike: neither the page nor A1111's
 clients notice more than progress that begins again.
 """
@@ -27,9 +27,9 @@ import torch
 
 from sdplay.errors import BadParams
 from sdplay.server.app import build
-from sdplay.server.desk import Desk
 from sdplay.server.limits import Limits, Message, Receive, Scope, Send, answer
-from sdplay.server.shelf import Machine, Shelf
+from sdplay.server.models import Machine, Models
+from sdplay.server.queue import Queue
 
 LOG = logging.getLogger(__name__)
 JOB_NAMES = ("id", "force_task_id", "id_task")
@@ -46,7 +46,7 @@ FOR_ALL = (
     ),
 )
 """Posted to every replica."""
-PLAIN = (
+SCOPE_KEYS = (
     "type",
     "asgi",
     "http_version",
@@ -75,7 +75,7 @@ class Lost(Exception):
     """A replica died in the middle of its answer."""
 
 
-class Lane(Protocol):
+class Slot(Protocol):
     """The way to one replica."""
 
     name: str
@@ -96,8 +96,8 @@ class Replica:
         limits: Limits,
         replicas: int,
     ) -> None:
-        desk = Desk(Shelf(sources, machine), at_once=at_once, most_waiting=waiting)
-        self.app = build(desk, limits=limits, any_host=True, replicas=replicas)
+        queue = Queue(Models(sources, machine), at_once=at_once, most_waiting=waiting)
+        self.app = build(queue, limits=limits, any_host=True, replicas=replicas)
 
     async def ask(self, scope: Scope, body: bytes) -> AsyncGenerator[Message, None]:
         messages: asyncio.Queue[Message | None] = asyncio.Queue()
@@ -116,7 +116,7 @@ class Replica:
             await asyncio.wait([running])
 
 
-class ServeLane:
+class RaySlot:
     """A replica's handle at Ray Serve."""
 
     def __init__(self, name: str, handle: Any) -> None:
@@ -125,7 +125,9 @@ class ServeLane:
     async def ask(self, scope: Scope, body: bytes) -> AsyncGenerator[Message, None]:
         from ray.exceptions import RayActorError
 
-        messages = self.handle.ask.remote({key: scope[key] for key in PLAIN if key in scope}, body)
+        messages = self.handle.ask.remote(
+            {key: scope[key] for key in SCOPE_KEYS if key in scope}, body
+        )
         try:
             async for message in messages:
                 yield message
@@ -135,20 +137,20 @@ class ServeLane:
             messages.cancel()
 
 
-class Asked:
-    """One request at the door, and what it belongs to."""
+class Incoming:
+    """One incoming request, and what it belongs to."""
 
     def __init__(self, scope: Scope, body: bytes) -> None:
         self.scope, self.body = scope, body
         self.path: str = scope["path"]
         self.posted = scope["method"] == "POST"
         self.makes = self.posted and self.path in MAKING
-        self.lane: Lane | None = None
-        self.told = _told(body) if self.posted else {}
+        self.slot: Slot | None = None
+        self.fields = _json_object(body) if self.posted else {}
         self.client = (scope.get("client") or ("",))[0]
-        self.group = str(self.told.get("group") or "")
+        self.group = str(self.fields.get("group") or "")
         self.job = (
-            next((str(self.told[name]) for name in JOB_NAMES if self.told.get(name)), "")
+            next((str(self.fields[name]) for name in JOB_NAMES if self.fields.get(name)), "")
             or self._named()
         )
 
@@ -159,21 +161,21 @@ class Asked:
         query: bytes = self.scope["query_string"]
         return parse_qs(query.decode("latin-1")).get("id_task", [""])[0]
 
-    def follows(self, other: "Asked") -> bool:
+    def follows(self, other: "Incoming") -> bool:
         """Whether this request must meet the replica that has the other one."""
         if self.makes:
             return bool(self.group) and self.group == other.group
         return self.job == other.job if self.job else self.client == other.client
 
 
-class Door:
+class Router:
     """Gives every request to a replica, and again to another one when that died."""
 
-    def __init__(self, lanes: Sequence[Lane]) -> None:
-        self.lanes = lanes
-        self.under_way: list[Asked] = []
+    def __init__(self, slots: Sequence[Slot]) -> None:
+        self.slots = slots
+        self.under_way: list[Incoming] = []
         """Pictures being made, the oldest first."""
-        self.down: dict[Lane, asyncio.Task[None]] = {}
+        self.down: dict[Slot, asyncio.Task[None]] = {}
         """Replicas that died, until they are back."""
         self._options: dict[str, Any] = {}
 
@@ -181,10 +183,12 @@ class Door:
         body = await _whole(receive)
         if body is None:
             return
-        asked = Asked(scope, body)
-        serve = self._serve_everywhere if asked.posted and asked.path in FOR_ALL else self._serve
+        incoming = Incoming(scope, body)
+        serve = (
+            self._serve_everywhere if incoming.posted and incoming.path in FOR_ALL else self._serve
+        )
         serving, leaving = (
-            asyncio.create_task(serve(asked, send)),
+            asyncio.create_task(serve(incoming, send)),
             asyncio.create_task(_left(receive)),
         )
         await asyncio.wait({serving, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -193,17 +197,17 @@ class Door:
         with contextlib.suppress(asyncio.CancelledError):
             await serving
 
-    async def _serve(self, asked: Asked, send: Send) -> None:
+    async def _serve(self, incoming: Incoming, send: Send) -> None:
         begun = False
         for _ in range(LIVES):
-            lane = asked.lane = self._lane(asked)
-            self.under_way += [asked] if asked.makes else []
+            slot = incoming.slot = self._slot(incoming)
+            self.under_way += [incoming] if incoming.makes else []
             head: Message = {}
             try:
-                async with aclosing(lane.ask(asked.scope, asked.body)) as messages:
+                async with aclosing(slot.ask(incoming.scope, incoming.body)) as messages:
                     async for message in messages:
                         if message["type"] == "http.response.start":
-                            signed = (b"sdplay-replica", lane.name.encode())
+                            signed = (b"sdplay-replica", slot.name.encode())
                             head = {**message, "headers": [*message["headers"], signed]}
                             continue
                         if (
@@ -214,43 +218,45 @@ class Door:
                         await send(message)
                 return
             except Lost:
-                self._mend(lane)
+                self._mend(slot)
             finally:
-                self.under_way = [other for other in self.under_way if other is not asked]
-        await _give_up(asked, send, begun)
+                self.under_way = [other for other in self.under_way if other is not incoming]
+        await _give_up(incoming, send, begun)
 
-    async def _serve_everywhere(self, asked: Asked, send: Send) -> None:
+    async def _serve_everywhere(self, incoming: Incoming, send: Send) -> None:
         """What is set or refreshed holds for all; the answers are alike."""
         answers = []
-        for lane in self._up():
+        for slot in self._up():
             try:
-                answers.append(await _answer(lane, asked.scope, asked.body))
+                answers.append(await _answer(slot, incoming.scope, incoming.body))
             except Lost:
-                self._mend(lane)
+                self._mend(slot)
         if not answers:
-            await _give_up(asked, send, False)
+            await _give_up(incoming, send, False)
             return
-        if asked.path == OPTIONS and answers[0][0]["status"] == 200:
-            self._options |= asked.told
+        if incoming.path == OPTIONS and answers[0][0]["status"] == 200:
+            self._options |= incoming.fields
         for message in answers[0]:
             await send(message)
 
-    def _up(self) -> Sequence[Lane]:
+    def _up(self) -> Sequence[Slot]:
         """Those that are not dead; when all are, it is one of them that will be back."""
-        return [lane for lane in self.lanes if lane not in self.down] or self.lanes
+        return [slot for slot in self.slots if slot not in self.down] or self.slots
 
-    def _lane(self, asked: Asked) -> Lane:
+    def _slot(self, incoming: Incoming) -> Slot:
         """The replica of what this belongs to, else the one that has the least to do."""
-        up, busy = self._up(), Counter(other.lane.name for other in self.under_way if other.lane)
-        kin = (other.lane for other in self.under_way if other.lane in up and asked.follows(other))
-        return next(kin, None) or min(up, key=lambda lane: busy[lane.name])
+        up, busy = self._up(), Counter(other.slot.name for other in self.under_way if other.slot)
+        kin = (
+            other.slot for other in self.under_way if other.slot in up and incoming.follows(other)
+        )
+        return next(kin, None) or min(up, key=lambda slot: busy[slot.name])
 
-    def _mend(self, lane: Lane) -> None:
-        if lane not in self.down:
-            LOG.warning("%s died; its pictures are made again.", lane.name)
-            self.down[lane] = asyncio.create_task(self._welcome(lane))
+    def _mend(self, slot: Slot) -> None:
+        if slot not in self.down:
+            LOG.warning("%s died; its pictures are made again.", slot.name)
+            self.down[slot] = asyncio.create_task(self._welcome(slot))
 
-    async def _welcome(self, lane: Lane) -> None:
+    async def _welcome(self, slot: Slot) -> None:
         """Wait until Serve has started it again, and tell it the options that the others were
         told."""
         scope = {
@@ -265,19 +271,19 @@ class Door:
             "root_path": "",
             "headers": [(b"content-type", b"application/json")],
         }
-        while lane in self.down:
+        while slot in self.down:
             try:
-                await _answer(lane, scope, json.dumps(self._options).encode())
-                del self.down[lane]
+                await _answer(slot, scope, json.dumps(self._options).encode())
+                del self.down[slot]
             except Lost:
                 await asyncio.sleep(0.5)
 
 
-async def _answer(lane: Lane, scope: Scope, body: bytes) -> list[Message]:
-    return [message async for message in lane.ask(scope, body)]
+async def _answer(slot: Slot, scope: Scope, body: bytes) -> list[Message]:
+    return [message async for message in slot.ask(scope, body)]
 
 
-async def _give_up(asked: Asked, send: Send, begun: bool) -> None:
+async def _give_up(incoming: Incoming, send: Send, begun: bool) -> None:
     told = (
         f"{LIVES} replicas in a row died over this request, so it was given up. Their log says "
         "why; a smaller size "
@@ -286,7 +292,7 @@ async def _give_up(asked: Asked, send: Send, begun: bool) -> None:
     if not begun:
         await answer(send, 500, told)
         return
-    line = json.dumps({"event": "failed", "job": asked.job, "error": told}) + "\n"
+    line = json.dumps({"event": "failed", "job": incoming.job, "error": told}) + "\n"
     await send({"type": "http.response.body", "body": line.encode()})
 
 
@@ -307,7 +313,7 @@ async def _left(receive: Receive) -> None:
         pass
 
 
-def _told(body: bytes) -> dict[str, Any]:
+def _json_object(body: bytes) -> dict[str, Any]:
     """A JSON object; what is none is judged by the replica."""
     try:
         told = json.loads(body)
@@ -317,13 +323,13 @@ def _told(body: bytes) -> dict[str, Any]:
 
 
 @contextmanager
-def replicas(desk: Desk, limits: Limits, count: int) -> Iterator[Door]:
-    """The door to so many processes with a desk like this one, each on a card of its own; Ray ends
-    with it."""
-    shelf = desk.shelf
-    share = _share(shelf.device, count)
+def serve_replicas(queue: Queue, limits: Limits, count: int) -> Iterator[Router]:
+    """The router to so many processes with a queue like this one, each on a card of its own; Ray
+    ends with it."""
+    models = queue.models
+    share = _share(models.device, count)
     # Ray gives each replica one card, which is the first and only one it sees.
-    machine = replace(shelf.machine, device=shelf.device.partition(":")[0])
+    machine = replace(models.machine, device=models.device.partition(":")[0])
     os.environ.update(ALONE, RAY_AUTH_TOKEN=secrets.token_hex(32))
     try:
         import ray
@@ -353,15 +359,15 @@ def replicas(desk: Desk, limits: Limits, count: int) -> Iterator[Door]:
         )
         names = [f"replica-{at}" for at in range(count)]
         bound = deployed.bind(
-            shelf.sources, machine, desk.at_once, desk.most_waiting, limits, count
+            models.sources, machine, queue.at_once, queue.most_waiting, limits, count
         )
         targets = [
             serve.RunTarget(bound, name=name, route_prefix=None, logging_config=quiet)
             for name in names
         ]
-        yield Door(
+        yield Router(
             [
-                ServeLane(name, handle)
+                RaySlot(name, handle)
                 for name, handle in zip(names, serve.run_many(targets), strict=True)
             ]
         )

@@ -7,7 +7,7 @@ import urllib3
 import urllib3.connection
 from requests.adapters import HTTPAdapter
 
-from sdplay.backends.net.cutting import noted
+from sdplay.http.cutting import noted
 
 
 class _Connection(urllib3.connection.HTTPConnection):

@@ -1,22 +1,22 @@
-"""Requests in A1111's words, and the wishes they mean.  What A1111 would leave out in silence is an
-error here."""
+"""Requests in A1111's words, and the pictures they ask for.  What A1111 would leave out in silence
+is an error here."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from sdplay.backends.decode import NotAPicture, checked, from_base64
-from sdplay.backends.net.fetch import fetch_public
 from sdplay.errors import BadParams
+from sdplay.files.decode import NotAPicture, checked, from_base64
+from sdplay.http.fetch import fetch_public
 from sdplay.metadata import settings_from
 from sdplay.metadata.infotext import scheduler_of
 from sdplay.params import Control, Params, random_seed
 from sdplay.picture import png_bytes
 from sdplay.schedulers import SCHEDULERS, find
-from sdplay.server.a1111_mask import Masking, masked, resized, upright
+from sdplay.server.a1111.mask import Masking, masked, resized, upright
 from sdplay.server.limits import Limits
-from sdplay.server.wish import SCHEDULERS_HERE, Wish
+from sdplay.server.request import SCHEDULERS_HERE, PictureRequest
 
 
 class Processing(BaseModel):
@@ -158,7 +158,7 @@ _DIRECT = {
 }
 
 
-def wishes(body: Processing, limits: Limits, owner: str) -> list[Wish]:
+def picture_requests(body: Processing, limits: Limits, owner: str) -> list[PictureRequest]:
     """Every picture the request asks for, checked; a sentence for what is not offered."""
     _refuse_what_has_no_place(body)
     count = (body.batch_size or 1) * (body.n_iter or 1)
@@ -168,7 +168,8 @@ def wishes(body: Processing, limits: Limits, owner: str) -> list[Wish]:
     finish = values.pop("finish", None)
     first = limits.check(Params(**values))
     return [
-        Wish(_nth(first, at), owner, count == 1, partial=True, finish=finish) for at in range(count)
+        PictureRequest(_nth(first, at), owner, count == 1, partial=True, finish=finish)
+        for at in range(count)
     ]
 
 

@@ -10,7 +10,7 @@ from sdplay.engine.torch.stock import Stock
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params
 from sdplay.schedulers import find, known
-from sdplay.server.addons import loras_in, without_tags
+from sdplay.server.extras.addons import loras_in, without_tags
 
 NOT_THERE = {
     "mask": "masks",
@@ -23,7 +23,7 @@ LEFT_OUT = {"negative": "", "cfg": 1.0, "clip_skip": 1, "variation_strength": 0.
 """Left out and told, with the value that means nothing."""
 
 
-def plain_job(
+def stock_job(
     params: Params, stock: Stock, *, urgent: bool, owner: str = ""
 ) -> tuple[Job, Params, tuple[str, ...]]:
     """The job, the settings that are really applied, and a sentence for each that is not."""
@@ -32,20 +32,20 @@ def plain_job(
             raise BadParams(
                 f"This process paints {stock.family} pictures without {what}: leave that out."
             )
-    changes, told = dict(_left_out(params, stock)), []
+    changes, warnings = dict(_left_out(params, stock)), []
     for name in changes:
-        told.append(
+        warnings.append(
             f"{KNOBS[name].label}: {stock.family} does not know it here, so it was left out."
         )
     if loras_in(params.prompt):
         changes["prompt"] = without_tags(params.prompt)
-        told.append(f"LoRA: {stock.family} does not know it here, so it was left out.")
+        warnings.append(f"LoRA: {stock.family} does not know it here, so it was left out.")
     if any(map(stressed, (params.prompt, params.negative))):
-        told.append(f"Emphasis: {stock.family} reads the brackets of the prompt as they stand.")
+        warnings.append(f"Emphasis: {stock.family} reads the brackets of the prompt as they stand.")
     own = find(stock.scheduler)
     if own is None or own.id != known(params.scheduler).id:
         changes |= {"scheduler": own.id} if own else {}
-        told.append(
+        warnings.append(
             f"Scheduler: {stock.family} always uses its own, "
             f"{own.label if own else stock.scheduler}."
         )
@@ -66,7 +66,7 @@ def plain_job(
         urgent=urgent,
         owner=owner,
     )
-    return job, applied, tuple(told)
+    return job, applied, tuple(warnings)
 
 
 def _left_out(params: Params, stock: Stock) -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,1 @@
+"""What stands beside the checkpoints: LoRAs, embeddings, upscalers and the segmenter."""
