@@ -2,6 +2,7 @@
 the full suite."""
 
 import os
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,18 @@ ALLOWED_TO_SKIP = ("SDPLAY_A1111_URL", "SDPLAY_PREDICT_URL", "SDPLAY_SDCPP_SERVE
 """Live tests name what they would need; everything else must run where SDPLAY_FULL_SUITE is set."""
 
 
+@pytest.fixture(scope="session")
+def new_home(tmp_path_factory):
+    """Names a data folder that nobody has; most tests never make theirs."""
+    homes, number = tmp_path_factory.mktemp("homes"), count()
+    return lambda: homes / str(next(number))
+
+
 @pytest.fixture(autouse=True)
-def settings_of_nobody(monkeypatch, tmp_path):
+def settings_of_nobody(monkeypatch, new_home):
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("SDPLAY_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SDPLAY_HOME", str(new_home()))
 
 
 @pytest.fixture

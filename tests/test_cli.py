@@ -5,7 +5,6 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from PIL import Image, ImageChops, ImageStat
@@ -14,26 +13,13 @@ from sdplay.cli.generate import _write
 from sdplay.errors import LibraryError
 from sdplay.metadata import read
 from sdplay.params import Params
-
-ROOT = Path(__file__).parent.parent
-
-
-def sdplay(*arguments, cwd=None):
-    return subprocess.run(
-        [sys.executable, "-m", "sdplay", *arguments],
-        cwd=cwd or ROOT,
-        env=None,
-        text=True,
-        capture_output=True,
-        timeout=120,
-    )
+from tests.commands import ROOT, sdplay
 
 
 def test_a_picture_is_made_with_its_receipt(tmp_path):
     out = tmp_path / "apple.png"
-    done = sdplay(
-        "generate", "a red apple", "--seed", "7", "--steps", "4", "--out", str(out), "--json"
-    )
+    line = ["generate", "a red apple", "--seed", "7", "--steps", "4", "--out", str(out), "--json"]
+    done = subprocess.run([sys.executable, "-m", "sdplay", *line], cwd=ROOT, capture_output=True)
     told = json.loads(done.stdout)
     assert (done.returncode, told["file"], told["backend"]) == (0, str(out), "builtin")
     assert set(told) == {"file", "backend", "asked", "sent", "applied", "warnings", "timing"}
@@ -158,8 +144,7 @@ def test_a_setting_and_a_raw_field_can_be_set():
     assert done.stderr.startswith("CFG scale must be between 1 and 30, not 40.")
 
 
-def test_without_out_a_new_name_is_chosen(tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+def test_without_out_a_new_name_is_chosen(tmp_path):
     for _ in range(2):
         sdplay("generate", "Лиса, a fox!", "--steps", "1", "--seed", "5", cwd=tmp_path)
     assert sorted(path.name for path in tmp_path.glob("*.png")) == [

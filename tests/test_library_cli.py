@@ -1,9 +1,6 @@
 """`info` and `library` on the command line: output, exit codes, one sentence, never a traceback."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -11,26 +8,20 @@ from sdplay.library import Library
 from sdplay.metadata import converted, sign
 from sdplay.metadata.png import with_texts
 from sdplay.picture import png_bytes
+from tests import commands
 from tests.making import colour, finished
-
-ROOT = Path(__file__).parent.parent
 
 
 def sdplay(*arguments):
-    done = subprocess.run(
-        [sys.executable, "-m", "sdplay", *map(str, arguments)],
-        cwd=ROOT,
-        text=True,
-        capture_output=True,
-        timeout=120,
-    )
+    done = commands.sdplay(*arguments)
     assert "Traceback" not in done.stderr
     return done
 
 
 @pytest.fixture
-def home(tmp_path):
+def home(tmp_path, monkeypatch):
     """A library with two pictures, in the folder that the settings name."""
+    monkeypatch.setenv("SDPLAY_HOME", str(tmp_path / "home"))
     opened = Library(tmp_path / "home")
     for seed in (1, 2):
         opened.save(finished(seed=seed, prompt=f"fox {seed}"), "ann")

@@ -5,22 +5,19 @@ import csv
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from sdplay.sweeps.claims import Claims, OtherPlan, Pace
 from sdplay.sweeps.ledger import Ledger
+from tests.commands import Command
 from tests.fakes import a1111
 
-ROOT = Path(__file__).parent.parent
 SEEDS = 16
 PLAN = {
     "base": {"prompt": "лиса", "steps": 2, "size": "64x64"},
@@ -37,21 +34,21 @@ def server():
 
 def begun(folder, server, home, *arguments):
     """A process of its own, with a library of its own, as on another machine."""
-    command = [sys.executable, "-m", "sdplay", "sweep", str(folder / "plan.json")]
-    return subprocess.Popen(
-        [*command, "--out", str(folder / "out"), "--backend", "a1111", "--json", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "SDPLAY_HOME": str(folder / home), "SDPLAY_A1111_URL": server.url},
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    line = ["sweep", folder / "plan.json", "--out", folder / "out", "--backend", "a1111", "--json"]
+    settings = {"SDPLAY_HOME": str(folder / home), "SDPLAY_A1111_URL": server.url}
+    return Command(*line, *arguments, **settings)
 
 
-def ended(process):
-    out, said = process.communicate(timeout=240)
-    assert "Traceback" not in said
-    return process.returncode, json.loads(out.splitlines()[-1] if out else "{}"), said
+def ended(command):
+    done = command.done()
+    assert "Traceback" not in done.stderr
+    lines = done.stdout.splitlines()
+    return done.returncode, json.loads(lines[-1] if lines else "{}"), done.stderr
+
+
+def killed(command):
+    command.kill()
+    assert command.done().returncode == -signal.SIGKILL
 
 
 def pictures(folder):
@@ -98,14 +95,13 @@ def test_a_killed_machine_costs_no_more_than_what_it_had_claimed(tmp_path, serve
     live = tmp_path / "out/.sweep/live"
     wait_until(lambda: live.is_dir() and len(list(live.iterdir())) == 2)
     wait_until(lambda: len(pictures(tmp_path)) >= 4)
-    victim.send_signal(signal.SIGKILL)
-    victim.communicate(timeout=60)
-    killed = [
+    killed(victim)
+    dead = [
         file.name
         for file in live.iterdir()
         if json.loads(file.read_text())["process"] == victim.pid
     ]
-    lost = claimed_by(tmp_path, killed[0])
+    lost = claimed_by(tmp_path, dead[0])
     code, _, said = ended(other)
     assert code == 0, said
     assert len(pictures(tmp_path)) == SEEDS
@@ -121,8 +117,7 @@ def test_a_run_elsewhere_goes_on_with_nothing_but_the_folder(tmp_path, server):
     (tmp_path / "plan.json").write_text(json.dumps(PLAN))
     first = begun(tmp_path, server, "one")
     wait_until(lambda: len(pictures(tmp_path)) >= 5)
-    first.send_signal(signal.SIGKILL)
-    first.communicate(timeout=60)
+    killed(first)
     there = len(pictures(tmp_path))
     code, second, said = ended(begun(tmp_path, server, "two"))
     assert (code, second["reused"], second["made"]) == (0, there, SEEDS - there), said
