@@ -175,6 +175,11 @@ class Jobs:
                 if job.owner == owner and group in (None, job.group)
             ]
 
+    def crowd(self) -> int:
+        """How many pictures of everybody are queued or at work."""
+        with self._lock:
+            return sum(job.active for job in self._jobs.values())
+
     def ahead(self, job: Job) -> int:
         """How many pictures start before this one."""
         return len(self._before(job))

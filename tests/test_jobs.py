@@ -89,6 +89,15 @@ def test_owners_take_turns(jobs):
     assert [params.seed for params in painter.made].index(99) <= 1
 
 
+def test_the_crowd_is_everything_queued_or_at_work(jobs):
+    crowd = [jobs.submit(Params(steps=50, seed=seed, **SMALL), Painter(0.02)) for seed in range(3)]
+    assert jobs.crowd() == 3
+    for job in crowd:
+        job.cancel()
+        assert job.wait(10)
+    assert jobs.crowd() == 0
+
+
 def test_too_many_waiting_pictures_of_all_owners_are_refused(jobs, monkeypatch):
     monkeypatch.setenv("SDPLAY_MAX_QUEUED", "1")
     painter = Painter(60)

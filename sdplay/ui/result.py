@@ -2,6 +2,8 @@
 before."""
 
 import base64
+import time
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -9,8 +11,9 @@ from sdplay.compare.plan import duration, many
 from sdplay.jobs import Job
 from sdplay.library import Kept
 from sdplay.params import Params
+from sdplay.picture import Progress
 from sdplay.schedulers import scheduler_label
-from sdplay.ui import form, session, whole
+from sdplay.ui import form, session, waiting, whole
 from sdplay.ui.controls import LARGEST_IN_A_BROWSER
 from sdplay.ui.details import details, download, hero, start_from
 from sdplay.ui.problems import explained, told
@@ -18,50 +21,75 @@ from sdplay.ui.receipt import receipt, timing
 from sdplay.ui.session import Studio
 from sdplay.ui.tiles import Tile, tiles
 
-POLL_SECONDS = 0.25
-LINGER = 2
-"""Ticks in which a finished picture has the browser to itself, before the whole page is drawn
-anew."""
+SOON_SECONDS = 0.25
+"""After a click, or a run that was interrupted, the browser asks so soon for one that waits."""
+PATIENCE_SECONDS = 5.0
+"""So long a run waits; then the browser asks for the next one."""
+GLANCE_SECONDS = 0.1
+"""How often a run that waits looks whether something else was clicked."""
+LOOKS_A_SECOND = 16.0
+"""What is new about all waiting pictures together is drawn so often, and about one four times."""
+LINGER_SECONDS = 0.4
+"""A finished picture has the browser to itself, before the whole page is drawn anew."""
 
 
 def show(studio: Studio) -> None:
-    """The newest picture, or the progress of the one being made, asked for every tick."""
+    """The newest picture, or the progress of the one being made until it is there."""
     job = session.latest(studio)
     awaited = job if job and job.active else None
-    inline, ended = True, 0
+    waits = seen = False
 
-    @whole.fragment(every=POLL_SECONDS if awaited else None)
+    @whole.fragment(every=SOON_SECONDS if awaited else None)
     def result() -> None:
-        nonlocal inline, ended
-        if awaited and not awaited.active:
-            ended += 1
-        if ended > LINGER:
+        nonlocal waits, seen
+        if seen:
             st.rerun()  # one full run: the timer stops, and the picture comes into the strip below
-        _result(studio, job, alone=ended == 1)
-        if awaited and awaited.active and not inline and awaited.wait(POLL_SECONDS):
-            st.rerun(scope="fragment")  # the picture, without waiting for the browser's next tick
-        inline = False
+        if awaited and awaited.active:
+            draw = _progress(studio, awaited)
+            if waits:
+                _wait(studio, awaited, draw)
+            waits = True  # from the next run on: the first one is part of the whole page's
+            return
+        seen = awaited is not None
+        if seen:
+            waiting.tick_every(LINGER_SECONDS)
+        _result(studio, job, alone=seen)
 
     result()
     _recent(studio)
 
 
+def _wait(studio: Studio, job: Job, draw: Callable[[], None]) -> None:
+    """Until the job has ended, draw what is new, and run again as soon as it has."""
+    waiting.tick_every(PATIENCE_SECONDS)
+    drawn = time.monotonic()
+    while not job.wait(GLANCE_SECONDS):
+        if waiting.interrupted():
+            waiting.tick_every(SOON_SECONDS)
+            return
+        if time.monotonic() - drawn >= max(SOON_SECONDS, studio.jobs.crowd() / LOOKS_A_SECOND):
+            draw()
+            drawn = time.monotonic()
+    st.rerun(scope="fragment")  # the picture, without waiting for the browser's next tick
+
+
 def _result(studio: Studio, job: Job | None, alone: bool) -> None:
-    if job and job.active:
-        _progress(studio, job)
-        return
     here = job and job.backend.name == studio.backend.name  # another one's end says nothing of this
     if job and here and job.state == "failed":
         told(job.error)
     elif job and here and job.state == "cancelled":
         st.info("Cancelled. Your settings are as they were.", icon=":material/stop_circle:")
     with explained():
-        newest = studio.library.recent(studio.owner, 1)
-        kept = job.kept if job and job.kept else newest[0] if newest else None
+        kept = job.kept if job and job.kept else _newest(studio)
         if kept:
             _picture(studio, kept, job if job and job.kept else None, alone)
         elif not here:
             _welcome()
+
+
+def _newest(studio: Studio) -> Kept | None:
+    newest = studio.library.recent(studio.owner, 1)
+    return newest[0] if newest else None
 
 
 def _welcome() -> None:
@@ -86,42 +114,57 @@ def _columns(
     return hero_column, side
 
 
-def _progress(studio: Studio, job: Job) -> None:
+def _progress(studio: Studio, job: Job) -> Callable[[], None]:
+    """The preview, the bar and the way out; what is returned draws the first two anew."""
     left, right = _columns(job.params.width, job.params.height)
-    now = job.progress
-    with left:
-        if preview := now.look():
-            # Inside the page, not as a file beside it: the next preview would take the file away
-            # while it loads.
-            st.html(
-                f'<img alt="The picture so far" style="width:100%;border-radius:10px" '
-                f'src="data:image/jpeg;base64,{base64.b64encode(preview).decode()}">'
-            )
-        else:
-            st.skeleton(height=420)
+    preview = left.empty()
+    preview.skeleton(height=420)
+    bar = right.empty()
     with right:
-        st.progress(min(1.0, now.fraction or 0.0), text=_standing(studio, job))
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.button(
-                "Cancel",
-                icon=":material/stop_circle:",
-                on_click=job.cancel,
-                key="cancel",
-                shortcut="esc",
-            )
-        others = [
-            other for other in studio.jobs.of(studio.owner) if other.active and other is not job
-        ]
-        if others:
-            st.caption(f"{len(others)} more of yours in the queue")
-            st.button(
-                "Cancel all",
-                type="tertiary",
-                key="cancel_all",
-                icon=":material/playlist_remove:",
-                on_click=_cancel,
-                args=([job, *others],),
-            )
+        _ways_out(studio, job)
+    drawn: Progress | None = None
+
+    def draw() -> None:
+        nonlocal drawn
+        now = job.progress
+        if not (drawn and drawn.preview is now.preview) and (look := now.look()):
+            preview.html(_inside(look))
+        bar.progress(min(1.0, now.fraction or 0.0), text=_standing(studio, job))
+        drawn = now
+
+    draw()
+    return draw
+
+
+def _inside(preview: bytes) -> str:
+    """A preview inside the page, not as a file beside it: the next one would take the file away
+    while it loads."""
+    return (
+        '<img alt="The picture so far" style="width:100%;border-radius:10px" '
+        f'src="data:image/jpeg;base64,{base64.b64encode(preview).decode()}">'
+    )
+
+
+def _ways_out(studio: Studio, job: Job) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Cancel",
+            icon=":material/stop_circle:",
+            on_click=job.cancel,
+            key="cancel",
+            shortcut="esc",
+        )
+    others = [other for other in studio.jobs.of(studio.owner) if other.active and other is not job]
+    if others:
+        st.caption(f"{len(others)} more of yours in the queue")
+        st.button(
+            "Cancel all",
+            type="tertiary",
+            key="cancel_all",
+            icon=":material/playlist_remove:",
+            on_click=_cancel,
+            args=([job, *others],),
+        )
 
 
 def _cancel(jobs: list[Job]) -> None:

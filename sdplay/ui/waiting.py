@@ -1,0 +1,30 @@
+"""How a fragment waits for something: in one run that lasts, instead of a run at every tick.
+
+A tick costs a request, a thread and everything that the fragment draws; a run that waits costs
+nothing, and draws what is new in its place.  Both names below stand behind Streamlit's own timers
+and clicks and are no part of its public interface, hence the pinned minor version.
+"""
+
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
+from streamlit.runtime.scriptrunner_utils.script_run_context import (
+    ThreadState,
+    get_script_run_ctx,
+)
+
+
+def interrupted() -> bool:
+    """Whether the browser asks for a run, of the page or of any part of it, or has gone."""
+    context = get_script_run_ctx()
+    if context is None or context.script_requests is None:
+        return True
+    return context.script_requests._state is not ScriptRequestType.CONTINUE
+
+
+def tick_every(seconds: float) -> None:
+    """From now on the browser asks so often for the fragment that runs."""
+    context, fragment = get_script_run_ctx(), ThreadState.get().fragment_id
+    if context and fragment:
+        message = ForwardMsg()
+        message.auto_rerun.interval, message.auto_rerun.fragment_id = seconds, fragment
+        context.enqueue(message)
