@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from sdplay.picture import Frame, jpeg_bytes, png_bytes
-from sdplay.ui.filmstrip import Strip, schedule, small, ways
-from sdplay.ui.viewer import source
+from sdplay.ui.components.filmstrip import Strip, schedule, small, ways
+from sdplay.ui.components.viewer import source
 from tests.making import colour
 
 

@@ -52,21 +52,17 @@ def chart(lines: Sequence[Line], across: str, up: str) -> str:
 
 def _axes(right: float, top: float, across: str, up: str) -> str:
     low, left, end = HEIGHT - EDGE, EDGE, WIDTH - EDGE
-    ticks = []
+    ticks: list[str] = []
     for part in range(5):
         x, y = left + (end - left) * part / 4, low - (low - EDGE) * part / 4
-        ticks.append(
-            f'<text x="{x:.0f}" y="{low + 16}" '
-            f'text-anchor="middle">{_short(right * part / 4)}</text>'
-            f'<text x="{left - 6}" y="{y + 4:.0f}" '
-            f'text-anchor="end">{_short(top * part / 4)}</text>'
-            f'<path d="M{left} {y:.0f}H{end}" class="grid"/>'
+        below, beside = _short(right * part / 4), _short(top * part / 4)
+        ticks += (
+            f'<text x="{x:.0f}" y="{low + 16}" text-anchor="middle">{below}</text>',
+            f'<text x="{left - 6}" y="{y + 4:.0f}" text-anchor="end">{beside}</text>',
+            f'<path d="M{left} {y:.0f}H{end}" class="grid"/>',
         )
-    return (
-        f'{"".join(ticks)}<text x="{end}" y="{low + 34}" '
-        f'text-anchor="end">{html.escape(across)}</text>'
-        f'<text x="4" y="{EDGE - 14}">{html.escape(up)}</text>'
-    )
+    name = f'<text x="{end}" y="{low + 34}" text-anchor="end">{html.escape(across)}</text>'
+    return f'{"".join(ticks)}{name}<text x="4" y="{EDGE - 14}">{html.escape(up)}</text>'
 
 
 def _line(line: Line, colour: str, at: Callable[[float, float], tuple[float, float]]) -> str:

@@ -5,6 +5,7 @@ import base64
 import html
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from sdplay.compare.amounts import Amounts
 from sdplay.compare.answers import Convergence, Trade, listed
@@ -21,17 +22,7 @@ from sdplay.picture import jpeg_bytes
 MOST_PICTURES = 1000
 MOST_CURVES = 12
 """More lines than this cannot be told apart."""
-_STYLE = """
-:root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}
-body{max-width:1200px;margin:2rem auto;padding:0 1rem}
-table{border-collapse:collapse}th,td{padding:.25rem;text-align:center;vertical-align:top;font-weight:400}
-.grid-of{overflow-x:auto;margin:1rem 0}th{font-size:.9rem}thead th,tbody th{font-weight:600}
-img{display:block;margin:auto;max-width:256px;height:auto;border-radius:4px}figure{margin:0}
-figcaption{font-size:.8rem;max-width:256px;margin:auto;opacity:.8}.bad{color:#b02020}
-details{margin:1rem 0}pre{white-space:pre-wrap;overflow-wrap:anywhere}
-svg{max-width:720px;width:100%;height:auto}svg text{font-size:12px;fill:currentColor}
-svg .line{fill:none;stroke-width:2}svg .grid{stroke:currentColor;opacity:.15}
-"""
+_STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 _SAFE = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 Results = Mapping[tuple[int, ...], Result]
 
@@ -68,12 +59,19 @@ def report(
         f"<details><summary>Infotext</summary><pre>{html.escape(grid_infotext(plan))}</pre></details>",
         f"<p>Made {datetime.now(UTC):%Y-%m-%d %H:%M} UTC with sdplay.</p>",
     ]
+    return _page(html.escape(title), "".join(parts))
+
+
+def _page(title: str, body: str) -> str:
+    head = (
+        '<meta charset="utf-8">',
+        f"<title>{title}</title>",
+        f'<meta http-equiv="Content-Security-Policy" content="{_SAFE}">',
+        '<meta name="viewport" content="width=device-width">',
+        f"<style>{_STYLE}</style>",
+    )
     return (
-        '<!doctype html><html lang="en"><head><meta '
-        f'charset="utf-8"><title>{html.escape(title)}</title>'
-        f'<meta http-equiv="Content-Security-Policy" content="{_SAFE}">'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>'
-        f"<body>{''.join(parts)}</body></html>\n"
+        f'<!doctype html><html lang="en"><head>{"".join(head)}</head><body>{body}</body></html>\n'
     )
 
 

@@ -7,9 +7,9 @@ from sdplay.compare.guard import label
 from sdplay.library import Kept
 from sdplay.studio import cut_out, enlarge
 from sdplay.ui import address, whole
+from sdplay.ui.components.tiles import Tile, tiles
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
-from sdplay.ui.tiles import Tile, tiles
 
 NEIGHBOURS = 12
 FACTORS = (1.5, 2.0, 3.0, 4.0)

@@ -13,7 +13,7 @@ from sdplay.compare.plan import Cell, Plan, many
 from sdplay.compare.results import Result
 from sdplay.sweeps import Sweep
 from sdplay.ui import sweeping, whole
-from sdplay.ui.grid import Tile, grid, thumbnails
+from sdplay.ui.components.grid import Tile, grid, thumbnails
 from sdplay.ui.problems import plain
 from sdplay.ui.session import Studio
 

@@ -8,9 +8,11 @@ import streamlit as st
 
 ASSETS = Path(__file__).parent / "assets"
 ICON = ASSETS / "favicon.png"
-ICON_ONLY = ("dice", "undo_not", "delete")
-"""Keys of buttons whose words are for those who do not see the icon."""
 _FONT = base64.b64encode((ASSETS / "inter-latin-wght-normal.woff2").read_bytes()).decode()
+_FACE_RULE = (
+    '@font-face{font-family:"Inter";font-weight:100 900;font-display:swap;'
+    f"src:url(data:font/woff2;base64,{_FONT})}}\n"
+)
 
 # Streamlit serves font files only from a folder beside the entry file; a style sheet can carry one
 # anywhere.
@@ -18,15 +20,7 @@ _FONT = base64.b64encode((ASSETS / "inter-latin-wght-normal.woff2").read_bytes()
 _FACE = st.components.v2.component(
     "sdplay_font",
     html="<span hidden></span>\n",
-    css=f"""
-@font-face{{
-  font-family:"Inter";font-weight:100 900;font-display:swap;src:url(data:font/woff2;base64,{_FONT})}}
-@media (hover:none){{button kbd{{display:none!important}}}}
-{", ".join(f".st-key-{key} button [data-testid=stMarkdownContainer]" for key in ICON_ONLY)}{{
-  position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}}
-button kbd{{opacity:1!important}}
-button[kind^=primary],button[kind^=primary] *{{color:light-dark(#fff,#0f0f13)!important}}
-""",
+    css=_FACE_RULE + Path(__file__).with_suffix(".css").read_text(encoding="utf-8"),
     isolate_styles=False,
 )
 

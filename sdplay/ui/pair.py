@@ -14,8 +14,8 @@ from sdplay.compare.measures import WHAT_THEY_SEE, Difference, difference_map
 from sdplay.params import KNOBS, Params
 from sdplay.picture import png_bytes
 from sdplay.ui import form, whole
+from sdplay.ui.components.viewer import MODES, Shown, viewer
 from sdplay.ui.problems import plain
-from sdplay.ui.viewer import MODES, Shown, viewer
 
 
 @dataclass(frozen=True)

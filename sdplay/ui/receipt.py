@@ -12,8 +12,8 @@ from sdplay.library import Kept
 from sdplay.params import KNOBS
 from sdplay.picture import Receipt, Timing
 from sdplay.schedulers import find
+from sdplay.ui.components.timebar import timebar, told
 from sdplay.ui.problems import plain, text_of_others
-from sdplay.ui.timebar import timebar, told
 
 SAME, OTHER, SILENT = (
     ":green[:material/check:]",

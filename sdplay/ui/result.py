@@ -14,12 +14,12 @@ from sdplay.params import Params
 from sdplay.picture import Progress
 from sdplay.schedulers import scheduler_label
 from sdplay.ui import form, session, waiting, whole
+from sdplay.ui.components.tiles import Tile, tiles
 from sdplay.ui.controls import LARGEST_IN_A_BROWSER
 from sdplay.ui.details import details, download, hero, start_from
 from sdplay.ui.problems import explained, told
 from sdplay.ui.receipt import receipt, timing
 from sdplay.ui.session import Studio
-from sdplay.ui.tiles import Tile, tiles
 
 SOON_SECONDS = 0.25
 """After a click, or a run that was interrupted, the browser asks so soon for one that waits."""

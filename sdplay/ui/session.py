@@ -12,6 +12,7 @@ from sdplay.backends import Backend, Capabilities, connect, kinds
 from sdplay.params import Params
 from sdplay.room import network
 from sdplay.ui import whole
+from sdplay.ui.components import component
 
 if (
     TYPE_CHECKING
@@ -20,17 +21,7 @@ if (
     from sdplay.library import Library
 
 COOKIE = "sdplay_owner"
-_REMEMBER = st.components.v2.component(
-    "sdplay_owner",
-    html="<span hidden></span>\n",
-    js="""
-export default function({data}) {
-  const kept = document.cookie.includes(data.name + "=");
-  const safe = location.protocol === "https:" ? ";secure" : "";
-  if (!kept) document.cookie = `${data.name}=${data.owner};path=/;max-age=31536000;samesite=strict${safe}`;
-}
-""",
-)
+_REMEMBER = component("owner")
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from sdplay.compare.results import Result
 from sdplay.sweeps import Sweep
 from sdplay.ui import cells, experiments, form, sweeping, whole
 from sdplay.ui.cells import At, Results
+from sdplay.ui.components.filmstrip import Strip, filmstrip
 from sdplay.ui.details import details
-from sdplay.ui.filmstrip import Strip, filmstrip
 from sdplay.ui.pair import Side, locks_into_form, pair
 from sdplay.ui.problems import explained, plain
 from sdplay.ui.session import Studio

@@ -167,7 +167,7 @@ def thumbnails() -> None:
         import streamlit as st
 
         from sdplay.library import Library
-        from sdplay.ui.tiles import Tile, tiles
+        from sdplay.ui.components.tiles import Tile, tiles
 
         library = st.cache_resource(Library)(Path(os.environ["SDPLAY_HOME"]))
         began = time.perf_counter()

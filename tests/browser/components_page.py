@@ -4,8 +4,8 @@ import streamlit as st
 from PIL import Image, ImageDraw
 
 from sdplay.picture import Frame, jpeg_bytes, png_bytes
-from sdplay.ui.filmstrip import Strip, filmstrip
-from sdplay.ui.viewer import MODES, Shown, viewer
+from sdplay.ui.components.filmstrip import Strip, filmstrip
+from sdplay.ui.components.viewer import MODES, Shown, viewer
 
 
 def disc(colour: str, size: int = 128) -> Image.Image:

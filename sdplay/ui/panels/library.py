@@ -11,13 +11,13 @@ from sdplay.library import Kept, Query, Total
 from sdplay.library.query import query
 from sdplay.params import KNOBS, differing
 from sdplay.ui import carry, chosen, foreign, links, whole
+from sdplay.ui.components.gallery import Heading, Placed, Stretch, asked_for, gallery
+from sdplay.ui.components.tiles import Tile, tiles
+from sdplay.ui.components.timebar import told
 from sdplay.ui.controls import linked_by_id
 from sdplay.ui.details import details
-from sdplay.ui.gallery import Heading, Placed, Stretch, asked_for, gallery
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
-from sdplay.ui.tiles import Tile, tiles
-from sdplay.ui.timebar import told
 
 A_PAGE = 48
 REFRESH_SECONDS = 4.0

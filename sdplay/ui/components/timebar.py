@@ -1,0 +1,38 @@
+"""Where the seconds went: one stacked bar with its legend."""
+
+from sdplay.compare.plan import lasting
+from sdplay.ui.components import component
+
+COLOURS = {
+    "waited": "gray",
+    "queued": "yellow",
+    "others' turns": "orange",
+    "network": "blue",
+    "load": "violet",
+    "sampling": "primary",
+    "decode": "green",
+    "other": "gray",
+}
+_BAR = component("timebar")
+
+
+def timebar(seconds: dict[str, float], key: str) -> None:
+    """Draw the parts in their order; what is too short to see is left out."""
+    parts = [
+        {"name": name, "seconds": spent, "told": told(spent), "colour": _colour(name)}
+        for name, spent in seconds.items()
+        if spent >= 0.005
+    ]
+    if parts:
+        said = ", ".join(f"{part['name']} {part['told']}" for part in parts)
+        _BAR(key=key, data={"parts": parts, "said": f"Time spent: {said}"}, height="content")
+
+
+def told(seconds: float) -> str:
+    """A measured time as people say it."""
+    return lasting(seconds)
+
+
+def _colour(name: str) -> str:
+    colour = COLOURS.get(name, "gray")
+    return "primary-color" if colour == "primary" else f"{colour}-color"
