@@ -11,7 +11,6 @@ from traceback import format_exc
 from sdplay import studio
 from sdplay.backends import ASKER, Asker, Backend
 from sdplay.clock import Clock
-from sdplay.compare.plan import duration, many
 from sdplay.errors import BackendLost, BackendOffline, BadParams, PlayError
 from sdplay.estimates import Estimates
 from sdplay.library import Kept, Library
@@ -20,6 +19,7 @@ from sdplay.picture import Progress
 from sdplay.room import Reached, Share, queue_room
 from sdplay.settings import without_secrets
 from sdplay.turns import Claim, Turns, fits, most_workers
+from sdplay.wording import duration, many
 
 LOG = logging.getLogger(__name__)
 KEEP_FINISHED = 200

@@ -8,6 +8,7 @@ from typing import Any
 
 from sdplay.errors import BadParams
 from sdplay.files.picture_file import PictureFile
+from sdplay.wording import number
 
 OWN = "own"
 """The word for a value that is left to the backend."""
@@ -117,8 +118,8 @@ class Knob:
             raise BadParams(f"{self.label} must look like {self.axis_example}, not {value!r}.")
         if self.low is not None and self.high is not None and not self.low <= value <= self.high:
             raise BadParams(
-                f"{self.label} must be between {self.low:g} and {_plain(self.high)}, not "
-                f"{_plain(value)}."
+                f"{self.label} must be between {self.low:g} and {number(self.high)}, not "
+                f"{number(value)}."
             )
         if self.kind is int and self.step and self.step > 1 and value % self.step:
             near = max(int(self.low or 0), round(value / self.step) * int(self.step))
@@ -176,7 +177,3 @@ def knob(
         default=default,
         metadata={"knob": {"kind": type(default), "first_default": default, **facts}},
     )
-
-
-def _plain(value: float) -> str:
-    return f"{value:d}" if isinstance(value, int) else f"{value:g}"

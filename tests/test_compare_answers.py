@@ -17,13 +17,13 @@ from sdplay.compare.answers import (
     closeness,
     curve,
     frontier,
-    listed,
     settling_sentences,
     sign_test,
 )
 from sdplay.compare.measures import MEASURES
 from sdplay.params import Params
 from sdplay.schedulers import SCHEDULERS
+from sdplay.wording import listed
 
 STEPS = (2, 4, 6, 8, 10, 12, 15, 20, 25, 30, 40, 60)
 

@@ -7,10 +7,11 @@ import pytest
 
 from sdplay.compare.axes import Offer, Setup
 from sdplay.compare.guard import plan_sentence
-from sdplay.compare.plan import Facts, duration, lasting, plan
+from sdplay.compare.plan import Facts, plan
 from sdplay.errors import BadParams
 from sdplay.params import Params
 from sdplay.schedulers import SCHEDULERS
+from sdplay.wording import duration, lasting
 from sdplay.work import evaluations
 
 BASE = Setup("builtin", Params("a fox", width=128, height=128))

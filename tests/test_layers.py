@@ -33,6 +33,7 @@ LAYERS = (
     "params",
     "schedulers",
     "knob",
+    "wording",
     "settings",
     "files",
     "errors",

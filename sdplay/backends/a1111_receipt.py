@@ -11,6 +11,7 @@ from sdplay.backends.a1111_dialects import FIELDS, OPTIONS, Dialect, Names, goes
 from sdplay.files.untrusted import read_json
 from sdplay.params import KNOBS, Params
 from sdplay.schedulers import find
+from sdplay.wording import number
 
 _INFO = {
     "prompt": "prompt",
@@ -132,8 +133,8 @@ def differences(
     for name in _compared(params, dialect):
         if name in done and not _same(asked[name], done[name]):
             yield (
-                f"{KNOBS[name].label}: the server used {_plain(done[name])} instead of "
-                f"{_plain(asked[name])}."
+                f"{KNOBS[name].label}: the server used {number(done[name])} instead of "
+                f"{number(asked[name])}."
             )
 
 
@@ -296,7 +297,3 @@ def _size(written: Mapping[str, str]) -> dict[str, str]:
 def _joined(sampler: str, schedule: str) -> str:
     plain = "" if schedule.lower() in ("automatic", "default") else schedule
     return " ".join(f"{sampler} {plain}".replace("_", " ").lower().split())
-
-
-def _plain(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sdplay.compare.plan import many
 from sdplay.errors import LibraryError
 from sdplay.params import KNOBS
 from sdplay.schedulers import SCHEDULERS
+from sdplay.wording import many
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 QUERY = (

@@ -130,8 +130,8 @@ def _out(given: argparse.Namespace, what: str, kinds: Sequence[str]) -> Path:
 
 
 def _write(out: Path, data: bytes, count: int) -> None:
-    from sdplay.compare.plan import many
     from sdplay.files.whole_file import why, write_whole
+    from sdplay.wording import many
 
     try:
         write_whole(out, data)

@@ -6,9 +6,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sdplay.compare.answers import listed, span
+from sdplay.compare.answers import span
 from sdplay.compare.measures import COLOUR, Measure
-from sdplay.compare.plan import many
+from sdplay.wording import listed, many
 
 FEWEST = 4
 """With fewer values nobody can say where something stops."""

@@ -10,14 +10,12 @@ from typing import Literal
 import numpy as np
 
 from sdplay.compare.measures import COLOUR, Measure
-from sdplay.compare.plan import many
 from sdplay.params import Params
 from sdplay.schedulers import find
+from sdplay.wording import listed, many
 
 Scale = Literal["steps", "evaluations", "seconds"]
 Settles = Literal["yes", "not yet", "never", "unknown"]
-MOST_NAMES = 3
-"""More names than this are counted instead of listed."""
 
 
 @dataclass(frozen=True)
@@ -163,15 +161,6 @@ def _alike(names: Mapping[Settles, Sequence[str]], curves: Sequence[Convergence]
             "least 4."
         )
     return sentences
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names as a sentence lists them; many are counted."""
-    if len(names) <= 1:
-        return "".join(names)
-    if len(names) > MOST_NAMES:
-        return f"{', '.join(names[: MOST_NAMES - 1])} and {len(names) - MOST_NAMES + 1} more"
-    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def adds_noise(params: Params) -> bool:

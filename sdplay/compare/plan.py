@@ -12,6 +12,7 @@ from sdplay.compare.grammar import Value, shown, written
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params
 from sdplay.settings import setting
+from sdplay.wording import duration, many
 from sdplay.work import evaluations
 
 MOST_CELLS = 20_000
@@ -178,35 +179,6 @@ def limit() -> int:
             f"SDPLAY_SWEEP_LIMIT must be a whole number, not {told!r}. Set it like this: 100"
         )
     return int(told)
-
-
-def duration(low: float, high: float) -> str:
-    """A range of seconds as a person says it."""
-    if high < 1:
-        return "less than a second"
-    small, large = _time(low), _time(high)
-    return f"about {large}" if small == large else f"{small} to {large}"
-
-
-def many(count: int, word: str) -> str:
-    """A number with its word: 1 picture, 2 pictures."""
-    return f"{count:,} {word}" + "s" * (count != 1)
-
-
-def lasting(seconds: float) -> str:
-    """A measured time as a person says it: 0.25 s, 12 s, 25 min, 2.5 h."""
-    if seconds < 9.995:
-        return f"{seconds:.2f} s"
-    return f"{seconds:.1f} s" if seconds < 89.95 else _time(seconds)
-
-
-def _time(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 5400:
-        return f"{round(seconds / 60)} min"
-    hours = seconds / 3600
-    return f"{hours:.1f} h" if hours < 72 else f"{round(hours / 24)} days"
 
 
 def _varied(name: str, values: Typed, facts: Facts) -> Varied:

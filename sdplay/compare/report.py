@@ -8,16 +8,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sdplay.compare.amounts import Amounts
-from sdplay.compare.answers import Convergence, Trade, listed
+from sdplay.compare.answers import Convergence, Trade
 from sdplay.compare.charts import Line, chart
 from sdplay.compare.findings import Between, Findings, between, find_out
 from sdplay.compare.guard import plan_sentence, value_text
 from sdplay.compare.measures import MEASURES, WHAT_THEY_SEE, Measure
-from sdplay.compare.plan import Cell, Plan, lasting, many
+from sdplay.compare.plan import Cell, Plan
 from sdplay.compare.planfile import grid_infotext
 from sdplay.compare.results import Pictures, Result
 from sdplay.params import KNOBS
 from sdplay.picture import jpeg_bytes
+from sdplay.wording import lasting, listed, many
 
 MOST_PICTURES = 1000
 MOST_CURVES = 12

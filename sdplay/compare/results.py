@@ -7,8 +7,9 @@ from typing import Any
 
 from PIL import Image
 
-from sdplay.compare.plan import Cell, many
+from sdplay.compare.plan import Cell
 from sdplay.picture import Timing
+from sdplay.wording import many
 
 LIKE_COMPANY = 1.5
 """Seconds of pictures made in company differ little as long as the company does not differ more."""

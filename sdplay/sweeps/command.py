@@ -17,7 +17,7 @@ from sdplay.compare.axes import Offer, Setup
 from sdplay.compare.experiment import Reproduction, read_experiment
 from sdplay.compare.findings import between, find_out
 from sdplay.compare.guard import plan_sentence
-from sdplay.compare.plan import Plan, many, plan
+from sdplay.compare.plan import Plan, plan
 from sdplay.compare.planfile import Spec, read_plan
 from sdplay.compare.results import Result
 from sdplay.errors import BadParams, LibraryError
@@ -32,6 +32,7 @@ from sdplay.sweeps.claims import OtherPlan
 from sdplay.sweeps.folder import earlier, recalled, tree
 from sdplay.sweeps.meter import Meter, resources_sentence
 from sdplay.sweeps.upscale import Enlarged, Enlarging, Upscale
+from sdplay.wording import many
 
 PLAINEST = "Lanczos"
 KINDS = {".json": "json", ".toml": "toml", ".csv": "csv"}

@@ -15,7 +15,7 @@ from PIL import Image
 
 from sdplay import work
 from sdplay.compare.measures import look, pixels_hash
-from sdplay.compare.plan import Cell, Plan, duration, lasting, many
+from sdplay.compare.plan import Cell, Plan
 from sdplay.compare.results import Result
 from sdplay.errors import BadParams, LibraryError, PlayError
 from sdplay.estimates import Range
@@ -26,6 +26,7 @@ from sdplay.sweeps.bench import Bench
 from sdplay.sweeps.meter import Meter
 from sdplay.sweeps.speeds import Speeds
 from sdplay.sweeps.track import Track
+from sdplay.wording import duration, lasting, many
 
 LOG = logging.getLogger(__name__)
 POLL_SECONDS = 0.02

@@ -18,8 +18,8 @@ from sdplay.compare.results import measured_alike
 from sdplay.sweeps import Sweep
 from sdplay.ui import cells, sweeping, whole
 from sdplay.ui.cells import Results
-from sdplay.ui.problems import plain
 from sdplay.ui.session import Studio
+from sdplay.wording import literal
 
 SCALES: Mapping[Scale, str] = {
     "steps": "Steps",
@@ -81,7 +81,7 @@ def _choices(findings: Findings) -> None:
                 bind="query-params",
                 help="What every picture is measured against.",
             )
-    st.caption(plain(WHAT_THEY_SEE))
+    st.caption(literal(WHAT_THEY_SEE))
 
 
 def _findings(studio: Studio, sweep: Sweep, results: Results) -> Findings:
@@ -129,7 +129,7 @@ def _convergence(studio: Studio, sweep: Sweep, findings: Findings) -> None:
         st.caption(f"The first {MOST_CURVES} of {len(findings.curves)} curves are drawn.")
     for sentence in findings.settling:
         settled = "enough" in sentence
-        st.markdown(f":material/{'check_circle' if settled else 'info'}: {plain(sentence)}")
+        st.markdown(f":material/{'check_circle' if settled else 'info'}: {literal(sentence)}")
 
 
 def _coloured(curve: Convergence, curves: Sequence[Convergence]) -> str:
@@ -178,13 +178,13 @@ def _trade(studio: Studio, sweep: Sweep, findings: Findings) -> None:
     chart = _front(findings.measure)
     _beside(studio, sweep, _with(chart, rows), "trade", winners[0].at if winners else ())
     for sentence in findings.trade_sentences:
-        st.markdown(f":material/savings: {plain(sentence)}")
+        st.markdown(f":material/savings: {literal(sentence)}")
 
 
 @whole.fragment()
 def _amounts(studio: Studio, sweep: Sweep, amounts: Amounts) -> None:
     """How far each value of the setting is from the one before."""
-    st.markdown(f"**What does more {plain(amounts.setting)} change?**")
+    st.markdown(f"**What does more {literal(amounts.setting)} change?**")
     courses = amounts.courses[:MOST_CURVES]
     chart = _moves(
         amounts.setting, amounts.measure, _Legend.of({course.label for course in courses})
@@ -199,7 +199,7 @@ def _amounts(studio: Studio, sweep: Sweep, amounts: Amounts) -> None:
     if len(amounts.courses) > MOST_CURVES:
         st.caption(f"The first {MOST_CURVES} of {len(amounts.courses)} curves are drawn.")
     for sentence in amounts.sentences:
-        st.markdown(f":material/tune: {plain(sentence)}")
+        st.markdown(f":material/tune: {literal(sentence)}")
 
 
 def _amount_rows(amounts: Amounts, courses: Sequence[Course]) -> list[dict[str, Any]]:
@@ -241,7 +241,7 @@ def _spread(findings: Findings) -> None:
     if len(findings.bands) > MOST_BANDS:
         st.caption(f"The {MOST_BANDS} closest of {len(findings.bands)} settings are drawn.")
     for sentence in findings.seed_sentences:
-        st.markdown(f":material/balance: {plain(sentence)}")
+        st.markdown(f":material/balance: {literal(sentence)}")
 
 
 def _beside(
@@ -266,7 +266,7 @@ def _beside(
             output_format="PNG",
             alt=result.cell.name,
         )
-        st.caption(plain(result.cell.name))
+        st.caption(literal(result.cell.name))
         if st.button(
             "Beside A",
             icon=":material/compare:",

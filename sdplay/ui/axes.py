@@ -8,13 +8,12 @@ import streamlit as st
 
 from sdplay.compare.axes import AXES, Mark, Offer, Typed, axis
 from sdplay.compare.grammar import Value, written
-from sdplay.compare.plan import many
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS
 from sdplay.schedulers import scheduler_label
 from sdplay.ui import address
 from sdplay.ui.controls import linked_by_id
-from sdplay.ui.problems import plain
+from sdplay.wording import literal, many
 
 PLACES = {
     "x": ("Columns", "steps", "4, 8, 15, 30"),
@@ -99,7 +98,7 @@ def echo(read: Callable[[Typed, Offer], Iterable[Mark]], typed: Typed, offer: Of
     """How the values are read; values that cannot be are told of by the plan."""
     with suppress(BadParams):
         labels = [
-            f"~~{plain(mark.label)}~~" if mark.skip else plain(mark.label)
+            f"~~{literal(mark.label)}~~" if mark.skip else literal(mark.label)
             for mark in read(typed, offer)
         ]
         more = f" … and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""

@@ -6,11 +6,11 @@ from typing import BinaryIO, cast
 
 import streamlit as st
 
-from sdplay.compare.plan import many
 from sdplay.library import Query
 from sdplay.library.carry import Carried, exported, imported, table
-from sdplay.ui.problems import explained, plain
+from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
+from sdplay.wording import literal, many
 
 MOST = 2000
 """Pictures in one zip from the page: the server holds it while the browser fetches it."""
@@ -68,4 +68,4 @@ def _packed(studio: Studio, asked: Query | Sequence[str]) -> BinaryIO:
 def _brought(found: Carried) -> None:
     st.success(f"{found.pictures} new, {found.known} already here.", icon=":material/check:")
     for problem in found.problems[:5]:
-        st.warning(plain(problem), icon=":material/info:")
+        st.warning(literal(problem), icon=":material/info:")

@@ -9,13 +9,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from sdplay.compare.findings import dearest
 from sdplay.compare.measures import COLOUR, WHAT_THEY_SEE
-from sdplay.compare.plan import Cell, Plan, many
+from sdplay.compare.plan import Cell, Plan
 from sdplay.compare.results import Result
 from sdplay.sweeps import Sweep
 from sdplay.ui import sweeping, whole
 from sdplay.ui.components.grid import Tile, grid, thumbnails
-from sdplay.ui.problems import plain
 from sdplay.ui.session import Studio
+from sdplay.wording import literal, many
 
 AT_ONCE = 600
 """Cells drawn on one page of the grid."""
@@ -98,7 +98,7 @@ def _ways(sweep: Sweep, fixed: Mapping[int, int], chosen: Mapping[str, At | None
         if at and apart:
             labels = [sweep.plan.varied[axis].marks[at[axis]].label for axis in apart]
             st.button(
-                f"Go to {letter}: {plain(', '.join(labels))}",
+                f"Go to {letter}: {literal(', '.join(labels))}",
                 icon=":material/arrow_forward:",
                 key=f"go_{letter}",
                 on_click=_turn,

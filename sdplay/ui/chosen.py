@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import streamlit as st
 
 from sdplay.compare.axes import Setup
-from sdplay.compare.plan import many
 from sdplay.library import Kept
 from sdplay.ui import carry, deleting, sweeping
 from sdplay.ui.pair import Side, locks_into_form, pair
-from sdplay.ui.problems import explained, plain
+from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
+from sdplay.wording import literal, many
 
 NAME = "picked"
 
@@ -89,7 +89,7 @@ def _two(studio: Studio, kept: Sequence[Kept]) -> None:
     """Both under the glass, with what differs."""
     sides = [
         Side(
-            f"{letter}: {plain(one.params.prompt[:60]) or 'no prompt'}",
+            f"{letter}: {literal(one.params.prompt[:60]) or 'no prompt'}",
             studio.library.data(one),
             Setup(one.backend, one.params),
             one.model,

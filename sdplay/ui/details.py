@@ -11,9 +11,10 @@ from sdplay.params import KNOBS, Params, differing
 from sdplay.ui import form, links, start_image, whole
 from sdplay.ui.afterwards import strips, tools
 from sdplay.ui.deleting import delete
-from sdplay.ui.problems import explained, plain
+from sdplay.ui.problems import explained
 from sdplay.ui.receipt import receipt, timing
 from sdplay.ui.session import Studio
+from sdplay.wording import literal
 
 ButtonType = Literal["primary", "secondary", "tertiary"]
 
@@ -108,7 +109,7 @@ def _drawer(studio: Studio) -> None:
             st.caption(f"Differs from the form in: {', '.join(changed)}.")
         tools(studio, kept)
         strips(studio, kept)
-    told = (f"{kept.made:%d %b %Y, %H:%M} UTC", plain(kept.backend), plain(kept.model))
+    told = (f"{kept.made:%d %b %Y, %H:%M} UTC", literal(kept.backend), literal(kept.model))
     st.caption(" · ".join(each for each in told if each))
 
 

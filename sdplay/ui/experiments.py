@@ -20,8 +20,9 @@ from sdplay.compare.sheet import sheet
 from sdplay.errors import BadParams
 from sdplay.sweeps import Sweep
 from sdplay.ui import address, axes, form, session, sweeping, table, variants, whole
-from sdplay.ui.problems import explained, plain, told
+from sdplay.ui.problems import explained, told
 from sdplay.ui.session import Studio
+from sdplay.wording import literal
 
 KINDS = ["json", "toml", "csv", "png", "jpg", "webp"]
 
@@ -213,5 +214,5 @@ def compared_with_file(sweep: Sweep) -> None:
     ):
         found = reproduced(experiment, sweep.results())
         st.info(
-            plain(f"Against the opened experiment: {found.sentence}"), icon=":material/science:"
+            literal(f"Against the opened experiment: {found.sentence}"), icon=":material/science:"
         )

@@ -5,9 +5,10 @@ import streamlit as st
 from sdplay import metadata
 from sdplay.params import KNOBS, Params
 from sdplay.ui import form, whole
-from sdplay.ui.problems import explained, plain
+from sdplay.ui.problems import explained
 from sdplay.ui.receipt import shown
 from sdplay.ui.session import Studio
+from sdplay.wording import literal
 
 
 def read_a_picture(studio: Studio) -> None:
@@ -41,7 +42,7 @@ def _told(studio: Studio, data: bytes) -> None:
             icon=":material/info:",
         )
     else:
-        st.badge(plain(found.dialect or "unknown program"), icon=":material/edit_note:")
+        st.badge(literal(found.dialect or "unknown program"), icon=":material/edit_note:")
         told = Params.from_dict(found.settings).asked()
         st.table(
             {
@@ -55,7 +56,7 @@ def _told(studio: Studio, data: bytes) -> None:
         with st.expander("As it stands in the file", icon=":material/notes:"):
             st.code(found.text, language=None, wrap_lines=True)
     for note in found.notes:
-        st.caption(f":orange[:material/info:] {plain(note)}")
+        st.caption(f":orange[:material/info:] {literal(note)}")
     with st.container(horizontal=True, gap="xsmall"):
         if found.settings:
             st.button(

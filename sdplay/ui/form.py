@@ -28,7 +28,7 @@ from sdplay.ui.controls import (
     typed,
     written,
 )
-from sdplay.ui.problems import plain
+from sdplay.wording import literal
 
 DOTS = {
     "ready": "green",
@@ -373,7 +373,7 @@ def _size(capabilities: Capabilities) -> None:
             typed(KNOBS[name], capabilities, on_change="rerun")
     for name in ("width", "height"):
         if why := fitting.misfit(KNOBS[name], current(name, capabilities), capabilities):
-            st.caption(f":orange[:material/info:] {plain(why)}")
+            st.caption(f":orange[:material/info:] {literal(why)}")
 
 
 def _shape(size: tuple[int, int]) -> str:

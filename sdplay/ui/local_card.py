@@ -21,8 +21,9 @@ from sdplay.backends.local_process import (
 from sdplay.errors import BadParams
 from sdplay.settings import setting
 from sdplay.ui import session, whole
-from sdplay.ui.problems import explained, plain
+from sdplay.ui.problems import explained
 from sdplay.ui.visit import from_this_machine
+from sdplay.wording import literal, size
 
 LOOK_SECONDS = 1.0
 LOG_LINES = 8
@@ -90,7 +91,8 @@ def _ask(why: str) -> None:
     if anything and last.model not in choices:
         choices.insert(0, last.model)
     st.markdown(
-        f"{plain(why)} Start one here: it keeps a Stable Diffusion model ready on your GPU or CPU."
+        f"{literal(why)} Start one here: it keeps a Stable Diffusion model ready on your GPU or "
+        "CPU."
     )
     model, device, precision = st.columns([2, 1, 1], gap="small")
     model.selectbox(
@@ -102,7 +104,7 @@ def _ask(why: str) -> None:
         accept_new_options=anything,
         help="A folder in diffusers' layout, a .safetensors file, or a hub id like owner/name. "
         "Everything in "
-        f"{plain(setting('SDPLAY_MODELS'))} is listed.",
+        f"{literal(setting('SDPLAY_MODELS'))} is listed.",
     )
     device.selectbox(
         "Device",
@@ -160,7 +162,7 @@ def _watch() -> None:
         OURS.stop(told.message)
     _notice()
     with st.container(border=True, gap="small", key="local_card"):
-        st.markdown(f":material/hourglass_top: {plain(told.message)}")
+        st.markdown(f":material/hourglass_top: {literal(told.message)}")
         _facts()
 
 
@@ -172,10 +174,10 @@ def _live() -> None:
 def _facts() -> None:
     launch = OURS.launch
     gpu = Local().graphics_memory() if OURS.state == "ready" else None
-    parts = [_named(launch.model), launch.device.upper(), launch.dtype, _size(OURS.memory())]
+    parts = [_named(launch.model), launch.device.upper(), launch.dtype, size(OURS.memory())]
     if gpu:
-        parts.append(f"{_size(gpu[0])} of {_size(gpu[1])} on the card")
-    st.caption(" · ".join(plain(part) for part in parts if part))
+        parts.append(f"{size(gpu[0])} of {size(gpu[1])} on the card")
+    st.caption(" · ".join(literal(part) for part in parts if part))
     _log()
     st.button("Stop", icon=":material/stop_circle:", key="local_stop", on_click=_stop)
 
@@ -203,7 +205,3 @@ def _named(source: str) -> str:
         return "Built-in model's weights"
     path = Path(source)
     return path.name if path.exists() else source
-
-
-def _size(count: int) -> str:
-    return f"{count / 2**30:.1f} GB" if count >= 2**30 else f"{count / 2**20:.0f} MB"

@@ -4,7 +4,7 @@ cannot be."""
 import streamlit as st
 
 from sdplay.settings import without_secrets
-from sdplay.ui.problems import plain
+from sdplay.wording import literal
 
 _NOTES = "notes"
 
@@ -24,7 +24,7 @@ def show() -> None:
     if not (notes := st.session_state.get(_NOTES)):
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="notes"):
-        text = "\n\n".join(plain(without_secrets(note)) for note in notes)
+        text = "\n\n".join(literal(without_secrets(note)) for note in notes)
         st.warning(text, icon=":material/info:")
         st.button(
             "Close",

@@ -15,7 +15,7 @@ from sdplay.params import KNOBS, Params
 from sdplay.picture import png_bytes
 from sdplay.ui import form, whole
 from sdplay.ui.components.viewer import MODES, Shown, viewer
-from sdplay.ui.problems import plain
+from sdplay.wording import literal
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,14 @@ def pair(
     viewer(Shown(one.label, one.data), Shown(other.label, other.data), str(mode), key, apart)
     verdict = guard([side.settings for side in sides], [side.model for side in sides])
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f":material/balance: {plain(verdict.sentence)}")
+        st.markdown(f":material/balance: {literal(verdict.sentence)}")
         if locks:
             locks(verdict)
     for name in verdict.names:
-        values = " → ".join(plain(value_text(name, value)) for value in verdict.values[name])
-        st.caption(f"{plain(heading(name))}: {values}")
+        values = " → ".join(literal(value_text(name, value)) for value in verdict.values[name])
+        st.caption(f"{literal(heading(name))}: {values}")
     if measured:
-        st.caption(plain(measured.sentence), help=WHAT_THEY_SEE)
+        st.caption(literal(measured.sentence), help=WHAT_THEY_SEE)
 
 
 def locks_into_form(one: Params, other: Params, verdict: Verdict, key: str) -> None:
@@ -88,7 +88,7 @@ def locks_into_form(one: Params, other: Params, verdict: Verdict, key: str) -> N
 
 def _lock(fair: Params, name: str) -> None:
     form.use(fair)
-    whole.note(f"A's settings are in the form, with B's {plain(name)}.", icon=":material/lock:")
+    whole.note(f"A's settings are in the form, with B's {literal(name)}.", icon=":material/lock:")
 
 
 def _apart(one: bytes, other: bytes, gain: float) -> bytes:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from sdplay.errors import BackendOffline, BadParams, PlayError
 from sdplay.settings import without_secrets
+from sdplay.wording import literal
 
 _ADDRESS = re.compile(r"://|www\.|@", re.IGNORECASE)
 """Where a browser's markdown begins a link; a word joiner, which nobody sees, ends that."""
@@ -24,7 +25,7 @@ def explained() -> Iterator[None]:
 
 def told(sentence: str, warn: bool = False) -> None:
     """Show one sentence."""
-    sentence = plain(without_secrets(sentence))
+    sentence = literal(without_secrets(sentence))
     if warn:
         st.warning(sentence, icon=":material/info:")
     else:
@@ -34,11 +35,4 @@ def told(sentence: str, warn: bool = False) -> None:
 def text_of_others(text: str, most: int) -> str:
     """So much of a text, without markdown, in which no address becomes a link."""
     short = text if len(text) <= most else f"{text[: most - 1]}…"
-    return plain(_ADDRESS.sub(lambda found: f"{found[0][0]}\u2060{found[0][1:]}", short))
-
-
-def plain(text: str) -> str:
-    """Text of people and servers, so that nothing in it is read as markdown."""
-    for mark in "\\`*_{}[]()#+!|~$<>:":
-        text = text.replace(mark, f"\\{mark}")
-    return text
+    return literal(_ADDRESS.sub(lambda found: f"{found[0][0]}\u2060{found[0][1:]}", short))

@@ -7,13 +7,13 @@ import streamlit as st
 
 from sdplay import work
 from sdplay.compare.guard import value_text
-from sdplay.compare.plan import many
 from sdplay.library import Kept
 from sdplay.params import KNOBS
 from sdplay.picture import Receipt, Timing
 from sdplay.schedulers import find
-from sdplay.ui.components.timebar import timebar, told
-from sdplay.ui.problems import plain, text_of_others
+from sdplay.ui.components.timebar import timebar
+from sdplay.ui.problems import text_of_others
+from sdplay.wording import lasting, literal, many
 
 SAME, OTHER, SILENT = (
     ":green[:material/check:]",
@@ -35,7 +35,7 @@ def timing(kept: Kept, key: str, waited: float = 0.0, reused: bool = False) -> N
     """The total, the speed, and a bar of the parts."""
     with st.container(horizontal=True, gap="xsmall"):
         st.badge(
-            told(kept.timing.total),
+            lasting(kept.timing.total),
             icon=":material/timer:",
             color="violet",
             help="From the request to the finished picture.",
@@ -46,7 +46,8 @@ def timing(kept: Kept, key: str, waited: float = 0.0, reused: bool = False) -> N
                 f"{calls / kept.timing.sampling:.3g} it/s",
                 icon=":material/speed:",
                 color="gray",
-                help=f"The model was asked {many(calls, 'time')} in {told(kept.timing.sampling)}.",
+                help=f"The model was asked {many(calls, 'time')} in "
+                f"{lasting(kept.timing.sampling)}.",
             )
         if reused:
             st.badge(
@@ -102,7 +103,7 @@ def shown(name: str, value: Any) -> str:
     if value is None:
         return "—"
     if name == "scheduler" and (entry := find(str(value))):
-        return plain(entry.label)
+        return literal(entry.label)
     if name == "size":
         return f"{value[0]} × {value[1]}"
     if isinstance(value, float):
@@ -110,9 +111,9 @@ def shown(name: str, value: Any) -> str:
     return text_of_others(str(value) if isinstance(value, str) else value_text(name, value), 90)
 
 
-def _rows(told: Receipt) -> dict[str, tuple[str, Any, Any, str]]:
+def _rows(lasting: Receipt) -> dict[str, tuple[str, Any, Any, str]]:
     """By label: the knob's name, what was asked, what was applied, the mark."""
-    asked, applied = _with_size(told.asked), _with_size(told.applied)
+    asked, applied = _with_size(lasting.asked), _with_size(lasting.applied)
     names = [
         name
         for name in (*KNOBS, *MORE)
@@ -149,7 +150,7 @@ def _with_size(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**values, **size}
 
 
-def _verdict(told: Receipt, rows: Mapping[str, tuple[str, Any, Any, str]]) -> str:
+def _verdict(lasting: Receipt, rows: Mapping[str, tuple[str, Any, Any, str]]) -> str:
     """One sentence over all marks."""
     marks = {label: mark for label, (*_, mark) in rows.items()}
     changed = [label for label, mark in marks.items() if mark == OTHER]
@@ -161,8 +162,8 @@ def _verdict(told: Receipt, rows: Mapping[str, tuple[str, Any, Any, str]]) -> st
     )
     if silent:
         said.append(f"{SILENT} The backend does not say what it applied for: {', '.join(silent)}.")
-    if not said and told.warnings:
-        notes = "note above says" if len(told.warnings) == 1 else "notes above say"
+    if not said and lasting.warnings:
+        notes = "note above says" if len(lasting.warnings) == 1 else "notes above say"
         said = [f"{OTHER} Applied as asked, but for what the {notes}."]
     return " ".join(said or [f"{SAME} Applied exactly as asked."])
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from sdplay.compare.plan import duration, many
 from sdplay.jobs import Job
 from sdplay.library import Kept
 from sdplay.params import Params
@@ -20,6 +19,7 @@ from sdplay.ui.details import details, download, hero, start_from
 from sdplay.ui.problems import explained, told
 from sdplay.ui.receipt import receipt, timing
 from sdplay.ui.session import Studio
+from sdplay.wording import duration, many
 
 SOON_SECONDS = 0.25
 """After a click, or a run that was interrupted, the browser asks so soon for one that waits."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 import streamlit as st
 
 from sdplay.compare.guard import Verdict
-from sdplay.compare.plan import many
 from sdplay.compare.results import Result
 from sdplay.sweeps import Sweep
 from sdplay.ui import cells, experiments, form, sweeping, whole
@@ -14,8 +13,9 @@ from sdplay.ui.cells import At, Results
 from sdplay.ui.components.filmstrip import Strip, filmstrip
 from sdplay.ui.details import details
 from sdplay.ui.pair import Side, locks_into_form, pair
-from sdplay.ui.problems import explained, plain
+from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
+from sdplay.wording import literal, many
 
 POLL_SECONDS = 1.0
 
@@ -84,7 +84,7 @@ def _named(sweep: Sweep) -> str:
 
 def _progress(sweep: Sweep) -> None:
     if sweep.trouble:
-        st.warning(plain(sweep.trouble), icon=":material/pause_circle:")
+        st.warning(literal(sweep.trouble), icon=":material/pause_circle:")
     st.progress(sweep.fraction, text=sweep.standing)
 
 
@@ -172,9 +172,9 @@ def _glass(studio: Studio, sweep: Sweep, results: Results) -> None:
 def _undone(sweep: Sweep, result: Result) -> None:
     """A cell without a picture: why, and what to do about this one."""
     with st.container(border=True, key="undone"):
-        name = plain(result.cell.name)
+        name = literal(result.cell.name)
         st.markdown(
-            f":material/error: **{name}**: {plain(result.error) or 'stopped before its end.'}"
+            f":material/error: **{name}**: {literal(result.error) or 'stopped before its end.'}"
         )
         with st.container(horizontal=True, gap="xsmall"):
             st.button(

@@ -18,8 +18,8 @@ from sdplay.params import KNOBS
 from sdplay.schedulers import PRESETS, SCHEDULERS, find
 from sdplay.ui import address
 from sdplay.ui.controls import bounded, current, linked_by_id
-from sdplay.ui.problems import plain
 from sdplay.ui.session import Studio
+from sdplay.wording import literal
 
 OFFERED = (
     "scheduler",
@@ -156,7 +156,9 @@ def _column(at: int, id: str, varying: list[str], capabilities: Capabilities) ->
     for name in varying:
         _override(name, _key(id, name), capabilities)
         if (left := state.get(_key(id, f"{name}_left"))) is not None:
-            st.caption(f":orange[:material/info:] {plain(left)} does not fit here: as in the form.")
+            st.caption(
+                f":orange[:material/info:] {literal(left)} does not fit here: as in the form."
+            )
     with st.container(horizontal=True, gap="xsmall", horizontal_alignment="right"):
         st.button(
             "Copy",

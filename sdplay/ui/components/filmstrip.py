@@ -14,7 +14,7 @@ from PIL import Image
 
 from sdplay.picture import Frame, jpeg_bytes
 from sdplay.ui.components import component
-from sdplay.ui.components.timebar import told as spoken
+from sdplay.wording import lasting
 
 COLOURS = ("primary", "orange", "green", "red", "blue", "yellow")
 _SIZES = ((64, 256), (200, 160))
@@ -172,12 +172,12 @@ def _said_by_seconds(strips: Sequence[Strip], shown: tuple[int, ...], now: float
     told = []
     for strip, at in zip(strips, shown, strict=True):
         if at == len(strip.frames) - 1:
-            told.append(f"{strip.label} finished at {spoken(strip.frames[-1].seconds)}")
+            told.append(f"{strip.label} finished at {lasting(strip.frames[-1].seconds)}")
         elif at < 0:
             told.append(f"{strip.label} at its first step")
         else:
             told.append(f"{strip.label} at step {strip.frames[at].step} of {strip.steps}")
-    return f"After {spoken(now)}: {_listed(told)}."
+    return f"After {lasting(now)}: {_listed(told)}."
 
 
 def schedule(strips: Sequence[Strip]) -> dict[str, Any]:
@@ -244,7 +244,7 @@ def _payload(strips: tuple[Strip, ...]) -> dict[str, Any]:
 def _told(strip: Strip, frame: Frame, longest: int) -> dict[str, str]:
     facts = [f"step {frame.step} of {strip.steps}"]
     facts += [f"noise {_noise(frame)}"] if _has_noise(frame) else []
-    facts += [spoken(frame.seconds)] if frame.seconds > 0 else []
+    facts += [lasting(frame.seconds)] if frame.seconds > 0 else []
     return {
         "clean": small(frame.clean, longest),
         "noisy": small(frame.noisy, longest),

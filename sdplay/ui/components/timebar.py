@@ -1,7 +1,7 @@
 """Where the seconds went: one stacked bar with its legend."""
 
-from sdplay.compare.plan import lasting
 from sdplay.ui.components import component
+from sdplay.wording import lasting
 
 COLOURS = {
     "waited": "gray",
@@ -19,18 +19,13 @@ _BAR = component("timebar")
 def timebar(seconds: dict[str, float], key: str) -> None:
     """Draw the parts in their order; what is too short to see is left out."""
     parts = [
-        {"name": name, "seconds": spent, "told": told(spent), "colour": _colour(name)}
+        {"name": name, "seconds": spent, "told": lasting(spent), "colour": _colour(name)}
         for name, spent in seconds.items()
         if spent >= 0.005
     ]
     if parts:
         said = ", ".join(f"{part['name']} {part['told']}" for part in parts)
         _BAR(key=key, data={"parts": parts, "said": f"Time spent: {said}"}, height="content")
-
-
-def told(seconds: float) -> str:
-    """A measured time as people say it."""
-    return lasting(seconds)
 
 
 def _colour(name: str) -> str:

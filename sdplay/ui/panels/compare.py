@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from sdplay.compare.axes import Setup, Typed, slots
 from sdplay.compare.guard import guard, guard_axes, label, plan_sentence, settings_text
-from sdplay.compare.plan import Plan, limit, many, plan
+from sdplay.compare.plan import Plan, limit, plan
 from sdplay.params import Params
 from sdplay.ui import (
     axes,
@@ -23,8 +23,9 @@ from sdplay.ui import (
     variants,
     whole,
 )
-from sdplay.ui.problems import explained, plain
+from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
+from sdplay.wording import literal, many
 
 VIEWS = ("Grid", "Variants", "Table")
 ROWS_CALLED = {"Variants": "Variant", "Table": "Row of the table"}
@@ -77,7 +78,7 @@ def _card(studio: Studio, view: str) -> None:
         base = form.asked(studio.capabilities)
         made = _planned(studio, base, view)
         _price(studio, made, run_at_once)
-        st.caption(f"Everything else is as in the form: {plain(_rest(made))}")
+        st.caption(f"Everything else is as in the form: {literal(_rest(made))}")
 
 
 def _varied(studio: Studio, base: Params, view: str) -> list[tuple[str, Typed]]:
@@ -97,7 +98,7 @@ def _more_axes() -> DeltaGenerator:
     """Closed, its line says what it holds; what a link or a file puts into it opens it."""
     names = axes.active(axes.PAGES)
     return st.expander(
-        f"More axes: {plain(' and '.join(names))}" if names else "More axes",
+        f"More axes: {literal(' and '.join(names))}" if names else "More axes",
         expanded=bool(names),
         icon=":material/layers:",
         key="more_axes",
@@ -116,12 +117,12 @@ def _planned(studio: Studio, base: Params, view: str) -> Plan:
 def _price(studio: Studio, made: Plan, run_at_once: bool) -> None:
     """The guard's verdict, the price, a cheaper way, and the button."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f":material/balance: {plain(_verdict(made))}", width="content")
+        st.markdown(f":material/balance: {literal(_verdict(made))}", width="content")
         _locks(made)
     for note in made.notes:
-        st.caption(f":orange[:material/info:] {plain(note)}")
+        st.caption(f":orange[:material/info:] {literal(note)}")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(plain(made.sentence))
+        st.caption(literal(made.sentence))
         st.space("stretch")
         frames = False
         if studio.capabilities.offers("frames"):
@@ -149,7 +150,7 @@ def _price(studio: Studio, made: Plan, run_at_once: bool) -> None:
             st.rerun()
     if made.cheaper:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.caption(f":material/savings: {plain(made.cheaper.sentence)}")
+            st.caption(f":material/savings: {literal(made.cheaper.sentence)}")
             st.button("Use it", type="tertiary", key="cheaper", on_click=_cheaper, args=(made,))
 
 

@@ -6,18 +6,17 @@ from dataclasses import replace
 import streamlit as st
 
 from sdplay.compare.guard import label, settings_text, value_text
-from sdplay.compare.plan import many
 from sdplay.library import Kept, Query, Total
 from sdplay.library.query import query
 from sdplay.params import KNOBS, differing
 from sdplay.ui import carry, chosen, foreign, links, whole
 from sdplay.ui.components.gallery import Heading, Placed, Stretch, asked_for, gallery
 from sdplay.ui.components.tiles import Tile, tiles
-from sdplay.ui.components.timebar import told
 from sdplay.ui.controls import linked_by_id
 from sdplay.ui.details import details
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
+from sdplay.wording import lasting, many
 
 A_PAGE = 48
 REFRESH_SECONDS = 4.0
@@ -153,7 +152,8 @@ def _summary(studio: Studio, asked: Query, total: Total) -> None:
         _nothing(asked)
         return
     st.caption(
-        f"{many(total.count, 'picture')} · {told(total.seconds)} of work · {told(total.mean)} each"
+        f"{many(total.count, 'picture')} · {lasting(total.seconds)} of work · "
+        f"{lasting(total.mean)} each"
     )
     if asked.deleted:
         _purge(studio, total.count)
@@ -218,9 +218,9 @@ def _placed(
 
 def _heading(same: dict[str, object], first: Kept, total: Total) -> Heading:
     time = (
-        f"{told(total.mean)} each, {told(total.seconds)} in all"
+        f"{lasting(total.mean)} each, {lasting(total.seconds)} in all"
         if total.count > 1
-        else told(total.seconds)
+        else lasting(total.seconds)
     )
     parts = [
         *settings_text(same),
@@ -238,16 +238,16 @@ def _line(kept: Kept, same: Collection[str]) -> str:
         text.format(value_text(name, own[name])) for name, text in BRIEF.items() if name in own
     ]
     parts = [*filter(None, ["★" * kept.stars]), *brief, *settings_text(own, BRIEF)]
-    return " · ".join(parts) or told(kept.timing.work)
+    return " · ".join(parts) or lasting(kept.timing.work)
 
 
 def _apart(kept: Kept, base: Kept) -> str:
     """The one thing that is other than in the base."""
-    told = [
+    lasting = [
         f"{label(name)} {value_text(name, value) if KNOBS[name].is_plain else ''}"
         for name, (_, value) in differing(base.params, kept.params).items()
     ]
-    return "".join(told) or (kept.backend if kept.backend != base.backend else kept.model)
+    return "".join(lasting) or (kept.backend if kept.backend != base.backend else kept.model)
 
 
 def _watch(studio: Studio, asked: Query) -> None:
