@@ -14,7 +14,14 @@ from multiprocessing import get_context
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-READ_IN = ("sdplay.cli", "sdplay.jobs", "sdplay.studio", "sdplay.sweeps", "onnxruntime", "requests")
+READ_IN = (
+    "sdplay.cli.main",
+    "sdplay.jobs",
+    "sdplay.studio",
+    "sdplay.sweeps",
+    "onnxruntime",
+    "requests",
+)
 """What commands import sooner or later."""
 
 

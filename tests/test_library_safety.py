@@ -231,7 +231,7 @@ def test_a_database_in_trouble_is_never_set_aside(trouble, tmp_path, monkeypatch
         else:
             database.chmod(0o444)
         with contextlib.suppress(LibraryError):
-            Library.mended().close()
+            Library.mended(patience=0.2).close()
 
     assert database.exists()
     assert list(tmp_path.glob("*.damaged-*")) == []

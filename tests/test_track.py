@@ -116,6 +116,16 @@ def picture(job, seconds):
     )
 
 
+class Still:
+    """No meter: what this machine spends says nothing about the simulated one."""
+
+    def tick(self):
+        """Time is the simulated machine's."""
+
+    def reading(self, cells):
+        return None
+
+
 class Learnt:
     """Rates of past sweeps on that machine."""
 
@@ -151,6 +161,7 @@ def simulated(cells, machine, learnt):
     made = plan(base, SIZES[cells], facts)
     assert len(made.cells) == cells
     run = Sweep(made, bench, machine, speeds=learnt, now=lambda: machine.now)
+    run.meter = Still()
     run._prepare()
     return run
 

@@ -49,7 +49,7 @@ def peak_mb(folder, count, plan, server):
     ids=["drawn", "enlarged"],
 )
 def test_a_tree_is_never_held_in_memory(tmp_path, plan):
-    few, many = 4, 60
+    few, many = 4, 24
     with a1111() as server:
         small = peak_mb(tmp_path / "few", few, plan, server)
         large = peak_mb(tmp_path / "many", many, plan, server)

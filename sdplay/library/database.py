@@ -42,13 +42,14 @@ class Database:
                 yield connection
 
 
-def is_damaged(place: Path) -> bool:
+def is_damaged(place: Path, patience: float) -> bool:
     """Whether a SQLite file is no database any more.
 
     One that is locked, read-only or on a full disk is in trouble, not damaged: it says no.
     """
     try:
-        with closing(sqlite3.connect(f"{place.absolute().as_uri()}?mode=rw", uri=True)) as file:
+        address = f"{place.absolute().as_uri()}?mode=rw"
+        with closing(sqlite3.connect(address, patience, uri=True)) as file:
             return bool(file.execute("PRAGMA quick_check").fetchone() != ("ok",))
     except sqlite3.OperationalError:
         return False

@@ -32,6 +32,8 @@ MAX_LINK = 100_000
 MANY_SMALL = 2000
 """Thumbnails held in memory: about 20 MB."""
 DAY = 86_400 * 10**6
+PATIENCE_SECONDS = 10.0
+"""How long a database is waited for that others hold."""
 
 
 class Library:
@@ -43,7 +45,7 @@ class Library:
     """
 
     def __init__(
-        self, home: Path, database: str = "", store: str = "", patience: float = 10.0
+        self, home: Path, database: str = "", store: str = "", patience: float = PATIENCE_SECONDS
     ) -> None:
         self.home = home
         try:
@@ -66,24 +68,25 @@ class Library:
             self.reindex()
 
     @classmethod
-    def opened(cls) -> Self:
+    def opened(cls, patience: float = PATIENCE_SECONDS) -> Self:
         """The library that the settings name."""
         folder = Path(setting("SDPLAY_HOME")).expanduser()
-        return cls(folder, setting("SDPLAY_DATABASE_URL"), setting("SDPLAY_STORE_URL"))
+        return cls(folder, setting("SDPLAY_DATABASE_URL"), setting("SDPLAY_STORE_URL"), patience)
 
     @classmethod
-    def mended(cls) -> Self:
+    def mended(cls, patience: float = PATIENCE_SECONDS) -> Self:
         """The same, after a damaged database of ours was put aside."""
         place = Path(setting("SDPLAY_HOME")).expanduser() / "library.db"
         try:
-            if not setting("SDPLAY_DATABASE_URL") and place.exists() and is_damaged(place):
+            ours = not setting("SDPLAY_DATABASE_URL") and place.exists()
+            if ours and is_damaged(place, patience):
                 _put_aside(place)
         except OSError as error:
             raise LibraryError(
                 f"The library's database {place} cannot be opened or moved: {error.strerror}. "
                 "Check the folder's permissions, then try again."
             ) from error
-        library = cls.opened()
+        library = cls.opened(patience)
         threading.Thread(target=library._sweep_daily, name="library-sweep", daemon=True).start()
         return library
 
