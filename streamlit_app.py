@@ -3,11 +3,23 @@
 import streamlit as st
 
 from sdplay import settings
-from sdplay.ui import deleting, form, links, local_card, look, notes, panels, session, whole
+from sdplay.ui import (
+    deleting,
+    form,
+    links,
+    local_card,
+    look,
+    notes,
+    panels,
+    session,
+    visit,
+    whole,
+)
 from sdplay.ui.problems import explained
 
 st.set_page_config("sdplay · Stable Diffusion playground", layout="wide", initial_sidebar_state=320)
 settings.load(session.secrets())
+visit.hold_to_bounds()
 with explained():
     links.follow()
 whole.begun()

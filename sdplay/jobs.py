@@ -16,13 +16,17 @@ from sdplay.estimates import Estimates
 from sdplay.library import Kept, Library
 from sdplay.params import Params
 from sdplay.picture import Progress
-from sdplay.room import Reached, Share, queue_room
+from sdplay.room import Reached, Room, Share, queue_room
 from sdplay.settings import without_secrets
 from sdplay.turns import Claim, Turns, fits, most_workers
 from sdplay.wording import duration, many
 
 LOG = logging.getLogger(__name__)
 KEEP_FINISHED = 200
+KEEP_IMAGES = 16 * 2**20
+"""Bytes of start images and guides that finished jobs may still hold."""
+IMAGES_ROOM = Room(64 * 2**20, 128 * 2**20, 256 * 2**20)
+"""Bytes of start images and guides that waiting pictures may hold."""
 DIED = "The picture's worker broke down; another one has taken its place. Try again."
 
 
@@ -107,6 +111,7 @@ class Jobs:
         waiting."""
         job = Job(params, backend, owner, group, address)
         with self._lock:
+            self._check_images(job)
             full = self._full_for(job)
             if full is None:
                 self._take(job, at_once)
@@ -132,6 +137,21 @@ class Jobs:
         if job.group and any(other.owner == job.owner for other in waiting):
             room = room.for_sweeps()
         return room.reached(_share(job), waiting)
+
+    def _check_images(self, job: Job) -> None:
+        """Refuses when the pictures to start from that wait already take much memory."""
+        held: dict[int, Share] = {}
+        for other in self._jobs.values():
+            if other.active:
+                sizes = _images(other.params)
+                held |= {at: Share(other.owner, other.address, sizes[at]) for at in sizes}
+        size = sum(size for at, size in _images(job.params).items() if at not in held)
+        full = IMAGES_ROOM.reached(Share(job.owner, job.address, size), [*held.values()])
+        if size and full and (full.size or full.who != "browser"):  # one picture always has room
+            raise BadParams(
+                "The start images and guides of the pictures that wait already are as large as "
+                "this server takes at once. Wait for some of them, or choose a smaller file."
+            )
 
     def _refusal(self, job: Job, full: Reached) -> str:
         """How many wait and whose, when the next of them is made, and what to do."""
@@ -302,7 +322,7 @@ class Jobs:
             job.reused = True
             for event in events:
                 if isinstance(event, Kept):
-                    job.kept = event
+                    job.kept = _sharing_images(event, job.params)
                     job._end("done")
                     return
                 job.reused = False
@@ -331,9 +351,12 @@ class Jobs:
 
     def _forget(self) -> None:
         """Old finished jobs go; their pictures are in the library."""
-        finished = [job.id for job in self._jobs.values() if not job.active]
-        for id in finished[: max(0, len(finished) - KEEP_FINISHED)]:
-            del self._jobs[id]
+        images: dict[int, int] = {}
+        finished = [job for job in reversed(self._jobs.values()) if not job.active]
+        for number, job in enumerate(finished):
+            images |= _images(job.params)
+            if number >= KEEP_FINISHED or sum(images.values()) > KEEP_IMAGES:
+                del self._jobs[job.id]
 
 
 def _share(job: Job) -> Share:
@@ -348,3 +371,14 @@ def _belongs(other: Job, job: Job, who: str) -> bool:
 
 def _claim(job: Job) -> Claim:
     return Claim(job.owner, single=not job.group)
+
+
+def _images(params: Params) -> dict[int, int]:
+    """The bytes of each picture inside, by the object that holds them: many cells share one."""
+    held = [params.init, params.mask, *(unit.image for unit in params.control)]
+    return {id(data): len(data) for data in held if isinstance(data, bytes) and data}
+
+
+def _sharing_images(kept: Kept, params: Params) -> Kept:
+    """The same, with the very objects that the job holds in place of copies from the disk."""
+    return replace(kept, params=params) if kept.params == params else kept

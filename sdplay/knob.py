@@ -69,6 +69,8 @@ class Knob:
     """What infotext says where a yes-or-no knob is on."""
     also: tuple[str, ...] = ()
     """Its names on the axes of A1111's X/Y/Z plot."""
+    letters: int = 20_000
+    """The longest text that is taken."""
     first_default: Any = None
     """The default on the day the knob was added.  Recipe keys leave it out, so it never changes."""
 
@@ -114,6 +116,11 @@ class Knob:
         if self.unset and self._left_out(value):
             return self.nothing
         value = self._yes_or_no(value) if self.kind is bool else self._typed(value)
+        if self.kind is str and len(value) > self.letters:
+            raise BadParams(
+                f"{self.label} has {len(value):,} letters; at most {self.letters:,} are taken. "
+                "Shorten it."
+            )
         if self.pattern and not re.fullmatch(self.pattern, value):
             raise BadParams(f"{self.label} must look like {self.axis_example}, not {value!r}.")
         if self.low is not None and self.high is not None and not self.low <= value <= self.high:

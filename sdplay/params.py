@@ -475,6 +475,7 @@ class Params:
         group="raw",
         example='{"styles": ["flat"]} || {"styles": []}',
         infotext=("Raw payload fields",),
+        letters=1_000_000,
     )
 
     def __post_init__(self) -> None:

@@ -203,6 +203,33 @@ def test_a_backend_that_makes_one_at_a_time_is_asked_for_one(jobs):
     slow.pause.set()
 
 
+def large(shade):
+    """An upload of 30 MB."""
+    return bytes([shade]) * 30 * 2**20
+
+
+def test_start_images_that_wait_take_a_bounded_part_of_the_memory(jobs):
+    painter, first, second, third = Painter(60), large(1), large(2), large(3)
+    for seed in range(3):  # one object in three pictures counts once
+        jobs.submit(Params(seed=seed, init=first, **SMALL), painter, "ann")
+    jobs.submit(Params(init=second, **SMALL), painter, "ann")
+    with pytest.raises(BadParams, match="as large as this server takes at once"):
+        jobs.submit(Params(init=third, **SMALL), painter, "ann")
+    jobs.submit(Params(init=third, **SMALL), painter, "bob")
+    jobs.submit(Params(seed=9, **SMALL), painter, "ann")
+    for job in list(jobs._jobs.values()):
+        job.cancel()
+
+
+def test_jobs_that_ended_are_forgotten_with_their_large_start_images(jobs):
+    painter, inits = Painter(), [large(shade) for shade in range(3)]
+    for init in inits:
+        job = jobs.submit(Params("refuse", steps=1, init=init, **SMALL), painter, "ann")
+        assert job.wait(30)
+    jobs.submit(Params(steps=1, **SMALL), painter, "ann").wait(30)
+    assert [job.params.init for job in jobs.of("ann") if job.params.init] == []
+
+
 class Deadly(Painter):
     """Takes its worker's thread with it."""
 

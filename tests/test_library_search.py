@@ -255,3 +255,14 @@ def test_the_administrator_sees_all(shelf):
 def test_menus_show_what_was_used(reading_room):
     assert set(reading_room.values("scheduler", "ann")) == {"euler", "heun"}
     assert reading_room.values("scheduler", "bob") == []
+
+
+def test_a_list_with_large_start_images_comes_in_short_stretches_and_is_whole(library):
+    for seed in range(5):
+        library.save(finished(seed=seed, init=bytes([seed]) * 9 * 2**20), "ann")
+    stretches, after = [], None
+    while after is not None or not stretches:
+        page = library.page("", "ann", after, 48)
+        stretches.append(seeds(page))
+        after = page.next
+    assert stretches == [[4, 3], [2, 1], [0]]

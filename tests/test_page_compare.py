@@ -23,7 +23,7 @@ def finished(page):
 
 def newest():
     """The sweep that was started last."""
-    return next(iter(sweeping._everyones().values()))[-1]
+    return sweeping.board()._sweeps[-1]
 
 
 def picked(page, place):
@@ -219,8 +219,7 @@ def test_an_edited_plan_goes_on_with_what_is_left(page):
     assert page.button(key="run").label.startswith("Continue with")
     finished(page.button(key="run").click().run())
     assert [
-        [cell.params.steps for cell in sweep.plan.cells]
-        for sweep in sweeping._everyones().popitem()[1]
+        [cell.params.steps for cell in sweep.plan.cells] for sweep in sweeping.board()._sweeps
     ] == [[2, 3]]
 
 

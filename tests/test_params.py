@@ -148,3 +148,9 @@ def test_a_record_from_before_eta_could_be_left_out_means_the_samplers_own():
 def test_a_changed_setting_that_changes_nothing_is_said():
     assert tuple(Params(strength=0.2).idle()) == ("Strength has no effect without a start image.",)
     assert tuple(Params().idle()) == ()
+
+
+def test_a_text_without_an_end_is_refused_with_its_length():
+    with pytest.raises(BadParams, match="^Prompt has 20,001 letters; at most 20,000 are taken"):
+        Params("x" * 20_001)
+    assert len(Params(extra='{"a": "' + "x" * 30_000 + '"}').extra) > 30_000

@@ -413,7 +413,7 @@ def encoded(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=2)  # the start image and its mask, for all cells of a sweep
 def _fitted(data: bytes, size: tuple[int, int], what: str) -> bytes:
     """The picture at the asked size, its aspect kept by cropping; untouched when it already fits.
 

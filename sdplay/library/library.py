@@ -16,6 +16,7 @@ from PIL import Image
 
 from sdplay import metadata
 from sdplay.errors import BadParams, LibraryError
+from sdplay.files.recent import Recent
 from sdplay.library.database import is_damaged
 from sdplay.library.files import Files, Store
 from sdplay.library.index import Index, Record, parsed
@@ -31,6 +32,8 @@ from sdplay.settings import setting
 MAX_LINK = 100_000
 MANY_SMALL = 2000
 """Thumbnails held in memory: about 20 MB."""
+MOST_INPUTS = 16 * 2**20
+"""Bytes of start images held in memory, and at most in one stretch of a list."""
 DAY = 86_400 * 10**6
 PATIENCE_SECONDS = 10.0
 """How long a database is waited for that others hold."""
@@ -62,7 +65,7 @@ class Library:
         self.index = Index(
             database or f"sqlite:///{home / 'library.db'}", patience, repair=self._repaired
         )
-        self._input = functools.lru_cache(8)(functools.partial(self.files.read, "inputs"))
+        self._input = Recent(functools.partial(self.files.read, "inputs"), MOST_INPUTS)
         self._small: dict[str, bytes] = {}
         if self.index.is_new:
             self.reindex()
@@ -144,7 +147,7 @@ class Library:
         """
         self._record(record)
         for each in inputs:
-            self.files.keep("inputs", each)
+            self._input.remember(self.files.keep("inputs", each), each)
         for kind, data in files.items():
             self.files.write(kind, record["file"], data)
         found = self.index.add(record)
@@ -207,13 +210,29 @@ class Library:
         after: int | None = None,
         limit: int = 48,
     ) -> Page:
-        """A stretch of what a query finds, newest first; pass `Page.next` as `after` to go on."""
+        """A stretch of what a query finds, newest first; pass `Page.next` as `after` to go on.
+
+        It is shorter than `limit` where large start images would fill the memory.
+        """
         asked = query(asked) if isinstance(asked, str) else asked
         lines = self.index.page(asked, owner, after, limit + 1)
-        pictures = tuple(
-            picture for line in lines[:limit] if (picture := self._readable(line, owner))
-        )
-        return Page(pictures, pictures[-1].at if len(lines) > limit and pictures else None)
+        pictures, whole = self._stretch(lines[:limit], owner)
+        more = pictures and (len(lines) > limit or not whole)
+        return Page(tuple(pictures), pictures[-1].at if more else None)
+
+    def _stretch(
+        self, lines: Sequence[tuple[Record, int]], owner: str | None
+    ) -> tuple[list[Kept], bool]:
+        """The pictures of these lines, and whether they are all of them."""
+        pictures: list[Kept] = []
+        inputs: dict[int, int] = {}
+        for line in lines:
+            if sum(inputs.values()) > MOST_INPUTS:
+                return pictures, False
+            if picture := self._readable(line, owner):
+                pictures.append(picture)
+                inputs |= {id(data): len(data) for data in picture.params.images().values()}
+        return pictures, True
 
     def total(self, asked: Query | str = "", owner: str | None = "") -> Total:
         """How many pictures a query finds, and the seconds they took."""

@@ -134,6 +134,11 @@ class Sweep:
         return self._thread is not None and self._thread.is_alive()
 
     @property
+    def to_make(self) -> int:
+        """Cells that wait or are at work; none once its thread has ended."""
+        return len(self._todo) + len(self._active) if self.running else 0
+
+    @property
     def paused(self) -> bool:
         return self._paused.is_set()
 

@@ -4,7 +4,7 @@ import json
 import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import altair as alt
@@ -27,6 +27,8 @@ SCALES: Mapping[Scale, str] = {
     "seconds": "Seconds",
 }
 GOALS = {"own": "The same at its most steps", "A": "A"}
+SHAPES = 32
+"""Charts remembered as text: their titles hold what people wrote."""
 MOST_CURVES = 12
 """More lines than this cannot be told apart."""
 MOST_BANDS = 24
@@ -315,7 +317,7 @@ class _Legend:
         return cls(columns, 30 * -(-lines // columns), scheme)
 
 
-@cache
+@lru_cache(SHAPES)
 def _curves(across: str, measure: Measure, legend: _Legend) -> str:
     """Lines with their knees."""
     base = _lines(across, measure, legend)
@@ -327,7 +329,7 @@ def _curves(across: str, measure: Measure, legend: _Legend) -> str:
     )
 
 
-@cache
+@lru_cache(SHAPES)
 def _moves(across: str, measure: Measure, legend: _Legend) -> str:
     """Lines from value to value; below the rule the eye sees no change."""
     clipped = alt.Tooltip("clipped:Q", title="Pixels with a colour at its limit", format=".0%")
@@ -357,7 +359,7 @@ def _lines(across: str, measure: Measure, legend: _Legend, *more: alt.Tooltip) -
     )
 
 
-@cache
+@lru_cache(SHAPES)
 def _front(measure: Measure) -> str:
     """Dots, the frontier among them joined, the cheapest close ones ringed, and the reference."""
     base = _over(SCALES["evaluations"], measure, "label:N")
@@ -379,7 +381,7 @@ def _front(measure: Measure) -> str:
     )
 
 
-@cache
+@lru_cache(SHAPES)
 def _bands(height: int, measure: Measure, goal: str) -> str:
     """Bars from low to high with a dot in the middle."""
     axis = alt.Axis(labelLimit=0, labelExpr=LINES)

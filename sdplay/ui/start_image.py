@@ -159,13 +159,18 @@ def _mask(capabilities: Capabilities) -> None:
             draw(knob, capabilities)
 
 
-@st.cache_data(show_spinner="Fetching the picture", ttl=600, max_entries=20)
 def _fetched(address: str) -> bytes:
-    from sdplay.http.fetch import (
-        fetch_public,  # urllib3 comes with it: the page need not wait for that
-    )
+    """The picture at an address, fetched once: the visit holds that of the latest address."""
+    held = st.session_state.get("init_fetched")
+    if not held or held[0] != address:
+        from sdplay.http.fetch import (
+            fetch_public,  # urllib3 comes with it: the page need not wait for that
+        )
 
-    return fetch_public(address)
+        with st.spinner("Fetching the picture"):
+            held = (address, fetch_public(address))
+        st.session_state["init_fetched"] = held
+    return held[1]
 
 
 @st.cache_data(show_spinner=False, max_entries=20)

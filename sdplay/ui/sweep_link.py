@@ -74,7 +74,7 @@ def arrive(studio: Studio) -> None:
         address=session.address(),
         speeds=sweeping.speeds(),
     )
-    sweeping.mine(studio).append(sweep.recall(kept))
+    sweeping.board().add(sweep.recall(kept))
     first, second = told["looked"]
     if first and second:
         cells.pick(sweep, tuple(second), tuple(first))

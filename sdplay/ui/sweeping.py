@@ -10,12 +10,15 @@ from sdplay import settings
 from sdplay.compare.measures import Difference, difference
 from sdplay.compare.plan import Plan
 from sdplay.compare.results import Result
+from sdplay.files.recent import Recent
 from sdplay.library import Kept
-from sdplay.sweeps import Bench, Speeds, Sweep
+from sdplay.room import Share
+from sdplay.sweeps import Bench, Board, Speeds, Sweep
 from sdplay.ui import session
 from sdplay.ui.session import Studio
 
-REMEMBERED = 12
+ORIGINALS = 64 * 2**20
+"""Bytes of the cells' pictures that are held in memory for everybody."""
 
 
 @st.cache_resource(show_spinner=False, ttl=30)
@@ -31,13 +34,14 @@ def speeds() -> Speeds:
 
 
 @st.cache_resource(show_spinner=False)
-def _everyones() -> dict[str, list[Sweep]]:
-    return {}
+def board() -> Board:
+    """Everybody's sweeps."""
+    return Board()
 
 
 def mine(studio: Studio) -> list[Sweep]:
     """This browser's sweeps, the newest last; closing the tab loses none."""
-    return _everyones().setdefault(studio.owner, [])
+    return board().of(studio.owner)
 
 
 def fold_key(studio: Studio) -> str:
@@ -48,21 +52,15 @@ def fold_key(studio: Studio) -> str:
 def start(studio: Studio, plan: Plan, frames: bool) -> None:
     """Run it, and show it from now on; it takes the place of a sweep that was paused to be
     edited."""
-    all_of_mine = mine(studio)
-    if old := edited(studio):
+    address, old = session.address(), edited(studio)
+    board().check(Share(studio.owner, address, len(plan.cells)), instead=old)
+    if old:
         old.cancel()
-        all_of_mine.remove(old)
-    all_of_mine.append(
-        Sweep(
-            plan,
-            bench(frames),
-            studio.jobs,
-            owner=studio.owner,
-            address=session.address(),
-            speeds=speeds(),
-        ).start()
+        board().remove(old)
+    sweep = Sweep(
+        plan, bench(frames), studio.jobs, owner=studio.owner, address=address, speeds=speeds()
     )
-    del all_of_mine[:-REMEMBERED]
+    board().add(sweep.start())
 
 
 def edit(sweep: Sweep) -> None:
@@ -91,11 +89,21 @@ def thumbnails(studio: Studio, pictures: Iterable[str]) -> dict[str, bytes]:
     return {kept.id: jpeg for kept, jpeg in zip(found, small, strict=True) if jpeg}
 
 
-@st.cache_data(show_spinner=False, max_entries=600)
-def original(_studio: Studio, picture: str) -> bytes:
+def original(studio: Studio, picture: str) -> bytes:
     """The file as the backend made it."""
-    found = _studio.library.get(picture, _studio.owner)
-    return _studio.library.data(found) if found else b""
+    return _originals()(f"{studio.owner} {picture}")
+
+
+@st.cache_resource(show_spinner=False)
+def _originals() -> Recent:
+    return Recent(_read, ORIGINALS)
+
+
+def _read(name: str) -> bytes:
+    owner, _, picture = name.rpartition(" ")
+    library = session.jobs().library
+    found = library.get(picture, owner)
+    return library.data(found) if found else b""
 
 
 def differences(

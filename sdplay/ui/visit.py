@@ -1,9 +1,16 @@
-"""Where a visit comes from: this machine, or elsewhere."""
+"""A visit: where it comes from, and what it may hold in the server's memory."""
 
+import ctypes
+import sys
 from collections.abc import Mapping
+from functools import cache
+from typing import cast
 from urllib.parse import urlsplit
 
 import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 OURSELVES = ("localhost", "127.0.0.1", "::1")
 PASSED_ON = (
@@ -14,6 +21,11 @@ PASSED_ON = (
     "x-forwarded-proto",
     "x-real-ip",
 )
+OF_A_VISIT = 64 * 2**20
+OF_ALL = 256 * 2**20
+M_MMAP_THRESHOLD = -3
+LETTERS = 1_000_000
+"""Of one text on the page."""
 
 
 def from_this_machine() -> bool:
@@ -35,3 +47,50 @@ def direct(address: str | None, headers: Mapping[str, str]) -> bool:
         and all(name in OURSELVES for name in called)
         and not set(told) & set(PASSED_ON)
     )
+
+
+class BoundedUploads(MemoryUploadedFileManager):
+    """Streamlit's store, which takes any number of files of a visit, with a bound.
+
+    The oldest files of whoever holds most go; the uploader they were given to is empty then.
+    """
+
+    def add_file(self, session_id: str, file: UploadedFileRec) -> None:
+        """Hold one more file, and forget older ones where that is too much."""
+        super().add_file(session_id, file)
+        while self._bytes_of(session_id) > OF_A_VISIT and self._forget_oldest(session_id):
+            pass
+        while sum(map(self._bytes_of, [*self.file_storage])) > OF_ALL:
+            if not self._forget_oldest(max([*self.file_storage], key=self._bytes_of)):
+                return
+
+    def _bytes_of(self, session_id: str) -> int:
+        return sum(len(file.data) for file in [*self.file_storage.get(session_id, {}).values()])
+
+    def _forget_oldest(self, session_id: str) -> bool:
+        """Whether there was one."""
+        oldest = next(iter([*self.file_storage.get(session_id, {})]), None)
+        if oldest is None:
+            return False
+        self.remove_file(session_id, oldest)
+        return True
+
+
+def hold_to_bounds() -> None:
+    """Hold this visit, and the whole server, to what they may have."""
+    _give_back_large_blocks()
+    if runtime.exists():
+        store = cast("object", runtime.get_instance().uploaded_file_mgr)
+        if type(store) is MemoryUploadedFileManager:
+            store.__class__ = BoundedUploads
+    for key, value in st.session_state.items():
+        if isinstance(value, str) and len(value) > LETTERS:
+            st.session_state[key] = value[:LETTERS]
+
+
+@cache
+def _give_back_large_blocks() -> None:
+    """Tell glibc to return every freed block of a megabyte at once: else what a large picture took
+    stays with the process."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(M_MMAP_THRESHOLD, 2**20)

@@ -1,0 +1,105 @@
+"""Whatever one visitor sends, the page's process holds little more than before: a real server, its
+own memory."""
+
+import io
+import os
+import zipfile
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from PIL import Image
+
+from sdplay.picture import png_bytes
+from tests.local_process import until
+from tests.serving import served
+from tests.visiting import Visitor, forget_peak, megabytes
+
+MOST_MEGABYTES = 200
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/clear_refs").exists(), reason="memory is read as Linux tells it"
+)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A page on which one picture was made, so that what everybody needs is there."""
+    process, url = served(tmp_path_factory.mktemp("home"))
+    try:
+        with Visitor(url) as visitor:
+            make(visitor)
+        yield process.pid, url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture
+def visitor(server):
+    pid, url = server
+    before = megabytes(pid)
+    forget_peak(pid)
+    with Visitor(url) as visitor:
+        yield visitor
+    assert megabytes(pid, "VmHWM") - before < MOST_MEGABYTES
+
+
+def make(visitor):
+    """One click, and the picture is there."""
+    visitor.press("go")
+    until(lambda: "cancel" not in visitor.run().drawn)
+
+
+def noise(side):
+    return png_bytes(Image.frombytes("RGB", (side, side), os.urandom(3 * side * side)))
+
+
+def spaces():
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for number in range(8):
+            archive.writestr(f"{number}.png", b" " * 60_000_000)
+    return whole.getvalue()
+
+
+def test_many_large_uploads(visitor):
+    data = os.urandom(30 * 2**20)
+    assert {visitor.upload(data) for _ in range(8)} == {204}
+
+
+def test_pictures_that_start_from_many_large_ones(visitor):
+    for _ in range(3):
+        uploader = next(key for key in visitor.ids if key.startswith("init_file"))
+        assert visitor.upload(noise(2200), uploader) == 204
+        visitor.run()
+        make(visitor)
+    assert "Recent" in visitor.texts
+
+
+def test_start_images_that_unpack_into_much(visitor):
+    for more in range(3):
+        visitor.upload(png_bytes(Image.new("RGB", (8000 + more, 8000))), "init_file_0")
+        visitor.run()
+    assert "more than 40 megapixels are not opened" in " ".join(visitor.texts)
+
+
+def test_endless_prompts(visitor):
+    for word in ("a fox ", "a hen "):
+        visitor.set("prompt", string_value=word * 3_000_000)
+        visitor.press("go")
+    assert "letters; at most 20,000 are taken" in " ".join(visitor.texts)
+
+
+def test_a_zip_of_spaces(visitor):
+    visitor.run(urlencode({"view": "Library"}))
+    assert visitor.upload(spaces(), "carry_in", "all.zip") == 204
+    visitor.run(urlencode({"view": "Library"}))
+    visitor.press("carry_go")
+    assert "could not be read as a picture" in " ".join(visitor.texts)
+
+
+def test_grids_of_ten_thousand_cells(visitor):
+    axes = {"x_axis": "Seed", "x_values": "1-100", "y_axis": "CFG scale", "y_values": "1-10(+0.09)"}
+    for prompt in ("a fox", "a hen"):
+        visitor.run(urlencode({"view": "Compare", "prompt": prompt, **axes}))
+    assert "10,000" in " ".join(visitor.texts) or "10,100" in " ".join(visitor.texts)

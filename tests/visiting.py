@@ -1,0 +1,142 @@
+"""Somebody at the real page without a browser: one websocket, the widgets' states, uploads."""
+
+import secrets
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetStates
+from websockets.sync.client import connect
+
+from sdplay.ui.session import COOKIE
+
+PATIENCE = 60
+
+
+class Visitor:
+    """A visit that sends what a browser could send, and more."""
+
+    def __init__(self, url, query="", owner=None):
+        self.url, self.owner = url, owner or secrets.token_hex(16)
+        self.session = ""
+        self.widgets = WidgetStates()
+        self.texts = []
+        """Everything written on the page in the last run."""
+        self.ids = {}
+        """Each widget's id by its key."""
+        self.drawn = set()
+        """The keys of the widgets of the last run."""
+        self._web = requests.Session()
+        self._web.get(f"{url}_stcore/health", timeout=PATIENCE)
+        xsrf = self._web.cookies.get("_streamlit_xsrf", "")
+        self._web.headers["X-Xsrftoken"] = xsrf
+        self._web.cookies.set(COOKIE, self.owner)
+        cookie = f"{COOKIE}={self.owner}; _streamlit_xsrf={xsrf}"
+        self._open = ExitStack()
+        self._socket = self._open.enter_context(
+            connect(
+                f"ws://{urlsplit(url).netloc}/_stcore/stream",
+                subprotocols=["streamlit", xsrf],
+                additional_headers={"Cookie": cookie},
+                max_size=None,
+                origin=url.rstrip("/"),
+            )
+        )
+        self.run(query)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self._open.close()
+        self._web.close()
+
+    def run(self, query="", fragment=""):
+        """One run of the script, to its end."""
+        message = BackMsg()
+        message.rerun_script.query_string = query
+        message.rerun_script.fragment_id = fragment
+        message.rerun_script.widget_states.CopyFrom(self.widgets)
+        self._socket.send(message.SerializeToString())
+        return self.listen()
+
+    def listen(self):
+        """What comes until the script is at its end."""
+        self.texts, self.drawn = [], set()
+        while True:
+            message = ForwardMsg.FromString(self._socket.recv(timeout=PATIENCE))
+            if message.HasField("new_session"):
+                self.session = message.new_session.initialize.session_id
+            self._notice(message)
+            if message.WhichOneof("type") == "script_finished":
+                return self
+
+    def set(self, key, **value):
+        """A widget's state, as `string_value="…"`; a button's is `trigger_value=True`."""
+        state = next((each for each in self.widgets.widgets if each.id == self.ids[key]), None)
+        state = state or self.widgets.widgets.add(id=self.ids[key])
+        for name, content in value.items():
+            setattr(state, name, content)
+
+    def press(self, key):
+        """A button, once."""
+        self.set(key, trigger_value=True)
+        self.run()
+        kept = [each for each in self.widgets.widgets if not each.trigger_value]
+        del self.widgets.widgets[:]
+        self.widgets.widgets.extend(kept)
+
+    def upload(self, data, key="", name="picture.png"):
+        """Send a file, to the uploader of that key or to none; returns the answer's status."""
+        file = secrets.token_hex(8)
+        answer = self._web.put(
+            f"{self.url}_stcore/upload_file/{self.session}/{file}",
+            files={"file": (name, data)},
+            timeout=PATIENCE,
+        )
+        if key:
+            self._hand_over(key, file, name, len(data))
+        return answer.status_code
+
+    def _hand_over(self, key, file, name, size):
+        self.set(key)
+        state = next(each for each in self.widgets.widgets if each.id == self.ids[key])
+        del state.file_uploader_state_value.uploaded_file_info[:]
+        given = state.file_uploader_state_value.uploaded_file_info.add(
+            file_id=file, name=name, size=size
+        )
+        address = f"{self.url}_stcore/upload_file/{self.session}/{file}"
+        given.file_urls.upload_url = given.file_urls.delete_url = address
+
+    def _notice(self, message):
+        if message.WhichOneof("type") != "delta" or not message.delta.HasField("new_element"):
+            return
+        element = message.delta.new_element
+        kind = element.WhichOneof("type")
+        content = getattr(element, kind) if kind else None
+        id = getattr(content, "id", "")
+        if isinstance(id, str) and id.startswith("$$ID"):
+            key = id.rsplit("-", 1)[-1]
+            self.ids[key] = id
+            self.drawn.add(key)
+        for field in ("body", "text"):
+            if isinstance(text := getattr(content, field, ""), str) and text:
+                self.texts.append(text.replace("\\", ""))
+
+
+def megabytes(pid, name="VmRSS"):
+    """What a process holds, or with VmHWM what it held at most since forget_peak()."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith(f"{name}:"))
+    return int(line.split()[1]) / 1024
+
+
+def forget_peak(pid):
+    """From now on VmHWM tells the most that is held."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
