@@ -5,6 +5,7 @@ import base64
 import hashlib
 import io
 import json
+import re
 import threading
 import time
 from contextlib import ExitStack, contextmanager
@@ -102,6 +103,8 @@ class Measured:
     strict: bool = False
     """Answers 404 to an unknown sampler, as 1.8 and some of 1.10 do; else takes another one."""
     step_seconds: float = 0.0
+    steps_after_cut: int = 0
+    """Steps' time that it spends on the rest once a picture was stopped."""
     extensions: tuple = ()
     """controlnet, or nothing."""
     models: tuple = ("tiny.safetensors", "other.safetensors")
@@ -147,6 +150,7 @@ class Measured:
         routes["GET /openapi.json"] = self.say(_schema)
         routes["GET /sdapi/v1/progress"] = self.say(self.progress)
         routes["POST /sdapi/v1/interrupt"] = self.interrupt
+        routes["POST /sdapi/v1/skip"] = self.skip
         if self.webui:
             routes["POST /internal/progress"] = self.task
         if "controlnet" in self.extensions:
@@ -191,6 +195,10 @@ class Measured:
         self.state["interrupted"] = True
         send(http, {})
 
+    def skip(self, http, asked):
+        self.state["skipped"] = True
+        send(http, None)
+
     def task(self, http, asked):
         name = asked.json()["id_task"]
         active = self.at_work.get("force_task_id") == name
@@ -206,8 +214,12 @@ class Measured:
             self.at_work = body
             begun = time.strftime("%Y%m%d%H%M%S")
             self.state = {**self.state, "job_timestamp": begun, "job_count": 1, "sampling_step": 0}
-            self.state["interrupted"] = False
+            self.state |= {"interrupted": False, "skipped": False}
             overrides = body.get("override_settings", {})
+            if missing := set(overrides) - set(self.options()):
+                send(http, _error(Refused(500, repr(missing.pop()))), 500)
+                self.state["job_count"], self.at_work = 0, {}
+                return
             before = {name: self.config[name] for name in overrides if name in self.config}
             try:
                 self.config |= {
@@ -270,7 +282,8 @@ class Measured:
 
     def work(self, steps):
         for step in range(steps):
-            if self.state.get("interrupted"):
+            if self.state.get("interrupted") or self.state.get("skipped"):
+                time.sleep(self.step_seconds * self.steps_after_cut)
                 break
             self.state |= {"sampling_steps": steps, "sampling_step": step}
             time.sleep(self.step_seconds)
@@ -312,11 +325,11 @@ class Measured:
         }
 
     def prompt(self, body):
-        """Unknown styles and LoRAs are passed over in silence."""
+        """Unknown styles and LoRAs are passed over in silence, and so is what follows a #."""
         prompt = body.get("prompt", "")
         for name in body.get("styles") or ():
             prompt = self.styles.get(name, "{prompt}").replace("{prompt}", prompt)
-        return prompt
+        return re.sub("#[^\n]*(\n|$)", "\n", prompt)
 
     def sampler(self, body):
         name, schedule = str(body.get("sampler_name", "Euler")), body.get("scheduler") or ""
@@ -401,7 +414,7 @@ class Measured:
         if acts["tiling"]:
             items["Tiling"] = "True"
         if acts["hires"]:
-            items |= _hires_items(acts["hires"])
+            items |= _hires_items(acts["hires"], acts)
         if acts["refiner"]:
             items["Refiner"], items["Refiner switch at"] = acts["refiner"]
         if body.get("styles"):
@@ -432,8 +445,15 @@ def _mask_items(body):
     return items | ({"Masked content": FILLS[fill]} if fill in FILLS else {})
 
 
-def _hires_items(hires):
+def _hires_items(hires, acts):
+    """Of sampler and schedule type of the second pass only what is not as in the first."""
     items = {text: hires[name] for name, text in HIRES.items() if hires.get(name)}
+    second = _schedule(hires.get("hr_scheduler", ""))
+    if items.get("Hires sampler") == acts["sampler"]:
+        del items["Hires sampler"]
+    items["Hires schedule type"] = SCHEDULES.get(second, "")
+    if second in ("", acts["schedule"]):
+        del items["Hires schedule type"]
     if hires.get("hr_resize_x"):
         return {"Hires resize": f"{hires['hr_resize_x']}x{hires['hr_resize_y']}", **items}
     return {"Hires upscale": hires.get("hr_scale", 2.0), **items}

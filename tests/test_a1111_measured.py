@@ -10,6 +10,7 @@ import time
 from contextlib import closing
 
 import pytest
+import requests
 from PIL import Image
 
 from sdplay import studio
@@ -202,6 +203,12 @@ def test_a_script_that_the_server_would_misread_is_refused_before_sending(backen
         made(backend, extra=raw)
 
 
+def test_an_option_that_the_server_has_not_is_refused_before_sending(backend):
+    raw = '{"override_settings": {"eta_ancestrall": 1}}'
+    with pytest.raises(BadParams, match="no option 'eta_ancestrall' .* Like it are: eta_ancestral"):
+        made(backend, extra=raw)
+
+
 def test_an_argument_that_the_server_does_not_list_is_said():
     with measured() as server:
         wide = MATRIX.replace("0]", "900]").replace('"comma"', '"nope"')
@@ -248,6 +255,9 @@ def test_a_name_added_since_the_last_look_is_taken():
         ({"prompt": "a fox <lora:nope:1>"}, "there is no LoRA 'nope' on the server"),
         ({"extra": '{"tilling": true}'}, "the server does not know 'tilling'"),
         ({"extra": '{"script_args": [1]}'}, "script_args without a script_name were passed over"),
+        ({"scheduler": "LCM", "eta": 0.3}, "Eta: the server does not mention it"),
+        ({"prompt": "a fox # blue"}, "the server read 'a fox' instead. It leaves out what stands"),
+        ({"faces": True}, "Face restore: the server notes it down even where it finds no face"),
     ],
 )
 def test_what_the_server_passes_over_is_said(backend, changes, sentence):
@@ -283,10 +293,18 @@ MASKED = {"init": png(), "mask": HALF, "strength": 0.6, "scheduler": "euler"}
     [
         (HIRES, {"hires_size": "96x128"}),
         (HIRES, {"hires_sampler": "dpmpp_2m_karras"}),
+        (HIRES, {"hires_sampler": "euler_karras"}),
+        ({**HIRES, "scheduler": "dpmpp_2m_karras"}, {"hires_sampler": "euler"}),
+        (HIRES, {"hires_steps": 2}),
+        (HIRES, {"hires_upscaler": "Lanczos"}),
+        (HIRES, {"hires_strength": 0.9}),
         (HIRES, {"hires_prompt": "a blue dog"}),
         (HIRES, {"hires_negative": "bad, worse"}),
         (HIRES, {"hires_model": "other"}),
         (MASKED, {"inpaint_fill": "latent noise"}),
+        (MASKED, {"inpaint_fill": "fill"}),
+        (MASKED, {"inpaint_fill": "latent nothing"}),
+        (MASKED, {"mask_blur": 20}),
         (MASKED, {"only_masked": True, "masked_padding": 16}),
         ({}, {"tiling": True}),
         ({"vae": "None"}, {"vae": "soft.vae.safetensors"}),
@@ -394,6 +412,38 @@ def test_a_cancel_never_stops_anothers_picture(webui):
         assert server.interrupts
         assert set(server.interrupts) == {SMALL.prompt}
         assert server.applied[0]["prompt"] == "theirs"
+
+
+@pytest.mark.parametrize("how", ["interrupt", "skip"])
+def test_a_picture_that_somebody_cut_short_says_so(how):
+    with measured(step_seconds=0.3) as server:
+        work = A1111(server.url).generate(SMALL.with_(steps=20))
+        while not (next(work).step or 0) > 1:
+            pass
+        requests.post(f"{server.url}/sdapi/v1/{how}", timeout=9)
+        picture = list(work)[-1]
+    assert picture.partial
+    assert "It was interrupted at the server" in picture.receipt.warnings[-1]
+
+
+def test_a_picture_cut_short_says_so_though_the_next_one_has_begun():
+    with measured(step_seconds=0.3) as server:
+        work = A1111(server.url).generate(SMALL.with_(steps=20))
+        while not (next(work).step or 0) > 1:
+            pass
+        theirs = threading.Thread(target=others_at_work, args=(server,))
+        theirs.start()
+        server.steps_after_cut = 4
+        requests.post(f"{server.url}/sdapi/v1/interrupt", timeout=9)
+        picture = list(work)[-1]
+        theirs.join()
+    assert picture.partial
+
+
+def test_two_clients_with_the_same_settings_are_two_tasks():
+    with measured(webui=True) as server:
+        tasks = {A1111(server.url).payload(SMALL)["force_task_id"] for _ in range(2)}
+    assert len(tasks) == 2
 
 
 def test_a_later_job_of_another_is_not_taken_for_ours():

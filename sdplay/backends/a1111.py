@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import re
+import secrets
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -63,6 +64,7 @@ class A1111(Backend):
             auth=(user, password) if colon else None,
         )
         self.remote = not on_this_machine(base)
+        self._client = secrets.token_hex(4)
         self._server: Server | None = None
 
     def probe(self) -> Capabilities:
@@ -72,8 +74,9 @@ class A1111(Backend):
         server = self._known()
         body = request(params, server.dialect, server.names)
         if server.tasks:
-            # The same settings make the same name, so that what is shown is what goes out.
-            return {"force_task_id": f"task(sdplay-{params.key()[:12]})", **body}
+            # The same settings make the same name, so that what is shown is what goes out; and no
+            # other client of the server has it.
+            return {"force_task_id": f"task(sdplay-{self._client}-{params.key()[:12]})", **body}
         return body
 
     def model_version(self, params: Params) -> str:
@@ -182,7 +185,7 @@ class A1111(Backend):
         told = reported(part.info, data)
         receipt = self._receipt(params, server, body, told, data)
         extra = [
-            *_more(part),
+            *_more(part, body),
             *(["It was interrupted at the server, so it is not finished."] if spent.cut else []),
         ]
         own = {"server_options": as_words(spent.options)} if spent.options else {}
@@ -308,8 +311,11 @@ def _one_of(params: Params, seed: Any) -> Params:
 _MANY = ("batch_size", "n_iter", "seed")
 
 
-def _more(part: _Part) -> Iterator[str]:
+def _more(part: _Part, body: Mapping[str, Any]) -> Iterator[str]:
     many = len(_seeds(part.answer))
+    asked = int((number(body.get("batch_size")) or 1) * (number(body.get("n_iter")) or 1))
+    if 0 < many < asked and not body.get("script_name"):
+        yield f"The server sent {many} of {asked} pictures: somebody stopped it, or it failed."
     if many > 1:
         yield f"The server made {many} pictures at once; this is number {part.number + 1}."
 

@@ -47,6 +47,8 @@ class Dialect:
     own_schedules: Mapping[str, str] = field(default_factory=dict)
     """The schedule type that a sampler takes by itself, where it is not the plain one."""
     without_schedule: frozenset[str] = WITHOUT_SCHEDULE
+    writes_eta: bool = False
+    """Its infotext says an eta that is not the sampler's usual one."""
 
 
 _NO_EXTRAS = frozenset(
@@ -66,13 +68,13 @@ _NO_EXTRAS = frozenset(
         "inpaint_area",
     }
 )
-A1111 = Dialect("a1111", "Automatic1111")
+A1111 = Dialect("a1111", "Automatic1111", writes_eta=True)
 
 DIALECTS: dict[str, Dialect] = {
     dialect.id: dialect
     for dialect in (
         A1111,
-        Dialect("a1111_old", "Automatic1111 (1.8 or older)", naming="a1111_old"),
+        Dialect("a1111_old", "Automatic1111 (1.8 or older)", naming="a1111_old", writes_eta=True),
         # Without the modules field Forge fails on hires fix, and its hires CFG is 1 unless told.
         # It takes its VAE from a choice of modules, not from A1111's option.
         Dialect(
@@ -80,8 +82,9 @@ DIALECTS: dict[str, Dialect] = {
             "Forge",
             lacks=frozenset({"vae"}),
             hires={"hr_additional_modules": ["Use same choices"], "hr_cfg": None},
+            writes_eta=True,
         ),
-        Dialect("reforge", "reForge", hires={"hr_cfg": None}),
+        Dialect("reforge", "reForge", hires={"hr_cfg": None}, writes_eta=True),
         Dialect("sdnext", "SD.Next", naming="sdnext", lacks=frozenset({"controlnet"})),
         Dialect(
             "sdcpp",
@@ -196,6 +199,13 @@ class Names:
             apart = self._split(entry.label)
             return (same, "") if same else apart if apart[1] else (sampler, schedule)
         return sampler, schedule
+
+    def second(self, scheduler: str) -> tuple[str, str]:
+        """The pair for a refining pass, by its full name: A1111 says `Automatic` in no picture,
+        where it would read as the first pass' schedule type."""
+        sampler, schedule = self.spoken(scheduler)
+        plain = "uniform" if "uniform" in (self.schedules or {}) else "Automatic"
+        return sampler, schedule or self.own_schedules.get(sampler, plain)
 
     def understood(self) -> tuple[str, ...] | None:
         """Our ids for what the server has, then its other samplers, then their other schedule
@@ -382,8 +392,9 @@ def _hires(params: Params, dialect: Dialect, names: Names) -> Iterator[tuple[str
         width, height = map(int, params.hires_size.split("x"))
         yield from (("hr_resize_x", width), ("hr_resize_y", height))
     if goes_out("hires_sampler", params, dialect):
-        sampler, schedule = names.spoken(params.hires_sampler)
-        yield from (("hr_sampler_name", sampler), ("hr_scheduler", schedule or "Automatic"))
+        yield from zip(
+            ("hr_sampler_name", "hr_scheduler"), names.second(params.hires_sampler), strict=True
+        )
     # Left out, A1111 takes the smaller of null and 0.999, and fails.
     yield "denoising_strength", params.hires_strength
     yield from (

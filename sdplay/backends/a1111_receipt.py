@@ -92,9 +92,14 @@ def applied(
         if name in told and (value := _typed(name, told[name])) is not None
     }
     found |= {"scheduler": _scheduler(sent, told)} if told.get("sampler") else {}
-    if second := told.get("hires_sampler"):
-        entry = find(str(second), str(told.get("hires_schedule", "")))
-        found["hires_sampler"] = entry.id if entry else second
+    first, second = (
+        _pair(told, "sampler", "schedule"),
+        _pair(told, "hires_sampler", "hires_schedule"),
+    )
+    if any(second):
+        pair = metadata.hires_pair(first, second)
+        entry = find(*pair)
+        found["hires_sampler"] = entry.id if entry else " ".join(pair).strip()
     found |= (
         {} if params.hires_scale > 1 and not params.init else {"width": size[0], "height": size[1]}
     )
@@ -130,12 +135,23 @@ def differences(
         yield f"Scheduler: the server used {_shown(told)} instead of {_called(pair)}."
     if asked["model"] and told.get("model") and not _same_model(str(asked["model"]), told):
         yield f"Model: the server used {told['model']} instead of {asked['model']}."
+    for name in ("prompt", "negative"):
+        if name in told and not params.styles:
+            yield from _reworded(name, str(asked[name] or ""), str(told[name]))
     for name in _compared(params, dialect):
         if name in done and not _same(asked[name], done[name]):
             yield (
                 f"{KNOBS[name].label}: the server used {number(done[name])} instead of "
                 f"{number(asked[name])}."
             )
+
+
+def _reworded(name: str, asked: str, used: str) -> Iterator[str]:
+    """A sentence where the server read another text than was sent."""
+    if asked.split() != used.split():
+        comment = " It leaves out what stands behind a #." if "#" in asked else ""
+        short = f"{used.strip()[:120]}…" if len(used.strip()) > 120 else used.strip()
+        yield f"{KNOBS[name].label}: the server read {short!r} instead.{comment}"
 
 
 def size_difference(params: Params, size: tuple[int, int]) -> Iterator[str]:
@@ -207,10 +223,24 @@ def unconfirmed(params: Params, told: Mapping[str, Any], dialect: Dialect) -> It
         if name in told or left_open or by_size:
             continue
         if params.sets(name) and goes_out(name, params, dialect):
-            yield (
-                f"{KNOBS[name].label}: the server does not mention it, so it was "
-                "probably not applied."
-            )
+            yield _unmentioned(name)
+    if dialect.writes_eta and "eta" not in told and _says_eta(params, told):
+        yield _unmentioned("eta")
+    if params.sets("faces") and goes_out("faces", params, dialect):
+        yield (
+            "Face restore: the server notes it down even where it finds no face or has no network "
+            "for it, so look whether the faces changed."
+        )
+
+
+def _unmentioned(name: str) -> str:
+    return f"{KNOBS[name].label}: the server does not mention it, so it was probably not applied."
+
+
+def _says_eta(params: Params, told: Mapping[str, Any]) -> bool:
+    """Whether A1111 would write this eta down: it does where it is not the sampler's usual one."""
+    usual = 0.0 if "ddim" in str(told.get("sampler", "")).lower() else 1.0
+    return params.sets("eta") and params.eta != usual
 
 
 def _replaced(params: Params) -> Iterator[tuple[str, Any]]:
@@ -232,6 +262,11 @@ def _scheduler(sent: tuple[str, str], told: Mapping[str, Any]) -> str:
     found = find(str(told["sampler"]), str(told.get("schedule", "")))
     half = bool(sent[1]) and not told.get("schedule") and found is not find(*sent)
     return found.id if found and not half else _shown(told)
+
+
+def _pair(told: Mapping[str, Any], *names: str) -> tuple[str, str]:
+    sampler, schedule = (str(told.get(name, "")) for name in names)
+    return sampler, schedule
 
 
 def _called(sent: tuple[str, str]) -> str:

@@ -1,6 +1,7 @@
 """What an A1111 server refuses, with its own words for the cause and our advice; and what it passes
 over without a word."""
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -42,6 +43,12 @@ def refused_before(params: Params, server: Server, body: Mapping[str, Any]) -> I
     if unguided and (hint := server.capabilities().hints.get(CONTROLNET)):
         yield hint
     yield from server.capabilities().missing(params)
+    overrides = body.get("override_settings")
+    for name in overrides if isinstance(overrides, Mapping) and server.options else ():
+        if name not in server.options:
+            near = ", ".join(difflib.get_close_matches(name, server.options, 3, 0.6))
+            like = f" Like it are: {near}." if near else ""
+            yield f"There is no option {name!r} on this server, and it would fail on it.{like}"
     if server.scripts:
         yield from faults(body, server.scripts, page_only=server.dialect is A1111)
 

@@ -58,6 +58,8 @@ class Server:
     """It tells about single tasks, so another person's picture is not taken for ours."""
     has_options: bool = False
     """It tells its own options."""
+    options: tuple[str, ...] = ()
+    """The names of all that there are, where it is one that lists them all."""
     models: Mapping[str, str] | None = None
     """Title to hash."""
     model: str = ""
@@ -240,6 +242,7 @@ def _server(wire: Wire, state: dict[str, Any] | None, told: Mapping[str, Any]) -
         progress=state is not None,
         tasks="queued" in _dict(told.get("tasks")),
         has_options=bool(options),
+        options=tuple(options) if "CLIP_stop_at_last_layers" in options else (),
         models=models,
         model=model or (next(iter(models)) if models and len(models) == 1 else ""),
         upscalers=_names(told.get("upscalers"), "name", without="None"),

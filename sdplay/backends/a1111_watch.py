@@ -41,6 +41,8 @@ class Watch:
         self.previewed = 0.0
         self.queued: float | None = None
         self.furthest = 0.0
+        self.cut: set[str] = set()
+        """The jobs that were seen stopped, by the names that the server gives them."""
 
     def until(self, call: Call[Reply]) -> Iterator[Progress]:
         """Progress until the answer is there."""
@@ -60,11 +62,11 @@ class Watch:
             yield last
 
     def interrupted(self, job: str = "") -> bool:
-        """Whether somebody stopped our picture at the server, which then answers with what it had;
-        `job` is what the answer calls our job."""
+        """Whether somebody stopped or skipped our picture at the server, which then answers with
+        what it had; `job` is what the answer calls our job."""
         state = self._state() if self.server.progress else {}
         last = job in ("", str(state.get("job_timestamp")))
-        return last and state.get("interrupted") is True and not state.get("job_count")
+        return job in self.cut or (last and _is_cut(state) and not state.get("job_count"))
 
     def stop(self, call: Call[Reply]) -> None:
         """Tell the server to stop, until it has answered; it forgets what comes before our picture
@@ -102,6 +104,9 @@ class Watch:
         self.previewed = self.heard if show else self.previewed
         if not state.get("job_count"):
             return Progress(message=f"{self.server.dialect.label} is getting ready")
+        if _is_cut(state):
+            # Once the next one's picture has begun, the server says no more of it.
+            self.cut.add(str(state.get("job_timestamp")))
         self.busy = self.heard
         if not self.task and not self.job.is_this(state):
             self.queued = self.heard - self.started
@@ -207,6 +212,10 @@ class OurJob:
             return False
         self.name = name
         return True
+
+
+def _is_cut(state: Mapping[str, Any]) -> bool:
+    return state.get("interrupted") is True or state.get("skipped") is True
 
 
 def expected_steps(body: Mapping[str, Any]) -> frozenset[int]:

@@ -15,6 +15,7 @@ from sdplay.metadata.files import (
 )
 from sdplay.metadata.infotext import (
     NAMES,
+    hires_pair,
     infotext,
     parse_infotext,
     scheduler_of,
@@ -30,6 +31,7 @@ __all__ = [
     "adopted",
     "converted",
     "decoded",
+    "hires_pair",
     "infotext",
     "parse_infotext",
     "read",

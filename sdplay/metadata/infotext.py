@@ -84,9 +84,10 @@ def settings_from(text: str) -> tuple[dict[str, Any], list[str]]:
     for key, value in items.items():
         if (name := _READ.get(key.lower())) and (value or KNOBS[name].kind is str):
             told[name] = KNOBS[name].from_infotext(value)
-    if told.get("hires_sampler"):
-        schedule = items.get("Hires schedule type", "")
-        told["hires_sampler"] = scheduler_of(items["Hires sampler"], schedule, notes)
+    first = items.get("Sampler", ""), items.get("Schedule type", "")
+    second = items.get("Hires sampler", ""), items.get("Hires schedule type", "")
+    if any(second):
+        told["hires_sampler"] = scheduler_of(*hires_pair(first, second), notes)
     if told.get("hires_size"):
         told.setdefault("hires_scale", 2.0)  # the size counts; the scale says that hires is on
     if unread := _unread(items):
@@ -131,6 +132,12 @@ def scheduler_of(sampler: str, schedule: str, notes: list[str]) -> str:
     return name
 
 
+def hires_pair(first: tuple[str, str], second: tuple[str, str]) -> tuple[str, str]:
+    """Sampler and schedule type of the refining pass: A1111 leaves out the half in which it is like
+    the first."""
+    return second[0] or first[0], second[1] or first[1]
+
+
 def _items(params: Params, model: str) -> dict[str, Any]:
     entry = SCHEDULERS.get(params.scheduler)
     sampler, schedule = (
@@ -164,8 +171,7 @@ def _items(params: Params, model: str) -> dict[str, Any]:
 def _hires_pair(scheduler: str) -> dict[str, str]:
     entry = SCHEDULERS.get(scheduler)
     sampler, schedule = (entry.a1111 if entry else None) or (scheduler, "")
-    pair = {"Hires sampler": sampler, "Hires schedule type": schedule.capitalize()}
-    return {key: value for key, value in pair.items() if value}
+    return {"Hires sampler": sampler, "Hires schedule type": schedule.capitalize() or "Automatic"}
 
 
 def _unread(items: Mapping[str, str]) -> list[str]:
