@@ -6,7 +6,6 @@ from sdplay import settings
 from sdplay.ui import (
     deleting,
     form,
-    links,
     local_card,
     look,
     notes,
@@ -16,6 +15,7 @@ from sdplay.ui import (
     whole,
 )
 from sdplay.ui.problems import explained
+from sdplay.ui.share import linked, links
 
 st.set_page_config("sdplay · Stable Diffusion playground", layout="wide", initial_sidebar_state=320)
 settings.load(session.secrets())
@@ -29,7 +29,7 @@ links.name_backend(session.labels())
 with st.sidebar:
     name = form.pick_backend()
     backend, capabilities = session.reached(name)
-    links.fit(capabilities, titles)
+    links.fit(capabilities)
     form.health(name, capabilities)
     local_card.menu(name)
     form.settings(capabilities)
@@ -43,7 +43,7 @@ notes.show()
 with explained():
     deleting.undo(studio)
     for title, tab in zip(
-        titles, st.tabs(titles, key="view", on_change="rerun", bind="query-params"), strict=True
+        titles, st.tabs(titles, **linked.bound("view"), on_change="rerun"), strict=True
     ):
         if tab.open:
             with tab:

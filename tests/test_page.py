@@ -11,7 +11,7 @@ from sdplay.backends.a1111 import A1111
 from sdplay.params import KNOBS
 from sdplay.schedulers import PRESETS, SCHEDULERS
 from sdplay.ui import panels
-from sdplay.ui.start_image import fitted
+from sdplay.ui.fitting import shape_that_fits
 from tests.fakes import a1111, png
 from tests.measured_a1111 import measured
 from tests.paging import sentences, settled
@@ -130,7 +130,10 @@ def test_a_start_image_that_is_none_is_never_silently_left_out(page):
     ],
 )
 def test_a_result_may_take_the_start_images_shape(size, step, fitting):
-    assert fitted(size, 128 * 128, Capabilities(size_limits=(96, 256), size_step=step)) == fitting
+    assert (
+        shape_that_fits(size, 128 * 128, Capabilities(size_limits=(96, 256), size_step=step))
+        == fitting
+    )
 
 
 def test_the_dice_change_only_the_seed(page):

@@ -6,7 +6,8 @@ import pytest
 
 from sdplay.compare.experiment import write_experiment
 from sdplay.params import KNOBS
-from sdplay.ui import cells, sweeping, variants
+from sdplay.ui import cells, sweeping
+from sdplay.ui.share import linked
 from tests.fakes import a1111
 from tests.paging import sentences
 
@@ -262,7 +263,7 @@ def test_the_link_brings_the_variants_back(page):
     assert "2 pictures" in sentences(page)
 
 
-@pytest.mark.parametrize("name", variants.OFFERED)
+@pytest.mark.parametrize("name", linked.VARYING)
 def test_variants_of_every_setting_open_from_their_link(page, name):
     opened(page, lab="Variants", varying=KNOBS[name].label)
     assert not page.exception

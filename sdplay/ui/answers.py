@@ -19,6 +19,7 @@ from sdplay.sweeps import Sweep
 from sdplay.ui import cells, sweeping, whole
 from sdplay.ui.cells import Results
 from sdplay.ui.session import Studio
+from sdplay.ui.share import linked
 from sdplay.wording import literal
 
 SCALES: Mapping[Scale, str] = {
@@ -26,7 +27,6 @@ SCALES: Mapping[Scale, str] = {
     "evaluations": "Model evaluations",
     "seconds": "Seconds",
 }
-GOALS = {"own": "The same at its most steps", "A": "A"}
 SHAPES = 32
 """Charts remembered as text: their titles hold what people wrote."""
 MOST_CURVES = 12
@@ -68,19 +68,17 @@ def _choices(findings: Findings) -> None:
             list(MEASURES),
             default=COLOUR.id,
             required=True,
-            key="measure",
+            **linked.bound("measure"),
             format_func=lambda id: _upper(MEASURES[id].label),
-            bind="query-params",
         )
         if findings.curves:
             st.segmented_control(
                 "Distance to",
-                list(GOALS),
+                list(linked.GOALS),
                 default="own",
                 required=True,
-                key="against",
-                format_func=GOALS.__getitem__,
-                bind="query-params",
+                **linked.bound("against"),
+                format_func=linked.GOALS.__getitem__,
                 help="What every picture is measured against.",
             )
     st.caption(literal(WHAT_THEY_SEE))

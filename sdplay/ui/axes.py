@@ -1,7 +1,7 @@
 """What to vary: an axis and its values for columns, rows and pages; what is typed is echoed as it
 will be read."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 import streamlit as st
@@ -9,41 +9,28 @@ import streamlit as st
 from sdplay.compare.axes import AXES, Mark, Offer, Typed, axis
 from sdplay.compare.grammar import Value, written
 from sdplay.errors import BadParams
-from sdplay.params import KNOBS
 from sdplay.schedulers import scheduler_label
 from sdplay.ui import address
-from sdplay.ui.controls import linked_by_id
+from sdplay.ui.share import linked
+from sdplay.ui.share.linked import NOTHING, PLACES
 from sdplay.wording import literal, many
 
-PLACES = {
-    "x": ("Columns", "steps", "4, 8, 15, 30"),
-    "y": ("Rows", "scheduler", ""),
-    "z": ("Pages", "", ""),
-    "w": ("More pages", "", ""),
-}
-"""Name in the link, label, first axis, first values."""
+FIRST_VALUES = {"x": "4, 8, 15, 30"}
 GRID, PAGES = ("x", "y"), ("z", "w")
 FIRST_CHOICES = {"scheduler": ("euler", "ddim", "dpmpp_2m_karras")}
 SHOWN = 14
-NOTHING = "Nothing"
-"""What the list says where no axis is chosen."""
 
 
-def pick(
-    place: str, offer: Offer, features: frozenset[str], slots: Sequence[str] = ()
-) -> list[tuple[str, Typed]]:
+def pick(place: str, offer: Offer, names: Mapping[str, str]) -> list[tuple[str, Typed]]:
     """The axis of that place as it stands in the form; nothing while there is none."""
-    label, first, values = PLACES[place]
-    known = ["", *slots, *(name for name in AXES if name not in KNOBS or _offered(name, features))]
-    linked_by_id(f"{place}_axis", {name: _named(name) for name in known})
-    if st.session_state.get(f"{place}_axis", first) not in known:
+    label, first = PLACES[place]
+    if st.session_state.get(f"{place}_axis", first) not in names:
         st.session_state[f"{place}_axis"] = ""  # its slot is gone from the prompt
     name = st.selectbox(
         label,
-        known,
-        index=known.index(first),
-        key=f"{place}_axis",
-        bind="query-params",
+        list(names),
+        index=list(names).index(first),
+        **linked.bound(f"{place}_axis"),
         format_func=_named,
         on_change=_clear,
         args=(place,),
@@ -51,26 +38,26 @@ def pick(
     )
     if not name:
         return []
-    typed = _values(place, name, values if name == first else "", offer)
+    typed = _values(place, name, FIRST_VALUES.get(place, "") if name == first else "", offer)
     echo(axis(name).marks, typed, offer)
     return [(name, typed)]
 
 
 def pick_both(
-    places: Sequence[str], offer: Offer, features: frozenset[str], slots: Sequence[str]
+    places: Sequence[str], offer: Offer, names: Mapping[str, str]
 ) -> list[tuple[str, Typed]]:
     """Two places side by side."""
     varied = []
     for column, place in zip(st.columns(2, gap="medium"), places, strict=True):
         with column:
-            varied += pick(place, offer, features, slots)
+            varied += pick(place, offer, names)
     return varied
 
 
 def active(places: Sequence[str]) -> list[str]:
     """What varies in these places, as the list shows it."""
-    state, linked = st.session_state, st.query_params
-    names = [state.get(f"{place}_axis", linked.get(f"{place}_axis", "")) for place in places]
+    state, address_says = st.session_state, st.query_params
+    names = [state.get(f"{place}_axis", address_says.get(f"{place}_axis", "")) for place in places]
     return [_named(name) for name in names if name not in ("", NOTHING)]
 
 
@@ -110,10 +97,6 @@ def _named(name: str) -> str:
     return AXES[name].label if name in AXES else name or NOTHING
 
 
-def _offered(name: str, features: frozenset[str]) -> bool:
-    return KNOBS[name].is_plain and (not KNOBS[name].needs or KNOBS[name].needs in features)
-
-
 def _clear(place: str) -> None:
     """Another axis: its own example, not the values of the one before."""
     name = st.session_state[f"{place}_axis"]
@@ -132,24 +115,23 @@ def _values(place: str, name: str, first: str, offer: Offer) -> Typed:
     if key not in st.session_state and not st.query_params.get(key):
         first = first or _example(name)
     example = axis(name).example
-    return st.text_input(
+    typed: str = st.text_input(
         "Values",
         first,
-        key=key,
-        bind="query-params",
+        **linked.bound(key),
         placeholder=example,
         help=f"For example {example}. Ranges: 5-20(+5), 0-1[6], 1, 2, .., 10. "
         "Texts with commas are parted by ||. SKIP: in front leaves a place empty.",
     )
+    return typed
 
 
 def _choices(key: str, choices: Sequence[str], first: Sequence[str]) -> list[str]:
-    linked_by_id(key, {name: scheduler_label(name) for name in choices})
-    return st.multiselect(
+    chosen: list[str] = st.multiselect(
         "Values",
         choices,
         [each for each in first if each in choices],
-        key=key,
+        **linked.bound(key),
         format_func=scheduler_label,
-        bind="query-params",
     )
+    return chosen

@@ -9,7 +9,7 @@ from sdplay.compare.axes import Setup
 from sdplay.library import Kept
 from sdplay.ui import carry, deleting, sweeping
 from sdplay.ui.pair import Side, locks_into_form, pair
-from sdplay.ui.problems import explained
+from sdplay.ui.problems import explained, told
 from sdplay.ui.session import Studio
 from sdplay.wording import literal, many
 
@@ -34,6 +34,8 @@ def show(studio: Studio) -> None:
     kept = [
         one for id in ids() if (one := studio.library.get(id, studio.owner)) and not one.deleted
     ]
+    if len(kept) < len(ids()):
+        _let_go_of_the_rest(kept)
     mine = [one for one in kept if one.owner in (studio.owner, "")]
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="chosen"):
         st.markdown(
@@ -73,6 +75,15 @@ def _choose(held: list[str]) -> None:
     st.query_params[NAME] = held
 
 
+def _let_go_of_the_rest(kept: Sequence[Kept]) -> None:
+    """Say that pictures which a link chose are not here."""
+    missing = len(ids()) - len(kept)
+    which = "A chosen picture is" if missing == 1 else f"{missing} chosen pictures are"
+    owner = "its owner keeps it" if missing == 1 else "their owners keep them"
+    told(f"{which} gone, or {owner} private.", warn=True)
+    _choose([one.id for one in kept])
+
+
 def _share(studio: Studio, kept: list[Kept]) -> None:
     with explained():
         for one in kept:
@@ -100,5 +111,5 @@ def _two(studio: Studio, kept: Sequence[Kept]) -> None:
         sides,
         "two_glass",
         sweeping.measured(studio, kept[0].id, kept[1].id),
-        locks=lambda told: locks_into_form(kept[0].params, kept[1].params, told, "two_lock"),
+        locks=lambda verdict: locks_into_form(kept[0].params, kept[1].params, verdict, "two_lock"),
     )

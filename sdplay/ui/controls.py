@@ -107,14 +107,6 @@ def bounded(knob: Knob, capabilities: Capabilities) -> Knob:
     return replace(knob, low=low, high=high, step=step, usual=usual)
 
 
-def linked_by_id(name: str, known: Mapping[str, str]) -> None:
-    """A link written by hand may say the short ids; the page itself writes the labels."""
-    linked = st.query_params.get_all(name)
-    labels = [text if text in known.values() else known.get(text, text) for text in linked]
-    if labels != linked:
-        address.rewrite({name: labels})
-
-
 def slider(knob: Knob, capabilities: Capabilities) -> None:
     """A slider over the usual range; it stretches when a link or a picture brings more."""
     knob = bounded(knob, capabilities)

@@ -22,6 +22,7 @@ from sdplay.sweeps import Sweep
 from sdplay.ui import address, axes, form, session, sweeping, table, variants, whole
 from sdplay.ui.problems import explained, told
 from sdplay.ui.session import Studio
+from sdplay.ui.share import linked
 from sdplay.wording import literal
 
 KINDS = ["json", "toml", "csv", "png", "jpg", "webp"]
@@ -118,12 +119,12 @@ def edit(studio: Studio, sweep: Sweep) -> None:
 def into_form(studio: Studio, base: Setup, varied: Sequence[tuple[str, Typed]]) -> None:
     """A plan into the view that fits it: rows of settings, a table with slots, or a grid."""
     rows = [row for name, typed in varied for row in _rows(name, typed)]
-    view = "Grid" if not rows else "Variants" if variants.fits(rows) else "Table"
+    view = "Grid" if not rows else "Variants" if linked.fits_variants(rows) else "Table"
     rest = [(name, typed) for name, typed in varied if not _rows(name, typed)]
     axes.put(
         rest,
         sweeping.bench(False).offer(studio.backend.name),
-        axes.PAGES if rows else tuple(axes.PLACES),
+        axes.PAGES if rows else tuple(linked.PLACES),
     )
     if base.backend in session.labels():
         st.session_state["backend"] = base.backend

@@ -8,6 +8,7 @@ from typing import Any
 
 from sdplay.backends import Capabilities
 from sdplay.compare.guard import value_text
+from sdplay.errors import BadParams
 from sdplay.knob import OWN, Knob
 from sdplay.params import KNOBS, Params
 from sdplay.schedulers import find
@@ -19,7 +20,6 @@ from sdplay.ui.controls import (
     in_form,
     written,
 )
-from sdplay.ui.start_image import fitted as shape_that_fits
 
 LONGEST = 40
 """Letters of a number worth reading."""
@@ -51,7 +51,7 @@ def fit(knob: Knob, text: str, capabilities: Capabilities) -> Fit:
         return _yes_or_no(knob, text, capabilities)
     if knob.is_number:
         return _number(knob, text, capabilities)
-    return Fit(text, text)
+    return _text(knob, text)
 
 
 def misfit(knob: Knob, value: Any, capabilities: Capabilities) -> str:
@@ -97,8 +97,13 @@ def fitted(
         misfits = _same_shape(params, values, misfits, capabilities)
     sentences = [replaced(misfits, source)] if misfits else []
     if left and capabilities.status in ("ready", "busy"):
-        sentences.append(f"Not used here, for this backend has no such setting: {'; '.join(left)}.")
+        sentences.append(homeless(left))
     return values, sentences
+
+
+def homeless(settings: Sequence[str]) -> str:
+    """One sentence for settings that this backend has no place for, each with its value."""
+    return f"Not used here, for this backend has no such setting: {'; '.join(settings)}."
 
 
 def _same_shape(
@@ -116,6 +121,23 @@ def _same_shape(
     sides = (KNOBS["width"].label, KNOBS["height"].label)
     others = [misfit for misfit in misfits if misfit[0] not in sides]
     return [*others, ("Size", f"{given[0]} × {given[1]}", f"{width} × {height}")]
+
+
+def shape_that_fits(
+    size: tuple[int, int], pixels: int, capabilities: Capabilities
+) -> tuple[int, int]:
+    """A size of that shape with about so many pixels, that the backend can make."""
+    low, high = capabilities.size_limits
+    step, shape = capabilities.size_step, size[0] / size[1]
+    sides = range(-(-low // step) * step, high + 1, step)
+
+    def apart(made: tuple[int, int]) -> float:
+        return abs(math.log(made[0] / made[1] / shape)) + 0.15 * abs(
+            math.log(made[0] * made[1] / pixels)
+        )
+
+    rough = [(width, min(high, max(low, round(width / shape / step) * step))) for width in sides]
+    return min(rough, key=apart)
 
 
 def replaced(misfits: Sequence[tuple[str, str, str]], where: str) -> str:
@@ -143,6 +165,15 @@ def _choice(knob: Knob, text: str, choices: tuple[str, ...], capabilities: Capab
     first = default(knob, capabilities)
     value = first if first in choices else choices[0]
     return Fit(value, written(knob, value), exact=False)
+
+
+def _text(knob: Knob, text: str) -> Fit:
+    """Any text, unless the settings refuse it."""
+    try:
+        Params().with_(**{knob.name: text})
+    except BadParams:
+        return Fit(knob.default, written(knob, knob.default), exact=False)
+    return Fit(text, text)
 
 
 def _stem(title: str) -> str:

@@ -28,6 +28,7 @@ from sdplay.ui.controls import (
     typed,
     written,
 )
+from sdplay.ui.share import linked
 from sdplay.wording import literal
 
 DOTS = {
@@ -58,8 +59,7 @@ def pick_backend() -> str:
     chosen = st.selectbox(
         "Backend",
         list(names),
-        key="backend",
-        bind="query-params",
+        **linked.bound("backend"),
         index=list(names).index(wanted) if wanted in names else 0,
         format_func=lambda name: names[name],
         on_change=_fit_to_backend,
@@ -312,8 +312,7 @@ def _scheduler(knob: Knob, capabilities: Capabilities) -> None:
             knob.label,
             choices,
             index=choices.index(wanted),
-            key="scheduler",
-            bind="query-params",
+            **linked.bound("scheduler"),
             help=knob.help,
             format_func=scheduler_label,
         )

@@ -15,6 +15,7 @@ from sdplay.params import KNOBS, Params
 from sdplay.picture import png_bytes
 from sdplay.ui import form, whole
 from sdplay.ui.components.viewer import MODES, Shown, viewer
+from sdplay.ui.share import linked
 from sdplay.wording import literal
 
 
@@ -44,9 +45,8 @@ def pair(
             MODES,
             default="slider",
             required=True,
-            key="look",
+            **linked.bound("look"),
             format_func=str.capitalize,
-            bind="query-params",
         )
         gain = (
             st.slider("Gain", 1.0, 16.0, 4.0, 1.0, key="gain", width=180)

@@ -1,7 +1,6 @@
 """The start image: by upload, address or from a picture; how much of it may change, and where."""
 
 import io
-import math
 
 import streamlit as st
 from PIL import Image
@@ -12,7 +11,9 @@ from sdplay.files.decode import NotAPicture, checked
 from sdplay.params import KNOBS
 from sdplay.ui import address, notes, session, whole
 from sdplay.ui.controls import current, draw
+from sdplay.ui.fitting import shape_that_fits
 from sdplay.ui.problems import explained
+from sdplay.ui.share import linked
 
 IN_ADDRESS = "start"
 KINDS = ["png", "jpg", "jpeg", "webp"]
@@ -32,9 +33,8 @@ def choose(capabilities: Capabilities) -> None:
     )
     place = st.text_input(
         "Or its address",
-        key="init_url",
         placeholder="https://…",
-        bind="query-params",
+        **linked.bound("init_url"),
         help="The picture at this address is fetched by this page.",
     ).strip()
     state["init_bytes"] = None
@@ -56,7 +56,7 @@ def _follow_address() -> None:
     if id == st.session_state.get("init_from", ""):
         return
     data = session.original(id) if id else b""
-    hold(data, picture=id if data else "")
+    _put(data, b"", id if data else "")
     if id and not data:
         notes.add("The start image of this link is gone, or its owner keeps it private.")
 
@@ -81,27 +81,16 @@ def hold(data: bytes, mask: bytes = b"", picture: str = "") -> None:
     `picture` is their id in the library: the address tells it, so that a reload finds them.
     """
     whole.due()
+    _put(data, mask, picture)
+
+
+def _put(data: bytes, mask: bytes, picture: str) -> None:
     address.rewrite({IN_ADDRESS: picture or None})
     state = st.session_state
     state["init_from"] = picture
     state["init_held"], state["mask_held"] = data, mask
     state["init_url"] = ""
     state["init_round"] = state.get("init_round", 0) + 1
-
-
-def fitted(size: tuple[int, int], pixels: int, capabilities: Capabilities) -> tuple[int, int]:
-    """A size of that shape with about so many pixels, that the backend can make."""
-    low, high = capabilities.size_limits
-    step, shape = capabilities.size_step, size[0] / size[1]
-    sides = range(-(-low // step) * step, high + 1, step)
-
-    def apart(made: tuple[int, int]) -> float:
-        return abs(math.log(made[0] / made[1] / shape)) + 0.15 * abs(
-            math.log(made[0] * made[1] / pixels)
-        )
-
-    rough = [(width, min(high, max(low, round(width / shape / step) * step))) for width in sides]
-    return min(rough, key=apart)
 
 
 def _shown(data: bytes, capabilities: Capabilities) -> None:
@@ -117,7 +106,7 @@ def _shown(data: bytes, capabilities: Capabilities) -> None:
         args=(b"",),
     )
     now = (current("width", capabilities), current("height", capabilities))
-    fitting = fitted(size, now[0] * now[1], capabilities)
+    fitting = shape_that_fits(size, now[0] * now[1], capabilities)
     if capabilities.offers("size") and fitting != now:
         st.caption(
             f"It is {size[0]} × {size[1]}. In a picture of {now[0]} × {now[1]} its edges are cut."

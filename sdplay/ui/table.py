@@ -13,6 +13,7 @@ from sdplay.compare.planfile import table_rows
 from sdplay.params import KNOBS, Params
 from sdplay.ui import address
 from sdplay.ui.axes import echo
+from sdplay.ui.share import linked
 
 EXAMPLE = """prompt,thing,style,pictures
 "a {thing}, {style}",fox,3d style,2
@@ -25,9 +26,8 @@ def pick(seed: int) -> list[tuple[str, Typed]]:
     text = st.text_area(
         "Table",
         EXAMPLE,
-        key="table",
+        **linked.bound("table"),
         height=140,
-        bind="query-params",
         help="The first line names the columns: a setting, a slot like {thing} of the prompt, or "
         "`pictures`, how many of that row. An empty field takes the one above. Paste from a "
         "spreadsheet, or use Open for a file.",

@@ -13,30 +13,17 @@ from sdplay.backends import Capabilities
 from sdplay.compare.axes import Typed, axis
 from sdplay.compare.guard import value_text
 from sdplay.errors import BadParams
-from sdplay.files.untrusted import read_json
 from sdplay.params import KNOBS
 from sdplay.schedulers import PRESETS, SCHEDULERS, find
 from sdplay.ui import address
-from sdplay.ui.controls import bounded, current, linked_by_id
+from sdplay.ui.controls import bounded, current
 from sdplay.ui.session import Studio
+from sdplay.ui.share import linked
+from sdplay.ui.share.linked import MOST_VARIANTS, VARYING, Row
 from sdplay.wording import literal
 
-OFFERED = (
-    "scheduler",
-    "steps",
-    "cfg",
-    "seed",
-    "strength",
-    "prompt",
-    "negative",
-    "model",
-    "width",
-    "height",
-)
-MOST = 12
 SIDE_BY_SIDE = 4
 BASELINE = "Baseline"
-Row = dict[str, Any]
 _ROWS, _IDS = "variants_rows", "variants_ids"
 """What the session keeps: what each column overrides, and a name for its controls."""
 
@@ -45,7 +32,7 @@ def pick(studio: Studio) -> list[tuple[str, Typed]]:
     """All columns as one axis of presets."""
     capabilities = studio.capabilities
     offered = [
-        name for name in OFFERED if not KNOBS[name].needs or capabilities.offers(KNOBS[name].needs)
+        name for name in VARYING if not KNOBS[name].needs or capabilities.offers(KNOBS[name].needs)
     ]
     if set(st.session_state.get("varying", ())) - set(
         offered
@@ -53,22 +40,20 @@ def pick(studio: Studio) -> list[tuple[str, Typed]]:
         st.session_state["varying"] = [
             name for name in st.session_state["varying"] if name in offered
         ]
-    linked_by_id("varying", {name: KNOBS[name].label for name in offered})
     varying = st.pills(
         "What varies",
         offered,
         selection_mode="multi",
         default=[name for name in ("scheduler", "steps") if name in offered],
-        key="varying",
+        **linked.bound("varying"),
         format_func=lambda name: KNOBS[name].label,
-        bind="query-params",
         help="Everything that is not chosen here is locked to the form, for every column.",
     )
     rows = _columns(varying, capabilities)
     if st.session_state["with_baseline"]:
         rows = [{"name": BASELINE}, *rows]
-    if not 1 <= len(rows) <= MOST:
-        raise BadParams(f"Compare 1 to {MOST} variants, not {len(rows)}.")
+    if not 1 <= len(rows) <= MOST_VARIANTS:
+        raise BadParams(f"Compare 1 to {MOST_VARIANTS} variants, not {len(rows)}.")
     return [("preset", rows)]
 
 
@@ -76,7 +61,7 @@ def put(rows: Sequence[Mapping[str, Any]]) -> None:
     """Rows of a file into the columns; call it from a callback."""
     state = st.session_state
     with_baseline = dict(rows[0]) == {"name": BASELINE}
-    varying = [name for name in OFFERED if any(name in row for row in rows)]
+    varying = [name for name in VARYING if any(name in row for row in rows)]
     address.put({"varying": varying, "with_baseline": with_baseline})
     state[_ROWS] = [dict(row) for row in rows[with_baseline:]]
     state.pop(_IDS, None)
@@ -87,17 +72,11 @@ def only(name: str) -> None:
     st.session_state["varying"] = [name]
 
 
-def fits(rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether these columns can hold them: few, and nothing in them but settings that they
-    offer."""
-    return len(rows) <= MOST and all(key in ("name", *OFFERED) for row in rows for key in row)
-
-
 def _columns(varying: list[str], capabilities: Capabilities) -> list[Row]:
     """The form's own column, then one for each variant; returns what they override."""
     state = st.session_state
     if _ROWS not in state:
-        state[_ROWS] = _linked() or _known(capabilities)
+        state[_ROWS] = linked.rows_of(st.query_params.get("variants", "[]")) or _known(capabilities)
     if len(state.get(_IDS, ())) != len(state[_ROWS]):
         state[_IDS] = [_new_id() for _ in state[_ROWS]]
     places = [
@@ -118,7 +97,7 @@ def _columns(varying: list[str], capabilities: Capabilities) -> list[Row]:
         type="tertiary",
         key="variant_add",
         on_click=_add,
-        disabled=len(state[_IDS]) >= MOST - 1,
+        disabled=len(state[_IDS]) >= MOST_VARIANTS - 1,
     )
     told = json.dumps(state[_ROWS], separators=(",", ":"), ensure_ascii=False)
     if told != st.query_params.get(
@@ -136,8 +115,7 @@ def _baseline(varying: list[str], capabilities: Capabilities) -> None:
     st.toggle(
         "Include it",
         True,
-        key="with_baseline",
-        bind="query-params",
+        **linked.bound("with_baseline"),
         help="The form as it is, first in the comparison.",
     )
 
@@ -167,7 +145,7 @@ def _column(at: int, id: str, varying: list[str], capabilities: Capabilities) ->
             key=_key(id, "copy"),
             on_click=_copy,
             args=(id,),
-            disabled=len(state[_IDS]) >= MOST - 1,
+            disabled=len(state[_IDS]) >= MOST_VARIANTS - 1,
         )
         st.button(
             "Remove",
@@ -311,16 +289,3 @@ def _known(capabilities: Capabilities) -> list[Row]:
         for scheduler, steps in PRESETS
         if scheduler in (capabilities.schedulers or SCHEDULERS)
     ]
-
-
-def _linked() -> list[Row]:
-    """The rows that the link brings; nothing when it was cut or written by hand wrongly."""
-    try:
-        rows = read_json(st.query_params.get("variants", "[]"))
-    except ValueError:
-        return []
-    return (
-        rows
-        if isinstance(rows, list) and all(isinstance(row, dict) for row in rows) and fits(rows)
-        else []
-    )

@@ -6,7 +6,7 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from sdplay.compare.axes import Setup, Typed, slots
+from sdplay.compare.axes import Setup, Typed
 from sdplay.compare.guard import guard, guard_axes, label, plan_sentence, settings_text
 from sdplay.compare.plan import Plan, limit, plan
 from sdplay.params import Params
@@ -14,9 +14,7 @@ from sdplay.ui import (
     axes,
     experiments,
     form,
-    links,
     local_card,
-    sweep_link,
     sweep_view,
     sweeping,
     table,
@@ -25,9 +23,9 @@ from sdplay.ui import (
 )
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
+from sdplay.ui.share import linked, links, sweep_link
 from sdplay.wording import literal, many
 
-VIEWS = ("Grid", "Variants", "Table")
 ROWS_CALLED = {"Variants": "Variant", "Table": "Row of the table"}
 """What a row of settings is called in a view; elsewhere it is a preset."""
 
@@ -39,10 +37,9 @@ def show(studio: Studio) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         view = st.segmented_control(
             "View",
-            VIEWS,
+            linked.LABS,
             default="Grid",
-            key="lab",
-            bind="query-params",
+            **linked.bound("lab"),
             required=True,
             label_visibility="collapsed",
         )
@@ -83,15 +80,16 @@ def _card(studio: Studio, view: str) -> None:
 
 def _varied(studio: Studio, base: Params, view: str) -> list[tuple[str, Typed]]:
     """What this view varies, and further axes on request."""
-    offer, features = sweeping.bench(False).offer(studio.backend.name), studio.capabilities.features
+    offer = sweeping.bench(False).offer(studio.backend.name)
+    names = linked.axis_names(studio.capabilities)
     if view == "Variants":
         varied = variants.pick(studio)
     elif view == "Table":
         varied = table.pick(base.seed)
     else:
-        varied = axes.pick_both(axes.GRID, offer, features, slots(base))
+        varied = axes.pick_both(axes.GRID, offer, names)
     with _more_axes():
-        return varied + axes.pick_both(axes.PAGES, offer, features, slots(base))
+        return varied + axes.pick_both(axes.PAGES, offer, names)
 
 
 def _more_axes() -> DeltaGenerator:
@@ -189,7 +187,7 @@ def _locks(made: Plan) -> None:
 
 def _cheaper(made: Plan) -> None:
     if made.cheaper:
-        for place in axes.PLACES:
+        for place in linked.PLACES:
             if st.session_state.get(f"{place}_axis") == made.cheaper.axis:
                 st.session_state[f"{place}_values"] = made.cheaper.values
 

@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from sdplay.ui import form, links, local_card, session
+from sdplay.ui import form, local_card, session
 from sdplay.ui.payload import payload
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
+from sdplay.ui.share import links
 
 
 def show(studio: Studio) -> None:

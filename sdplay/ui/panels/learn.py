@@ -8,6 +8,7 @@ from sdplay.compare.axes import Typed
 from sdplay.schedulers import SCHEDULERS
 from sdplay.ui import address, axes, sweeping
 from sdplay.ui.session import Studio
+from sdplay.ui.share import linked
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,6 @@ def show(studio: Studio) -> None:
 
 def _open(studio: Studio, lesson: Lesson) -> None:
     """The lesson's axes into the comparison lab, which runs them at once."""
-    axes.put(lesson.axes, sweeping.bench(False).offer(studio.backend.name), tuple(axes.PLACES))
+    axes.put(lesson.axes, sweeping.bench(False).offer(studio.backend.name), tuple(linked.PLACES))
     address.put({"lab": "Grid"})
     st.session_state.update(view="Compare", lab_go=True)

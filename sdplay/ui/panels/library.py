@@ -9,18 +9,17 @@ from sdplay.compare.guard import label, settings_text, value_text
 from sdplay.library import Kept, Query, Total
 from sdplay.library.query import query
 from sdplay.params import KNOBS, differing
-from sdplay.ui import carry, chosen, foreign, links, whole
+from sdplay.ui import carry, chosen, foreign, whole
 from sdplay.ui.components.gallery import Heading, Placed, Stretch, asked_for, gallery
 from sdplay.ui.components.tiles import Tile, tiles
-from sdplay.ui.controls import linked_by_id
 from sdplay.ui.details import details
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
+from sdplay.ui.share import linked, links
 from sdplay.wording import lasting, many
 
 A_PAGE = 48
 REFRESH_SECONDS = 4.0
-SCOPES = {"mine": "Mine", "shared": "Shared", "all": "All", "bin": "Bin"}
 SYNTAX = (
     "Words of the prompt, and any setting: `fox -blue steps=20 cfg=5..9 stars>=3 "
     "scheduler=euler tag=good "
@@ -44,24 +43,21 @@ BRIEF = {"scheduler": "{}", "steps": "{} steps", "cfg": "CFG {}", "seed": "seed 
 
 def show(studio: Studio) -> None:
     """Search, then groups of pictures, newest first; more come as one scrolls."""
-    linked_by_id("whose", SCOPES)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="finding"):
         text = st.text_input(
             "Search",
-            key="find",
+            **linked.bound("find"),
             placeholder="fox steps=20 stars>=3",
-            bind="query-params",
             help=SYNTAX,
         )
         _filter(studio)
         scope = st.segmented_control(
             "Pictures",
-            list(SCOPES),
+            list(linked.SCOPES),
             default="mine",
             required=True,
-            key="whose",
-            format_func=SCOPES.__getitem__,
-            bind="query-params",
+            **linked.bound("whose"),
+            format_func=linked.SCOPES.__getitem__,
         )
     with explained():
         asked = query(text, scope="mine" if scope == "bin" else str(scope), deleted=scope == "bin")

@@ -2,7 +2,7 @@
 database keeps."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,15 +16,12 @@ from sdplay.params import KNOBS, Params
 from sdplay.ui import address, fitting, form, notes, session
 from sdplay.ui.problems import explained, told
 from sdplay.ui.session import Studio
+from sdplay.ui.share import linked
 
 LONG = 300
 """Letters beyond which an address is made short."""
-VIEWS: Mapping[str, tuple[str, ...]] = {
-    "Compare": ("lab", "look", "varying", "with_baseline", "variants_rows", "table"),
-    "Library": ("find", "whose", "picked", "look"),
-}
-"""What a tab's address tells beside the form."""
-AXES = ("x_", "y_", "z_", "w_")
+_ARRIVING = "address_arriving"
+"""Set while the run that reads an address has not reached its end: run again, it loses no note."""
 State = dict[str, Any]
 
 
@@ -71,8 +68,9 @@ def follow() -> None:
 
 def name_backend(labels: Mapping[str, str]) -> None:
     """Read which backend the address names, by its id or its label, before its control is drawn."""
-    if address.arrived():
+    if address.arrived() and not st.session_state.get(_ARRIVING):
         notes.say()
+        st.session_state[_ARRIVING] = True
     linked = st.query_params.get("backend", "")
     if linked and linked not in labels.values():
         address.rewrite({"backend": labels.get(linked)})
@@ -83,47 +81,59 @@ def name_backend(labels: Mapping[str, str]) -> None:
             )
 
 
-def fit(capabilities: Capabilities, views: Sequence[str]) -> None:
+def fit(capabilities: Capabilities) -> None:
     """Make what the address says fit this backend, before any control is drawn, and say what did
     not."""
     if not address.arrived():
         return
-    changes: dict[str, str | None] = {}
-    misfits = []
-    for name in list(st.query_params):
-        knob, text = fitting.knob_of(name, capabilities), st.query_params[name]
-        if knob:
-            taken = fitting.fit(knob, text, capabilities)
-            changes[name] = taken.text or (text if text == "" else None)
-            if not taken.exact:
-                misfits.append((knob.label, text, taken.text))
-    view = st.query_params.get("view", views[0])
-    if view not in views:
-        changes["view"] = None
-        misfits.append(("Tab", view, views[0]))
-    address.rewrite({name: text for name, text in changes.items() if text != st.query_params[name]})
-    if misfits:
+    if styles := st.query_params.get("styles"):
+        address.rewrite({"styles": None, "style_names": styles.split("|")})
+    judged = {
+        name: linked.judge(name, st.query_params.get_all(name), capabilities)
+        for name in list(st.query_params)
+    }
+    address.rewrite(
+        {
+            name: told.texts if told and told.texts else None
+            for name, told in judged.items()
+            if told is None or told.texts != st.query_params.get_all(name)
+        }
+    )
+    _say(judged)
+
+
+def _say(judged: Mapping[str, linked.Judged | None]) -> None:
+    """A sentence for each way in which an address was not followed."""
+    known = [told for told in judged.values() if told]
+    if misfits := [misfit for told in known for misfit in told.misfits]:
         notes.add(fitting.replaced(misfits, "the link"))
+    if left := [told.homeless for told in known if told.homeless]:
+        notes.add(fitting.homeless(left))
+    if strangers := [fitting.shortened(name) for name, told in judged.items() if not told]:
+        notes.add(
+            f"The link also says {', '.join(strangers)}. No setting has such a name here, so that "
+            "was left out."
+        )
 
 
 def keep(view: str) -> None:
     """Let the address go on to tell the whole form, also what this tab does not show."""
     address.keep(lambda name: view not in _tabs_of(name))
+    st.session_state.pop(_ARRIVING, None)
 
 
 def _tabs_of(name: str) -> tuple[str, ...]:
     """The tabs that alone have this control; none for what belongs to the form."""
-    tabs = tuple(view for view, names in VIEWS.items() if name in names)
-    return (*tabs, "Compare") if name.startswith(AXES) else tabs
+    entry = linked.of(name)
+    return entry.tabs if entry else ()
 
 
 def _state(studio: Studio, view: str) -> State:
     """All that makes the page what it is."""
     now = st.session_state
-    names = [
-        *VIEWS.get(view, ()),
-        *(str(name) for name in now if view == "Compare" and str(name).startswith(AXES)),
-    ]
+    names = [str(name) for name in now if view in _tabs_of(str(name))]
+    if view == "Compare":
+        names.append("variants_rows")
     state = {"view": view, **{name: now[name] for name in names if now.get(name) is not None}}
     if view == "Library":
         return state
@@ -142,7 +152,7 @@ def _address(studio: Studio, state: State) -> str:
     """With everything written out while that is short, else with an id."""
     plain = urlencode(_plain(state), doseq=True)
     params = state.get("params", {})
-    emptied = any(value == "" for name, value in state.items() if name.startswith(AXES))
+    emptied = any(value == "" for name, value in state.items() if name.endswith("_axis"))
     if len(plain) <= LONG and not (
         emptied or "sweep" in state or params.get("init") or params.get("control")
     ):

@@ -1,0 +1,273 @@
+"""All that an address may say: each name with what it is called and what fits, judged in one place.
+
+A control that stands in the address takes its key from here (`bound`), so that none is forgotten.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sdplay.backends import Capabilities
+from sdplay.files.untrusted import read_json
+from sdplay.knob import Knob
+from sdplay.params import KNOBS, Params
+from sdplay.schedulers import PRESETS, scheduler_label
+from sdplay.ui import controls, fitting
+
+LABS = ("Grid", "Variants", "Table")
+SCOPES = {"mine": "Mine", "shared": "Shared", "all": "All", "bin": "Bin"}
+GOALS = {"own": "The same at its most steps", "A": "A"}
+VARYING = (
+    "scheduler",
+    "steps",
+    "cfg",
+    "seed",
+    "strength",
+    "prompt",
+    "negative",
+    "model",
+    "width",
+    "height",
+)
+PLACES = {
+    "x": ("Columns", "steps"),
+    "y": ("Rows", "scheduler"),
+    "z": ("Pages", ""),
+    "w": ("More pages", ""),
+}
+"""The axes of a comparison: name in the link, label, first axis."""
+NOTHING = "Nothing"
+"""What the list of axes says where none is chosen."""
+MOST_VARIANTS = 12
+Row = dict[str, Any]
+COMPARE, LIBRARY = ("Compare",), ("Library",)
+Options = Callable[[Capabilities], Mapping[str, str] | None]
+"""What a control offers: the text that it writes, by the short id that a hand may write.  None:
+nobody tells."""
+
+
+@dataclass(frozen=True)
+class Linked:
+    """One name beside the form's own settings."""
+
+    label: str
+    options: Options | None = None
+    """None: any text.  Whoever reads it says what is wrong with it."""
+    several: bool = False
+    first: str = ""
+    """What it holds while the address says nothing: one of the short ids, or else the first."""
+    reads: Callable[[str], bool] = lambda text: True
+    """Whether a text without options can be read at all."""
+    needs: str = ""
+    """The backend's feature without which there is no such control."""
+    tabs: tuple[str, ...] = ()
+    """The tabs that alone have this control; none for what belongs to the whole page."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What becomes of one name of an address."""
+
+    texts: list[str]
+    """What fits, as the control writes it."""
+    misfits: tuple[tuple[str, str, str], ...] = ()
+    """Label, the text that does not fit, and what is used instead."""
+    homeless: str = ""
+    """A setting with its value that this backend has no place for."""
+
+
+def bound(name: str) -> dict[str, Any]:
+    """The key of a control, and its place in the address."""
+    if name not in KNOBS and of(name) is None:
+        raise KeyError(f"{name} is not among the names that an address may say.")
+    return {"key": name, "bind": "query-params"}
+
+
+def of(name: str) -> Linked | None:
+    """What is known of a name; nothing for one that means nothing here."""
+    if name in NAMES:
+        return NAMES[name]
+    place, _, rest = name.partition("_")
+    if place not in PLACES or not rest:
+        return None
+    label, first = PLACES[place]
+    if rest == "axis":
+        return Linked(label, axis_names, first=first, tabs=COMPARE)
+    if rest == "values":
+        return Linked(f"Values of {label}", tabs=COMPARE)
+    from sdplay.compare.axes import AXES
+
+    if rest not in AXES:
+        return None
+    return Linked(
+        f"{AXES[rest].label} in {label}",
+        lambda told: values_of(rest, told),
+        several=True,
+        tabs=COMPARE,
+    )
+
+
+def judge(name: str, texts: Sequence[str], capabilities: Capabilities) -> Judged | None:
+    """What of these texts the page can use; nothing for a name that means nothing here."""
+    if knob := fitting.knob_of(name, capabilities):
+        return _judged_knob(knob, texts[-1], capabilities)
+    if entry := of(name):
+        return _judged(entry, texts, capabilities)
+    if name.startswith("own_"):
+        return _judged_input(name, texts[-1], capabilities)
+    return None
+
+
+def _judged_knob(knob: Knob, text: str, capabilities: Capabilities) -> Judged:
+    if not capabilities.offers(knob.needs):
+        changed = text != controls.written(knob, knob.default)
+        return _left(
+            [text], f"{knob.label} {fitting.shortened(text)}" if changed else "", capabilities
+        )
+    taken = fitting.fit(knob, text, capabilities)
+    misfits = () if taken.exact else ((knob.label, text, taken.text),)
+    return Judged([taken.text] if taken.text or text == "" else [], misfits)
+
+
+def _left(texts: Sequence[str], said: str, capabilities: Capabilities) -> Judged:
+    """A setting that is not used here, which is said where the backend is sure of it."""
+    return Judged(list(texts), homeless=said if _answers(capabilities) else "")
+
+
+def _answers(capabilities: Capabilities) -> bool:
+    return capabilities.status in ("ready", "busy")
+
+
+def _judged(entry: Linked, texts: Sequence[str], capabilities: Capabilities) -> Judged:
+    if not capabilities.offers(entry.needs):
+        return _left(texts, f"{entry.label} {fitting.shortened(', '.join(texts))}", capabilities)
+    texts = texts if entry.several else texts[-1:]
+    options = entry.options(capabilities) if entry.options else None
+    if options is None:
+        usable = {text: text for text in texts if entry.reads(text)}
+        instead = ""
+    else:
+        spelled = {way.lower(): text for id, text in options.items() for way in (id, text)}
+        usable = {text: spelled[text.lower()] for text in texts if text.lower() in spelled}
+        instead = options.get(entry.first) or next(iter(options.values()), "")
+    taken = list(dict.fromkeys(usable.values()))
+    instead = ", ".join(taken) if entry.several else instead
+    return Judged(
+        taken, tuple((entry.label, text, instead) for text in texts if text not in usable)
+    )
+
+
+def _judged_input(name: str, text: str, capabilities: Capabilities) -> Judged | None:
+    """A model's own input: a choice or any text; numbers and switches are knobs."""
+    entry = next((it for it in capabilities.inputs if name == f"own_{it['name']}"), None)
+    if entry is None:
+        return None if _answers(capabilities) else Judged([text])
+    label, choices = str(entry.get("label") or entry["name"]), entry.get("choices") or ()
+    options = {str(choice): str(choice) for choice in choices}
+    return _judged(Linked(label, (lambda told: options) if options else None), [text], capabilities)
+
+
+def _ids(choices: Sequence[str]) -> Options:
+    return lambda capabilities: {choice: choice for choice in choices}
+
+
+def _backends(capabilities: Capabilities) -> Mapping[str, str]:
+    from sdplay.ui import session
+
+    return session.labels()
+
+
+def _tabs(capabilities: Capabilities) -> Mapping[str, str]:
+    from sdplay.ui import panels
+
+    return {title: title for title in panels.titles()}
+
+
+def _measures(capabilities: Capabilities) -> Mapping[str, str]:
+    from sdplay.compare.measures import MEASURES
+
+    return {
+        id: f"{measure.label[0].upper()}{measure.label[1:]}" for id, measure in MEASURES.items()
+    }
+
+
+def _looks(capabilities: Capabilities) -> Mapping[str, str]:
+    from sdplay.ui.components.viewer import MODES
+
+    return {mode: mode.capitalize() for mode in MODES}
+
+
+def axis_names(capabilities: Capabilities) -> dict[str, str]:
+    """The axes that a comparison on this backend can have, slots of the prompt included, as their
+    list shows them."""
+    from sdplay.compare.axes import AXES, slots
+
+    prompts = {name: controls.current(name, capabilities) for name in ("prompt", "negative")}
+    plain = (
+        name
+        for name in AXES
+        if name not in KNOBS or (KNOBS[name].is_plain and capabilities.offers(KNOBS[name].needs))
+    )
+    named = {name: AXES[name].label for name in plain}
+    return {"": NOTHING, **{slot: slot for slot in slots(Params(**prompts))}, **named}
+
+
+def values_of(axis: str, capabilities: Capabilities) -> Mapping[str, str] | None:
+    """What there is to choose from on an axis; nothing where values are typed."""
+    choices = capabilities.choices(KNOBS[axis]) if axis in KNOBS else None
+    if axis == "backend":
+        choices = tuple(_backends(capabilities))
+    if axis == "preset":
+        choices = tuple(f"{scheduler} {steps}" for scheduler, steps in PRESETS)
+    return None if choices is None else {name: scheduler_label(name) for name in choices}
+
+
+def rows_of(text: str) -> list[Row] | None:
+    """The variants that a link brings; nothing when it was cut or written by hand wrongly."""
+    try:
+        rows = read_json(text)
+    except ValueError:
+        return None
+    is_list = isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
+    return rows if is_list and fits_variants(rows) else None
+
+
+def fits_variants(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the columns can hold them: few, and nothing in them but settings that they offer."""
+    return len(rows) <= MOST_VARIANTS and all(
+        key in ("name", *VARYING) for row in rows for key in row
+    )
+
+
+def _varying(capabilities: Capabilities) -> Mapping[str, str]:
+    offered = (name for name in VARYING if capabilities.offers(KNOBS[name].needs))
+    return {name: KNOBS[name].label for name in offered}
+
+
+def _styles(capabilities: Capabilities) -> Mapping[str, str] | None:
+    styles = capabilities.styles
+    return None if styles is None else {name: name for name in styles}
+
+
+NAMES: Mapping[str, Linked] = {
+    "backend": Linked("Backend", _backends),
+    "view": Linked("Tab", _tabs),
+    "link": Linked("Link"),
+    "picture": Linked("Picture"),
+    "start": Linked("Start image"),
+    "init_url": Linked("Start image's address"),
+    "style_names": Linked(KNOBS["styles"].label, _styles, several=True, needs="styles"),
+    "lab": Linked("View of Compare", _ids(LABS), tabs=COMPARE),
+    "varying": Linked("What varies", _varying, several=True, tabs=COMPARE),
+    "variants": Linked("Variants", reads=lambda text: rows_of(text) is not None, tabs=COMPARE),
+    "with_baseline": Linked(
+        "With the baseline", lambda told: {"true": "true", "false": "false"}, tabs=COMPARE
+    ),
+    "table": Linked("Table", tabs=COMPARE),
+    "measure": Linked("Distance by", _measures, tabs=COMPARE),
+    "against": Linked("Distance to", lambda told: GOALS, tabs=COMPARE),
+    "look": Linked("Look", _looks, tabs=COMPARE + LIBRARY),
+    "find": Linked("Search", tabs=LIBRARY),
+    "whose": Linked("Pictures", lambda told: SCOPES, tabs=LIBRARY),
+    "picked": Linked("Chosen pictures", several=True, tabs=LIBRARY),
+}

@@ -1,0 +1,137 @@
+"""Every name that an address may say: a value that cannot be used is told, whichever it is."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from sdplay.params import KNOBS
+from sdplay.ui.share import linked
+from tests.fakes import a1111
+from tests.paging import ENTRY, sentences
+
+ROOT = Path(ENTRY).parent
+SOURCES = [ROOT / "streamlit_app.py", *(ROOT / "sdplay" / "ui").rglob("*.py")]
+FAMILIES = [
+    f"{place}_{rest}" for place in linked.PLACES for rest in ("axis", "values", "scheduler")
+]
+FREE = ("prompt", "negative", "hires_prompt", "hires_negative")
+"""Settings that take any text."""
+SETTINGS = [name for name, knob in KNOBS.items() if knob.is_plain and name not in FREE]
+CHOICES = [name for name in (*linked.NAMES, *FAMILIES) if linked.of(name).options]
+TEXTS = {
+    "link": ("aaaaaaaa", "Generate", "This link is not known here."),
+    "picture": ("nope", "Generate", "There is no such picture here"),
+    "start": ("nope", "Generate", "The start image of this link is gone"),
+    "init_url": ("nope", "Generate", "nope"),
+    "variants": ("[[[", "Compare", "instead of [[["),
+    "table": ("steps\nabc", "Compare", "abc"),
+    "find": ("steps=abc", "Library", "abc"),
+    "picked": ("nope", "Library", "A chosen picture is gone"),
+    **{f"{place}_values": ("4, lots", "Compare", "lots") for place in linked.PLACES},
+}
+"""Texts that whoever reads them judges: a wrong one, the tab that reads it, and what is said."""
+
+
+def arrived(page, **says):
+    page.query_params.update(says)
+    assert not page.run().exception
+    return sentences(page)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A server that has every setting."""
+    with a1111() as fake:
+        monkeypatch.setenv("SDPLAY_A1111_URL", fake.url)
+        yield fake
+
+
+@pytest.mark.parametrize("view", ["Generate", "Compare", "Library"])
+def test_a_wrong_value_of_every_setting_and_choice_is_told(page, server, view):
+    names = [name for name in (*SETTINGS, *CHOICES) if name not in ("backend", "view", "styles")]
+    wrong = {name: f"zz{number}" for number, name in enumerate(names, 10)}
+    told = arrived(page, backend="a1111", view=view, **wrong)
+    assert {name for name, text in wrong.items() if text not in told} == set()
+
+
+@pytest.mark.parametrize(("name", "text"), [("backend", "zz"), ("view", "zz"), ("styles", "zz|yy")])
+def test_a_wrong_backend_tab_or_style_is_told(page, server, name, text):
+    told = arrived(page, **{"backend": "a1111", name: text})
+    assert all(part in told for part in text.split("|"))
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_wrong_text_is_told_by_whoever_reads_it(page, name):
+    text, view, sentence = TEXTS[name]
+    beside = {"lab": name.capitalize()} if name in ("table", "variants") else {}
+    if name.endswith("_values"):
+        beside = {name.replace("_values", "_axis"): "cfg"}
+    assert sentence in arrived(page, **{"view": view, **beside, name: text})
+
+
+def test_every_text_has_its_wrong_value_here():
+    texts = {name for name in (*linked.NAMES, *FAMILIES) if linked.of(name).options is None}
+    assert texts == set(TEXTS)
+
+
+@pytest.mark.parametrize("name", ["stepz", "own_speed", "x_nothing", "init", "<b>"])
+def test_a_name_that_means_nothing_here_is_told_and_left_out(page, name):
+    assert "No setting has such a name here" in arrived(page, **{name: "5"})
+    assert name not in page.query_params
+
+
+def test_a_setting_that_this_backend_lacks_is_told(page):
+    told = arrived(page, clip_skip="3", faces="true", hires_scale="1")
+    assert "this backend has no such setting: Clip skip 3; Face restore true." in told
+
+
+def test_a_choice_may_be_written_by_its_id_or_label_in_any_case(page):
+    page.query_params.update(view="library", whose="SHARED", x_axis="cfg", y_scheduler="euler")
+    page.run()
+    assert "instead of" not in sentences(page)
+    assert (page.query_params["view"], page.query_params["whose"]) == ("Library", "Shared")
+    assert (page.query_params["x_axis"], page.query_params["y_scheduler"]) == (
+        "CFG scale",
+        "Euler",
+    )
+
+
+def test_of_several_names_those_that_are_known_stay(page):
+    told = arrived(page, view="Compare", y_scheduler=["euler", "zz"])
+    assert "Scheduler in Rows Euler instead of zz" in told
+    assert page.multiselect(key="y_scheduler").value == ["euler"]
+
+
+def test_a_link_that_fits_says_nothing(page):
+    page.query_params.update(view="Compare", lab="Grid", x_axis="Steps", x_values="2, 3", seed="4")
+    page.run()
+    assert not page.warning
+
+
+def calls(path):
+    return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_no_control_stands_in_the_address_without_a_judge(path):
+    binding = [call for call in calls(path) if any(word.arg == "bind" for word in call.keywords)]
+    assert binding == [], "use **linked.bound(name), or controls.bound() for a setting"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_what_is_read_from_the_address_is_among_the_judged_names(path):
+    read = {
+        node.args[0].value
+        for node in calls(path)
+        if isinstance(node.func, ast.Attribute)
+        and ast.unparse(node.func.value) == "st.query_params"
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+    }
+    assert {name for name in read if name not in KNOBS and linked.of(name) is None} == set()
+
+
+def test_a_control_without_an_entry_cannot_stand_in_the_address():
+    with pytest.raises(KeyError, match="is not among the names"):
+        linked.bound("brandnew")
