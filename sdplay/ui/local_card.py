@@ -81,7 +81,9 @@ def _notice() -> None:
     if before != now:
         session.ask_again()
         if st.session_state.get("go"):
-            session.want_again()  # the new run does not know of this one's click
+            session.want_again(
+                st.session_state.get("count", 1)
+            )  # the new run does not know of this one's click
         st.rerun()
 
 

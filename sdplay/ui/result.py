@@ -29,6 +29,8 @@ GLANCE_SECONDS = 0.1
 """How often a run that waits looks whether something else was clicked."""
 LOOKS_A_SECOND = 16.0
 """What is new about all waiting pictures together is drawn so often, and about one four times."""
+RECENT = 12
+"""Pictures in the strip below; of a larger click all."""
 LINGER_SECONDS = 0.4
 """A finished picture has the browser to itself, before the whole page is drawn anew."""
 
@@ -56,7 +58,7 @@ def show(studio: Studio) -> None:
         _result(studio, job, alone=seen)
 
     result()
-    _recent(studio)
+    _recent(studio, max(RECENT, len(session.batch_of(studio, job)) if job else 0))
 
 
 def _wait(studio: Studio, job: Job, draw: Callable[[], None]) -> None:
@@ -75,16 +77,31 @@ def _wait(studio: Studio, job: Job, draw: Callable[[], None]) -> None:
 
 def _result(studio: Studio, job: Job | None, alone: bool) -> None:
     here = job and job.backend.name == studio.backend.name  # another one's end says nothing of this
-    if job and here and job.state == "failed":
-        told(job.error)
-    elif job and here and job.state == "cancelled":
-        st.info("Cancelled. Your settings are as they were.", icon=":material/stop_circle:")
+    if job and here:
+        _ends(session.batch_of(studio, job))
     with explained():
         kept = job.kept if job and job.kept else _newest(studio)
         if kept:
             _picture(studio, kept, job if job and job.kept else None, alone)
         elif not here:
             _welcome()
+
+
+def _ends(batch: list[Job]) -> None:
+    """What went wrong with the pictures of a click, and what was stopped."""
+    failed = [job for job in batch if job.state == "failed"]
+    if failed and len(batch) > 1:
+        told(f"{len(failed)} of {many(len(batch), 'picture')} failed. {failed[0].error}")
+    elif failed:
+        told(failed[0].error)
+    if any(job.state == "cancelled" for job in batch):
+        stays = f" {_count_made(batch)} made; what was made stays." if len(batch) > 1 else ""
+        st.info(f"Cancelled.{stays} Your settings are as they were.", icon=":material/stop_circle:")
+
+
+def _count_made(batch: list[Job]) -> str:
+    made = sum(job.kept is not None for job in batch)
+    return f"{made} of {many(len(batch), 'picture')} {'is' if made == 1 else 'are'}"
 
 
 def _newest(studio: Studio) -> Kept | None:
@@ -146,15 +163,20 @@ def _inside(preview: bytes) -> str:
 
 
 def _ways_out(studio: Studio, job: Job) -> None:
+    batch = session.batch_of(studio, job)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Cancel",
             icon=":material/stop_circle:",
-            on_click=job.cancel,
+            on_click=_cancel,
+            args=(batch,),
             key="cancel",
             shortcut="esc",
+            help="What was made stays." if len(batch) > 1 else None,
         )
-    others = [other for other in studio.jobs.of(studio.owner) if other.active and other is not job]
+    others = [
+        other for other in studio.jobs.of(studio.owner) if other.active and other not in batch
+    ]
     if others:
         st.caption(f"{len(others)} more of yours in the queue")
         st.button(
@@ -163,13 +185,14 @@ def _ways_out(studio: Studio, job: Job) -> None:
             key="cancel_all",
             icon=":material/playlist_remove:",
             on_click=_cancel,
-            args=([job, *others],),
+            args=([*batch, *others],),
         )
 
 
 def _cancel(jobs: list[Job]) -> None:
-    for job in jobs:
-        job.cancel()
+    for job in reversed(jobs):  # the last first: none that waits takes a place that becomes free
+        if job.active:
+            job.cancel()
 
 
 def _standing(studio: Studio, job: Job) -> str:
@@ -182,7 +205,11 @@ def _standing(studio: Studio, job: Job) -> str:
         parts.append(f"{now.position} ahead at the backend")
     elif now.step and now.message:
         parts.append(now.message)
-    left = studio.jobs.seconds_left(job)
+    batch = session.batch_of(studio, job)
+    if len(batch) > 1:
+        parts = [f"{_count_made(batch)} made", *parts]
+    last = next((one for one in reversed(batch) if one.active), job)
+    left = studio.jobs.seconds_left(last)
     return " · ".join(parts if left is None else [*parts, f"{duration(left, left)} left"])
 
 
@@ -214,13 +241,13 @@ def _picture(studio: Studio, kept: Kept, job: Job | None, alone: bool) -> None:
 def _vary(params: Params) -> None:
     with explained():
         form.use(params.with_(seed=(params.seed + 1) % (LARGEST_IN_A_BROWSER + 1)))
-        session.want_again()
+        session.want_again(1)
 
 
 @whole.fragment()
-def _recent(studio: Studio) -> None:
+def _recent(studio: Studio, most: int) -> None:
     with explained():
-        recent = studio.library.recent(studio.owner, 12)
+        recent = studio.library.recent(studio.owner, most)
         if len(recent) > 1:
             st.caption("Recent")
             shown = [

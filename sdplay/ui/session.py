@@ -21,6 +21,8 @@ if (
     from sdplay.library import Library
 
 COOKIE = "sdplay_owner"
+BATCH = "batch-"
+"""How the group of jobs begins that one click asked for."""
 _REMEMBER = component("owner")
 
 
@@ -102,38 +104,59 @@ def _cookie() -> str:
     return known if len(known) == 32 and known.isalnum() else ""
 
 
-def submit(studio: Studio, params: Params) -> None:
-    """Queue one picture and show it from now on."""
+def submit(studio: Studio, params: Params, group: str = "") -> None:
+    """Queue one picture, alone or with the others of its click, and show it from now on."""
     job = studio.jobs.submit(
         params,
         studio.backend,
         studio.owner,
+        group,
         at_once=studio.capabilities.at_once,
         address=address(),
     )
     st.session_state["job"] = job.id
 
 
-def want_again() -> None:
-    """Generate in the next run of the whole page, as if the button had been pressed."""
+def want_again(pictures: int) -> None:
+    """Generate so many in the next run of the whole page, as if the button had been pressed."""
     whole.due()
-    st.session_state["again"] = True
+    st.session_state["again"] = pictures
 
 
-def wanted_again() -> bool:
-    """Whether want_again() was called for this run; a wish that this run does not grant lapses."""
-    return bool(st.session_state.pop("again", False))
+def wanted_again() -> int:
+    """How many pictures want_again() asked for; a wish that this run does not grant lapses."""
+    return int(st.session_state.pop("again", 0))
 
 
 def latest(studio: Studio) -> "Job | None":
     """The job to show: the one that was asked for here, else the newest that is still at work."""
     mine = studio.jobs.get(st.session_state.get("job", ""))
     if mine and mine.owner == studio.owner:
-        return mine
-    active = [job for job in studio.jobs.of(studio.owner, group="") if job.active]
-    if active:
-        st.session_state["job"] = active[-1].id
-    return active[-1] if active else None
+        return _next_of(batch_of(studio, mine))
+    active = [
+        job
+        for job in studio.jobs.of(studio.owner)
+        if job.active and (not job.group or job.group.startswith(BATCH))
+    ]
+    if not active:
+        return None
+    st.session_state["job"] = active[-1].id
+    return _next_of(batch_of(studio, active[-1]))
+
+
+def batch_of(studio: Studio, job: "Job") -> list["Job"]:
+    """All pictures of the click that asked for this one, in the order of their seeds."""
+    return studio.jobs.of(studio.owner, job.group) if job.group else [job]
+
+
+def _next_of(batch: list["Job"]) -> "Job":
+    """The one at work, else the next that waits, else the made one with the last seed."""
+    for state in ("running", "queued"):
+        for job in batch:
+            if job.state == state:
+                return job
+    made = [job for job in batch if job.kept]
+    return made[-1] if made else batch[-1]
 
 
 def secrets() -> dict[str, str]:

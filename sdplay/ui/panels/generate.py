@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from sdplay.ui import form, local_card, session
+from sdplay.ui import batch, form, local_card, session
 from sdplay.ui.payload import payload
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
@@ -11,17 +11,17 @@ from sdplay.ui.share import links
 
 def show(studio: Studio) -> None:
     """The prompt card, then the picture or its progress."""
-    wanted = _card(studio)
+    pictures = _card(studio)
     from sdplay.ui import result  # The card is on screen while this reads the library.
 
-    if wanted or session.wanted_again():
+    if pictures := pictures or session.wanted_again():
         with explained():
-            session.submit(studio, form.asked(studio.capabilities))
+            batch.submit(studio, pictures)
     result.show(studio)
 
 
-def _card(studio: Studio) -> bool:
-    """The prompt and its tools; whether Generate was pressed."""
+def _card(studio: Studio) -> int:
+    """The prompt and its tools; how many pictures Generate was pressed for."""
     with st.container(border=True, gap="small", key="card"):
         form.prompts(studio.capabilities)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -36,7 +36,8 @@ def _card(studio: Studio) -> bool:
                 payload(studio)
             links.share(studio, "Generate")
             st.space("stretch")
-            return st.button(
+            pictures = batch.pick()
+            pressed = st.button(
                 "Generate",
                 icon=":material/auto_awesome:",
                 type="primary",
@@ -44,3 +45,5 @@ def _card(studio: Studio) -> bool:
                 shortcut="ctrl+enter",
                 disabled=local_card.unready(studio.backend.name, studio.capabilities),
             )
+        batch.price(studio, pictures)
+    return pictures if pressed else 0

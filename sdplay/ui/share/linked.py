@@ -39,8 +39,10 @@ PLACES = {
 NOTHING = "Nothing"
 """What the list of axes says where none is chosen."""
 MOST_VARIANTS = 12
+MOST_PICTURES = 30
+"""A click may make so many."""
 Row = dict[str, Any]
-COMPARE, LIBRARY = ("Compare",), ("Library",)
+GENERATE, COMPARE, LIBRARY = ("Generate",), ("Compare",), ("Library",)
 Options = Callable[[Capabilities], Mapping[str, str] | None]
 """What a control offers: the text that it writes, by the short id that a hand may write.  None:
 nobody tells."""
@@ -257,6 +259,11 @@ NAMES: Mapping[str, Linked] = {
     "start": Linked("Start image"),
     "init_url": Linked("Start image's address"),
     "style_names": Linked(KNOBS["styles"].label, _styles, several=True, needs="styles"),
+    "count": Linked(
+        "Number of pictures",
+        lambda told: {str(number): str(number) for number in range(1, MOST_PICTURES + 1)},
+        tabs=GENERATE,
+    ),
     "lab": Linked("View of Compare", _ids(LABS), tabs=COMPARE),
     "varying": Linked("What varies", _varying, several=True, tabs=COMPARE),
     "variants": Linked("Variants", reads=lambda text: rows_of(text) is not None, tabs=COMPARE),

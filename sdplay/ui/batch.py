@@ -1,0 +1,86 @@
+"""Several pictures at one click: the same settings with the next seeds, priced before the click."""
+
+import uuid
+
+import streamlit as st
+
+from sdplay.compare.axes import Setup
+from sdplay.compare.plan import Plan, limit, plan
+from sdplay.errors import BadParams
+from sdplay.params import KNOBS, Params
+from sdplay.ui import form, session
+from sdplay.ui.controls import LARGEST_IN_A_BROWSER, bounded
+from sdplay.ui.problems import explained
+from sdplay.ui.session import Studio
+from sdplay.ui.share import linked
+from sdplay.wording import literal, many
+
+
+def pick() -> int:
+    """How many pictures a click makes."""
+    return int(
+        st.number_input(
+            "Number of pictures",
+            1,
+            linked.MOST_PICTURES,
+            1,
+            **linked.bound("count"),
+            label_visibility="collapsed",
+            icon=":material/photo_library:",
+            width=130,
+            help="How many pictures a click makes: the same settings with the next seeds, each "
+            "with its own receipt.",
+        )
+    )
+
+
+def price(studio: Studio, pictures: int) -> None:
+    """What several pictures will cost, and how they are asked for."""
+    if pictures == 1:
+        return
+    with explained():
+        made = _planned(studio, form.asked(studio.capabilities), pictures)
+        seeds = [cell.params.seed for cell in made.cells]
+        at_once = min(studio.capabilities.at_once, pictures)
+        how = "one after another" if at_once < 2 else f"up to {at_once} at once"
+        asked = f"Seeds {seeds[0]} to {seeds[-1]}, each a request of its own, {how}."
+        st.caption(literal(f"{made.sentence} {asked}"))
+
+
+def submit(studio: Studio, pictures: int) -> None:
+    """Queue as many; those that find no place in the queue are told."""
+    base = form.asked(studio.capabilities)
+    if pictures == 1:
+        session.submit(studio, base)
+        return
+    made = _planned(studio, base, pictures)
+    if made.needs_confirmation:
+        raise BadParams(
+            f"More than {limit()} pictures at one click need a confirmation: vary the seed in "
+            "Compare, where it is asked for."
+        )
+    group = f"{session.BATCH}{uuid.uuid4().hex[:12]}"
+    for queued, cell in enumerate(made.cells):
+        try:
+            session.submit(studio, cell.params, group)
+        except BadParams as error:
+            started = f"Only {queued} of {pictures} pictures are queued. " if queued else ""
+            raise BadParams(f"{started}{error}") from error
+
+
+def _planned(studio: Studio, base: Params, pictures: int) -> Plan:
+    """One picture for each seed from this one on, checked and priced as a comparison is."""
+    from sdplay.ui import sweeping  # Not above: one picture needs nothing of it.
+
+    largest = int(bounded(KNOBS["seed"], studio.capabilities).high or LARGEST_IN_A_BROWSER)
+    last = base.seed + pictures - 1
+    if last > largest:
+        raise BadParams(
+            f"{many(pictures, 'picture')} take the seeds up to {last}, and the largest here is "
+            f"{largest}. Choose a seed of at most {largest - pictures + 1}."
+        )
+    facts = sweeping.bench(False).facts(
+        studio.backend.name, studio.library, sweeping.speeds(), owner=studio.owner
+    )
+    seeds = list(range(base.seed, last + 1))
+    return plan(Setup(studio.backend.name, base), [("seed", seeds)], facts)

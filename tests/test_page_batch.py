@@ -1,0 +1,121 @@
+"""Several pictures at one click: priced before, each on its own, stopped together."""
+
+import time
+
+import pytest
+
+from sdplay.ui import session
+from tests.fakes import a1111
+from tests.paging import sentences, settled
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """A server that takes its time."""
+    with a1111(step_seconds=0.2) as fake:
+        monkeypatch.setenv("SDPLAY_A1111_URL", fake.url)
+        yield fake
+
+
+def opened(page, **says):
+    page.query_params.update({"steps": "2", "seed": "7", **says})
+    return page.run()
+
+
+def clicked(page):
+    return page.button(key="go").click().run()
+
+
+def made(page):
+    return session.jobs().library.recent(page.session_state["owner"], 50)
+
+
+def jobs_of(page):
+    return session.jobs().of(page.session_state["owner"])
+
+
+def standing(page):
+    """What the bar says."""
+    return page.get("progress")[0].proto.text
+
+
+def until(page, count):
+    """Run again until so many pictures are made."""
+    for _ in range(200):
+        if len(made(page)) >= count:
+            return page.run()
+        time.sleep(0.05)
+    raise AssertionError("the pictures never came")
+
+
+def test_one_click_makes_the_next_seeds_each_with_its_own_receipt(page):
+    page = settled(clicked(opened(page, count="3")))
+    pictures = sorted(made(page), key=lambda kept: kept.params.seed)
+    assert [kept.params.seed for kept in pictures] == [7, 8, 9]
+    assert [kept.receipt.applied["seed"] for kept in pictures] == [7, 8, 9]
+    assert page.number_input(key="seed").value == 7
+
+
+def test_the_price_stands_there_before_the_click(page):
+    assert "model evaluation" not in sentences(opened(page))
+    page.number_input(key="count").set_value(3).run()
+    assert "3 pictures, 12 model evaluations" in sentences(page)
+    assert "Seeds 7 to 9, each a request of its own" in sentences(page)
+    page.slider(key="steps").set_value(4).run()
+    assert "3 pictures, 24 model evaluations" in sentences(page)
+
+
+def test_what_was_made_before_costs_nothing(page):
+    page = settled(clicked(opened(page)))
+    page.number_input(key="count").set_value(3).run()
+    assert "2 pictures, 8 model evaluations; 1 already made" in sentences(page)
+    settled(clicked(page))
+    assert len(made(page)) == 3
+
+
+def test_cancel_stops_the_rest_and_what_was_made_stays(page, slow):
+    page = clicked(opened(page, backend="a1111", count="4"))
+    page = until(page, 1)
+    assert "of 4 pictures" in standing(page)
+    page.button(key="cancel").click().run()
+    page = settled(page)
+    assert not any(job.active for job in jobs_of(page))
+    count = len(made(page))
+    assert 1 <= count < 4
+    are = "is" if count == 1 else "are"
+    assert f"Cancelled. {count} of 4 pictures {are} made; what was made stays." in sentences(page)
+
+
+def test_each_picture_is_one_request_with_its_seed(page, slow):
+    settled(clicked(opened(page, backend="a1111", count="3")))
+    assert [(body["seed"], body.get("batch_size", 1)) for body in slow.requests()] == [
+        (7, 1),
+        (8, 1),
+        (9, 1),
+    ]
+
+
+def test_pictures_that_find_no_place_in_the_queue_are_told(page, monkeypatch, slow):
+    monkeypatch.setenv("SDPLAY_MAX_QUEUED", "2")
+    page = clicked(opened(page, backend="a1111", count="9"))
+    assert "of 9 pictures are queued" in sentences(page)
+    assert len(jobs_of(page)) < 9
+
+
+def test_seeds_beyond_the_last_are_refused_with_the_largest_that_fits(page):
+    page = clicked(opened(page, count="3", seed=str(2**53 - 2)))
+    assert "Choose a seed of at most 9007199254740989." in sentences(page)
+    assert jobs_of(page) == []
+
+
+def test_vary_makes_one_picture_whatever_the_number_says(page):
+    page = settled(clicked(opened(page, count="2")))
+    settled(page.button(key="vary").click().run())
+    assert len(made(page)) == 3
+
+
+def test_a_reload_finds_the_pictures_that_are_still_at_work(page, slow):
+    page = clicked(opened(page, backend="a1111", count="4"))
+    del page.session_state["job"]
+    assert "0 of 4 pictures are made" in standing(page.run())
+    page.button(key="cancel").click().run()
