@@ -308,12 +308,14 @@ def test_what_a_killed_process_left_is_swept_away_at_the_start(library, tmp_path
     monkeypatch.setenv("SDPLAY_HOME", str(tmp_path))
     saved = library.save(finished())
     old, fresh = (library.files.folder / "records" / "ab" / f".new-{name}" for name in "ab")
+    beside = tmp_path / ".0123456789ab.new"
     old.parent.mkdir(exist_ok=True)
-    for half in (old, fresh):
+    for half in (old, fresh, beside):
         half.write_bytes(b"half")
-    os.utime(old, (0, 0))
+    for half in (old, beside):
+        os.utime(half, (0, 0))
     with closing(Library.mended()) as again:
-        until(lambda: not old.exists())
+        until(lambda: not old.exists() and not beside.exists())
         assert ids(again.recent()) == {saved.id}
     assert fresh.exists()
 

@@ -74,7 +74,8 @@ class Visitor:
             if message.HasField("new_session"):
                 self.session = message.new_session.initialize.session_id
             self._notice(message)
-            if message.WhichOneof("type") == "script_finished":
+            ended = message.WhichOneof("type") == "script_finished"
+            if ended and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
                 return self
 
     def set(self, key, **value):
@@ -84,10 +85,10 @@ class Visitor:
         for name, content in value.items():
             setattr(state, name, content)
 
-    def press(self, key):
+    def press(self, key, query=""):
         """A button, once."""
         self.set(key, trigger_value=True)
-        self.run()
+        self.run(query)
         kept = [each for each in self.widgets.widgets if not each.trigger_value]
         del self.widgets.widgets[:]
         self.widgets.widgets.extend(kept)

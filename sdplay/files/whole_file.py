@@ -2,8 +2,16 @@
 time."""
 
 import hashlib
+import time
 import uuid
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+
+HALF = ".????????????.new"
+"""What a file is called while write_whole() writes it."""
+STALE = 3600
+"""Seconds after which nobody is still writing a file."""
 
 
 def write_whole(file: Path, data: bytes) -> None:
@@ -16,6 +24,15 @@ def write_whole(file: Path, data: bytes) -> None:
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def sweep_up(halves: Iterable[Path]) -> None:
+    """Remove those of these half-written files that nobody is still writing: their processes were
+    killed."""
+    for half in halves:
+        with suppress(OSError):  # another process may sweep at the same time
+            if time.time() - half.stat().st_mtime > STALE:
+                half.unlink(missing_ok=True)
 
 
 def why(error: OSError) -> str:

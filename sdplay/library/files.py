@@ -3,13 +3,12 @@
 import hashlib
 import os
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from sdplay.errors import LibraryError
+from sdplay.files.whole_file import sweep_up
 
 SUFFIXES = {
     "originals": ".png",
@@ -20,8 +19,6 @@ SUFFIXES = {
     "links": ".txt",
 }
 """The kinds of files, and how their names end."""
-STALE = 3600
-"""Seconds after which nobody is still writing a file."""
 
 
 class Store(Protocol):
@@ -98,11 +95,7 @@ class Files:
 
     def sweep(self) -> None:
         """Remove what killed processes left half-written."""
-        for half in self.folder.glob("*/??/.new-*"):
-            # Another process may sweep at the same time.
-            with suppress(OSError):
-                if time.time() - half.stat().st_mtime > STALE:
-                    half.unlink(missing_ok=True)
+        sweep_up(self.folder.glob("*/??/.new-*"))
 
     def many(self, kind: str, names: list[str]) -> dict[str, bytes]:
         """Several at once; what is not there is left out."""

@@ -17,6 +17,7 @@ from PIL import Image
 from sdplay import metadata
 from sdplay.errors import BadParams, LibraryError
 from sdplay.files.recent import Recent
+from sdplay.files.whole_file import HALF, sweep_up
 from sdplay.library.database import is_damaged
 from sdplay.library.files import Files, Store
 from sdplay.library.index import Index, Record, parsed
@@ -102,6 +103,7 @@ class Library:
         """Remove what killed processes left half-written, now and once a day."""
         while True:
             self.files.sweep()
+            sweep_up(self.home.glob(HALF))
             if self._closed.wait(DAY / 10**6):
                 return
 

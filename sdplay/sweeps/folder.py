@@ -27,7 +27,7 @@ from sdplay.compare.rows import HEADER, Measured, measures, row
 from sdplay.compare.sheet import sheet
 from sdplay.errors import BadParams, LibraryError, PlayError
 from sdplay.files.picture_file import PictureFile
-from sdplay.files.whole_file import put_aside, write_whole
+from sdplay.files.whole_file import HALF, put_aside, sweep_up, write_whole
 from sdplay.library import Recipe
 from sdplay.metadata import adopted, decoded, read
 from sdplay.params import KNOBS, Params
@@ -84,6 +84,7 @@ class Folder:
         text = json.dumps(outline(self.plan), ensure_ascii=False, indent=1)
         version = self._recipe_of(self.plan.base).key
         self.claims.join(_digest(version, text))
+        sweep_up(self.path.rglob(HALF))
         _write(self.path / "plan.json", text.encode("utf-8", "backslashreplace"))
         return self
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sdplay import work
 from sdplay.estimates import Estimates, Range, likely
+from sdplay.files.whole_file import write_whole
 from sdplay.params import Params
 
 KEEP = 20
@@ -34,10 +35,8 @@ class Speeds:
             return
         rates = self._read()
         rates[backend] = [*rates.get(backend, []), seconds / amount][-KEEP:]
-        beside = self.file.with_suffix(".new")
         with contextlib.suppress(OSError):  # a full disk costs an estimate, not the sweep's end
-            beside.write_text(json.dumps(rates))
-            beside.replace(self.file)
+            write_whole(self.file, json.dumps(rates).encode())
 
     def _read(self) -> dict[str, list[float]]:
         """The rates of past sweeps by backend; an unreadable file counts as none."""

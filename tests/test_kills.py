@@ -1,0 +1,9 @@
+"""The page's process killed in the middle of its work: nothing that it announced is lost."""
+
+from tests import killing
+
+
+def test_nothing_announced_is_lost_when_the_page_is_killed(tmp_path):
+    announced, missing, broken, _, left = killing.run(tmp_path, kills=6, seed=5)
+    assert announced.total() > 0
+    assert (missing, broken, left) == ([], [], [])
