@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sdplay.settings import SETTINGS
-from tests.paging import ENTRY
+from tests.paging import ENTRY, new_page
 
 ALLOWED_TO_SKIP = ("SDPLAY_A1111_URL", "SDPLAY_PREDICT_URL", "SDPLAY_SDCPP_SERVER", "GPU")
 """Live tests name what they would need; everything else must run where SDPLAY_FULL_SUITE is set."""
@@ -31,13 +31,12 @@ def settings_of_nobody(monkeypatch, new_home):
 @pytest.fixture
 def page(monkeypatch):
     import streamlit as st
-    from streamlit.testing.v1 import AppTest
 
     monkeypatch.chdir(Path(ENTRY).parent)
 
     st.cache_resource.clear()
     st.cache_data.clear()
-    yield AppTest.from_file(ENTRY, default_timeout=60)
+    yield new_page()
     from sdplay.ui import session
 
     session.jobs().library.close()

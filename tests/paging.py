@@ -1,17 +1,35 @@
 """The page without a browser: what a person sees after each act."""
 
 import time
+from functools import cache
 from pathlib import Path
 
 ENTRY = str(Path(__file__).parent.parent / "streamlit_app.py")
 
 
+@cache
+def components():
+    """The registry that a server has once; each AppTest would look through every package for it."""
+    from streamlit.components.v2.component_manager import BidiComponentManager
+
+    return BidiComponentManager()
+
+
+def new_page():
+    """The page as somebody opens it in a browser of their own."""
+    from streamlit.testing.v1 import AppTest
+
+    page = AppTest.from_file(ENTRY, default_timeout=60)
+    page._bidi_component_manager = components()
+    return page
+
+
 def settled(page):
     """Run again until no picture is at work."""
-    for _ in range(200):
+    for _ in range(1200):
         if not any(button.key == "cancel" for button in page.button):
             return page
-        time.sleep(0.1)
+        time.sleep(0.05)
         page.run()
     raise AssertionError("the picture never came")
 

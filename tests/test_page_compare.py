@@ -14,10 +14,10 @@ from tests.paging import sentences
 
 def finished(page):
     """Run again until the sweep has ended."""
-    for _ in range(300):
+    for _ in range(1200):
         if any(button.key == "take_sheet.png" for button in page.get("download_button")):
             return page
-        time.sleep(0.1)
+        time.sleep(0.05)
         page.run()
     raise AssertionError("the sweep never ended")
 
@@ -33,8 +33,11 @@ def picked(page, place):
     return page.run()
 
 
+SMALL = {"view": "Compare", "steps": "2", "x_values": "2, 3", "width": "96", "height": "96"}
+
+
 def opened(page, **settings):
-    page.query_params.update({"view": "Compare", "steps": "2", "x_values": "2, 3", **settings})
+    page.query_params.update({**SMALL, **settings})
     page.run()
     return page
 

@@ -6,12 +6,11 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from sdplay.params import KNOBS
 from sdplay.ui import session
 from tests.fakes import a1111, png
-from tests.paging import ENTRY, sentences, settled
+from tests.paging import new_page, sentences, settled
 from tests.test_page_compare import finished
 
 LONG = "a very long story about a fox, " * 20
@@ -26,7 +25,7 @@ def shared(page, view="Generate"):
 
 def elsewhere(link):
     """The link in another browser."""
-    other = AppTest.from_file(ENTRY, default_timeout=60)
+    other = new_page()
     for name, values in parse_qs(urlsplit(link).query).items():
         other.query_params[name] = values
     return other.run()
@@ -62,6 +61,7 @@ def test_the_start_image_travels_with_the_link(page):
 
 
 def test_a_picture_opens_from_its_link_for_its_owner_alone(page):
+    page.query_params["steps"] = "2"
     settled(page.run().button(key="go").click().run())
     kept = session.jobs().library.recent(page.session_state["owner"])[0]
     page.query_params["picture"] = kept.id
@@ -70,6 +70,7 @@ def test_a_picture_opens_from_its_link_for_its_owner_alone(page):
 
 
 def test_a_shared_picture_opens_from_its_link_for_everybody(page):
+    page.query_params["steps"] = "2"
     settled(page.run().button(key="go").click().run())
     kept = session.jobs().library.recent(page.session_state["owner"])[0]
     session.jobs().library.share(kept, kept.owner)
@@ -79,6 +80,7 @@ def test_a_shared_picture_opens_from_its_link_for_everybody(page):
 
 
 def test_a_deleted_picture_comes_back_with_undo(page):
+    page.query_params["steps"] = "2"
     settled(page.run().button(key="go").click().run())
     library, owner = session.jobs().library, page.session_state["owner"]
     page.query_params["picture"] = library.recent(owner)[0].id
