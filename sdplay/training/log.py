@@ -1,6 +1,7 @@
 """A log on screen and on disk, and checkpoints that survive being stopped while they are
 written."""
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,16 @@ def save(state: dict[str, Any], file: Path) -> None:
     beside = file.with_suffix(".new")
     torch.save(state, beside)
     beside.replace(file)
+
+
+def rotate(file: Path) -> None:
+    """Keep the last two checkpoints beside the one that comes next: "unet.pt" as "unet-1.pt", that
+    one as "unet-2.pt"."""
+    older, oldest = (file.with_stem(f"{file.stem}-{age}") for age in (1, 2))
+    if older.exists():
+        older.replace(oldest)
+    if file.exists():
+        os.link(file, older)
 
 
 def load(file: Path) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from PIL import Image
 
-from sdplay.training.data import as_array
+from sdplay.training.pictures.compose import as_array
 
 PICTURES = 320
 BATCH = 16

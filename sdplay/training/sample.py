@@ -49,6 +49,14 @@ def pipeline(out: Path) -> StableDiffusionPipeline:
     )
 
 
+def shipped(folder: Path) -> StableDiffusionPipeline:
+    """The pipeline of a shipped model."""
+    pipe = StableDiffusionPipeline.from_pretrained(
+        folder, local_files_only=True, torch_dtype=torch.float32
+    )
+    return quiet(pipe)
+
+
 def quiet(pipe: StableDiffusionPipeline) -> StableDiffusionPipeline:
     """Without its progress bars."""
     pipe.set_progress_bar_config(disable=True)

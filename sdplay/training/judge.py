@@ -1,0 +1,190 @@
+"""The judge: finds the things in a picture and names them, their colours, and whether they are
+whole.  It learns from drawings that no generator is trained on.
+
+Styles are another matter: only the generator's own drawings show them, so a small network apart
+learns those.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import nn
+
+from sdplay.training.pictures.colours import COLOURS
+from sdplay.training.pictures.compose import as_array
+from sdplay.training.pictures.icons import things
+from sdplay.training.pictures.world import STYLES
+
+SIDE = 96
+"""The side at which the judge looks at a picture."""
+CELLS = 12
+SURE = 0.35
+"""From here on a place counts as a thing."""
+
+
+def _layer(before: int, after: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(before, after, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(after),
+        nn.ReLU(),
+    )
+
+
+class Judge(nn.Module):
+    """A small convolutional network that looks at twelve by twelve places of a picture."""
+
+    OUTPUTS = ("present", "things", "colours", "whole")
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.fine = nn.Sequential(
+            _layer(3, 16, 2), _layer(16, 32, 2), _layer(32, 32), _layer(32, 64, 2), _layer(64, 64)
+        )
+        self.coarse = nn.Sequential(_layer(64, 128, 2), _layer(128, 128), _layer(128, 128))
+        self.joined = nn.Sequential(_layer(192, 128, kernel=1), _layer(128, 128), nn.Dropout2d(0.1))
+        self.present = nn.Conv2d(128, 1, 1)
+        self.things = nn.Conv2d(128, count, 1)
+        self.colours = nn.Conv2d(128, len(COLOURS), 1)
+        self.whole = nn.Conv2d(128, 1, 1)
+        nn.init.constant_(self.present.bias, -3)
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        fine = self.fine(pixels)
+        coarse = F.interpolate(self.coarse(fine), scale_factor=2.0, mode="nearest")
+        seen = self.joined(torch.cat([fine, coarse], 1))
+        return self.present(seen), self.things(seen), self.colours(seen), self.whole(seen)
+
+
+class StyleJudge(nn.Module):
+    """Names the style of a whole picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            _layer(3, 24, 2),
+            _layer(24, 48, 2),
+            _layer(48, 64, 2),
+            _layer(64, 96, 2),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(96, len(STYLES)),
+        )
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.layers(pixels)
+        return logits
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One thing that the judge sees."""
+
+    things: tuple[str, ...]
+    """What it may be, the likeliest first."""
+    colour: str
+    x: float
+    y: float
+    """Where it is, in parts of the side."""
+    whole: float
+    """How surely its shape is whole, 0 to 1."""
+
+
+def looked_at(pictures: Sequence[Image.Image]) -> torch.Tensor:
+    """Pictures as the judge sees them."""
+    small = [
+        as_array(picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX))
+        for picture in pictures
+    ]
+    return torch.from_numpy(np.stack(small))
+
+
+@torch.no_grad()
+def sightings(judge: Judge, pictures: Sequence[Image.Image]) -> list[list[Sighting]]:
+    """What the judge sees in each picture, the surest first; always at least one thing."""
+    present, named, coloured, whole = (
+        output.float().numpy() for output in judge(looked_at(pictures))
+    )
+    sure = 1 / (1 + np.exp(-present[:, 0]))
+    return [
+        [
+            Sighting(
+                tuple(_words()[at] for at in named[n, :, y, x].argsort()[::-1][:5]),
+                list(COLOURS)[int(coloured[n, :, y, x].argmax())],
+                (x + 0.5) / sure.shape[2],
+                (y + 0.5) / sure.shape[1],
+                float(1 / (1 + np.exp(-whole[n, 0, y, x]))),
+            )
+            for y, x in _peaks(sure[n])
+        ]
+        for n in range(len(sure))
+    ]
+
+
+def _words() -> list[str]:
+    return [thing.word for thing in things()]
+
+
+def _peaks(sure: np.ndarray) -> list[tuple[int, int]]:
+    """Places surer than their neighbours, and sure enough; the surest of all in any case."""
+    wide = np.pad(sure, 1)
+    shifted = [
+        wide[dy : dy + sure.shape[0], dx : dx + sure.shape[1]] for dy in range(3) for dx in range(3)
+    ]
+    top = np.max(shifted, axis=0) == sure
+    found = sorted(np.argwhere(top & (sure > SURE)).tolist(), key=lambda at: -sure[tuple(at)])
+    return [(y, x) for y, x in found] or [divmod(int(sure.argmax()), sure.shape[1])]
+
+
+def melted(pixels: torch.Tensor, amount: float, dice: random.Random) -> torch.Tensor:
+    """Pictures bent by a smooth random field, as a young generator bends its outlines."""
+    count = len(pixels)
+    chance = torch.Generator().manual_seed(dice.getrandbits(60))
+    knots = torch.randn(count, 2, 6, 6, generator=chance) * amount
+    bend = F.interpolate(knots, pixels.shape[-2:], mode="bicubic", align_corners=True)
+    here = F.affine_grid(
+        torch.eye(2, 3).expand(count, 2, 3), list(pixels.shape), align_corners=False
+    )
+    return F.grid_sample(
+        pixels, here + bend.movedim(1, -1), padding_mode="border", align_corners=False
+    )
+
+
+def export(judge: Judge, file: Path) -> None:
+    """The judge as one small ONNX file, its weights in 16 bits."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    program = torch.onnx.export(
+        judge.eval(),
+        (torch.zeros(2, 3, SIDE, SIDE),),
+        input_names=["pixels"],
+        output_names=list(Judge.OUTPUTS),
+        dynamic_shapes={"pixels": {0: torch.export.Dim.AUTO}},
+        dynamo=True,
+        opset_version=18,
+        verbose=False,
+    )
+    model = program.model_proto
+    del model.graph.value_info[:]
+    casts, tensors = [], []
+    for tensor in model.graph.initializer:
+        weights = numpy_helper.to_array(tensor)
+        if tensor.data_type != TensorProto.FLOAT or weights.size < 64:
+            tensors.append(tensor)
+            continue
+        half = numpy_helper.from_array(weights.astype(np.float16), f"{tensor.name}_half")
+        casts.append(helper.make_node("Cast", [half.name], [tensor.name], to=TensorProto.FLOAT))
+        tensors.append(half)
+    nodes = [*casts, *model.graph.node]
+    del model.graph.initializer[:], model.graph.node[:]
+    model.graph.initializer.extend(tensors)
+    model.graph.node.extend(nodes)
+    model.metadata_props.add(key="things", value="\n".join(_words()))
+    model.metadata_props.add(key="colours", value="\n".join(COLOURS))
+    onnx.save(model, file)

@@ -1,0 +1,68 @@
+"""Four styles made in code from a drawn one: pixel art, line, silhouette and sticker."""
+
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image, ImageChops, ImageFilter
+
+INK = (24, 24, 28)
+CELL = 4
+"""The side of a pixel of pixel art, in pixels of the picture."""
+
+
+def line(icon: Image.Image, ink: tuple[int, int, int] = INK) -> Image.Image:
+    """Outline and inner edges as lines, the rest transparent."""
+    alpha = icon.getchannel("A").point(lambda value: 255 if value > 90 else 0)
+    flat = Image.new("RGB", icon.size, (255, 255, 255))
+    flat.paste(icon, (0, 0), icon)
+    soft = np.asarray(flat.filter(ImageFilter.GaussianBlur(0.8)).convert("L"), np.int16)
+    steps = np.zeros(soft.shape, np.int16)
+    steps[:, 1:] = np.abs(np.diff(soft, axis=1))
+    steps[1:] = np.maximum(steps[1:], np.abs(np.diff(soft, axis=0)))
+    inner = Image.fromarray(np.where(steps > 16, 255, 0).astype(np.uint8))
+    rim = ImageChops.subtract(alpha, alpha.filter(ImageFilter.MinFilter(3)))
+    drawn = ImageChops.lighter(rim, ImageChops.multiply(inner, alpha))
+    sheet = Image.new("RGBA", icon.size, (*ink, 0))
+    sheet.putalpha(drawn.filter(ImageFilter.GaussianBlur(0.5)))
+    return sheet
+
+
+def silhouette(icon: Image.Image, ink: tuple[int, int, int] = INK) -> Image.Image:
+    """The outline filled with one colour."""
+    shape = Image.new("RGBA", icon.size, (*ink, 0))
+    shape.putalpha(icon.getchannel("A"))
+    return shape
+
+
+def sticker(icon: Image.Image) -> Image.Image:
+    """The drawing with a thick white rim and a thin gray one, as if cut out of paper; larger by the
+    rim."""
+    rim = max(2, round(max(icon.size) * 0.05))
+    wide = Image.new("RGBA", (icon.width + 2 * rim + 4, icon.height + 2 * rim + 4), (0, 0, 0, 0))
+    wide.paste(icon, (rim + 2, rim + 2), icon)
+    paper = wide.getchannel("A").filter(ImageFilter.MaxFilter(2 * rim + 1))
+    edge = paper.filter(ImageFilter.MaxFilter(3))
+    whole = Image.new("RGBA", wide.size, (150, 150, 156, 0))
+    whole.putalpha(edge)
+    whole.paste((255, 255, 255, 255), (0, 0), paper)
+    whole.alpha_composite(wide)
+    return whole
+
+
+def pixel_art(picture: Image.Image) -> Image.Image:
+    """The whole picture in large pixels of few colours."""
+    small = picture.resize(
+        (picture.width // CELL, picture.height // CELL), Image.Resampling.BOX
+    ).quantize(14, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    return small.convert("RGB").resize(picture.size, Image.Resampling.NEAREST)
+
+
+OF_A_THING: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "line": line,
+    "silhouette": silhouette,
+    "sticker": sticker,
+}
+MADE = ("pixel art", *OF_A_THING)
+"""All styles that are made in code."""
+UNCOLOURED = ("line", "silhouette")
+"""Styles in which a thing has no colour of its own."""
