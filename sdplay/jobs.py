@@ -10,15 +10,15 @@ from traceback import format_exc
 
 from sdplay import studio
 from sdplay.backends import ASKER, Asker, Backend
-from sdplay.clock import Clock
 from sdplay.errors import BackendLost, BackendOffline, BadParams, PlayError
-from sdplay.estimates import Estimates
 from sdplay.library import Kept, Library
+from sdplay.library.estimates import Estimates
 from sdplay.params import Params
 from sdplay.picture import Progress
-from sdplay.room import Reached, Room, Share, queue_room
 from sdplay.settings import without_secrets
-from sdplay.turns import Claim, Turns, fits, most_workers
+from sdplay.sharing.clock import Clock
+from sdplay.sharing.room import Reached, Room, Share, queue_room
+from sdplay.sharing.turns import Claim, Turns, fits, most_workers
 from sdplay.wording import duration, many
 
 LOG = logging.getLogger(__name__)

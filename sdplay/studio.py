@@ -10,12 +10,12 @@ from PIL import Image
 
 from sdplay import metadata
 from sdplay.backends import Backend
-from sdplay.clock import Clock
 from sdplay.errors import BackendBroken
 from sdplay.library import Kept, Library, Recipe
 from sdplay.metadata import png
 from sdplay.params import Params
 from sdplay.picture import Picture, Progress, Receipt, Timing, png_bytes
+from sdplay.sharing.clock import Clock
 
 
 def make(

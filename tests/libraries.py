@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sql
 
 from sdplay.library import Library
-from sdplay.library.index import Index
-from sdplay.library.words import PLAIN
+from sdplay.library.sql.full_text import PLAIN
+from sdplay.library.sql.index import Index
 from tests.postgres import postgres
 
 KINDS = ("sqlite", "plain", "postgres")

@@ -8,7 +8,7 @@ from sdplay.errors import BadParams
 from sdplay.jobs import Jobs
 from sdplay.library import Library
 from sdplay.params import Params
-from sdplay.room import Share
+from sdplay.sharing.room import Share
 from sdplay.sweeps import Bench, Board, Sweep
 from tests.making import Painter
 

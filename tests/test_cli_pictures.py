@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from sdplay.cli.main import main
-from sdplay.compare.contact import in_order, label, labels_of, shots
+from sdplay.compare.exports.contact import in_order, label, labels_of, shots
 from sdplay.metadata import sign
 from sdplay.params import Params
 from sdplay.picture import Picture, Receipt, Timing, png_bytes

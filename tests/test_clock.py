@@ -6,9 +6,9 @@ pytest.importorskip("hypothesis", reason="needs hypothesis: pip install '.[dev]'
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdplay.clock import Clock
 from sdplay.library import Library
 from sdplay.picture import Timing
+from sdplay.sharing.clock import Clock
 from tests.making import finished
 
 

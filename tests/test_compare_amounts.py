@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdplay.compare.amounts import Amounts, Course, Level
 from sdplay.compare.axes import Setup
-from sdplay.compare.findings import between, find_out
-from sdplay.compare.measures import difference
+from sdplay.compare.evidence.amounts import Amounts, Course, Level
+from sdplay.compare.evidence.findings import between, find_out
+from sdplay.compare.evidence.measures import difference
+from sdplay.compare.exports.report import report
 from sdplay.compare.plan import plan
-from sdplay.compare.report import report
 from sdplay.compare.results import Result
 from sdplay.params import Params
 

@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from sdplay.compare.answers import (
+from sdplay.compare.evidence.answers import (
     Point,
     Reference,
     Trade,
@@ -20,7 +20,7 @@ from sdplay.compare.answers import (
     settling_sentences,
     sign_test,
 )
-from sdplay.compare.measures import MEASURES
+from sdplay.compare.evidence.measures import MEASURES
 from sdplay.params import Params
 from sdplay.schedulers import SCHEDULERS
 from sdplay.wording import listed

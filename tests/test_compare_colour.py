@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
 from sdplay.backends.builtin import Builtin
-from sdplay.compare.colour import LONG, colour_distance
+from sdplay.compare.evidence.colour import LONG, colour_distance
 from sdplay.params import Params
 
 AGREE = 0.95

@@ -11,12 +11,19 @@ import pytest
 from PIL import Image
 
 from sdplay.compare.axes import Offer, Setup
+from sdplay.compare.evidence.findings import between, find_out
+from sdplay.compare.evidence.measures import (
+    COLOUR,
+    MEASURES,
+    difference,
+    look,
+    look_apart,
+    pixels_hash,
+)
 from sdplay.compare.experiment import read_experiment, reproduced, write_experiment
-from sdplay.compare.findings import between, find_out
-from sdplay.compare.measures import COLOUR, MEASURES, difference, look, look_apart, pixels_hash
+from sdplay.compare.exports.rows import HEADER, Measured, csv_text, row
 from sdplay.compare.plan import Facts, plan
 from sdplay.compare.results import Load, Result
-from sdplay.compare.rows import HEADER, Measured, csv_text, row
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Control, Params
 from sdplay.picture import Timing

@@ -9,10 +9,10 @@ pytest.importorskip("hypothesis", reason="needs hypothesis: pip install '.[dev]'
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from sdplay.compare.answers import frontier, sign_test
+from sdplay.compare.evidence.answers import frontier, sign_test
+from sdplay.compare.evidence.measures import difference
 from sdplay.compare.grammar import EXAMPLES, MOST, Value, expand, written
 from sdplay.compare.guard import guard
-from sdplay.compare.measures import difference
 from sdplay.compare.plan import thinned
 from sdplay.errors import BadParams
 from tests.test_compare_answers import brute_force

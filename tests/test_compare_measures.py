@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdplay.compare.measures import (
+from sdplay.compare.evidence.measures import (
     COLOUR,
     MEASURES,
     SHAPE,

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from sdplay.compare.axes import Setup
-from sdplay.compare.charts import Line, chart
+from sdplay.compare.exports.charts import Line, chart
+from sdplay.compare.exports.report import report
 from sdplay.compare.plan import plan
-from sdplay.compare.report import report
 from sdplay.compare.results import Result
 from sdplay.params import Params
 from sdplay.picture import Timing

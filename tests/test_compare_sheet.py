@@ -6,12 +6,12 @@ import json
 import pytest
 from PIL import Image
 
-from sdplay.compare.animation import animate, ordered
 from sdplay.compare.axes import Setup
+from sdplay.compare.exports.animation import animate, ordered
+from sdplay.compare.exports.sheet import CHUNK, LARGEST, ROOM, sheet
 from sdplay.compare.plan import plan
 from sdplay.compare.planfile import from_grid, plan_of
 from sdplay.compare.results import Result
-from sdplay.compare.sheet import CHUNK, LARGEST, ROOM, sheet
 from sdplay.errors import BadParams
 from sdplay.params import Params
 from sdplay.picture import Timing

@@ -8,9 +8,9 @@ import pytest
 from sdplay import work
 from sdplay.backends import ASKER, Asker
 from sdplay.errors import BadParams
-from sdplay.estimates import Estimates
 from sdplay.jobs import Jobs
 from sdplay.library import Library
+from sdplay.library.estimates import Estimates
 from sdplay.params import Params
 from sdplay.picture import Progress, Timing
 from tests.making import Painter, finished

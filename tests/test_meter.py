@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from sdplay.sweeps.cards import Cards
-from sdplay.sweeps.meter import Meter, resources_sentence
+from sdplay.sweeps.machine.cards import Cards
+from sdplay.sweeps.machine.meter import Meter, resources_sentence
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 
 from sdplay.errors import BadParams
-from sdplay.room import Reached, Room, Share, network, queue_room
+from sdplay.sharing.room import Reached, Room, Share, network, queue_room
 
 ROOM = Room(browser=2, address=3, everybody=4)
 ANN, BOB, CID = (Share(name, "203.0.113.5") for name in ("ann", "bob", "cid"))

@@ -7,9 +7,9 @@ import io
 import pytest
 
 from sdplay.compare.axes import Setup
+from sdplay.compare.exports.rows import csv_text, row
 from sdplay.compare.plan import plan
 from sdplay.compare.results import Result
-from sdplay.compare.rows import csv_text, row
 from sdplay.files.spreadsheet import table_text
 from sdplay.library import Library
 from sdplay.library.carry import table

@@ -9,7 +9,7 @@ from PIL import Image
 
 from sdplay.backends import Capabilities
 from sdplay.compare.axes import Offer, Setup
-from sdplay.compare.measures import look, pixels_hash
+from sdplay.compare.evidence.measures import look, pixels_hash
 from sdplay.compare.plan import Facts, plan
 from sdplay.compare.planfile import plan_of
 from sdplay.compare.results import Result
@@ -17,7 +17,7 @@ from sdplay.errors import BackendRefused, BadParams
 from sdplay.params import Params
 from sdplay.picture import Timing, png_bytes
 from sdplay.sweeps.folder import Folder, earlier, recalled, tree
-from sdplay.sweeps.meter import Meter
+from sdplay.sweeps.machine.meter import Meter
 from sdplay.sweeps.upscale import Enlarging, Upscale
 from tests.making import Painter
 

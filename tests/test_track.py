@@ -12,9 +12,9 @@ from sdplay import work
 from sdplay.backends import Capabilities
 from sdplay.compare.axes import Setup
 from sdplay.compare.plan import Facts, plan
-from sdplay.estimates import likely
 from sdplay.jobs import Job
 from sdplay.library import Kept
+from sdplay.library.estimates import likely
 from sdplay.params import Params
 from sdplay.picture import Progress, Receipt, Timing
 from sdplay.sweeps import Bench, Sweep

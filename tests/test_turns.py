@@ -8,7 +8,7 @@ pytest.importorskip("hypothesis", reason="needs hypothesis: pip install '.[dev]'
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdplay.turns import Claim, Turns, fits, for_sweeps, most_workers
+from sdplay.sharing.turns import Claim, Turns, fits, for_sweeps, most_workers
 
 OWNERS = "abcd"
 ARRIVALS = st.lists(

@@ -61,7 +61,7 @@ def _add_common(command: Any, out: str) -> None:
 
 
 def _sheet(given: argparse.Namespace) -> None:
-    from sdplay.compare.contact import contact_sheet
+    from sdplay.compare.exports.contact import contact_sheet
 
     _check_positive(given, "longest")
     if given.columns < 0:
@@ -73,8 +73,8 @@ def _sheet(given: argparse.Namespace) -> None:
 
 
 def _animate(given: argparse.Namespace) -> None:
-    from sdplay.compare.animation import animate
-    from sdplay.compare.contact import frames
+    from sdplay.compare.exports.animation import animate
+    from sdplay.compare.exports.contact import frames
 
     _check_positive(given, "longest")
     if not 0.02 <= given.seconds <= 60:
@@ -93,7 +93,7 @@ def _animate(given: argparse.Namespace) -> None:
 
 def _chosen(given: argparse.Namespace) -> tuple[Sequence[Any], list[str]]:
     """The pictures in their order, and a label for each."""
-    from sdplay.compare.contact import in_order, label, labels_of, shots
+    from sdplay.compare.exports.contact import in_order, label, labels_of, shots
     from sdplay.sweeps.folder import NO_PICTURE, tree
 
     _check_positive(given, "every")

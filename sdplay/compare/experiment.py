@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sdplay import __version__
-from sdplay.compare.measures import look_apart
+from sdplay.compare.evidence.measures import look_apart
 from sdplay.compare.plan import Plan
 from sdplay.compare.planfile import Spec, outline, plan_of
 from sdplay.compare.results import Result

@@ -17,7 +17,7 @@ import numpy as np
 from sdplay.engine.noise import Array, TorchNoise
 from sdplay.engine.samplers import Levels, Mix, Plan, Step, plan
 from sdplay.errors import BackendLost, PlayError
-from sdplay.turns import Claim, Turns, for_sweeps
+from sdplay.sharing.turns import Claim, Turns, for_sweeps
 
 HEARTBEAT = 0.5
 """Seconds after which one who waits looks whether the engine's thread still lives."""

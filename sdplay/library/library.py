@@ -18,14 +18,14 @@ from sdplay import metadata
 from sdplay.errors import BadParams, LibraryError
 from sdplay.files.recent import Recent
 from sdplay.files.whole_file import HALF, sweep_up
-from sdplay.library.database import is_damaged
 from sdplay.library.files import Files, Store
-from sdplay.library.index import Index, Record, parsed
 from sdplay.library.kept import Group, Kept, Page, Timed, Total
 from sdplay.library.query import FACTS, Query, query
 from sdplay.library.rebuild import DAMAGED, Reindexed, checked, reindex, remove_unused
 from sdplay.library.recipe import Recipe
-from sdplay.library.tables import PICTURES, kept_of, record_of
+from sdplay.library.sql.database import is_damaged
+from sdplay.library.sql.index import Index, Record, parsed
+from sdplay.library.sql.tables import PICTURES, kept_of, record_of
 from sdplay.params import KNOBS, differing
 from sdplay.picture import Frame, Picture, jpeg_bytes
 from sdplay.settings import setting

@@ -9,8 +9,8 @@ from typing import Any
 from sdplay import metadata
 from sdplay.errors import LibraryError
 from sdplay.library.files import Store
-from sdplay.library.index import Index, Record
-from sdplay.library.tables import images_in, kept_of, mark, record_of, row
+from sdplay.library.sql.index import Index, Record
+from sdplay.library.sql.tables import images_in, kept_of, mark, record_of, row
 
 STEP = 500
 DAMAGED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError)

@@ -16,7 +16,7 @@ from sdplay.server.models import Models
 from sdplay.server.render import Rendered, RenderStep, render
 from sdplay.server.request import PictureRequest, check
 from sdplay.settings import without_secrets
-from sdplay.turns import Claim, Turns, fits, most_workers
+from sdplay.sharing.turns import Claim, Turns, fits, most_workers
 
 LOG = logging.getLogger(__name__)
 State = Literal["queued", "running", "done", "failed", "cancelled"]

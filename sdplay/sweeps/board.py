@@ -5,7 +5,7 @@ import threading
 
 from sdplay.compare.plan import MOST_CELLS
 from sdplay.errors import BadParams
-from sdplay.room import Room, Share
+from sdplay.sharing.room import Room, Share
 from sdplay.sweeps.run import Sweep
 from sdplay.wording import many
 

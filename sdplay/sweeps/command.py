@@ -14,8 +14,8 @@ from typing import Any
 
 from sdplay.backends import Capabilities
 from sdplay.compare.axes import Offer, Setup
+from sdplay.compare.evidence.findings import between, find_out
 from sdplay.compare.experiment import Reproduction, read_experiment
-from sdplay.compare.findings import between, find_out
 from sdplay.compare.guard import plan_sentence
 from sdplay.compare.plan import Plan, plan
 from sdplay.compare.planfile import Spec, read_plan
@@ -25,12 +25,12 @@ from sdplay.files.decode import read_picture
 from sdplay.files.picture_file import PictureFile
 from sdplay.jobs import Jobs
 from sdplay.library import Library
-from sdplay.room import queue_room
 from sdplay.settings import home, setting
+from sdplay.sharing.room import queue_room
 from sdplay.sweeps import Bench, Folder, Speeds, Sweep
 from sdplay.sweeps.claims import OtherPlan
 from sdplay.sweeps.folder import earlier, recalled, tree
-from sdplay.sweeps.meter import Meter, resources_sentence
+from sdplay.sweeps.machine.meter import Meter, resources_sentence
 from sdplay.sweeps.upscale import Enlarged, Enlarging, Upscale
 from sdplay.wording import many
 

@@ -16,15 +16,15 @@ from typing import Any
 from PIL import Image
 
 from sdplay.compare.axes import Setup
+from sdplay.compare.evidence.findings import Findings
+from sdplay.compare.evidence.measures import difference, look, pixels_hash
 from sdplay.compare.experiment import Reproduction, read_experiment, reproduced, write_experiment
-from sdplay.compare.findings import Findings
-from sdplay.compare.measures import difference, look, pixels_hash
+from sdplay.compare.exports.report import report
+from sdplay.compare.exports.rows import HEADER, Measured, measures, row
+from sdplay.compare.exports.sheet import sheet
 from sdplay.compare.plan import Cell, Plan, Varied
 from sdplay.compare.planfile import Spec, outline, plan_of
-from sdplay.compare.report import report
 from sdplay.compare.results import LOAD_COLUMNS, Result
-from sdplay.compare.rows import HEADER, Measured, measures, row
-from sdplay.compare.sheet import sheet
 from sdplay.errors import BadParams, LibraryError, PlayError
 from sdplay.files.picture_file import PictureFile
 from sdplay.files.whole_file import HALF, put_aside, sweep_up, write_whole

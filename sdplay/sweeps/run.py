@@ -14,16 +14,16 @@ import psutil
 from PIL import Image
 
 from sdplay import work
-from sdplay.compare.measures import look, pixels_hash
+from sdplay.compare.evidence.measures import look, pixels_hash
 from sdplay.compare.plan import Cell, Plan
 from sdplay.compare.results import Result
 from sdplay.errors import BadParams, LibraryError, PlayError
-from sdplay.estimates import Range
 from sdplay.jobs import Job, Jobs
 from sdplay.library import Kept
+from sdplay.library.estimates import Range
 from sdplay.sweeps.absence import TRIES, Absence
 from sdplay.sweeps.bench import Bench
-from sdplay.sweeps.meter import Meter
+from sdplay.sweeps.machine.meter import Meter
 from sdplay.sweeps.speeds import Speeds
 from sdplay.sweeps.track import Track
 from sdplay.wording import duration, lasting, many

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sdplay import work
-from sdplay.estimates import Estimates, Range, likely
 from sdplay.files.whole_file import write_whole
+from sdplay.library.estimates import Estimates, Range, likely
 from sdplay.params import Params
 
 KEEP = 20

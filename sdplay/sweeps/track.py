@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from sdplay import work
 from sdplay.compare.plan import Cell
-from sdplay.estimates import Range
+from sdplay.library.estimates import Range
 
 At = tuple[int, ...]
 Expected = Callable[[str, list[Cell]], Range | None]

@@ -25,7 +25,7 @@ from sdplay.picture import png_bytes
 from sdplay.sweeps.claims import Claims
 from sdplay.sweeps.folder import HIDDEN
 from sdplay.sweeps.ledger import Ledger
-from sdplay.sweeps.meter import Meter
+from sdplay.sweeps.machine.meter import Meter
 
 COLUMNS = (
     "when",

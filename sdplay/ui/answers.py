@@ -10,10 +10,10 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
-from sdplay.compare.amounts import Amounts, Course
-from sdplay.compare.answers import Convergence, Point, Scale
-from sdplay.compare.findings import Findings, find_out
-from sdplay.compare.measures import COLOUR, MEASURES, WHAT_THEY_SEE, Measure
+from sdplay.compare.evidence.amounts import Amounts, Course
+from sdplay.compare.evidence.answers import Convergence, Point, Scale
+from sdplay.compare.evidence.findings import Findings, find_out
+from sdplay.compare.evidence.measures import COLOUR, MEASURES, WHAT_THEY_SEE, Measure
 from sdplay.compare.results import measured_alike
 from sdplay.sweeps import Sweep
 from sdplay.ui import cells, sweeping, whole

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from sdplay.compare.findings import dearest
-from sdplay.compare.measures import COLOUR, WHAT_THEY_SEE
+from sdplay.compare.evidence.findings import dearest
+from sdplay.compare.evidence.measures import COLOUR, WHAT_THEY_SEE
 from sdplay.compare.plan import Cell, Plan
 from sdplay.compare.results import Result
 from sdplay.sweeps import Sweep

@@ -8,15 +8,15 @@ import streamlit as st
 from PIL import Image
 
 from sdplay import metadata
-from sdplay.compare.animation import animate, ordered
 from sdplay.compare.axes import Setup, Typed
+from sdplay.compare.evidence.findings import dearest
 from sdplay.compare.experiment import Experiment, read_experiment, reproduced, write_experiment
-from sdplay.compare.findings import dearest
+from sdplay.compare.exports.animation import animate, ordered
+from sdplay.compare.exports.report import report
+from sdplay.compare.exports.rows import Measured, csv_text, row
+from sdplay.compare.exports.sheet import sheet
 from sdplay.compare.planfile import from_grid, read_plan
-from sdplay.compare.report import report
 from sdplay.compare.results import Result
-from sdplay.compare.rows import Measured, csv_text, row
-from sdplay.compare.sheet import sheet
 from sdplay.errors import BadParams
 from sdplay.sweeps import Sweep
 from sdplay.ui import address, axes, form, session, sweeping, table, variants, whole

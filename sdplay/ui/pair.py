@@ -9,8 +9,8 @@ import streamlit as st
 from PIL import Image
 
 from sdplay.compare.axes import Setup
+from sdplay.compare.evidence.measures import WHAT_THEY_SEE, Difference, difference_map
 from sdplay.compare.guard import Verdict, guard, heading, label, lock, value_text
-from sdplay.compare.measures import WHAT_THEY_SEE, Difference, difference_map
 from sdplay.params import KNOBS, Params
 from sdplay.picture import png_bytes
 from sdplay.ui import form, whole

@@ -10,7 +10,7 @@ import streamlit as st
 
 from sdplay.backends import Backend, Capabilities, connect, kinds
 from sdplay.params import Params
-from sdplay.room import network
+from sdplay.sharing.room import network
 from sdplay.ui import whole
 from sdplay.ui.components import component
 

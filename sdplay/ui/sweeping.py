@@ -7,12 +7,12 @@ import streamlit as st
 from PIL import Image
 
 from sdplay import settings
-from sdplay.compare.measures import Difference, difference
+from sdplay.compare.evidence.measures import Difference, difference
 from sdplay.compare.plan import Plan
 from sdplay.compare.results import Result
 from sdplay.files.recent import Recent
 from sdplay.library import Kept
-from sdplay.room import Share
+from sdplay.sharing.room import Share
 from sdplay.sweeps import Bench, Board, Speeds, Sweep
 from sdplay.ui import session
 from sdplay.ui.session import Studio

@@ -19,7 +19,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from sdplay.library import Library, query
-from sdplay.library.tables import record_of
+from sdplay.library.sql.tables import record_of
 from sdplay.metadata import record
 from sdplay.params import Params
 from sdplay.picture import Picture, Receipt, Timing, jpeg_bytes

@@ -15,8 +15,8 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
-from sdplay.compare.colour import colour_distance
-from sdplay.compare.measures import difference, ssim
+from sdplay.compare.evidence.colour import colour_distance
+from sdplay.compare.evidence.measures import difference, ssim
 
 TIMES = 15
 

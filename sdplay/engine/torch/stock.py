@@ -17,7 +17,7 @@ from PIL import Image
 from sdplay.engine.loop import Job, Made, Moment
 from sdplay.engine.torch.thrift import PLAIN, Thrift, compiled
 from sdplay.errors import BadParams, Cancelled
-from sdplay.turns import Claim, Turns
+from sdplay.sharing.turns import Claim, Turns
 
 
 class _Place:

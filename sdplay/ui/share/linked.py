@@ -186,7 +186,7 @@ def _tabs(capabilities: Capabilities) -> Mapping[str, str]:
 
 
 def _measures(capabilities: Capabilities) -> Mapping[str, str]:
-    from sdplay.compare.measures import MEASURES
+    from sdplay.compare.evidence.measures import MEASURES
 
     return {
         id: f"{measure.label[0].upper()}{measure.label[1:]}" for id, measure in MEASURES.items()

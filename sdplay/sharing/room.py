@@ -6,7 +6,7 @@ from ipaddress import IPv6Address, ip_address
 
 from sdplay.errors import BadParams
 from sdplay.settings import setting
-from sdplay.turns import for_sweeps
+from sdplay.sharing.turns import for_sweeps
 
 BROWSERS_WORTH = 32
 """Everybody together may have as much as so many browsers: a browser is a cookie, which costs

@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 
 from sdplay import work
-from sdplay.compare.amounts import Amounts, Course, Level
-from sdplay.compare.answers import (
+from sdplay.compare.evidence.amounts import Amounts, Course, Level
+from sdplay.compare.evidence.answers import (
     Band,
     Convergence,
     Point,
@@ -25,7 +25,7 @@ from sdplay.compare.answers import (
     sign_test,
     span,
 )
-from sdplay.compare.measures import COLOUR, MEASURES, Difference, Measure, difference
+from sdplay.compare.evidence.measures import COLOUR, MEASURES, Difference, Measure, difference
 from sdplay.compare.plan import Cell, Plan
 from sdplay.compare.results import Pictures, Result
 from sdplay.params import KNOBS

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from sdplay.compare.measures import COLOUR, Measure
+from sdplay.compare.evidence.measures import COLOUR, Measure
 from sdplay.params import Params
 from sdplay.schedulers import find
 from sdplay.wording import listed, many

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sdplay.compare.colour import colour_distance
+from sdplay.compare.evidence.colour import colour_distance
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
 _SIDES = (

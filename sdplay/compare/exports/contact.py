@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from sdplay import metadata
-from sdplay.compare import sheet
+from sdplay.compare.exports import sheet
 from sdplay.compare.guard import value_text
 from sdplay.errors import BadParams, LibraryError
 from sdplay.files.picture_file import PictureFile

@@ -10,7 +10,7 @@ from typing import Protocol
 import psutil
 
 from sdplay.compare.results import Load
-from sdplay.sweeps.cards import Cards
+from sdplay.sweeps.machine.cards import Cards
 
 POWERCAP = Path("/sys/class/powercap")
 TICK_SECONDS = 1.0

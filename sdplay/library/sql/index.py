@@ -9,10 +9,20 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from sdplay.errors import LibraryError
-from sdplay.library.database import Database
 from sdplay.library.kept import Timed, Total
 from sdplay.library.query import Query
-from sdplay.library.tables import (
+from sdplay.library.sql.database import Database
+from sdplay.library.sql.full_text import (
+    EVERY,
+    WORDS,
+    Words,
+    condition,
+    kind_of,
+    scopes_of,
+    spelled,
+    text_of,
+)
+from sdplay.library.sql.tables import (
     FACTS,
     LEFT_OUT,
     LINKS,
@@ -23,16 +33,6 @@ from sdplay.library.tables import (
     is_marked,
     meets,
     row,
-)
-from sdplay.library.words import (
-    EVERY,
-    WORDS,
-    Words,
-    condition,
-    kind_of,
-    scopes_of,
-    spelled,
-    text_of,
 )
 from sdplay.params import KNOBS
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sdplay.compare.measures import Difference
+from sdplay.compare.evidence.measures import Difference
 from sdplay.compare.results import LOAD_COLUMNS, Result
 from sdplay.files.spreadsheet import table_text
 from sdplay.params import KNOBS

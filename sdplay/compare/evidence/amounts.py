@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sdplay.compare.answers import span
-from sdplay.compare.measures import COLOUR, Measure
+from sdplay.compare.evidence.answers import span
+from sdplay.compare.evidence.measures import COLOUR, Measure
 from sdplay.wording import listed, many
 
 FEWEST = 4

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sdplay.compare.amounts import Amounts
-from sdplay.compare.answers import Convergence, Trade
-from sdplay.compare.charts import Line, chart
-from sdplay.compare.findings import Between, Findings, between, find_out
+from sdplay.compare.evidence.amounts import Amounts
+from sdplay.compare.evidence.answers import Convergence, Trade
+from sdplay.compare.evidence.findings import Between, Findings, between, find_out
+from sdplay.compare.evidence.measures import MEASURES, WHAT_THEY_SEE, Measure
+from sdplay.compare.exports.charts import Line, chart
 from sdplay.compare.guard import plan_sentence, value_text
-from sdplay.compare.measures import MEASURES, WHAT_THEY_SEE, Measure
 from sdplay.compare.plan import Cell, Plan
 from sdplay.compare.planfile import grid_infotext
 from sdplay.compare.results import Pictures, Result

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from PIL import Image, ImageDraw, ImageOps
 
+from sdplay.compare.exports.sheet import write
 from sdplay.compare.plan import Plan
 from sdplay.compare.results import Pictures, Result
-from sdplay.compare.sheet import write
 from sdplay.errors import BadParams
 
 Frames = Sequence[tuple[str, Image.Image]]

@@ -1,0 +1,1 @@
+"""Evidence: how far pictures are apart, and what a finished comparison says by that."""
