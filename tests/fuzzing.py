@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as some
 
 from sdplay import metadata
-from sdplay.backends.a1111_receipt import info_of, reported
+from sdplay.backends.a1111.receipt import info_of, reported
 from sdplay.compare.experiment import read_experiment
 from sdplay.compare.grammar import expand
 from sdplay.compare.planfile import read_plan

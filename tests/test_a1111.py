@@ -13,9 +13,9 @@ import pytest
 from fakes import FAULTS, a1111, b64, broken, hanging_up, nothing, png, sends, site, stalled
 from PIL import Image
 
-from sdplay.backends import FEATURES, a1111_watch
-from sdplay.backends.a1111 import A1111
-from sdplay.backends.a1111_dialects import DIALECTS, Names, request
+from sdplay.backends import FEATURES
+from sdplay.backends.a1111 import A1111, progress
+from sdplay.backends.a1111.dialects import DIALECTS, Names, request
 from sdplay.errors import BackendBroken, BackendError, BackendOffline, BackendRefused, BadParams
 from sdplay.params import Control, Params, image_name
 from sdplay.picture import Picture, Progress
@@ -513,7 +513,7 @@ def test_another_persons_picture_is_not_interrupted():
 
 
 def test_a_cancelled_picture_is_stopped_however_long_it_waited_in_the_servers_queue(monkeypatch):
-    monkeypatch.setattr(a1111_watch, "CLOSE_SECONDS", 0.1)
+    monkeypatch.setattr(progress, "CLOSE_SECONDS", 0.1)
     with a1111(extras=("tasks",), step_seconds=0.1, queue_seconds=1.2) as fake:
         work = A1111(fake.url).generate(SMALL.with_(steps=100))
         while next(work).position is None:

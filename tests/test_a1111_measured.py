@@ -15,7 +15,7 @@ from PIL import Image
 
 from sdplay import studio
 from sdplay.backends.a1111 import A1111
-from sdplay.backends.a1111_watch import OurJob, expected_steps
+from sdplay.backends.a1111.progress import OurJob, expected_steps
 from sdplay.errors import BackendOffline, BackendRefused, BadParams
 from sdplay.library import Library
 from sdplay.metadata import read, settings_from

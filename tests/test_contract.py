@@ -13,11 +13,11 @@ from fakes_predict import address, hosted
 
 from sdplay.backends import kinds
 from sdplay.backends.a1111 import A1111
-from sdplay.backends.a1111_dialects import DIALECTS, FILLS
+from sdplay.backends.a1111.dialects import DIALECTS, FILLS
 from sdplay.backends.builtin import Builtin
 from sdplay.backends.local import Local
 from sdplay.backends.predict import Predict
-from sdplay.backends.predict_presets import PRESETS
+from sdplay.backends.predict.presets import PRESETS
 from sdplay.errors import BackendRefused, BadParams
 from sdplay.params import KNOBS, Control, Params
 from sdplay.schedulers import SCHEDULERS

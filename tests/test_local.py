@@ -11,7 +11,7 @@ import pytest
 from sdplay import studio
 from sdplay.backends import ASKER, Asker
 from sdplay.backends.local import Local
-from sdplay.backends.local_process import Launch, LocalProcess
+from sdplay.backends.local.process import Launch, LocalProcess
 from sdplay.errors import BackendBroken, BackendOffline, BackendRefused, BadParams
 from sdplay.jobs import Jobs
 from sdplay.library import Library

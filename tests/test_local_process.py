@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sdplay.backends import local_process
 from sdplay.backends.local import Local
-from sdplay.backends.local_process import BUILTIN, Launch, LocalProcess
+from sdplay.backends.local import process as local_process
+from sdplay.backends.local.process import BUILTIN, Launch, LocalProcess
 from sdplay.errors import BackendLost, BackendOffline, BadParams
 from sdplay.jobs import Jobs
 from sdplay.library import Library
@@ -97,7 +97,7 @@ def test_meanwhile_the_form_is_told_what_it_could_do(process, address):
 
 def test_one_that_is_too_busy_to_answer_is_called_busy(process, address, monkeypatch):
     backend = ready(process, address)
-    monkeypatch.setattr("sdplay.backends.local.PROBE_SECONDS", 0.2)
+    monkeypatch.setattr("sdplay.backends.local.backend.PROBE_SECONDS", 0.2)
     os.kill(pid(process), signal.SIGSTOP)
     told = backend.probe()
     assert (told.status, "it is busy" in told.message, "size" in told.features) == (
@@ -199,7 +199,7 @@ def test_closing_while_it_waits_ends_the_wait(process, address):
 
 def test_the_child_ends_with_its_server_even_after_sigkill(address):
     code = (
-        "import sys, time; from sdplay.backends.local_process import *; p = "
+        "import sys, time; from sdplay.backends.local.process import *; p = "
         "LocalProcess([sys.argv[1]]);"
         "p.start(Launch(), sys.argv[2]); print(p._child.pid, flush=True); time.sleep(60)"
     )
@@ -259,7 +259,7 @@ def test_an_address_that_is_taken_can_not_be_started():
 
 def test_what_the_extra_needs_is_looked_up_without_importing_it():
     code = (
-        "import json, sys, sdplay.backends.local_process as p; p.missing(); "
+        "import json, sys, sdplay.backends.local.process as p; p.missing(); "
         "print(json.dumps('torch' in sys.modules))"
     )
     told = subprocess.run(

@@ -5,8 +5,8 @@ import signal
 
 import pytest
 
-from sdplay.backends import local_process
-from sdplay.backends.local_process import OURS
+from sdplay.backends.local import process
+from sdplay.backends.local.process import OURS
 from sdplay.ui import session, visit
 from tests.local_process import FAKE, free_port, until
 from tests.paging import sentences, settled
@@ -17,7 +17,7 @@ HERE = {"Host": "localhost:8501", "Origin": "http://localhost:8501"}
 @pytest.fixture
 def local(page, monkeypatch):
     monkeypatch.setattr(OURS, "program", (str(FAKE),))
-    monkeypatch.setattr(local_process, "NEEDS", ("json",))
+    monkeypatch.setattr(process, "NEEDS", ("json",))
     monkeypatch.setenv("SDPLAY_LOCAL_URL", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setenv("SDPLAY_LOCAL_START", "1")
     page.query_params.update(backend="local", steps="3")
@@ -131,7 +131,7 @@ def test_a_visitor_from_elsewhere_can_start_only_what_is_listed(local, tmp_path,
 
 
 def test_without_the_extra_the_page_says_how_to_install_it(local, monkeypatch):
-    monkeypatch.setattr(local_process, "NEEDS", ("no_such_package",))
+    monkeypatch.setattr(process, "NEEDS", ("no_such_package",))
     local.run()
     assert "needs torch and diffusers" in sentences(local)
     assert "-m pip install '.[local]'" in local.code[0].value

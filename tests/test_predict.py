@@ -11,8 +11,8 @@ from fakes_predict import KINDS, address, hosted
 
 from sdplay.backends import FEATURES, kinds
 from sdplay.backends.predict import Predict
-from sdplay.backends.predict_answer import opened
-from sdplay.backends.predict_presets import PRESETS, endpoint
+from sdplay.backends.predict.answer import opened
+from sdplay.backends.predict.presets import PRESETS, endpoint
 from sdplay.errors import BackendBroken, BackendError, BackendOffline, BackendRefused, BadParams
 from sdplay.http.wire import Reply, Wire
 from sdplay.params import Params, image_name

@@ -11,9 +11,9 @@ from fakes_predict import SCHEMA, hosted
 from test_predict import KEY, SMALL, backend, made
 
 from sdplay.backends.predict import Predict
-from sdplay.backends.predict_look import Seen
-from sdplay.backends.predict_presets import endpoint
-from sdplay.backends.predict_schema import ALIASES, read
+from sdplay.backends.predict.presets import endpoint
+from sdplay.backends.predict.probe import Seen
+from sdplay.backends.predict.schema import ALIASES, read
 from sdplay.errors import BackendError, BackendRefused, BadParams
 from sdplay.params import KNOBS
 from sdplay.schedulers import OCTOAI, known

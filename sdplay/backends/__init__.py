@@ -1,5 +1,4 @@
-"""The backend contract.  A file in this folder that ends with `BACKEND = YourClass` is a
-backend."""
+"""The backend contract.  A file or folder here that says `BACKEND = YourClass` is a backend."""
 
 import difflib
 import importlib
@@ -197,7 +196,7 @@ class Backend(ABC):
 
 
 def kinds() -> dict[str, type[Backend]]:
-    """Every backend found in this folder, by name; the one that works at once stands first."""
+    """Every backend found here, a file or a folder, by name; what works at once stands first."""
     found: dict[str, type[Backend]] = {}
     for module in pkgutil.iter_modules(__path__):
         backend = getattr(importlib.import_module(f"{__name__}.{module.name}"), "BACKEND", None)

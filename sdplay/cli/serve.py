@@ -213,7 +213,7 @@ def _check_counts(options: argparse.Namespace) -> None:
 
 
 def _queue(options: argparse.Namespace) -> "Queue":
-    from sdplay.backends.local_process import BUILTIN
+    from sdplay.backends.local.process import BUILTIN
     from sdplay.engine.torch.thrift import Thrift
     from sdplay.server.models import Machine, Models
     from sdplay.server.queue import Queue

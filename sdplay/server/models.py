@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sdplay.backends.local_process import BUILTIN, checkpoints_in
+from sdplay.backends.local.process import BUILTIN, checkpoints_in
 from sdplay.engine.card import SHIPPED
 from sdplay.engine.loop import Engine
 from sdplay.engine.torch.load import (

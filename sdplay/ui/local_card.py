@@ -6,7 +6,7 @@ import streamlit as st
 
 from sdplay.backends import Capabilities
 from sdplay.backends.local import Local
-from sdplay.backends.local_process import (
+from sdplay.backends.local.process import (
     BUILTIN,
     DEVICES,
     DTYPES,

@@ -42,7 +42,7 @@ QUIET = {"TRANSFORMERS_VERBOSITY": "error", "DIFFUSERS_VERBOSITY": "error"}
 """For a log that people read; who sets them otherwise is heard."""
 BAR = "%|"
 """What progress bars have in common."""
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 
 State = Literal["off", "starting", "ready", "failed"]
 

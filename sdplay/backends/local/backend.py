@@ -14,7 +14,7 @@ from uuid import uuid4
 from PIL import Image
 
 from sdplay.backends import ASKER, Backend, Capabilities, Event
-from sdplay.backends.local_process import OURS, LocalProcess
+from sdplay.backends.local.process import OURS, LocalProcess
 from sdplay.backends.shown import shown
 from sdplay.errors import (
     BackendBroken,
@@ -368,6 +368,3 @@ def _capabilities(told: Mapping[str, Any], address: str) -> Capabilities:
             found, status="starting", message=f"{told['model']} is being loaded at {address}."
         )
     return found
-
-
-BACKEND = Local

@@ -6,12 +6,12 @@ from collections.abc import Generator
 from typing import Any
 
 from sdplay.backends import Backend, Capabilities, Event
-from sdplay.backends.predict_answer import Answer, opened
-from sdplay.backends.predict_body import request
-from sdplay.backends.predict_look import Seen, look
-from sdplay.backends.predict_presets import Endpoint, endpoint
-from sdplay.backends.predict_receipt import receipt
-from sdplay.backends.predict_run import Run, meanwhile
+from sdplay.backends.predict.answer import Answer, opened
+from sdplay.backends.predict.presets import Endpoint, endpoint
+from sdplay.backends.predict.probe import Seen, look
+from sdplay.backends.predict.receipt import receipt
+from sdplay.backends.predict.request import request
+from sdplay.backends.predict.run import Run, meanwhile
 from sdplay.errors import BackendOffline, BadParams
 from sdplay.http.call import Call
 from sdplay.http.wire import Wire, on_this_machine, picture_bytes
@@ -128,6 +128,3 @@ def _timing(total: float, answer: Answer, run: Run) -> Timing:
     alone = not run.point.preset.follow and answer.working is not None
     network = max(0.0, answer.seconds - (answer.working or 0)) if alone else None
     return Timing(total, queued=run.waited, network=network, sampling=answer.working)
-
-
-BACKEND = Predict

@@ -13,9 +13,11 @@ from typing import Any
 from PIL import Image
 
 from sdplay.backends import Backend, Capabilities, Event
-from sdplay.backends.a1111_dialects import encoded, ignored, request, route
-from sdplay.backends.a1111_options import as_words, changed
-from sdplay.backends.a1111_receipt import (
+from sdplay.backends.a1111.dialects import encoded, ignored, request, route
+from sdplay.backends.a1111.options import as_words, changed
+from sdplay.backends.a1111.probe import Server, look
+from sdplay.backends.a1111.progress import IDLE_SECONDS, Watch, number
+from sdplay.backends.a1111.receipt import (
     applied,
     differences,
     info_of,
@@ -25,9 +27,7 @@ from sdplay.backends.a1111_receipt import (
     size_difference,
     unconfirmed,
 )
-from sdplay.backends.a1111_refusals import advice_for, passed_over, refused_before
-from sdplay.backends.a1111_survey import Server, look
-from sdplay.backends.a1111_watch import IDLE_SECONDS, Watch, number
+from sdplay.backends.a1111.refusals import advice_for, passed_over, refused_before
 from sdplay.backends.shown import shown
 from sdplay.errors import BackendBroken, BackendError, BackendRefused, BadParams
 from sdplay.http.call import Call
@@ -324,6 +324,3 @@ def _network(reply: Reply) -> float | None:
     """The time of our request outside the server, where it tells how long it took."""
     told = number(reply.headers.get("X-Process-Time"))
     return max(0.0, reply.seconds - told) if told is not None else None
-
-
-BACKEND = A1111

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sdplay.backends.a1111_dialects import A1111
-from sdplay.backends.a1111_scripts import CONTROLNET, faults, oddities
-from sdplay.backends.a1111_survey import Server
+from sdplay.backends.a1111.dialects import A1111
+from sdplay.backends.a1111.probe import Server
+from sdplay.backends.a1111.scripts import CONTROLNET, faults, oddities
 from sdplay.params import KNOBS, Params
 
 _ADVICE = {

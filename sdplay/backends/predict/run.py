@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from sdplay.backends.predict_presets import Endpoint
+from sdplay.backends.predict.presets import Endpoint
 from sdplay.errors import BackendBroken, BackendError, BackendOffline, BackendRefused
 from sdplay.http.call import Call
 from sdplay.http.wire import Reply, Wire, refusal, retry_after, waiting

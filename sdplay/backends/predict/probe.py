@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import Any
 
 from sdplay.backends import Capabilities, Status
-from sdplay.backends.predict_presets import Endpoint, at_version, places
-from sdplay.backends.predict_schema import Schema, read
+from sdplay.backends.predict.presets import Endpoint, at_version, places
+from sdplay.backends.predict.schema import Schema, read
 from sdplay.errors import BackendBroken, BackendError
 from sdplay.http.wire import Reply, Wire, refusal
 from sdplay.params import KNOBS

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from sdplay import metadata
-from sdplay.backends.a1111_dialects import FIELDS, OPTIONS, Dialect, Names, goes_out, value_of
+from sdplay.backends.a1111.dialects import FIELDS, OPTIONS, Dialect, Names, goes_out, value_of
 from sdplay.files.untrusted import read_json
 from sdplay.params import KNOBS, Params
 from sdplay.schedulers import find

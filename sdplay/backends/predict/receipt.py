@@ -8,10 +8,10 @@ from typing import Any
 
 from PIL import Image
 
-from sdplay.backends.predict_answer import Answer
-from sdplay.backends.predict_body import get, settings, unsent
-from sdplay.backends.predict_look import Seen
-from sdplay.backends.predict_presets import PICTURES, SIZE
+from sdplay.backends.predict.answer import Answer
+from sdplay.backends.predict.presets import PICTURES, SIZE
+from sdplay.backends.predict.probe import Seen
+from sdplay.backends.predict.request import get, settings, unsent
 from sdplay.backends.shown import shown
 from sdplay.params import KNOBS, Params
 from sdplay.picture import Receipt

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from sdplay.backends.a1111_survey import PROGRESS, Server
+from sdplay.backends.a1111.probe import PROGRESS, Server
 from sdplay.errors import BackendBroken, BackendError, BackendLost
 from sdplay.files.decode import NotAPicture, checked, from_base64
 from sdplay.http.call import Call

@@ -9,8 +9,8 @@ from typing import Any
 
 from PIL import Image
 
-from sdplay.backends.predict_look import Seen
-from sdplay.backends.predict_presets import PICTURES, SIZE
+from sdplay.backends.predict.presets import PICTURES, SIZE
+from sdplay.backends.predict.probe import Seen
 from sdplay.backends.raw import laid_over
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params

@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from sdplay.backends import FEATURES, Capabilities, Status
-from sdplay.backends.a1111_dialects import A1111, DIALECTS, Dialect, Names
-from sdplay.backends.a1111_scripts import CONTROLNET, Script, read_scripts
+from sdplay.backends.a1111.dialects import A1111, DIALECTS, Dialect, Names
+from sdplay.backends.a1111.scripts import CONTROLNET, Script, read_scripts
 from sdplay.errors import BackendError, BackendOffline
 from sdplay.http.call import Call
 from sdplay.http.wire import Reply, Wire, error_text
