@@ -23,6 +23,8 @@ TEXTS = {
     "link": ("aaaaaaaa", "Generate", "This link is not known here."),
     "picture": ("nope", "Generate", "There is no such picture here"),
     "start": ("nope", "Generate", "The start image of this link is gone"),
+    "start_mask": ("nope", "Generate", "The mask of this link is gone"),
+    "guides": ("nope", "Generate", "no such setting: Guide pictures nope"),
     "init_url": ("nope", "Generate", "nope"),
     "variants": ("[[[", "Compare", "instead of [[["),
     "table": ("steps\nabc", "Compare", "abc"),

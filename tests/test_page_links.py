@@ -55,7 +55,7 @@ def test_what_a_short_link_brought_stands_in_the_address(page):
 
 
 def test_the_start_image_travels_with_the_link(page):
-    page.session_state["init_held"] = png()
+    page.session_state["start_held"] = png()
     other = elsewhere(shared(page.run().run()))
     assert other.session_state["init_bytes"] == png()
 
@@ -144,7 +144,7 @@ def test_the_mask_travels_with_the_start_image(page, monkeypatch):
     with a1111() as fake:
         monkeypatch.setenv("SDPLAY_A1111_URL", fake.url)
         page.query_params["backend"] = "a1111"
-        page.session_state["init_held"], page.session_state["mask_held"] = (
+        page.session_state["start_held"], page.session_state["start_mask_held"] = (
             png(),
             png(colour="white"),
         )
@@ -159,7 +159,7 @@ def test_a_mask_that_is_no_picture_is_never_silently_left_out(page, monkeypatch)
     with a1111() as fake:
         monkeypatch.setenv("SDPLAY_A1111_URL", fake.url)
         page.query_params["backend"] = "a1111"
-        page.session_state["init_held"], page.session_state["mask_held"] = (
+        page.session_state["start_held"], page.session_state["start_mask_held"] = (
             png(),
             b"hello, not a picture",
         )
@@ -170,7 +170,7 @@ def test_a_mask_that_is_no_picture_is_never_silently_left_out(page, monkeypatch)
 
 def test_a_start_image_that_is_gone_is_said_and_the_rest_of_the_link_is_there(page):
     page.query_params.update(steps="9")
-    page.session_state["init_held"] = png()
+    page.session_state["start_held"] = png()
     link = shared(page.run().run())
     session.jobs().library.files.remove("inputs", hashlib.sha256(png()).hexdigest())
     other = elsewhere(link)

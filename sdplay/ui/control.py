@@ -1,18 +1,26 @@
 """ControlNet: guide pictures that steer the layout, one unit under the other."""
 
+import json
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
 import streamlit as st
 
 from sdplay.backends import Capabilities
 from sdplay.params import Control
-from sdplay.ui import whole
+from sdplay.ui import address, notes, session, whole
 from sdplay.ui.start_image import KINDS, small
 
 UNITS = 3
+GUIDES = "guides"
+"""Their name in the address."""
 MODES = ("Balanced", "My prompt is more important", "ControlNet is more important")
 
 
 def choose(capabilities: Capabilities) -> None:
     """Ask for units; the next one appears when this one has its picture."""
+    _follow_address()
     held: tuple[Control, ...] = st.session_state.get("control_held", ())
     units = []
     for number in range(1, UNITS + 1):
@@ -23,11 +31,45 @@ def choose(capabilities: Capabilities) -> None:
         units.append(unit)
         st.divider()
     st.session_state["control_units"] = tuple(units)
+    _remember(units)
+
+
+def _follow_address() -> None:
+    """Hold the units that the address names, after a reload or the way back."""
+    ids = st.query_params.get_all(GUIDES)
+    if ids == st.session_state.get("control_ids", []):
+        return
+    found = [session.uploads().find(session.visitor(), id) for id in ids]
+    units = tuple(Control(given.data, **json.loads(given.use)) for given in found if given)
+    _put(units)
+    st.session_state["control_ids"] = ids
+    if len(units) < len(ids):
+        notes.add("A guide picture of this link is gone, or its owner keeps it private.")
+
+
+def _remember(units: Sequence[Control]) -> None:
+    """Say in the address under which ids a reload finds these units."""
+    memory, visitor = session.uploads(), session.visitor()
+    kept = (memory.keep(visitor, unit.image, json.dumps(_use(unit))) for unit in units)
+    ids = [id for id in kept if id]
+    if ids != st.query_params.get_all(GUIDES):
+        st.session_state["control_ids"] = ids
+        address.rewrite({GUIDES: ids or None})
+
+
+def _use(unit: Control) -> dict[str, Any]:
+    """All of a unit but its picture."""
+    names = (field.name for field in fields(unit) if field.name != "image")
+    return {name: getattr(unit, name) for name in names}
 
 
 def hold(units: tuple[Control, ...]) -> None:
     """Take a picture's units over; call it from a callback."""
     whole.due()
+    _put(units)
+
+
+def _put(units: tuple[Control, ...]) -> None:
     state = st.session_state
     state["control_held"] = units
     state["control_round"] = state.get("control_round", 0) + 1

@@ -13,6 +13,7 @@ from sdplay.params import Params
 from sdplay.sharing.room import network
 from sdplay.ui import whole
 from sdplay.ui.components import component
+from sdplay.ui.upload_memory import UploadMemory
 
 if (
     TYPE_CHECKING
@@ -92,10 +93,22 @@ def address() -> str:
     return network(st.context.ip_address)
 
 
+def visitor() -> str:
+    """Whose visit it is, as far as that is known before the page is drawn; empty on the first
+    run."""
+    return _cookie() or str(st.session_state.get("owner", ""))
+
+
+@st.cache_resource(show_spinner=False)
+def uploads() -> UploadMemory:
+    """What the browsers of this server gave, for as long as their visits."""
+    return UploadMemory()
+
+
 def original(id: str) -> bytes:
     """The file of a picture that this browser may see; nothing when there is none."""
     library = jobs().library
-    kept = library.get(id, _cookie() or st.session_state.get("owner", ""))
+    kept = library.get(id, visitor())
     return library.data(kept) if kept else b""
 
 

@@ -1,6 +1,7 @@
 """The start image: by upload, address or from a picture; how much of it may change, and where."""
 
 import io
+from collections.abc import Mapping
 
 import streamlit as st
 from PIL import Image
@@ -15,7 +16,8 @@ from sdplay.ui.fitting import shape_that_fits
 from sdplay.ui.problems import explained
 from sdplay.ui.share import linked
 
-IN_ADDRESS = "start"
+START, MASK = "start", "start_mask"
+"""Their names in the address, and in what the session holds."""
 KINDS = ["png", "jpg", "jpeg", "webp"]
 
 
@@ -39,26 +41,48 @@ def choose(capabilities: Capabilities) -> None:
     ).strip()
     state["init_bytes"] = None
     with explained():
-        data = (
-            given.getvalue() if given else _fetched(place) if place else state.get("init_held", b"")
-        )
+        upload = given.getvalue() if given else b""
+        data = upload or (_fetched(place) if place else state.get("start_held", b""))
         if data:
             _shown(data, capabilities)
         state["init_bytes"] = data
+    _remember(START, upload)
     draw(KNOBS["strength"], capabilities)
     if state["init_bytes"] and capabilities.offers("inpaint"):
         _mask(capabilities)
 
 
 def _follow_address() -> None:
-    """Hold the library's picture that the address names, after a reload or the way back."""
-    id = st.query_params.get(IN_ADDRESS, "")
-    if id == st.session_state.get("init_from", ""):
+    """Hold what the address names, after a reload or the way back: a picture of the library, or
+    what this browser gave before."""
+    state = st.session_state
+    ids = {name: st.query_params.get(name, "") for name in (START, MASK)}
+    if all(id == state.get(f"{name}_id", "") for name, id in ids.items()):
         return
-    data = session.original(id) if id else b""
-    _put(data, b"", id if data else "")
-    if id and not data:
-        notes.add("The start image of this link is gone, or its owner keeps it private.")
+    found = {name: _given_before(id) for name, id in ids.items()}
+    _put(found, {name: id for name, id in ids.items() if found[name]})
+    for name, what in ((START, "start image"), (MASK, "mask")):
+        if ids[name] and not found[name]:
+            notes.add(f"The {what} of this link is gone, or its owner keeps it private.")
+
+
+def _given_before(id: str) -> bytes:
+    given = session.uploads().find(session.visitor(), id) if id else None
+    return given.data if given else session.original(id) if id else b""
+
+
+def _remember(name: str, given: bytes) -> None:
+    """Say in the address under which id a reload finds the picture that stands in the form."""
+    state = st.session_state
+    if given:
+        state[f"{name}_held"] = b""
+    id = "" if given else state.get(f"{name}_id", "")
+    if data := given or (not id and state.get(f"{name}_held", b"")):
+        id = session.uploads().keep(session.visitor(), data)
+    id = id if data or state.get(f"{name}_held") else ""
+    if id != st.query_params.get(name, ""):
+        state[f"{name}_id"] = id
+        address.rewrite({name: id or None})
 
 
 def asked(name: str) -> bytes:
@@ -81,14 +105,17 @@ def hold(data: bytes, mask: bytes = b"", picture: str = "") -> None:
     `picture` is their id in the library: the address tells it, so that a reload finds them.
     """
     whole.due()
-    _put(data, mask, picture)
+    held = {START: data, MASK: mask}
+    memory, visitor = session.uploads(), session.visitor()
+    ids = {name: memory.keep(visitor, data) for name, data in held.items()}
+    _put(held, ids | ({START: picture} if picture else {}))
 
 
-def _put(data: bytes, mask: bytes, picture: str) -> None:
-    address.rewrite({IN_ADDRESS: picture or None})
+def _put(held: Mapping[str, bytes], ids: Mapping[str, str]) -> None:
     state = st.session_state
-    state["init_from"] = picture
-    state["init_held"], state["mask_held"] = data, mask
+    for name in (START, MASK):
+        state[f"{name}_held"], state[f"{name}_id"] = held[name], ids.get(name, "")
+    address.rewrite({name: ids.get(name) or None for name in (START, MASK)})
     state["init_url"] = ""
     state["init_round"] = state.get("init_round", 0) + 1
 
@@ -129,7 +156,8 @@ def _mask(capabilities: Capabilities) -> None:
         max_upload_size=20,
         help=KNOBS["mask"].help,
     )
-    data = given.getvalue() if given else state.get("mask_held", b"")
+    upload = given.getvalue() if given else b""
+    data = upload or state.get("start_mask_held", b"")
     state["mask_bytes"] = None
     with explained():
         if data and _size_of(data, "mask") and not given:
@@ -143,6 +171,7 @@ def _mask(capabilities: Capabilities) -> None:
                 args=(state["init_bytes"],),
             )
         state["mask_bytes"] = data
+    _remember(MASK, upload)
     for knob in KNOBS.values() if state["mask_bytes"] else ():
         if knob.needs in ("mask_blur", "inpaint_area") and capabilities.offers(knob.needs):
             draw(knob, capabilities)

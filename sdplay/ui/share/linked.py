@@ -256,7 +256,9 @@ NAMES: Mapping[str, Linked] = {
     "view": Linked("Tab", _tabs),
     "link": Linked("Link"),
     "picture": Linked("Picture"),
-    "start": Linked("Start image"),
+    "start": Linked("Start image", needs="img2img"),
+    "start_mask": Linked("Mask", needs="inpaint"),
+    "guides": Linked("Guide pictures", several=True, needs="controlnet"),
     "init_url": Linked("Start image's address"),
     "style_names": Linked(KNOBS["styles"].label, _styles, several=True, needs="styles"),
     "count": Linked(

@@ -57,13 +57,13 @@ def follow() -> None:
             warn=True,
         )
         return
+    address.rewrite({**dict.fromkeys(st.query_params), **_plain(state)})
     if "params" in state:
         form.restore(params(state["params"]))
     st.session_state.update(
         {name: value for name, value in state.items() if name not in ("params", "sweep")}
     )
     st.session_state["sweep_linked"] = state.get("sweep")
-    address.rewrite({**dict.fromkeys(st.query_params), **_plain(state)})
 
 
 def name_backend(labels: Mapping[str, str]) -> None:
