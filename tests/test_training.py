@@ -27,7 +27,7 @@ from sdplay.training import (  # noqa: E402
     warm,
     words,
 )
-from sdplay.training.log import Log, load, save  # noqa: E402
+from sdplay.training.log import Log, load, rotate, save  # noqa: E402
 from sdplay.training.muon import Muon  # noqa: E402
 from sdplay.training.pace import FLOOR, Pace, autocast  # noqa: E402
 from sdplay.training.pictures.colours import COLOURS  # noqa: E402
@@ -260,21 +260,22 @@ def test_without_packs_a_run_says_what_comes_first(tmp_path):
         packs.Packs(_packs(tmp_path))
 
 
-def test_a_stopped_run_goes_on_where_it_was_and_keeps_three_checkpoints(run_folder):
+def test_a_stopped_run_goes_on_where_it_was(run_folder):
     first = unet.Training(run_folder / "packs", run_folder, batch=2)
     first.step()
     first.save()
     again = unet.Training(run_folder / "packs", run_folder, batch=2)
     again.step()
     assert (again.done, again.seen) == (2, 4)
-    for _ in range(3):
-        again.save()
-    assert sorted(file.name for file in run_folder.glob("unet*")) == [
-        "unet-1.pt",
-        "unet-2.pt",
-        "unet.pt",
-    ]
-    assert load(run_folder / "unet-2.pt")["steps"] == 2
+
+
+def test_the_last_three_checkpoints_stay(tmp_path):
+    for steps in range(5):
+        rotate(tmp_path / "unet.pt")
+        save({"steps": steps}, tmp_path / "unet.pt")
+    names = ("unet.pt", "unet-1.pt", "unet-2.pt")
+    assert [load(tmp_path / name)["steps"] for name in names] == [4, 3, 2]
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(names)
 
 
 def test_a_warm_start_reads_the_shipped_words_as_the_shipped_model_does():

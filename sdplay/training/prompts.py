@@ -62,9 +62,10 @@ def _two(world: World, dice: random.Random, table: str) -> Iterator[Ask]:
 def _coloured(world: World, dice: random.Random, table: str) -> Iterator[Ask]:
     for colour in COLOURS:
         able = [thing for thing in things() if colour in world.colours(thing, "flat")]
-        for thing in dice.sample(able, 4):
-            for scene in _new((Figure(thing, colour),), ["flat"], dice):
-                said = f"{_a(f'{colour} {thing.word}')}, flat style"
+        for thing in dice.sample(able, 5):
+            styles = [name for name in DRAWN if colour in world.colours(thing, name)]
+            for scene in _new((Figure(thing, colour),), styles, dice):
+                said = f"{_a(f'{colour} {thing.word}')}, {scene.style} style"
                 yield Ask(f"{said}, {scene.ground} background", scene, table)
 
 

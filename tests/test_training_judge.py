@@ -1,0 +1,192 @@
+"""The judge and the table that it fills: what it is taught, what it reports, what is right."""
+
+import random
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
+pytest.importorskip("diffusers", reason="training needs the extra 'train'")
+pytest.importorskip("onnxscript", reason="training needs the extra 'train'")
+onnxruntime = pytest.importorskip("onnxruntime", reason="the engine runs on onnxruntime")
+
+from sdplay.training import evaluate, judge, judging, prompts  # noqa: E402
+from sdplay.training.pictures.captions import caption  # noqa: E402
+from sdplay.training.pictures.colours import COLOURS  # noqa: E402
+from sdplay.training.pictures.icons import DRAWN, Icons, drawing, things  # noqa: E402
+from sdplay.training.pictures.scenes import Figure, Scene, held_out  # noqa: E402
+from sdplay.training.pictures.world import World  # noqa: E402
+from sdplay.training.prompts import Ask  # noqa: E402
+
+CAT, DOG = (next(t for t in things() if t.word == word) for word in ("cat", "dog"))
+WORDS = [thing.word for thing in things()]
+
+
+@pytest.fixture(scope="module")
+def world():
+    icon = Image.new("RGBA", (60, 60), (0, 0, 0, 0))
+    ImageDraw.Draw(icon).ellipse((0, 0, 59, 59), fill=COLOURS["red"])
+    red = drawing(icon)
+    return World(Icons({(thing.word, name): red for thing in things() for name in DRAWN}))
+
+
+@pytest.fixture(scope="module")
+def asks(world):
+    return prompts.prompts(world)
+
+
+class Seer(torch.nn.Module):
+    """A judge that sees what it is told to see: word, colour, place across and down."""
+
+    def __init__(self, *seen):
+        super().__init__()
+        self.seen = seen
+
+    def forward(self, pixels):
+        cells = (len(pixels), judge.CELLS, judge.CELLS)
+        present = torch.full((cells[0], 1, *cells[1:]), -6.0)
+        named = torch.zeros(cells[0], len(WORDS), *cells[1:])
+        coloured = torch.zeros(cells[0], len(COLOURS), *cells[1:])
+        for word, colour, x, y in self.seen:
+            present[:, :, y, x] = 3
+            named[:, WORDS.index(word), y, x] = 5
+            coloured[:, list(COLOURS).index(colour), y, x] = 5
+        return present, named, coloured, present
+
+
+def seen_by(*seen):
+    return judge.sightings(Seer(*seen), [Image.new("RGB", (128, 128))])[0]
+
+
+def verdict(table, scene, *seen):
+    return dict(evaluate._verdicts(Ask("", scene, table), seen_by(*seen)))
+
+
+def test_the_judge_reports_each_thing_once_with_its_name_colour_and_place():
+    one, other = sorted(seen_by(("cat", "blue", 2, 5), ("dog", "red", 9, 5)), key=lambda s: s.x)
+    assert (one.things[0], one.colour, round(one.x, 2)) == ("cat", "blue", 0.21)
+    assert (other.things[0], other.colour, round(other.y, 2)) == ("dog", "red", 0.46)
+
+
+def test_a_judge_that_is_sure_of_nothing_still_names_the_likeliest_thing():
+    assert len(seen_by()) == 1
+
+
+def test_targets_stand_where_the_boxes_are(world):
+    scene = Scene((Figure(CAT, "blue"), Figure(DOG)), "flat", "white", relation="left of")
+    drawn = world.draw(scene, random.Random(1))
+    targets = judging.Targets.of(scene, drawn)
+    for (box,), word, colour in zip(drawn.boxes, ("cat", "dog"), ("blue", None), strict=True):
+        x, y = (int(middle * judge.CELLS) for middle in box.middle)
+        assert targets.present[y, x] == 1
+        assert targets.things[y, x] == WORDS.index(word)
+        assert targets.colours[y, x] == (list(COLOURS).index(colour) if colour else -1)
+    assert targets.things[0, 0] == -1
+
+
+def test_melting_bends_a_picture_more_the_more_it_is_asked_to():
+    stripes = torch.tensor([1.0, -1.0]).repeat(48).repeat_interleave(1)[None, None, None, :]
+    pixels = stripes.expand(2, 3, 96, 96)
+    away = [
+        float((judge.melted(pixels, amount, random.Random(1)) - pixels).abs().mean())
+        for amount in (0.0, 0.003, 0.1)
+    ]
+    assert away[0] < 1e-3 < away[1] < away[2]
+
+
+def test_a_judge_learns_nothing_of_what_melted_things_are():
+    model = judge.Judge(len(WORDS))
+    maps = torch.full((2, judge.CELLS, judge.CELLS), -1)
+    maps[:, 5, 5] = 7
+    present = torch.zeros(2, judge.CELLS, judge.CELLS)
+    present[:, 5, 5] = 1
+    targets = judging.Targets(present, maps, torch.full_like(maps, -1))
+    pixels = torch.rand(2, 3, judge.SIDE, judge.SIDE)
+    loss, _ = judging.loss_of(model, pixels, targets, torch.tensor([0.0, 1.0]))
+    grown, _ = torch.autograd.grad(loss, [model.things.weight, model.whole.weight])
+    assert torch.isfinite(loss)
+    assert float(grown.abs().sum()) > 0
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    torch.manual_seed(0)
+    model, file = judge.Judge(len(WORDS)).eval(), tmp_path_factory.mktemp("judge") / "judge.onnx"
+    judge.export(model, file)
+    return model, file
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_exported_judge_is_small_and_says_the_same(exported):
+    model, file = exported
+    pixels = torch.rand(3, 3, judge.SIDE, judge.SIDE) * 2 - 1
+    session = onnxruntime.InferenceSession(str(file))
+    with torch.no_grad():
+        theirs = model(pixels)
+    ours = session.run(None, {"pixels": pixels.numpy()})
+    assert file.stat().st_size < 3_000_000
+    assert all(np.abs(a - b.numpy()).max() < 0.02 for a, b in zip(ours, theirs, strict=True))
+    assert session.get_modelmeta().custom_metadata_map["things"].split("\n") == WORDS
+
+
+def test_the_prompts_are_always_the_same_and_nobody_was_trained_on_them(world, asks):
+    assert asks == prompts.prompts(world)
+    fresh = ("one thing", "both of two", "colour", "count", "position", "style")
+    assert {ask.table for ask in asks} >= set(fresh)
+    assert all(held_out(ask.scene) for ask in asks if ask.table in fresh)
+
+
+def test_synonyms_are_words_that_no_caption_uses(asks):
+    taught = {name for thing in things() for name in (thing.word, *thing.also)}
+    asked = [ask.prompt.split(" ", 1)[1] for ask in asks if ask.table == "synonyms"]
+    assert len(asked) >= 50
+    assert not taught & set(asked)
+    assert caption(Scene((Figure(CAT),), "flat", "white"), random.Random(0))
+
+
+@pytest.mark.parametrize("table", ["count", "colour", "position", "style", "negative"])
+def test_every_table_has_enough_prompts(asks, table):
+    assert sum(ask.table == table for ask in asks) >= 30
+
+
+def test_two_things_are_right_only_when_both_are_seen():
+    scene = Scene((Figure(CAT), Figure(DOG)), "flat", "white")
+    both = (("cat", "red", 2, 5), ("dog", "red", 9, 5))
+    assert verdict("both of two", scene, *both)["both of two"]
+    assert not verdict("both of two", scene, both[0])["both of two"]
+
+
+@pytest.mark.parametrize(
+    ("relation", "at", "right"),
+    [
+        ("left of", (2, 5), True),
+        ("right of", (2, 5), False),
+        ("above", (2, 5), False),
+        ("above", (9, 1), True),
+        ("below", (9, 10), True),
+    ],
+)
+def test_a_position_is_right_where_the_first_thing_stands_so(relation, at, right):
+    scene = Scene((Figure(CAT), Figure(DOG)), "flat", "white", relation)
+    seen = (("cat", "red", *at), ("dog", "red", 9, 5))
+    assert verdict("position", scene, *seen)["position"] == right
+
+
+def test_a_count_is_the_number_of_things_seen():
+    cats = Scene((Figure(CAT, count=2),), "flat", "white")
+    assert verdict("count", cats, ("cat", "red", 2, 5), ("cat", "red", 9, 5))["count"]
+    assert not verdict("count", cats, ("cat", "red", 2, 5))["count"]
+
+
+def test_a_negative_prompt_has_worked_where_its_thing_is_gone():
+    scene = Scene((Figure(CAT), Figure(DOG)), "flat", "white")
+    assert verdict("negative", scene, ("cat", "red", 2, 5))["negative"]
+    assert not verdict("negative", scene, ("dog", "red", 2, 5))["negative"]
+
+
+def test_the_table_sets_what_was_reached_beside_the_target():
+    rows = evaluate.table_of({"count": 0.5, "one thing: top 5": 0.9, "autoencoder PSNR": 30.5})
+    assert "| count | 50% | 80% |" in rows
+    assert "| one thing: top 5 | 90% |  |" in rows
+    assert "| autoencoder PSNR | 30.5 | 32 |" in rows
