@@ -3,17 +3,9 @@
 import streamlit as st
 
 from sdplay import settings
-from sdplay.ui import (
-    deleting,
-    form,
-    local_card,
-    look,
-    notes,
-    panels,
-    session,
-    visit,
-    whole,
-)
+from sdplay.ui import look, notes, session, tabs, whole
+from sdplay.ui.form import form, local_card, visit
+from sdplay.ui.picture import deleting
 from sdplay.ui.problems import explained
 from sdplay.ui.share import linked, links
 
@@ -24,7 +16,7 @@ with explained():
     links.follow()
 whole.begun()
 
-titles = panels.titles()
+titles = tabs.titles()
 links.name_backend(session.labels())
 with st.sidebar:
     name = form.pick_backend()
@@ -47,11 +39,12 @@ with explained():
     ):
         if tab.open:
             with tab:
-                panels.show(title, studio)
+                tabs.show(title, studio)
     session.wanted_again()
     look.signs()
 
-    from sdplay.ui import details  # Not above: the form is on screen before this reads the library.
+    # Not above: the form is on screen before this reads the library.
+    from sdplay.ui.picture import details
 
     details.linked(studio)
 links.keep(str(st.session_state.get("view", titles[0])))

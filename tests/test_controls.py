@@ -5,7 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from sdplay.backends import Capabilities
 from sdplay.params import KNOBS
-from sdplay.ui.controls import LARGEST_IN_A_BROWSER, bounded, clamped, default
+from sdplay.ui.form.controls import LARGEST_IN_A_BROWSER, bounded, clamped, default
 
 OWN = Capabilities(limits={"steps": (4, 12), "cfg": (0, 3)}, defaults={"steps": 50})
 
@@ -48,7 +48,7 @@ def test_a_default_outside_the_range_moves_inside():
 )
 def test_a_models_own_number_is_drawn_whatever_its_range(entry):
     def page(entry):
-        from sdplay.ui.controls import model_input
+        from sdplay.ui.form.controls import model_input
 
         model_input({"name": "strange", **entry})
 

@@ -4,7 +4,7 @@ import pytest
 
 from sdplay.backends import Capabilities
 from sdplay.params import KNOBS, Params
-from sdplay.ui.fitting import fit, fitted, misfit
+from sdplay.ui.form.fitting import fit, fitted, misfit
 
 SMALL = Capabilities(
     features=frozenset({"size", "steps", "cfg", "seed", "scheduler", "models"}),

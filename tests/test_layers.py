@@ -107,9 +107,10 @@ def test_the_page_never_imports_torch():
 
 def test_the_form_and_the_prompt_are_drawn_before_anything_heavy_is_read():
     drawn = (
-        "import sys; from sdplay.ui import deleting, form, local_card, look, session; "
+        "import sys; from sdplay.ui import look, session; "
+        "from sdplay.ui.form import form, local_card; from sdplay.ui.picture import deleting; "
         "from sdplay.ui.share import links; "
-        "from sdplay.ui.panels import generate; session.labels(); session.reached('builtin'); "
+        "import sdplay.ui.generate.panel; session.labels(); session.reached('builtin'); "
         "print(*{name.split('.')[0] for name in sys.modules})"
     )
     told = subprocess.run(

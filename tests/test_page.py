@@ -10,8 +10,8 @@ from sdplay.backends import Capabilities, builtin
 from sdplay.backends.a1111 import A1111
 from sdplay.params import KNOBS
 from sdplay.schedulers import PRESETS, SCHEDULERS
-from sdplay.ui import panels
-from sdplay.ui.fitting import shape_that_fits
+from sdplay.ui import tabs
+from sdplay.ui.form.fitting import shape_that_fits
 from tests.fakes import a1111, png
 from tests.measured_a1111 import measured
 from tests.paging import sentences, settled
@@ -142,7 +142,7 @@ def test_the_dice_change_only_the_seed(page):
     assert page.number_input(key="seed").value != 7
 
 
-@pytest.mark.parametrize("title", panels.titles())
+@pytest.mark.parametrize("title", tabs.titles())
 def test_every_panel_opens_from_its_link(page, title):
     page.query_params["view"] = title
     assert not page.run().exception
@@ -157,7 +157,7 @@ def test_the_page_warms_its_model_up_once_it_is_drawn(page):
 
 def test_the_page_opens_without_the_panels_that_nobody_looks_at():
     opened = (
-        "import sys, sdplay.ui.panels as panels; panels.titles(); import sdplay.ui.panels.generate"
+        "import sys; from sdplay.ui import tabs; tabs.titles(); import sdplay.ui.generate.panel"
     )
     told = (
         f"{opened}; print([name for name in ('numpy', 'altair', 'torch', "

@@ -6,7 +6,7 @@ import pytest
 
 from sdplay.compare.experiment import write_experiment
 from sdplay.params import KNOBS
-from sdplay.ui import cells, sweeping
+from sdplay.ui.compare import cells, sweeping
 from sdplay.ui.share import linked
 from tests.fakes import a1111
 from tests.paging import sentences

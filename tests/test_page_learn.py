@@ -2,7 +2,7 @@
 
 import pytest
 
-from sdplay.ui.panels.learn import LESSONS
+from sdplay.ui.learn.panel import LESSONS
 from tests.paging import sentences
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from sdplay.backends.local import process
 from sdplay.backends.local.process import OURS
-from sdplay.ui import session, visit
+from sdplay.ui import session
+from sdplay.ui.form import visit
 from tests.local_process import FAKE, free_port, until
 from tests.paging import sentences, settled
 

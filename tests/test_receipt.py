@@ -5,8 +5,8 @@ import pytest
 from sdplay.compare.guard import value_text
 from sdplay.params import Control, Params
 from sdplay.picture import Receipt
+from sdplay.ui.picture.receipt import _rows, _verdict, shown
 from sdplay.ui.problems import text_of_others
-from sdplay.ui.receipt import _rows, _verdict, shown
 
 UNIT = Control(b"lines", "canny [d14c016b]", "canny", 0.5, 0.0, 0.8, "My prompt is more important")
 

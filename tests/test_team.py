@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sdplay.ui.result import PATIENCE_SECONDS
+from sdplay.ui.generate.result import PATIENCE_SECONDS
 from tests.serving import served
 from tests.visitor import Visitor
 

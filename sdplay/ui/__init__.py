@@ -1,1 +1,1 @@
-"""The page: form, panels and widgets.  The only place that imports streamlit."""
+"""The page: a form and tabs.  The only place that imports streamlit."""

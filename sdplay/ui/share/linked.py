@@ -12,7 +12,7 @@ from sdplay.files.untrusted import read_json
 from sdplay.knob import Knob
 from sdplay.params import KNOBS, Params
 from sdplay.schedulers import PRESETS, scheduler_label
-from sdplay.ui import controls, fitting
+from sdplay.ui.form import controls, fitting
 
 LABS = ("Grid", "Variants", "Table")
 SCOPES = {"mine": "Mine", "shared": "Shared", "all": "All", "bin": "Bin"}
@@ -180,9 +180,9 @@ def _backends(capabilities: Capabilities) -> Mapping[str, str]:
 
 
 def _tabs(capabilities: Capabilities) -> Mapping[str, str]:
-    from sdplay.ui import panels
+    from sdplay.ui import tabs
 
-    return {title: title for title in panels.titles()}
+    return {title: title for title in tabs.titles()}
 
 
 def _measures(capabilities: Capabilities) -> Mapping[str, str]:

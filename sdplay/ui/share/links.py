@@ -13,7 +13,8 @@ from sdplay.errors import LibraryError
 from sdplay.files.untrusted import read_json
 from sdplay.knob import OWN
 from sdplay.params import KNOBS, Params
-from sdplay.ui import address, fitting, form, notes, session
+from sdplay.ui import address, notes, session
+from sdplay.ui.form import fitting, form
 from sdplay.ui.problems import explained, told
 from sdplay.ui.session import Studio
 from sdplay.ui.share import linked

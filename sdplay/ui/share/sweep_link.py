@@ -9,7 +9,8 @@ from sdplay.compare.axes import Setup
 from sdplay.compare.plan import Facts, plan
 from sdplay.compare.planfile import outline, plan_of
 from sdplay.sweeps import Sweep
-from sdplay.ui import cells, session, sweeping
+from sdplay.ui import session
+from sdplay.ui.compare import cells, sweeping
 from sdplay.ui.session import Studio
 from sdplay.ui.share import links
 

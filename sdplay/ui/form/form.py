@@ -14,8 +14,9 @@ from sdplay.knob import Knob
 from sdplay.params import KNOBS, Params, random_seed
 from sdplay.schedulers import PRESETS, SCHEDULERS, find, scheduler_label
 from sdplay.settings import setting
-from sdplay.ui import address, control, fitting, notes, session, start_image, whole
-from sdplay.ui.controls import (
+from sdplay.ui import address, notes, session, whole
+from sdplay.ui.form import controlnet, fitting, start_image
+from sdplay.ui.form.controls import (
     LARGEST_IN_A_BROWSER,
     bound,
     bounded,
@@ -102,7 +103,7 @@ def settings(capabilities: Capabilities) -> None:
             start_image.choose(capabilities)
     if capabilities.offers("controlnet"):
         with st.expander(KNOBS["control"].label, icon=":material/polyline:", key="fold_control"):
-            control.choose(capabilities)
+            controlnet.choose(capabilities)
     elif "controlnet" in capabilities.hints:
         with st.expander(KNOBS["control"].label, icon=":material/polyline:", key="fold_control"):
             st.caption(capabilities.hints["controlnet"])
@@ -190,7 +191,7 @@ def use(params: Params, source: str = "the picture") -> None:
     _put(values, capabilities)
     notes.say(*sentences)
     start_image.hold(params.init, params.mask)
-    control.hold(params.control)
+    controlnet.hold(params.control)
 
 
 def restore(params: Params) -> None:
@@ -200,7 +201,7 @@ def restore(params: Params) -> None:
     }
     st.session_state.update(values, style_names=_names(params.styles))
     start_image.hold(params.init, params.mask)
-    control.hold(params.control)
+    controlnet.hold(params.control)
 
 
 def use_prompt(params: Params) -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 from sdplay.backends import Capabilities
 from sdplay.params import Control
 from sdplay.ui import address, notes, session, whole
-from sdplay.ui.start_image import KINDS, small
+from sdplay.ui.form.start_image import KINDS, small
 
 UNITS = 3
 GUIDES = "guides"

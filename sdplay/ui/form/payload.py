@@ -8,7 +8,8 @@ import streamlit as st
 
 from sdplay.errors import BadParams
 from sdplay.files.untrusted import read_json
-from sdplay.ui import form, whole
+from sdplay.ui import whole
+from sdplay.ui.form import form
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
 

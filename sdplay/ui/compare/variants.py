@@ -16,7 +16,7 @@ from sdplay.errors import BadParams
 from sdplay.params import KNOBS
 from sdplay.schedulers import PRESETS, SCHEDULERS, find
 from sdplay.ui import address
-from sdplay.ui.controls import bounded, current
+from sdplay.ui.form.controls import bounded, current
 from sdplay.ui.session import Studio
 from sdplay.ui.share import linked
 from sdplay.ui.share.linked import MOST_VARIANTS, VARYING, Row

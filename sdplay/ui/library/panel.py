@@ -9,10 +9,11 @@ from sdplay.compare.guard import label, settings_text, value_text
 from sdplay.library import Kept, Query, Total
 from sdplay.library.query import query
 from sdplay.params import KNOBS, differing
-from sdplay.ui import carry, chosen, foreign, whole
+from sdplay.ui import whole
 from sdplay.ui.components.gallery import Heading, Placed, Stretch, asked_for, gallery
 from sdplay.ui.components.tiles import Tile, tiles
-from sdplay.ui.details import details
+from sdplay.ui.library import carry, chosen, foreign
+from sdplay.ui.picture.details import details
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
 from sdplay.ui.share import linked, links

@@ -12,12 +12,13 @@ from sdplay.library import Kept
 from sdplay.params import Params
 from sdplay.picture import Progress
 from sdplay.schedulers import scheduler_label
-from sdplay.ui import form, session, waiting, whole
+from sdplay.ui import session, waiting, whole
 from sdplay.ui.components.tiles import Tile, tiles
-from sdplay.ui.controls import LARGEST_IN_A_BROWSER
-from sdplay.ui.details import details, download, hero, start_from
+from sdplay.ui.form import form
+from sdplay.ui.form.controls import LARGEST_IN_A_BROWSER
+from sdplay.ui.picture.details import details, download, hero, start_from
+from sdplay.ui.picture.receipt import receipt, timing
 from sdplay.ui.problems import explained, told
-from sdplay.ui.receipt import receipt, timing
 from sdplay.ui.session import Studio
 from sdplay.wording import duration, many
 

@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from sdplay.ui import batch, form, local_card, session
-from sdplay.ui.payload import payload
+from sdplay.ui import session
+from sdplay.ui.form import form, local_card
+from sdplay.ui.form.payload import payload
+from sdplay.ui.generate import batch
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
 from sdplay.ui.share import links
@@ -12,7 +14,7 @@ from sdplay.ui.share import links
 def show(studio: Studio) -> None:
     """The prompt card, then the picture or its progress."""
     pictures = _card(studio)
-    from sdplay.ui import result  # The card is on screen while this reads the library.
+    from sdplay.ui.generate import result  # The card is on screen while this reads the library.
 
     if pictures := pictures or session.wanted_again():
         with explained():

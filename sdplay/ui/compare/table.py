@@ -12,7 +12,7 @@ from sdplay.compare.axes import Offer, Typed, axis
 from sdplay.compare.planfile import table_rows
 from sdplay.params import KNOBS, Params
 from sdplay.ui import address
-from sdplay.ui.axes import echo
+from sdplay.ui.compare.axes import echo
 from sdplay.ui.share import linked
 
 EXAMPLE = """prompt,thing,style,pictures

@@ -10,17 +10,9 @@ from sdplay.compare.axes import Setup, Typed
 from sdplay.compare.guard import guard, guard_axes, label, plan_sentence, settings_text
 from sdplay.compare.plan import Plan, limit, plan
 from sdplay.params import Params
-from sdplay.ui import (
-    axes,
-    experiments,
-    form,
-    local_card,
-    sweep_view,
-    sweeping,
-    table,
-    variants,
-    whole,
-)
+from sdplay.ui import whole
+from sdplay.ui.compare import axes, experiments, sweep_view, sweeping, table, variants
+from sdplay.ui.form import form, local_card
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
 from sdplay.ui.share import linked, links, sweep_link

@@ -21,8 +21,8 @@ from sdplay.backends.local.process import (
 from sdplay.errors import BadParams
 from sdplay.settings import setting
 from sdplay.ui import session, whole
+from sdplay.ui.form.visit import from_this_machine
 from sdplay.ui.problems import explained
-from sdplay.ui.visit import from_this_machine
 from sdplay.wording import literal, size
 
 LOOK_SECONDS = 1.0

@@ -16,8 +16,9 @@ from sdplay.compare.evidence.findings import Findings, find_out
 from sdplay.compare.evidence.measures import COLOUR, MEASURES, WHAT_THEY_SEE, Measure
 from sdplay.compare.results import measured_alike
 from sdplay.sweeps import Sweep
-from sdplay.ui import cells, sweeping, whole
-from sdplay.ui.cells import Results
+from sdplay.ui import whole
+from sdplay.ui.compare import cells, sweeping
+from sdplay.ui.compare.cells import Results
 from sdplay.ui.session import Studio
 from sdplay.ui.share import linked
 from sdplay.wording import literal

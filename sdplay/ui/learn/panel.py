@@ -6,7 +6,8 @@ import streamlit as st
 
 from sdplay.compare.axes import Typed
 from sdplay.schedulers import SCHEDULERS
-from sdplay.ui import address, axes, sweeping
+from sdplay.ui import address
+from sdplay.ui.compare import axes, sweeping
 from sdplay.ui.session import Studio
 from sdplay.ui.share import linked
 

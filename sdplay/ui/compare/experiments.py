@@ -19,7 +19,9 @@ from sdplay.compare.planfile import from_grid, read_plan
 from sdplay.compare.results import Result
 from sdplay.errors import BadParams
 from sdplay.sweeps import Sweep
-from sdplay.ui import address, axes, form, session, sweeping, table, variants, whole
+from sdplay.ui import address, session, whole
+from sdplay.ui.compare import axes, sweeping, table, variants
+from sdplay.ui.form import form
 from sdplay.ui.problems import explained, told
 from sdplay.ui.session import Studio
 from sdplay.ui.share import linked

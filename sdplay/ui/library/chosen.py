@@ -7,8 +7,10 @@ import streamlit as st
 
 from sdplay.compare.axes import Setup
 from sdplay.library import Kept
-from sdplay.ui import carry, deleting, sweeping
-from sdplay.ui.pair import Side, locks_into_form, pair
+from sdplay.ui.compare import sweeping
+from sdplay.ui.library import carry
+from sdplay.ui.picture import deleting
+from sdplay.ui.picture.pair import Side, locks_into_form, pair
 from sdplay.ui.problems import explained, told
 from sdplay.ui.session import Studio
 from sdplay.wording import literal, many

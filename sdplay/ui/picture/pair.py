@@ -13,8 +13,9 @@ from sdplay.compare.evidence.measures import WHAT_THEY_SEE, Difference, differen
 from sdplay.compare.guard import Verdict, guard, heading, label, lock, value_text
 from sdplay.params import KNOBS, Params
 from sdplay.picture import png_bytes
-from sdplay.ui import form, whole
+from sdplay.ui import whole
 from sdplay.ui.components.viewer import MODES, Shown, viewer
+from sdplay.ui.form import form
 from sdplay.ui.share import linked
 from sdplay.wording import literal
 

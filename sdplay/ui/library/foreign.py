@@ -4,9 +4,10 @@ import streamlit as st
 
 from sdplay import metadata
 from sdplay.params import KNOBS, Params
-from sdplay.ui import form, whole
+from sdplay.ui import whole
+from sdplay.ui.form import form
+from sdplay.ui.picture.receipt import shown
 from sdplay.ui.problems import explained
-from sdplay.ui.receipt import shown
 from sdplay.ui.session import Studio
 from sdplay.wording import literal
 

@@ -8,8 +8,9 @@ from sdplay.compare.axes import Setup
 from sdplay.compare.plan import Plan, limit, plan
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params
-from sdplay.ui import form, session
-from sdplay.ui.controls import LARGEST_IN_A_BROWSER, bounded
+from sdplay.ui import session
+from sdplay.ui.form import form
+from sdplay.ui.form.controls import LARGEST_IN_A_BROWSER, bounded
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
 from sdplay.ui.share import linked
@@ -70,7 +71,7 @@ def submit(studio: Studio, pictures: int) -> None:
 
 def _planned(studio: Studio, base: Params, pictures: int) -> Plan:
     """One picture for each seed from this one on, checked and priced as a comparison is."""
-    from sdplay.ui import sweeping  # Not above: one picture needs nothing of it.
+    from sdplay.ui.compare import sweeping  # Not above: one picture needs nothing of it.
 
     largest = int(bounded(KNOBS["seed"], studio.capabilities).high or LARGEST_IN_A_BROWSER)
     last = base.seed + pictures - 1

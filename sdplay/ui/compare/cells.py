@@ -12,7 +12,8 @@ from sdplay.compare.evidence.measures import COLOUR, WHAT_THEY_SEE
 from sdplay.compare.plan import Cell, Plan
 from sdplay.compare.results import Result
 from sdplay.sweeps import Sweep
-from sdplay.ui import sweeping, whole
+from sdplay.ui import whole
+from sdplay.ui.compare import sweeping
 from sdplay.ui.components.grid import Tile, grid, thumbnails
 from sdplay.ui.session import Studio
 from sdplay.wording import literal, many

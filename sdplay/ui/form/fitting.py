@@ -12,7 +12,7 @@ from sdplay.errors import BadParams
 from sdplay.knob import OWN, Knob
 from sdplay.params import KNOBS, Params
 from sdplay.schedulers import find
-from sdplay.ui.controls import (
+from sdplay.ui.form.controls import (
     LARGEST_IN_A_BROWSER,
     bounded,
     default,

@@ -11,8 +11,8 @@ from sdplay.errors import BadParams
 from sdplay.files.decode import NotAPicture, checked
 from sdplay.params import KNOBS
 from sdplay.ui import address, notes, session, whole
-from sdplay.ui.controls import current, draw
-from sdplay.ui.fitting import shape_that_fits
+from sdplay.ui.form.controls import current, draw
+from sdplay.ui.form.fitting import shape_that_fits
 from sdplay.ui.problems import explained
 from sdplay.ui.share import linked
 

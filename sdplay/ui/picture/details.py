@@ -8,11 +8,12 @@ import streamlit as st
 from sdplay import metadata
 from sdplay.library import Kept
 from sdplay.params import KNOBS, Params, differing
-from sdplay.ui import form, start_image, whole
-from sdplay.ui.afterwards import strips, tools
-from sdplay.ui.deleting import delete
+from sdplay.ui import whole
+from sdplay.ui.form import form, start_image
+from sdplay.ui.picture.afterwards import strips, tools
+from sdplay.ui.picture.deleting import delete
+from sdplay.ui.picture.receipt import receipt, timing
 from sdplay.ui.problems import explained
-from sdplay.ui.receipt import receipt, timing
 from sdplay.ui.session import Studio
 from sdplay.ui.share import links
 from sdplay.wording import literal

@@ -8,11 +8,13 @@ import streamlit as st
 from sdplay.compare.guard import Verdict
 from sdplay.compare.results import Result
 from sdplay.sweeps import Sweep
-from sdplay.ui import cells, experiments, form, sweeping, whole
-from sdplay.ui.cells import At, Results
+from sdplay.ui import whole
+from sdplay.ui.compare import cells, experiments, sweeping
+from sdplay.ui.compare.cells import At, Results
 from sdplay.ui.components.filmstrip import Strip, filmstrip
-from sdplay.ui.details import details
-from sdplay.ui.pair import Side, locks_into_form, pair
+from sdplay.ui.form import form
+from sdplay.ui.picture.details import details
+from sdplay.ui.picture.pair import Side, locks_into_form, pair
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
 from sdplay.wording import literal, many
@@ -57,9 +59,9 @@ def newest(studio: Studio) -> None:
         experiments.compared_with_file(sweep)
     view()
     if not sweep.running:
-        from sdplay.ui import (
-            answers,
-        )  # its charts cost a quarter of a second: not at the first paint of the page
+        from sdplay.ui.compare import (
+            answers,  # its charts cost a quarter of a second: not at the first paint of the page
+        )
 
         with explained():
             answers.show(studio, sweep)

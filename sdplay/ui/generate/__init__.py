@@ -1,0 +1,1 @@
+"""The tab Generate: one picture at a click, or several."""

@@ -1,0 +1,1 @@
+"""The tab Learn: questions that a small comparison answers."""

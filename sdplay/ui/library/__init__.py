@@ -1,0 +1,1 @@
+"""The tab Library: pictures found, chosen, carried away and read in."""
