@@ -14,6 +14,7 @@ from sdplay.engine.onnx_model import OnnxModel
 from sdplay.schedulers import SCHEDULERS
 
 ONE_STEP = [entry for entry in SCHEDULERS.values() if entry.sampler != "flow_euler"]
+SMALL = Job("a cat", "euler", 4, width=96, height=96)
 SAMPLERS = ("euler", "euler_a", "dpmpp_2m", "unipc", "heun", "pndm")
 
 
@@ -80,12 +81,12 @@ class Narrow(OnnxModel):
 
 
 def test_running_out_of_memory_in_one_job_leaves_its_company_as_it_was(model):
-    engine, jobs = Engine(Narrow()), [Job("a fox", "euler", 20, seed=seed) for seed in range(3)]
+    engine, jobs = Engine(Narrow()), [replace(SMALL, steps=20, seed=seed) for seed in range(3)]
     company = [engine.run(job) for job in jobs]
     for run in company:
         next(run)
     with pytest.raises(RuntimeError, match="no memory left"):
-        made(engine, Job("a whale", "euler", 20))
+        made(engine, replace(SMALL, prompt="a whale", steps=20))
     assert all(
         (list(run)[-1].pixels == made(Engine(model), job).pixels).all()
         for run, job in zip(company, jobs, strict=True)
@@ -102,13 +103,13 @@ def test_a_fork_goes_on_as_the_whole_run_would(model):
 def test_a_sweep_does_not_starve_one_picture(model):
     engine = Engine(model, max_rows=4)
     sweep = [
-        engine.run(Job("a cat", "euler", 150, seed=n, owner="sweep", urgent=False))
+        engine.run(replace(SMALL, steps=150, seed=n, owner="sweep", urgent=False))
         for n in range(6)
     ]
     starters = [threading.Thread(target=next, args=(run,)) for run in sweep]
     for thread in starters:
         thread.start()
-    events = list(engine.run(Job("a dog", "euler", 4, owner="person")))
+    events = list(engine.run(replace(SMALL, owner="person")))
     assert [type(event) for event in events] == [Moment] * 4 + [Made]
     for thread, run in zip(starters, sweep, strict=True):
         thread.join()
