@@ -449,8 +449,15 @@ def test_a_seed_without_a_picture_is_no_picture():
         assert made(A1111(fake.url), SMALL).others == ()
 
 
+@pytest.fixture
+def looking_often(monkeypatch):
+    """The server is asked ten times as often, so that less of its time shows the same."""
+    monkeypatch.setattr(progress, "POLL_SECONDS", 0.05)
+
+
+@pytest.mark.usefixtures("looking_often")
 def test_progress_and_previews_come_while_it_works():
-    with a1111(step_seconds=0.5) as fake:
+    with a1111(step_seconds=0.2) as fake:
         seen = list(A1111(fake.url).generate(SMALL.with_(steps=6)))
     told = [event for event in seen[:-1] if event.fraction is not None]
     assert [event.fraction for event in told] == sorted(event.fraction for event in told)
@@ -469,8 +476,9 @@ def test_progress_and_previews_come_while_it_works():
         '{"progress": Infinity, "state": {"job_count": 1}, "eta_relative": []}',
     ],
 )
+@pytest.mark.usefixtures("looking_often")
 def test_odd_progress_never_spoils_the_picture(answer):
-    with a1111(step_seconds=0.3) as fake, site() as served:
+    with a1111(step_seconds=0.05) as fake, site() as served:
         served.routes.update(fake.routes())
         backend = A1111(served.url)
         backend.probe()
@@ -478,13 +486,15 @@ def test_odd_progress_never_spoils_the_picture(answer):
         assert made(backend, SMALL).image().size == (64, 64)
 
 
+@pytest.mark.usefixtures("looking_often")
 def test_the_place_in_the_servers_queue_is_told():
-    with a1111(extras=("tasks",), queue_seconds=1.2) as fake:
+    with a1111(extras=("tasks",), queue_seconds=0.6) as fake:
         *waits, picture = A1111(fake.url).generate(SMALL)
     assert any(event.position == 1 and event.message == "In queue: 1/2" for event in waits)
     assert picture.timing.queued > 0.3
 
 
+@pytest.mark.usefixtures("looking_often")
 @pytest.mark.parametrize("dialect", ["a1111", "forge", "sdnext"])
 def test_closing_stops_the_server(dialect):
     with a1111(dialect=dialect, step_seconds=0.1) as fake:
@@ -533,6 +543,7 @@ def test_closing_leaves_a_server_without_interrupt_alone():
         assert time.monotonic() - began < 0.5
 
 
+@pytest.mark.usefixtures("looking_often")
 def test_a_stop_at_the_server_makes_the_picture_partial():
     with a1111(step_seconds=0.1) as fake:
         work = A1111(fake.url).generate(SMALL.with_(steps=100))
@@ -709,6 +720,7 @@ def test_a_server_that_never_answers_is_given_up():
         made(A1111(served.url, patience=0.8), SMALL)
 
 
+@pytest.mark.usefixtures("looking_often")
 def test_a_server_that_forgot_the_picture_is_noticed():
     with a1111() as fake, site() as served:
         served.routes.update(fake.routes() | {"POST /sdapi/v1/txt2img": stalled})
@@ -716,6 +728,7 @@ def test_a_server_that_forgot_the_picture_is_noticed():
             made(A1111(served.url, idle=0.6), SMALL)
 
 
+@pytest.mark.usefixtures("looking_often")
 def test_a_server_that_dies_at_work_is_noticed():
     with a1111() as fake, site() as served:
         served.routes.update(fake.routes() | {"POST /sdapi/v1/txt2img": stalled})
@@ -726,6 +739,7 @@ def test_a_server_that_dies_at_work_is_noticed():
             list(work)
 
 
+@pytest.mark.usefixtures("looking_often")
 def test_a_slow_server_can_be_waited_for_and_stopped():
     with site({"POST /sdapi/v1/txt2img": stalled, "*": nothing}) as served:
         work = A1111(served.url).generate(SMALL)

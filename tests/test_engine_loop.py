@@ -103,8 +103,7 @@ def test_a_fork_goes_on_as_the_whole_run_would(model):
 def test_a_sweep_does_not_starve_one_picture(model):
     engine = Engine(model, max_rows=4)
     sweep = [
-        engine.run(replace(SMALL, steps=150, seed=n, owner="sweep", urgent=False))
-        for n in range(6)
+        engine.run(replace(SMALL, steps=150, seed=n, owner="sweep", urgent=False)) for n in range(6)
     ]
     starters = [threading.Thread(target=next, args=(run,)) for run in sweep]
     for thread in starters:

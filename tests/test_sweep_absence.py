@@ -13,7 +13,7 @@ from sdplay.errors import BackendLost, BackendOffline
 from sdplay.jobs import Jobs
 from sdplay.library import Library
 from sdplay.params import Params
-from sdplay.sweeps import Bench, Speeds, Sweep
+from sdplay.sweeps import Bench, Speeds, Sweep, absence
 from sdplay.sweeps.absence import PATIENCE_SECONDS, PROBE_SECONDS, TRIES, Absence
 from tests.making import Painter
 from tests.measured_a1111 import measured, restarting
@@ -46,7 +46,8 @@ def states(run):
     return [result.state for result in run.results().values()]
 
 
-def test_a_restart_in_the_middle_costs_no_cell(jobs):
+def test_a_restart_in_the_middle_costs_no_cell(jobs, monkeypatch):
+    monkeypatch.setattr(absence, "PROBE_SECONDS", 0.1)
     with measured(step_seconds=0.03) as server, restarting(server) as (go_away, come_back):
         run = sweep(jobs, A1111(server.url), [("seed", "1-6")]).start()
         until(lambda: run.counts().get("made", 0) >= 2)

@@ -126,6 +126,7 @@ def test_a_run_elsewhere_goes_on_with_nothing_but_the_folder(tmp_path, server):
 
 
 def test_a_picture_whose_row_was_lost_gets_one(tmp_path, server):
+    server.hurry.set()
     (tmp_path / "plan.json").write_text(json.dumps(PLAN))
     ended(begun(tmp_path, server, "one"))
     for record in list((tmp_path / "out/.sweep/cells").iterdir())[:5]:
@@ -140,13 +141,13 @@ def test_another_plan_is_refused_while_one_runs_and_puts_aside_afterwards(tmp_pa
     (tmp_path / "plan.json").write_text(json.dumps(PLAN))
     first = begun(tmp_path, server, "one")
     wait_until(lambda: pictures(tmp_path))
-    server.step_seconds = 3.0
+    server.step_seconds = 60.0
     changed = {**PLAN, "base": {**PLAN["base"], "prompt": "сова"}}
     (tmp_path / "plan.json").write_text(json.dumps(changed))
     code, _, said = ended(begun(tmp_path, server, "two"))
     assert code == 2
     assert "is running into" in said
-    server.step_seconds = 0.02
+    server.hurry.set()
     ended(first)
     before = {file.read_bytes() for file in pictures(tmp_path)}
     code, told, _ = ended(begun(tmp_path, server, "two"))
@@ -271,6 +272,7 @@ def test_two_ledgers_end_with_every_row_once(tmp_path):
 
 
 def test_a_damaged_picture_is_made_again(tmp_path, server):
+    server.hurry.set()
     (tmp_path / "plan.json").write_text(json.dumps(PLAN))
     ended(begun(tmp_path, server, "one"))
     file = tmp_path / "out/seed/3.png"
