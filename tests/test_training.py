@@ -18,22 +18,16 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="the engine runs on onnx
 
 from sdplay.engine.card import SHIPPED, Card  # noqa: E402
 from sdplay.engine.words import Words  # noqa: E402
-from sdplay.training import (  # noqa: E402
-    autoencoder,
-    export,
-    packs,
-    preview,
-    unet,
-    warm,
-    words,
-)
+from sdplay.training import export, packs  # noqa: E402
 from sdplay.training.log import Log, load, rotate, save  # noqa: E402
-from sdplay.training.muon import Muon  # noqa: E402
-from sdplay.training.pace import FLOOR, Pace, autocast  # noqa: E402
+from sdplay.training.networks import autoencoder, unet, warm, words  # noqa: E402
+from sdplay.training.networks.muon import Muon  # noqa: E402
+from sdplay.training.networks.pace import FLOOR, Pace, autocast  # noqa: E402
 from sdplay.training.pictures.colours import COLOURS  # noqa: E402
 from sdplay.training.pictures.compose import Drawn, as_array  # noqa: E402
 from sdplay.training.pictures.icons import things  # noqa: E402
 from sdplay.training.pictures.scenes import Figure, Scene  # noqa: E402
+from sdplay.training.samples import preview  # noqa: E402
 
 VOCABULARY = [*words.SPECIAL, *words.caption_words()]
 ODD = "A  Red APPLE, 3D-style: on blue! Zürich (kitten) zxqy's " + "apple " * 30

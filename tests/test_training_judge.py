@@ -11,13 +11,13 @@ pytest.importorskip("diffusers", reason="training needs the extra 'train'")
 pytest.importorskip("onnxscript", reason="training needs the extra 'train'")
 onnxruntime = pytest.importorskip("onnxruntime", reason="the engine runs on onnxruntime")
 
-from sdplay.training import evaluate, judge, judging, prompts  # noqa: E402
+from sdplay.training.judging import evaluate, judge, learning, prompts  # noqa: E402
+from sdplay.training.judging.prompts import Ask  # noqa: E402
 from sdplay.training.pictures.captions import caption  # noqa: E402
 from sdplay.training.pictures.colours import COLOURS  # noqa: E402
 from sdplay.training.pictures.icons import DRAWN, Icons, drawing, things  # noqa: E402
 from sdplay.training.pictures.scenes import Figure, Scene, held_out  # noqa: E402
 from sdplay.training.pictures.world import World  # noqa: E402
-from sdplay.training.prompts import Ask  # noqa: E402
 
 CAT, DOG = (next(t for t in things() if t.word == word) for word in ("cat", "dog"))
 WORDS = [thing.word for thing in things()]
@@ -76,7 +76,7 @@ def test_a_judge_that_is_sure_of_nothing_still_names_the_likeliest_thing():
 def test_targets_stand_where_the_boxes_are(world):
     scene = Scene((Figure(CAT, "blue"), Figure(DOG)), "flat", "white", relation="left of")
     drawn = world.draw(scene, random.Random(1))
-    targets = judging.Targets.of(scene, drawn)
+    targets = learning.Targets.of(scene, drawn)
     for (box,), word, colour in zip(drawn.boxes, ("cat", "dog"), ("blue", None), strict=True):
         x, y = (int(middle * judge.CELLS) for middle in box.middle)
         assert targets.present[y, x] == 1
@@ -101,9 +101,9 @@ def test_a_judge_learns_nothing_of_what_melted_things_are():
     maps[:, 5, 5] = 7
     present = torch.zeros(2, judge.CELLS, judge.CELLS)
     present[:, 5, 5] = 1
-    targets = judging.Targets(present, maps, torch.full_like(maps, -1))
+    targets = learning.Targets(present, maps, torch.full_like(maps, -1))
     pixels = torch.rand(2, 3, judge.SIDE, judge.SIDE)
-    loss, _ = judging.loss_of(model, pixels, targets, torch.tensor([0.0, 1.0]))
+    loss, _ = learning.loss_of(model, pixels, targets, torch.tensor([0.0, 1.0]))
     grown, _ = torch.autograd.grad(loss, [model.things.weight, model.whole.weight])
     assert torch.isfinite(loss)
     assert float(grown.abs().sum()) > 0

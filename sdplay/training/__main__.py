@@ -63,7 +63,7 @@ def _options() -> argparse.Namespace:
 
 
 def _autoencoder(options: argparse.Namespace, log: Log) -> None:
-    from sdplay.training import autoencoder
+    from sdplay.training.networks import autoencoder
 
     world = World.read(options.icons)
     autoencoder.train(
@@ -72,21 +72,22 @@ def _autoencoder(options: argparse.Namespace, log: Log) -> None:
 
 
 def _prepare(options: argparse.Namespace, log: Log) -> None:
-    from sdplay.training import unet
+    from sdplay.training.networks import unet
 
     concrete = options.icons / "concrete.txt"
     unet.prepare(World.read(options.icons), options.out, sentence_model(), concrete, log)
 
 
 def _warm(options: argparse.Namespace, log: Log) -> None:
-    from sdplay.training import warm
+    from sdplay.training.networks import warm
 
     concrete = options.icons / "concrete.txt"
     warm.start(options.model, options.out, concrete, sentence_model(), log)
 
 
 def _pack(options: argparse.Namespace, log: Log) -> None:
-    from sdplay.training import autoencoder, packs
+    from sdplay.training import packs
+    from sdplay.training.networks import autoencoder
 
     vae = autoencoder.build().to(memory_format=torch.channels_last).eval()
     vae.load_state_dict(checkpoint(options.out / "autoencoder.pt")["model"])
@@ -95,38 +96,41 @@ def _pack(options: argparse.Namespace, log: Log) -> None:
 
 
 def _unet(options: argparse.Namespace, log: Log) -> None:
-    from sdplay.training import unet
+    from sdplay.training.networks import unet
 
     unet.train(options.packs, options.out, options.minutes, log, cool=options.cool)
 
 
 def _sheet(options: argparse.Namespace, log: Log) -> None:
-    from sdplay.training import sheets
+    from sdplay.training.samples import sheets
 
     log(f"wrote {sheets.progress(options.out)}")
 
 
 def _judge(options: argparse.Namespace, log: Log) -> None:
-    from sdplay.training import evaluate, judge, judging, sample
+    from sdplay.training.judging import evaluate, judge, learning
+    from sdplay.training.samples import sample
 
     own, vae = World.read(options.icons), sample.shipped(options.model).vae
-    judging.train(judging.withheld(options.icons), own, vae, options.out, options.minutes, log)
-    namer, _ = judging.read(options.out)
+    learning.train(learning.withheld(options.icons), own, vae, options.out, options.minutes, log)
+    namer, _ = learning.read(options.out)
     evaluate.saturation(own, namer, log)
     judge.export(namer, options.out / "judge.onnx")
 
 
 def _evaluate(options: argparse.Namespace, log: Log) -> None:
-    from sdplay.training import evaluate, judging, sample
+    from sdplay.training.judging import evaluate, learning
+    from sdplay.training.samples import sample
 
-    judges, world = judging.read(options.out), World.read(options.icons)
+    judges, world = learning.read(options.out), World.read(options.icons)
     pipe = sample.shipped(options.model) if options.shipped else sample.pipeline(options.out)
     folder = options.out / ("shipped" if options.shipped else "run")
     evaluate.evaluate(world, judges, pipe, folder, log, options.share)
 
 
 def _export(options: argparse.Namespace, log: Log) -> None:
-    from sdplay.training import export, preview, sample
+    from sdplay.training import export
+    from sdplay.training.samples import preview, sample
 
     drawn = World.read(options.icons).pictures_forever(seed=424_242)
     pictures = [picture for _, picture, _ in islice(drawn, preview.PICTURES)]
@@ -135,7 +139,7 @@ def _export(options: argparse.Namespace, log: Log) -> None:
 
 
 def _card(options: argparse.Namespace, log: Log) -> None:
-    from sdplay.training import sample, sheets
+    from sdplay.training.samples import sample, sheets
 
     world = World.read(options.icons)
     sheets.card(sample.pipeline(options.out), world, options.model / "sheets")

@@ -19,12 +19,12 @@ from onnx import TensorProto, helper
 from PIL import Image
 from transformers import CLIPTextModel
 
+from sdplay.training.networks.unet import SCHEDULE
+from sdplay.training.networks.words import LENGTH, WIDTH, tokenizer
 from sdplay.training.pictures.colours import COLOURS
 from sdplay.training.pictures.icons import DRAWN, things
 from sdplay.training.pictures.styles import MADE
-from sdplay.training.preview import colours
-from sdplay.training.unet import SCHEDULE
-from sdplay.training.words import LENGTH, WIDTH, tokenizer
+from sdplay.training.samples.preview import colours
 
 TENSORS = {
     "unet": "unet/diffusion_pytorch_model.safetensors",

@@ -13,7 +13,7 @@ import torch
 from diffusers import AutoencoderKL
 
 from sdplay.training.log import Log
-from sdplay.training.pace import autocast
+from sdplay.training.networks.pace import autocast
 from sdplay.training.pictures.compose import as_array
 from sdplay.training.pictures.icons import Thing, things
 from sdplay.training.pictures.scenes import Figure, Scene

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
-from sdplay.training.judge import CELLS, Judge, StyleJudge, looked_at, melted
+from sdplay.training.judging.judge import CELLS, Judge, StyleJudge, looked_at, melted
 from sdplay.training.log import Log, load, save
 from sdplay.training.pictures.colours import COLOURS
 from sdplay.training.pictures.compose import Drawn

@@ -15,10 +15,10 @@ from diffusers import (
 )
 from PIL import Image
 
+from sdplay.training.networks.unet import SCHEDULE
 from sdplay.training.pictures.captions import caption
 from sdplay.training.pictures.world import World
-from sdplay.training.sample import paint, pipeline, quiet, sheet
-from sdplay.training.unet import SCHEDULE
+from sdplay.training.samples.sample import paint, pipeline, quiet, sheet
 
 WATCHED = (
     "a red apple, 3d style",

@@ -13,13 +13,13 @@ import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline
 from PIL import Image
 
-from sdplay.training.judge import Judge, Sighting, StyleJudge, looked_at, melted, sightings
+from sdplay.training.judging.judge import Judge, Sighting, StyleJudge, looked_at, melted, sightings
+from sdplay.training.judging.prompts import Ask, prompts
 from sdplay.training.log import Log
 from sdplay.training.pictures.compose import as_array
 from sdplay.training.pictures.scenes import Figure, Scene
 from sdplay.training.pictures.world import STYLES, World
-from sdplay.training.prompts import Ask, prompts
-from sdplay.training.sample import paint, sheet
+from sdplay.training.samples.sample import paint, sheet
 
 BATCH = 24
 SHEET = 64

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
 from sdplay.training.log import Log, load, save
-from sdplay.training.muon import optimizers
-from sdplay.training.pace import Pace, autocast
+from sdplay.training.networks.muon import optimizers
+from sdplay.training.networks.pace import Pace, autocast
 from sdplay.training.pictures.compose import as_array
 from sdplay.training.pictures.world import World
 

@@ -12,16 +12,11 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 
-from sdplay.training import autoencoder
 from sdplay.training.log import Log, checkpoint, load, rotate, save
-from sdplay.training.muon import optimizers
-from sdplay.training.pace import Pace, autocast
-from sdplay.training.packs import Packs, encode
-from sdplay.training.pictures.captions import caption
-from sdplay.training.pictures.compose import as_array
-from sdplay.training.pictures.scenes import Scene
-from sdplay.training.pictures.world import World
-from sdplay.training.words import (
+from sdplay.training.networks import autoencoder
+from sdplay.training.networks.muon import optimizers
+from sdplay.training.networks.pace import Pace, autocast
+from sdplay.training.networks.words import (
     LENGTH,
     WIDTH,
     text_encoder,
@@ -29,6 +24,11 @@ from sdplay.training.words import (
     vectors,
     vocabulary,
 )
+from sdplay.training.packs import Packs, encode
+from sdplay.training.pictures.captions import caption
+from sdplay.training.pictures.compose import as_array
+from sdplay.training.pictures.scenes import Scene
+from sdplay.training.pictures.world import World
 
 BATCH = 64
 PACE = 1e-3

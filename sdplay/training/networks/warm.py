@@ -9,7 +9,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel
 
 from sdplay.training.log import Log, save
-from sdplay.training.words import text_encoder, vectors, vocabulary
+from sdplay.training.networks.words import text_encoder, vectors, vocabulary
 
 EMBEDDING = "embeddings.token_embedding.weight"
 

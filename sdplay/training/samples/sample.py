@@ -10,9 +10,9 @@ from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNe
 from PIL import Image, ImageDraw
 from transformers import CLIPTextModel
 
-from sdplay.training import autoencoder, unet
 from sdplay.training.log import checkpoint
-from sdplay.training.words import text_encoder, tokenizer
+from sdplay.training.networks import autoencoder, unet
+from sdplay.training.networks.words import text_encoder, tokenizer
 
 STEPS = 25
 CFG = 2.5

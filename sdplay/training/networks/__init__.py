@@ -1,0 +1,1 @@
+"""What learns: the autoencoder, the U-Net, their words, and how fast they learn."""
