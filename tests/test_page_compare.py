@@ -296,11 +296,13 @@ def test_the_charts_measure_against_a_chosen_cell_too(page):
 
 
 def test_a_sweep_over_cfg_alone_has_its_chart_and_its_verdict(page):
-    page = opened(page, x_axis="CFG scale", x_values="1, 2, 3, 4")
+    page = opened(page, x_axis="CFG scale", x_values="1, 2, 3, 4", y_axis="Nothing")
     page = finished(page.button(key="run").click().run())
     assert "What does more CFG scale change?" in sentences(page)
     assert "It changes " in sentences(page)
-    assert [chart.proto.spec for chart in page.get("vega_lite_chart")]
+    (chart,) = page.get("vega_lite_chart")
+    assert '"title": ["Colour distance", "to the value before"]' in chart.proto.spec
+    assert "labelExpr" not in chart.proto.spec  # one line needs no legend
 
 
 @pytest.mark.parametrize(

@@ -187,9 +187,9 @@ def _amounts(studio: Studio, sweep: Sweep, amounts: Amounts) -> None:
     """How far each value of the setting is from the one before."""
     st.markdown(f"**What does more {literal(amounts.setting)} change?**")
     courses = amounts.courses[:MOST_CURVES]
-    chart = _moves(
-        amounts.setting, amounts.measure, _Legend.of({course.label for course in courses})
-    )
+    labels = {course.label for course in courses}
+    legend = _Legend.of(labels) if len(labels) > 1 else _Legend.none()
+    chart = _moves(amounts.setting, amounts.measure, legend)
     _beside(
         studio,
         sweep,
@@ -308,6 +308,17 @@ class _Legend:
     scheme: str
     """Ten colours that are easy to tell apart, or twenty."""
 
+    @property
+    def drawn(self) -> alt.Legend | None:
+        """As Altair takes it; nothing where one line needs no name."""
+        if not self.columns:
+            return None
+        return alt.Legend(orient="bottom", columns=self.columns, labelLimit=0, labelExpr=LINES)
+
+    @classmethod
+    def none(cls) -> "_Legend":
+        return cls(0, 0, "tableau10")
+
     @classmethod
     def of(cls, labels: Collection[str]) -> "_Legend":
         columns = 2 if max(map(len, labels)) <= 18 else 1
@@ -333,7 +344,7 @@ def _moves(across: str, measure: Measure, legend: _Legend) -> str:
     """Lines from value to value; below the rule the eye sees no change."""
     clipped = alt.Tooltip("clipped:Q", title="Pixels with a colour at its limit", format=".0%")
     base = _lines(across, measure, legend, clipped).encode(
-        y=alt.Y("distance:Q", title=f"{_upper(measure.label)} to the value before")
+        y=alt.Y("distance:Q", title=[_upper(measure.label), "to the value before"])
     )
     return _text(
         _close_enough() + base.mark_line() + base.mark_circle(size=60).add_params(PICK),
@@ -351,9 +362,7 @@ def _lines(across: str, measure: Measure, legend: _Legend, *more: alt.Tooltip) -
             title=None,
             sort=None,
             scale=alt.Scale(scheme=legend.scheme),
-            legend=alt.Legend(
-                orient="bottom", columns=legend.columns, labelLimit=0, labelExpr=LINES
-            ),
+            legend=legend.drawn,
         ),
     )
 
