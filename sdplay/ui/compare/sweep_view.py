@@ -159,7 +159,7 @@ def _glass(studio: Studio, sweep: Sweep, results: Results) -> None:
             args=(sweep, first, second),
         )
         if st.button("Details of B", icon=":material/receipt_long:", key="look_details"):
-            details(studio, other.picture)
+            details(other.picture)
 
     pair(
         sides,

@@ -256,7 +256,7 @@ def _recent(studio: Studio, most: int) -> None:
                 for kept in recent
             ]
             if id := tiles(shown, key="recent", width=104, strip=True):
-                details(studio, id)
+                details(id)
 
 
 def _named(params: Params) -> str:

@@ -11,6 +11,8 @@ from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
 from sdplay.wording import literal
 
+_DROPPED = "dropped_picture"
+
 
 def read_a_picture(studio: Studio) -> None:
     """Drop a file; see what it says about itself."""
@@ -28,9 +30,21 @@ def read_a_picture(studio: Studio) -> None:
             _told(studio, given.getvalue())
 
 
+def drop(data: bytes) -> None:
+    """Show in a run of the whole page what a dropped file says about itself: the list that it was
+    dropped on would take the dialog away with its next run."""
+    st.session_state[_DROPPED] = data
+    st.rerun()
+
+
+def dropped(studio: Studio) -> None:
+    """The dialog of a file that was just dropped."""
+    if data := st.session_state.pop(_DROPPED, b""):
+        _dialog(studio, data)
+
+
 @whole.dialog("Read a picture", width="medium", icon=":material/plagiarism:")
-def dropped(studio: Studio, data: bytes) -> None:
-    """What a file that was dropped on the page says about itself."""
+def _dialog(studio: Studio, data: bytes) -> None:
     with explained():
         _told(studio, data)
 

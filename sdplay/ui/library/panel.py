@@ -81,6 +81,7 @@ def show(studio: Studio) -> None:
         _list(studio, asked, choosing)
         _damaged(studio)
         _watch(studio, asked)
+        foreign.dropped(studio)
 
 
 def _damaged(studio: Studio) -> None:
@@ -107,7 +108,7 @@ def _base(studio: Studio, id: str) -> None:
     st.caption("Each differs in exactly one thing from this one:")
     shown = Tile(kept.id, studio.library.thumbnails([kept])[0], kept.params.prompt or "Picture")
     if tiles([shown], key="near", width=92, strip=True):
-        details(studio, kept.id)
+        details(kept.id)
 
 
 def _filter(studio: Studio) -> None:
@@ -179,13 +180,13 @@ def _list(studio: Studio, asked: Query, choosing: bool) -> None:
     if done.refused:
         st.toast(done.refused, icon=":material/info:", duration="long")
     elif done.dropped:
-        foreign.dropped(studio, done.dropped)
+        foreign.drop(done.dropped)
     elif done.opened and choosing:
         chosen.turn(done.opened)
         st.rerun()
     elif done.opened and (kept := studio.library.get(done.opened, studio.owner)):
         st.session_state["looked_at"] = [kept.at, *st.session_state.get("looked_at", ())][:20]
-        details(studio, kept.id)
+        details(kept.id)
 
 
 def _again(studio: Studio, asked: Query, at: int) -> Stretch:

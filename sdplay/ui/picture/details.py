@@ -60,10 +60,15 @@ def start_from(studio: Studio, kept: Kept, key: str) -> None:
     )
 
 
-def details(studio: Studio, id: str) -> None:
-    """Open the drawer; the address says so, and opened again it shows the same."""
+def details(id: str) -> None:
+    """Open the drawer in a run of the whole page; the address says so, and opened again it shows
+    the same.
+
+    A fragment that opened it itself would close it with its next run, and while the browser is
+    slow the drawer's parts would come without the drawer.
+    """
     st.query_params["picture"] = id
-    _drawer(studio)
+    st.rerun()
 
 
 def linked(studio: Studio) -> None:
