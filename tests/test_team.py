@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from sdplay.params import KNOBS
 from sdplay.ui.generate.result import PATIENCE_SECONDS
 from tests.serving import served
 from tests.visitor import Visitor
@@ -35,7 +36,7 @@ def visitor(url):
 
 def waiting(visitor):
     """The run that waits for the picture has begun."""
-    assert visitor.look(lambda: visitor.ticks)
+    assert visitor.look(lambda: PATIENCE_SECONDS in visitor.intervals())
 
 
 def test_one_run_waits_for_the_picture_and_its_previews_move(visitor):
@@ -65,13 +66,63 @@ def test_a_click_in_another_part_is_answered_while_a_picture_is_waited_for(visit
     visitor.generate(1)
     waiting(visitor)
     visitor.press("request")
-    assert visitor.look(lambda: "payload_keep" in visitor.buttons())
-    ticks, runs = visitor.ticks, visitor.runs
-    assert visitor.look(lambda: visitor.ticks > ticks)
+    assert visitor.look(lambda: "payload_keep" in visitor.drawn())
+    runs = visitor.runs
+    waiting(visitor)
     visitor.press("payload_keep")
     assert visitor.look(lambda: visitor.runs > runs)
     assert not visitor.seeds
     assert visitor.see(1)
+
+
+def test_a_click_on_generate_draws_no_page_before_the_picture(visitor):
+    runs = visitor.runs
+    visitor.generate(1)
+    assert visitor.see(1)
+    assert visitor.runs == runs
+
+
+def test_a_picture_has_every_setting_that_was_changed_before_the_click(visitor):
+    chosen = {
+        "prompt": "a blue (apple:1.2)",
+        "negative": "red",
+        "steps": 7,
+        "cfg": 3.5,
+        "seed": 11,
+        "width": 160,
+        "height": 96,
+        "eta": 0.5,
+        "variation_seed": 5,
+        "variation_strength": 0.25,
+    }
+    apart = {"scheduler", "strength", "extra"}  # a list, and what means something with others
+    assert visitor.drawn() & set(KNOBS) <= chosen.keys() | apart
+    visitor.fill(**chosen, scheduler="DDIM")
+    runs = visitor.runs
+    visitor.press("go")
+    assert visitor.see(11)
+    assert visitor.runs == runs
+    picture = visitor.pictures[-1]
+    assert {name: picture[name] for name in chosen} == chosen
+    assert picture["scheduler"] == "ddim"
+
+
+def test_a_click_for_several_pictures_ends_with_the_last_of_them(url):
+    with Visitor(url + SHORT) as visitor:
+        visitor.fill(seed=20, count=3)
+        visitor.press("go")
+        assert visitor.see(22)
+        runs = visitor.runs
+        assert visitor.look(lambda: visitor.runs > runs and not visitor.running)
+
+
+def test_what_cannot_be_made_is_told_and_stays_told(visitor):
+    visitor.fill(width=100)
+    visitor.press("go")
+    assert visitor.look(lambda: any("multiple of 32" in each for each in visitor.sentences))
+    visitor.look(lambda: False, 1)
+    assert not visitor.running
+    assert not visitor.intervals()
 
 
 def test_a_second_click_on_generate_shows_the_second_picture(visitor):
@@ -94,7 +145,7 @@ def test_a_finished_picture_stands_in_the_page_that_is_drawn_after_it(visitor):
     visitor.see(1)
     runs = visitor.runs
     assert visitor.look(lambda: visitor.runs > runs and not visitor.running)
-    assert not visitor.asks()
+    assert not visitor.intervals()
 
 
 def test_everybody_gets_their_own_pictures_in_turns(url):

@@ -5,18 +5,21 @@ already, and fetches every picture that is shown.
 """
 
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 from urllib.request import urlopen
 from uuid import uuid4
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.NumberInput_pb2 import NumberInput
 from websockets.sync.client import connect
 
 from sdplay import metadata
 
-BUTTONS_AND_NUMBERS = ("button", "number_input")
+CONTROLS = ("button", "number_input", "slider", "selectbox", "text_area", "text_input")
 
 
 class Visitor:
@@ -25,8 +28,9 @@ class Visitor:
     def __init__(self, url, owner=""):
         self._url, _, query = url.partition("?")
         self._form = dict(parse_qsl(query))
-        self._widgets: dict[str, tuple[str, str]] = {}
-        """For each key the widget, and the fragment that a click on it asks for."""
+        self._controls: dict[str, tuple[str, Any, str]] = {}
+        """For each key the kind of control, the control, and the fragment that it asks for."""
+        self._filled: dict[str, object] = {}
         self._cache: dict[str, bytes] = {}
         self._timers: dict[str, tuple[float, float]] = {}
         """For each fragment when the browser asks for it next, and how often."""
@@ -35,8 +39,8 @@ class Visitor:
         self.running = False
         self.runs = self.ticks = self.bytes = 0
         """Runs of the whole page and of a fragment, and what was sent here."""
-        self.seeds: list[int] = []
-        """Of the pictures on the page, from the files themselves, in the order of their coming."""
+        self.pictures: list[Mapping[str, Any]] = []
+        """Their settings, as the files say themselves, in the order of their coming."""
         self.sentences: list[str] = []
         """What stood beside the progress bar, and in coloured boxes."""
         self.previews = 0
@@ -51,7 +55,7 @@ class Visitor:
             )
         )
         self._ask()
-        self.look(lambda: "go" in self._widgets and not self.running)
+        self.look(lambda: "go" in self._controls and not self.running)
 
     def __enter__(self):
         return self
@@ -59,28 +63,36 @@ class Visitor:
     def __exit__(self, *problem):
         self._closing.close()
 
-    def buttons(self):
-        """Keys of the buttons and number fields that were drawn so far."""
-        return set(self._widgets)
+    @property
+    def seeds(self):
+        return [settings["seed"] for settings in self.pictures]
+
+    def drawn(self):
+        """Keys of the controls that were drawn so far."""
+        return set(self._controls)
 
     def stop_asking(self):
         """Lose the page's timers, as a browser does that sleeps."""
         self._timers.clear()
         self._awake = False
 
-    def asks(self):
-        """Whether the page wants to be asked for news."""
-        return bool(self._timers)
+    def intervals(self):
+        """How often the page wants to be asked for its parts."""
+        return {interval for _, interval in self._timers.values()}
 
     def generate(self, seed):
         """Press the button with this seed in the form."""
-        self._form["seed"] = seed
-        self.press("go", seed)
+        self.fill(seed=seed)
+        self.press("go")
 
-    def press(self, key, seed=None):
-        """Press the button of this key; `seed` is typed before."""
-        _, fragment = self._widgets[key]
-        self._ask(fragment=fragment, button=key, seed=seed)
+    def fill(self, **values):
+        """Change controls of the form, which tell nobody before something is pressed."""
+        self._filled.update(values)
+        self._form.update(values)
+
+    def press(self, key):
+        """Press the button of this key."""
+        self._ask(fragment=self._controls[key][2], button=key)
 
     def see(self, seed, seconds=60.0):
         """Look until the picture of this seed is on the page; says whether it came."""
@@ -107,16 +119,18 @@ class Visitor:
                 self._timers[fragment] = (now + interval, interval)
                 self._ask(fragment=fragment)
 
-    def _ask(self, fragment="", button="", seed=None):
+    def _ask(self, fragment="", button=""):
         message = BackMsg()
         state = message.rerun_script
         state.query_string = urlencode(self._form)
         state.fragment_id, state.is_auto_rerun = fragment, bool(fragment) and not button
         state.cached_message_hashes.extend(self._cache)
-        if seed is not None:
-            state.widget_states.widgets.add(id=self._widgets["seed"][0], int_value=seed)
+        for key, value in self._filled.items():
+            kind, control, _ = self._controls[key]
+            _hold(state.widget_states.widgets.add(id=control.id), kind, control, value)
         if button:
-            state.widget_states.widgets.add(id=self._widgets[button][0], trigger_value=True)
+            id = self._controls[button][1].id
+            state.widget_states.widgets.add(id=id, trigger_value=True)
         self._socket.send(message.SerializeToString())
 
     def _read(self, data):
@@ -154,9 +168,9 @@ class Visitor:
 
     def _draw(self, element, fragment):
         kind = element.WhichOneof("type")
-        if kind in BUTTONS_AND_NUMBERS:
-            id = getattr(element, kind).id
-            self._widgets[id.rpartition("-")[2]] = (id, fragment)
+        if kind in CONTROLS:
+            control = getattr(element, kind)
+            self._controls[control.id.rpartition("-")[2]] = (kind, control, fragment)
         elif kind == "imgs":
             for image in element.imgs.imgs:
                 self._fetch(image.url)
@@ -172,4 +186,16 @@ class Visitor:
             return
         self._addresses.add(address)
         with urlopen(f"{self._url}{address.lstrip('/')}", timeout=60) as answer:
-            self.seeds.append(metadata.read(answer.read()).settings["seed"])
+            self.pictures.append(metadata.read(answer.read()).settings)
+
+
+def _hold(state, kind, control, value):
+    """Write a control's value as the frontend does."""
+    if kind == "slider":
+        state.double_array_value.data.append(value)
+    elif kind != "number_input":
+        state.string_value = value
+    elif control.data_type == NumberInput.INT:
+        state.int_value = value
+    else:
+        state.double_value = value

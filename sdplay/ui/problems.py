@@ -1,7 +1,7 @@
 """The one place that turns an error into something on screen."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import streamlit as st
@@ -15,11 +15,22 @@ _ADDRESS = re.compile(r"://|www\.|@", re.IGNORECASE)
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """An error we raise on purpose becomes a sentence; the rest of the page stays."""
+def explained() -> Iterator[list[PlayError]]:
+    """An error we raise on purpose becomes a sentence; the rest of the page stays.
+
+    Where the sentence must outlast this run, the error is in the list that this yields.
+    """
+    errors: list[PlayError] = []
     try:
-        yield
+        yield errors
     except PlayError as error:
+        errors.append(error)
+        refused(errors)
+
+
+def refused(errors: Sequence[PlayError]) -> None:
+    """Show what was raised on purpose."""
+    for error in errors:
         told(str(error), warn=isinstance(error, BadParams | BackendOffline))
 
 

@@ -121,7 +121,7 @@ def submit(studio: Studio, params: Params, group: str = "") -> None:
     """Queue one picture, alone or with the others of its click, and show it from now on."""
     job = studio.jobs.submit(
         params,
-        studio.backend,
+        copy(studio.backend),  # each picture's own, as with every run of the whole page
         studio.owner,
         group,
         at_once=studio.capabilities.at_once,
@@ -130,14 +130,19 @@ def submit(studio: Studio, params: Params, group: str = "") -> None:
     st.session_state["job"] = job.id
 
 
-def want_again(pictures: int) -> None:
-    """Generate so many in the next run of the whole page, as if the button had been pressed."""
-    whole.due()
+def want(pictures: int) -> None:
+    """Generate so many in the next run."""
     st.session_state["again"] = pictures
 
 
+def want_again(pictures: int) -> None:
+    """Generate so many in the next run of the whole page."""
+    whole.due()
+    want(pictures)
+
+
 def wanted_again() -> int:
-    """How many pictures want_again() asked for; a wish that this run does not grant lapses."""
+    """How many pictures want() asked for; a wish that this run does not grant lapses."""
     return int(st.session_state.pop("again", 0))
 
 

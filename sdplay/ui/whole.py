@@ -5,10 +5,14 @@ wishes for, would otherwise appear with the next unrelated click.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any, ParamSpec
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
+
+from sdplay.ui import waiting
 
 P = ParamSpec("P")
 _DUE = "whole_page_due"
@@ -27,6 +31,18 @@ def begun() -> None:
         st.toast(sentence, icon=icon)
 
 
+def only(key: str) -> None:
+    """Draw nothing but the fragment of this key after this click; call it last in a callback.
+
+    Where the page has no such fragment yet, the whole of it runs; so it does without a server, as
+    in tests, where nobody holds the rest of the page.
+    """
+    if waiting.served():
+        with suppress(StreamlitAPIException):
+            st.rerun(key)
+    due()
+
+
 def note(sentence: str, icon: str) -> None:
     """Say something in passing once the whole page runs; call it from a callback.
 
@@ -36,12 +52,12 @@ def note(sentence: str, icon: str) -> None:
 
 
 def fragment(
-    every: float | None = None,
+    every: float | None = None, key: str | None = None
 ) -> Callable[[Callable[P, None]], Callable[P, None]]:
-    """A part of the page that runs alone, also every so many seconds."""
+    """A part of the page that runs alone, also every so many seconds, or by its key."""
 
     def decorated(draw: Callable[P, None]) -> Callable[P, None]:
-        return st.fragment(_heedful(draw), run_every=every)
+        return st.fragment(_heedful(draw), run_every=every, key=key)
 
     return decorated
 

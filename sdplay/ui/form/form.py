@@ -402,6 +402,19 @@ def _surprise(capabilities: Capabilities) -> None:
         _add_word(group)
 
 
+def stands_in_controls(capabilities: Capabilities) -> bool:
+    """Whether every setting is the value of a control, so that asked() is right without drawing the
+    form before; pictures and lists are worked out while it is drawn."""
+    state = st.session_state
+    several = (KNOBS[name] for name in KNOBS if KNOBS[name].several)
+    return not (
+        any(capabilities.choices(knob) for knob in several)
+        or state.get("init_bytes", b"") != b""
+        or state.get("control_units")
+        or "extra_next" in state
+    )
+
+
 def _own_inputs(capabilities: Capabilities) -> dict[str, Any]:
     """The model's own inputs that were changed."""
     changed = {}

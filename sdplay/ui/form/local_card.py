@@ -73,18 +73,20 @@ def may_start() -> bool:
 
 def _notice() -> None:
     """Ask the backend again as soon as the process that we started has changed."""
-    before, now = (
-        st.session_state.get("local_state", ("off", 0)),
-        (OURS.state, OURS.child(OURS.address)),
-    )
-    st.session_state["local_state"] = now
-    if before != now:
+    if has_news():
+        st.session_state["local_state"] = _state()
         session.ask_again()
-        if st.session_state.get("go"):
-            session.want_again(
-                st.session_state.get("count", 1)
-            )  # the new run does not know of this one's click
         st.rerun()
+
+
+def has_news() -> bool:
+    """Whether the process that we started has changed since the page was drawn."""
+    before: tuple[str, int] = st.session_state.get("local_state", ("off", 0))
+    return before != _state()
+
+
+def _state() -> tuple[str, int]:
+    return OURS.state, OURS.child(OURS.address)
 
 
 def _ask(why: str) -> None:

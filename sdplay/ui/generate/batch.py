@@ -8,7 +8,7 @@ from sdplay.compare.axes import Setup
 from sdplay.compare.plan import Plan, limit, plan
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params
-from sdplay.ui import session
+from sdplay.ui import session, whole
 from sdplay.ui.form import form
 from sdplay.ui.form.controls import LARGEST_IN_A_BROWSER, bounded
 from sdplay.ui.problems import explained
@@ -17,22 +17,26 @@ from sdplay.ui.share import linked
 from sdplay.wording import literal, many
 
 
-def pick() -> int:
-    """How many pictures a click makes."""
-    return int(
-        st.number_input(
-            "Number of pictures",
-            1,
-            linked.MOST_PICTURES,
-            1,
-            **linked.bound("count"),
-            label_visibility="collapsed",
-            icon=":material/photo_library:",
-            width=130,
-            help="How many pictures a click makes: the same settings with the next seeds, each "
-            "with its own receipt.",
-        )
+def pick() -> None:
+    """Ask how many pictures a click makes; their price stands in another part of the page."""
+    st.number_input(
+        "Number of pictures",
+        1,
+        linked.MOST_PICTURES,
+        1,
+        **linked.bound("count"),
+        on_change=whole.due,
+        label_visibility="collapsed",
+        icon=":material/photo_library:",
+        width=130,
+        help="How many pictures a click makes: the same settings with the next seeds, each "
+        "with its own receipt.",
     )
+
+
+def picked() -> int:
+    """How many pictures a click makes."""
+    return int(st.session_state.get("count", 1))
 
 
 def price(studio: Studio, pictures: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from sdplay.errors import PlayError
 from sdplay.jobs import Job
 from sdplay.library import Kept
 from sdplay.params import Params
@@ -16,16 +17,17 @@ from sdplay.ui import session, waiting, whole
 from sdplay.ui.components.tiles import Tile, tiles
 from sdplay.ui.form import form
 from sdplay.ui.form.controls import LARGEST_IN_A_BROWSER
+from sdplay.ui.generate.batch import submit
 from sdplay.ui.picture.details import details, download, hero, start_from
 from sdplay.ui.picture.receipt import receipt, timing
-from sdplay.ui.problems import explained, told
+from sdplay.ui.problems import explained, refused, told
 from sdplay.ui.session import Studio
 from sdplay.wording import duration, many
 
 SOON_SECONDS = 0.25
 """After a click, or a run that was interrupted, the browser asks so soon for one that waits."""
 PATIENCE_SECONDS = 5.0
-"""So long a run waits; then the browser asks for the next one."""
+"""So long a run waits, until the browser asks for the next one."""
 GLANCE_SECONDS = 0.1
 """How often a run that waits looks whether something else was clicked."""
 LOOKS_A_SECOND = 16.0
@@ -38,28 +40,44 @@ LINGER_SECONDS = 0.4
 
 def show(studio: Studio) -> None:
     """The newest picture, or the progress of the one being made until it is there."""
-    job = session.latest(studio)
-    awaited = job if job and job.active else None
-    waits = seen = False
+    if pictures := session.wanted_again():
+        _submit(studio, pictures)
+    latest = session.latest(studio)
+    refusals: list[PlayError] = []
+    inline, awaited, seen = True, False, False
 
-    @whole.fragment(every=SOON_SECONDS if awaited else None)
+    @whole.fragment(every=SOON_SECONDS if latest and latest.active else None, key="result")
     def result() -> None:
-        nonlocal waits, seen
+        nonlocal refusals, inline, awaited, seen
+        alone, inline = not inline, False
+        if pictures := session.wanted_again() if alone else 0:
+            awaited = seen = False
+            refusals = _submit(studio, pictures)
+        else:
+            refused(refusals)
         if seen:
             st.rerun()  # one full run: the timer stops, and the picture comes into the strip below
-        if awaited and awaited.active:
-            draw = _progress(studio, awaited)
-            if waits:
-                _wait(studio, awaited, draw)
-            waits = True  # from the next run on: the first one is part of the whole page's
+        job = session.latest(studio)
+        if job and job.active:
+            awaited = True
+            draw = _progress(studio, job)
+            if alone:
+                _wait(studio, job, draw)
             return
-        seen = awaited is not None
-        if seen:
-            waiting.tick_every(LINGER_SECONDS)
+        seen = awaited
+        if alone:
+            waiting.tick_every(LINGER_SECONDS if seen else None)
         _result(studio, job, alone=seen)
 
     result()
-    _recent(studio, max(RECENT, len(session.batch_of(studio, job)) if job else 0))
+    _recent(studio, max(RECENT, len(session.batch_of(studio, latest)) if latest else 0))
+
+
+def _submit(studio: Studio, pictures: int) -> list[PlayError]:
+    """Ask for what the form describes, or say why that cannot be."""
+    with explained() as refusals:
+        submit(studio, pictures)
+    return refusals
 
 
 def _wait(studio: Studio, job: Job, draw: Callable[[], None]) -> None:
