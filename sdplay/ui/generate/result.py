@@ -26,12 +26,12 @@ from sdplay.wording import duration, many
 
 SOON_SECONDS = 0.25
 """After a click, or a run that was interrupted, the browser asks so soon for one that waits."""
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 10.0
 """So long a run waits, until the browser asks for the next one."""
 GLANCE_SECONDS = 0.1
 """How often a run that waits looks whether something else was clicked."""
-LOOKS_A_SECOND = 16.0
-"""What is new about all waiting pictures together is drawn so often, and about one four times."""
+LOOKS_A_SECOND = 8.0
+"""What is new about all waiting pictures together comes so often, about one at most four times."""
 RECENT = 12
 """Pictures in the strip below; of a larger click all."""
 LINGER_SECONDS = 0.4
