@@ -29,7 +29,7 @@ SOON_SECONDS = 0.25
 PATIENCE_SECONDS = 10.0
 """So long a run waits, until the browser asks for the next one."""
 GLANCE_SECONDS = 0.1
-"""How often a run that waits looks whether something else was clicked."""
+"""A run that waits looks so often whether something else was clicked; in a crowd less often."""
 LOOKS_A_SECOND = 8.0
 """What is new about all waiting pictures together comes so often, about one at most four times."""
 RECENT = 12
@@ -83,15 +83,20 @@ def _submit(studio: Studio, pictures: int) -> list[PlayError]:
 def _wait(studio: Studio, job: Job, draw: Callable[[], None]) -> None:
     """Until the job has ended, draw what is new, and run again as soon as it has."""
     waiting.tick_every(PATIENCE_SECONDS)
-    drawn = time.monotonic()
-    while not job.wait(GLANCE_SECONDS):
+    due = time.monotonic() + (pause := _pause(studio))
+    while not job.wait(max(GLANCE_SECONDS, pause / 8)):
         if waiting.interrupted():
             waiting.tick_every(SOON_SECONDS)
             return
-        if time.monotonic() - drawn >= max(SOON_SECONDS, studio.jobs.crowd() / LOOKS_A_SECOND):
+        if time.monotonic() >= due:
             draw()
-            drawn = time.monotonic()
+            due = time.monotonic() + (pause := _pause(studio))
     st.rerun(scope="fragment")  # the picture, without waiting for the browser's next tick
+
+
+def _pause(studio: Studio) -> float:
+    """Seconds until what is new about one picture is drawn: longer, the more are waiting."""
+    return max(SOON_SECONDS, studio.jobs.crowd() / LOOKS_A_SECOND)
 
 
 def _result(studio: Studio, job: Job | None, alone: bool) -> None:
