@@ -11,6 +11,7 @@ told how long to wait
 │       └── BackendLost    the connection ended in the middle: it may have crashed
 ├── Cancelled          the person stopped it
 └── LibraryError       a picture could not be kept, found or read
+    └── LibraryAway      its database or store does not answer: asking again later may help
 """
 
 
@@ -52,3 +53,7 @@ class Cancelled(PlayError):
 
 class LibraryError(PlayError):
     """A picture could not be kept, found or read."""
+
+
+class LibraryAway(LibraryError):
+    """The database or the picture store does not answer, or broke off: later it may."""

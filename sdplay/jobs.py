@@ -10,7 +10,7 @@ from traceback import format_exc
 
 from sdplay import studio
 from sdplay.backends import ASKER, Asker, Backend
-from sdplay.errors import BackendLost, BackendOffline, BadParams, PlayError
+from sdplay.errors import BackendLost, BackendOffline, BadParams, LibraryAway, PlayError
 from sdplay.library import Kept, Library
 from sdplay.library.estimates import Estimates
 from sdplay.params import Params
@@ -50,6 +50,8 @@ class Job:
     error: str = ""
     lost: bool = False
     """The backend did not answer, or broke off: asking again later may help."""
+    library_away: bool = False
+    """The library did not answer: asking again later may help."""
     created: float = field(default_factory=time.time)
     started: float = 0.0
     ended: float = 0.0
@@ -332,6 +334,7 @@ class Jobs:
             job._end("cancelled")
         except PlayError as error:
             job.lost = isinstance(error, BackendOffline | BackendLost)
+            job.library_away = isinstance(error, LibraryAway)
             job.error = without_secrets(str(error))
             job._end("cancelled" if job.stop.is_set() else "failed")
         except Exception:

@@ -2,6 +2,11 @@
 the full suite."""
 
 import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 
@@ -41,6 +46,29 @@ def page(monkeypatch):
 
     session.jobs().library.close()
     st.cache_resource.clear()
+
+
+@pytest.fixture(scope="session")
+def moto():
+    """The port of a running S3 server."""
+    pytest.importorskip("moto.server", reason="needs moto: pip install 'moto[server]'")
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-p", str(port)],
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            break
+        except OSError:
+            assert server.poll() is None
+            time.sleep(0.05)
+    yield port
+    server.terminate()
+    server.wait()
 
 
 @pytest.fixture(scope="session")

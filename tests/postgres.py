@@ -24,67 +24,72 @@ def programs() -> Path | None:
     return next((place for place in places if (place / "initdb").exists()), None)
 
 
+class Cluster:
+    """A server of our own, which can be stopped and started."""
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self.folder, self.data, self._programs = folder, folder / "data", programs
+        self.address = f"postgresql://sdplay@/postgres?host={quote(str(folder))}"
+        # PostgreSQL refuses to run as root, and must not outlive a test run that was killed.
+        self._user = ["setpriv", "--pdeathsig", "INT"]
+        if os.geteuid() == 0:
+            self._user += ["--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+            shutil.chown(folder, "nobody", "nogroup")
+        options = ["-U", "sdplay", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
+        made = subprocess.run(
+            [*self._user, programs / "initdb", "-D", self.data, *options],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert made.returncode == 0, made.stderr
+
+    def start(self) -> None:
+        """Until it is ready."""
+        settings = ("listen_addresses=", "fsync=off", f"unix_socket_directories={self.folder}")
+        options = [part for setting in settings for part in ("-c", setting)]
+        self._server = subprocess.Popen(
+            [*self._user, self._programs / "postgres", "-D", self.data, *options],
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        while not _ready(self.data):
+            assert self._server.poll() is None, "PostgreSQL ended before it was ready"
+            time.sleep(0.05)
+
+    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        """SIGINT cuts every connection in an orderly way, SIGQUIT is a crash."""
+        self._server.send_signal(how)
+        self._server.wait()
+
+
 @contextmanager
-def postgres() -> Iterator[str | None]:
-    """The address of a database that is running and empty; None where PostgreSQL is not
-    installed."""
+def cluster() -> Iterator[Cluster | None]:
+    """A server that is running and empty; None where PostgreSQL is not installed."""
     place = programs()
     if place is None:
         yield None
         return
     folder = Path(tempfile.mkdtemp(prefix="sdplay-pg-", dir="/tmp"))
-    # PostgreSQL refuses to run as root, and must not outlive a test run that was killed.
-    user = ["setpriv", "--pdeathsig", "INT"]
-    if os.geteuid() == 0:
-        user += ["--reuid=nobody", "--regid=nogroup", "--clear-groups"]
-        shutil.chown(folder, "nobody", "nogroup")
-    data = folder / "data"
-    made = subprocess.run(
-        [
-            *user,
-            place / "initdb",
-            "-D",
-            data,
-            "-U",
-            "sdplay",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--locale=C.UTF-8",
-        ],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert made.returncode == 0, made.stderr
-    server = subprocess.Popen(
-        [
-            *user,
-            place / "postgres",
-            "-D",
-            data,
-            "-c",
-            "listen_addresses=",
-            "-c",
-            "fsync=off",
-            "-c",
-            f"unix_socket_directories={folder}",
-        ],
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
     try:
-        while not _ready(data):
-            assert server.poll() is None, "PostgreSQL ended before it was ready"
-            time.sleep(0.05)
-        yield f"postgresql://sdplay@/postgres?host={quote(str(folder))}"
+        server = Cluster(place, folder)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
     finally:
-        server.send_signal(signal.SIGQUIT)
-        server.wait()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def postgres() -> Iterator[str | None]:
+    """The address of a database that is running and empty; None where PostgreSQL is not
+    installed."""
+    with cluster() as server:
+        yield server.address if server else None
 
 
 def _ready(data: Path) -> bool:

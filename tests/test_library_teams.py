@@ -3,10 +3,8 @@ sees another's."""
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -29,28 +27,11 @@ def database():
     return new_database()
 
 
-@pytest.fixture(scope="module")
-def s3():
+@pytest.fixture
+def s3(moto):
     """The address of a running S3 server, reached by the variables that every S3 program reads."""
     pytest.importorskip("s3fs", reason="needs s3fs: pip install '.[teams]'")
-    pytest.importorskip("moto.server", reason="needs moto: pip install 'moto[server]'")
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-p", str(port)],
-        stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            break
-        except OSError:
-            assert server.poll() is None
-            time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}"
-    server.terminate()
-    server.wait()
+    return f"http://127.0.0.1:{moto}"
 
 
 @pytest.fixture

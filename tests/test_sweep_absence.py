@@ -143,18 +143,18 @@ class Away(Painter):
 
 def test_a_backend_that_is_away_is_asked_at_once_then_now_and_then():
     clock = [0.0]
-    absence = Absence(Away(), lambda: clock[0])
+    absence = Absence.of(away := Away(), lambda: clock[0])
     for second in range(11):
         clock[0] = float(second)
         assert not absence.over()
         until(lambda: absence._call is None or absence._call.wait(0))
         assert not absence.over()
-    assert absence.backend.asked == 1 + 10 // PROBE_SECONDS
+    assert away.asked == 1 + 10 // PROBE_SECONDS
 
 
 def test_after_too_long_somebody_has_to_look():
     clock = [0.0]
-    absence = Absence(Away(), lambda: clock[0])
+    absence = Absence.of(Away(), lambda: clock[0])
     assert not absence.resigned
     clock[0] = PATIENCE_SECONDS + 1
     assert absence.resigned

@@ -1,12 +1,13 @@
 """An object store instead of a folder: any address that fsspec understands, like s3://bucket/pictures."""
 
+import errno
 import hashlib
 import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sdplay.errors import LibraryError
+from sdplay.errors import LibraryAway, LibraryError
 from sdplay.library.files import SUFFIXES, path_of
 from sdplay.settings import without_secrets
 
@@ -21,10 +22,11 @@ def _raised() -> tuple[type[BaseException], ...]:
         kinds = importlib.import_module("botocore.exceptions")
     except ImportError:
         return OSError, ValueError
-    return OSError, ValueError, kinds.BotoCoreError, kinds.ClientError
+    return OSError, ValueError, kinds.BotoCoreError, kinds.ClientError, kinds.HTTPClientError
 
 
 _RAISED = _raised()
+_UNREACHED = tuple(kind for kind in _RAISED if kind.__name__ == "HTTPClientError")
 
 
 class Bucket:
@@ -54,10 +56,10 @@ class Bucket:
         path = self._path(kind, name)
         with _explained(self.address):
             if again or not self._fs.exists(path):
-                self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-                if self._whole:
+                if self._whole:  # where there are no folders
                     self._fs.pipe_file(path, data)
                 else:
+                    self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
                     self._fs.pipe_file(f"{path}.new", data)
                     self._fs.mv(f"{path}.new", path)
 
@@ -118,7 +120,19 @@ def _explained(address: str) -> Iterator[None]:
         yield
     except _RAISED as error:
         reason = without_secrets(str(error)).split("\n")[0] or type(error).__name__
+        if _away(error):
+            raise LibraryAway(
+                f"The picture store {address} does not answer: {reason}. It may be busy or "
+                "restarting: try again in a moment. Nothing that was kept is lost."
+            ) from error
         raise LibraryError(
             f"The picture store {address} refused: {reason}. Check SDPLAY_STORE_URL and its keys, "
             "then try again."
         ) from error
+
+
+def _away(error: BaseException) -> bool:
+    """Whether it may answer later: it is too busy, or the connection broke off or was never
+    made."""
+    busy = isinstance(error, OSError) and error.errno == errno.EBUSY
+    return busy or isinstance(error, (*_UNREACHED, ConnectionError, TimeoutError))

@@ -94,6 +94,15 @@ class Library:
         threading.Thread(target=library._sweep_daily, name="library-sweep", daemon=True).start()
         return library
 
+    def answers(self) -> bool:
+        """Whether the database and the store can be reached just now."""
+        try:
+            self.index.link("")
+            self.files.has("links", "none")
+        except LibraryError:
+            return False
+        return True
+
     def close(self) -> None:
         """Give the database back."""
         self._closed.set()

@@ -1,10 +1,13 @@
-"""A backend that went away in the middle of a sweep: asked now and then until it is back."""
+"""A backend, or the library, that went away in the middle of a sweep: asked now and then until it
+is back."""
 
 import time
 from collections.abc import Callable
+from typing import Self
 
-from sdplay.backends import Backend, Capabilities
+from sdplay.backends import Backend
 from sdplay.http.call import Call
+from sdplay.library import Library
 
 PROBE_SECONDS = 2.0
 PATIENCE_SECONDS = 900.0
@@ -16,15 +19,28 @@ TRIES = 3
 class Absence:
     """Begins when the first cell is lost."""
 
-    def __init__(self, backend: Backend, now: Callable[[], float] = time.monotonic) -> None:
-        self.backend, self._now, self._began = backend, now, now()
+    def __init__(
+        self, name: str, answers: Callable[[], bool], now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.name, self._answers = name, answers
+        self._now, self._began = now, now()
         self._asked = float("-inf")
-        self._call: Call[Capabilities] | None = None
+        self._call: Call[bool] | None = None
+
+    @classmethod
+    def of(cls, backend: Backend, now: Callable[[], float] = time.monotonic) -> Self:
+        """Of the backend that the cell was lost with."""
+        return cls(backend.label, lambda: backend.probe().status in ("ready", "busy"), now)
+
+    @classmethod
+    def of_library(cls, library: Library) -> Self:
+        """Of the database or the store in which the cell's picture was to be kept."""
+        return cls("The library's database or picture store", library.answers)
 
     @property
     def sentence(self) -> str:
         return (
-            f"Paused: {self.backend.label} does not answer; it may be restarting. It is asked "
+            f"Paused: {self.name} does not answer; it may be restarting. It is asked "
             "again and again, and the sweep goes on by itself when it is back. Nothing is lost."
         )
 
@@ -37,7 +53,7 @@ class Absence:
     def last_words(self) -> str:
         """For the person, when it took too long."""
         return (
-            f"Paused: {self.backend.label} has not answered for {PATIENCE_SECONDS / 60:.0f} "
+            f"Paused: {self.name} has not answered for {PATIENCE_SECONDS / 60:.0f} "
             "minutes. Start it, then resume. Nothing is lost."
         )
 
@@ -45,10 +61,9 @@ class Absence:
         """Whether it answered just now; never waits for it."""
         if self._call is None:
             if self._now() - self._asked >= PROBE_SECONDS:
-                self._asked, self._call = self._now(), Call(self.backend.probe)
+                self._asked, self._call = self._now(), Call(self._answers)
             return False
         if not self._call.wait(0):
             return False
-        status = self._call.result().status
-        self._call = None
-        return status in ("ready", "busy")
+        call, self._call = self._call, None
+        return call.result()

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
@@ -17,7 +18,7 @@ from sdplay import work
 from sdplay.compare.evidence.measures import look, pixels_hash
 from sdplay.compare.plan import Cell, Plan
 from sdplay.compare.results import Result
-from sdplay.errors import BadParams, LibraryError, PlayError
+from sdplay.errors import BadParams, LibraryAway, LibraryError, PlayError
 from sdplay.jobs import Job, Jobs
 from sdplay.library import Kept
 from sdplay.library.estimates import Range
@@ -368,9 +369,10 @@ class Sweep:
         load = self.meter.reading(len(ended)) if ended else None
         for at, job in ended:
             del self._active[at]
-            if job.lost and self._put_back(at, job):
+            received = self._received(at, job)
+            if received is None:
                 continue
-            result = replace(self._ended(self._results[at].cell, job), load=load)
+            result = replace(received, load=load)
             self._results[at] = result
             self.jobs.forget(job)
             if result.state == "cancelled":
@@ -378,6 +380,16 @@ class Sweep:
             else:
                 self._track.end(at, made=result.state == "made")
             self._notice_trouble(result.error)
+
+    def _received(self, at: At, job: Job) -> Result | None:
+        """The cell's result; None where it waits, to be asked for again."""
+        if job.lost and self._put_back(at, job):
+            return None
+        if not job.library_away:
+            with suppress(LibraryAway):
+                return self._ended(self._results[at].cell, job)
+        self._wait_for(at, Absence.of_library(self.jobs.library))
+        return None
 
     def _put_back(self, at: At, job: Job) -> bool:
         """A cell whose backend went away waits for it, unless that keeps happening to this cell or
@@ -388,14 +400,18 @@ class Sweep:
         gone = told.status == "down" or told.price is not None or self._lost[at] >= TRIES
         if gone:
             return False
-        self._results[at] = Result(cell)
-        self._track.again(at)
-        self._todo.appendleft(cell)
-        if not self.paused and not self._stopped.is_set():
-            self._absence = Absence(job.backend)
-            self.trouble = self._absence.sentence
-            self.pause()
+        self._wait_for(at, Absence.of(job.backend))
         return True
+
+    def _wait_for(self, at: At, absence: Absence) -> None:
+        """The cell is made again, once that which is absent is back."""
+        self._results[at] = Result(self._results[at].cell)
+        self._track.again(at)
+        self._todo.appendleft(self._results[at].cell)
+        if not self.paused and not self._stopped.is_set():
+            self._absence = absence
+            self.trouble = absence.sentence
+            self.pause()
 
     def _look_after(self) -> None:
         """Go on when the backend that went away is back; leave it to the person after too long."""
@@ -416,6 +432,8 @@ class Sweep:
         try:
             with Image.open(io.BytesIO(self.jobs.library.data(kept))) as opened:
                 image = opened.convert("RGB")
+        except LibraryAway:
+            raise
         except (LibraryError, OSError) as error:
             return Result(cell, "failed", error=str(error))
         return Result(

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sql
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 
-from sdplay.errors import LibraryError
+from sdplay.errors import LibraryAway, LibraryError
 from sdplay.settings import without_secrets
+
+READER_PATIENCE = 2.0
+"""Seconds that a page waits for a database that is restarting; who writes waits longer."""
 
 
 class Database:
@@ -20,6 +23,9 @@ class Database:
 
     def __init__(self, address: str, patience: float) -> None:
         self._engine = _engine(address, patience)
+        self._patience = patience
+        self._reached = False
+        """It was there once: when it is away, it is likely to come back."""
         self.dialect = self._engine.dialect.name
 
     def close(self) -> None:
@@ -29,17 +35,31 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sql.Connection]:
         """One transaction that changes nothing."""
-        with _told(), self._engine.connect() as connection, connection.begin():
+        with _told(), self._connected(READER_PATIENCE) as connection, connection.begin():
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sql.Connection]:
         """One transaction.  SQLite is asked for the right to write at once: asked later, it
         refuses, not waits."""
-        with _told(), self._engine.connect() as connected:
+        with _told(), self._connected(self._patience) as connected:
             connection = connected.execution_options(begin="BEGIN IMMEDIATE")
             with connection.begin():
                 yield connection
+
+    def _connected(self, patience: float) -> sql.Connection:
+        """A connection; one that is restarting is waited for so long."""
+        until = time.monotonic() + patience
+        while True:
+            try:
+                connection = self._engine.connect()
+            except OperationalError:
+                if not self._reached or self.dialect == "sqlite" or time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
+            else:
+                self._reached = True
+                return connection
 
 
 def is_damaged(place: Path, patience: float) -> bool:
@@ -122,17 +142,28 @@ def _told() -> Iterator[None]:
         raise
     except (SQLAlchemyError, sqlite3.Error) as error:
         reason = without_secrets(str(getattr(error, "orig", None) or error)).split("\n")[0]
-        raise LibraryError(
-            f"The library's database refused: {reason}. {_advice(reason)}"
+        raise _kind(error)(
+            f"The library's database refused: {reason}. {_advice(reason, _kind(error))}"
         ) from error
 
 
-def _advice(reason: str) -> str:
+def _kind(error: Exception) -> type[LibraryError]:
+    """Whether it may be there again later.  A file has no server that restarts."""
+    if not isinstance(error, DBAPIError) or isinstance(error.orig, sqlite3.Error):
+        return LibraryError
+    away = isinstance(error, OperationalError) or error.connection_invalidated
+    return LibraryAway if away else LibraryError
+
+
+def _advice(reason: str, kind: type[LibraryError]) -> str:
     if "malformed" in reason or "not a database" in reason:
         return (
             "It is damaged, the picture files are not: python -m sdplay library reindex "
             "makes it anew."
         )
-    if "connection failed" in reason:
-        return "Check SDPLAY_DATABASE_URL, and that the server runs. The picture files are safe."
+    if kind is LibraryAway:
+        return (
+            "It may be restarting: try again in a moment. Check SDPLAY_DATABASE_URL, and that the "
+            "server runs, if it stays away. The picture files are safe."
+        )
     return "The picture files are safe; check the folder's space and permissions, then try again."

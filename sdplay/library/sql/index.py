@@ -1,6 +1,7 @@
 """The index in SQL: one line a picture, found by owner, time, any setting and any word."""
 
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ import sqlalchemy as sql
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from sdplay.errors import LibraryError
+from sdplay.errors import LibraryAway, LibraryError
 from sdplay.library.kept import Timed, Total
 from sdplay.library.query import Query
 from sdplay.library.sql.database import Database
@@ -57,7 +58,7 @@ class Index:
         repair: Callable[[str], Record | None] = lambda id: None,
     ) -> None:
         """`repair` gives the record of a picture anew, by its id, where the line is damaged."""
-        self._repair = repair
+        self._repair, self._patience = repair, patience
         self._database = Database(address, patience)
         with self._database.reading() as connection:
             self._words = words or kind_of(connection)
@@ -69,7 +70,17 @@ class Index:
 
     def add(self, record: Record) -> tuple[Record, int]:
         """Put a record in, a microsecond later if another has its time; returns it and its
-        group."""
+        group.  A connection that breaks off in the middle is made anew."""
+        until = time.monotonic() + self._patience
+        while True:
+            try:
+                return self._add(record)
+            except LibraryAway:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(0.05)
+
+    def _add(self, record: Record) -> tuple[Record, int]:
         for later in range(1000):
             moved = {**record, "made": record["made"] + later}
             try:
