@@ -31,6 +31,7 @@ LAYERS = (
     "schedulers",
     "knob",
     "wording",
+    "revived",
     "settings",
     "files",
     "errors",

@@ -252,3 +252,15 @@ def test_half_a_model_is_told(tmp_path):
     (tmp_path / "model_index.json").write_text('{"_class_name": "FluxPipeline"}')
     with pytest.raises(BadParams, match="The FluxPipeline .* could not be loaded"):
         load_stock(str(tmp_path), device="cpu")
+
+
+def test_a_thread_that_dies_of_its_picture_hands_the_fault_over(models, monkeypatch):
+    with models.engine("sd3") as engine:
+
+        def no_picture(**_):
+            raise SystemExit
+
+        monkeypatch.setattr(type(engine.pipe), "__call__", lambda *_, **__: no_picture())
+        job = Job("a fox", "flow_euler", 2, cfg=4.0, width=64, height=64)
+        with pytest.raises(SystemExit):
+            list(engine.run(job))

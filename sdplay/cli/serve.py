@@ -1,6 +1,7 @@
 """The command serve: the local process, which loads a checkpoint once and serves it to many."""
 
 import argparse
+import contextlib
 import ipaddress
 import logging
 import os
@@ -238,8 +239,9 @@ def _queue(options: argparse.Namespace) -> "Queue":
 
 def _end_with_input() -> None:
     """At once, whatever is at work: nobody is left to take the picture."""
-    while os.read(0, 4096):
-        pass
+    with contextlib.suppress(OSError):  # an input that breaks has ended too
+        while os.read(0, 4096):
+            pass
     os._exit(0)
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from base64 import b32encode
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,6 +29,7 @@ from sdplay.library.sql.index import Index, Record, parsed
 from sdplay.library.sql.tables import PICTURES, kept_of, record_of
 from sdplay.params import KNOBS, differing
 from sdplay.picture import Frame, Picture, jpeg_bytes
+from sdplay.revived import revived
 from sdplay.settings import setting
 
 MAX_LINK = 100_000
@@ -91,7 +93,7 @@ class Library:
                 "Check the folder's permissions, then try again."
             ) from error
         library = cls.opened(patience)
-        threading.Thread(target=library._sweep_daily, name="library-sweep", daemon=True).start()
+        revived("library-sweep", library._sweep_daily)
         return library
 
     def answers(self) -> bool:
@@ -111,8 +113,9 @@ class Library:
     def _sweep_daily(self) -> None:
         """Remove what killed processes left half-written, now and once a day."""
         while True:
-            self.files.sweep()
-            sweep_up(self.home.glob(HALF))
+            with suppress(OSError, LibraryError):  # a folder that is away is looked at tomorrow
+                self.files.sweep()
+                sweep_up(self.home.glob(HALF))
             if self._closed.wait(DAY / 10**6):
                 return
 

@@ -17,6 +17,7 @@ import psutil
 
 from sdplay.errors import BadParams, LibraryError
 from sdplay.files.whole_file import why, write_whole
+from sdplay.revived import revived
 
 HEARTBEAT_SECONDS = 15.0
 EXPIRES_SECONDS = 180.0
@@ -70,7 +71,7 @@ class Claims:
                     elif about.get("plan") != plan:
                         self._own.unlink(missing_ok=True)
                         raise OtherPlan(_occupied(self.folder.parent, about))
-        threading.Thread(target=self._beat, name="claims", daemon=True).start()
+        revived("claims", self._beat)
 
     def leave(self) -> None:
         """Give everything back; the others go on."""

@@ -17,12 +17,14 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
 from sdplay.backends import Capabilities
 from sdplay.errors import BadParams
+from sdplay.revived import revived
 from sdplay.settings import home, setting, without_secrets
 
 BUILTIN = "builtin"
@@ -174,28 +176,32 @@ class LocalProcess:
             errors="replace",
         )
         self._child = child
-        threading.Thread(
-            target=self._tend, args=(child,), name="local-process", daemon=True
-        ).start()
+        revived("local-process", partial(self._tend, child))
 
     def _tend(self, child: subprocess.Popen[str]) -> None:
-        reader = threading.Thread(
-            target=self._read, args=(child,), name="local-process-log", daemon=True
-        )
-        reader.start()
+        # Whatever happens to it: a child that nobody reads from stands still.
+        reader = revived("local-process-log", partial(self._read, child))
         code = child.wait()
         reader.join(1.0)
         if child.stdin:
             child.stdin.close()
         with self._change:
-            self._ended(code)
-            self._change.notify_all()
+            try:
+                if self._child is child:
+                    self._ended(code)
+            except OSError as error:
+                self.told = (
+                    f"The local process stopped: {_cause(code)}. It could not be started anew: "
+                    f"{error.strerror or error}."
+                )
+            finally:
+                self._change.notify_all()
 
     def _read(self, child: subprocess.Popen[str]) -> None:
-        if child.stdout:
-            with child.stdout:
-                for line in child.stdout:
-                    self._write(without_secrets(line.replace(self.token, "•••")))
+        if child.stdout and not child.stdout.closed:
+            for line in child.stdout:
+                self._write(without_secrets(line.replace(self.token, "•••")))
+            child.stdout.close()
 
     def _write(self, line: str) -> None:
         """Without colours and empty lines; a progress bar takes the place of the one before."""

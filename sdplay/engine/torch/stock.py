@@ -137,6 +137,9 @@ class Stock:
         try:
             pipe = self._pipe_for(job)
             image = pipe(**self._wanted(pipe, job, step)).images[0]
+            ended = time.perf_counter()
+            pixels = np.asarray(image.convert("RGB"))
+            events.put(Made(pixels, sampled - began, ended - sampled, 0.0, job.steps))
         except ValueError as error:
             events.put(
                 BadParams(
@@ -146,10 +149,6 @@ class Stock:
             )
         except BaseException as error:  # it belongs to this job: told where it is waited for
             events.put(error)
-        else:
-            ended = time.perf_counter()
-            pixels = np.asarray(image.convert("RGB"))
-            events.put(Made(pixels, sampled - began, ended - sampled, 0.0, job.steps))
 
     def _pipe_for(self, job: Job) -> Any:
         if job.start is None:
