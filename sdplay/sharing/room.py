@@ -1,12 +1,15 @@
 """How much one browser, one network address and everybody together may have waiting or open."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
 from sdplay.errors import BadParams
 from sdplay.settings import setting
 from sdplay.sharing.turns import for_sweeps
+from sdplay.wording import many
 
 BROWSERS_WORTH = 32
 """Everybody together may have as much as so many browsers: a browser is a cookie, which costs
@@ -55,6 +58,43 @@ class Room:
     def for_sweeps(self) -> "Room":
         """The room that sweeps may fill: they leave a part of it to single pictures."""
         return Room(self.browser, for_sweeps(self.address), for_sweeps(self.everybody))
+
+
+class Gate:
+    """Lets so many in at once: for work that takes much memory while it lasts."""
+
+    def __init__(self, room: Room, work: str) -> None:
+        """`work` is what they do inside, like "import"."""
+        self._room, self._work = room, work
+        self._inside: list[Share] = []
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def entered(self, visitor: Share) -> Iterator[None]:
+        """Inside while the block lasts; refuses where there is no room."""
+        with self._lock:
+            full = self._room.reached(visitor, self._inside)
+            if full is None:
+                self._inside.append(visitor)
+        if full:
+            raise BadParams(self._sentence(full))
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside.remove(visitor)
+
+    def _sentence(self, full: Reached) -> str:
+        if full.who == "browser":
+            return (
+                f"{many(full.size, self._work)} of yours {'is' if full.size == 1 else 'are'} at "
+                "work already. Wait until it has ended."
+            )
+        whose = "from your network address" if full.who == "address" else "of everybody"
+        return (
+            f"{many(full.size, self._work)} {whose} are at work already, as many as this server "
+            "does at once. Try again in a minute."
+        )
 
 
 def queue_room() -> Room:

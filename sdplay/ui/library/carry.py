@@ -8,10 +8,14 @@ import streamlit as st
 
 from sdplay.library import Query
 from sdplay.library.carry import Carried, exported, imported, table
+from sdplay.room import Gate, Room, Share
+from sdplay.ui import session
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
 from sdplay.wording import literal, many
 
+AT_ONCE = Room(browser=1, address=2, everybody=4)
+"""Imports: each may hold a large picture."""
 MOST = 2000
 """Pictures in one zip from the page: the server holds it while the browser fetches it."""
 
@@ -26,8 +30,13 @@ def carry(studio: Studio, asked: Query, count: int) -> None:
             "A zip from another library, or of any pictures", ["zip"], key="carry_in"
         )
         if given and st.button("Import it", type="primary", key="carry_go"):
-            with explained():
+            with explained(), _imports().entered(Share(studio.owner, session.address())):
                 _brought(imported(studio.library, given, studio.owner))
+
+
+@st.cache_resource(show_spinner=False)
+def _imports() -> Gate:
+    return Gate(AT_ONCE, "import")
 
 
 def out(studio: Studio, asked: Query | Sequence[str], count: int, key: str) -> None:
