@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sdplay.backends.local import Local
-from sdplay.backends.local_process import Launch, LocalProcess
+from sdplay.backends.local.process import Launch, LocalProcess
 from sdplay.http.call import Call
 from sdplay.library import Library
 from sdplay.revived import revived

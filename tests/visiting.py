@@ -19,7 +19,8 @@ PATIENCE = 60
 class Visitor:
     """A visit that sends what a browser could send, and more."""
 
-    def __init__(self, url, query="", owner=None):
+    def __init__(self, url, query="", owner=None, address=""):
+        """`address` is where a proxy on this machine says that the visit comes from."""
         self.url, self.owner = url, owner or secrets.token_hex(16)
         self.session = ""
         self.widgets = WidgetStates()
@@ -35,12 +36,13 @@ class Visitor:
         self._web.headers["X-Xsrftoken"] = xsrf
         self._web.cookies.set(COOKIE, self.owner)
         cookie = f"{COOKIE}={self.owner}; _streamlit_xsrf={xsrf}"
+        forwarded = {"X-Forwarded-For": address} if address else {}
         self._open = ExitStack()
         self._socket = self._open.enter_context(
             connect(
                 f"ws://{urlsplit(url).netloc}/_stcore/stream",
                 subprotocols=["streamlit", xsrf],
-                additional_headers={"Cookie": cookie},
+                additional_headers={"Cookie": cookie, **forwarded},
                 max_size=None,
                 origin=url.rstrip("/"),
             )

@@ -8,7 +8,7 @@ import streamlit as st
 
 from sdplay.library import Query
 from sdplay.library.carry import Carried, exported, imported, table
-from sdplay.room import Gate, Room, Share
+from sdplay.sharing.room import Gate, Room, Share
 from sdplay.ui import session
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
