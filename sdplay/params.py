@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Self
 
 from sdplay.errors import BadParams
@@ -475,7 +476,7 @@ class Params:
         group="raw",
         example='{"styles": ["flat"]} || {"styles": []}',
         infotext=("Raw payload fields",),
-        letters=1_000_000,
+        letters=200_000,
     )
 
     def __post_init__(self) -> None:
@@ -485,7 +486,7 @@ class Params:
                 value is not each.default
             ):  # a plan makes hundreds, most of whose settings nobody touched
                 object.__setattr__(self, each.name, each.check(value))
-        self.extra_fields()
+        _check_fields(self.extra)
 
     def with_(self, **changes: Any) -> Self:
         """A copy with these settings changed, checked again."""
@@ -511,20 +512,7 @@ class Params:
 
     def extra_fields(self) -> dict[str, Any]:
         """The raw payload fields as a dict; a sentence when the text is no JSON object."""
-        if not self.extra.strip():
-            return {}
-        try:
-            fields = read_json(self.extra)
-        except ValueError as error:
-            raise BadParams(
-                f"Raw payload fields are not valid JSON: {error}. Write them like this: "
-                '{"styles": ["flat"]}'
-            ) from error
-        if not isinstance(fields, dict):
-            raise BadParams(
-                'Raw payload fields must be a JSON object, like this: {"styles": ["flat"]}'
-            )
-        return fields
+        return _fields(self.extra)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values; pictures are named by their SHA-256, so a file or link never carries
@@ -603,6 +591,27 @@ def as_meant(values: Mapping[str, Any]) -> Mapping[str, Any]:
     if values.get("eta") == 0 and "clip_skip" in values and "tiling" not in values:
         return {**values, "eta": None}
     return values
+
+
+@lru_cache(4)
+def _check_fields(text: str) -> None:
+    """All cells of a plan have the same long text: it is looked through once."""
+    _fields(text)
+
+
+def _fields(text: str) -> dict[str, Any]:
+    if not text.strip():
+        return {}
+    try:
+        fields = read_json(text)
+    except ValueError as error:
+        raise BadParams(
+            f"Raw payload fields are not valid JSON: {error}. Write them like this: "
+            '{"styles": ["flat"]}'
+        ) from error
+    if not isinstance(fields, dict):
+        raise BadParams('Raw payload fields must be a JSON object, like this: {"styles": ["flat"]}')
+    return fields
 
 
 def differing(one: Params, other: Params) -> dict[str, tuple[Any, Any]]:

@@ -257,3 +257,12 @@ def test_what_the_page_calls_an_axis_stands_in_every_sentence():
     assert "Along Variant" in plan_sentence(
         plan(Setup("builtin", Params()), [("preset", rows)], facts)
     )
+
+
+def test_cells_share_a_long_prompt_and_all_of_them_have_a_bound():
+    base = Setup("builtin", Params("fox " + "🦊" * 19_000))
+    words = "fox, " + ", ".join(f"word{number}" for number in range(99))
+    made = plan(base, [("prompt_replace", words), ("seed", "1-20")])
+    assert len({id(cell.params.prompt) for cell in made.cells}) == 100
+    with pytest.raises(BadParams, match="prompts of all these cells have more than 10,000,000"):
+        plan(base, [("prompt_replace", words + "".join(f", and{at}" for at in range(500)))])

@@ -16,6 +16,11 @@ from sdplay.wording import duration, many
 from sdplay.work import evaluations
 
 MOST_CELLS = 20_000
+MOST_LETTERS = 10_000_000
+"""Of all long prompts of a plan."""
+PROMPTS = ("prompt", "negative", "hires_prompt", "hires_negative")
+SHORT = 200
+"""Letters of a prompt that may stand in every cell of its own."""
 TOLD = 12
 """So many values are told one by one."""
 
@@ -263,6 +268,7 @@ def _setups(
     share the way."""
     order = sorted(range(len(varied)), key=lambda number: varied[number].axis.rank)
     known: dict[tuple[int, ...], Setup] = {(): base}
+    prompts = _Prompts()
     for at in places:
         if _skipped(varied, at):
             yield None
@@ -273,9 +279,38 @@ def _setups(
             if further not in known:
                 each = varied[number]
                 with _in_cell(varied, at):
-                    known[further] = each.axis.apply(known[done], each.marks[at[number]].value)
+                    applied = each.axis.apply(known[done], each.marks[at[number]].value)
+                    known[further] = prompts.shared(applied)
             done = further
         yield known[done]
+
+
+class _Prompts:
+    """The long prompts of a plan's cells: equal ones are one object, and all together have a
+    bound."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+        self._letters = 0
+
+    def shared(self, setup: Setup) -> Setup:
+        """The same, with the very texts that other cells have."""
+        ours = {name: getattr(setup.params, name) for name in PROMPTS}
+        shared = {name: self._one_of(text) for name, text in ours.items() if len(text) > SHORT}
+        if all(ours[name] is text for name, text in shared.items()):
+            return setup
+        return replace(setup, params=setup.params.with_(**shared))
+
+    def _one_of(self, text: str) -> str:
+        if text not in self._texts:
+            self._letters += len(text)
+            self._texts[text] = text
+        if self._letters > MOST_LETTERS:
+            raise BadParams(
+                f"The prompts of all these cells have more than {MOST_LETTERS:,} letters. Shorten "
+                "the prompt, or take fewer values."
+            )
+        return self._texts[text]
 
 
 class _in_cell:
