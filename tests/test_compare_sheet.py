@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from sdplay.compare.axes import Setup
-from sdplay.compare.exports.animation import animate, ordered
+from sdplay.compare.exports.animation import MOST_PIXELS, animate, ordered
 from sdplay.compare.exports.sheet import CHUNK, LARGEST, ROOM, sheet
 from sdplay.compare.plan import plan
 from sdplay.compare.planfile import from_grid, plan_of
@@ -150,3 +150,11 @@ def test_no_frame_and_other_formats_get_a_sentence():
         animate([])
     with pytest.raises(BadParams, match="gif or webp, not 'mp4'"):
         animate(FRAMES, kind="mp4")
+
+
+def test_many_large_frames_are_made_so_small_that_all_have_room():
+    planned, results = made([("seed", "1-400")])
+    frames = ordered(planned, 0, results, lambda _: Image.new("RGB", (512, 384)))
+    pixels = sum(frame.width * frame.height for _, frame in frames)
+    assert 0.9 * MOST_PIXELS < pixels <= MOST_PIXELS
+    assert frames[0][1].width / frames[0][1].height == pytest.approx(4 / 3, abs=0.02)

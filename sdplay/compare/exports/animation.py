@@ -1,6 +1,7 @@
 """A GIF or WebP that walks along one axis, in the order of its values."""
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 
 from PIL import Image, ImageDraw, ImageOps
@@ -12,6 +13,8 @@ from sdplay.errors import BadParams
 
 Frames = Sequence[tuple[str, Image.Image]]
 BAR = 22
+MOST_PIXELS = 16_000_000
+"""Pixels of all frames together: more of them are made smaller."""
 
 
 def ordered(
@@ -22,7 +25,7 @@ def ordered(
     fixed: Mapping[int, int] | None = None,
 ) -> list[tuple[str, Image.Image]]:
     """The finished pictures along one axis with their labels, numbers by size, words as they
-    stand."""
+    stand; so small that all of them have room in the memory."""
     marks = plan.varied[along].marks
     numbers = all(isinstance(mark.value, int | float) for mark in marks)
     places = sorted(range(len(marks)), key=lambda at: marks[at].value if numbers else at)
@@ -32,8 +35,17 @@ def ordered(
         result = results.get(row[at].at)
         picture = pictures(result) if result and result.done else None
         if picture:
-            found.append((marks[at].label, picture))
+            found.append((marks[at].label, _within(MOST_PIXELS / len(marks), picture)))
     return found
+
+
+def _within(pixels: float, image: Image.Image) -> Image.Image:
+    """The picture, made smaller where it has more pixels than that."""
+    share = math.sqrt(pixels / (image.width * image.height))
+    if share >= 1:
+        return image
+    size = (max(1, int(image.width * share)), max(1, int(image.height * share)))
+    return image.resize(size, Image.Resampling.LANCZOS)
 
 
 def animate(

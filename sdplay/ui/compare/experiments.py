@@ -197,6 +197,7 @@ def _animation(studio: Studio, sweep: Sweep) -> None:
     seconds = st.slider("Seconds per picture", 0.05, 2.0, 0.5, 0.05, key="morph_seconds")
     back = st.toggle("There and back", True, key="morph_back")
     labels = st.toggle("Labels", True, key="morph_labels")
+    st.caption("Many large pictures are made smaller, so that they have room in one file.")
 
     def make() -> bytes:
         frames = ordered(
