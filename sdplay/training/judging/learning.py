@@ -1,5 +1,5 @@
-"""How the judge learns: pictures composed from the withheld drawings, some of them melted, some
-through the autoencoder as generated pictures come."""
+"""How the judge learns: pictures composed from the withheld drawings, some of them as the
+autoencoder gives them back, some melted."""
 
 import random
 import time
@@ -13,6 +13,7 @@ from diffusers import AutoencoderKL
 
 from sdplay.training.judging.judge import CELLS, Judge, StyleJudge, looked_at, melted
 from sdplay.training.log import Log, load, save
+from sdplay.training.pace import autocast
 from sdplay.training.pictures.colours import COLOURS
 from sdplay.training.pictures.compose import Drawn
 from sdplay.training.pictures.icons import WITHHELD, Icons, things
@@ -21,7 +22,7 @@ from sdplay.training.pictures.styles import MADE
 from sdplay.training.pictures.world import STYLES, World
 
 BATCH = 48
-FRESH = 12
+FRESH = 8
 """New pictures a step; the rest come from those drawn before."""
 MOST = 16_000
 PACE = 2e-3
@@ -66,19 +67,21 @@ class Album:
     """Pictures drawn so far, with their targets; the oldest are drawn over."""
 
     world: World
+    vae: AutoencoderKL
     dice: random.Random
     pixels: list[torch.Tensor] = field(default_factory=list)
     targets: list[Targets] = field(default_factory=list)
     drawn: int = 0
 
     def draw(self, count: int) -> None:
-        """So many new ones."""
-        for _ in range(count):
-            scene = self.world.any_scene(self.dice)
-            picture = self.world.draw(scene, self.dice)
-            pixels = (looked_at([picture.picture])[0] * 127).to(torch.int8)
+        """So many new ones, a quarter of them as the autoencoder gives them back."""
+        scenes = [self.world.any_scene(self.dice) for _ in range(count)]
+        drawn = [self.world.draw(scene, self.dice) for scene in scenes]
+        pixels = looked_at([picture.picture for picture in drawn])
+        pixels[::4] = _decoded(self.vae, pixels[::4]).clamp(-1, 1)
+        for scene, picture, values in zip(scenes, drawn, pixels, strict=True):
             entry = self.drawn % MOST
-            self.pixels[entry : entry + 1] = [pixels]
+            self.pixels[entry : entry + 1] = [(values * 127).to(torch.int8)]
             self.targets[entry : entry + 1] = [Targets.of(scene, picture)]
             self.drawn += 1
 
@@ -106,13 +109,13 @@ def train(
     weights = [*judge.parameters(), *stylist.parameters()]
     stepper = torch.optim.AdamW(weights, lr=PACE, weight_decay=0.02)
     dice, began, saved = random.Random(state["steps"]), time.monotonic(), time.monotonic()
-    album, steps, right = Album(world, dice), state["steps"], 0.0
+    album, steps, right = Album(world, vae, dice), state["steps"], 0.0
     album.draw(8 * BATCH)
     styles = Styles(own, dice)
     while (spent := (time.monotonic() - began) / (60 * minutes)) < 1:
         album.draw(FRESH)
         pixels, targets = album.batch()
-        loss, share = loss_of(judge, *spoiled(pixels, targets, vae, dice))
+        loss, share = loss_of(judge, *spoiled(pixels, targets, dice))
         loss = loss + styles.loss(stylist)
         stepper.param_groups[0]["lr"] = PACE * max(0.02, 1 - spent)
         stepper.zero_grad()
@@ -144,18 +147,14 @@ def read(out: Path) -> tuple[Judge, StyleJudge]:
 
 @torch.no_grad()
 def spoiled(
-    pixels: torch.Tensor, targets: Targets, vae: AutoencoderKL, dice: random.Random
+    pixels: torch.Tensor, targets: Targets, dice: random.Random
 ) -> tuple[torch.Tensor, Targets, torch.Tensor]:
-    """A third of the batch melted; a third of all, melted or not, through the autoencoder.  Last:
-    which are whole."""
+    """A third of the batch melted.  Last: which are whole."""
     third = len(pixels) // 3
     bent = melted(pixels[:third], dice.uniform(*MELT), dice)
     sound = melted(pixels[third:], UNMELTED, dice)
-    mixed = torch.cat([bent, sound])
-    through = torch.arange(len(pixels)) % 3 == 0
-    mixed[through] = _decoded(vae, mixed[through])
     whole = (torch.arange(len(pixels)) >= third).float()
-    return mixed.clamp(-1, 1), targets, whole
+    return torch.cat([bent, sound]).clamp(-1, 1), targets, whole
 
 
 def loss_of(
@@ -163,7 +162,9 @@ def loss_of(
 ) -> tuple[torch.Tensor, float]:
     """Where things are, what they are, their colours, and whether they are whole; what melted
     things are is not asked.  Second: the share of whole things named rightly."""
-    present, named, coloured, sound = judge(pixels)
+    with autocast():
+        outputs = judge(pixels)
+    present, named, coloured, sound = (output.float() for output in outputs)
     here = targets.things >= 0
     unmelted = whole[:, None, None].expand_as(here) > 0
     asked = torch.where(unmelted, targets.things, -1)
@@ -188,16 +189,17 @@ class Styles:
 
     def loss(self, stylist: StyleJudge) -> torch.Tensor:
         """Of one batch, with a few new pictures in it."""
-        for _ in range(FRESH // 3 if self.pixels else 2 * BATCH):
+        for _ in range(FRESH // 2 if self.pixels else 2 * BATCH):
             scene = self.world.any_scene(self.dice)
             self.pixels.append(looked_at([self.world.draw(scene, self.dice).picture])[0])
             self.names.append(STYLES.index(scene.style))
         chosen = [self.dice.randrange(len(self.pixels)) for _ in range(BATCH // 2)]
         pixels = melted(torch.stack([self.pixels[at] for at in chosen]), 0.01, self.dice)
         names = torch.tensor([self.names[at] for at in chosen])
-        logits: torch.Tensor = stylist(pixels)
+        with autocast():
+            logits = stylist(pixels)
         self.right = 0.98 * self.right + 0.02 * float((logits.argmax(1) == names).float().mean())
-        return F.cross_entropy(logits, names)
+        return F.cross_entropy(logits.float(), names)
 
 
 def _found(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -209,12 +211,14 @@ def _found(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return (hits.sum() + misses.sum()) / middle.sum().clamp(min=1)
 
 
+@torch.no_grad()
 def _decoded(vae: AutoencoderKL, pixels: torch.Tensor) -> torch.Tensor:
     """What the autoencoder makes of pictures; it wants a side of a multiple of eight."""
-    latent = vae.encode(pixels).latent_dist.mean
-    noisy = latent + 0.15 * torch.randn_like(latent)
-    drawn: torch.Tensor = vae.decode(noisy).sample
-    return drawn
+    with autocast():
+        latent = vae.encode(pixels).latent_dist.mean
+        noisy = latent + 0.15 * torch.randn_like(latent)
+        drawn: torch.Tensor = vae.decode(noisy).sample
+    return drawn.float()
 
 
 def _numbers() -> dict[str, int]:
