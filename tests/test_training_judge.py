@@ -1,6 +1,8 @@
 """The judge and the table that it fills: what it is taught, what it reports, what is right."""
 
+import json
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="the engine runs on onnx
 
 from sdplay.training.judging import evaluate, judge, learning, prompts  # noqa: E402
 from sdplay.training.judging.prompts import Ask  # noqa: E402
+from sdplay.training.log import Log  # noqa: E402
+from sdplay.training.networks import autoencoder  # noqa: E402
 from sdplay.training.pictures.captions import caption  # noqa: E402
 from sdplay.training.pictures.colours import COLOURS  # noqa: E402
 from sdplay.training.pictures.icons import DRAWN, Icons, drawing, things  # noqa: E402
@@ -183,6 +187,42 @@ def test_a_negative_prompt_has_worked_where_its_thing_is_gone():
     scene = Scene((Figure(CAT), Figure(DOG)), "flat", "white")
     assert verdict("negative", scene, ("cat", "red", 2, 5))["negative"]
     assert not verdict("negative", scene, ("dog", "red", 2, 5))["negative"]
+
+
+class Painter:
+    """A pipeline that paints red, and notes what it was asked for."""
+
+    def __init__(self):
+        self.vae = autoencoder.build().eval()
+        self.asked = []
+
+    def __call__(self, said, *, negative_prompt, generator, width, height, **more):
+        seeds = [dice.initial_seed() for dice in generator]
+        self.asked += zip(said, negative_prompt, seeds, strict=True)
+        images = [Image.new("RGB", (width, height), COLOURS["red"]) for _ in said]
+        return SimpleNamespace(images=images)
+
+
+@pytest.fixture(scope="module")
+def evaluated(world, tmp_path_factory):
+    out, painter = tmp_path_factory.mktemp("out"), Painter()
+    judges = (Seer(("cat", "red", 5, 5)), judge.StyleJudge().eval())
+    shares = evaluate.evaluate(world, judges, painter, out, Log(out), share=0.05)
+    return out, painter, shares
+
+
+def test_every_prompt_is_painted_with_a_seed_of_its_own(evaluated):
+    _, painter, _ = evaluated
+    seeds = [seed for _, _, seed in painter.asked]
+    assert len(seeds) == len(set(seeds))
+    assert any(negative for _, negative, _ in painter.asked)
+
+
+def test_an_evaluation_fills_every_row_that_has_a_target(evaluated):
+    out, _, shares = evaluated
+    assert set(evaluate.TARGETS) <= set(shares)
+    assert json.loads((out / "evaluation.json").read_text("utf-8")) == shares
+    assert (out / "evaluation.png").is_file()
 
 
 def test_the_table_sets_what_was_reached_beside_the_target():

@@ -55,7 +55,7 @@ def evaluate(
     asks = [ask for table in _tables(prompts(world)) for ask in _some(table, share)]
     pictures = list(painted(pipe, asks, log))
     shares = measure(judges, pictures, asks)
-    shares["autoencoder PSNR"] = psnr(world, pipe.vae)
+    shares["autoencoder PSNR"] = psnr(world, pipe.vae, max(1, round(8 * share)))
     out.mkdir(parents=True, exist_ok=True)
     (out / "evaluation.json").write_text(json.dumps(shares, indent=1) + "\n", "utf-8")
     ones = [at for at, ask in enumerate(asks) if ask.table == "one thing"][:SHEET]
@@ -189,12 +189,12 @@ def _bent(picture: Image.Image, amount: float, dice: random.Random) -> Image.Ima
 
 
 @torch.no_grad()
-def psnr(world: World, vae: AutoencoderKL, count: int = 128) -> float:
-    """How well the autoencoder gives pictures back, in dB, mean over pictures never used in
-    training."""
+def psnr(world: World, vae: AutoencoderKL, batches: int) -> float:
+    """How well the autoencoder gives pictures back, in dB, mean over batches of 16 pictures never
+    used in training."""
     drawn = world.pictures_forever(seed=987_654)
     ratios: list[float] = []
-    for _ in range(count // 16):
+    for _ in range(batches):
         pixels = torch.from_numpy(np.stack([as_array(p) for _, p, _ in islice(drawn, 16)]))
         back = vae.decode(vae.encode(pixels).latent_dist.mean).sample.clamp(-1, 1)
         ratios += (10 * torch.log10(4 / (back - pixels).pow(2).mean((1, 2, 3)))).tolist()
