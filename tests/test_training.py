@@ -1,5 +1,6 @@
 """Captions, words and export of the built-in model; all with tiny models, no training."""
 
+import itertools
 import random
 import time
 import warnings
@@ -101,11 +102,11 @@ class Discs:
         ImageDraw.Draw(picture).ellipse((30, 30, 90, 90), fill=COLOURS["red"])
         return Drawn(picture, ())
 
-    def pictures_forever(self, seed):
+    def pictures_forever(self, seed, pixels=128):
         dice = random.Random(seed)
         while True:
             scene = self.scene(dice)
-            yield scene, self.draw(scene, dice).picture, "a red disc"
+            yield scene, self.draw(scene, dice).picture.resize((pixels, pixels)), "a red disc"
 
 
 def test_a_run_that_has_cooled_says_so_in_its_checkpoint_and_is_not_warmed_again(tmp_path):
@@ -220,7 +221,7 @@ def run_folder(tmp_path):
         tmp_path / "words.pt",
     )
     vae = autoencoder.build().eval()
-    packs.write(Discs(), vae, _packs(tmp_path) / "00000.npz", seed=0, pictures=32)
+    _pack(tmp_path, "128-00000", vae, seed=0)
     return tmp_path
 
 
@@ -229,24 +230,42 @@ def _packs(folder):
     return folder / "packs"
 
 
+def _pack(folder, name, vae, seed, pixels=128):
+    drawn = itertools.islice(Discs().pictures_forever(seed, pixels), 32)
+    packs.write(drawn, vae, _packs(folder) / f"{name}.npz")
+
+
 def test_a_pack_gives_back_its_scenes_and_latents(run_folder):
     pool = packs.Packs(run_folder / "packs")
     again = Discs().pictures_forever(0)
-    assert pool.scenes == [next(again)[0] for _ in range(32)]
-    assert pool.latents.shape == (32, 8, 16, 16)
+    assert pool.buckets[16].scenes == [next(again)[0] for _ in range(32)]
+    assert pool.buckets[16].latents.shape == (32, 8, 16, 16)
 
 
 def test_a_run_takes_in_packs_that_are_written_while_it_trains(run_folder):
     pool = packs.Packs(run_folder / "packs")
-    packs.write(Discs(), autoencoder.build(), run_folder / "packs/00001.npz", seed=1, pictures=32)
-    (run_folder / "packs/00002.new").write_bytes(b"half")
+    _pack(run_folder, "128-00001", autoencoder.build(), seed=1)
+    (run_folder / "packs/128-00002.new").write_bytes(b"half")
     pool.refresh()
-    assert (len(pool.scenes), len(pool.latents)) == (64, 64)
+    assert len(pool) == len(pool.buckets[16].latents) == 64
+
+
+def test_a_batch_has_pictures_of_one_size_with_their_own_scenes(run_folder):
+    _pack(run_folder, "96-00000", autoencoder.build(), seed=2, pixels=96)
+    pool, dice = packs.Packs(run_folder / "packs"), random.Random(0)
+    batches = [pool.batch(4, dice) for _ in range(40)]
+    assert {batch.latents.shape[-1] for batch in batches} == {12, 16}
+    for batch in batches:
+        bucket = pool.buckets[batch.latents.shape[-1]]
+        for latent, scene in zip(batch.latents, batch.scenes, strict=True):
+            at = int((bucket.latents.float() == latent).flatten(1).all(1).nonzero()[0])
+            assert bucket.scenes[at] == scene
 
 
 def test_packing_stops_at_the_wanted_number(run_folder):
-    packs.fill(Discs(), autoencoder.build(), run_folder / "packs", 1, Log(run_folder), most=1)
-    assert [file.name for file in packs.packed(run_folder / "packs")] == ["00000.npz"]
+    log, folder = Log(run_folder), run_folder / "packs"
+    packs.fill(Discs(), autoencoder.build(), folder, log, minutes=1, most=1)
+    assert [file.name for file in packs.packed(folder)] == ["128-00000.npz"]
 
 
 def test_without_packs_a_run_says_what_comes_first(tmp_path):
@@ -259,8 +278,9 @@ def test_a_stopped_run_goes_on_where_it_was(run_folder):
     first.step()
     first.save()
     again = unet.Training(run_folder / "packs", run_folder, batch=2)
-    again.step()
-    assert (again.done, again.seen) == (2, 4)
+    assert (again.done, again.seen) == (1, 2)
+    weights, before = again.unet.state_dict(), first.unet.state_dict()
+    assert all(torch.equal(weights[name], before[name]) for name in before)
 
 
 def test_the_last_three_checkpoints_stay(tmp_path):

@@ -38,7 +38,8 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--icons", type=Path, required=True, help="folder that render.mjs filled")
     parser.add_argument("--packs", type=Path, help="folder for encoded pictures (RUN/packs)")
-    parser.add_argument("--most", type=int, default=10**9, help="packs in that folder, at most")
+    parser.add_argument("--most", type=int, default=10**9, help="packs of that size, at most")
+    parser.add_argument("--pixels", type=int, default=128, help="the side of packed pictures")
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
@@ -92,7 +93,8 @@ def _pack(options: argparse.Namespace, log: Log) -> None:
     vae = autoencoder.build().to(memory_format=torch.channels_last).eval()
     vae.load_state_dict(checkpoint(options.out / "autoencoder.pt")["model"])
     world = World.read(options.icons)
-    packs.fill(world, vae, options.packs, options.minutes, log, options.most)
+    bounds = {"minutes": options.minutes, "most": options.most, "pixels": options.pixels}
+    packs.fill(world, vae, options.packs, log, **bounds)
 
 
 def _unet(options: argparse.Namespace, log: Log) -> None:

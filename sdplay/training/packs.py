@@ -2,8 +2,10 @@
 from them; captions are made anew at each use."""
 
 import json
+import random
 import time
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -11,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
+from PIL import Image
 
 from sdplay.training.log import Log
 from sdplay.training.networks.pace import autocast
-from sdplay.training.pictures.compose import as_array
+from sdplay.training.pictures.compose import PIXELS, as_array
 from sdplay.training.pictures.icons import Thing, things
 from sdplay.training.pictures.scenes import Figure, Scene
 from sdplay.training.pictures.world import World
@@ -32,59 +35,88 @@ def encode(vae: AutoencoderKL, pixels: np.ndarray) -> torch.Tensor:
 
 
 def fill(
-    world: World, vae: AutoencoderKL, folder: Path, minutes: float, log: Log, most: int = 10**9
+    world: World,
+    vae: AutoencoderKL,
+    folder: Path,
+    log: Log,
+    *,
+    minutes: float,
+    most: int = 10**9,
+    pixels: int = PIXELS,
 ) -> None:
-    """Write pack after pack for that long, each from a seed of its own, up to `most` in all."""
+    """Write pack after pack for that long, each from a seed of its own, up to `most` of that size
+    in all."""
     folder.mkdir(parents=True, exist_ok=True)
     until = time.monotonic() + 60 * minutes
-    while time.monotonic() < until and (number := len(packed(folder))) < most:
-        write(world, vae, folder / f"{number:05d}.npz", seed=number)
-        log(f"pack {number}: {(number + 1) * PICTURES} pictures")
+    while time.monotonic() < until and (number := len(packed(folder, pixels))) < most:
+        drawn = islice(world.pictures_forever(number + 1000 * (pixels - PIXELS), pixels), PICTURES)
+        write(drawn, vae, folder / f"{pixels}-{number:05d}.npz")
+        log(f"pack {number} at {pixels} pixels: {(number + 1) * PICTURES} pictures")
 
 
-def write(
-    world: World, vae: AutoencoderKL, file: Path, seed: int, pictures: int = PICTURES
-) -> None:
-    """Draw, encode and write one pack; whole or not at all."""
-    drawn = list(islice(world.pictures_forever(seed), pictures))
+def write(drawn: Iterable[tuple[Scene, Image.Image, str]], vae: AutoencoderKL, file: Path) -> None:
+    """Encode pictures and write them as one pack; whole or not at all."""
+    listed = list(drawn)
     latents = [
-        encode(vae, np.stack([as_array(picture) for _, picture, _ in drawn[at : at + BATCH]]))
-        for at in range(0, len(drawn), BATCH)
+        encode(vae, np.stack([as_array(picture) for _, picture, _ in listed[at : at + BATCH]]))
+        for at in range(0, len(listed), BATCH)
     ]
-    scenes = json.dumps([as_json(scene) for scene, _, _ in drawn])
+    scenes = json.dumps([as_json(scene) for scene, _, _ in listed])
     beside = file.with_suffix(".new")
     with beside.open("wb") as opened:
         np.savez(opened, latents=torch.cat(latents).half().numpy(), scenes=np.array(scenes))
     beside.replace(file)
 
 
-def packed(folder: Path) -> list[Path]:
-    """The packs that are whole."""
-    return sorted(folder.glob("*.npz"))
+def packed(folder: Path, pixels: int | None = None) -> list[Path]:
+    """The packs that are whole; of one size where that is given."""
+    return sorted(folder.glob("*.npz" if pixels is None else f"{pixels}-*.npz"))
+
+
+@dataclass
+class Bucket:
+    """Encoded pictures of one size, and what is in them."""
+
+    latents: torch.Tensor
+    scenes: list[Scene]
 
 
 class Packs:
-    """All packs of a folder in memory; looks for new ones when asked."""
+    """All packs of a folder in memory, by the size of their pictures; looks for new ones when
+    asked."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.files: list[Path] = []
-        self.latents = torch.empty(0, 8, 16, 16, dtype=torch.float16)
-        self.scenes: list[Scene] = []
+        self.buckets: dict[int, Bucket] = {}
         self.refresh()
+
+    def __len__(self) -> int:
+        return sum(len(bucket.scenes) for bucket in self.buckets.values())
 
     def refresh(self) -> None:
         """Take in the packs that were not there before."""
         fresh = [file for file in packed(self.folder) if file not in self.files]
-        parts = [self.latents]
         for file in fresh:
             with np.load(file) as pack:
-                parts.append(torch.from_numpy(pack["latents"]))
-                self.scenes += [from_json(entry) for entry in json.loads(str(pack["scenes"]))]
-        self.latents = torch.cat(parts)
+                latents = torch.from_numpy(pack["latents"])
+                scenes = [from_json(entry) for entry in json.loads(str(pack["scenes"]))]
+            bucket = self.buckets.setdefault(latents.shape[-1], Bucket(latents[:0], []))
+            bucket.latents = torch.cat([bucket.latents, latents])
+            bucket.scenes += scenes
         self.files += fresh
-        if not self.scenes:
+        if not self.buckets:
             raise SystemExit(f"{self.folder} holds no packs: run the stage pack first.")
+
+    def batch(self, count: int, dice: random.Random) -> Bucket:
+        """So many pictures of one size; a size comes as often as it has pictures for the work that
+        it is."""
+        sides = list(self.buckets)
+        rarer = [len(self.buckets[side].scenes) / side**2 for side in sides]
+        side = dice.choices(sides, rarer)[0]
+        bucket = self.buckets[side]
+        chosen = [dice.randrange(len(bucket.scenes)) for _ in range(count)]
+        return Bucket(bucket.latents[chosen].float(), [bucket.scenes[at] for at in chosen])
 
 
 def as_json(scene: Scene) -> dict[str, object]:

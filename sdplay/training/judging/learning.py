@@ -13,7 +13,7 @@ from diffusers import AutoencoderKL
 
 from sdplay.training.judging.judge import CELLS, Judge, StyleJudge, looked_at, melted
 from sdplay.training.log import Log, load, save
-from sdplay.training.pace import autocast
+from sdplay.training.networks.pace import autocast
 from sdplay.training.pictures.colours import COLOURS
 from sdplay.training.pictures.compose import Drawn
 from sdplay.training.pictures.icons import WITHHELD, Icons, things

@@ -110,12 +110,12 @@ def train(packs: Path, out: Path, minutes: float, log: Log, *, cool: bool = Fals
             speed = (state.seen - first) / (time.monotonic() - began)
             log(
                 f"unet {state.seen} pictures, loss {np.mean(losses[-200:]):.4f}, pace "
-                f"{pace.now:.2f}, {speed:.1f} a second, {len(state.pool.scenes)} packed, "
+                f"{pace.now:.2f}, {speed:.1f} a second, {len(state.packs)} packed, "
                 f"{pace.spent * minutes:.1f} of {minutes:g} min"
             )
         if time.monotonic() - saved > EVERY:
             state.save()
-            state.pool.refresh()
+            state.packs.refresh()
             saved = time.monotonic()
     state.save()
 
@@ -127,7 +127,7 @@ class Training:
         self.out, self.batch = out, batch
         lexicon = checkpoint(out / "words.pt")
         self.words, self.tokens = lexicon["words"], tokenizer(lexicon["words"])
-        self.pool = Packs(packs)
+        self.packs = Packs(packs)
         torch.manual_seed(int(time.time()))
         self.unet = build()
         self.text = text_encoder(self.words, lexicon["vectors"].numpy())
@@ -157,15 +157,15 @@ class Training:
     def step(self, pace: float = 1.0) -> float:
         """One batch: noise, predict v, learn (at a share of the full pace), move the averages."""
         self.pace = pace
-        at = torch.randint(len(self.pool.scenes), (self.batch,))
-        clean = self.pool.latents[at].float()
+        drawn = self.packs.batch(self.batch, self.dice)
+        clean = drawn.latents
         noise = torch.randn_like(clean)
         times = torch.randint(1000, (self.batch,))
         alpha = self.alphas[times].view(-1, 1, 1, 1)
         noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
         target = alpha.sqrt() * noise - (1 - alpha).sqrt() * clean
         with autocast():
-            meaning = self.text(self._captions([self.pool.scenes[i] for i in at]))[0]
+            meaning = self.text(self._captions(drawn.scenes))[0]
             made = self.unet(noisy, times, meaning).sample
         snr = self.alphas[times] / (1 - self.alphas[times])
         weight = snr.clamp(max=5) / (snr + 1) * 2

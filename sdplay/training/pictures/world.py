@@ -60,12 +60,14 @@ class World:
         """The scene as a picture."""
         return compose(scene, self.icons, dice, pixels)
 
-    def pictures_forever(self, seed: int) -> Iterator[tuple[Scene, Image.Image, str]]:
+    def pictures_forever(
+        self, seed: int, pixels: int = PIXELS
+    ) -> Iterator[tuple[Scene, Image.Image, str]]:
         """Scenes with their pictures and captions, without end."""
         dice = random.Random(seed)
         while True:
             scene = self.scene(dice)
-            yield scene, self.draw(scene, dice).picture, caption(scene, dice)
+            yield scene, self.draw(scene, dice, pixels).picture, caption(scene, dice)
 
     def _one(self, style: str, ground: str, dice: random.Random) -> Scene:
         size = dice.choices(("", *SIZES), (0.76, 0.16, 0.08))[0]
