@@ -57,6 +57,7 @@ OPTIONS = {
     "samples_format": "png",
     "tiling": False,
     "face_restoration": False,
+    "training_tensorboard_flush_every": 120,
 }
 """What stands there when nobody has changed anything."""
 SCRIPTS = {

@@ -15,7 +15,7 @@ from PIL import Image
 
 from sdplay import studio
 from sdplay.backends.a1111 import A1111
-from sdplay.backends.a1111.progress import OurJob, expected_steps
+from sdplay.backends.a1111.progress import MARK, OurJob, expected_steps
 from sdplay.errors import BackendOffline, BackendRefused, BadParams
 from sdplay.library import Library
 from sdplay.metadata import read, settings_from
@@ -444,6 +444,37 @@ def test_two_clients_with_the_same_settings_are_two_tasks():
     with measured(webui=True) as server:
         tasks = {A1111(server.url).payload(SMALL)["force_task_id"] for _ in range(2)}
     assert len(tasks) == 2
+
+
+@pytest.mark.parametrize("webui", [False, True], ids=["api alone", "with web UI"])
+def test_a_third_client_with_as_many_steps_is_not_taken_for_ours(webui):
+    with measured(step_seconds=0.1, webui=webui) as server:
+        others_at_work(server, steps=20)
+        second = threading.Thread(target=others_at_work, args=(server,), kwargs={"steps": 20})
+        second.start()
+        while len(server.waiting) < 1:
+            time.sleep(0.02)
+        while_theirs, work = [], A1111(server.url).generate(SMALL.with_(steps=20))
+        for event in work:
+            if isinstance(event, Progress) and (event.step or 0) > 4:
+                while_theirs.append(server.at_work.get("prompt") == "theirs")
+                break
+        work.close()
+        second.join()
+    assert while_theirs == [False]
+    assert set(server.interrupts) == {SMALL.prompt}
+    assert [each["prompt"] for each in server.applied[:2]] == ["theirs", "theirs"]
+
+
+def test_a_mark_changes_no_pixel_and_no_name():
+    with measured() as plain, measured(webui=True) as named:
+        backends = A1111(plain.url), A1111(named.url)
+        one, other = (made(backend) for backend in backends)
+        versions = {backend.model_version(SMALL) for backend in backends}
+    assert pixels(one.data) == pixels(other.data)
+    assert MARK in one.receipt.sent["override_settings"]
+    assert MARK not in other.receipt.sent["override_settings"]
+    assert versions == {"tiny.safetensors"}
 
 
 def test_a_later_job_of_another_is_not_taken_for_ours():

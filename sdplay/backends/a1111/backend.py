@@ -16,7 +16,7 @@ from sdplay.backends import Backend, Capabilities, Event
 from sdplay.backends.a1111.dialects import encoded, ignored, request, route
 from sdplay.backends.a1111.options import as_words, changed
 from sdplay.backends.a1111.probe import Server, look
-from sdplay.backends.a1111.progress import IDLE_SECONDS, Watch, number
+from sdplay.backends.a1111.progress import IDLE_SECONDS, Watch, marked, number
 from sdplay.backends.a1111.receipt import (
     applied,
     differences,
@@ -101,6 +101,7 @@ class A1111(Backend):
             body = self.payload(params)
         for sentence in refused_before(params, server, body):
             raise BadParams(sentence)
+        body = marked(server, body)
         wire = dataclasses.replace(self.wire, label=server.dialect.label)
         options = changed(self._options_now(server), body)
         watch = Watch(wire, server, body, self.idle)

@@ -3,6 +3,7 @@ stop it."""
 
 import io
 import math
+import random
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,10 @@ IDLE_SECONDS = 300.0
 """A server that does nothing for so long while it owes us a picture has lost it."""
 
 
+MARK = "training_tensorboard_flush_every"
+"""An option that only training reads, usually 120 seconds."""
+
+
 class Watch:
     """One request under way.  Make it just before the request is sent: what the server does then is
     another's."""
@@ -35,6 +40,7 @@ class Watch:
     def __init__(self, wire: Wire, server: Server, body: Mapping[str, Any], idle: float) -> None:
         self.wire, self.server, self.idle = wire, server, idle
         self.task = str(body.get("force_task_id", ""))
+        self.mark = mark_of(body)
         self.heard = time.monotonic()
         self.job = OurJob(self._state() if server.progress and not self.task else {}, body)
         self.started = self.heard = self.busy = time.monotonic()
@@ -90,11 +96,20 @@ class Watch:
         """Whether the server works on our picture now, and on nobody else's."""
         if self.task:
             return self._task().get("active") is True
-        return self.job.is_this(self._state())
+        begun = self._has_begun()
+        return begun and self.job.is_this(self._state(), by_mark=self.mark is not None)
+
+    def _has_begun(self) -> bool:
+        """Whether our mark stands at the server: it does from our picture's first moment, and we
+        have no answer yet.  Ask before the state: a job that begins later is not ours."""
+        if self.mark is None or self.job.name:
+            return True
+        return self._ask("sdapi/v1/options").get(MARK) == self.mark
 
     def _progress(self) -> Progress | None:
         if self.task and (waits := self._waits()):
             return waits
+        begun = bool(self.task) or self._has_begun()
         show = time.monotonic() - self.previewed >= PREVIEW_SECONDS
         answer = self._ask(PROGRESS.replace("true", "false") if show else PROGRESS)
         state = answer.get("state")
@@ -108,7 +123,8 @@ class Watch:
             # Once the next one's picture has begun, the server says no more of it.
             self.cut.add(str(state.get("job_timestamp")))
         self.busy = self.heard
-        if not self.task and not self.job.is_this(state):
+        by_mark = self.mark is not None
+        if not self.task and not (begun and self.job.is_this(state, by_mark=by_mark)):
             self.queued = self.heard - self.started
             return Progress(
                 position=1, message=f"{self.server.dialect.label} makes another picture first"
@@ -188,6 +204,23 @@ class Watch:
             return None
 
 
+def marked(server: Server, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The request with a mark that the server's options show while it works on it, where it names
+    no tasks: without its web UI A1111 has one progress for all."""
+    if not server.progress or server.tasks or MARK not in server.options:
+        return dict(body)
+    overrides = body.get("override_settings")
+    mark = round(120 + random.SystemRandom().random() / 100, 9)
+    # First, because to load another model takes long.
+    return {**body, "override_settings": {MARK: mark, **(overrides or {})}}
+
+
+def mark_of(body: Mapping[str, Any]) -> float | None:
+    """The mark in a request."""
+    overrides = body.get("override_settings")
+    return number(overrides.get(MARK)) if isinstance(overrides, Mapping) else None
+
+
 class OurJob:
     """Tells our job from others' on a server whose progress is one for all.
 
@@ -199,9 +232,12 @@ class OurJob:
         self.name = ""
         self.steps = expected_steps(body)
 
-    def is_this(self, state: Mapping[str, Any]) -> bool:
+    def is_this(self, state: Mapping[str, Any], by_mark: bool = False) -> bool:
         """Whether the job of this state is ours; no while that cannot be told."""
         name, count = str(state.get("job_timestamp", "")), number(state.get("job_count"))
+        if by_mark and count and self.name in ("", name):
+            self.name = name
+            return True
         if not count or name == self.others != "" or self.name not in ("", name):
             return False
         step, steps = number(state.get("sampling_step")), number(state.get("sampling_steps"))
