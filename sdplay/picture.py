@@ -145,6 +145,8 @@ class Picture:
     model: str = ""
     """Model name and version as reported; part of the recipe key."""
     frames: tuple[Frame, ...] = field(default=(), repr=False)
+    version: str = ""
+    """What made it, as `Backend.model_version` names it, where that is known only afterwards."""
     partial: bool = False
     """Stopped before the end; the backend gave what it had."""
     others: tuple["Picture", ...] = field(default=(), repr=False)

@@ -44,7 +44,9 @@ def make(
                 noted = replace(event, timing=share.noted(event.timing))
                 for other in event.others:
                     library.save(other, owner)
-                yield library.save(noted, owner, key=recipe.key)
+                # Somebody may have changed the server's model since it was named.
+                made = replace(recipe, version=event.version or recipe.version)
+                yield library.save(noted, owner, key=made.key)
                 return
             yield event
     finally:

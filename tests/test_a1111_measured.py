@@ -15,7 +15,9 @@ from PIL import Image
 
 from sdplay import studio
 from sdplay.backends.a1111 import A1111
+from sdplay.backends.a1111.probe import Server
 from sdplay.backends.a1111.progress import MARK, OurJob, expected_steps
+from sdplay.backends.a1111.standing import Standing, swapped, version_of
 from sdplay.errors import BackendOffline, BackendRefused, BadParams
 from sdplay.library import Library
 from sdplay.metadata import read, settings_from
@@ -475,6 +477,54 @@ def test_a_mark_changes_no_pixel_and_no_name():
     assert MARK in one.receipt.sent["override_settings"]
     assert MARK not in other.receipt.sent["override_settings"]
     assert versions == {"tiny.safetensors"}
+
+
+@pytest.mark.parametrize("webui", [False, True], ids=["api alone", "with web UI"])
+def test_a_model_switched_between_request_and_answer_is_told_and_names_the_picture(tmp_path, webui):
+    with measured(step_seconds=0.05, webui=webui) as server, closing(Library(tmp_path)) as library:
+        backend = A1111(server.url)
+        others_at_work(server)
+        events = studio.make(SMALL, backend, library)
+        while not next(events).message.endswith(("first", "queue")):
+            pass
+        server.config["sd_model_checkpoint"] = "other.safetensors"
+        switched = list(events)[-1]
+        assert "had tiny.safetensors when this picture was asked for, and made it with other" in (
+            " ".join(switched.receipt.warnings)
+        )
+        assert list(studio.make(SMALL, backend, library))[-1].file == switched.file
+        server.config["sd_model_checkpoint"] = "tiny.safetensors"
+        again = list(studio.make(SMALL, backend, library))[-1]
+        assert again.receipt.warnings == ()
+        assert again.receipt.applied["model"] == "tiny"
+
+
+@pytest.mark.parametrize("webui", [False, True], ids=["api alone", "with web UI"])
+def test_an_override_of_anothers_picture_is_not_taken_for_the_servers_own(webui):
+    config = {"sd_model_checkpoint": "tiny.safetensors", "randn_source": "GPU"}
+    with measured(step_seconds=0.05, webui=webui, config=config) as server:
+        others_at_work(server, extra='{"override_settings": {"randn_source": "CPU"}}')
+        picture = list(A1111(server.url).generate(SMALL.with_(steps=40)))[-1]
+    assert server.applied[-1]["rng"] == "GPU"
+    assert "server_options" not in picture.receipt.applied
+    assert picture.receipt.warnings == ()
+    assert picture.version == "tiny.safetensors"
+
+
+def test_options_that_changed_meanwhile_are_told_where_nobody_saw_which_acted():
+    standing = Standing({"sd_vae": "Automatic"}, {}, {"sd_vae": "soft", "save": 1})
+    server, told = Server(model="tiny"), {"model": "tiny"}
+    (sentence,) = swapped("", server, told, standing, {})
+    assert "option sd_vae changed from Automatic to soft while this picture was made" in sentence
+    assert "changed meanwhile" in version_of("", server, told, standing, {})
+    assert list(swapped("", server, told, Standing({}, {}, {"sd_vae": "soft"}), {})) == []
+
+
+def test_another_file_under_the_same_name_is_told():
+    server = Server(models={"tiny.safetensors": "a" * 64}, model="tiny.safetensors")
+    told = {"model": "tiny", "hash": "b" * 10}
+    (sentence,) = swapped("", server, told, Standing({}, {}, {}), {})
+    assert "its hash is bbbbbbbbbb, not aaaaaaaaaa" in sentence
 
 
 def test_a_later_job_of_another_is_not_taken_for_ours():

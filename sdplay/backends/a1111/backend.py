@@ -28,6 +28,7 @@ from sdplay.backends.a1111.receipt import (
     unconfirmed,
 )
 from sdplay.backends.a1111.refusals import advice_for, passed_over, refused_before
+from sdplay.backends.a1111.standing import Standing, swapped, version_of
 from sdplay.backends.shown import shown
 from sdplay.errors import BackendBroken, BackendError, BackendRefused, BadParams
 from sdplay.http.call import Call
@@ -103,7 +104,7 @@ class A1111(Backend):
             raise BadParams(sentence)
         body = marked(server, body)
         wire = dataclasses.replace(self.wire, label=server.dialect.label)
-        options = changed(self._options_now(server), body)
+        before = self._options_now(server)
         watch = Watch(wire, server, body, self.idle)
         call = Call(lambda: wire.post(route(body), body, seconds=self.patience))
         try:
@@ -114,7 +115,8 @@ class A1111(Backend):
             raise
         answer = self._answer(reply)
         cut = watch.interrupted(str(info_of(answer).get("job_timestamp") or ""))
-        spent = _Spent(started, cut, watch.queued, options)
+        standing = Standing(before, watch.options, self._options_now(server))
+        spent = _Spent(started, cut, watch.queued, standing)
         yield self._pictures(params, server, body, reply, spent)
 
     def upscale(self, image: Image.Image, factor: float, upscaler: str) -> Image.Image:
@@ -187,16 +189,27 @@ class A1111(Backend):
         receipt = self._receipt(params, server, body, told, data)
         extra = [
             *_more(part, body),
+            *swapped(params.model, server, told, spent.standing, body),
             *(["It was interrupted at the server, so it is not finished."] if spent.cut else []),
         ]
-        own = {"server_options": as_words(spent.options)} if spent.options else {}
+        options = spent.standing.acted(body)
+        own = {"server_options": as_words(options)} if options else {}
         receipt = dataclasses.replace(
             receipt,
             applied={**receipt.applied, **own},
             warnings=(*receipt.warnings, *extra),
         )
         model = str(told.get("model") or server.model)
-        return Picture(data, params, self.name, Timing(0.0), receipt, model, partial=spent.cut)
+        return Picture(
+            data,
+            params,
+            self.name,
+            Timing(0.0),
+            receipt,
+            model,
+            partial=spent.cut,
+            version=version_of(params.model, server, told, spent.standing, body),
+        )
 
     def _receipt(
         self,
@@ -256,8 +269,7 @@ class _Spent:
     started: float
     cut: bool
     queued: float | None
-    options: Mapping[str, Any]
-    """The server's own options that changed the picture."""
+    standing: Standing
 
 
 @dataclasses.dataclass(frozen=True)

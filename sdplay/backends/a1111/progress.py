@@ -29,6 +29,7 @@ IDLE_SECONDS = 300.0
 """A server that does nothing for so long while it owes us a picture has lost it."""
 
 
+OPTIONS = "sdapi/v1/options"
 MARK = "training_tensorboard_flush_every"
 """An option that only training reads, usually 120 seconds."""
 
@@ -47,6 +48,8 @@ class Watch:
         self.previewed = 0.0
         self.queued: float | None = None
         self.furthest = 0.0
+        self.options: dict[str, Any] = {}
+        """The server's options while it works on our picture."""
         self.cut: set[str] = set()
         """The jobs that were seen stopped, by the names that the server gives them."""
 
@@ -104,7 +107,10 @@ class Watch:
         have no answer yet.  Ask before the state: a job that begins later is not ours."""
         if self.mark is None or self.job.name:
             return True
-        return self._ask("sdapi/v1/options").get(MARK) == self.mark
+        options = self._ask(OPTIONS)
+        begun = options.get(MARK) == self.mark
+        self.options = options if begun else {}
+        return begun
 
     def _progress(self) -> Progress | None:
         if self.task and (waits := self._waits()):
@@ -148,6 +154,8 @@ class Watch:
     def _waits(self) -> Progress | None:
         """What the server says of our own task while it is not at work; None once it is."""
         task = self._task()
+        if task.get("active") and not self.options and self.server.has_options:
+            self.options = self._ask(OPTIONS)
         if not task.get("queued"):
             label = self.server.dialect.label
             away = task.get("active") is False

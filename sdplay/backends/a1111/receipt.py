@@ -133,7 +133,7 @@ def differences(
         yield "The server does not report which seed it used."
     if told.get("sampler") and not same_sampler(pair, told):
         yield f"Scheduler: the server used {_shown(told)} instead of {_called(pair)}."
-    if asked["model"] and told.get("model") and not _same_model(str(asked["model"]), told):
+    if asked["model"] and told.get("model") and not same_model(str(asked["model"]), told):
         yield f"Model: the server used {told['model']} instead of {asked['model']}."
     for name in ("prompt", "negative"):
         if name in told and not params.styles:
@@ -283,7 +283,7 @@ def _shown(told: Mapping[str, Any]) -> str:
     )
 
 
-def _same_model(asked: str, told: Mapping[str, Any]) -> bool:
+def same_model(asked: str, told: Mapping[str, Any]) -> bool:
     """`folder/name.safetensors [hash]`, `name` and a hash may all mean the same file."""
     title, _, digest = asked.partition(" [")
     used, hashed = str(told["model"]), str(told.get("hash", ""))
