@@ -53,6 +53,11 @@ def evaluations(params: Params) -> int:
     return sum(each.calls * each.rows for each in passes(params))
 
 
+def pixels(params: Params) -> float:
+    """The pixels of all rows that the model works out."""
+    return sum(each.calls * each.rows * each.pixels for each in passes(params))
+
+
 def of(params: Params) -> float:
     """The work of one picture, what its time grows with: evaluations times megapixels, and what is
     around them, which a picture without an evaluation costs as well."""
@@ -72,9 +77,8 @@ def total(planned: Iterable[Params]) -> float:
 
 def _parts(params: Params) -> tuple[float, float]:
     """The evaluations' work, and what is around them."""
-    asked = list(passes(params))
-    evaluated = sum(each.calls * each.rows * each.pixels for each in asked)
-    return evaluated / 1e6, AROUND * asked[-1].pixels / 1e6
+    *_, last = passes(params)
+    return pixels(params) / 1e6, AROUND * last.pixels / 1e6
 
 
 def _calls(scheduler: str, steps: int, strength: float | None = None) -> int:

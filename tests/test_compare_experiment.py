@@ -218,6 +218,27 @@ def test_a_setting_is_one_point_over_its_seeds_with_their_spread():
     assert all(point.spread > 0 for point in found.trade.points)
 
 
+def test_costs_of_a_sweep_over_sizes_count_pixels():
+    found = found_of([("steps", "5, 10, 50"), ("width", "256, 512")])
+    costs = {point.label: point.cost for point in found.trade.points}
+    assert costs == {
+        "5 steps · width 256": 5,
+        "5 steps · width 512": 10,
+        "10 steps · width 256": 10,
+        "10 steps · width 512": 20,
+    }
+    assert "settles (50 to 100 evaluations at 512 × 64)." in found.sentences[-2]
+    assert "5 steps · width 256 (5 evaluations at 512 × 64)" in found.sentences[-1]
+    assert found.trade.reference.unit == "model evaluations at 512 × 64"
+
+
+def test_a_second_pass_counts_by_its_own_pixels():
+    found = found_of([("steps", "5, 10, 20"), ("hires_scale", "1, 2")])
+    costs = {point.label: point.cost for point in found.trade.points}
+    assert costs["10 steps · hires scale 2"] == 20 + 4 * 10
+    assert costs["10 steps · hires scale 1"] == 20
+
+
 def test_a_tie_for_the_most_expensive_takes_the_first_and_says_so():
     found = found_of([("scheduler", "ddim, euler, euler_a"), ("steps", "5, 10, 50")])
     assert found.sentences[-2] == (

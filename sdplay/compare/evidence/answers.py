@@ -34,8 +34,17 @@ class Point:
     """How far the distance reaches over the seeds."""
     beside: float = math.nan
     """The distance by the other measure."""
+    weighed: float | None = None
+    """Its evaluations weighed by their pixels, in a sweep where these differ."""
+
+    @property
+    def cost(self) -> float:
+        """What it costs, in evaluations."""
+        return self.evaluations if self.weighed is None else self.weighed
 
     def along(self, scale: Scale) -> float:
+        if scale == "evaluations":
+            return float(self.cost)
         return math.nan if getattr(self, scale) is None else float(getattr(self, scale))
 
 
@@ -192,13 +201,37 @@ class Reference:
     """Others that cost as much."""
     chosen: bool = False
     """A person chose it."""
+    weighed: float | None = None
+    """Its evaluations weighed by their pixels, in a sweep where these differ."""
+    up_to: float = 0.0
+    """What it costs where the pictures are largest: each size has its own reference."""
+    size: str = ""
+    """The size of the evaluations that all are weighed in, like 512 × 512."""
+
+    @property
+    def cost(self) -> float:
+        """What it costs, in evaluations."""
+        return self.evaluations if self.weighed is None else self.weighed
+
+    @property
+    def unit(self) -> str:
+        """What costs are counted in."""
+        return f"model evaluations at {self.size}" if self.size else "model evaluations"
+
+    def price(self, cost: float) -> str:
+        """A cost in words."""
+        if not self.size:
+            return many(round(cost), "evaluation")
+        return f"{cost:.3g} evaluation{'' if cost == 1 else 's'} at {self.size}"
 
     @property
     def sentence(self) -> str:
         """Its name, and on a tie for the most expensive why it was taken."""
         if self.chosen:
             return f"Measured against A: {self.name}."
-        cost = many(self.evaluations, "evaluation")
+        cost = self.price(max(self.cost, self.up_to))
+        if self.up_to > self.cost:
+            cost = f"{self.cost:.3g} to {cost}"
         if not self.tied:
             return f"Measured against {self.name}, the most expensive that settles ({cost})."
         return (
@@ -210,7 +243,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Trade:
-    """What settings cost in model evaluations, and how close they come to the reference."""
+    """What settings cost in evaluations of one size, and how close they come to the reference."""
 
     reference: Reference
     points: tuple[Point, ...]
@@ -223,7 +256,7 @@ class Trade:
     @property
     def best(self) -> tuple[Point, ...]:
         """Those that no other beats in both."""
-        places = frontier([(point.evaluations, point.distance) for point in self.points])
+        places = frontier([(point.cost, point.distance) for point in self.points])
         return tuple(self.points[at] for at in places)
 
     @property
@@ -260,7 +293,7 @@ class Trade:
         winners, names = self.winners, [point.label for point in self.winners]
         if not winners:
             return "None comes close to it."
-        cost = many(winners[0].evaluations, "evaluation")
+        cost = self.reference.price(winners[0].cost)
         if all(point.distance == 0 for point in self.points):
             start = f"All {len(self.points)} settings give the same picture; "
         else:
@@ -282,15 +315,15 @@ class Trade:
         low, high = (f(point.distance for point in cheapest) for f in (min, max))
         far = f"{low:.2f}" if len(cheapest) == 1 else f"{low:.2f} to {high:.2f}"
         verb = "is" if len(cheapest) == 1 else "are"
-        cost = many(cheapest[0].evaluations, "evaluation")
+        cost = self.reference.price(cheapest[0].cost)
         return f"The cheapest of all, {names} ({cost}), {verb} {far} away."
 
 
 def _cheapest(points: Iterable[Point]) -> list[Point]:
     """All that cost least, in the order of the plan."""
     points = list(points)
-    least = min((point.evaluations for point in points), default=0)
-    return [point for point in points if point.evaluations == least]
+    least = min((point.cost for point in points), default=0.0)
+    return [point for point in points if point.cost == least]
 
 
 @dataclass(frozen=True)

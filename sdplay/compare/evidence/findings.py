@@ -7,6 +7,7 @@ import statistics
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from sdplay import work
 from sdplay.compare.evidence.amounts import Amounts, Course, Level
@@ -263,10 +264,9 @@ class _Sweep:
                 settings.setdefault(label, []).append(replace(point, label=label))
         points = [_over(points) for points in settings.values()]
         if self.chosen:
-            said = Reference(self.chosen.cell.name, self.chosen.cell.evaluations, chosen=True)
-            return Trade(
-                replace(said, at=self.chosen.cell.at), tuple(points), close, self.measure.unseen
-            )
+            cell = self.chosen.cell
+            said = replace(self._goal(cell, cell.name), chosen=True)
+            return Trade(said, tuple(points), close, self.measure.unseen)
         return Trade(reference, tuple(points), close, self.measure.unseen)
 
     def over_seeds(self, findings: Findings) -> Findings:
@@ -322,12 +322,27 @@ class _Sweep:
         tied = [place for place in ordered if place != best and dear(place) == dear(best)]
         others = set(range(len(self.names))) - set(free)
         cell = firsts[best].cell
-        return Reference(
-            self._said(cell, without=others) or cell.name,
-            cell.evaluations,
-            cell.at,
-            tuple(self._said(firsts[place].cell, without=others) for place in tied),
-        )
+        names = tuple(self._said(firsts[place].cell, without=others) for place in tied)
+        same = [one.cell for one, place in zip(done, places, strict=True) if place == best]
+        most = max(self._weighed(each) or 0.0 for each in same)
+        name = self._said(cell, without=others) or cell.name
+        return replace(self._goal(cell, name), tied=names, up_to=most)
+
+    def _goal(self, cell: Cell, name: str) -> Reference:
+        size = "{} × {}".format(*self._size) if self._size else ""
+        return Reference(name, cell.evaluations, cell.at, weighed=self._weighed(cell), size=size)
+
+    @cached_property
+    def _size(self) -> tuple[int, int] | None:
+        """The size to weigh evaluations by: the largest of the sweep; None where all have the same
+        pixels, and their numbers can be compared as they are."""
+        params = [cell.params for cell in self.plan.cells]
+        if len({each.pixels for one in params for each in work.passes(one)}) < 2:
+            return None
+        return max(((one.width, one.height) for one in params), key=lambda size: size[0] * size[1])
+
+    def _weighed(self, cell: Cell) -> float | None:
+        return work.pixels(cell.params) / math.prod(self._size) if self._size else None
 
     def _at(self, reference: Reference, cell: Cell, free: Collection[int]) -> Result | None:
         """The reference as it was made with this cell's place on the other axes."""
@@ -351,6 +366,7 @@ class _Sweep:
             result.seconds,
             cell.at,
             beside=apart.by(other),
+            weighed=self._weighed(cell),
         )
 
     def _said(self, cell: Cell, *, without: Collection[int]) -> str:

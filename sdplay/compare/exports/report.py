@@ -219,18 +219,18 @@ def _amounts(amounts: Amounts) -> str:
 
 
 def _trade(trade: Trade, measure: Measure) -> str:
-    points = tuple((float(point.evaluations), point.distance) for point in trade.points)
-    best = tuple((float(point.evaluations), point.distance) for point in trade.best)
+    points = tuple((point.cost, point.distance) for point in trade.points)
+    best = tuple((point.cost, point.distance) for point in trade.best)
     winners = [point.label for point in trade.winners]
-    ringed = tuple((float(point.evaluations), point.distance, "") for point in trade.winners)
-    cost = float(trade.reference.evaluations)
+    ringed = tuple((point.cost, point.distance, "") for point in trade.winners)
+    cost = trade.reference.cost
     lines = [
         Line("every setting", points, joined=False),
         Line("none is both cheaper and closer", best),
         Line(f"the reference: {trade.reference.name}", ((cost, 0.0),), joined=False),
         *([Line(f"the cheapest close ones: {listed(winners)}", (), ringed)] if winners else []),
     ]
-    return chart(lines, "model evaluations", f"{measure.label} to the reference")
+    return chart(lines, trade.reference.unit, f"{measure.label} to the reference")
 
 
 def _curve(curve: Convergence) -> Line:

@@ -124,7 +124,9 @@ def _convergence(studio: Studio, sweep: Sweep, findings: Findings) -> None:
     ]
     first = next((curve.knee for curve in curves if curve.knee), curves[0].points[-1])
     legend = _Legend.of({_coloured(curve, curves) for curve in curves})
-    chart = _curves(SCALES[scale], findings.measure, legend)
+    trade = findings.trade if scale == "evaluations" else None
+    across = _upper(trade.reference.unit) if trade else SCALES[scale]
+    chart = _curves(across, findings.measure, legend)
     _beside(studio, sweep, _with(chart, rows), "curves", first.at)
     if len(findings.curves) > MOST_CURVES:
         st.caption(f"The first {MOST_CURVES} of {len(findings.curves)} curves are drawn.")
@@ -168,15 +170,16 @@ def _trade(studio: Studio, sweep: Sweep, findings: Findings) -> None:
         _row(point, "evaluations") | {"marked": point in best, "winner": point in winners}
         for point in trade.points
     ]
+    goal = trade.reference
     reference = Point(
-        trade.reference.name, 0, trade.reference.evaluations, 0.0, at=trade.reference.at, beside=0.0
+        goal.name, 0, goal.evaluations, 0.0, at=goal.at, beside=0.0, weighed=goal.weighed
     )
     rows.append(
         _row(reference, "evaluations")
         | {"marked": False, "winner": False, "reference": _wrapped(f"Reference: {reference.label}")}
     )
     rows = [row | {"close": findings.close} for row in rows]
-    chart = _front(findings.measure)
+    chart = _front(findings.measure, _upper(goal.unit))
     _beside(studio, sweep, _with(chart, rows), "trade", winners[0].at if winners else ())
     for sentence in findings.trade_sentences:
         st.markdown(f":material/savings: {literal(sentence)}")
@@ -368,9 +371,9 @@ def _lines(across: str, measure: Measure, legend: _Legend, *more: alt.Tooltip) -
 
 
 @lru_cache(SHAPES)
-def _front(measure: Measure) -> str:
+def _front(measure: Measure, cost: str) -> str:
     """Dots, the frontier among them joined, the cheapest close ones ringed, and the reference."""
-    base = _over(SCALES["evaluations"], measure, "label:N")
+    base = _over(cost, measure, "label:N")
     dots = base.mark_circle(size=70).encode(
         opacity=alt.condition("datum.marked", alt.value(1), alt.value(0.35))
     )
@@ -384,8 +387,8 @@ def _front(measure: Measure) -> str:
     close = _close_enough()
     return _text(
         close + line + rings + goal + name + dots.add_params(PICK),
-        f"{_upper(measure.label)} to the reference over model evaluations; rings around the "
-        "cheapest that come close.",
+        f"{_upper(measure.label)} to the reference over {cost[0].lower()}{cost[1:]}; rings around "
+        "the cheapest that come close.",
     )
 
 
