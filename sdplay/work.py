@@ -1,9 +1,12 @@
 """Work: model evaluations times pixels, the one measure for estimates, prices, speeds and
 progress."""
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
+from sdplay.errors import BadParams
 from sdplay.params import Params
 from sdplay.schedulers import find
 
@@ -28,19 +31,32 @@ def passes(params: Params) -> Iterator[Pass]:
 
     A refiner takes over steps that are counted already, and adds none.
     """
+    params = _as_sent(params)
     rows, pixels = 1 if params.cfg == 1 else 2, float(params.width * params.height)
     if params.init:
         yield Pass(_calls(params.scheduler, params.steps, params.strength), rows, pixels)
         return
     yield Pass(_calls(params.scheduler, params.steps), rows, pixels)
     if params.hires_scale > 1:
-        calls = _calls(params.scheduler, hires_steps(params), params.hires_strength)
-        yield Pass(calls, rows, pixels * params.hires_scale**2)
+        scheduler = params.hires_sampler or params.scheduler
+        calls = _calls(scheduler, hires_steps(params), params.hires_strength)
+        yield Pass(calls, rows, _enlarged(params))
 
 
 def hires_steps(params: Params) -> int:
     """The steps from which hires fix takes its share, as `hires_strength` says."""
     return params.hires_steps or params.steps
+
+
+def pictures(params: Params) -> int:
+    """How many pictures one request for these settings makes."""
+    raw = _raw(params)
+    return math.prod(max(1, _whole(raw.get(name))) for name in _MANY)
+
+
+def is_counted(params: Params) -> bool:
+    """Whether these settings tell how much work they are: a server's script may do anything."""
+    return not params.extra or not _raw(params).get("script_name")
 
 
 def calls(params: Params) -> int:
@@ -71,14 +87,75 @@ def sampled(params: Params) -> float:
 
 
 def total(planned: Iterable[Params]) -> float:
-    """The work of several pictures."""
-    return sum(map(of, planned))
+    """The work of several requests."""
+    return sum(of(params) * pictures(params) for params in planned)
 
 
 def _parts(params: Params) -> tuple[float, float]:
     """The evaluations' work, and what is around them."""
     *_, last = passes(params)
     return pixels(params) / 1e6, AROUND * last.pixels / 1e6
+
+
+def _enlarged(params: Params) -> float:
+    """The pixels of the second pass."""
+    if params.hires_size:
+        return float(math.prod(map(int, params.hires_size.split("x"))))
+    return params.width * params.height * params.hires_scale**2
+
+
+_RAW = {
+    "num_inference_steps": "steps",
+    "cfg_scale": "cfg",
+    "guidance_scale": "cfg",
+    "hr_scale": "hires_scale",
+    "hr_second_pass_steps": "hires_steps",
+    "prompt_strength": "strength",
+    "sampler_name": "scheduler",
+    "solver": "scheduler",
+    "hr_sampler_name": "hires_sampler",
+    **{
+        name: name
+        for name in ("steps", "cfg", "width", "height", "strength", "scheduler", "hires_scale")
+    },
+}
+"""Raw payload fields of the servers we know that change the work, and our settings for them."""
+_MANY = ("batch_size", "n_iter", "num_outputs", "num_images", "n")
+"""Raw payload fields that ask for several pictures at once."""
+
+
+def _as_sent(params: Params) -> Params:
+    """The settings with what the raw payload fields put in their place."""
+    if not params.extra:
+        return params
+    raw = _raw(params)
+    changes = {_RAW[name]: value for name, value in raw.items() if name in _RAW}
+    for name in ("scheduler", "hires_sampler"):
+        if name in changes and find(str(changes[name])) is None:
+            del changes[name]
+    if "denoising_strength" in raw:
+        changes["strength" if params.init else "hires_strength"] = raw["denoising_strength"]
+    if raw.get("enable_hr") is False:
+        changes["hires_scale"] = 1.0
+    elif raw.get("enable_hr") and params.hires_scale == 1:
+        changes.setdefault("hires_scale", 2.0)
+    try:
+        return params.with_(**changes)
+    except BadParams:
+        return params  # the server will refuse it, or cut it
+
+
+def _raw(params: Params) -> dict[str, Any]:
+    """The raw payload fields, those inside a hosted model's envelope too."""
+    raw = params.extra_fields() if params.extra else {}
+    inside = [raw.get(name) for name in ("input", "parameters")]
+    return raw | {
+        key: value for part in inside if isinstance(part, dict) for key, value in part.items()
+    }
+
+
+def _whole(value: Any) -> int:
+    return int(value) if isinstance(value, (int, float)) and math.isfinite(value) else 1
 
 
 def _calls(scheduler: str, steps: int, strength: float | None = None) -> int:

@@ -218,6 +218,15 @@ def test_measured_times_read_like_a_person_says_them(seconds, text):
     assert lasting(seconds) == text
 
 
+def test_work_that_cannot_be_told_is_not_counted():
+    script = Setup("a1111", Params(extra='{"script_name": "prompt matrix"}'))
+    made = plan(script, [("steps", "10, 20")])
+    assert made.sentence == (
+        "2 pictures, how much work they are cannot be told, for a script of the server may do "
+        "anything."
+    )
+
+
 def test_one_evaluation_has_a_word_of_its_own():
     made = plan(Setup("builtin", BASE.params.with_(steps=1, cfg=1, scheduler="euler")), [])
     assert made.sentence == "1 picture, 1 model evaluation."

@@ -56,6 +56,54 @@ def test_work_is_the_steps_that_the_engine_plans(params):
     assert work.of(params) == pytest.approx((rows * len(steps) + work.AROUND) * 96 * 128 / 1e6)
 
 
+PLAIN = Params(prompt="a fox", steps=10, width=96, height=128)
+
+
+@pytest.mark.parametrize(
+    ("settings", "raw", "same"),
+    [
+        ({}, '{"steps": 20}', {"steps": 20}),
+        ({}, '{"cfg_scale": 1, "width": 192}', {"cfg": 1.0, "width": 192}),
+        ({}, '{"sampler_name": "Heun"}', {"scheduler": "heun"}),
+        ({}, '{"scheduler": "karras"}', {}),
+        ({}, '{"enable_hr": true}', {"hires_scale": 2.0}),
+        ({"hires_scale": 2.0}, '{"enable_hr": false}', {}),
+        ({"hires_scale": 2.0}, '{"hr_second_pass_steps": 5}', {"hires_scale": 2, "hires_steps": 5}),
+        (
+            {"hires_scale": 2.0},
+            '{"denoising_strength": 0.9}',
+            {"hires_scale": 2.0, "hires_strength": 0.9},
+        ),
+        ({}, '{"input": {"num_inference_steps": 30}}', {"steps": 30}),
+        ({}, '{"refiner_checkpoint": "other", "steps": "many"}', {}),
+    ],
+)
+def test_raw_fields_that_change_the_work_are_counted(settings, raw, same):
+    heard = PLAIN.with_(**settings, extra=raw)
+    assert list(work.passes(heard)) == list(work.passes(PLAIN.with_(**same)))
+
+
+def test_the_second_pass_has_its_own_size_and_scheduler():
+    base = PLAIN.with_(hires_scale=2.0, hires_strength=1.0, scheduler="euler")
+    assert [each.pixels for each in work.passes(base.with_(hires_size="512x256"))] == [
+        96 * 128,
+        512 * 256,
+    ]
+    first, second = work.passes(base.with_(hires_sampler="heun"))
+    assert (first.calls, second.calls) == (10, 19)
+
+
+def test_several_pictures_of_one_request_are_each_counted():
+    three = PLAIN.with_(extra='{"batch_size": 3}')
+    assert work.pictures(three.with_(extra='{"batch_size": 3, "n_iter": 2}')) == 6
+    assert work.total([three]) == 3 * work.total([PLAIN])
+
+
+def test_a_script_is_work_that_cannot_be_told():
+    assert not work.is_counted(PLAIN.with_(extra='{"script_name": "prompt matrix"}'))
+    assert work.is_counted(PLAIN.with_(extra='{"alwayson_scripts": {}}'))
+
+
 class Counting:
     """The built-in model, counting the rows that its U-Net works out."""
 

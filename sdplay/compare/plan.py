@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from sdplay import work
 from sdplay.compare.axes import Axis, Mark, Offer, Setup, Typed, axis
 from sdplay.compare.grammar import Value, shown, written
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params
 from sdplay.settings import setting
 from sdplay.wording import duration, many
-from sdplay.work import evaluations
 
 MOST_CELLS = 20_000
 MOST_LETTERS = 10_000_000
@@ -124,7 +124,8 @@ class Plan:
     @cached_property
     def evaluations(self) -> int:
         """Model evaluations still to be paid."""
-        return sum(cell.evaluations for cell in self.cells if cell.to_make)
+        todo = (cell for cell in self.cells if cell.to_make)
+        return sum(cell.evaluations * work.pictures(cell.params) for cell in todo)
 
     @property
     def needs_confirmation(self) -> bool:
@@ -154,7 +155,13 @@ class Plan:
     @property
     def sentence(self) -> str:
         """The price tag: pictures, evaluations, time and money."""
-        told = [f"{many(self.pictures, 'picture')}, {many(self.evaluations, 'model evaluation')}"]
+        counted = all(work.is_counted(cell.params) for cell in self.cells)
+        amount = (
+            many(self.evaluations, "model evaluation")
+            if counted
+            else "how much work they are cannot be told, for a script of the server may do anything"
+        )
+        told = [f"{many(self.pictures, 'picture')}, {amount}"]
         if self.free:
             told.append(f"{self.free} already made")
         if self.seconds and self.pictures:
@@ -244,7 +251,9 @@ def _cells(
         twin = first.get(setup)
         first.setdefault(setup, at)
         cells.append(
-            Cell(at, labels, setup, evaluations(setup.params), False, number in kept, twin, said)
+            Cell(
+                at, labels, setup, work.evaluations(setup.params), False, number in kept, twin, said
+            )
         )
     return cells, _told(notes, cells)
 

@@ -34,14 +34,15 @@ class Estimates:
         self._read: dict[str, tuple[float, list[Timed]]] = {}
 
     def seconds(self, backend: str, planned: Sequence[Params], at_once: int = 1) -> Range | None:
-        """All these pictures, so many at a time; None without a past run."""
+        """All these pictures, so many at a time; None without a past run, and where a server's
+        script may do anything."""
         past = self._past(backend)
-        if not past:
+        if not past or not all(map(work.is_counted, planned)):
             return None
         company = max(1, min(at_once, len(planned)))
         todo: dict[str, float] = {}
         for params in planned:
-            todo[params.scheduler] = todo.get(params.scheduler, 0.0) + work.of(params)
+            todo[params.scheduler] = todo.get(params.scheduler, 0.0) + work.total([params])
         ranges = [
             (amount * low, amount * high)
             for scheduler, amount in todo.items()

@@ -478,7 +478,8 @@ class Sweep:
         """Remember how fast it went; backends that worked side by side say nothing about one."""
         made = [each.cell for each in self._results.values() if each.state == "made"]
         backends = {cell.setup.backend for cell in made}
-        if self.speeds and len(backends) == 1:
+        counted = all(work.is_counted(cell.params) for cell in made)
+        if self.speeds and len(backends) == 1 and counted:
             amount = work.total(cell.params for cell in made)
             self.speeds.learn(backends.pop(), amount, self.seconds)
 

@@ -23,7 +23,7 @@ class Speeds:
     def seconds(self, backend: str, planned: Sequence[Params], at_once: int = 1) -> Range | None:
         """The likely least and most for a sweep of these pictures; None without a past run."""
         rates = self._read().get(backend, [])
-        if not rates:
+        if not rates or not all(map(work.is_counted, planned)):
             return self.estimates.seconds(backend, planned, at_once)
         low, high = likely(rates)
         amount = work.total(planned)

@@ -81,7 +81,7 @@ class Track:
 
     def __init__(self, cells: Iterable[Cell], now: Callable[[], float] = time.monotonic) -> None:
         self._cells = {cell.at: cell for cell in cells if not cell.skip and cell.twin is None}
-        self._work = {at: work.of(cell.params) for at, cell in self._cells.items()}
+        self._work = {at: work.total([cell.params]) for at, cell in self._cells.items()}
         self._now, self._looked = now, now()
         self._lanes: dict[str, Lane] = {}
         self._ended: set[At] = set()

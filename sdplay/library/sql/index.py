@@ -275,7 +275,7 @@ class Index:
     def timings(self, backend: str, limit: int) -> list[Timed]:
         """Past runs of a backend, newest first."""
         asked = sql.select(_C.scheduler, _C.work, _C.seconds, _C.at_once)
-        asked = asked.where(_C.backend == backend, ~_C.partial)
+        asked = asked.where(_C.backend == backend, ~_C.partial, _C.work > 0)
         asked = asked.order_by(_C.at.desc()).limit(limit)
         with self._database.reading() as connection:
             return [Timed(*each) for each in connection.execute(asked)]

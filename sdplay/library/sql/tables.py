@@ -108,6 +108,7 @@ def row(record: Mapping[str, Any], group: int) -> dict[str, Any]:
     settings = meant(told)
     params = {name: settings.get(name, _plain(knob)) for name, knob in KNOBS.items()}
     timing = Timing.from_dict(told["timing"])
+    asked = _params(told["params"], lambda name: name.encode())
     fields = {name: record[name] for name in ("id", "key", "owner", "shared", "file", "stars")}
     return {
         **{
@@ -121,7 +122,8 @@ def row(record: Mapping[str, Any], group: int) -> dict[str, Any]:
         "backend": told["backend"][:64],
         "version": _stored(told["model"]),
         "seconds": timing.work,
-        "work": work.of(_params(told["params"], lambda name: name.encode())),
+        # None where a server's script may have done anything: it says nothing about speed.
+        "work": work.of(asked) if work.is_counted(asked) else 0.0,
         "at_once": timing.at_once,
         "partial": told["partial"],
     }
