@@ -585,6 +585,38 @@ KNOBS: dict[str, Knob] = {
 }
 
 
+FIRST_KNOBS = (
+    "prompt",
+    "negative",
+    "scheduler",
+    "steps",
+    "cfg",
+    "seed",
+    "width",
+    "height",
+    "model",
+    "init",
+    "strength",
+    "mask",
+    "mask_blur",
+    "variation_seed",
+    "variation_strength",
+    "eta",
+    "clip_skip",
+    "hires_scale",
+    "hires_strength",
+    "hires_steps",
+    "hires_upscaler",
+    "refiner",
+    "refiner_at",
+    "styles",
+    "control",
+    "extra",
+)
+"""The settings of the first version: of its libraries' keys, and of a local process that does not
+tell what it knows.  Never to be changed."""
+
+
 def as_meant(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """A record of every setting as it was meant: before there was tiling, eta 0 stood for the
     sampler's own."""

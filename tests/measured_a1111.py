@@ -85,6 +85,12 @@ UPSCALERS = ("None", "Lanczos", "Nearest", "ESRGAN_4x")
 FORMATS = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP"}
 
 
+def running():
+    event = threading.Event()
+    event.set()
+    return event
+
+
 class Refused(Exception):
     """An answer that is no success."""
 
@@ -122,6 +128,8 @@ class Measured:
     """The prompt at work at every interrupt."""
     state: dict = field(default_factory=lambda: {"job_timestamp": "0", "job_count": 0})
     turn: threading.Lock = field(default_factory=threading.Lock)
+    running: threading.Event = field(default_factory=running)
+    """Cleared, it stays at the step where it is."""
     at_work: dict = field(default_factory=dict)
     waiting: list = field(default_factory=list)
 
@@ -287,6 +295,7 @@ class Measured:
                 time.sleep(self.step_seconds * self.steps_after_cut)
                 break
             self.state |= {"sampling_steps": steps, "sampling_step": step}
+            self.running.wait(60)
             time.sleep(self.step_seconds)
 
     def what_acts(self, body):

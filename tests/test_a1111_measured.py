@@ -381,14 +381,18 @@ def test_an_override_takes_the_option_out_of_the_name():
         assert "sd_vae" not in A1111(server.url).model_version(SMALL.with_(extra=raw))
 
 
+def until(true):
+    end = time.monotonic() + 30
+    while not true() and time.monotonic() < end:
+        time.sleep(0.02)
+
+
 def others_at_work(server, **fields):
     """Another client's request, under way."""
     client = A1111(server.url)
     params = SMALL.with_(prompt="theirs", steps=60).with_(**fields)
     threading.Thread(target=lambda: list(client.generate(params)), daemon=True).start()
-    until = time.monotonic() + 20
-    while server.at_work.get("prompt") != "theirs" and time.monotonic() < until:
-        time.sleep(0.02)
+    until(lambda: server.at_work.get("prompt") == "theirs")
     # The second is the whole name of a job.
     time.sleep(1.1)
 
@@ -450,20 +454,20 @@ def test_two_clients_with_the_same_settings_are_two_tasks():
 
 @pytest.mark.parametrize("webui", [False, True], ids=["api alone", "with web UI"])
 def test_a_third_client_with_as_many_steps_is_not_taken_for_ours(webui):
-    with measured(step_seconds=0.1, webui=webui) as server:
+    with measured(step_seconds=0.05, webui=webui) as server:
+        server.running.clear()
         others_at_work(server, steps=20)
-        second = threading.Thread(target=others_at_work, args=(server,), kwargs={"steps": 20})
-        second.start()
-        while len(server.waiting) < 1:
-            time.sleep(0.02)
-        while_theirs, work = [], A1111(server.url).generate(SMALL.with_(steps=20))
-        for event in work:
-            if isinstance(event, Progress) and (event.step or 0) > 4:
-                while_theirs.append(server.at_work.get("prompt") == "theirs")
-                break
+        threading.Thread(target=others_at_work, args=(server,), kwargs={"steps": 20}).start()
+        until(lambda: len(server.waiting) == 1)
+        work = A1111(server.url).generate(SMALL.with_(steps=20))
+        while "Sent" not in next(work).message:
+            pass
+        until(lambda: len(server.waiting) == 2)
+        server.running.set()
+        first = next(event for event in work if (event.step or 0) > 2)
+        whose = server.at_work.get("prompt")
         work.close()
-        second.join()
-    assert while_theirs == [False]
+    assert (first.steps, whose) == (20, SMALL.prompt)
     assert set(server.interrupts) == {SMALL.prompt}
     assert [each["prompt"] for each in server.applied[:2]] == ["theirs", "theirs"]
 

@@ -1,9 +1,11 @@
 """The page's backend for the local process, against a real one."""
 
+import json
 import os
 import signal
 import socket
 import threading
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -15,10 +17,10 @@ from sdplay.backends.local.process import Launch, LocalProcess
 from sdplay.errors import BackendBroken, BackendOffline, BackendRefused, BadParams
 from sdplay.jobs import Jobs
 from sdplay.library import Library
-from sdplay.params import Control, Params
+from sdplay.params import FIRST_KNOBS, KNOBS, Control, Params
 from sdplay.picture import Picture, Progress, png_bytes
-from tests.fakes import sends, site
-from tests.local_process import Process, free_port, shared, tiny_models, until
+from tests.fakes import send, sends, site
+from tests.local_process import Process, ask, free_port, lines, shared, tiny_models, until
 from tests.making import colour
 
 pytest.importorskip("torch", reason="the local process needs torch: pip install '.[local]'")
@@ -47,6 +49,53 @@ def test_a_picture_comes_with_progress_and_an_honest_receipt(url):
     assert picture.receipt.warnings == ()
     assert picture.timing.sampling > 0
     assert picture.model.startswith("alpha [")
+
+
+@contextmanager
+def older(url, knobs, tells=True):
+    """The process as one of an earlier version: it refuses the settings that it does not know, and
+    the first one an empty number."""
+
+    def about(http, asked):
+        told = {**ask(f"{url}/sdplay/v1/about")[1], "knobs": list(knobs)}
+        gone = () if tells else ("knobs", "asks")
+        send(http, {name: value for name, value in told.items() if name not in gone})
+
+    def pictures(http, asked):
+        told = asked.json()["params"]
+        refused = set(told) - set(knobs) or {name for name in told if told[name] is None}
+        if refused and (set(told) - set(knobs) or not tells):
+            send(http, {"detail": f"There is no setting called {min(refused)!r}."}, 422)
+            return
+        events = lines(url, asked.json())
+        send(http, "".join(json.dumps(event) + "\n" for event in events))
+
+    with site({"GET /sdplay/v1/about": about, "POST /sdplay/v1/pictures": pictures}) as served:
+        yield served.url
+
+
+def test_a_process_with_fewer_settings_gets_those_and_the_rest_is_told(url):
+    fewer = [name for name in KNOBS if not name.startswith("variation")]
+    with older(url, fewer) as address:
+        plain = made(Local(address), SMALL)
+        varied = made(Local(address), SMALL.with_(variation_strength=0.5, variation_seed=3))
+    assert plain.receipt.warnings == ()
+    assert set(plain.receipt.sent["params"]) == set(fewer) - {"extra"}
+    assert [each.partition(":")[0] for each in varied.receipt.warnings] == [
+        "Variation seed",
+        "Variation strength",
+    ]
+    assert "is older than the page and does not know it, so it was" in varied.receipt.warnings[0]
+    assert varied.image().tobytes() == plain.image().tobytes()
+
+
+def test_a_process_of_the_first_version_makes_pictures_too(url):
+    with older(url, FIRST_KNOBS, tells=False) as address:
+        plain = made(Local(address), SMALL)
+        still = made(Local(address), SMALL.with_(scheduler="euler_a", eta=0))
+    assert plain.receipt.warnings == ()
+    assert "eta" not in plain.receipt.sent["params"]
+    assert "takes 0 for the sampler's own" in still.receipt.warnings[-1]
 
 
 def test_previews_are_small_pictures_and_can_be_left_out(url):

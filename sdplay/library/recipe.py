@@ -5,7 +5,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from sdplay.params import Params
+from sdplay.params import FIRST_KNOBS, Params
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Recipe:
         values = self.params.as_dict()
         named = {
             name: _NUMBERS.get(name, "") if values[name] is None else values[name]
-            for name in _FIRST_KNOBS
+            for name in FIRST_KNOBS
         }
         text = json.dumps([named, self.backend, self.version], sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
@@ -36,32 +36,3 @@ class Recipe:
 
 _NUMBERS = {"eta": 0.0, "clip_skip": 1}
 """What stood for the server's own value then."""
-_FIRST_KNOBS = (
-    "prompt",
-    "negative",
-    "scheduler",
-    "steps",
-    "cfg",
-    "seed",
-    "width",
-    "height",
-    "model",
-    "init",
-    "strength",
-    "mask",
-    "mask_blur",
-    "variation_seed",
-    "variation_strength",
-    "eta",
-    "clip_skip",
-    "hires_scale",
-    "hires_strength",
-    "hires_steps",
-    "hires_upscaler",
-    "refiner",
-    "refiner_at",
-    "styles",
-    "control",
-    "extra",
-)
-"""The settings there were then.  Never to be changed."""

@@ -104,6 +104,8 @@ def router(queue: Queue, limits: Limits, replicas: int = 1) -> APIRouter:
             },
             "schedulers": _schedulers(models),
             "features": features(models),
+            "knobs": list(KNOBS),
+            "asks": list(PictureBody.model_fields),
             "upscalers": list(models.upscalers.names),
             "hires_upscalers": list(hires_upscalers(models)),
             "control_models": list(models.nets),

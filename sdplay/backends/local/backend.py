@@ -14,6 +14,7 @@ from uuid import uuid4
 from PIL import Image
 
 from sdplay.backends import ASKER, Backend, Capabilities, Event
+from sdplay.backends.local.older import left_out, understood
 from sdplay.backends.local.process import OURS, LocalProcess
 from sdplay.backends.shown import shown
 from sdplay.errors import (
@@ -27,7 +28,7 @@ from sdplay.errors import (
 from sdplay.files.untrusted import read_json
 from sdplay.http.call import Call
 from sdplay.http.wire import Reply, Wire, on_this_machine, picture_bytes, refusal
-from sdplay.params import Params
+from sdplay.params import KNOBS, Params
 from sdplay.picture import CutOut, Frame, Picture, Progress, Receipt, Timing, png_bytes
 from sdplay.settings import setting
 
@@ -56,6 +57,7 @@ class Local(Backend):
     ) -> None:
         self._base, self._token = url or setting("SDPLAY_LOCAL_URL"), token
         self.silence, self.patience, self.process = silence, patience, process
+        self._about: Mapping[str, Any] = {}
         self.remote = not on_this_machine(self._base)
 
     @property
@@ -94,6 +96,7 @@ class Local(Backend):
                 f"Something else answers at {self.wire.address}. Check SDPLAY_LOCAL_URL, or "
                 f"start a local process: {START}",
             )
+        self._about = told
         found = _capabilities(told, self.wire.address)
         if found.status == "ready":
             self.process.seen(self.wire.address, child)
@@ -107,7 +110,7 @@ class Local(Backend):
         What is unknown is like nothing else: no picture of another model may be taken for this one.
         """
         try:
-            told = self.wire.get("sdplay/v1/about", seconds=PROBE_SECONDS).json()
+            told = self._ask_about()
             versions = told["versions"] if isinstance(told, dict) else {}
             name = params.model.split(" [")[0] or told["model"]
             marks = _marks(params, told)
@@ -115,8 +118,25 @@ class Local(Backend):
             return f"{params.model} unknown {uuid4().hex}"
         return " ".join([str(versions.get(name, params.model)), *marks])
 
+    def _ask_about(self) -> Any:
+        """What the process tells of itself now."""
+        told = self.wire.get("sdplay/v1/about", seconds=PROBE_SECONDS).json()
+        self._about = told if isinstance(told, dict) else {}
+        return told
+
+    def _known(self) -> Mapping[str, Any]:
+        """What it told last; asked once where it was not asked yet, and taken for one of this
+        version where it does not answer."""
+        if not self._about:
+            try:
+                self._ask_about()
+            except BackendError:
+                return {"knobs": list(KNOBS)}
+        return self._about
+
     def payload(self, params: Params) -> dict[str, Any]:
         settings = {name: value for name, value in params.as_dict().items() if name != "extra"}
+        settings = understood(settings, params, self._known())
         images = {name: base64.b64encode(data).decode() for name, data in params.images().items()}
         return {"params": {**settings, **params.extra_fields()}, "images": images}
 
@@ -149,6 +169,9 @@ class Local(Backend):
             "urgent": self.previews,
             "frames": self.keep_frames,
         }
+        asks = self._known().get("asks")
+        if isinstance(asks, list):
+            more = {name: value for name, value in more.items() if name in asks}
         lines = self.wire.lines("sdplay/v1/pictures", {**body, **more}, silence=self.silence)
         try:
             for line in lines:
@@ -295,7 +318,10 @@ class Local(Backend):
         # A process of an earlier version does not tell the whole.
         network = max(0.0, total - seconds.pop("whole", sum(seconds.values())))
         receipt = Receipt(
-            params.asked(), shown(body, self.wire.clean), event["applied"], tuple(event["warnings"])
+            params.asked(),
+            shown(body, self.wire.clean),
+            event["applied"],
+            (*event["warnings"], *left_out(params, self._known())),
         )
         frames = tuple(
             Frame(
