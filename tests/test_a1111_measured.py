@@ -17,6 +17,7 @@ from sdplay import studio
 from sdplay.backends.a1111 import A1111
 from sdplay.backends.a1111.probe import Server
 from sdplay.backends.a1111.progress import MARK, OurJob, expected_steps
+from sdplay.backends.a1111.receipt import same_model
 from sdplay.backends.a1111.standing import Standing, swapped, version_of
 from sdplay.errors import BackendOffline, BackendRefused, BadParams
 from sdplay.library import Library
@@ -522,6 +523,21 @@ def test_options_that_changed_meanwhile_are_told_where_nobody_saw_which_acted():
     assert "option sd_vae changed from Automatic to soft while this picture was made" in sentence
     assert "changed meanwhile" in version_of("", server, told, standing, {})
     assert list(swapped("", server, told, Standing({}, {}, {"sd_vae": "soft"}), {})) == []
+
+
+@pytest.mark.parametrize(
+    ("title", "told", "same"),
+    [
+        ("sd/tiny.safetensors", {"model": "sd_tiny"}, True),
+        ("sd\\tiny.ckpt [0123456789]", {"model": "sd_tiny"}, True),
+        ("tiny.safetensors", {"model": "tiny"}, True),
+        ("tiny.v2.safetensors", {"model": "tiny.v2"}, True),
+        ("tiny.safetensors [0123456789]", {"model": "renamed", "hash": "0123456789"}, True),
+        ("tiny.safetensors", {"model": "other"}, False),
+    ],
+)
+def test_a_checkpoint_is_known_by_all_its_names(title, told, same):
+    assert same_model(title, told) is same
 
 
 def test_another_file_under_the_same_name_is_told():

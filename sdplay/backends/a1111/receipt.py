@@ -2,6 +2,7 @@
 asked."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
@@ -288,8 +289,10 @@ def same_model(asked: str, told: Mapping[str, Any]) -> bool:
     title, _, digest = asked.partition(" [")
     used, hashed = str(told["model"]), str(told.get("hash", ""))
     known = digest.rstrip("]") or title
-    return PurePath(title).stem in (PurePath(used).stem, used) or bool(
-        hashed and known[:10] == hashed[:10]
+    # A1111 calls the file `folder/name.safetensors` by the name of folder_name.
+    flat = re.sub(r"[/\\]", "_", re.sub(r"\.(safetensors|ckpt|pt)$", "", title))
+    return used in (flat, PurePath(title).stem) or bool(
+        PurePath(title).stem == PurePath(used).stem or (hashed and known[:10] == hashed[:10])
     )
 
 

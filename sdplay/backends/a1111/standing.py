@@ -43,10 +43,10 @@ def version_of(
     """What made the picture, in the words of the backend's `model_version`; a name that is never
     asked for where that is not sure."""
     expected = asked or _loaded(server, standing.before)
-    used = str(told.get("model") or expected)
-    if told.get("model") and not same_model(expected, told):
+    switched = told.get("model") and not same_model(expected, told)
+    if expected and _names_models(server) and switched:
         titles = server.models or {}
-        used = next((title for title in titles if same_model(title, told)), used)
+        used = next((title for title in titles if same_model(title, told)), str(told["model"]))
     else:
         used = expected
     unsure = "options changed meanwhile" if standing.swaps(body) else ""
@@ -58,7 +58,7 @@ def swapped(
     asked: str, server: Server, told: Mapping[str, Any], standing: Standing, body: Mapping[str, Any]
 ) -> Iterator[str]:
     """A sentence for everything that somebody changed at the server meanwhile."""
-    expected = _loaded(server, standing.before)
+    expected = _loaded(server, standing.before) if _names_models(server) else ""
     if not asked and expected and told.get("model") and not same_model(expected, told):
         yield (
             f"Model: the server had {expected} when this picture was asked for, and made it with "
@@ -76,6 +76,11 @@ def swapped(
             f"The server's option {name} changed from {before} to {after} while this picture was "
             "made, so it cannot be told which acted."
         )
+
+
+def _names_models(server: Server) -> bool:
+    """Whether its pictures tell its models by the names of its list."""
+    return "models" not in server.dialect.lacks
 
 
 def _loaded(server: Server, options: Mapping[str, Any]) -> str:
