@@ -303,7 +303,7 @@ MASKED = {"init": png(), "mask": HALF, "strength": 0.6, "scheduler": "euler"}
         (HIRES, {"hires_strength": 0.9}),
         (HIRES, {"hires_prompt": "a blue dog"}),
         (HIRES, {"hires_negative": "bad, worse"}),
-        (HIRES, {"hires_model": "other"}),
+        ({**HIRES, "model": "tiny.safetensors"}, {"hires_model": "other"}),
         (MASKED, {"inpaint_fill": "latent noise"}),
         (MASKED, {"inpaint_fill": "fill"}),
         (MASKED, {"inpaint_fill": "latent nothing"}),
