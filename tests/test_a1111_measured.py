@@ -518,7 +518,7 @@ def test_an_override_of_anothers_picture_is_not_taken_for_the_servers_own(webui)
 
 def test_options_that_changed_meanwhile_are_told_where_nobody_saw_which_acted():
     standing = Standing({"sd_vae": "Automatic"}, {}, {"sd_vae": "soft", "save": 1})
-    server, told = Server(model="tiny"), {"model": "tiny"}
+    server, told = Server(model="tiny", has_options=True), {"model": "tiny"}
     (sentence,) = swapped("", server, told, standing, {})
     assert "option sd_vae changed from Automatic to soft while this picture was made" in sentence
     assert "changed meanwhile" in version_of("", server, told, standing, {})

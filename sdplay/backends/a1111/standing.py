@@ -80,7 +80,7 @@ def swapped(
 
 def _names_models(server: Server) -> bool:
     """Whether its pictures tell its models by the names of its list."""
-    return "models" not in server.dialect.lacks
+    return server.has_options and "models" not in server.dialect.lacks
 
 
 def _loaded(server: Server, options: Mapping[str, Any]) -> str:
