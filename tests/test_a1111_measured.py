@@ -541,7 +541,8 @@ def test_a_checkpoint_is_known_by_all_its_names(title, told, same):
 
 
 def test_another_file_under_the_same_name_is_told():
-    server = Server(models={"tiny.safetensors": "a" * 64}, model="tiny.safetensors")
+    models = {"tiny.safetensors": "a" * 64}
+    server = Server(models=models, model="tiny.safetensors", has_options=True)
     told = {"model": "tiny", "hash": "b" * 10}
     (sentence,) = swapped("", server, told, Standing({}, {}, {}), {})
     assert "its hash is bbbbbbbbbb, not aaaaaaaaaa" in sentence
