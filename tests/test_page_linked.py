@@ -8,6 +8,7 @@ import pytest
 from sdplay.params import KNOBS
 from sdplay.ui.share import linked
 from tests.fakes import a1111
+from tests.fakes_predict import address, hosted
 from tests.paging import ENTRY, sentences
 
 ROOT = Path(ENTRY).parent
@@ -137,3 +138,22 @@ def test_what_is_read_from_the_address_is_among_the_judged_names(path):
 def test_a_control_without_an_entry_cannot_stand_in_the_address():
     with pytest.raises(KeyError, match="is not among the names"):
         linked.bound("brandnew")
+
+
+def test_a_wrong_value_of_a_models_own_input_is_told(page, monkeypatch):
+    own = {
+        "prompt": {"type": "string"},
+        "mood": {"type": "string", "enum": ["calm", "wild"], "default": "calm"},
+        "glow": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.5},
+        "note": {"type": "string", "default": ""},
+    }
+    schema = {"components": {"schemas": {"Input": {"properties": own}}}}
+    with hosted("cog", schema=schema) as endpoint:
+        monkeypatch.setenv("SDPLAY_PREDICT_URL", address("cog", endpoint))
+        told = arrived(
+            page, backend="predict", own_mood="zz", own_glow="9", own_note="any", own_x="1"
+        )
+    assert "calm instead of zz" in told
+    assert "1 instead of 9" in told
+    assert "The link also says own_x." in told
+    assert page.text_input(key="own_note").value == "any"
