@@ -68,8 +68,8 @@ def drawn(browser, home: Path, steps: int, seeds: int) -> None:
     context.add_cookies([{"name": "sdplay_owner", "value": OWNER, "url": url}])
     tab = context.new_page()
     tab.goto(
-        f"{url}?view=Compare&prompt=a+fox&scheduler=euler&x_axis=Seed&x_values=1-{seeds}&y_axis=Steps"
-        f"&y_values=1-{steps}"
+        f"{url}?view=Compare&prompt=a+fox&scheduler=euler&cfg=5&x_axis=Seed&x_values=1-{seeds}"
+        f"&y_axis=Steps&y_values=1-{steps}"
     )
     tab.locator(".st-key-run button").click(timeout=SLOW)
     tab.get_by_text("Take it away").wait_for(timeout=SLOW)
