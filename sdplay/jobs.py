@@ -23,7 +23,7 @@ from sdplay.wording import duration, many
 
 LOG = logging.getLogger(__name__)
 KEEP_FINISHED = 200
-KEEP_IMAGES = 16 * 2**20
+KEEP_IMAGES = 8 * 2**20
 """Bytes of start images and guides that finished jobs may still hold."""
 IMAGES_ROOM = Room(64 * 2**20, 128 * 2**20, 256 * 2**20)
 """Bytes of start images and guides that waiting pictures may hold."""

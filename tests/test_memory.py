@@ -23,11 +23,13 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """A page on which one picture was made, so that what everybody needs is there."""
+    """A page on which a picture was made and one from a start image, so that what everybody needs
+    is there."""
     process, url = served(tmp_path_factory.mktemp("home"))
     try:
         with Visitor(url) as visitor:
             make(visitor)
+            start_from(visitor, 128)
         yield process.pid, url
     finally:
         process.terminate()
@@ -54,6 +56,14 @@ def noise(side):
     return png_bytes(Image.frombytes("RGB", (side, side), os.urandom(3 * side * side)))
 
 
+def start_from(visitor, side):
+    """One picture made from an uploaded one."""
+    uploader = next(key for key in visitor.ids if key.startswith("init_file"))
+    assert visitor.upload(noise(side), uploader) == 204
+    visitor.run()
+    make(visitor)
+
+
 def spaces():
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
@@ -68,11 +78,8 @@ def test_many_large_uploads(visitor):
 
 
 def test_pictures_that_start_from_many_large_ones(visitor):
-    for _ in range(3):
-        uploader = next(key for key in visitor.ids if key.startswith("init_file"))
-        assert visitor.upload(noise(2200), uploader) == 204
-        visitor.run()
-        make(visitor)
+    for _ in range(2):
+        start_from(visitor, 1800)
     assert "Recent" in visitor.texts
 
 
@@ -96,6 +103,25 @@ def test_a_zip_of_spaces(visitor):
     visitor.run(urlencode({"view": "Library"}))
     visitor.press("carry_go")
     assert "could not be read as a picture" in " ".join(visitor.texts)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "sentence"),
+    [
+        ("plan.json", b"[" + b"1," * 11_000_000 + b"1]", "more than 1,000,000 values"),
+        ("plan.json", b"[" * 60_000_000, "more than 24 MB is not read here"),
+        ("plan.csv", b"a," * 2_000_000 + b"a\n1,2\n", "more than 1,000 columns"),
+        ("plan.csv", b"a\n" * 2_000_000, "more than 10,000 rows"),
+    ],
+    ids=["values", "brackets", "columns", "rows"],
+)
+def test_plans_that_unpack_into_much(visitor, name, data, sentence):
+    address = urlencode({"view": "Compare"})
+    visitor.run(address)
+    assert visitor.upload(data, "open_plan", name) == 204
+    visitor.run(address)
+    visitor.press("open_take", address)
+    assert sentence in " ".join(visitor.texts)
 
 
 def test_grids_of_ten_thousand_cells(visitor):

@@ -40,6 +40,9 @@ def test_no_mutation_of_a_file_breaks_its_reader(name):
         (read_plan, json.dumps({"base": {"steps": 4}}).replace("4", "1" * 5000)),
         (lambda text: read_plan(text, "toml"), "a = " + "[" * 100_000),
         (lambda text: read_plan(text, "toml"), "a = 1\n" * 1_000_000),
+        (lambda text: read_plan(text, "toml"), ".".join("a" * 100_000) + " = 1"),
+        (lambda text: read_plan(text, "toml"), "[" + '"a" . ' * 20_000 + "b]"),
+        (lambda text: read_plan(text, "csv"), ",".join("a" * 1_000_000) + "\n1,2\n"),
         (lambda text: read_plan(text, "csv"), f"prompt,steps\n{'a' * 200_000},4\n"),
         (lambda text: read_plan(text, "csv"), "prompt\n" + "fox\n" * 20_000),
         (lambda text: Params(extra=text), '{"a":' * 100_000),
@@ -47,7 +50,7 @@ def test_no_mutation_of_a_file_breaks_its_reader(name):
         (lambda text: Params(seed=text), "9" * 5000),
         (lambda text: Params(width=float(text)), "inf"),
     ],
-    ids=range(12),
+    ids=range(15),
 )
 def test_endless_and_deep_texts_end_in_a_sentence(read, text):
     with pytest.raises(BadParams):

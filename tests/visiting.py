@@ -22,6 +22,8 @@ class Visitor:
     def __init__(self, url, query="", owner=None, address=""):
         """`address` is where a proxy on this machine says that the visit comes from."""
         self.url, self.owner = url, owner or secrets.token_hex(16)
+        self.query = query
+        """What stands in the address bar."""
         self.session = ""
         self.widgets = WidgetStates()
         self.texts = []
@@ -59,11 +61,11 @@ class Visitor:
         self._open.close()
         self._web.close()
 
-    def run(self, query="", fragment=""):
-        """One run of the script, to its end."""
+    def run(self, query=None):
+        """One run of the script, to its end; `query` is what somebody wrote into the address."""
+        self.query = self.query if query is None else query
         message = BackMsg()
-        message.rerun_script.query_string = query
-        message.rerun_script.fragment_id = fragment
+        message.rerun_script.query_string = self.query
         message.rerun_script.widget_states.CopyFrom(self.widgets)
         self._socket.send(message.SerializeToString())
         return self.listen()
@@ -87,7 +89,7 @@ class Visitor:
         for name, content in value.items():
             setattr(state, name, content)
 
-    def press(self, key, query=""):
+    def press(self, key, query=None):
         """A button, once."""
         self.set(key, trigger_value=True)
         self.run(query)
@@ -118,6 +120,8 @@ class Visitor:
         given.file_urls.upload_url = given.file_urls.delete_url = address
 
     def _notice(self, message):
+        if message.WhichOneof("type") == "page_info_changed":
+            self.query = message.page_info_changed.query_string
         if message.WhichOneof("type") != "delta" or not message.delta.HasField("new_element"):
             return
         element = message.delta.new_element

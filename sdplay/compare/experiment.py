@@ -21,7 +21,7 @@ from sdplay.params import KNOBS, Control, Params
 
 FORMAT = 1
 MARK = "sdplay_experiment"
-MOST_BYTES = 32_000_000
+MOST_BYTES = 16_000_000
 """Start images beyond this stay where they are: the file then needs them beside it."""
 ALIKE = 3
 """Looks this close, of 255, come from rounding on another processor."""

@@ -2,14 +2,18 @@
 
 import csv
 import json
+import re
 import tomllib
 from collections.abc import Iterator
 from typing import Any
 
 MOST_VALUES = 1_000_000
 """Values in one text; each takes about a hundred bytes once it is read."""
-MOST_TOML = 1_000_000
+MOST_TOML = 300_000
 MOST_ROWS = 10_000
+MOST_COLUMNS = 1000
+_LONG_KEY = re.compile(r"""(?<![\w"'-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){50}""")
+"""A key of so many parts: the parser's time grows with the cube of them."""
 
 
 def read_json(text: str | bytes | bytearray) -> Any:
@@ -33,6 +37,8 @@ def read_toml(text: str) -> dict[str, Any]:
     """The table of a TOML text; ValueError with the reason where it is none or holds too much."""
     if len(text) > MOST_TOML:
         raise ValueError(f"it has more than {MOST_TOML:,} letters")
+    if _LONG_KEY.search(text):
+        raise ValueError("it has a key of more than 50 parts")
     try:
         return tomllib.loads(text)
     except RecursionError as error:
@@ -41,6 +47,8 @@ def read_toml(text: str) -> dict[str, Any]:
 
 def read_rows(lines: list[str], comma: str = ",") -> Iterator[dict[str, Any]]:
     """The rows of a CSV by the names in its first line; ValueError where a row cannot be read."""
+    if any(line.count(comma) >= MOST_COLUMNS for line in lines):
+        raise ValueError(f"it has more than {MOST_COLUMNS:,} columns")
     try:
         for number, row in enumerate(csv.DictReader(lines, delimiter=comma)):
             if number >= MOST_ROWS:

@@ -28,6 +28,8 @@ from sdplay.ui.share import linked
 from sdplay.wording import literal
 
 KINDS = ["json", "toml", "csv", "png", "jpg", "webp"]
+MOST_MEGABYTES = {"json": 24, "toml": 1, "csv": 4}
+"""Of a file with a plan: its text is held several times while it is read."""
 
 
 def take_away(studio: Studio, sweep: Sweep) -> None:
@@ -151,6 +153,12 @@ def _rows(name: str, typed: Typed) -> list[Mapping[str, Any]]:
 
 def _read(name: str, data: bytes) -> Experiment:
     kind = name.rpartition(".")[2].lower()
+    most = MOST_MEGABYTES.get(kind)
+    if most and len(data) > most * 2**20:
+        raise BadParams(
+            f"A {kind.upper()} file of more than {most} MB is not read here. Run it with "
+            "python -m sdplay sweep."
+        )
     if kind in ("png", "jpg", "jpeg", "webp"):
         text = metadata.read(data).text
         if not text:

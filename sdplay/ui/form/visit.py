@@ -22,7 +22,7 @@ PASSED_ON = (
     "x-real-ip",
 )
 OF_A_VISIT = 64 * 2**20
-OF_ALL = 256 * 2**20
+OF_ALL = 160 * 2**20
 M_MMAP_THRESHOLD = -3
 LETTERS = 1_000_000
 """Of one text on the page."""
