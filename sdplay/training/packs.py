@@ -74,7 +74,7 @@ def packed(folder: Path, pixels: int | None = None) -> list[Path]:
 
 
 @dataclass
-class Bucket:
+class SizeGroup:
     """Encoded pictures of one size, and what is in them."""
 
     latents: torch.Tensor
@@ -88,7 +88,7 @@ class Packs:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.files: list[Path] = []
-        self.buckets: dict[int, Bucket] = {}
+        self.buckets: dict[int, SizeGroup] = {}
         self.refresh()
 
     def __len__(self) -> int:
@@ -101,14 +101,14 @@ class Packs:
             with np.load(file) as pack:
                 latents = torch.from_numpy(pack["latents"])
                 scenes = [from_json(entry) for entry in json.loads(str(pack["scenes"]))]
-            bucket = self.buckets.setdefault(latents.shape[-1], Bucket(latents[:0], []))
+            bucket = self.buckets.setdefault(latents.shape[-1], SizeGroup(latents[:0], []))
             bucket.latents = torch.cat([bucket.latents, latents])
             bucket.scenes += scenes
         self.files += fresh
         if not self.buckets:
             raise SystemExit(f"{self.folder} holds no packs: run the stage pack first.")
 
-    def batch(self, count: int, dice: random.Random) -> Bucket:
+    def batch(self, count: int, dice: random.Random) -> SizeGroup:
         """So many pictures of one size; a size comes as often as it has pictures for the work that
         it is."""
         sides = list(self.buckets)
@@ -116,7 +116,7 @@ class Packs:
         side = dice.choices(sides, rarer)[0]
         bucket = self.buckets[side]
         chosen = [dice.randrange(len(bucket.scenes)) for _ in range(count)]
-        return Bucket(bucket.latents[chosen].float(), [bucket.scenes[at] for at in chosen])
+        return SizeGroup(bucket.latents[chosen].float(), [bucket.scenes[at] for at in chosen])
 
 
 def as_json(scene: Scene) -> dict[str, object]:
