@@ -344,7 +344,8 @@ class Jobs:
             job.error = "Something went wrong inside the app; the log has the details. Try again."
             job._end("failed")
         finally:
-            events.close()  # type: ignore[attr-defined]  # a generator: closing it stops the backend
+            # A generator: closing it stops the backend.
+            events.close()  # type: ignore[attr-defined]
 
     def forget(self, job: Job) -> None:
         """Its asker has what it needs of this ended job, whose pictures would stay in memory."""

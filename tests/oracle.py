@@ -5,7 +5,7 @@ import diffusers
 import numpy as np
 import torch
 
-from sdplay.engine.loop import Engine, Job
+from sdplay.engine.loop import Engine, LoopJob
 
 
 def stock(folder):
@@ -57,7 +57,7 @@ def off(one, other):
 
 
 def job_of(entry, **more):
-    return Job(
+    return LoopJob(
         **{
             "prompt": "a red fox, 3d style",
             "negative": "blue",

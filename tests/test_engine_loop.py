@@ -9,12 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sdplay.engine.loop import Engine, Job, Made, Moment, Run, Snapshot
+from sdplay.engine.loop import Engine, LoopJob, Made, Moment, Run, Snapshot
 from sdplay.engine.onnx_model import OnnxModel
 from sdplay.schedulers import SCHEDULERS
 
 ONE_STEP = [entry for entry in SCHEDULERS.values() if entry.sampler != "flow_euler"]
-SMALL = Job("a cat", "euler", 4, width=96, height=96)
+SMALL = LoopJob("a cat", "euler", 4, width=96, height=96)
 SAMPLERS = ("euler", "euler_a", "dpmpp_2m", "unipc", "heun", "pndm")
 
 
@@ -44,7 +44,7 @@ def together(engine, jobs):
 
 def test_a_picture_is_bit_identical_alone_and_in_company(model):
     jobs = [
-        Job("a red apple", sampler, steps, cfg=cfg, seed=steps, width=width, owner=sampler)
+        LoopJob("a red apple", sampler, steps, cfg=cfg, seed=steps, width=width, owner=sampler)
         for sampler, (steps, width), cfg in itertools.product(SAMPLERS, ((3, 128), (5, 96)), (1, 6))
     ]
     alone = [made(Engine(model), job).pixels for job in jobs]
@@ -54,8 +54,8 @@ def test_a_picture_is_bit_identical_alone_and_in_company(model):
 
 
 def test_cancelling_one_job_leaves_its_neighbour_as_it_was(model):
-    engine, kept = Engine(model), Job("a fox", "euler", 8, seed=1)
-    doomed = engine.run(Job("a fish", "euler", 200, seed=2, owner="other"))
+    engine, kept = Engine(model), LoopJob("a fox", "euler", 8, seed=1)
+    doomed = engine.run(LoopJob("a fish", "euler", 200, seed=2, owner="other"))
     next(doomed)
     run = engine.run(kept)
     next(run)
@@ -67,8 +67,8 @@ def test_cancelling_one_job_leaves_its_neighbour_as_it_was(model):
 def test_a_job_that_cannot_start_tells_why_and_the_loop_goes_on(model):
     engine = Engine(model)
     with pytest.raises(KeyError):
-        made(engine, Job("a fox", "no such sampler", 4))
-    assert isinstance(made(engine, Job("a fox", "euler", 2)), Made)
+        made(engine, LoopJob("a fox", "no such sampler", 4))
+    assert isinstance(made(engine, LoopJob("a fox", "euler", 2)), Made)
 
 
 class Narrow(OnnxModel):
@@ -94,7 +94,7 @@ def test_running_out_of_memory_in_one_job_leaves_its_company_as_it_was(model):
 
 
 def test_a_fork_goes_on_as_the_whole_run_would(model):
-    engine, job = Engine(model), Job("a fox", "euler_a", 6, seed=4, snapshot_at=3)
+    engine, job = Engine(model), LoopJob("a fox", "euler_a", 6, seed=4, snapshot_at=3)
     *events, whole = engine.run(job)
     (snapshot,) = [event for event in events if isinstance(event, Snapshot)]
     assert (made(engine, job, snapshot).pixels == whole.pixels).all()
@@ -117,8 +117,8 @@ def test_a_sweep_does_not_starve_one_picture(model):
 
 def test_the_wait_for_a_row_is_shared_by_owners_of_any_size_and_shape(model):
     engine, rows = Engine(model, max_rows=4), []
-    jobs = [Job("a cat", "euler", 6, seed=n, owner="sweep", urgent=False) for n in range(6)]
-    jobs += [Job("a dog", "euler", 6, owner="person"), Job("an owl", "euler", 6, width=96)]
+    jobs = [LoopJob("a cat", "euler", 6, seed=n, owner="sweep", urgent=False) for n in range(6)]
+    jobs += [LoopJob("a dog", "euler", 6, owner="person"), LoopJob("an owl", "euler", 6, width=96)]
     for job in jobs:
         engine._admit(Run(job, None))
     while engine._runs:
@@ -131,16 +131,16 @@ def test_the_wait_for_a_row_is_shared_by_owners_of_any_size_and_shape(model):
 def test_sweeps_leave_rows_to_single_pictures(model):
     engine = Engine(model, max_rows=16)
     for owner in range(12):
-        engine._admit(Run(Job("a cat", "euler", 9, owner=f"sweep {owner}", urgent=False), None))
+        engine._admit(Run(LoopJob("a cat", "euler", 9, owner=f"sweep {owner}", urgent=False), None))
     full = [run.job.owner for run in engine._chosen()]
-    engine._admit(Run(Job("a dog", "euler", 9, owner="person"), None))
+    engine._admit(Run(LoopJob("a dog", "euler", 9, owner="person"), None))
     with_person = [run.job.owner for run in engine._chosen()]
     assert full == [f"sweep {owner}" for owner in range(8)]
     assert with_person == [*full[:7], "person"]
 
 
 def test_frames_show_every_step_and_the_last_is_the_picture(model):
-    picture = made(Engine(model), Job("a red apple", "ddim", 5, frames=True))
+    picture = made(Engine(model), LoopJob("a red apple", "ddim", 5, frames=True))
     assert len(picture.frames) == 5
     assert np.abs(picture.frames[-1][1].astype(int) - picture.pixels).mean() < 2
 
@@ -148,7 +148,7 @@ def test_frames_show_every_step_and_the_last_is_the_picture(model):
 @pytest.mark.parametrize("cfg", [1.0, 2.5])
 @pytest.mark.parametrize("entry", ONE_STEP, ids=lambda entry: entry.id)
 def test_one_step_paints_what_the_model_sees_in_the_noise_with_every_scheduler(model, entry, cfg):
-    job = Job("a red apple, 3d style", "dpmpp_2m", 1, cfg=cfg, seed=3)
+    job = LoopJob("a red apple, 3d style", "dpmpp_2m", 1, cfg=cfg, seed=3)
     seen = made(Engine(model), job).pixels.astype(float)
     other = replace(job, sampler=entry.sampler, sigmas=entry.sigmas)
     picture = made(Engine(model), other).pixels.astype(float)
@@ -174,7 +174,7 @@ class Counting(OnnxModel):
 
 def test_previews_never_ask_the_decoder_and_are_drawn_by_who_looks():
     engine = Engine(Counting(), preview_seconds=0)
-    moments = list(engine.run(Job("a red apple", "euler", 6, previews=True)))[:-1]
+    moments = list(engine.run(LoopJob("a red apple", "euler", 6, previews=True)))[:-1]
     assert engine.model.previewed == []
     assert engine.preview(moments[-1].clean).shape == (16, 16, 3)
     assert engine.model.previewed == [threading.current_thread().name]
@@ -183,13 +183,13 @@ def test_previews_never_ask_the_decoder_and_are_drawn_by_who_looks():
 
 def test_the_frames_of_one_picture_are_drawn_beside_the_engine_not_in_it():
     engine = Engine(Counting())
-    made(engine, Job("a red apple", "euler", 3, frames=True))
+    made(engine, LoopJob("a red apple", "euler", 3, frames=True))
     assert engine.model.decoded == ["engine", *[threading.current_thread().name] * 6]
 
 
 @pytest.mark.parametrize("prompt", ["a red apple, 3d style", "a fox, flat style on blue"])
 def test_a_preview_looks_like_the_picture(model, prompt):
-    picture = made(Engine(model), Job(prompt, "dpmpp_2m", 10, cfg=2.5))
+    picture = made(Engine(model), LoopJob(prompt, "dpmpp_2m", 10, cfg=2.5))
     cells = picture.pixels.reshape(16, 8, 16, 8, 3).mean((1, 3))
     preview = (np.clip(model.preview(picture.latent)[0], -1, 1) * 127.5 + 127.5).transpose(1, 2, 0)
     assert np.corrcoef(preview.ravel(), cells.ravel())[0, 1] > 0.9
@@ -197,7 +197,9 @@ def test_a_preview_looks_like_the_picture(model, prompt):
 
 def test_cfg_one_asks_the_model_half_as_often(model):
     engine = Engine(model)
-    assert [made(engine, Job("a fox", "euler", 4, cfg=cfg)).evaluations for cfg in (1.0, 5.0)] == [
+    assert [
+        made(engine, LoopJob("a fox", "euler", 4, cfg=cfg)).evaluations for cfg in (1.0, 5.0)
+    ] == [
         4,
         8,
     ]
@@ -205,7 +207,7 @@ def test_cfg_one_asks_the_model_half_as_often(model):
 
 def test_a_start_image_runs_only_the_last_steps(model):
     start = np.zeros((3, 128, 128), np.float32)
-    run = list(Engine(model).run(Job("a fox", "euler", 10, start=start, strength=0.3)))
+    run = list(Engine(model).run(LoopJob("a fox", "euler", 10, start=start, strength=0.3)))
     assert sum(isinstance(event, Moment) for event in run) == 3
 
 
@@ -214,7 +216,7 @@ def test_outside_the_mask_the_start_image_stays(model):
     mask = np.zeros((16, 16), np.float32)
     mask[:, :4] = 1
     run = made(
-        Engine(model), Job("a fox on red", "euler", 8, start=start, strength=1.0, mask=mask)
+        Engine(model), LoopJob("a fox on red", "euler", 8, start=start, strength=1.0, mask=mask)
     ).pixels
     again = np.clip(
         model.decode(model.encode(start[None]))[0].transpose(1, 2, 0) * 127.5 + 127.5, 0, 255
@@ -225,10 +227,10 @@ def test_outside_the_mask_the_start_image_stays(model):
 
 def test_variation_strength_zero_is_the_seed_alone_and_one_the_other(model):
     engine = Engine(model)
-    seeds = [made(engine, Job("a fox", "euler", 3, seed=seed)).pixels for seed in (1, 2)]
+    seeds = [made(engine, LoopJob("a fox", "euler", 3, seed=seed)).pixels for seed in (1, 2)]
     mixed = [
         made(
-            engine, Job("a fox", "euler", 3, seed=1, variation_seed=2, variation_strength=share)
+            engine, LoopJob("a fox", "euler", 3, seed=1, variation_seed=2, variation_strength=share)
         ).pixels
         for share in (0.0, 1.0)
     ]
@@ -237,7 +239,7 @@ def test_variation_strength_zero_is_the_seed_alone_and_one_the_other(model):
 
 
 def test_times_of_pictures_in_company_add_up_to_what_the_model_took(model):
-    jobs = [Job("a red apple", "euler", 6, seed=seed) for seed in range(4)]
+    jobs = [LoopJob("a red apple", "euler", 6, seed=seed) for seed in range(4)]
     began = time.perf_counter()
     company = together(Engine(model), jobs)
     took = time.perf_counter() - began

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from sdplay.engine import cores
-from sdplay.engine.loop import Engine, Job, Made
+from sdplay.engine.loop import Engine, LoopJob, Made
 from sdplay.engine.onnx_model import OnnxModel
 from sdplay.errors import BackendLost
 
@@ -106,7 +106,7 @@ def test_a_dead_thread_ends_every_waiting_job_with_a_sentence_and_is_started_ane
 
     def work(seed):
         try:
-            list(engine.run(Job("a fox", "euler", 50, seed=seed, owner=str(seed))))
+            list(engine.run(LoopJob("a fox", "euler", 50, seed=seed, owner=str(seed))))
         except BackendLost as error:
             errors.append(str(error))
 
@@ -120,14 +120,14 @@ def test_a_dead_thread_ends_every_waiting_job_with_a_sentence_and_is_started_ane
         thread.join(30)
     assert len(errors) == jobs
     assert all("Try again: it is started anew" in error for error in errors)
-    *_, last = engine.run(Job("a fox", "euler", 2))
+    *_, last = engine.run(LoopJob("a fox", "euler", 2))
     assert isinstance(last, Made)
 
 
 def test_an_engine_that_is_closed_finishes_its_jobs_first():
     model = Held()
     engine = Engine(model)
-    events = engine.run(Job("a fox", "euler", 3))
+    events = engine.run(LoopJob("a fox", "euler", 3))
     results = []
     worker = threading.Thread(target=lambda: results.extend(events))
     worker.start()

@@ -5,11 +5,8 @@ import pytest
 from tests import house
 
 REACHED = {
-    "files flat in one folder, most": 18,
-    "lines over 100 columns": 27,
+    "lines over 100 columns": 20,
     "vague names among bound names, %": 8.8,
-    "class names that are two things": 7,
-    "functions over 60 lines": 2,
 }
 """Goals still to come: the value reached, to be lowered with every step and never raised."""
 

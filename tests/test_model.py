@@ -5,7 +5,7 @@ import pytest
 
 from sdplay.backends.builtin import Builtin
 from sdplay.engine.card import SHIPPED, Card
-from sdplay.engine.loop import Job
+from sdplay.engine.loop import LoopJob
 from sdplay.engine.onnx_model import OnnxModel
 from sdplay.engine.words import Words
 
@@ -63,6 +63,6 @@ def test_emphasis_means_to_our_engine_what_it_means_to_the_local_process(prompt)
     pytest.importorskip("torch", reason="the local process needs torch: pip install '.[local]'")
     from sdplay.engine.torch.load import load
 
-    (theirs,) = load(str(SHIPPED), device="cpu").meanings(Job(prompt, "euler", 1, cfg=1), [])
+    (theirs,) = load(str(SHIPPED), device="cpu").meanings(LoopJob(prompt, "euler", 1, cfg=1), [])
     ours = OnnxModel().embed(prompt)
     assert np.abs(ours - theirs.tokens.numpy()).max() < 1e-3 * np.abs(ours).max()

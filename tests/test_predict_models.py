@@ -12,7 +12,7 @@ from test_predict import KEY, SMALL, backend, made
 
 from sdplay.backends.predict import Predict
 from sdplay.backends.predict.presets import endpoint
-from sdplay.backends.predict.probe import Seen
+from sdplay.backends.predict.probe import EndpointReport
 from sdplay.backends.predict.schema import ALIASES, read
 from sdplay.errors import BackendError, BackendRefused, BadParams
 from sdplay.params import KNOBS
@@ -463,7 +463,7 @@ def test_no_schema_is_too_strange_to_read():
     @hypothesis.given(hypothesis.strategies.dictionaries(names, values, max_size=6))
     def reads(properties):
         if found := read(schema(**properties)):
-            told = Seen(endpoint("cog", "http://h", ""), schema=found).capabilities()
+            told = EndpointReport(endpoint("cog", "http://h", ""), schema=found).capabilities()
             json.dumps(
                 [
                     found.limits(),
@@ -494,5 +494,5 @@ def test_the_schema_in_the_tests_is_the_one_cog_made():
 
 def test_a_range_on_a_setting_of_words_is_left_alone():
     found = read(schema(prompt=None, width=None, scheduler={"enum": [0.0]}))
-    told = Seen(endpoint("cog", "http://h", ""), schema=found).capabilities()
+    told = EndpointReport(endpoint("cog", "http://h", ""), schema=found).capabilities()
     assert told.defaults["scheduler"] in told.schedulers

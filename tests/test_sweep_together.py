@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from PIL import Image
 
-from sdplay.sweeps.claims import Claims, OtherPlan, Pace
+from sdplay.sweeps.claims import Claims, Heartbeat, OtherPlan
 from sdplay.sweeps.ledger import Ledger
 from tests.commands import Command
 from tests.fakes import a1111
@@ -172,7 +172,7 @@ def test_seeds_of_chance_are_drawn_once_for_both(tmp_path, server):
 
 
 def test_a_claim_is_free_once_its_run_was_silent_for_long(tmp_path):
-    mine = Claims(tmp_path, Pace(heartbeat=60, expires=30))
+    mine = Claims(tmp_path, Heartbeat(heartbeat=60, expires=30))
     mine.join("a plan")
     (tmp_path / "live/other").write_text(json.dumps(ELSEWHERE))
     (tmp_path / "claims").mkdir(exist_ok=True)
@@ -181,7 +181,7 @@ def test_a_claim_is_free_once_its_run_was_silent_for_long(tmp_path):
     assert mine.others == 1
     long_ago = (tmp_path / "live/other").stat().st_mtime - 31
     os.utime(tmp_path / "live/other", (long_ago, long_ago))
-    later = Claims(tmp_path, Pace(heartbeat=60, expires=30))
+    later = Claims(tmp_path, Heartbeat(heartbeat=60, expires=30))
     later.join("a plan")
     assert later.take("a cell")
     assert not mine.take("a cell")
@@ -191,11 +191,11 @@ def test_a_claim_is_free_once_its_run_was_silent_for_long(tmp_path):
 
 def test_another_machine_s_clock_does_not_matter(tmp_path, monkeypatch):
     """Only the times of files in the folder count, and those one clock writes."""
-    mine = Claims(tmp_path, Pace(heartbeat=60, expires=30))
+    mine = Claims(tmp_path, Heartbeat(heartbeat=60, expires=30))
     mine.join("a plan")
     assert mine.take("a cell")
     monkeypatch.setattr(time, "time", lambda: 4e9)
-    late = Claims(tmp_path, Pace(heartbeat=60, expires=30))
+    late = Claims(tmp_path, Heartbeat(heartbeat=60, expires=30))
     late.join("a plan")
     assert not late.take("a cell")
     late.leave()
@@ -203,7 +203,7 @@ def test_another_machine_s_clock_does_not_matter(tmp_path, monkeypatch):
 
 
 def test_a_heartbeat_keeps_a_claim(tmp_path):
-    mine = Claims(tmp_path, Pace(heartbeat=0.05, expires=30))
+    mine = Claims(tmp_path, Heartbeat(heartbeat=0.05, expires=30))
     mine.join("a plan")
     file = tmp_path / "live" / mine.id
     os.utime(file, (1, 1))
@@ -227,13 +227,13 @@ def test_of_many_threads_one_gets_a_dead_run_s_claim(tmp_path):
 
 
 def test_what_a_dead_run_left_is_swept_up(tmp_path):
-    killed = Claims(tmp_path, Pace(heartbeat=60, expires=30))
+    killed = Claims(tmp_path, Heartbeat(heartbeat=60, expires=30))
     killed.join("another plan")
     long_ago = (tmp_path / "live" / killed.id).stat().st_mtime - 31
     about = {**ELSEWHERE, "plan": "another plan"}
     (tmp_path / "live" / killed.id).write_text(json.dumps(about))
     os.utime(tmp_path / "live" / killed.id, (long_ago, long_ago))
-    mine = Claims(tmp_path, Pace(heartbeat=60, expires=30))
+    mine = Claims(tmp_path, Heartbeat(heartbeat=60, expires=30))
     mine.join("a plan")
     assert [file.name for file in (tmp_path / "live").iterdir()] == [mine.id]
     mine.leave()

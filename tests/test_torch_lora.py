@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from sdplay.engine.loop import Engine, Job
+from sdplay.engine.loop import Engine, LoopJob
 from sdplay.errors import BadParams
 from sdplay.schedulers import SCHEDULERS
 
@@ -173,8 +173,9 @@ def test_a_prompts_meaning_is_remembered_for_each_weight(sd, tmp_path):
     model = load(str(sd), device="cpu")
     lora = model.lora(small_lora(tmp_path / "one.safetensors", sd))
     jobs = [
-        Job("a fox", "euler", 4, cfg=1, loras=(Worn(lora, 1.0, weight),)) for weight in (0.0, 1.0)
+        LoopJob("a fox", "euler", 4, cfg=1, loras=(Worn(lora, 1.0, weight),))
+        for weight in (0.0, 1.0)
     ]
     plain, heard = (model.meanings(job, [])[0].tokens for job in jobs)
     assert not torch.allclose(plain, heard)
-    assert torch.allclose(plain, model.meanings(Job("a fox", "euler", 4, cfg=1), [])[0].tokens)
+    assert torch.allclose(plain, model.meanings(LoopJob("a fox", "euler", 4, cfg=1), [])[0].tokens)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sdplay.engine.card import SHIPPED
-from sdplay.engine.loop import Engine, Job, Made, Run
+from sdplay.engine.loop import Engine, LoopJob, Made, Run
 from sdplay.errors import BadParams
 from sdplay.schedulers import SCHEDULERS
 
@@ -139,7 +139,7 @@ def test_guided_and_free_pictures_share_a_call_and_change_nothing(sd, controlnet
     model = load(str(sd), device="cpu", exact_rows=8)
     image = np.random.default_rng(8).uniform(0, 1, (3, 64, 64)).astype(np.float32)
     jobs = [
-        Job("a fox", "euler", 3, seed=seed, width=64, height=64, guides=guides)
+        LoopJob("a fox", "euler", 3, seed=seed, width=64, height=64, guides=guides)
         for seed, guides in enumerate(((), (Guide(load_controlnet(str(controlnet)), image),), ()))
     ]
     rows = [meaning for job in jobs for meaning in model.meanings(job, [9.0])]
@@ -201,7 +201,7 @@ def test_a_single_file_without_the_hub_asks_for_config(sd, tmp_path, monkeypatch
 def test_clip_skip_reads_an_earlier_layer(sd):
     model = load(str(sd), device="cpu")
     (end,), (earlier,) = (
-        model.meanings(Job("a fox", "euler", 4, cfg=1, clip_skip=skip), []) for skip in (1, 2)
+        model.meanings(LoopJob("a fox", "euler", 4, cfg=1, clip_skip=skip), []) for skip in (1, 2)
     )
     encoder, tokenizer = model.parts.texts[0], model.parts.tokenizers[0]
     with torch.no_grad():
@@ -215,7 +215,7 @@ def test_clip_skip_reads_an_earlier_layer(sd):
 
 def test_clip_skip_beyond_the_text_encoder_names_the_limit(sd):
     with pytest.raises(BadParams, match="at most 3"):
-        load(str(sd), device="cpu").meanings(Job("a fox", "euler", 4, clip_skip=9), [])
+        load(str(sd), device="cpu").meanings(LoopJob("a fox", "euler", 4, clip_skip=9), [])
 
 
 def test_a_prompt_that_is_too_long_is_told(sd):
@@ -256,7 +256,7 @@ class Cramped(torch.nn.Module):
 def test_running_out_of_memory_halves_the_batch_and_goes_on(sd):
     model = load(str(sd), device="cpu")
     x = np.random.default_rng(0).normal(size=(5, 4, 8, 8)).astype(np.float32)
-    meanings = model.meanings(Job("a fox", "euler", 4, cfg=1), []) * 5
+    meanings = model.meanings(LoopJob("a fox", "euler", 4, cfg=1), []) * 5
     whole = model.denoise(x, [500.0] * 5, meanings)
     model.parts.unet.forward = Cramped(load(str(sd), device="cpu").parts.unet, 2).forward
     assert off(model.denoise(x, [500.0] * 5, meanings), whole) < 1e-4
@@ -269,7 +269,7 @@ def test_exact_rows_make_a_row_bit_identical_alone_and_in_company(sd):
     x = np.random.default_rng(0).normal(size=(8, 4, 8, 8)).astype(np.float32)
     times, meanings = (
         [900.0, 10.0] * 4,
-        model.meanings(Job("a fox", "euler", 4, negative="dog"), []) * 4,
+        model.meanings(LoopJob("a fox", "euler", 4, negative="dog"), []) * 4,
     )
     company = model.denoise(x, times, meanings)
     alone = [

@@ -19,7 +19,7 @@ diffusers = pytest.importorskip(
 )
 pytest.importorskip("fastapi", reason="the local process needs FastAPI: pip install '.[local]'")
 
-from sdplay.engine.loop import Job, Made  # noqa: E402
+from sdplay.engine.loop import LoopJob, Made  # noqa: E402
 from sdplay.engine.torch.load import load_stock  # noqa: E402
 from sdplay.server.models import Machine, Models  # noqa: E402
 from sdplay.server.queue import Queue  # noqa: E402
@@ -180,11 +180,11 @@ def test_closing_early_stops_the_pipeline_and_the_next_picture_comes(models):
 
 def test_people_go_before_sweeps_and_only_one_picture_is_made_at_a_time(folder):
     model, order = load_stock(str(folder / "sd3"), device="cpu"), []
-    first = model.run(Job("a fox", "", 30, width=64, height=64))
+    first = model.run(LoopJob("a fox", "", 30, width=64, height=64))
     next(first)
 
     def work(name, urgent):
-        list(model.run(Job("a fox", "", 2, width=64, height=64, urgent=urgent)))
+        list(model.run(LoopJob("a fox", "", 2, width=64, height=64, urgent=urgent)))
         order.append(name)
 
     threads = [
@@ -210,16 +210,16 @@ def test_a_pipeline_whose_thread_dies_ends_the_picture_that_waits_for_it(folder)
 
     model._pipe_for = dying
     with pytest.raises(SystemExit):
-        list(model.run(Job("a fox", "", 2, width=64, height=64)))
+        list(model.run(LoopJob("a fox", "", 2, width=64, height=64)))
 
 
 def test_owners_take_turns_at_a_pipeline(folder):
     model, order = load_stock(str(folder / "sd3"), device="cpu"), []
-    first = model.run(Job("a fox", "", 30, width=64, height=64, owner="ann"))
+    first = model.run(LoopJob("a fox", "", 30, width=64, height=64, owner="ann"))
     next(first)
 
     def work(owner):
-        list(model.run(Job("a fox", "", 1, width=64, height=64, owner=owner)))
+        list(model.run(LoopJob("a fox", "", 1, width=64, height=64, owner=owner)))
         order.append(owner)
 
     threads = []

@@ -3,7 +3,7 @@ embeddings by hand."""
 
 import pytest
 
-from sdplay.engine.loop import Engine, Job
+from sdplay.engine.loop import Engine, LoopJob
 from sdplay.errors import BadParams
 from sdplay.schedulers import SCHEDULERS
 
@@ -29,7 +29,7 @@ EULER = SCHEDULERS["euler"]
 
 def meaning(model, text, embeddings=()):
     """The tokens that steer the U-Net."""
-    return model.meanings(Job(text, "euler", 4, cfg=1, embeddings=embeddings), [])[0].tokens
+    return model.meanings(LoopJob(text, "euler", 4, cfg=1, embeddings=embeddings), [])[0].tokens
 
 
 def test_an_embedding_means_what_it_means_to_the_stock_pipeline(sd, tmp_path):

@@ -20,7 +20,7 @@ from sdplay.schedulers import SCHEDULERS, Scheduler, known
 if (
     TYPE_CHECKING
 ):  # The engine, and numpy with it, comes with the first picture: the page is on screen before.
-    from sdplay.engine.loop import Engine, Job, Made, Moment
+    from sdplay.engine.loop import Engine, LoopJob, Made, Moment
     from sdplay.engine.noise import Array
     from sdplay.engine.words import Reading, Words
 
@@ -70,12 +70,12 @@ def _engine() -> "tuple[Engine, float]":
 def _loaded() -> "tuple[Engine, float]":
     """Loads the engine, at the first picture."""
     began = time.perf_counter()
-    from sdplay.engine.loop import Engine, Job
+    from sdplay.engine.loop import Engine, LoopJob
     from sdplay.engine.onnx_model import OnnxModel
 
     engine = Engine(OnnxModel())
     # A whole small picture: every network is read, and every way through the code was gone once.
-    list(engine.run(Job("", "euler", 1, cfg=2.0, width=SMALLEST, height=SMALLEST)))
+    list(engine.run(LoopJob("", "euler", 1, cfg=2.0, width=SMALLEST, height=SMALLEST)))
     return engine, time.perf_counter() - began
 
 
@@ -170,10 +170,10 @@ class Builtin(Backend):
         finally:
             events.close()  # type: ignore[attr-defined]  # a generator: closing it cancels the job
 
-    def _job(self, params: Params) -> "Job":
+    def _job(self, params: Params) -> "LoopJob":
         """What the engine is told: the payload, its raw fields checked like the settings they lie
         over."""
-        from sdplay.engine.loop import Job
+        from sdplay.engine.loop import LoopJob
         from sdplay.engine.start import mask_cells, start_pixels
 
         fields = self.payload(params)
@@ -192,7 +192,7 @@ class Builtin(Backend):
         _check_size(settled)
         _check_emphasis(settled)
         _check_route(fields["sampler"], fields["sigmas"])
-        return Job(
+        return LoopJob(
             start=start_pixels(settled) if settled.init else None,
             mask=mask_cells(settled) if settled.init and settled.mask else None,
             frames=self.keep_frames,
@@ -206,7 +206,7 @@ class Builtin(Backend):
             },
         )
 
-    def _picture(self, params: Params, job: "Job", made: "Made", timing: Timing) -> Picture:
+    def _picture(self, params: Params, job: "LoopJob", made: "Made", timing: Timing) -> Picture:
         more = {
             name: getattr(job, name, value)
             for name, value in params.changed().items()
@@ -245,7 +245,7 @@ class Builtin(Backend):
             frames,
         )
 
-    def _warnings(self, params: Params, job: "Job") -> tuple[str, ...]:
+    def _warnings(self, params: Params, job: "LoopJob") -> tuple[str, ...]:
         told = [
             _left_out(name, _words().read(text))
             for name, text in (("prompt", job.prompt), ("negative prompt", job.negative))
@@ -356,7 +356,7 @@ def _check_route(sampler: Any, sigmas: Any) -> None:
             )
 
 
-def _scheduler(job: "Job") -> str:
+def _scheduler(job: "LoopJob") -> str:
     """The table's entry for the route that was taken; raw fields can make one that no entry has."""
     taken = (job.sampler, job.sigmas)
     return next(

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from sdplay.engine.noise import Array, TorchNoise
-from sdplay.engine.samplers import Levels, Mix, Plan, Step, plan
+from sdplay.engine.samplers import Levels, Mix, SamplerPlan, Step, plan
 from sdplay.errors import BackendLost, PlayError
 from sdplay.sharing.turns import Claim, Turns, for_sweeps
 
@@ -31,7 +31,7 @@ class Model(Protocol):
     factor: int
     """Pixels per latent cell."""
 
-    def meanings(self, job: "Job", times: Sequence[float]) -> tuple[Any, ...]:
+    def meanings(self, job: "LoopJob", times: Sequence[float]) -> tuple[Any, ...]:
         """What steers the job's rows: its prompt, and with CFG its negative prompt.  The model is
         told these times."""
 
@@ -50,7 +50,7 @@ class Model(Protocol):
 
 
 @dataclass(frozen=True)
-class Job:
+class LoopJob:
     """Everything that names one picture for the engine."""
 
     prompt: str
@@ -142,7 +142,7 @@ Event = Moment | Made | Snapshot
 class Run:
     """One job on its way.  Only the loop's thread changes it."""
 
-    def __init__(self, job: Job, snapshot: Snapshot | None) -> None:
+    def __init__(self, job: LoopJob, snapshot: Snapshot | None) -> None:
         self.job, self.snapshot = job, snapshot
         self.events: queue.SimpleQueue[Event | BaseException] = queue.SimpleQueue()
         self.cancelled = threading.Event()
@@ -161,7 +161,7 @@ class Run:
         """Work out the plan, the prompt's meaning and the first x."""
         job = self.job
         self.started = time.perf_counter()
-        self.plan: Plan = planned(job, model.levels)
+        self.plan: SamplerPlan = planned(job, model.levels)
         self.meanings = model.meanings(job, [step.t for step in self.plan.steps])
         self.shape = (1, model.channels, job.height // model.factor, job.width // model.factor)
         if self.snapshot:
@@ -263,7 +263,7 @@ def _claim(run: Run) -> Claim:
     return Claim(run.job.owner, run.job.urgent, run.rows)
 
 
-def planned(job: Job, levels: Levels) -> Plan:
+def planned(job: LoopJob, levels: Levels) -> SamplerPlan:
     """The steps that a job takes on a model with these noise levels."""
     return plan(
         job.sampler,
@@ -290,7 +290,7 @@ def _mix(mix: Mix, xs: Sequence[Any], ms: Sequence[Any]) -> Any:
     return _sum([weight for weight, _ in pairs], [part for _, part in pairs])
 
 
-def _varied(noise: Array, job: Job) -> Array:
+def _varied(noise: Array, job: LoopJob) -> Array:
     """Mix in the variation seed's noise along the sphere, so that the length stays that of
     noise."""
     if not job.variation_strength:
@@ -314,7 +314,7 @@ class Engine:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def run(self, job: Job, start: Snapshot | None = None) -> Iterator[Event]:
+    def run(self, job: LoopJob, start: Snapshot | None = None) -> Iterator[Event]:
         """Yield Moments and at the end Made.  Closing the iterator cancels the job; its neighbours
         never notice."""
         run = Run(job, start)

@@ -15,7 +15,7 @@ import onnxruntime
 
 from sdplay.engine.card import SHIPPED, Card
 from sdplay.engine.cores import threads as usual_threads
-from sdplay.engine.loop import Job
+from sdplay.engine.loop import LoopJob
 from sdplay.engine.noise import Array
 from sdplay.engine.samplers import Levels
 from sdplay.engine.words import Words
@@ -74,7 +74,7 @@ class OnnxModel:
                 self._meanings.popitem(last=False)
         return self._meanings[prompt]
 
-    def meanings(self, job: Job, times: Sequence[float]) -> tuple[Array, ...]:
+    def meanings(self, job: LoopJob, times: Sequence[float]) -> tuple[Array, ...]:
         return tuple(
             self.embed(text)
             for text in ((job.prompt, job.negative) if job.cfg != 1 else (job.prompt,))

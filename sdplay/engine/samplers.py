@@ -54,7 +54,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SamplerPlan:
     """All steps of one run, and how it begins."""
 
     steps: tuple[Step, ...]
@@ -104,7 +104,7 @@ def plan(
     strength: float = 1.0,
     from_image: bool = False,
     eta: float | None = None,
-) -> Plan:
+) -> SamplerPlan:
     """The plan of one run; with a start image only the last `strength` share of the steps is run.
     Without an eta, the sampler's own counts."""
     if eta is None:
@@ -114,7 +114,7 @@ def plan(
         return whole
     skip = max(steps - int(steps * strength), 0)
     if skip >= steps:
-        return Plan((), (1.0, 0.0))
+        return SamplerPlan((), (1.0, 0.0))
     return SAMPLERS[sampler](levels, steps, spacing, eta, skip)
 
 
@@ -202,7 +202,7 @@ def _log_ratio(sigma: float) -> float:
     return -math.log(sigma) if sigma > 0 else math.inf
 
 
-def _euler(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Plan:
+def _euler(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> SamplerPlan:
     times, sigmas = _slope_grid(levels, steps, spacing)
     made = []
     for i in range(skip, steps):
@@ -218,10 +218,12 @@ def _euler(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> P
                 after=(1.0, sigmas[i + 1]),
             )
         )
-    return Plan(tuple(made), (float(skip > 0), sigmas[skip]))
+    return SamplerPlan(tuple(made), (float(skip > 0), sigmas[skip]))
 
 
-def _euler_ancestral(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Plan:
+def _euler_ancestral(
+    levels: Levels, steps: int, spacing: str, eta: float, skip: int
+) -> SamplerPlan:
     base = _euler(levels, steps, spacing, eta, skip)
     made = []
     for step in base.steps:
@@ -229,10 +231,10 @@ def _euler_ancestral(levels: Levels, steps: int, spacing: str, eta: float, skip:
         up = min(then, eta * math.sqrt(max(then**2 * (now**2 - then**2) / now**2, 0.0)))
         down = math.sqrt(max(then**2 - up**2, 0.0))
         made.append(replace(step, update=Mix((1.0,), (down - now,)), noise=up))
-    return Plan(tuple(made), base.begin)
+    return SamplerPlan(tuple(made), base.begin)
 
 
-def _heun(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Plan:
+def _heun(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> SamplerPlan:
     times, sigmas = _slope_grid(levels, steps, spacing)
     made = []
     for i in range(skip, steps):
@@ -263,10 +265,10 @@ def _heun(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Pl
                     after=(1.0, sigmas[i + 1]),
                 )
             )
-    return Plan(tuple(made), (float(skip > 0), sigmas[skip]))
+    return SamplerPlan(tuple(made), (float(skip > 0), sigmas[skip]))
 
 
-def _lms(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Plan:
+def _lms(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> SamplerPlan:
     times, sigmas = _slope_grid(levels, steps, spacing)
     made = []
     for i in range(skip, steps):
@@ -287,7 +289,7 @@ def _lms(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Pla
                 after=(1.0, sigmas[i + 1]),
             )
         )
-    return Plan(tuple(made), (float(skip > 0), sigmas[skip]))
+    return SamplerPlan(tuple(made), (float(skip > 0), sigmas[skip]))
 
 
 def _lagrange(sigmas: Floats, i: int, order: int, k: int) -> float:
@@ -318,7 +320,7 @@ def _at(levels: Levels, t: int) -> tuple[float, float]:
     return math.sqrt(signal), math.sqrt(1 - signal)
 
 
-def _ddim(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Plan:
+def _ddim(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> SamplerPlan:
     times, apart = _leading(levels, steps)
     made = []
     for t in times[skip:]:
@@ -332,7 +334,7 @@ def _ddim(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Pl
             Step(t, sigma / alpha, 1.0, clean, clean, update, noise=fresh, after=(alpha2, sigma2))
         )
     begin = _at(levels, times[skip])
-    return Plan(tuple(made), begin if skip else (0.0, 1.0))
+    return SamplerPlan(tuple(made), begin if skip else (0.0, 1.0))
 
 
 _ADAMS = {
@@ -342,7 +344,7 @@ _ADAMS = {
 }
 
 
-def _pndm(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Plan:
+def _pndm(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> SamplerPlan:
     ahead, apart = _leading(levels, steps)
     times = [ahead[0], *ahead[1:2], *ahead[1:]][skip:]
     made = []
@@ -372,12 +374,12 @@ def _pndm(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Pl
                 after=_at(levels, (*times, t - apart)[count + 1]),
             )
         )
-    return Plan(tuple(made), _at(levels, times[0]) if skip else (0.0, 1.0))
+    return SamplerPlan(tuple(made), _at(levels, times[0]) if skip else (0.0, 1.0))
 
 
 def _dpmpp_2m(
     levels: Levels, steps: int, spacing: str, eta: float, skip: int, sde: bool = False
-) -> Plan:
+) -> SamplerPlan:
     times, sigmas = _solver_grid(levels, steps, spacing)
     made = []
     for i in range(skip, steps):
@@ -404,14 +406,14 @@ def _dpmpp_2m(
                 after=(alpha2, sigma2),
             )
         )
-    return Plan(tuple(made), _parts(sigmas[skip]) if skip else (0.0, 1.0))
+    return SamplerPlan(tuple(made), _parts(sigmas[skip]) if skip else (0.0, 1.0))
 
 
-def _dpmpp_2m_sde(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Plan:
+def _dpmpp_2m_sde(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> SamplerPlan:
     return _dpmpp_2m(levels, steps, spacing, eta, skip, sde=True)
 
 
-def _deis(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Plan:
+def _deis(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> SamplerPlan:
     times, sigmas = _solver_grid(levels, steps, spacing, last="smallest")
     made = []
     for i in range(skip, steps):
@@ -437,7 +439,7 @@ def _deis(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Pl
                 after=(alpha2, sigma2),
             )
         )
-    return Plan(tuple(made), _parts(sigmas[skip]) if skip else (0.0, 1.0))
+    return SamplerPlan(tuple(made), _parts(sigmas[skip]) if skip else (0.0, 1.0))
 
 
 def _deis_integral(t: float, b: float, c: float) -> float:
@@ -445,7 +447,7 @@ def _deis_integral(t: float, b: float, c: float) -> float:
     return t * (math.log(t) - math.log(c) - 1) / (math.log(b) - math.log(c))
 
 
-def _unipc(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Plan:
+def _unipc(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> SamplerPlan:
     times, sigmas = _solver_grid(levels, steps, spacing)
     made, order_before = [], 0
     for i in range(skip, steps):
@@ -470,7 +472,7 @@ def _unipc(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> P
             )
         )
         order_before = order
-    return Plan(tuple(made), _parts(sigmas[skip]) if skip else (0.0, 1.0))
+    return SamplerPlan(tuple(made), _parts(sigmas[skip]) if skip else (0.0, 1.0))
 
 
 def _unipc_corrector(sigmas: Floats, i: int, order: int) -> Mix:
@@ -492,7 +494,7 @@ def _unipc_corrector(sigmas: Floats, i: int, order: int) -> Mix:
     return Mix((0.0, sigma / sigma1), (push * new, push * carried, push * old / ratio))
 
 
-def _lcm(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Plan:
+def _lcm(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> SamplerPlan:
     apart = len(levels.signal) // max(50, steps)
     learned = [at * apart - 1 for at in range(1, max(50, steps) + 1)][::-1]
     times = [
@@ -521,10 +523,10 @@ def _lcm(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Pla
                 after=(alpha2, sigma2),
             )
         )
-    return Plan(tuple(made), _at(levels, times[skip]) if skip else (0.0, 1.0))
+    return SamplerPlan(tuple(made), _at(levels, times[skip]) if skip else (0.0, 1.0))
 
 
-def _flow_euler(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Plan:
+def _flow_euler(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> SamplerPlan:
     shift = levels.flow_shift
     shifted = [shift * s / (1 + (shift - 1) * s) for s in (1.0, 0.001)]
     sigmas = np.linspace(shifted[0] * 1000, shifted[1] * 1000, steps) / 1000
@@ -543,12 +545,12 @@ def _flow_euler(levels: Levels, steps: int, spacing: str, eta: float, skip: int)
                 after=(1 - sigmas[i + 1], sigmas[i + 1]),
             )
         )
-    return Plan(tuple(made), (1 - sigmas[skip], sigmas[skip]) if skip else (0.0, 1.0))
+    return SamplerPlan(tuple(made), (1 - sigmas[skip], sigmas[skip]) if skip else (0.0, 1.0))
 
 
 SPACINGS = ("normal", "karras", "exponential", "beta")
 """How noise levels may be spread; a sampler with levels of its own takes no notice."""
-SAMPLERS: dict[str, Callable[[Levels, int, str, float, int], Plan]] = {
+SAMPLERS: dict[str, Callable[[Levels, int, str, float, int], SamplerPlan]] = {
     "pndm": _pndm,
     "lms": _lms,
     "ddim": _ddim,

@@ -1,4 +1,5 @@
-"""An object store instead of a folder: any address that fsspec understands, like s3://bucket/pictures."""
+"""An object store instead of a folder: any address that fsspec understands, s3://bucket/pictures
+for one."""
 
 import errno
 import hashlib

@@ -10,7 +10,7 @@ from PIL import Image
 
 from sdplay import work
 from sdplay.engine.emphasis import edited
-from sdplay.engine.loop import Job, Made, planned
+from sdplay.engine.loop import LoopJob, Made, planned
 from sdplay.engine.start import enlarged_latent, guide_pixels, mask_cells, start_pixels
 from sdplay.engine.torch.lora import Worn
 from sdplay.engine.torch.model import Guide
@@ -23,7 +23,7 @@ from sdplay.server.models import Models
 from sdplay.server.request import PictureRequest
 
 
-def job_of(request: PictureRequest, model: Any, models: Models) -> Job:
+def job_of(request: PictureRequest, model: Any, models: Models) -> LoopJob:
     """The settings in the engine's words."""
     params, entry = request.params, known(request.params.scheduler)
     if params.width % model.factor or params.height % model.factor:
@@ -35,7 +35,7 @@ def job_of(request: PictureRequest, model: Any, models: Models) -> Job:
     start = start_pixels(params) if params.init else None
     mask = mask_cells(params, model.factor) if params.init and params.mask else None
     guides = _guides(params, (params.width, params.height), models)
-    return Job(
+    return LoopJob(
         without_tags(params.prompt),
         entry.sampler,
         params.steps,
@@ -61,7 +61,7 @@ def job_of(request: PictureRequest, model: Any, models: Models) -> Job:
     )
 
 
-def enlarged(job: Job, made: Made, params: Params, models: Models) -> Job:
+def enlarged(job: LoopJob, made: Made, params: Params, models: Models) -> LoopJob:
     """Hires fix: the small picture enlarged, then painted over from a middle noise level."""
     assert made.latent is not None
     factor = job.width // made.latent.shape[3]
@@ -90,8 +90,8 @@ def enlarged(job: Job, made: Made, params: Params, models: Models) -> Job:
 
 
 def handed_over(
-    job: Job, params: Params, base: Any, refiner: Any, models: Models
-) -> tuple[Job, tuple[str, ...]]:
+    job: LoopJob, params: Params, base: Any, refiner: Any, models: Models
+) -> tuple[LoopJob, tuple[str, ...]]:
     """The same job for the model that finishes the picture, and what it has to leave out."""
     if base.latents != refiner.latents:
         raise BadParams(
@@ -110,7 +110,7 @@ def handed_over(
     return replace(job, guides=()), (told,)
 
 
-def until_refined(job: Job, params: Params, model: Any) -> Job:
+def until_refined(job: LoopJob, params: Params, model: Any) -> LoopJob:
     """Ends where the refiner takes over: at the first step that begins at or after its share."""
     if not params.refiner:
         return job
@@ -124,7 +124,7 @@ def later_steps(params: Params) -> int:
     return sum(each.calls for each in list(work.passes(params))[1:])
 
 
-def warnings_of(params: Params, job: Job, model: Any) -> tuple[str, ...]:
+def warnings_of(params: Params, job: LoopJob, model: Any) -> tuple[str, ...]:
     """What this model does otherwise than asked, in sentences."""
     told = [
         f"The embedding {name} was made for another kind of model: its name was read as words."

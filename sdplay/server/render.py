@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sdplay.engine.loop import Engine, Event, Job, Made, Moment, Snapshot
+from sdplay.engine.loop import Engine, Event, LoopJob, Made, Moment, Snapshot
 from sdplay.engine.noise import Array
 from sdplay.engine.torch.stock import Stock
 from sdplay.errors import BackendError, BadParams
@@ -139,7 +139,7 @@ class _Rendering:
         yield from self.finished(stock, end, warnings)
 
     def run(
-        self, engine: Engine | Stock, job: Job, start: Snapshot | None = None
+        self, engine: Engine | Stock, job: LoopJob, start: Snapshot | None = None
     ) -> Generator[RenderStep, None, "End"]:
         """One pass.  None at its end: it was stopped, and what is there is wanted."""
         began, before = time.perf_counter(), start.done if start else 0
@@ -174,7 +174,9 @@ class _Rendering:
         self.seconds["decode"] += decode
         self.seconds["company"] += max(0.0, took - own - decode)
 
-    def _events(self, engine: Engine | Stock, job: Job, start: Snapshot | None) -> Iterator[Event]:
+    def _events(
+        self, engine: Engine | Stock, job: LoopJob, start: Snapshot | None
+    ) -> Iterator[Event]:
         try:
             yield from (
                 engine.run(job, self.stopped)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sdplay.engine.emphasis import stressed
-from sdplay.engine.loop import Job
+from sdplay.engine.loop import LoopJob
 from sdplay.engine.start import start_pixels
 from sdplay.engine.torch.stock import Stock
 from sdplay.errors import BadParams
@@ -25,7 +25,7 @@ LEFT_OUT = {"negative": "", "cfg": 1.0, "clip_skip": 1, "variation_strength": 0.
 
 def stock_job(
     params: Params, stock: Stock, *, urgent: bool, owner: str = ""
-) -> tuple[Job, Params, tuple[str, ...]]:
+) -> tuple[LoopJob, Params, tuple[str, ...]]:
     """The job, the settings that are really applied, and a sentence for each that is not."""
     for name, what in NOT_THERE.items():
         if getattr(params, name) != KNOBS[name].default:
@@ -51,7 +51,7 @@ def stock_job(
         )
     applied = params.with_(**changes)
     start, strength = (start_pixels(applied), applied.strength) if applied.init else (None, 1.0)
-    job = Job(
+    job = LoopJob(
         applied.prompt,
         "",
         applied.steps,

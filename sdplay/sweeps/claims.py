@@ -29,7 +29,7 @@ ASK_AGAIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Pace:
+class Heartbeat:
     """How often a run shows that it is alive, and how long others believe it without."""
 
     heartbeat: float = HEARTBEAT_SECONDS
@@ -44,7 +44,7 @@ class Claims:
     now.
     """
 
-    def __init__(self, folder: Path, pace: Pace = Pace()) -> None:
+    def __init__(self, folder: Path, pace: Heartbeat = Heartbeat()) -> None:
         self.folder, self.pace = folder, pace
         self.id = uuid.uuid4().hex[:16]
         self._live = folder / "live"

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from sdplay.engine.loop import Engine, Job, Made
+from sdplay.engine.loop import Engine, LoopJob, Made
 from sdplay.engine.onnx_model import OnnxModel
 from sdplay.schedulers import SCHEDULERS
 
@@ -41,7 +41,7 @@ def distances(engine: Engine, prompt: str, seed: int, cfg: float) -> dict[str, f
 
     def paint(task: tuple[str, str, int]) -> np.ndarray:
         sampler, sigmas, steps = task
-        job = Job(prompt, sampler, steps, sigmas=sigmas, cfg=cfg, seed=seed)
+        job = LoopJob(prompt, sampler, steps, sigmas=sigmas, cfg=cfg, seed=seed)
         *_, last = engine.run(job)
         assert isinstance(last, Made)
         return last.pixels.astype(np.float64)

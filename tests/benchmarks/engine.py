@@ -22,7 +22,7 @@ from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
 
 from sdplay.backends import builtin
 from sdplay.engine.card import SHIPPED
-from sdplay.engine.loop import Engine, Job, Made, Moment
+from sdplay.engine.loop import Engine, LoopJob, Made, Moment
 from sdplay.engine.onnx_model import OnnxModel
 
 PROMPT, STEPS, CFG, ROUNDS = "a red apple, 3d style", 20, 2.5, 7
@@ -40,7 +40,7 @@ def ours() -> tuple[Callable[[int], np.ndarray], float]:
     engine = Engine(model)
 
     def paint(seed: int) -> np.ndarray:
-        job = Job(
+        job = LoopJob(
             PROMPT,
             sampler="dpmpp_2m",
             sigmas="karras",
@@ -137,10 +137,10 @@ def under_load() -> None:
 def crowd(look: Callable[[Engine, Moment], object] | None) -> float:
     """Seconds for 25 people's pictures at once, everybody looking at every step, or nobody."""
     engine = Engine(OnnxModel(), preview_seconds=0)
-    next(engine.run(Job("a fox", "euler", 1)))
+    next(engine.run(LoopJob("a fox", "euler", 1)))
 
     def watch(seed: int) -> None:
-        job = Job(PROMPT, "euler", 10, cfg=CFG, seed=seed, owner=str(seed), previews=bool(look))
+        job = LoopJob(PROMPT, "euler", 10, cfg=CFG, seed=seed, owner=str(seed), previews=bool(look))
         for event in engine.run(job):
             if look and isinstance(event, Moment):
                 look(engine, event)

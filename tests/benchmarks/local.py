@@ -39,7 +39,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from sdplay.backends.local import Local
 from sdplay.engine.card import SHIPPED
-from sdplay.engine.loop import Engine, Job, Made
+from sdplay.engine.loop import Engine, LoopJob, Made
 from sdplay.engine.torch.load import DTYPES, load
 from sdplay.engine.torch.model import best_device
 from sdplay.params import Params
@@ -60,10 +60,10 @@ def cells(size: int) -> list[Params]:
     ]
 
 
-def job_of(params: Params) -> Job:
+def job_of(params: Params) -> LoopJob:
     """A cell in the engine's words."""
     entry = SCHEDULERS[params.scheduler]
-    return Job(
+    return LoopJob(
         params.prompt,
         entry.sampler,
         params.steps,
@@ -124,7 +124,7 @@ def together(paint, cells: list) -> list[np.ndarray]:
     return made
 
 
-def last(engine: Engine, job: Job) -> np.ndarray:
+def last(engine: Engine, job: LoopJob) -> np.ndarray:
     return next(event.pixels for event in engine.run(job) if isinstance(event, Made))
 
 

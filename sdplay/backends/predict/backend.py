@@ -8,10 +8,10 @@ from typing import Any
 from sdplay.backends import Backend, Capabilities, Event
 from sdplay.backends.predict.answer import Answer, opened
 from sdplay.backends.predict.presets import Endpoint, endpoint
-from sdplay.backends.predict.probe import Seen, look
+from sdplay.backends.predict.probe import EndpointReport, look
 from sdplay.backends.predict.receipt import receipt
 from sdplay.backends.predict.request import request
-from sdplay.backends.predict.run import Run, meanwhile
+from sdplay.backends.predict.run import Prediction, meanwhile
 from sdplay.errors import BackendOffline, BadParams
 from sdplay.http.call import Call
 from sdplay.http.wire import Wire, on_this_machine, picture_bytes
@@ -39,7 +39,7 @@ class Predict(Backend):
     ) -> None:
         self.seconds, self.pause, self.every = seconds, pause, every
         self._key = key or setting("SDPLAY_PREDICT_KEY")
-        self._seen: Seen | None = None
+        self._seen: EndpointReport | None = None
         self._point: Endpoint | None = None
         self._problem = ""
         """Kept for whoever asks: a list of backends must not fail because one is not set up."""
@@ -70,7 +70,9 @@ class Predict(Backend):
         yield Progress(message=f"Looking for {wire.label[:1].lower()}{wire.label[1:]}")
         seen = self._known(or_again=True)
         body = request(params, seen)
-        run = Run(wire, seen.point, body, self.seconds, self.pause, self.every, peeks=_peeks(seen))
+        run = Prediction(
+            wire, seen.point, body, self.seconds, self.pause, self.every, peeks=_peeks(seen)
+        )
         reply = yield from run.reply()
         answer = opened(reply, wire)
         fetching = Progress(message="Fetching the picture")
@@ -100,11 +102,11 @@ class Predict(Backend):
             headers={"Authorization": key} if key else {},
         )
 
-    def _look(self) -> Seen:
+    def _look(self) -> EndpointReport:
         self._seen = look(self._wire(), self._endpoint())
         return self._seen
 
-    def _known(self, or_again: bool = False) -> Seen:
+    def _known(self, or_again: bool = False) -> EndpointReport:
         """What the last look found; looks when there was none, or `or_again` when it was not
         ready."""
         kept = self._seen
@@ -115,7 +117,7 @@ class Predict(Backend):
         )
 
 
-def _peeks(seen: Seen) -> bool:
+def _peeks(seen: EndpointReport) -> bool:
     """Cog alone lets us look in, and only where an empty request is surely refused."""
     return (
         seen.point.preset.method == "PUT"
@@ -124,7 +126,7 @@ def _peeks(seen: Seen) -> bool:
     )
 
 
-def _timing(total: float, answer: Answer, run: Run) -> Timing:
+def _timing(total: float, answer: Answer, run: Prediction) -> Timing:
     alone = not run.point.preset.follow and answer.working is not None
     network = max(0.0, answer.seconds - (answer.working or 0)) if alone else None
     return Timing(total, queued=run.waited, network=network, sampling=answer.working)

@@ -181,7 +181,8 @@ def endpoint(preset: str, url: str, fields: str) -> Endpoint:
 
 _MODEL = re.compile(r"[\w-]+/[\w.-]+")
 _REPLICATE = re.compile(
-    r"(?P<base>https?://.+?/v\d+)?(?:https?://replicate\.com)?/?(?P<kind>models/|deployments/)?(?P<model>[\w.-]+/[\w.-]+)"
+    r"(?P<base>https?://.+?/v\d+)?(?:https?://replicate\.com)?/?"
+    r"(?P<kind>models/|deployments/)?(?P<model>[\w.-]+/[\w.-]+)"
     r"(?:(?::|/versions/)(?P<version>\w+))?(?:/predictions|/api)?/?"
 )
 

@@ -16,7 +16,7 @@ LOOK_SECONDS = 4.0
 
 
 @dataclass(frozen=True)
-class Seen:
+class EndpointReport:
     """An endpoint as it was found."""
 
     point: Endpoint
@@ -86,26 +86,28 @@ class Seen:
         return found
 
 
-def look(wire: Wire, point: Endpoint) -> Seen:
+def look(wire: Wire, point: Endpoint) -> EndpointReport:
     """Ask the endpoint what it is.  Never raises."""
     what = f"{point.preset.label} at {wire.address}"
     try:
         reply = wire.get(point.look, seconds=LOOK_SECONDS)
     except BackendError as error:
-        return Seen(point, "down", str(error))
+        return EndpointReport(point, "down", str(error))
     if reply.status in (401, 403):
-        return Seen(
+        return EndpointReport(
             point, "unauthorised", str(refusal(reply, what, "SDPLAY_PREDICT_KEY", wire.clean))
         )
     if reply.status >= 500:
         state: Status = "starting" if reply.status == 503 else "down"
-        return Seen(point, state, str(refusal(reply, what, wire.setting, wire.clean)))
+        return EndpointReport(point, state, str(refusal(reply, what, wire.setting, wire.clean)))
     finders = {"cog": _cog, "replicate": _replicate, "openai-images": _openai}
     return finders.get(point.preset.name, _plain)(wire, point, reply)
 
 
-def _plain(wire: Wire, point: Endpoint, reply: Reply) -> Seen:
-    return Seen(point, message=f"{point.preset.label} at {wire.address} ({point.preset.name}).")
+def _plain(wire: Wire, point: Endpoint, reply: Reply) -> EndpointReport:
+    return EndpointReport(
+        point, message=f"{point.preset.label} at {wire.address} ({point.preset.name})."
+    )
 
 
 _HEALTH: dict[str, tuple[Status, str]] = {
@@ -118,10 +120,10 @@ _HEALTH: dict[str, tuple[Status, str]] = {
 }
 
 
-def _cog(wire: Wire, point: Endpoint, reply: Reply) -> Seen:
+def _cog(wire: Wire, point: Endpoint, reply: Reply) -> EndpointReport:
     status, said = _HEALTH.get(str(_told(reply).get("status")), ("down", ""))
     if not said:
-        return Seen(
+        return EndpointReport(
             point,
             "down",
             f"Something answers at {wire.address}, but it is no Cog server. "
@@ -132,12 +134,16 @@ def _cog(wire: Wire, point: Endpoint, reply: Reply) -> Seen:
     except BackendError:
         schema = None
     blind = "" if schema else " It does not tell its inputs, so the usual ones are offered."
-    return Seen(point, status, f"{point.preset.label} at {wire.address} {said}{blind}", schema)
+    return EndpointReport(
+        point, status, f"{point.preset.label} at {wire.address} {said}{blind}", schema
+    )
 
 
-def _replicate(wire: Wire, point: Endpoint, reply: Reply) -> Seen:
+def _replicate(wire: Wire, point: Endpoint, reply: Reply) -> EndpointReport:
     if not reply.ok:
-        return Seen(point, "down", str(refusal(reply, "Replicate", wire.setting, wire.clean)))
+        return EndpointReport(
+            point, "down", str(refusal(reply, "Replicate", wire.setting, wire.clean))
+        )
     told = _told(reply)
     latest = told["latest_version"] if isinstance(told.get("latest_version"), dict) else told
     model, version = str(point.constants.get("version", point.look)), latest.get("id")
@@ -151,7 +157,7 @@ def _replicate(wire: Wire, point: Endpoint, reply: Reply) -> Seen:
         # the picture.
         point = at_version(point, f"{model}:{version}")
     about = str(told.get("description") or "").split("\n")[0][:160]
-    return Seen(
+    return EndpointReport(
         point,
         message=f"{model.partition(':')[0]} at Replicate. {about}".strip(),
         schema=read(latest.get("openapi_schema")),
@@ -159,7 +165,7 @@ def _replicate(wire: Wire, point: Endpoint, reply: Reply) -> Seen:
     )
 
 
-def _openai(wire: Wire, point: Endpoint, reply: Reply) -> Seen:
+def _openai(wire: Wire, point: Endpoint, reply: Reply) -> EndpointReport:
     listed = _told(reply).get("data") if reply.ok else None
     models = (
         tuple(str(each["id"]) for each in listed if isinstance(each, dict) and each.get("id"))

@@ -10,7 +10,7 @@ from PIL import Image
 
 from sdplay.backends.predict.answer import Answer
 from sdplay.backends.predict.presets import PICTURES, SIZE
-from sdplay.backends.predict.probe import Seen
+from sdplay.backends.predict.probe import EndpointReport
 from sdplay.backends.predict.request import get, settings, unsent
 from sdplay.backends.shown import shown
 from sdplay.params import KNOBS, Params
@@ -20,7 +20,7 @@ from sdplay.schedulers import find
 
 def receipt(
     params: Params,
-    seen: Seen,
+    seen: EndpointReport,
     body: Mapping[str, Any],
     answer: Answer,
     data: bytes,
@@ -46,7 +46,7 @@ def receipt(
     )
 
 
-def _asked(params: Params, seen: Seen) -> dict[str, Any]:
+def _asked(params: Params, seen: EndpointReport) -> dict[str, Any]:
     """Without what stands at our default because the endpoint has no place for it: nobody asked for
     that."""
     placed = {*seen.places, *(("width", "height") if SIZE in seen.places else ())}
@@ -56,7 +56,7 @@ def _asked(params: Params, seen: Seen) -> dict[str, Any]:
     }
 
 
-def _raw(params: Params, seen: Seen, body: Mapping[str, Any]) -> Iterator[str]:
+def _raw(params: Params, seen: EndpointReport, body: Mapping[str, Any]) -> Iterator[str]:
     """What the raw payload fields did."""
     for name, value in settings(params, seen).items():
         if name not in PICTURES and (now := get(body, seen.places[name])) != value:
@@ -71,7 +71,11 @@ def _raw(params: Params, seen: Seen, body: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _differences(
-    params: Params, seen: Seen, body: Mapping[str, Any], answer: Answer, told: Mapping[str, Any]
+    params: Params,
+    seen: EndpointReport,
+    body: Mapping[str, Any],
+    answer: Answer,
+    told: Mapping[str, Any],
 ) -> Iterator[str]:
     if not told:
         yield (
@@ -97,7 +101,7 @@ def _differences(
 
 
 def _size(
-    params: Params, seen: Seen, body: Mapping[str, Any], size: tuple[int, int]
+    params: Params, seen: EndpointReport, body: Mapping[str, Any], size: tuple[int, int]
 ) -> Iterator[str]:
     """A sentence when the picture is not as large as asked."""
     both = str(get(body, seen.places.get(SIZE, SIZE))).split("x")

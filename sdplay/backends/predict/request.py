@@ -10,14 +10,14 @@ from typing import Any
 from PIL import Image
 
 from sdplay.backends.predict.presets import PICTURES, SIZE
-from sdplay.backends.predict.probe import Seen
+from sdplay.backends.predict.probe import EndpointReport
 from sdplay.backends.raw import laid_over
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params
 from sdplay.schedulers import find
 
 
-def request(params: Params, seen: Seen) -> dict[str, Any]:
+def request(params: Params, seen: EndpointReport) -> dict[str, Any]:
     """The whole body; the raw payload fields laid over it."""
     body = copy.deepcopy(dict(seen.point.constants))
     inside = seen.point.preset.inside
@@ -28,7 +28,7 @@ def request(params: Params, seen: Seen) -> dict[str, Any]:
     return _laid_over(body, params.extra_fields(), seen)
 
 
-def settings(params: Params, seen: Seen) -> dict[str, Any]:
+def settings(params: Params, seen: EndpointReport) -> dict[str, Any]:
     """What is sent for each setting that has a place, in the endpoint's words."""
     found = {
         name: value for name in seen.places if (value := _value(name, params, seen)) is not None
@@ -36,7 +36,7 @@ def settings(params: Params, seen: Seen) -> dict[str, Any]:
     return {name: _fitting(name, value, seen) for name, value in found.items()}
 
 
-def unsent(params: Params, seen: Seen) -> Iterator[str]:
+def unsent(params: Params, seen: EndpointReport) -> Iterator[str]:
     """A sentence for every setting that was changed and has no place in the request."""
     both = {"width", "height"} if SIZE in seen.places else set()
     for knob in KNOBS.values():
@@ -61,7 +61,7 @@ def get(body: Mapping[str, Any], place: str) -> Any:
     return found
 
 
-def _value(name: str, params: Params, seen: Seen) -> Any:
+def _value(name: str, params: Params, seen: EndpointReport) -> Any:
     """One setting as it is sent; None leaves it out."""
     if name == SIZE:
         return f"{params.width}x{params.height}"
@@ -76,7 +76,7 @@ def _value(name: str, params: Params, seen: Seen) -> Any:
     return None if knob.group != "main" and knob.is_idle(params) else value
 
 
-def _scheduler(params: Params, seen: Seen) -> str:
+def _scheduler(params: Params, seen: EndpointReport) -> str:
     names = seen.schedulers
     if params.scheduler not in names:
         entry = find(params.scheduler)
@@ -88,7 +88,7 @@ def _scheduler(params: Params, seen: Seen) -> str:
     return names[params.scheduler]
 
 
-def _fitting(name: str, value: Any, seen: Seen) -> Any:
+def _fitting(name: str, value: Any, seen: EndpointReport) -> Any:
     given = seen.schema.inputs.get(seen.places[name].rpartition(".")[2]) if seen.schema else None
     if given is None or name in PICTURES:
         return value
@@ -106,7 +106,9 @@ def _data_uri(data: bytes, label: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def _laid_over(body: dict[str, Any], extra: Mapping[str, Any], seen: Seen) -> dict[str, Any]:
+def _laid_over(
+    body: dict[str, Any], extra: Mapping[str, Any], seen: EndpointReport
+) -> dict[str, Any]:
     """The model's own inputs go to its inputs; fields of the request itself replace those, objects
     part by part."""
     inside = seen.point.preset.inside

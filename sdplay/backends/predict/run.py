@@ -38,7 +38,7 @@ _BAR = re.compile(r"\d+%\|[^|]*\|\s*(\d{1,9})/(\d{1,9})")
 
 
 @dataclass
-class Run:
+class Prediction:
     """A request under way."""
 
     wire: Wire

@@ -57,7 +57,8 @@ def report(
         *_grids(plan, results, pictures, longest),
         *_charts(judged),
         *_by_other_measures(plan, results, measured, judged),
-        f"<details><summary>Infotext</summary><pre>{html.escape(grid_infotext(plan))}</pre></details>",
+        "<details><summary>Infotext</summary>"
+        f"<pre>{html.escape(grid_infotext(plan))}</pre></details>",
         f"<p>Made {datetime.now(UTC):%Y-%m-%d %H:%M} UTC with sdplay.</p>",
     ]
     return _page(html.escape(title), "".join(parts))

@@ -32,7 +32,7 @@ Place = Sequence[float]
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class ReadPicture:
     """A picture as the model sees it: made once, asked often."""
 
     embedding: Any
@@ -68,7 +68,7 @@ class Segmenter:
             ]
         return [cut for cut in cuts if cut]
 
-    def seen(self, image: Image.Image) -> Seen:
+    def seen(self, image: Image.Image) -> ReadPicture:
         """The picture in the corner of the model's square."""
         ratio = self.side / max(image.size)
         width, height = (max(1, int(length * ratio + 0.5)) for length in image.size)
@@ -81,16 +81,18 @@ class Segmenter:
         square = np.zeros((1, 3, self.side, self.side), np.float32)
         square[0, :, :height, :width] = ((small - MEAN) / DEVIATION).transpose(2, 0, 1)
         embedding = self.model.get_image_embeddings(torch.from_numpy(square).to(self.device))
-        return Seen(embedding, image.size, (width, height))
+        return ReadPicture(embedding, image.size, (width, height))
 
-    def at(self, seen: Seen, points: Sequence[Place], boxes: Sequence[Place]) -> tuple[Any, Any]:
+    def at(
+        self, seen: ReadPicture, points: Sequence[Place], boxes: Sequence[Place]
+    ) -> tuple[Any, Any]:
         """For each point and each box the mask that the model is surest of: [n, h, w] and [n]."""
         told = [self._asked(seen, places) for places in (points, boxes) if places]
         masks, scores = (torch.cat(each) for each in zip(*told, strict=True))
         best = scores.argmax(1)
         return masks[range(len(best)), best], scores[range(len(best)), best]
 
-    def everything(self, seen: Seen) -> tuple[Any, Any]:
+    def everything(self, seen: ReadPicture) -> tuple[Any, Any]:
         """A grid of points asks for whatever is there."""
         steps = [(at + 0.5) / GRID for at in range(GRID)]
         grid = [(x * seen.size[0], y * seen.size[1]) for y in steps for x in steps]
@@ -106,7 +108,7 @@ class Segmenter:
             )
         return found
 
-    def _asked(self, seen: Seen, places: Sequence[Place]) -> tuple[Any, Any]:
+    def _asked(self, seen: ReadPicture, places: Sequence[Place]) -> tuple[Any, Any]:
         """Three masks [n, 3, h, w] for each place, above zero where the thing is, and how sure the
         model is of each."""
         ratio = torch.tensor(seen.inside) / torch.tensor(seen.size)
@@ -122,7 +124,7 @@ class Segmenter:
         )
         return told.pred_masks[0].float().cpu(), told.iou_scores[0].float().cpu()
 
-    def whole(self, mask: Any, seen: Seen) -> Any:
+    def whole(self, mask: Any, seen: ReadPicture) -> Any:
         """A mask [h, w] at the picture's size."""
         square = torch.nn.functional.interpolate(
             mask[None, None], (self.side, self.side), mode="bilinear"

@@ -115,7 +115,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         with safe_open(path, "pt") as opened:
             told = json.loads((opened.metadata() or {}).get("lora_adapter_metadata", "{}"))
-            return {name: opened.get_tensor(name) for name in opened.keys()}, told  # noqa: SIM118  # no dict
+            return {name: opened.get_tensor(name) for name in opened.keys()}, told  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise BadParams(
             f"The LoRA {path.name} is cut off or no .safetensors file. Fetch it again."

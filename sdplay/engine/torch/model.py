@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sdplay.engine.loop import Job
+from sdplay.engine.loop import LoopJob
 from sdplay.engine.noise import Array
 from sdplay.engine.samplers import Levels
 from sdplay.engine.torch.lora import Lora, load_lora, worn
@@ -138,7 +138,7 @@ class TorchModel:
         self._colours: Any = None
         self._lock = RLock()
 
-    def meanings(self, job: Job, times: Sequence[float]) -> tuple[Meaning, ...]:
+    def meanings(self, job: LoopJob, times: Sequence[float]) -> tuple[Meaning, ...]:
         guides = tuple(self._steering(guide, times) for guide in job.guides)
         loras = {each.lora: each.weight for each in job.loras}
         toward = replace(self._meaning(job, job.prompt), guides=guides, loras=loras)
@@ -204,7 +204,8 @@ class TorchModel:
     def close(self) -> None:
         """Give the memory back."""
         with self._lock:
-            self.parts, self._read, self._files = None, OrderedDict(), OrderedDict()  # type: ignore[assignment]
+            self.parts = None  # type: ignore[assignment]
+            self._read, self._files = OrderedDict(), OrderedDict()
             self._seats = self._compiled = None  # type: ignore[assignment]
             _free(self.device)
 
@@ -222,7 +223,7 @@ class TorchModel:
                 self._files.popitem(last=False)
             return self._files[key]
 
-    def _meaning(self, job: Job, text: str, away: bool = False) -> Meaning:
+    def _meaning(self, job: LoopJob, text: str, away: bool = False) -> Meaning:
         zeros = away and not text and self.wide and self.parts.zero_empty
         loras = tuple((each.lora, each.text_weight) for each in job.loras)
         key = (text, job.clip_skip, zeros, loras, job.embeddings)
@@ -250,7 +251,7 @@ class TorchModel:
         guide.net.to(self.device, self.dtype).eval()
         return Steering(guide.net, self._on(guide.image[None], self.dtype), guide.weight, steers)
 
-    def _encoded(self, text: str, job: Job, zeros: bool) -> Meaning:
+    def _encoded(self, text: str, job: LoopJob, zeros: bool) -> Meaning:
         self._seats.take(*self.parts.texts)
         found = []
         for at, (tokenizer, encoder) in enumerate(

@@ -14,7 +14,7 @@ import torch
 from diffusers import AutoPipelineForImage2Image
 from PIL import Image
 
-from sdplay.engine.loop import Job, Made, Moment
+from sdplay.engine.loop import LoopJob, Made, Moment
 from sdplay.engine.torch.thrift import PLAIN, Thrift, compiled
 from sdplay.errors import BadParams, Cancelled
 from sdplay.sharing.turns import Claim, Turns
@@ -67,14 +67,16 @@ class Stock:
         true = inspect.signature(self.pipe.__call__).parameters.get("true_cfg_scale")
         return true is None or true.default > 1
 
-    def run(self, job: Job, stopped: Callable[[], bool] = lambda: False) -> Iterator[Moment | Made]:
+    def run(
+        self, job: LoopJob, stopped: Callable[[], bool] = lambda: False
+    ) -> Iterator[Moment | Made]:
         """Yield Moments and at the end Made.  Closing the iterator stops the pipeline after its
         present step."""
         with self._alone(_Place(Claim(job.owner, job.urgent)), stopped):
             made = yield from self._steps(job)
         yield made
 
-    def _steps(self, job: Job) -> Generator[Moment, None, Made]:
+    def _steps(self, job: LoopJob) -> Generator[Moment, None, Made]:
         events: queue.SimpleQueue[Moment | Made | BaseException] = queue.SimpleQueue()
         gone = threading.Event()
         work = threading.Thread(
@@ -121,7 +123,7 @@ class Stock:
                 self._busy = False
                 self._turn.notify_all()
 
-    def _paint(self, job: Job, events: Any, gone: threading.Event) -> None:
+    def _paint(self, job: LoopJob, events: Any, gone: threading.Event) -> None:
         began = time.perf_counter()
         sampled = began
 
@@ -150,7 +152,7 @@ class Stock:
         except BaseException as error:  # it belongs to this job: told where it is waited for
             events.put(error)
 
-    def _pipe_for(self, job: Job) -> Any:
+    def _pipe_for(self, job: LoopJob) -> Any:
         if job.start is None:
             return self.pipe
         try:
@@ -160,7 +162,7 @@ class Stock:
                 f"{self.family} paints from words only: leave the start image out."
             ) from error
 
-    def _wanted(self, pipe: Any, job: Job, step: Any) -> dict[str, Any]:
+    def _wanted(self, pipe: Any, job: LoopJob, step: Any) -> dict[str, Any]:
         """The job in this pipeline's words, without those it does not know."""
         cfg = (
             "true_cfg_scale"

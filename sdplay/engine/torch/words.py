@@ -39,7 +39,7 @@ def load_embedding(path: Path, widths: Sequence[int] = ()) -> Embedding:
     """The file's vectors, for text encoders of these widths."""
     try:
         with safe_open(path, "pt") as opened:
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  # no dict
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise BadParams(
             f"The embedding {path.name} is cut off or no .safetensors file. Fetch it again."

@@ -27,7 +27,7 @@ _WORD = re.compile("[^\\W\u2e80-\U0001ffff]+|\\w|[\u2190-\u2bff\U0001f000-\U0001
 
 
 @dataclass(frozen=True)
-class Words:
+class FullText:
     """The word index of one kind of database; `FTS5`, `TSVECTOR` and `PLAIN` below."""
 
     make: tuple[str, ...]
@@ -54,7 +54,7 @@ class Words:
         return told + "".join(f"{self.no}{word}" for word in list(dict.fromkeys(away))[:ASKED])
 
 
-FTS5 = Words(
+FTS5 = FullText(
     make=(
         "CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(told, tokenize='ascii', "
         "detail='none', "
@@ -69,7 +69,7 @@ FTS5 = Words(
     no=" NOT ",
     begins="*",
 )
-TSVECTOR = Words(
+TSVECTOR = FullText(
     make=(
         "CREATE TABLE IF NOT EXISTS words (at BIGINT PRIMARY KEY, told TSVECTOR NOT NULL)",
         "CREATE INDEX IF NOT EXISTS words_found ON words USING gin (told)",
@@ -83,7 +83,7 @@ TSVECTOR = Words(
     no=" & !",
     begins=":*",
 )
-PLAIN = Words(
+PLAIN = FullText(
     make=("CREATE TABLE IF NOT EXISTS words (at BIGINT PRIMARY KEY, told TEXT NOT NULL)",),
     put="INSERT INTO words(at, told) VALUES (:at, :told)",
     remove="DELETE FROM words WHERE at = :at",
@@ -96,7 +96,7 @@ PLAIN = Words(
 )
 
 
-def kind_of(connection: sql.Connection) -> Words:
+def kind_of(connection: sql.Connection) -> FullText:
     """What this database offers."""
     if connection.dialect.name == "postgresql":
         return TSVECTOR
@@ -106,7 +106,7 @@ def kind_of(connection: sql.Connection) -> Words:
     return PLAIN
 
 
-def condition(kind: Words, query: Query, scopes: list[str]) -> sql.ColumnElement[bool]:
+def condition(kind: FullText, query: Query, scopes: list[str]) -> sql.ColumnElement[bool]:
     """The condition that a joined row of `words` has to meet."""
     if kind is not PLAIN:
         asked = sql.text(kind.match).bindparams(asked=kind.asked(query, scopes))

@@ -16,7 +16,7 @@ from sdplay.library.sql.database import Database
 from sdplay.library.sql.full_text import (
     EVERY,
     WORDS,
-    Words,
+    FullText,
     condition,
     kind_of,
     scopes_of,
@@ -54,7 +54,7 @@ class Index:
         self,
         address: str,
         patience: float = 10.0,
-        words: Words | None = None,
+        words: FullText | None = None,
         repair: Callable[[str], Record | None] = lambda id: None,
     ) -> None:
         """`repair` gives the record of a picture anew, by its id, where the line is damaged."""

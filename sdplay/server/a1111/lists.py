@@ -49,6 +49,8 @@ def lists(models: Models) -> APIRouter:
     routes.add_api_route("/upscalers", lambda: _named(models.upscalers.names), name="upscalers")
     routes.add_api_route("/interrogate", _interrogate, methods=["POST"])
     _add_models(routes, models)
+    _add_options(routes, models)
+    _add_addons(routes, models)
     return routes
 
 
@@ -142,6 +144,19 @@ def _add_models(routes: APIRouter, models: Models) -> None:
             for model in models.by_name.values()
         ]
 
+    @routes.post("/refresh-checkpoints")
+    @routes.post("/refresh-embeddings")
+    @routes.post("/refresh-loras")
+    def refresh() -> None:
+        models.refresh()
+
+    @routes.post("/unload-checkpoint")
+    def unload() -> dict[str, Any]:
+        models.unload()
+        return {}
+
+
+def _add_options(routes: APIRouter, models: Models) -> None:
     @routes.get("/options")
     def options() -> dict[str, Any]:
         return {
@@ -164,6 +179,8 @@ def _add_models(routes: APIRouter, models: Models) -> None:
         if "sd_model_checkpoint" in wanted:
             models.chosen = models.named(str(wanted["sd_model_checkpoint"])).name
 
+
+def _add_addons(routes: APIRouter, models: Models) -> None:
     @routes.get("/loras")
     def loras() -> list[dict[str, Any]]:
         return [
@@ -186,14 +203,3 @@ def _add_models(routes: APIRouter, models: Models) -> None:
                 "vectors": len(found.vectors[-1]),
             }
         return told
-
-    @routes.post("/refresh-checkpoints")
-    @routes.post("/refresh-embeddings")
-    @routes.post("/refresh-loras")
-    def refresh() -> None:
-        models.refresh()
-
-    @routes.post("/unload-checkpoint")
-    def unload() -> dict[str, Any]:
-        models.unload()
-        return {}

@@ -14,7 +14,7 @@ from sdplay.compare.results import Result
 from sdplay.sweeps import Sweep
 from sdplay.ui import whole
 from sdplay.ui.compare import sweeping
-from sdplay.ui.components.grid import Tile, grid, thumbnails
+from sdplay.ui.components.grid import GridCell, grid, thumbnails
 from sdplay.ui.session import Studio
 from sdplay.wording import literal, many
 
@@ -199,11 +199,11 @@ def _tile(
     told: Mapping[At, str],
     badge: str,
     named: bool,
-) -> Tile:
+) -> GridCell:
     text = told.get(cell.at) or result.caption or STATES.get(result.state, "")
     title = ", ".join(filter(None, (cell.name, result.state, result.caption)))
     said = " · ".join(filter(None, (*cell.said, text))) if named else text
-    return Tile(
+    return GridCell(
         ",".join(map(str, cell.at)),
         result.state,
         said,

@@ -17,7 +17,7 @@ _GRID = component("grid")
 
 
 @dataclass(frozen=True)
-class Tile:
+class GridCell:
     """One cell as it is drawn."""
 
     at: str
@@ -44,7 +44,7 @@ def thumbnails(pictures: Mapping[str, str]) -> None:
 def grid(
     columns: Sequence[str],
     rows: Sequence[str],
-    cells: Sequence[Tile],
+    cells: Sequence[GridCell],
     key: str,
     corner: str = "",
     most: int = 400,

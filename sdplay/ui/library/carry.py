@@ -69,7 +69,7 @@ def out(studio: Studio, asked: Query | Sequence[str], count: int, key: str) -> N
 
 def _packed(studio: Studio, asked: Query | Sequence[str]) -> BinaryIO:
     """The zip, written to a file that nobody else sees and that is gone with its last reader."""
-    file = cast("BinaryIO", tempfile.TemporaryFile(buffering=0))  # noqa: SIM115 - it is read after this function
+    file = cast("BinaryIO", tempfile.TemporaryFile(buffering=0))  # noqa: SIM115  # read later
     exported(studio.library, file, asked, studio.owner)
     return file
 

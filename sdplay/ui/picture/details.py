@@ -219,23 +219,7 @@ def _marks(studio: Studio, kept: Kept) -> None:
             **_saved(f"shared_{kept.id}", lambda given: library.share(kept, owner, given)),
         )
         st.space("stretch")
-        with st.popover(
-            "Delete",
-            icon=":material/delete:",
-            type="tertiary",
-            key="delete",
-            help="Delete",
-        ):
-            st.caption("It goes into the bin and can be restored from there.")
-            _leave(
-                "Yes, delete it",
-                delete,
-                studio,
-                [kept],
-                key="delete_yes",
-                icon=":material/delete:",
-                type="primary",
-            )
+        _delete_menu(studio, kept)
     st.multiselect(
         "Tags",
         list(kept.tags),
@@ -248,6 +232,22 @@ def _marks(studio: Studio, kept: Kept) -> None:
         kept.note,
         **_saved(f"note_{kept.id}", lambda given: library.update(kept, owner, note=given)),
     )
+
+
+def _delete_menu(studio: Studio, kept: Kept) -> None:
+    with st.popover(
+        "Delete", icon=":material/delete:", type="tertiary", key="delete", help="Delete"
+    ):
+        st.caption("It goes into the bin and can be restored from there.")
+        _leave(
+            "Yes, delete it",
+            delete,
+            studio,
+            [kept],
+            key="delete_yes",
+            icon=":material/delete:",
+            type="primary",
+        )
 
 
 def _saved(key: str, save: Callable[[Any], object]) -> dict[str, Any]:
