@@ -176,10 +176,10 @@ def knob(
     high: float | None = None,
     step: float | None = None,
     help: str = "",
-    **more: Any,
+    **fields: Any,
 ) -> Any:
     """Declare a parameter of Params."""
-    facts = {"label": label, "low": low, "high": high, "step": step, "help": help, **more}
+    facts = {"label": label, "low": low, "high": high, "step": step, "help": help, **fields}
     return field(
         default=default,
         metadata={"knob": {"kind": type(default), "first_default": default, **facts}},

@@ -175,9 +175,9 @@ class CutOut:
 
 def png_bytes(image: Image.Image) -> bytes:
     """The picture as PNG."""
-    kept = io.BytesIO()
-    image.save(kept, "PNG", compress_level=3)
-    return kept.getvalue()
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=3)
+    return buffer.getvalue()
 
 
 def jpeg_bytes(image: Image.Image, longest: int = 256, quality: int = 84) -> bytes:

@@ -60,15 +60,15 @@ def make(
 
 
 def enlarge(
-    kept: Kept, upscaler: str, factor: float, backend: Backend, library: Library, owner: str = ""
+    saved: Kept, upscaler: str, factor: float, backend: Backend, library: Library, owner: str = ""
 ) -> Kept:
     """A kept picture enlarged, and kept beside it; the same is not made twice."""
-    key = f"{kept.file} {backend.name} {upscaler} {factor:g}"
+    key = f"{saved.file} {backend.name} {upscaler} {factor:g}"
     if known := library.by_key(key, owner):
         return known
-    data, began = library.data(kept), time.monotonic()
+    data, started = library.data(saved), time.monotonic()
     large = backend.upscale(_coloured(data), factor, upscaler)
-    told = f"Enlarged from {kept.width} × {kept.height} pixels by {upscaler}."
+    sentence = f"Enlarged from {saved.width} × {saved.height} pixels by {upscaler}."
     how = {"upscaler": upscaler, "factor": factor}
     # In the words that A1111's extras add to a picture's text.
     text = (
@@ -76,28 +76,28 @@ def enlarge(
         f"upscaler: {upscaler}"
     )
     return _keep(
-        _After(large, "upscale", text, told, how, key, time.monotonic() - began),
-        kept,
+        _After(large, "upscale", text, sentence, how, key, time.monotonic() - started),
+        saved,
         library,
         owner,
     )
 
 
-def cut_out(kept: Kept, backend: Backend, library: Library, owner: str = "") -> list[Kept]:
+def cut_out(saved: Kept, backend: Backend, library: Library, owner: str = "") -> list[Kept]:
     """The things in a kept picture, each kept as a picture of its own; those that are there already
     stay."""
-    data, began = library.data(kept), time.monotonic()
+    data, started = library.data(saved), time.monotonic()
     cuts, text = backend.cut_out(_coloured(data)), metadata.read(data).text
-    seconds, made = time.monotonic() - began, []
+    seconds, made = time.monotonic() - started, []
     for cut in cuts:
-        key = f"{kept.file} {backend.name} {cut.model} {cut.box}"
-        told = (
+        key = f"{saved.file} {backend.name} {cut.model} {cut.box}"
+        sentence = (
             f"Cut out by {cut.model} at {cut.box[0]}, {cut.box[1]} from a picture of "
-            f"{kept.width} × {kept.height}."
+            f"{saved.width} × {saved.height}."
         )
         how = {"model": cut.model, "box": list(cut.box), "score": round(cut.score, 4)}
-        after = _After(cut.image, "cut-out", text, told, how, key, seconds / len(cuts))
-        made.append(library.by_key(key, owner) or _keep(after, kept, library, owner))
+        after = _After(cut.image, "cut-out", text, sentence, how, key, seconds / len(cuts))
+        made.append(library.by_key(key, owner) or _keep(after, saved, library, owner))
     return made
 
 

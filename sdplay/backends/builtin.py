@@ -69,14 +69,14 @@ def _engine() -> "tuple[Engine, float]":
 @cache
 def _loaded() -> "tuple[Engine, float]":
     """Loads the engine, at the first picture."""
-    began = time.perf_counter()
+    started = time.perf_counter()
     from sdplay.engine.loop import Engine, LoopJob
     from sdplay.engine.onnx_model import OnnxModel
 
     engine = Engine(OnnxModel())
     # A whole small picture: every network is read, and every way through the code was gone once.
     list(engine.run(LoopJob("", "euler", 1, cfg=2.0, width=SMALLEST, height=SMALLEST)))
-    return engine, time.perf_counter() - began
+    return engine, time.perf_counter() - started
 
 
 @cache
@@ -129,7 +129,7 @@ class Builtin(Backend):
 
     def payload(self, params: Params) -> dict[str, Any]:
         entry = known(params.scheduler)
-        told = {
+        fields = {
             "prompt": params.prompt,
             "negative": params.negative,
             "sampler": entry.sampler,
@@ -143,10 +143,10 @@ class Builtin(Backend):
             "variation_seed": params.variation_seed,
             "variation_strength": params.variation_strength,
         }
-        return {**told, **_start(params), **params.extra_fields()}
+        return {**fields, **_start(params), **params.extra_fields()}
 
     def generate(self, params: Params) -> Iterator[Event]:
-        began = time.perf_counter()
+        started = time.perf_counter()
         from sdplay.engine.loop import Made, Moment
 
         job = self._job(params)
@@ -160,9 +160,9 @@ class Builtin(Backend):
                     yield _progress(engine, event, time.perf_counter() - loaded)
                 elif isinstance(event, Made):
                     took = Timing(
-                        time.perf_counter() - began,
+                        time.perf_counter() - started,
                         company=event.queued,
-                        load=min(load, loaded - began),
+                        load=min(load, loaded - started),
                         sampling=event.sampling,
                         decode=event.decode,
                     )

@@ -71,26 +71,26 @@ def register(actions: Any) -> None:
     cutouts.set_defaults(run=_cutouts)
 
 
-def _cutouts(given: argparse.Namespace) -> None:
-    points = [_numbers("--point", text, 2) for text in given.point]
-    boxes = [_numbers("--box", text, 4) for text in given.box]
-    pictures = _pictures(given.source)
+def _cutouts(options: argparse.Namespace) -> None:
+    points = [_numbers("--point", text, 2) for text in options.point]
+    boxes = [_numbers("--box", text, 4) for text in options.box]
+    pictures = _pictures(options.source)
     try:
         from sdplay.engine.torch.cutouts import load_segmenter
         from sdplay.engine.torch.model import best_device
     except ImportError as error:
         raise BadParams(f"{EXTRA} ({error.name} is missing).") from error
-    segmenter = load_segmenter(given.model, given.device or best_device())
+    segmenter = load_segmenter(options.model, options.device or best_device())
     rows = []
     for name, place in places(pictures).items():
         with Image.open(io.BytesIO(pictures[name].read())) as opened:
-            found = segmenter.cut(ImageOps.exif_transpose(opened), points, boxes, given.most)
+            found = segmenter.cut(ImageOps.exif_transpose(opened), points, boxes, options.most)
         rows += [
-            {"picture": name, **row} for row in _written(found, given.out / place.with_suffix(""))
+            {"picture": name, **row} for row in _written(found, options.out / place.with_suffix(""))
         ]
-        if not given.json:
-            print(f"{name}  {len(found)} cut-outs in {(given.out / place).parent}")
-    if given.json:
+        if not options.json:
+            print(f"{name}  {len(found)} cut-outs in {(options.out / place).parent}")
+    if options.json:
         print(json.dumps(rows))
 
 
@@ -105,9 +105,9 @@ def _pictures(source: Path) -> dict[str, PictureFile]:
     return {source.name: PictureFile.checked(source)}
 
 
-def _written(found: list[CutOut], place: Path) -> Iterator[dict[str, Any]]:
-    for number, cut in enumerate(found, 1):
-        file = place.with_name(f"{place.name}-{number}.png")
+def _written(cut_outs: list[CutOut], path: Path) -> Iterator[dict[str, Any]]:
+    for number, cut in enumerate(cut_outs, 1):
+        file = path.with_name(f"{path.name}-{number}.png")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(png_bytes(cut.image))

@@ -66,15 +66,15 @@ def _add_flag(command: argparse.ArgumentParser, knob: Knob) -> None:
     )
 
 
-def _generate(given: argparse.Namespace) -> None:
+def _generate(options: argparse.Namespace) -> None:
     from sdplay.backends import connect
     from sdplay.metadata import sign
     from sdplay.picture import Picture, Progress
 
-    backend = connect(given.backend)
+    backend = connect(options.backend)
     capabilities = backend.probe()
-    params = Params(**{**capabilities.defaults, **_asked(given, capabilities)})
-    file = given.out or _new_name(params)
+    params = Params(**{**capabilities.defaults, **_asked(options, capabilities)})
+    file = options.out or _new_name(params)
     _check_writable(file)
     events = backend.generate(params)
     picture: Picture | None = None
@@ -92,7 +92,7 @@ def _generate(given: argparse.Namespace) -> None:
     _write(file, sign(picture.data, picture))
     for number, other in enumerate(picture.others, 2):
         _write(file.with_stem(f"{file.stem}-{number}"), sign(other.data, other))
-    if given.json:
+    if options.json:
         receipt = picture.receipt.as_dict()
         print(
             json.dumps(
@@ -110,26 +110,28 @@ def _generate(given: argparse.Namespace) -> None:
         print(f"  {warning}")
 
 
-def _asked(given: argparse.Namespace, capabilities: "Capabilities") -> dict[str, Any]:
+def _asked(options: argparse.Namespace, capabilities: "Capabilities") -> dict[str, Any]:
     """The settings that the person gave, in our names; a missing seed is drawn here."""
     from sdplay.files.decode import read_picture
 
-    asked: dict[str, Any] = {"prompt": given.prompt, "seed": random_seed()}
-    asked |= {name: getattr(given, name) for name in FLAGS if getattr(given, name) is not None}
-    if given.size:
-        size = re.fullmatch(r"(\d+)[x×](\d+)", given.size.lower())
+    settings: dict[str, Any] = {"prompt": options.prompt, "seed": random_seed()}
+    settings |= {
+        name: getattr(options, name) for name in FLAGS if getattr(options, name) is not None
+    }
+    if options.size:
+        size = re.fullmatch(r"(\d+)[x×](\d+)", options.size.lower())
         if not size:
-            raise BadParams(f"Size must look like 512x768, not {given.size!r}.")
-        asked |= {"width": int(size[1]), "height": int(size[2])}
-    if given.mask and not given.init:
+            raise BadParams(f"Size must look like 512x768, not {options.size!r}.")
+        settings |= {"width": int(size[1]), "height": int(size[2])}
+    if options.mask and not options.init:
         raise BadParams("A mask needs a start image to act on. Add --init FILE.")
     for name in ("init", "mask"):
-        if file := getattr(given, name):
-            asked[name] = read_picture(file, f"The {KNOBS[name].label.lower()}")
-    asked = _with_sets(asked, given.set)
-    if "scheduler" in asked:
-        asked["scheduler"] = _scheduler(asked["scheduler"], capabilities)
-    return asked
+        if file := getattr(options, name):
+            settings[name] = read_picture(file, f"The {KNOBS[name].label.lower()}")
+    settings = _with_sets(settings, options.set)
+    if "scheduler" in settings:
+        settings["scheduler"] = _scheduler(settings["scheduler"], capabilities)
+    return settings
 
 
 def _scheduler(name: str, capabilities: "Capabilities") -> str:
@@ -142,7 +144,7 @@ def _scheduler(name: str, capabilities: "Capabilities") -> str:
     return chosen
 
 
-def _with_sets(asked: dict[str, Any], sets: list[str]) -> dict[str, Any]:
+def _with_sets(settings: dict[str, Any], sets: list[str]) -> dict[str, Any]:
     """A known name sets that setting; any other goes into the payload as it stands."""
     extra: dict[str, Any] = {}
     for each in sets:
@@ -153,13 +155,13 @@ def _with_sets(asked: dict[str, Any], sets: list[str]) -> dict[str, Any]:
         if key in KNOBS and not KNOBS[key].is_plain:
             raise BadParams(f"{KNOBS[key].label} is a picture: it cannot be set with --set.")
         if key in KNOBS:
-            asked[key] = value
+            settings[key] = value
             continue
         try:
             extra[key] = json.loads(value)
         except ValueError:
             extra[key] = value
-    return asked | ({"extra": json.dumps(extra)} if extra else {})
+    return settings | ({"extra": json.dumps(extra)} if extra else {})
 
 
 def _new_name(params: Params) -> Path:

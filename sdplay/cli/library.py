@@ -83,21 +83,21 @@ def _add_query(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--owner", metavar="NAME", help=OWNER)
 
 
-def _info(given: argparse.Namespace) -> int:
+def _info(options: argparse.Namespace) -> int:
     from sdplay import metadata
 
     rows, failed = [], 0
-    for place in given.pictures:
+    for picture in options.pictures:
         try:
-            found = metadata.read(place.read_bytes())
+            found = metadata.read(picture.read_bytes())
         except (OSError, LibraryError) as error:
             failed = 1
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            print(f"{place}: {reason}", file=sys.stderr)
+            print(f"{picture}: {reason}", file=sys.stderr)
             continue
         rows.append(
             {
-                "file": str(place),
+                "file": str(picture),
                 "dialect": found.dialect,
                 "width": found.width,
                 "height": found.height,
@@ -106,7 +106,7 @@ def _info(given: argparse.Namespace) -> int:
                 "text": found.text,
             }
         )
-    if given.json:
+    if options.json:
         print(json.dumps(rows))
         return failed
     for row in rows:
@@ -138,11 +138,11 @@ def _library(mend: bool = False) -> Any:
     return Library.mended() if mend else Library.opened()
 
 
-def _find(given: argparse.Namespace) -> None:
+def _find(options: argparse.Namespace) -> None:
     library = _library()
-    text = " ".join(given.query)
-    page = library.page(text, given.owner, None, max(1, given.limit))
-    if given.json:
+    text = " ".join(options.query)
+    page = library.page(text, options.owner, None, max(1, options.limit))
+    if options.json:
         rows = [
             {
                 "id": kept.id,
@@ -168,36 +168,36 @@ def _find(given: argparse.Namespace) -> None:
             f"{kept.params.steps} steps "
             f"CFG {kept.params.cfg:g} seed {kept.params.seed}  {kept.timing.work:.1f} s  {prompt}"
         )
-    total = library.total(text, given.owner)
+    total = library.total(text, options.owner)
     count = many(total.count, "picture")
     print(f"{count}, {total.seconds:.0f} s of work in all, {total.mean:.1f} s each.")
 
 
-def _csv(given: argparse.Namespace) -> None:
+def _csv(options: argparse.Namespace) -> None:
     from sdplay.library.carry import table
 
-    print(table(_library(), " ".join(given.query), given.owner), end="")
+    print(table(_library(), " ".join(options.query), options.owner), end="")
 
 
-def _export(given: argparse.Namespace) -> None:
+def _export(options: argparse.Namespace) -> None:
     from sdplay.library.carry import exported
 
     _tell(
-        "written to " + str(given.file),
-        exported(_library(), given.file, " ".join(given.query), given.owner),
+        "written to " + str(options.file),
+        exported(_library(), options.file, " ".join(options.query), options.owner),
     )
 
 
-def _import(given: argparse.Namespace) -> int:
+def _import(options: argparse.Namespace) -> int:
     from sdplay.library.carry import Carried, imported
 
     library, problems = _library(), 0
-    for source in given.sources:
+    for source in options.sources:
         try:
             if source.suffix.lower() == ".zip":
-                carried = imported(library, source, given.owner)
+                carried = imported(library, source, options.owner)
             else:
-                carried = _taken(library, source, given.owner or "", Carried)
+                carried = _taken(library, source, options.owner or "", Carried)
         except LibraryError as error:  # the next source may be sound
             carried = Carried(problems=(str(error),))
         _tell(f"taken in from {source}", carried)
@@ -230,8 +230,8 @@ def _tell(done: str, carried: Any) -> None:
         print(problem, file=sys.stderr)
 
 
-def _reindex(given: argparse.Namespace) -> None:
-    found = _library(mend=True).reindex(given.adopt)
+def _reindex(options: argparse.Namespace) -> None:
+    found = _library(mend=True).reindex(options.adopt)
     print(f"{many(found.listed, 'picture')} listed, {found.adopted} adopted.")
     for count, what in (
         (
@@ -245,6 +245,6 @@ def _reindex(given: argparse.Namespace) -> None:
             print(f"{count} {what}.")
 
 
-def _purge(given: argparse.Namespace) -> None:
-    removed = _library().purge(given.owner, given.days)
+def _purge(options: argparse.Namespace) -> None:
+    removed = _library().purge(options.owner, options.days)
     print(f"{many(removed, 'picture')} removed for good.")

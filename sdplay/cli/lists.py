@@ -19,31 +19,31 @@ def register(actions: Any) -> None:
     schedulers.set_defaults(run=_schedulers)
 
 
-def _backends(given: argparse.Namespace) -> None:
+def _backends(options: argparse.Namespace) -> None:
     from sdplay.backends import kinds
 
     rows = []
     for name, kind in kinds().items():
-        told = kind().probe()
+        capabilities = kind().probe()
         rows.append(
             {
                 "name": name,
                 "label": kind.label,
-                "status": told.status,
-                "message": told.message,
-                "version": told.version,
-                "features": sorted(told.features),
+                "status": capabilities.status,
+                "message": capabilities.message,
+                "version": capabilities.version,
+                "features": sorted(capabilities.features),
             }
         )
-    if given.json:
+    if options.json:
         print(json.dumps(rows))
         return
     for row in rows:
         print(f"{row['name']:<10} {row['status']:<13} {row['label']}: {row['message']}")
 
 
-def _schedulers(given: argparse.Namespace) -> None:
-    if given.json:
+def _schedulers(options: argparse.Namespace) -> None:
+    if options.json:
         rows = [
             {
                 "id": entry.id,

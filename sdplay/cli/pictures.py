@@ -60,68 +60,68 @@ def _add_common(command: Any, out: str) -> None:
     )
 
 
-def _sheet(given: argparse.Namespace) -> None:
+def _sheet(options: argparse.Namespace) -> None:
     from sdplay.compare.exports.contact import contact_sheet
 
-    _check_positive(given, "longest")
-    if given.columns < 0:
-        raise BadParams(f"--columns must be at least 1, not {given.columns}.")
-    out = _out(given, "sheet", (".png",))
-    chosen, labels = _chosen(given)
-    data = contact_sheet(chosen, labels, columns=given.columns, longest=given.longest)
+    _check_positive(options, "longest")
+    if options.columns < 0:
+        raise BadParams(f"--columns must be at least 1, not {options.columns}.")
+    out = _out(options, "sheet", (".png",))
+    chosen, labels = _chosen(options)
+    data = contact_sheet(chosen, labels, columns=options.columns, longest=options.longest)
     _write(out, data, len(chosen))
 
 
-def _animate(given: argparse.Namespace) -> None:
+def _animate(options: argparse.Namespace) -> None:
     from sdplay.compare.exports.animation import animate
     from sdplay.compare.exports.contact import frames
 
-    _check_positive(given, "longest")
-    if not 0.02 <= given.seconds <= 60:
-        raise BadParams(f"--seconds must be between 0.02 and 60, not {given.seconds:g}.")
-    out = _out(given, "animation", (".gif", ".webp"))
-    chosen, labels = _chosen(given)
+    _check_positive(options, "longest")
+    if not 0.02 <= options.seconds <= 60:
+        raise BadParams(f"--seconds must be between 0.02 and 60, not {options.seconds:g}.")
+    out = _out(options, "animation", (".gif", ".webp"))
+    chosen, labels = _chosen(options)
     data = animate(
-        list(frames(chosen, labels, given.longest)),
+        list(frames(chosen, labels, options.longest)),
         kind=out.suffix.lower()[1:],
-        seconds=given.seconds,
-        ping_pong=given.ping_pong,
-        labels=given.labels,
+        seconds=options.seconds,
+        ping_pong=options.ping_pong,
+        labels=options.labels,
     )
     _write(out, data, len(chosen))
 
 
-def _chosen(given: argparse.Namespace) -> tuple[Sequence[Any], list[str]]:
+def _chosen(options: argparse.Namespace) -> tuple[Sequence[Any], list[str]]:
     """The pictures in their order, and a label for each."""
     from sdplay.compare.exports.contact import in_order, label, labels_of, shots
     from sdplay.sweeps.folder import NO_PICTURE, tree
 
-    _check_positive(given, "every")
-    found, notes = tree(given.folder)
+    _check_positive(options, "every")
+    found, notes = tree(options.folder)
     for note in notes:
         if not note.endswith(NO_PICTURE):  # a sweep's folder has tables and a report in it
             print(note, file=sys.stderr)
     among = shots(found)
     if not among:
-        raise BadParams(f"There is no picture in {given.folder} but sheets and animations.")
-    ordered, by = in_order(among, given.by)
-    chosen = ordered[:: given.every]
+        raise BadParams(f"There is no picture in {options.folder} but sheets and animations.")
+    ordered, by = in_order(among, options.by)
+    chosen = ordered[:: options.every]
     names = labels_of(chosen, by)
     return chosen, [label(shot, names) for shot in chosen]
 
 
-def _check_positive(given: argparse.Namespace, name: str) -> None:
-    if getattr(given, name) < 1:
-        raise BadParams(f"--{name} must be at least 1, not {getattr(given, name)}.")
+def _check_positive(options: argparse.Namespace, name: str) -> None:
+    if getattr(options, name) < 1:
+        raise BadParams(f"--{name} must be at least 1, not {getattr(options, name)}.")
 
 
-def _out(given: argparse.Namespace, what: str, kinds: Sequence[str]) -> Path:
+def _out(options: argparse.Namespace, what: str, kinds: Sequence[str]) -> Path:
     """Where it goes; without a wish a name that is free."""
-    if given.out:
-        if given.out.suffix.lower() not in kinds:
-            raise BadParams(f"--out must end with {' or '.join(kinds)}, not {given.out.name!r}.")
-        return Path(given.out)
-    stem, count = f"{given.folder.resolve().name or 'pictures'}-{what}", 1
+    if options.out:
+        if options.out.suffix.lower() not in kinds:
+            raise BadParams(f"--out must end with {' or '.join(kinds)}, not {options.out.name!r}.")
+        return Path(options.out)
+    stem, count = f"{options.folder.resolve().name or 'pictures'}-{what}", 1
     out = Path(f"{stem}{kinds[0]}")
     while out.exists():
         count += 1

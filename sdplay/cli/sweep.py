@@ -43,8 +43,8 @@ def register(actions: Any) -> None:
     sweep.set_defaults(run=_sweep)
 
 
-def _sweep(given: argparse.Namespace) -> int:
+def _sweep(options: argparse.Namespace) -> int:
     """Only this command pays for loading what a sweep needs."""
     from sdplay.sweeps.command import run
 
-    return run(given)
+    return run(options)

@@ -167,8 +167,8 @@ def _numbers(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark
 
 def _seeds(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
     """−1 is chance: drawn once for the whole axis, so that every cell of a column shares it."""
-    drawn = offer.seed() if any(str(each.value) == "-1" for each in values) else 0
-    fixed = [Value(drawn, each.skip) if str(each.value) == "-1" else each for each in values]
+    drawn = offer.seed() if any(str(value.value) == "-1" for value in values) else 0
+    fixed = [Value(drawn, value.skip) if str(value.value) == "-1" else value for value in values]
     return _numbers(axis, fixed, offer)
 
 
@@ -189,65 +189,67 @@ def _schedulers(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[M
 
 
 def _pictures(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
-    for each in values:
-        if isinstance(each.value, str) and each.value not in offer.pictures:
+    for value in values:
+        if isinstance(value.value, str) and value.value not in offer.pictures:
             raise BadParams(
-                f"{axis.label}: there is no picture called {each.value[:60]!r} here. "
+                f"{axis.label}: there is no picture called {value.value[:60]!r} here. "
                 f"There are: {', '.join(offer.pictures) or 'none yet'}."
             )
-        name = each.value if isinstance(each.value, str) else f"picture of {len(each.value)} bytes"
-        yield Mark(name, offer.pictures.get(each.value, each.value), each.skip)
+        name = (
+            value.value if isinstance(value.value, str) else f"picture of {len(value.value)} bytes"
+        )
+        yield Mark(name, offer.pictures.get(value.value, value.value), value.skip)
 
 
 def _controls(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
-    for each in values:
-        if isinstance(each.value, list):
-            units = _held(axis.id, each.value, offer)
-            yield Mark(units_label(each.value), units, each.skip)
+    for value in values:
+        if isinstance(value.value, list):
+            units = _held(axis.id, value.value, offer)
+            yield Mark(units_label(value.value), units, value.skip)
             continue
-        if each.value != "none" and each.value not in offer.controls:
+        if value.value != "none" and value.value not in offer.controls:
             raise BadParams(
-                f"{axis.label}: there is no unit called {each.value!r} here. "
+                f"{axis.label}: there is no unit called {value.value!r} here. "
                 f"There are: {', '.join(('none', *offer.controls))}."
             )
-        yield Mark(str(each.value), offer.controls.get(each.value, ()), each.skip)
+        yield Mark(str(value.value), offer.controls.get(value.value, ()), value.skip)
 
 
 def _sizes(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
-    for each in values:
-        size = re.fullmatch(r"(\d+)\s*[x×*]\s*(\d+)", str(each.value).lower())
+    for value in values:
+        size = re.fullmatch(r"(\d+)\s*[x×*]\s*(\d+)", str(value.value).lower())
         if not size:
             raise BadParams(
-                f"Size: could not read {each.value!r}. Write it like this: {axis.example}"
+                f"Size: could not read {value.value!r}. Write it like this: {axis.example}"
             )
         yield Mark(
-            f"{size[1]}×{size[2]}", {"width": int(size[1]), "height": int(size[2])}, each.skip
+            f"{size[1]}×{size[2]}", {"width": int(size[1]), "height": int(size[2])}, value.skip
         )
 
 
 def _replacements(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
     """`fox=wolf` names both; otherwise the first value is what all are put in place of, as in
     A1111."""
-    texts = [str(each.value) for each in values]
+    texts = [str(value.value) for value in values]
     pairs = all("=" in text for text in texts)
-    for each, text in zip(values, texts, strict=True):
+    for value, text in zip(values, texts, strict=True):
         search, _, instead = text.partition("=") if pairs else (texts[0], "", text)
         yield Mark(
             f"{search.strip()} → {instead.strip()}" if pairs else text,
             (search.strip(), instead.strip()),
-            each.skip,
+            value.skip,
         )
 
 
 def _orders(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
-    words = [str(each.value) for each in values]
+    words = [str(value.value) for value in values]
     if len(words) > 6:
         raise BadParams(f"Prompt order: {len(words)} parts have too many orders. Write at most 6.")
     return (Mark(", ".join(order), [words, list(order)]) for order in itertools.permutations(words))
 
 
 def _subsets(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
-    parts = [str(each.value) for each in values]
+    parts = [str(value.value) for value in values]
     if len(parts) > 8:
         raise BadParams(
             f"Prompt matrix: {len(parts)} parts make {2 ** len(parts)} prompts. Write at most 8."

@@ -101,7 +101,7 @@ def write_experiment(
 ) -> str:
     """The file's text: all that is needed to run it again and to tell whether it came out the
     same."""
-    told = {
+    fields = {
         MARK: FORMAT,
         "version": __version__,
         "made": (made or datetime.now(UTC)).isoformat(timespec="seconds"),
@@ -110,40 +110,40 @@ def write_experiment(
         "images": _images(plan),
         "cells": [_cell(result) for cell in plan.cells if (result := results.get(cell.at))],
     }
-    return json.dumps(told, ensure_ascii=False, indent=1)
+    return json.dumps(fields, ensure_ascii=False, indent=1)
 
 
 def read_experiment(text: str) -> Experiment:
     """An experiment out of its file's text; a plain plan is one without results."""
     try:
-        told = read_json(text)
+        fields = read_json(text)
     except ValueError as error:
         raise BadParams(
             f"This is no experiment file: {error}. Choose a JSON file that the app has saved."
         ) from error
-    if not isinstance(told, dict):
+    if not isinstance(fields, dict):
         raise BadParams("This is no experiment file. Choose a JSON file that the app has saved.")
-    if not isinstance(told.get(MARK, 0), int) or told.get(MARK, 0) > FORMAT:
+    if not isinstance(fields.get(MARK, 0), int) or fields.get(MARK, 0) > FORMAT:
         raise BadParams(
             "This experiment file comes from a newer version of the app. Update the app to open it."
         )
     try:
         images = {
             name: base64.b64decode(data, validate=True)
-            for name, data in (told.get("images") or {}).items()
+            for name, data in (fields.get("images") or {}).items()
         }
-        cells = {tuple(map(int, each["at"])): _told(each) for each in told.get("cells") or ()}
+        cells = {tuple(map(int, each["at"])): _told(each) for each in fields.get("cells") or ()}
     except (binascii.Error, KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadParams(
             "This experiment file is damaged: its cells or images cannot be read. Save it anew."
         ) from error
     return Experiment(
-        plan_of(told),
+        plan_of(fields),
         images,
         cells,
-        str(told.get("made", "")),
-        str(told.get("version", "")),
-        str(told.get("note", "")),
+        str(fields.get("made", "")),
+        str(fields.get("version", "")),
+        str(fields.get("note", "")),
     )
 
 
@@ -216,8 +216,8 @@ def _images(plan: Plan) -> dict[str, str]:
     if sum(map(_length, images.values())) > MOST_BYTES:
         return {}
     return {
-        name: base64.b64encode(held.read() if isinstance(held, PictureFile) else held).decode()
-        for name, held in images.items()
+        name: base64.b64encode(image.read() if isinstance(image, PictureFile) else image).decode()
+        for name, image in images.items()
     }
 
 

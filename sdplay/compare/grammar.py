@@ -131,13 +131,13 @@ class _Numbers:
             raise _Unreadable(item)
         if re.fullmatch(_NUMBER, item):
             return [Decimal(item)]
-        found = _RANGE.fullmatch(item)
-        if not found:
+        match = _RANGE.fullmatch(item)
+        if not match:
             raise _Unreadable(item)
-        first, last = Decimal(found[1]), Decimal(found[2])
-        if found[4]:
-            return self._spread(first, last, int(found[4]))
-        return _count(first, last, abs(Decimal(found[3] or 1)), item)
+        decimal, last = Decimal(match[1]), Decimal(match[2])
+        if match[4]:
+            return self._spread(decimal, last, int(match[4]))
+        return _count(decimal, last, abs(Decimal(match[3] or 1)), item)
 
     def _go_on(self, before: list[Decimal], items: Sequence[str], at: int) -> Iterable[Decimal]:
         """`1, 2, .., 10`: the step of the last two, up to the number that follows."""
@@ -149,11 +149,11 @@ class _Numbers:
             raise _Unreadable(f".., {items[at + 1]}")
         return itertools.islice(_count(before[1], last, abs(step), ".."), 1, None)
 
-    def _spread(self, first: Decimal, last: Decimal, many: int) -> Iterable[Decimal]:
+    def _spread(self, decimal: Decimal, last: Decimal, many: int) -> Iterable[Decimal]:
         """Evenly spaced, both ends among them; whole numbers lose their fraction, as in A1111."""
         if not 1 <= many <= MOST:
             raise _Unreadable(f"[{many}]")
-        places = [first + (last - first) * at / max(1, many - 1) for at in range(many)]
+        places = [decimal + (last - decimal) * at / max(1, many - 1) for at in range(many)]
         if self.kind is int:
             return [Decimal(int(round(place, 9))) for place in places]
         return [round(place, 9).normalize() for place in places]
@@ -164,10 +164,10 @@ class _Numbers:
         return self.kind(number)
 
 
-def _count(first: Decimal, last: Decimal, step: Decimal, item: str) -> Iterator[Decimal]:
+def _count(decimal: Decimal, last: Decimal, step: Decimal, item: str) -> Iterator[Decimal]:
     """From the first toward the last, never past it."""
     if step == 0:
         raise _Unreadable(item)
-    way = step if last >= first else -step
-    for at in range(int((last - first) / way) + 1):
-        yield first + way * at
+    way = step if last >= decimal else -step
+    for at in range(int((last - decimal) / way) + 1):
+        yield decimal + way * at

@@ -64,25 +64,25 @@ def guard(compared: Sequence[Params | Setup], models: Sequence[str] = ()) -> Ver
     return Verdict(tuple(name for name in values if name not in idle), values, tuple(idle.values()))
 
 
-def guard_axes(made: Plan) -> tuple[Verdict, ...]:
+def guard_axes(plan: Plan) -> tuple[Verdict, ...]:
     """For each axis of a plan: what changes along it while the others stand still, at a place that
     is not skipped."""
     still = {
         at: next((place for place, mark in enumerate(each.marks) if not mark.skip), 0)
-        for at, each in enumerate(made.varied)
+        for at, each in enumerate(plan.varied)
     }
     return tuple(
         guard(
-            [row[0].setup for row in made.table(at, None, still) if not row[0].skip] or [made.base]
+            [row[0].setup for row in plan.table(at, None, still) if not row[0].skip] or [plan.base]
         )
-        for at in range(len(made.varied))
+        for at in range(len(plan.varied))
     )
 
 
-def plan_sentence(made: Plan) -> str:
+def plan_sentence(plan: Plan) -> str:
     """The guard's line above a grid."""
     told = []
-    for varied, verdict in zip(made.varied, guard_axes(made), strict=True):
+    for varied, verdict in zip(plan.varied, guard_axes(plan), strict=True):
         if sum(not mark.skip for mark in varied.marks) > 1:
             told.append(
                 f"Along {varied.axis.label}, {verdict.sentence[0].lower()}{verdict.sentence[1:]}"
@@ -153,7 +153,7 @@ def _once(values: Sequence[Any]) -> tuple[Any, ...]:
 
 def _idle(name: str, setups: Sequence[Setup]) -> str:
     idle = KNOBS[name].idle if name in KNOBS else None
-    if idle is None or not all(idle.when(each.params) for each in setups):
+    if idle is None or not all(idle.when(setup.params) for setup in setups):
         return ""
     text = label(name)
     return f"{text[0].upper()}{text[1:]} differs too, but {idle.words} it changes nothing."

@@ -61,7 +61,7 @@ class Spec:
         names = [*_pictures_of(self.base)]
         for name, values in self.axes:
             if name in ("init", "mask"):
-                names += [each for each in _values(values) if isinstance(each, str)]
+                names += [value for value in _values(values) if isinstance(value, str)]
             elif name == "control":
                 names += _pictures_of({"control": _units_of(values)})
             elif name == "preset" and not isinstance(values, str):
@@ -256,13 +256,13 @@ def _listed(values: str) -> list[str]:
     return [name.strip() for row in csv.reader([values], skipinitialspace=True) for name in row]
 
 
-def _plain(each: Varied) -> Typed:
+def _plain(varied: Varied) -> Typed:
     """What was typed; pictures that were handed over stand by their name."""
-    if isinstance(each.typed, str):
-        return each.typed
-    if any(isinstance(value, bytes) for value in each.typed):
-        return [mark.label for mark in each.marks]
-    return [_named(value) if isinstance(value, Mapping) else value for value in each.typed]
+    if isinstance(varied.typed, str):
+        return varied.typed
+    if any(isinstance(value, bytes) for value in varied.typed):
+        return [mark.label for mark in varied.marks]
+    return [_named(value) if isinstance(value, Mapping) else value for value in varied.typed]
 
 
 def _named(preset: Mapping[str, Any]) -> dict[str, Any]:
@@ -273,18 +273,18 @@ def _named(preset: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _a1111(each: Varied) -> str:
-    if each.axis.id != "scheduler":
+def _a1111(varied: Varied) -> str:
+    if varied.axis.id != "scheduler":
         return (
-            each.typed
-            if isinstance(each.typed, str)
-            else ", ".join(mark.label for mark in each.marks)
-            if each.axis.id == "control"
-            else ", ".join(str(value) for value in each.typed)
+            varied.typed
+            if isinstance(varied.typed, str)
+            else ", ".join(mark.label for mark in varied.marks)
+            if varied.axis.id == "control"
+            else ", ".join(str(value) for value in varied.typed)
         )
     names = [
         SCHEDULERS[mark.value].a1111_old or mark.label if mark.value in SCHEDULERS else mark.label
-        for mark in each.marks
+        for mark in varied.marks
     ]
     return written([Value(name) for name in names])
 
@@ -324,8 +324,8 @@ def _as_json(value: Mapping[str, Any]) -> str:
         raise BadParams(f"Raw payload fields: {error}. Write dates as text.") from error
 
 
-def _base(told: Mapping[str, Any]) -> dict[str, Any]:
-    base = dict(told)
+def _base(fields: Mapping[str, Any]) -> dict[str, Any]:
+    base = dict(fields)
     if size := re.fullmatch(r"(\d+)[x×](\d+)", str(base.get("size", ""))):
         del base["size"]
         base |= {"width": int(size[1]), "height": int(size[2])}
@@ -399,16 +399,16 @@ def _presets(rows: Any, seed: int) -> list[dict[str, Any]]:
             if key and value not in ("", None)
         }
         many = _count(above.get("pictures", 1))
-        told = {key: value for key, value in above.items() if key != "pictures"}
+        fields = {key: value for key, value in above.items() if key != "pictures"}
         name = (
-            " ".join(str(value) for key, value in told.items() if key.startswith("{"))
+            " ".join(str(value) for key, value in fields.items() if key.startswith("{"))
             or f"row {len(presets) + 1}"
         )
-        start = _seed(told.get("seed", seed))
+        start = _seed(fields.get("seed", seed))
         presets += [
-            {"name": name, **told}
+            {"name": name, **fields}
             if many == 1
-            else {"name": f"{name} {at + 1}", **told, "seed": start + at}
+            else {"name": f"{name} {at + 1}", **fields, "seed": start + at}
             for at in range(many)
         ]
     return presets

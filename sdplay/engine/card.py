@@ -22,9 +22,13 @@ class Card:
 
     @classmethod
     def read(cls, folder: Path = SHIPPED) -> "Card":
-        told = json.loads((folder / "model.json").read_text("utf-8"))
-        lists = {name: tuple(told[name]) for name in ("things", "styles", "colours")}
-        preview = tuple((red, green, blue) for red, green, blue in told["preview"])
+        fields = json.loads((folder / "model.json").read_text("utf-8"))
+        lists = {name: tuple(fields[name]) for name in ("things", "styles", "colours")}
+        preview = tuple((red, green, blue) for red, green, blue in fields["preview"])
         return cls(
-            told["name"], told["version"], **lists, max_words=told["max_words"], preview=preview
+            fields["name"],
+            fields["version"],
+            **lists,
+            max_words=fields["max_words"],
+            preview=preview,
         )

@@ -404,9 +404,9 @@ class Engine:
 
     def _tick(self) -> None:
         chosen = self._chosen()
-        began = time.perf_counter()
+        started = time.perf_counter()
         answered = self._answered(chosen)
-        a_row = (time.perf_counter() - began) / sum(run.rows for run in chosen)
+        a_row = (time.perf_counter() - started) / sum(run.rows for run in chosen)
         for run, output in answered:
             run.spent += a_row * run.rows
             self._turns.serve(_claim(run))
@@ -467,12 +467,12 @@ class Engine:
         while done:
             same = [run for run in done if run.shape == done[0].shape][:4]
             done = [run for run in done if run not in same]
-            began = time.perf_counter()
+            started = time.perf_counter()
             try:
                 pictures = _pixels(self.model.decode(np.concatenate([run.xs[0] for run in same])))
-                spent = (time.perf_counter() - began) / len(same)
+                spent = (time.perf_counter() - started) / len(same)
                 made = [
-                    self._made(run, pixels, began, spent)
+                    self._made(run, pixels, started, spent)
                     for run, pixels in zip(same, pictures, strict=True)
                 ]
             except Exception as error:  # as in _tick

@@ -105,10 +105,10 @@ class OnnxModel:
         drawn = np.einsum("nchw,cd->ndhw", latents, channels) + ground[:, None, None]
         return np.asarray(drawn, np.float32)
 
-    def _run(self, name: str, **given: Any) -> Any:
+    def _run(self, name: str, **fields: Any) -> Any:
         """One network's answer; one thread at a time, because each call fills all cores anyway."""
         with _NATIVE:
-            return self._network(name).run(None, given)[0]
+            return self._network(name).run(None, fields)[0]
 
 
 def _meant(tokens: Array, weights: Array) -> Array:

@@ -74,12 +74,12 @@ class Levels:
 
     @classmethod
     def scaled_linear(
-        cls, start: float = 0.00085, end: float = 0.012, count: int = 1000, **more: object
+        cls, start: float = 0.00085, end: float = 0.012, count: int = 1000, **fields: object
     ) -> "Levels":
         """Stable Diffusion's schedule."""
         betas = np.linspace(start**0.5, end**0.5, count, dtype=np.float32) ** 2
         signal = np.cumprod(1 - betas, dtype=np.float32)
-        return cls(tuple(float(value) for value in signal), **more)  # type: ignore[arg-type]
+        return cls(tuple(float(value) for value in signal), **fields)  # type: ignore[arg-type]
 
     @property
     def sigmas(self) -> Floats:

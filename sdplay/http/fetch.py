@@ -118,11 +118,11 @@ def _body(response: urllib3.BaseHTTPResponse, url: str, largest: int, until: flo
         raise BadParams(
             f"{_shown(url)} answered {response.status} instead of a picture. Check the address."
         )
-    held = bytearray()
+    buffer = bytearray()
     try:
         while chunk := response.read1(65536):
-            held += chunk
-            if len(held) > largest:
+            buffer += chunk
+            if len(buffer) > largest:
                 raise BadParams(
                     f"{_shown(url)} sends more than {largest // 2**20} MB. Give a smaller picture."
                 )
@@ -135,7 +135,7 @@ def _body(response: urllib3.BaseHTTPResponse, url: str, largest: int, until: flo
     if time.monotonic() > until:
         # A cut answer that has no length looks as if it had ended.
         raise BadParams(f"{_shown(url)} sends too slowly. Upload the picture instead.")
-    return bytes(held)
+    return bytes(buffer)
 
 
 def _onward(url: str, location: str) -> str:

@@ -66,13 +66,15 @@ def refusal(
 ) -> BackendError:
     """The sentence for an answer that is no success: what the server said, then what to do."""
     said = error_text(reply)
-    told = f": {said}" if said else ""
+    sentence = f": {said}" if said else ""
     advice, kind = _ADVICE.get(
         reply.status, ("Look at its console, then try again.", BackendRefused)
     )
     if "out of memory" in said.lower():
         advice = "Choose a smaller size, or close what else uses the card's memory."
-    message = f"{label} answered {reply.status}{told.rstrip('.')}. {advice.format(setting=setting)}"
+    message = (
+        f"{label} answered {reply.status}{sentence.rstrip('.')}. {advice.format(setting=setting)}"
+    )
     if kind is BackendRefused:
         return BackendRefused(clean(message), retry_after(reply))
     return kind(clean(message))
@@ -124,10 +126,10 @@ def retry_after(reply: Reply) -> float | None:
             return max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - time.time())
         except (TypeError, ValueError, OverflowError):
             return None
-    found = re.search(
+    match = re.search(
         r'"estimated_time"\s*:\s*(\d+(?:\.\d+)?)|resets? in ~?(\d+(?:\.\d+)?) ?s', reply.text[:2000]
     )
-    return float(found.group(1) or found.group(2)) if found else None
+    return float(match.group(1) or match.group(2)) if match else None
 
 
 def _said(found: Any) -> str:

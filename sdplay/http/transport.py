@@ -39,7 +39,7 @@ def sent(
     *,
     auth: tuple[str, str] | None,
     endless: bool = False,
-    **what: Any,
+    **fields: Any,
 ) -> Iterator[requests.Response]:
     """The answer, still to be read.
 
@@ -61,7 +61,7 @@ def sent(
                     allow_redirects=False,
                     auth=_Auth(auth),
                     timeout=(wire.connect_seconds, silence or seconds),
-                    **what,
+                    **fields,
                 )
             with answer:
                 if endless:
@@ -129,12 +129,12 @@ def _translated(wire: Wire, seconds: float, error: BaseException) -> BackendErro
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     """The error and everything inside it, because requests wraps urllib3, which wraps the
     socket."""
-    seen: set[int] = set()
+    visited: set[int] = set()
     stack: list[Any] = [error]
     while stack:
         cause = stack.pop()
-        if isinstance(cause, BaseException) and id(cause) not in seen:
-            seen.add(id(cause))
+        if isinstance(cause, BaseException) and id(cause) not in visited:
+            visited.add(id(cause))
             yield cause
             stack += [
                 cause.__cause__,

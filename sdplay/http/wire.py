@@ -128,13 +128,13 @@ class Wire:
             yield from self._split(answer.raw)
 
     def _split(self, raw: "BaseHTTPResponse") -> Iterator[bytes]:
-        held = bytearray()
+        buffer = bytearray()
         while chunk := raw.read1(65536, decode_content=True):
-            held += chunk
-            while (end := held.find(b"\n")) >= 0:
-                yield bytes(held[:end])
-                del held[: end + 1]
-            if len(held) > self.largest:
+            buffer += chunk
+            while (end := buffer.find(b"\n")) >= 0:
+                yield bytes(buffer[:end])
+                del buffer[: end + 1]
+            if len(buffer) > self.largest:
                 raise BackendBroken(
                     f"{self.label} sends a line of more than {self.largest // 2**20} MB, which "
                     "is no "
@@ -213,17 +213,17 @@ class Wire:
         )
 
     def _body(self, raw: "BaseHTTPResponse", until: float, seconds: float) -> bytes:
-        held = bytearray()
+        buffer = bytearray()
         while chunk := raw.read1(65536, decode_content=True):
-            held += chunk
-            if len(held) > self.largest:
+            buffer += chunk
+            if len(buffer) > self.largest:
                 raise BackendBroken(
                     f"{self.label} sends more than {self.largest // 2**20} MB, which is no single "
                     "picture, so it was cut off. Ask for a smaller size."
                 )
             if time.monotonic() > until:
                 raise BackendBroken(too_slow(self, seconds))
-        return bytes(held)
+        return bytes(buffer)
 
     def _auth(self) -> tuple[str, str] | None:
         parts = _split(self.base)

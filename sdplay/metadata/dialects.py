@@ -216,7 +216,7 @@ def _object(text: str) -> dict[str, Any]:
     if not text.startswith("{"):
         return {}
     try:
-        found = read_json(text)
+        fields = read_json(text)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return fields if isinstance(fields, dict) else {}

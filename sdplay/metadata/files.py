@@ -155,14 +155,14 @@ def converted(data: bytes, kind: str, quality: int = 92) -> bytes:
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = b"UNICODE\0" + text.encode(
         "utf-16-be", "replace"
     )
-    kept = io.BytesIO()
+    buffer = io.BytesIO()
     try:
-        decoded(data).convert("RGB").save(kept, kind, quality=quality, exif=exif)
+        decoded(data).convert("RGB").save(buffer, kind, quality=quality, exif=exif)
     except (ValueError, struct.error) as error:
         raise LibraryError(
             f"The settings are too long for a {kind} file. Download the PNG."
         ) from error
-    return kept.getvalue()
+    return buffer.getvalue()
 
 
 def _params(found: Found) -> Params:
@@ -256,10 +256,10 @@ def _comment(value: Any) -> str:
 
 def _record(text: str) -> dict[str, Any] | None:
     try:
-        kept = read_json(text)
+        fields = read_json(text)
     except (ValueError, RecursionError):
         return None
-    return kept if isinstance(kept, dict) and isinstance(kept.get("params"), dict) else None
+    return fields if isinstance(fields, dict) and isinstance(fields.get("params"), dict) else None
 
 
 def _plain(image: Image.Image) -> Image.Image:

@@ -72,41 +72,41 @@ def parse_infotext(text: str) -> dict[str, str]:
 def settings_from(text: str) -> tuple[dict[str, Any], list[str]]:
     """Our settings out of infotext, and a sentence for each value that is none of ours."""
     items = parse_infotext(text)
-    told: dict[str, Any] = {"prompt": items["Prompt"], "negative": items["Negative prompt"]}
+    fields: dict[str, Any] = {"prompt": items["Prompt"], "negative": items["Negative prompt"]}
     notes: list[str] = []
     if items.get("Sampler"):
         schedule = items.get("Schedule type") or (
             items.get("Scheduler", "") if "Fooocus" in text[-4000:] else ""
         )
-        told["scheduler"] = scheduler_of(items["Sampler"], schedule, notes)
+        fields["scheduler"] = scheduler_of(items["Sampler"], schedule, notes)
     if size := re.fullmatch(r"(\d{1,6})x(\d{1,6})", items.get("Size", "")):
-        told |= {"width": int(size[1]), "height": int(size[2])}
+        fields |= {"width": int(size[1]), "height": int(size[2])}
     for key, value in items.items():
         if (name := _READ.get(key.lower())) and (value or KNOBS[name].kind is str):
-            told[name] = KNOBS[name].from_infotext(value)
+            fields[name] = KNOBS[name].from_infotext(value)
     first = items.get("Sampler", ""), items.get("Schedule type", "")
     second = items.get("Hires sampler", ""), items.get("Hires schedule type", "")
     if any(second):
-        told["hires_sampler"] = scheduler_of(*hires_pair(first, second), notes)
-    if told.get("hires_size"):
-        told.setdefault("hires_scale", 2.0)  # the size counts; the scale says that hires is on
+        fields["hires_sampler"] = scheduler_of(*hires_pair(first, second), notes)
+    if fields.get("hires_size"):
+        fields.setdefault("hires_scale", 2.0)  # the size counts; the scale says that hires is on
     if unread := _unread(items):
         more = f" and {len(unread) - 6} more" if len(unread) > 6 else ""
         notes.append(
             "None of our settings, so the picture may come out otherwise: "
             f"{', '.join(unread[:6])}{more}."
         )
-    if "hires_scale" in told and "strength" in told and "hires_strength" not in told:
-        told["hires_strength"] = told.pop("strength")
-    if "model" not in told and (model := _civitai_model(items)):
-        told["model"] = model
-    return checked(told, notes), notes
+    if "hires_scale" in fields and "strength" in fields and "hires_strength" not in fields:
+        fields["hires_strength"] = fields.pop("strength")
+    if "model" not in fields and (model := _civitai_model(items)):
+        fields["model"] = model
+    return checked(fields, notes), notes
 
 
-def checked(told: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
+def checked(fields: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
     """What fits our settings, in their types; a sentence in `notes` for what does not."""
     fits: dict[str, Any] = {}
-    for name, value in told.items():
+    for name, value in fields.items():
         try:
             fits[name] = _fitting(name, value)
         except BadParams as error:

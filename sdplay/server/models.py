@@ -125,14 +125,14 @@ class Models:
     def refresh(self) -> None:
         """Look again at what lies in the places given; a folder of models counts as each of
         them."""
-        found: dict[str, ModelEntry] = {}
+        model_entries: dict[str, ModelEntry] = {}
         for source in dict.fromkeys(each for place in self.sources for each in _inside(place)):
             entry = _entry(source)
             name = entry.name
-            while name in found:
+            while name in model_entries:
                 name += "'"
-            found[name] = replace(entry, name=name)
-        self.by_name = found
+            model_entries[name] = replace(entry, name=name)
+        self.by_name = model_entries
         self.nets = {
             Path(each).stem: each
             for place in self.machine.controlnets
@@ -323,11 +323,11 @@ def _mark(path: Path) -> str:
     files = [path] if path.is_file() else inside
     if not files:
         return ""
-    told = hashlib.sha256()
+    digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as opened:
             size = file.stat().st_size
-            told.update(size.to_bytes(8, "little") + opened.read(2**20))
+            digest.update(size.to_bytes(8, "little") + opened.read(2**20))
             opened.seek(max(0, size - 2**20))
-            told.update(opened.read())
-    return told.hexdigest()[:10]
+            digest.update(opened.read())
+    return digest.hexdigest()[:10]

@@ -106,8 +106,10 @@ def handed_over(
     )
     if base.build == refiner.build or not (job.guides or loras_in(params.prompt)):
         return job, ()
-    told = "The refiner is another kind of model: LoRAs and ControlNets acted until it took over."
-    return replace(job, guides=()), (told,)
+    sentence = (
+        "The refiner is another kind of model: LoRAs and ControlNets acted until it took over."
+    )
+    return replace(job, guides=()), (sentence,)
 
 
 def until_refined(job: LoopJob, params: Params, model: Any) -> LoopJob:
@@ -126,28 +128,28 @@ def later_steps(params: Params) -> int:
 
 def warnings_of(params: Params, job: LoopJob, model: Any) -> tuple[str, ...]:
     """What this model does otherwise than asked, in sentences."""
-    told = [
+    sentences = [
         f"The embedding {name} was made for another kind of model: its name was read as words."
         for name, each in job.embeddings
         if not each.fits
     ]
     for name, text in (("The prompt", job.prompt), ("The negative prompt", job.negative)):
         if cut := model.cut_off(text, job.embeddings):
-            told.append(f"{name} is longer than this model reads; left out: {cut[:200]}.")
+            sentences.append(f"{name} is longer than this model reads; left out: {cut[:200]}.")
         if edited(text):
-            told.append(
+            sentences.append(
                 f"{name} was read as words: [from:to:when], [one|other], AND and BREAK are not "
                 "known here."
             )
     if params.negative and params.cfg == 1:
-        told.append("Negative prompt has no effect at CFG 1.")
+        sentences.append("Negative prompt has no effect at CFG 1.")
     if params.init and int(params.steps * params.strength) == 0:
-        told.append(
+        sentences.append(
             "Strength times steps is below one step, so the start image came back as it was."
         )
     if params.refiner and until_refined(job, params, model).snapshot_at is None:
-        told.append("No steps were left for the refiner. Let it take over earlier.")
-    return tuple(told)
+        sentences.append("No steps were left for the refiner. Let it take over earlier.")
+    return tuple(sentences)
 
 
 def _named_files(params: Params, model: Any, models: Models, loras: bool = True) -> dict[str, Any]:

@@ -85,14 +85,14 @@ class Queue:
                 )
             if id in self.tickets:
                 raise BadParams(f"There is a job called {id!r} already. Choose another name.")
-            made = [
+            tickets = [
                 Ticket(request, id if id and at == 0 else uuid4().hex)
                 for at, request in enumerate(requests)
             ]
-            for ticket in made:
+            for ticket in tickets:
                 self.tickets[ticket.id] = ticket
-            self._hire(len(made))
-        return made
+            self._hire(len(tickets))
+        return tickets
 
     def cancel(self, ticket: Ticket) -> None:
         """Stop one job, waiting or running."""

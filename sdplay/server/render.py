@@ -120,9 +120,9 @@ class _Rendering:
     @contextmanager
     def engine(self, model: str) -> Iterator[Engine | Stock]:
         """The engine with that model; waiting for it counts as loading."""
-        asked = time.perf_counter()
+        started = time.perf_counter()
         with self.models.engine(model, self.stopped) as engine:
-            self.loading += time.perf_counter() - asked
+            self.loading += time.perf_counter() - started
             yield engine
 
     def plainly(self, stock: Stock) -> Iterator[RenderStep | Rendered]:
@@ -142,15 +142,15 @@ class _Rendering:
         self, engine: Engine | Stock, job: LoopJob, start: Snapshot | None = None
     ) -> Generator[RenderStep, None, "End"]:
         """One pass.  None at its end: it was stopped, and what is there is wanted."""
-        began, before = time.perf_counter(), start.done if start else 0
+        started, before = time.perf_counter(), start.done if start else 0
         spent = start.spent if start else 0.0
         for event in self._events(engine, job, start):
             if not isinstance(event, Moment):
-                self._count(event, time.perf_counter() - began, spent)
+                self._count(event, time.perf_counter() - started, spent)
                 return event
             self.clean = self.clean if event.clean is None else event.clean
             model = engine.model if isinstance(engine, Engine) else None
-            a_step = (time.perf_counter() - began) / max(1, event.step - before)
+            a_step = (time.perf_counter() - started) / max(1, event.step - before)
             rest = event.steps - event.step + self.steady * self.later
             self.step = _step(event, model, self.step, a_step * rest)
             yield replace(
@@ -159,7 +159,7 @@ class _Rendering:
                 steps=self.done + self.step.steps + self.later,
             )
             if self.request.partial and self.stopped():
-                self._count(event, time.perf_counter() - began, spent)
+                self._count(event, time.perf_counter() - started, spent)
                 return None
         return None
 

@@ -161,11 +161,11 @@ class Incoming:
         query: bytes = self.scope["query_string"]
         return parse_qs(query.decode("latin-1")).get("id_task", [""])[0]
 
-    def follows(self, other: "Incoming") -> bool:
+    def follows(self, incoming: "Incoming") -> bool:
         """Whether this request must meet the replica that has the other one."""
         if self.makes:
-            return bool(self.group) and self.group == other.group
-        return self.job == other.job if self.job else self.client == other.client
+            return bool(self.group) and self.group == incoming.group
+        return self.job == incoming.job if self.job else self.client == incoming.client
 
 
 class Router:
@@ -284,15 +284,15 @@ async def _answer(slot: Slot, scope: Scope, body: bytes) -> list[Message]:
 
 
 async def _give_up(incoming: Incoming, send: Send, begun: bool) -> None:
-    told = (
+    sentence = (
         f"{LIVES} replicas in a row died over this request, so it was given up. Their log says "
         "why; a smaller size "
         "may help."
     )
     if not begun:
-        await answer(send, 500, told)
+        await answer(send, 500, sentence)
         return
-    line = json.dumps({"event": "failed", "job": incoming.job, "error": told}) + "\n"
+    line = json.dumps({"event": "failed", "job": incoming.job, "error": sentence}) + "\n"
     await send({"type": "http.response.body", "body": line.encode()})
 
 
@@ -316,10 +316,10 @@ async def _left(receive: Receive) -> None:
 def _json_object(body: bytes) -> dict[str, Any]:
     """A JSON object; what is none is judged by the replica."""
     try:
-        told = json.loads(body)
+        fields = json.loads(body)
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return fields if isinstance(fields, dict) else {}
 
 
 @contextmanager

@@ -150,7 +150,7 @@ def features(models: Models) -> list[str]:
     unseen = {"preview", "frames"} if models.checker else set()
     more = {"controlnet": models.nets, "cutouts": models.cutter.source}
     return [
-        *(each for each in FEATURES if each not in unseen),
+        *(feature for feature in FEATURES if feature not in unseen),
         *(name for name, there in more.items() if there),
     ]
 

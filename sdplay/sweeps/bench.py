@@ -111,11 +111,11 @@ class Bench:
         return self._backends.setdefault(backend.name, backend)
 
 
-def _check_size(told: Capabilities, params: Params, label: str) -> None:
-    low, high = told.size_limits
+def _check_size(capabilities: Capabilities, params: Params, label: str) -> None:
+    low, high = capabilities.size_limits
     for side, value in (("Width", params.width), ("Height", params.height)):
-        if not low <= value <= high or value % told.size_step:
+        if not low <= value <= high or value % capabilities.size_step:
             raise BadParams(
-                f"{side} must be a multiple of {told.size_step} from {low} to {high} for {label}, "
-                f"not {value}."
+                f"{side} must be a multiple of {capabilities.size_step} from {low} to {high} for "
+                f"{label}, not {value}."
             )

@@ -51,22 +51,22 @@ class Errand:
     notes: tuple[str, ...]
 
 
-def run(given: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Run the command; 0 when every cell has its picture."""
-    errand = _errand(given)
+    errand = _errand(options)
     if errand.spec.upscale > 1:
-        return _upscale(given, errand)
+        return _upscale(options, errand)
     with tempfile.TemporaryDirectory() as aside:
-        library = Library(Path(aside)) if given.fresh else Library.opened()
+        library = Library(Path(aside)) if options.fresh else Library.opened()
         try:
-            return _sweep(given, errand, library)
+            return _sweep(options, errand, library)
         finally:
             library.close()
 
 
-def _sweep(given: argparse.Namespace, errand: Errand, library: Library) -> int:
+def _sweep(options: argparse.Namespace, errand: Errand, library: Library) -> int:
     queue_room()
-    desk = _Desk(given, errand, library)
+    desk = _Desk(options, errand, library)
     made, folder = desk.planned()
     _tell(
         plan_sentence(made),
@@ -75,9 +75,9 @@ def _sweep(given: argparse.Namespace, errand: Errand, library: Library) -> int:
         *made.notes,
         made.cheaper.sentence if made.cheaper else "",
     )
-    if given.dry_run:
-        return _end(given, errand, made, {}, None, None)
-    _confirm(given, made)
+    if options.dry_run:
+        return _end(options, errand, made, {}, None, None)
+    _confirm(options, made)
     before = errand.text if _has_results(errand.text) else earlier(errand.out)
     try:
         folder.begin()
@@ -164,22 +164,22 @@ def _sums(sweep: Sweep) -> dict[str, Any]:
     }
 
 
-def _errand(given: argparse.Namespace) -> Errand:
+def _errand(options: argparse.Namespace) -> Errand:
     """Read the plan file and the pictures that it names, which lie beside it."""
-    file: Path = given.plan
+    file: Path = options.plan
     kind = KINDS.get(file.suffix.lower())
     if kind is None:
         raise BadParams(f"A plan is a .json, .toml or .csv file, not {file.name!r}.")
     beside = file.parent
     text = _read_text(file)
     spec = read_plan(text, kind, lambda name: _read_text(beside / name))
-    spec = replace(spec, backend=given.backend or spec.backend)
+    spec = replace(spec, backend=options.backend or spec.backend)
     held = dict(read_experiment(text).images) if kind == "json" else {}
     images = {
         name: held[name] if name in held else read_picture(beside / name, "The picture")
         for name in spec.picture_names
     }
-    out = given.out or Path(f"{file.stem}-sweep")
+    out = options.out or Path(f"{file.stem}-sweep")
     pictures, notes = tree(beside / spec.tree, without=out) if spec.tree else ({}, [])
     return Errand(spec, text, out, {**held, **images}, pictures, (*spec.notes, *notes))
 
@@ -199,31 +199,31 @@ def _read(file: Path) -> bytes:
         raise BadParams(f"{file} could not be read: {error.strerror}.") from error
 
 
-def _tree_axis(errand: Errand, spec: Spec, told: Capabilities) -> list[tuple[str, Any]]:
+def _tree_axis(errand: Errand, spec: Spec, capabilities: Capabilities) -> list[tuple[str, Any]]:
     """The pictures of a tree as an axis of start images, each at its own size unless the plan sets
     one."""
     sized = {"width", "height"} & set(spec.base)
     rows = []
     for name, file in errand.tree.items():
-        size = {} if sized else _size(file, told)
+        size = {} if sized else _size(file, capabilities)
         rows.append({"name": name, "init": name, **size})
     return [("preset", rows)] if rows else []
 
 
-def _size(file: PictureFile, told: Capabilities) -> dict[str, int]:
+def _size(file: PictureFile, capabilities: Capabilities) -> dict[str, int]:
     """The picture's size as near as the backend takes it, its shape kept."""
     width, height = file.size
-    low, high = told.size_limits
+    low, high = capabilities.size_limits
     scale = min(1.0, high / max(width, height)) * max(1.0, low / min(width, height))
     sides = [
-        max(low, min(high, round(side * scale / told.size_step) * told.size_step))
+        max(low, min(high, round(side * scale / capabilities.size_step) * capabilities.size_step))
         for side in (width, height)
     ]
     return {"width": sides[0], "height": sides[1]}
 
 
-def _confirm(given: argparse.Namespace, made: Plan) -> None:
-    if given.yes or not made.needs_confirmation:
+def _confirm(options: argparse.Namespace, made: Plan) -> None:
+    if options.yes or not made.needs_confirmation:
         return
     if not sys.stdin.isatty():
         raise BadParams(
@@ -299,7 +299,7 @@ def _data(result: Result, sweep: Sweep, folder: Folder, library: Library) -> byt
 
 
 def _end(
-    given: argparse.Namespace,
+    options: argparse.Namespace,
     errand: Errand,
     made: Plan,
     results: Mapping[tuple[int, ...], Result],
@@ -315,7 +315,7 @@ def _end(
         "reused": states.count("reused") if results else made.free,
     }
     failed = cells - sum(count.values()) if results else 0
-    told = {
+    fields = {
         "cells": cells,
         **count,
         "failed": failed,
@@ -326,8 +326,8 @@ def _end(
         "dir": str(errand.out),
         "resources": sweep.meter.total.as_dict() if sweep else None,
     }
-    if given.json:
-        print(json.dumps(told))
+    if options.json:
+        print(json.dumps(fields))
     elif results:
         print(
             f"{errand.out}  {many(cells, 'cell')}: {count['made']} made, {count['reused']} reused, "
@@ -339,11 +339,11 @@ def _end(
     return 1 if failed else 0
 
 
-def _upscale(given: argparse.Namespace, errand: Errand) -> int:
+def _upscale(options: argparse.Namespace, errand: Errand) -> int:
     """The tree enlarged instead of drawn anew."""
     if not errand.tree:
         raise BadParams('To upscale, a plan needs a "tree": the folder with the pictures.')
-    backend = Bench().backend(given.backend or errand.spec.backend)
+    backend = Bench().backend(options.backend or errand.spec.backend)
     upscaler = _upscaler(backend.probe().upscalers, str(errand.spec.base.get("hires_upscaler", "")))
     meter = Meter()
     work = Upscale(
@@ -354,9 +354,9 @@ def _upscale(given: argparse.Namespace, errand: Errand) -> int:
         f"{upscaler}.",
         *errand.notes,
     )
-    ended = [] if given.dry_run else _enlarge_all(work)
+    ended = [] if options.dry_run else _enlarge_all(work)
     states = [each.state for each in ended]
-    told = {
+    fields = {
         "cells": len(errand.tree),
         "made": states.count("made"),
         "reused": states.count("reused"),
@@ -366,17 +366,17 @@ def _upscale(given: argparse.Namespace, errand: Errand) -> int:
         "estimate_seconds": None,
         "seconds": round(sum(each.seconds for each in ended), 2),
         "dir": str(errand.out),
-        "resources": None if given.dry_run else meter.total.as_dict(),
+        "resources": None if options.dry_run else meter.total.as_dict(),
     }
-    if not given.dry_run:
+    if not options.dry_run:
         _tell(resources_sentence(meter))
     print(
-        json.dumps(told)
-        if given.json
-        else f"{errand.out}  {told['made']} made, {told['reused']} reused, {told['failed']} failed "
-        f"in {told['seconds']:.1f} s"
+        json.dumps(fields)
+        if options.json
+        else f"{errand.out}  {fields['made']} made, {fields['reused']} reused, "
+        f"{fields['failed']} failed in {fields['seconds']:.1f} s"
     )
-    return 1 if told["failed"] else 0
+    return 1 if fields["failed"] else 0
 
 
 def _upscaler(offered: Sequence[str] | None, name: str) -> str:

@@ -266,10 +266,10 @@ class Folder:
             file=place.as_posix(),
         )
 
-    def _put_aside(self, cell: Cell, place: Path, data: bytes) -> None:
+    def _put_aside(self, cell: Cell, path: Path, data: bytes) -> None:
         """A picture of another recipe, or a stranger's file, that stands where this one goes keeps
         its pixels under another name."""
-        file = self.path / place
+        file = self.path / path
         try:
             standing = file.read_bytes()
         except OSError:
@@ -277,14 +277,14 @@ class Folder:
         if standing == data or self._is_of(cell, standing):
             return
         try:
-            aside = place.with_name(put_aside(file, standing).name)
+            aside = path.with_name(put_aside(file, standing).name)
         except OSError as error:
             raise LibraryError(
                 f"{file} could not be put aside: {error.strerror}. Choose another folder with "
                 "--out."
             ) from error
         for name, record in self.rows.records().items():
-            if record["file"] == place.as_posix():
+            if record["file"] == path.as_posix():
                 row = {**record["row"], "file": aside.as_posix()}
                 self.rows.put(name, {**record, "file": aside.as_posix(), "row": row})
 
@@ -413,12 +413,12 @@ def tree(folder: Path, without: Path | None = None) -> tuple[dict[str, PictureFi
     return found, notes
 
 
-def _names(each: Varied) -> list[tuple[str, ...]]:
+def _names(varied: Varied) -> list[tuple[str, ...]]:
     """The parts of a path that each mark of an axis gives; no two marks share one."""
     taken: set[tuple[str, ...]] = set()
     names = []
-    for mark in each.marks:
-        parts = _parts(each, mark.label, mark.value)
+    for mark in varied.marks:
+        parts = _parts(varied, mark.label, mark.value)
         count = 1
         while parts in taken:
             count += 1
@@ -428,19 +428,19 @@ def _names(each: Varied) -> list[tuple[str, ...]]:
     return names
 
 
-def _parts(each: Varied, label: str, value: object) -> tuple[str, ...]:
-    if (isinstance(value, Mapping) and "init" in value) or each.axis.id == "init":
+def _parts(varied: Varied, label: str, value: object) -> tuple[str, ...]:
+    if (isinstance(value, Mapping) and "init" in value) or varied.axis.id == "init":
         *folders, name = Path(label).with_suffix("").parts or ("picture",)
         return (*(_slug(part) for part in folders), _slug(name))
-    if isinstance(value, Mapping) and each.axis.id == "preset":
+    if isinstance(value, Mapping) and varied.axis.id == "preset":
         slots = [
             f"{key.strip('{}')}={_slug(str(given))}"
             for key, given in value.items()
             if key.startswith("{")
         ]
         return (*slots, _slug(label))
-    name = value if each.axis.id in KNOBS and isinstance(value, str) and value else label
-    return (f"{each.axis.id.strip('{}')}={_slug(name)}",)
+    name = value if varied.axis.id in KNOBS and isinstance(value, str) and value else label
+    return (f"{varied.axis.id.strip('{}')}={_slug(name)}",)
 
 
 def _slug(text: str) -> str:

@@ -77,12 +77,12 @@ class Ledger:
 
     def merge_now_and_then(self) -> None:
         """Often enough to be followed, and never a large part of the time."""
-        began = time.monotonic()
-        if began < self._next_merge:
+        started = time.monotonic()
+        if started < self._next_merge:
             return
         with contextlib.suppress(LibraryError):  # open elsewhere: the end of the run tries again
             self.merge()
-        self._next_merge = time.monotonic() + max(1.0, 20 * (time.monotonic() - began))
+        self._next_merge = time.monotonic() + max(1.0, 20 * (time.monotonic() - started))
 
     def _on_disk(self) -> dict[str, tuple[int, int]]:
         found = {}

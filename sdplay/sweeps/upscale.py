@@ -101,37 +101,37 @@ class Upscale:
             self.claims.leave()
             self.rows.merge()
 
-    def _one(self, name: str, place: PurePosixPath) -> Enlarged | None:
+    def _one(self, name: str, path: PurePosixPath) -> Enlarged | None:
         """None: another machine is at it."""
-        record_name = self._record_name(name, place)
-        if self._there(record_name, place):
+        record_name = self._record_name(name, path)
+        if self._there(record_name, path):
             return Enlarged(name, "reused")
-        if not self.claims.take(str(place)):
+        if not self.claims.take(str(path)):
             return None
         try:
-            if self._there(record_name, place):
+            if self._there(record_name, path):
                 return Enlarged(name, "reused")
-            return self._enlarged(name, place, record_name)
+            return self._enlarged(name, path, record_name)
         finally:
-            self.claims.give_back(str(place))
+            self.claims.give_back(str(path))
 
-    def _there(self, record_name: str, place: PurePosixPath) -> bool:
-        record, file = self.rows.get(record_name), self.out / place
+    def _there(self, record_name: str, path: PurePosixPath) -> bool:
+        record, file = self.rows.get(record_name), self.out / path
         return record is not None and file.is_file() and file.stat().st_size == record["size"]
 
-    def _enlarged(self, name: str, place: PurePosixPath, record_name: str) -> Enlarged:
-        began = time.monotonic()
+    def _enlarged(self, name: str, path: PurePosixPath, record_name: str) -> Enlarged:
+        started = time.monotonic()
         facts: dict[str, Any] = {}
         try:
             data = self.pictures[name].read()
             large = self._large(data)
-            facts = {"width": large.width, "height": large.height, "file": str(place)}
+            facts = {"width": large.width, "height": large.height, "file": str(path)}
         except (BackendError, BadParams) as error:
-            ended = Enlarged(name, "failed", str(error), time.monotonic() - began)
+            ended = Enlarged(name, "failed", str(error), time.monotonic() - started)
             record_name = f"{record_name}-{self.claims.id}"
         else:
-            ended = Enlarged(name, "made", "", time.monotonic() - began)
-            facts["size"] = self._write(place, self._signed(large, data))
+            ended = Enlarged(name, "made", "", time.monotonic() - started)
+            facts["size"] = self._write(path, self._signed(large, data))
         self._record(record_name, ended, facts)
         return ended
 
@@ -152,8 +152,8 @@ class Upscale:
         texts = {"parameters": ", ".join(filter(None, (text, done)))}
         return png.with_texts(png_bytes(large), texts)
 
-    def _write(self, place: PurePosixPath, data: bytes) -> int:
-        file = self.out / place
+    def _write(self, path: PurePosixPath, data: bytes) -> int:
+        file = self.out / path
         try:
             if file.exists():  # of another factor, another source, or a stranger's
                 put_aside(file, file.read_bytes())
@@ -181,9 +181,9 @@ class Upscale:
         self.rows.put(record_name, {"row": row, "size": facts.get("size", 0)})
         self.rows.merge_now_and_then()
 
-    def _record_name(self, name: str, place: PurePosixPath) -> str:
+    def _record_name(self, name: str, path: PurePosixPath) -> str:
         how = self.how
-        recipe = [str(place), self.pictures[name].name, how.backend.name, how.upscaler]
+        recipe = [str(path), self.pictures[name].name, how.backend.name, how.upscaler]
         text = "\n".join([*recipe, f"{how.factor:g}"])
         return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:24]
 

@@ -46,4 +46,4 @@ def told(sentence: str, warn: bool = False) -> None:
 def text_of_others(text: str, most: int) -> str:
     """So much of a text, without markdown, in which no address becomes a link."""
     short = text if len(text) <= most else f"{text[: most - 1]}…"
-    return literal(_ADDRESS.sub(lambda found: f"{found[0][0]}\u2060{found[0][1:]}", short))
+    return literal(_ADDRESS.sub(lambda match: f"{match[0][0]}\u2060{match[0][1:]}", short))

@@ -281,8 +281,8 @@ def checkpoints_in(folder: Path) -> list[Path]:
 def last_launch() -> Launch:
     """What was started last on this machine."""
     try:
-        told = json.loads((home() / "local-process.json").read_text("utf-8"))
-        return Launch(str(told["model"]), str(told["device"]), str(told["dtype"]))
+        answer = json.loads((home() / "local-process.json").read_text("utf-8"))
+        return Launch(str(answer["model"]), str(answer["device"]), str(answer["dtype"]))
     except (OSError, ValueError, KeyError, TypeError):
         return Launch()
 

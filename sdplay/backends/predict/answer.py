@@ -116,11 +116,11 @@ def opened(reply: Reply, wire: Wire) -> Answer:
         return Answer(
             (reply.text if reply.body.isascii() else reply.body,), {}, reply.headers, reply.seconds
         )
-    found = reply.json()
-    told = found if isinstance(found, dict) else {}
+    answer = reply.json()
+    told = answer if isinstance(answer, dict) else {}
     if str(told.get("status", "")).lower() in FAILED:
         raise _failed(told, reply, wire)
-    pictures = tuple(_pictures(found))
+    pictures = tuple(_pictures(answer))
     if not pictures:
         raise _empty(told, reply, wire)
     return Answer(pictures, told, reply.headers, reply.seconds)
@@ -129,8 +129,8 @@ def opened(reply: Reply, wire: Wire) -> Answer:
 _JSON_BEGINS = (b"{", b"[", b'"', b"")
 
 
-def _failed(told: Mapping[str, Any], reply: Reply, wire: Wire) -> BackendError:
-    if str(told["status"]).lower() in ("canceled", "cancelled", "aborted"):
+def _failed(fields: Mapping[str, Any], reply: Reply, wire: Wire) -> BackendError:
+    if str(fields["status"]).lower() in ("canceled", "cancelled", "aborted"):
         return BackendRefused(
             f"{wire.label} cancelled the picture: somebody stopped it there, or it took too long. "
             "Press Generate to make it again."
@@ -143,8 +143,8 @@ def _failed(told: Mapping[str, Any], reply: Reply, wire: Wire) -> BackendError:
     )
 
 
-def _empty(told: Mapping[str, Any], reply: Reply, wire: Wire) -> BackendError:
-    if told.get("error") or told.get("detail") or told.get("message"):
+def _empty(fields: Mapping[str, Any], reply: Reply, wire: Wire) -> BackendError:
+    if fields.get("error") or fields.get("detail") or fields.get("message"):
         return _failed({"status": "failed"}, reply, wire)
     return BackendBroken(
         f"{wire.label} sent no picture: there is none in its answer ({len(reply.body):,} bytes). "
@@ -165,10 +165,10 @@ def _pictures(found: Any) -> Iterator[Any]:
                 return
 
 
-def _dicts(told: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _dicts(fields: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The objects that stand for the single pictures."""
     for place in PLACES:
-        listed = told.get(place)
+        listed = fields.get(place)
         yield from (
             each
             for each in (listed if isinstance(listed, list) else [listed])

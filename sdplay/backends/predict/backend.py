@@ -65,7 +65,7 @@ class Predict(Backend):
         return " ".join((self._wire().address, seen.point.preset.name, seen.version, params.model))
 
     def generate(self, params: Params) -> Generator[Event, None, None]:
-        began = time.monotonic()
+        started = time.monotonic()
         wire = self._wire()
         yield Progress(message=f"Looking for {wire.label[:1].lower()}{wire.label[1:]}")
         seen = self._known(or_again=True)
@@ -83,7 +83,7 @@ class Predict(Backend):
         finally:
             fetched.abandon()
         told = receipt(params, seen, body, answer, data, wire.clean)
-        timing = _timing(time.monotonic() - began, answer, run)
+        timing = _timing(time.monotonic() - started, answer, run)
         yield Picture(data, params, self.name, timing, told, model=params.model or seen.model)
 
     def _endpoint(self) -> Endpoint:
@@ -117,12 +117,12 @@ class Predict(Backend):
         )
 
 
-def _peeks(seen: EndpointReport) -> bool:
+def _peeks(endpoint_report: EndpointReport) -> bool:
     """Cog alone lets us look in, and only where an empty request is surely refused."""
     return (
-        seen.point.preset.method == "PUT"
-        and seen.schema is not None
-        and seen.schema.needs_something
+        endpoint_report.point.preset.method == "PUT"
+        and endpoint_report.schema is not None
+        and endpoint_report.schema.needs_something
     )
 
 

@@ -189,15 +189,15 @@ _REPLICATE = re.compile(
 
 def _replicate(preset: Preset, url: str, renamed: Mapping[str, str | None]) -> Endpoint:
     """owner/name, owner/name:version, or the address of a model, a version or a deployment."""
-    found = _REPLICATE.fullmatch(url)
-    if not found:
+    match = _REPLICATE.fullmatch(url)
+    if not match:
         given = url.split("?")[0].rpartition("@")[2][:80]
         raise BadParams(
             "SDPLAY_PREDICT_URL must name a model at Replicate, like stability-ai/sdxl or "
             f"https://replicate.com/stability-ai/sdxl, not {given!r}."
         )
-    base, model, version = found["base"] or preset.home, found["model"], found["version"]
-    if found["kind"] == "deployments/":
+    base, model, version = match["base"] or preset.home, match["model"], match["version"]
+    if match["kind"] == "deployments/":
         place = f"deployments/{model}"
         return Endpoint(preset, base, f"{place}/predictions", place, renamed, {})
     look = f"models/{model}/versions/{version}" if version else f"models/{model}"
@@ -211,32 +211,32 @@ def _renamed(text: str) -> dict[str, str | None]:
     if not text:
         return {}
     try:
-        found = json.loads(text)
+        answer = json.loads(text)
     except ValueError as error:
         raise BadParams(f"SDPLAY_PREDICT_FIELDS is not valid JSON. {like}") from error
-    if not isinstance(found, dict) or not all(
-        isinstance(place, str | None) for place in found.values()
+    if not isinstance(answer, dict) or not all(
+        isinstance(place, str | None) for place in answer.values()
     ):
         raise BadParams(
             f"SDPLAY_PREDICT_FIELDS must map our settings to field names or null. {like}"
         )
-    if unknown := sorted(set(found) - SENDABLE):
+    if unknown := sorted(set(answer) - SENDABLE):
         raise BadParams(
             f"SDPLAY_PREDICT_FIELDS names {unknown[0]!r}, which is none of our settings. There "
             "are: "
             f"{', '.join(sorted(SENDABLE))}."
         )
-    return found
+    return answer
 
 
-def places(point: Endpoint, told: Mapping[str, str] | None) -> dict[str, str]:
+def places(point: Endpoint, fields: Mapping[str, str] | None) -> dict[str, str]:
     """Where each setting goes: as the model's own schema says, else as the preset has it; the
     owner's word wins."""
     inside = f"{point.preset.inside}." if point.preset.inside else ""
     found = (
         point.preset.fields
-        if told is None
-        else {name: f"{inside}{place}" for name, place in told.items()}
+        if fields is None
+        else {name: f"{inside}{place}" for name, place in fields.items()}
     )
     renamed = {
         name: place if place is None or "." in place else f"{inside}{place}"

@@ -20,7 +20,7 @@ from sdplay.schedulers import find
 
 def receipt(
     params: Params,
-    seen: EndpointReport,
+    endpoint_report: EndpointReport,
     body: Mapping[str, Any],
     answer: Answer,
     data: bytes,
@@ -31,39 +31,42 @@ def receipt(
         size, brightest = opened.size, opened.convert("L").getextrema()[1]
     told = answer.reported(data)
     warnings = [
-        *unsent(params, seen),
-        *_raw(params, seen, body),
-        *_differences(params, seen, body, answer, told),
-        *_size(params, seen, body, size),
+        *unsent(params, endpoint_report),
+        *_raw(params, endpoint_report, body),
+        *_differences(params, endpoint_report, body, answer, told),
+        *_size(params, endpoint_report, body, size),
         *_pictures(answer, brightest == 0),
     ]
     applied = {**told, "width": size[0], "height": size[1]}
     return Receipt(
-        shown(_asked(params, seen), clean),
+        shown(_asked(params, endpoint_report), clean),
         shown(body, clean),
         applied,
         tuple(map(clean, dict.fromkeys(warnings))),
     )
 
 
-def _asked(params: Params, seen: EndpointReport) -> dict[str, Any]:
+def _asked(params: Params, endpoint_report: EndpointReport) -> dict[str, Any]:
     """Without what stands at our default because the endpoint has no place for it: nobody asked for
     that."""
-    placed = {*seen.places, *(("width", "height") if SIZE in seen.places else ())}
+    placed = {
+        *endpoint_report.places,
+        *(("width", "height") if SIZE in endpoint_report.places else ()),
+    }
     changed = params.changed()
     return {
         name: value for name, value in params.asked().items() if name in placed or name in changed
     }
 
 
-def _raw(params: Params, seen: EndpointReport, body: Mapping[str, Any]) -> Iterator[str]:
+def _raw(params: Params, endpoint_report: EndpointReport, body: Mapping[str, Any]) -> Iterator[str]:
     """What the raw payload fields did."""
-    for name, value in settings(params, seen).items():
-        if name not in PICTURES and (now := get(body, seen.places[name])) != value:
+    for name, value in settings(params, endpoint_report).items():
+        if name not in PICTURES and (now := get(body, endpoint_report.places[name])) != value:
             yield f"Raw payload fields replaced {_label(name)}: {now} instead of {value}."
-    if seen.schema:
+    if endpoint_report.schema:
         for name in params.extra_fields():
-            if name not in seen.schema.inputs and name not in body:
+            if name not in endpoint_report.schema.inputs and name not in body:
                 yield (
                     f"The model has no input called {name!r}, so that raw payload field "
                     "has no effect."
@@ -72,19 +75,23 @@ def _raw(params: Params, seen: EndpointReport, body: Mapping[str, Any]) -> Itera
 
 def _differences(
     params: Params,
-    seen: EndpointReport,
+    endpoint_report: EndpointReport,
     body: Mapping[str, Any],
     answer: Answer,
-    told: Mapping[str, Any],
+    fields: Mapping[str, Any],
 ) -> Iterator[str]:
-    if not told:
+    if not fields:
         yield (
             "The endpoint does not report what it applied, so only the picture's size "
             "could be checked."
         )
-    asked = {name: get(body, place) for name, place in seen.places.items() if name not in PICTURES}
-    names = {theirs: ours for ours, theirs in seen.schedulers.items()}
-    for name, value in told.items():
+    asked = {
+        name: get(body, place)
+        for name, place in endpoint_report.places.items()
+        if name not in PICTURES
+    }
+    names = {theirs: ours for ours, theirs in endpoint_report.schedulers.items()}
+    for name, value in fields.items():
         wanted = (
             names.get(str(asked.get(name)), asked.get(name))
             if name == "scheduler"
@@ -95,25 +102,27 @@ def _differences(
                 f"{_label(name)}: the endpoint used {_shown(name, value)} instead of "
                 f"{_shown(name, wanted)}."
             )
-    for name, value in answer.echoed(seen.places).items():
+    for name, value in answer.echoed(endpoint_report.places).items():
         if asked.get(name) is not None and not _same(asked[name], value):
             yield f"{_label(name)}: the endpoint took {value} instead of {asked[name]}."
 
 
 def _size(
-    params: Params, seen: EndpointReport, body: Mapping[str, Any], size: tuple[int, int]
+    params: Params, endpoint_report: EndpointReport, body: Mapping[str, Any], size: tuple[int, int]
 ) -> Iterator[str]:
     """A sentence when the picture is not as large as asked."""
-    both = str(get(body, seen.places.get(SIZE, SIZE))).split("x")
+    both = str(get(body, endpoint_report.places.get(SIZE, SIZE))).split("x")
     sides = (
         [int(each) for each in both if each.isdigit()]
-        if SIZE in seen.places
+        if SIZE in endpoint_report.places
         else [
-            get(body, seen.places[name]) if name in seen.places else getattr(params, name)
+            get(body, endpoint_report.places[name])
+            if name in endpoint_report.places
+            else getattr(params, name)
             for name in ("width", "height")
         ]
     )
-    meant = {SIZE, "width", "height"} & set(seen.places) or sides != [
+    meant = {SIZE, "width", "height"} & set(endpoint_report.places) or sides != [
         KNOBS["width"].default,
         KNOBS["height"].default,
     ]

@@ -76,32 +76,33 @@ class Prediction:
 
     def _accepted(self) -> Generator[Progress, None, Reply]:
         """The first answer that is more than "not now"."""
-        began, tries = time.monotonic(), 0
+        started, tries = time.monotonic(), 0
         while True:
             tries += 1
             answer = yield from self._asked()
             if isinstance(answer, Reply) and answer.status not in AGAIN:
-                self.waited = time.monotonic() - began - answer.seconds
+                self.waited = time.monotonic() - started - answer.seconds
                 return answer
             why, seconds = self._again(answer, tries)
-            if time.monotonic() - began + seconds > PATIENCE_SECONDS:
+            if time.monotonic() - started + seconds > PATIENCE_SECONDS:
                 raise self._refused(answer) if isinstance(answer, Reply) else answer
             yield from waiting(seconds, f"{self.wire.label} {why}: trying again")
 
     def _asked(self) -> Generator[Progress, None, Reply | BackendOffline]:
         """One try; BackendOffline means that nothing was sent."""
-        preset, began = self.point.preset, time.monotonic()
+        preset, started = self.point.preset, time.monotonic()
         path = self.point.create.format(id=self.id)
         call = self.call = Call(
             lambda: self.wire.request(preset.method, path, json=self.body, seconds=self.seconds)
         )
-        said = f"{self.wire.label} is working"
+        sentence = f"{self.wire.label} is working"
         try:
             reply = yield from meanwhile(
                 call,
                 self.every,
                 lambda: (
-                    self._peek() or Progress(message=f"{said} ({time.monotonic() - began:.0f} s)")
+                    self._peek()
+                    or Progress(message=f"{sentence} ({time.monotonic() - started:.0f} s)")
                 ),
             )
         except BackendOffline as error:
@@ -133,19 +134,19 @@ class Prediction:
 
     def _followed(self, reply: Reply) -> Generator[Progress, None, Reply]:
         """The answer once the prediction has ended."""
-        began = looked = time.monotonic()
-        while reply.ok and _status(told := reply.json()) in UNFINISHED:
-            self.id = _id(told, self.wire.label)
-            yield progress(told, self.wire.label)
-            if looked - began > self.seconds:
+        started = looked = time.monotonic()
+        while reply.ok and _status(answer := reply.json()) in UNFINISHED:
+            self.id = _id(answer, self.wire.label)
+            yield progress(answer, self.wire.label)
+            if looked - started > self.seconds:
                 raise BackendBroken(
                     f"{self.wire.label} has not finished within {self.seconds:g} s, so it was "
                     "stopped. "
                     "Ask for fewer steps or a smaller size."
                 )
             time.sleep(self.every)
-            reply = yield from self._looked(progress(told, self.wire.label))
-            self.waited += time.monotonic() - looked if _status(told) in WAITS else 0
+            reply = yield from self._looked(progress(answer, self.wire.label))
+            self.waited += time.monotonic() - looked if _status(answer) in WAITS else 0
             looked = time.monotonic()
         return reply
 

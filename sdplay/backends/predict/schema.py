@@ -82,9 +82,9 @@ class Input:
 
     def _chosen(self, label: str, value: Any) -> Any:
         """The choice that means the value, which may be 512 or "512"."""
-        for each in self.choices:
-            if each == value or str(each) == str(value):
-                return each
+        for choice in self.choices:
+            if choice == value or str(choice) == str(value):
+                return choice
         raise BadParams(
             f"{label} must be one of {', '.join(map(str, self.choices))} for this model, not "
             f"{value}."
@@ -92,7 +92,7 @@ class Input:
 
     def range(self) -> tuple[float, float]:
         """Lowest and highest value; infinite where the schema leaves it open."""
-        numbers = [each for each in self.choices if _is_number(each)]
+        numbers = [choice for choice in self.choices if _is_number(choice)]
         if numbers:
             return min(numbers), max(numbers)
         return (
@@ -114,7 +114,7 @@ class Input:
         if self.kind in ("integer", "number") and not self.choices:
             low, high = self.range()
             default = min(max(default, low), high) if _is_number(default) else None
-        told = {
+        fields = {
             "default": default,
             "minimum": self.low,
             "maximum": self.high,
@@ -125,7 +125,7 @@ class Input:
             "name": self.name,
             "label": self.label,
             "type": self.kind or "string",
-            **{name: value for name, value in told.items() if value not in (None, [], "")},
+            **{name: value for name, value in fields.items() if value not in (None, [], "")},
         }
 
 
@@ -193,24 +193,26 @@ class Schema:
 
     def limits(self) -> dict[str, tuple[float, float]]:
         """The model's ranges for our settings, where it tells both ends."""
-        told = {
+        fields = {
             setting: given.range()
             for setting in self.fields
             if setting in KNOBS and (given := self.input(setting)) is not None
         }
         return {
-            setting: pair for setting, pair in told.items() if math.inf not in (-pair[0], pair[1])
+            setting: pair for setting, pair in fields.items() if math.inf not in (-pair[0], pair[1])
         }
 
     def shapes(self) -> dict[str, Any]:
         """Sizes, their limits and their step, as Capabilities has them."""
         if (both := self.input("size")) and both.choices:
-            return {"sizes": tuple(tuple(map(int, str(each).split("x"))) for each in both.choices)}
+            return {
+                "sizes": tuple(tuple(map(int, str(choice).split("x"))) for choice in both.choices)
+            }
         across, down = self.input("width"), self.input("height")
         if across is None or down is None:
             return {}
         low, high = max(across.range()[0], down.range()[0]), min(across.range()[1], down.range()[1])
-        squares = ((each, each) for each in across.choices)
+        squares = ((choice, choice) for choice in across.choices)
         usual = dict.fromkeys([(across.default, down.default), *USUAL_SIZES, *squares])
         sizes = tuple(pair for pair in usual if across.takes(pair[0]) and down.takes(pair[1]))
         found = {
@@ -275,25 +277,29 @@ def _first(setting: str, inputs: Mapping[str, Input]) -> str:
     )
 
 
-def _input(name: str, told: Mapping[str, Any], needed: bool) -> tuple[float, Input]:
+def _input(name: str, fields: Mapping[str, Any], needed: bool) -> tuple[float, Input]:
     """An input and its place in the order."""
-    default, choices = told.get("default"), told.get("enum")
+    default, choices = fields.get("default"), fields.get("enum")
     low, high, step = (
-        number if _is_number(number := told.get(word)) else None
+        number if _is_number(number := fields.get(word)) else None
         for word in ("minimum", "maximum", "multipleOf")
     )
-    return _number(told.get("x-order"), math.inf), Input(
+    return _number(fields.get("x-order"), math.inf), Input(
         name,
-        _kind(told.get("type")),
-        str(told.get("title") or name),
+        _kind(fields.get("type")),
+        str(fields.get("title") or name),
         default if _is_plain(default) else None,
         low,
         high,
         step,
         tuple(filter(_is_plain, choices)) if isinstance(choices, list) else (),
-        _help(told),
+        _help(fields),
         needed,
-        bool(told.get("x-cog-secret") or told.get("writeOnly") or told.get("format") == "password"),
+        bool(
+            fields.get("x-cog-secret")
+            or fields.get("writeOnly")
+            or fields.get("format") == "password"
+        ),
     )
 
 
@@ -307,8 +313,8 @@ def _kind(told: Any) -> str:
     return kinds[0] if kinds else ""
 
 
-def _help(told: Mapping[str, Any]) -> str:
-    text = str(told.get("description") or "")
+def _help(fields: Mapping[str, Any]) -> str:
+    text = str(fields.get("description") or "")
     return "" if text == "An enumeration." else text
 
 

@@ -47,12 +47,12 @@ _OPPONENT = np.array(((0, 1, 0), (1, -1, 0), (0, 1, -1))) @ _XYZ
 _BACK = np.linalg.inv(_OPPONENT)
 
 
-def colour_distance(one: Pixels, other: Pixels) -> float:
+def colour_distance(one: Pixels, pixels: Pixels) -> float:
     """0 is the same, 1 as far apart as colours can be; the mean over two pictures of one size."""
-    if np.array_equal(one, other):
+    if np.array_equal(one, pixels):
         return 0.0
     factor = math.ceil(min(one.shape[:2]) / LONG)
-    light = np.stack([_averaged(_LIGHT[picture], factor) for picture in (one, other)])
+    light = np.stack([_averaged(_LIGHT[picture], factor) for picture in (one, pixels)])
     opponent = _mixed(_OPPONENT, np.moveaxis(light, -1, 0))
     features = _features(opponent[0], factor)
     seen = np.stack(

@@ -78,10 +78,10 @@ def between(pictures: Pictures) -> Between:
     """Measures pictures as they are needed, each pair once."""
     measured: dict[tuple[At, At], Difference | None] = {}
 
-    def measure(one: Result, other: Result) -> Difference | None:
-        pair = (one.cell.at, other.cell.at)
+    def measure(one: Result, result: Result) -> Difference | None:
+        pair = (one.cell.at, result.cell.at)
         if pair not in measured:
-            a, b = (pictures(each) if each.done else None for each in (one, other))
+            a, b = (pictures(each) if each.done else None for each in (one, result))
             measured[pair] = difference(a, b) if a and b else None
         return measured[pair]
 
@@ -221,7 +221,7 @@ class _Sweep:
         return Course(label or self.plan.varied[along].axis.label, (first, *levels[1:]))
 
     def _level(self, along: int, result: Result, move: Difference, end: Difference) -> Level:
-        other = next(each for each in MEASURES.values() if each is not self.measure)
+        other = next(measure for measure in MEASURES.values() if measure is not self.measure)
         cell = result.cell
         return Level(
             float(getattr(cell.params, self.names[along])),
@@ -357,7 +357,7 @@ class _Sweep:
         if apart is None:
             return None
         cell = result.cell
-        other = next(each for each in MEASURES.values() if each is not self.measure)
+        other = next(measure for measure in MEASURES.values() if measure is not self.measure)
         return Point(
             cell.name,
             cell.params.steps,

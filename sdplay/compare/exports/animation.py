@@ -65,7 +65,7 @@ def animate(
     shown = [_frame(image, size, label if labels else "") for label, image in frames]
     if ping_pong:
         shown += shown[-2:0:-1]
-    kept = io.BytesIO()
+    buffer = io.BytesIO()
     options = {
         "save_all": True,
         "append_images": shown[1:],
@@ -81,8 +81,8 @@ def animate(
         options |= {"append_images": shown[1:], "disposal": 1, "optimize": False}
     else:
         options |= {"quality": 90, "method": 4}
-    shown[0].save(kept, kind.upper(), **options)
-    return kept.getvalue()
+    shown[0].save(buffer, kind.upper(), **options)
+    return buffer.getvalue()
 
 
 def _frame(image: Image.Image, size: tuple[int, int], label: str) -> Image.Image:

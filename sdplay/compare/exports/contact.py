@@ -74,12 +74,12 @@ def in_order(among: Sequence[Shot], by: str = "") -> tuple[list[Shot], str]:
 
 def label(shot: Shot, names: Sequence[str]) -> str:
     """What tells it from the others: these settings, or else the file's name."""
-    told = [
+    sentences = [
         f"{KNOBS[name].label} {value_text(name, shot.settings[name])}"
         for name in names
         if name in shot.settings
     ]
-    return " · ".join(told) or PurePosixPath(shot.name).stem
+    return " · ".join(sentences) or PurePosixPath(shot.name).stem
 
 
 def labels_of(among: Sequence[Shot], by: str) -> list[str]:

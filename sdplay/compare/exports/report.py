@@ -87,10 +87,12 @@ def _summary(plan: Plan, results: Results) -> str:
         each.timing.work for each in results.values() if each.state == "made" and each.timing
     )
     cells = many(len(plan.cells), "cell")
-    told = [f"{cells}: {states.count('made')} made in {lasting(seconds)} of work"]
+    sentences = [f"{cells}: {states.count('made')} made in {lasting(seconds)} of work"]
     words = {"reused": "made before", "failed": "failed", "skipped": "skipped"}
-    told += [f"{states.count(state)} {word}" for state, word in words.items() if state in states]
-    return ", ".join(told) + "."
+    sentences += [
+        f"{states.count(state)} {word}" for state, word in words.items() if state in states
+    ]
+    return ", ".join(sentences) + "."
 
 
 def _settings(plan: Plan) -> str:

@@ -51,7 +51,7 @@ def row(
     """One result, beside the cell it was measured against."""
     params = result.cell.params.as_dict()
     times = result.timing.as_dict() if result.timing else {}
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "when": (when or datetime.now(UTC)).isoformat(timespec="seconds"),
         "cell": result.cell.name,
         "state": result.state,
@@ -70,21 +70,21 @@ def row(
         "share_seconds": times.get("share"),
     }
     if measured:
-        told |= measures(measured)
-    return {name: _rounded(told.get(name)) for name in HEADER}
+        fields |= measures(measured)
+    return {name: _rounded(fields.get(name)) for name in HEADER}
 
 
 def measures(measured: Measured) -> dict[str, Any]:
     """The columns that a difference to the reference cell fills."""
     apart = measured.difference
-    told = {
+    fields = {
         "measured_against": measured.against,
         "colour_distance": apart.colour,
         "ssim": apart.ssim,
         "psnr": apart.psnr,
         "mean_difference": apart.mean,
     }
-    return {name: _rounded(value) for name, value in told.items()}
+    return {name: _rounded(value) for name, value in fields.items()}
 
 
 def csv_text(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -87,9 +87,9 @@ def sheet(
     for block in blocks:
         _draw(canvas, block, layout, top, results, pictures)
         top += layout.size(block)[1]
-    kept = io.BytesIO()
-    canvas.save(kept, "PNG", compress_level=6, pnginfo=_texts(plan))
-    return Sheet(kept.getvalue(), canvas.width, canvas.height, note)
+    buffer = io.BytesIO()
+    canvas.save(buffer, "PNG", compress_level=6, pnginfo=_texts(plan))
+    return Sheet(buffer.getvalue(), canvas.width, canvas.height, note)
 
 
 def _usual_size(plan: Plan) -> tuple[int, int]:

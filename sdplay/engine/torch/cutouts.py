@@ -84,21 +84,21 @@ class Segmenter:
         return ReadPicture(embedding, image.size, (width, height))
 
     def at(
-        self, seen: ReadPicture, points: Sequence[Place], boxes: Sequence[Place]
+        self, read_picture: ReadPicture, points: Sequence[Place], boxes: Sequence[Place]
     ) -> tuple[Any, Any]:
         """For each point and each box the mask that the model is surest of: [n, h, w] and [n]."""
-        told = [self._asked(seen, places) for places in (points, boxes) if places]
+        told = [self._asked(read_picture, places) for places in (points, boxes) if places]
         masks, scores = (torch.cat(each) for each in zip(*told, strict=True))
         best = scores.argmax(1)
         return masks[range(len(best)), best], scores[range(len(best)), best]
 
-    def everything(self, seen: ReadPicture) -> tuple[Any, Any]:
+    def everything(self, read_picture: ReadPicture) -> tuple[Any, Any]:
         """A grid of points asks for whatever is there."""
         steps = [(at + 0.5) / GRID for at in range(GRID)]
-        grid = [(x * seen.size[0], y * seen.size[1]) for y in steps for x in steps]
+        grid = [(x * read_picture.size[0], y * read_picture.size[1]) for y in steps for x in steps]
         found: tuple[Any, Any] = (torch.zeros(0), torch.zeros(0))
         for start in range(0, len(grid), AT_ONCE):
-            masks, scores = self._asked(seen, grid[start : start + AT_ONCE])
+            masks, scores = self._asked(read_picture, grid[start : start + AT_ONCE])
             good = (scores > SURE) & (stability(masks) > STABLE)
             masks, scores = masks[good], scores[good]
             # At once, not at the end: a thousand masks would fill the memory.
@@ -108,10 +108,10 @@ class Segmenter:
             )
         return found
 
-    def _asked(self, seen: ReadPicture, places: Sequence[Place]) -> tuple[Any, Any]:
+    def _asked(self, read_picture: ReadPicture, places: Sequence[Place]) -> tuple[Any, Any]:
         """Three masks [n, 3, h, w] for each place, above zero where the thing is, and how sure the
         model is of each."""
-        ratio = torch.tensor(seen.inside) / torch.tensor(seen.size)
+        ratio = torch.tensor(read_picture.inside) / torch.tensor(read_picture.size)
         scaled = torch.tensor(places, dtype=torch.float32) * ratio.repeat(len(places[0]) // 2)
         given = (
             {"input_points": scaled[None, :, None]}
@@ -119,18 +119,18 @@ class Segmenter:
             else {"input_boxes": scaled[None]}
         )
         told = self.model(
-            image_embeddings=seen.embedding,
+            image_embeddings=read_picture.embedding,
             **{name: at.to(self.device) for name, at in given.items()},
         )
         return told.pred_masks[0].float().cpu(), told.iou_scores[0].float().cpu()
 
-    def whole(self, mask: Any, seen: ReadPicture) -> Any:
+    def whole(self, mask: Any, read_picture: ReadPicture) -> Any:
         """A mask [h, w] at the picture's size."""
         square = torch.nn.functional.interpolate(
             mask[None, None], (self.side, self.side), mode="bilinear"
         )
-        inside = square[..., : seen.inside[1], : seen.inside[0]]
-        return torch.nn.functional.interpolate(inside, seen.size[::-1], mode="bilinear")[
+        inside = square[..., : read_picture.inside[1], : read_picture.inside[0]]
+        return torch.nn.functional.interpolate(inside, read_picture.size[::-1], mode="bilinear")[
             0, 0
         ].numpy()
 

@@ -150,12 +150,12 @@ def _class_name(folder: Path) -> str:
 
 def _index(folder: Path) -> dict[str, Any]:
     try:
-        told = json.loads((folder / "model_index.json").read_text("utf-8"))
+        fields = json.loads((folder / "model_index.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise BadParams(
             f"{folder} is no diffusers folder: it has no readable model_index.json."
         ) from error
-    return told if isinstance(told, dict) else {}
+    return fields if isinstance(fields, dict) else {}
 
 
 def _is_ours(name: str) -> bool:

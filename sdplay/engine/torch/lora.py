@@ -114,20 +114,20 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The tensors, and what diffusers' trainers wrote about them."""
     try:
         with safe_open(path, "pt") as opened:
-            told = json.loads((opened.metadata() or {}).get("lora_adapter_metadata", "{}"))
-            return {name: opened.get_tensor(name) for name in opened.keys()}, told  # noqa: SIM118
+            fields = json.loads((opened.metadata() or {}).get("lora_adapter_metadata", "{}"))
+            return {name: opened.get_tensor(name) for name in opened.keys()}, fields  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise BadParams(
             f"The LoRA {path.name} is cut off or no .safetensors file. Fetch it again."
         ) from error
 
 
-def _alpha(told: Mapping[str, Any], name: str, rank: int) -> float:
+def _alpha(fields: Mapping[str, Any], name: str, rank: int) -> float:
     """What the trainer multiplied with, as diffusers tells it; a pair's rank when it says
     nothing."""
     network, _, layer = name.partition(".")
-    alpha = told.get(f"{network}.lora_alpha", rank)
-    return float((told.get(f"{network}.alpha_pattern") or {}).get(layer, alpha))
+    alpha = fields.get(f"{network}.lora_alpha", rank)
+    return float((fields.get(f"{network}.alpha_pattern") or {}).get(layer, alpha))
 
 
 def _halves(tensors: Mapping[str, Any], path: Path) -> dict[str, tuple[Any, Any]]:

@@ -140,7 +140,7 @@ class TorchModel:
 
     def meanings(self, job: LoopJob, times: Sequence[float]) -> tuple[Meaning, ...]:
         guides = tuple(self._steering(guide, times) for guide in job.guides)
-        loras = {each.lora: each.weight for each in job.loras}
+        loras = {lora.lora: lora.weight for lora in job.loras}
         toward = replace(self._meaning(job, job.prompt), guides=guides, loras=loras)
         if job.cfg == 1:
             return (toward,)
@@ -225,7 +225,7 @@ class TorchModel:
 
     def _meaning(self, job: LoopJob, text: str, away: bool = False) -> Meaning:
         zeros = away and not text and self.wide and self.parts.zero_empty
-        loras = tuple((each.lora, each.text_weight) for each in job.loras)
+        loras = tuple((lora.lora, lora.text_weight) for lora in job.loras)
         key = (text, job.clip_skip, zeros, loras, job.embeddings)
         with self._alone():
             if key not in self._read:
@@ -258,7 +258,7 @@ class TorchModel:
             zip(self.parts.tokenizers, self.parts.texts, strict=True)
         ):
             told = spelled(tokenizer, text, job.embeddings, at)
-            worn_here = worn(encoder, at + 1, [{each.lora: each.text_weight for each in job.loras}])
+            worn_here = worn(encoder, at + 1, [{lora.lora: lora.text_weight for lora in job.loras}])
             with worn_here, heard(encoder, told.vectors):
                 tokens, pooled = self._layer(encoder, *framed(tokenizer, told.ids), job.clip_skip)
             found.append((meant(tokens, told.weights), pooled))
@@ -321,10 +321,10 @@ class TorchModel:
             told = torch.tensor(times, dtype=torch.float32, device=self.device)
             sent = self._on(x, self.dtype)
             more = {**self._conditions(meanings), **self._steered(sent, told, times, meanings)}
-            tokens = torch.cat([each.tokens for each in meanings])
+            tokens = torch.cat([meaning.tokens for meaning in meanings])
             # Compiled code does not see what a LoRA adds to the layers.
-            unet = self.parts.unet if any(each.loras for each in meanings) else self._compiled
-            with worn(self.parts.unet, 0, [each.loras for each in meanings]):
+            unet = self.parts.unet if any(meaning.loras for meaning in meanings) else self._compiled
+            with worn(self.parts.unet, 0, [meaning.loras for meaning in meanings]):
                 return _array(unet(sent, told, tokens, return_dict=False, **more)[0])
 
     def _conditions(self, meanings: Sequence[Meaning]) -> dict[str, Any]:
@@ -333,8 +333,8 @@ class TorchModel:
             return {}
         return {
             "added_cond_kwargs": {
-                "text_embeds": torch.cat([each.pooled for each in meanings]),
-                "time_ids": torch.cat([each.size for each in meanings]),
+                "text_embeds": torch.cat([meaning.pooled for meaning in meanings]),
+                "time_ids": torch.cat([meaning.size for meaning in meanings]),
             }
         }
 

@@ -47,12 +47,12 @@ def load_embedding(path: Path, widths: Sequence[int] = ()) -> Embedding:
     # SDXL's files hold two tensors.
     names = [name for name in ("clip_l", "clip_g") if name in tensors] or sorted(tensors)[:1]
     vectors = tuple(tensors[name].reshape(-1, tensors[name].shape[-1]) for name in names)
-    return Embedding(vectors, not widths or [each.shape[1] for each in vectors] == list(widths))
+    return Embedding(vectors, not widths or [vector.shape[1] for vector in vectors] == list(widths))
 
 
 def named_in(text: str, names: Iterable[str]) -> list[str]:
     """Which of these names a prompt uses, as whole words in any case."""
-    return list(dict.fromkeys(each for each in _pieces(text, names)[1::2]))
+    return list(dict.fromkeys(piece for piece in _pieces(text, names)[1::2]))
 
 
 def spelled(

@@ -58,13 +58,13 @@ def control(models: Models) -> APIRouter:
     """What the ControlNet extension tells about itself."""
     routes = APIRouter(prefix="/controlnet", tags=["a1111"])
     modules = {"module_list": list(CONTROL_MODULES), "module_detail": {}}
-    told: dict[str, dict[str, Any]] = {
+    fields: dict[str, dict[str, Any]] = {
         "version": {"version": 3},
         "module_list": modules,
         "settings": {"control_net_unit_count": 10},
         "control_types": {"control_types": {}},
     }
-    for name, answer in told.items():
+    for name, answer in fields.items():
         routes.add_api_route(f"/{name}", _always(answer), name=name)
     routes.add_api_route(
         "/model_list", lambda: {"model_list": list(models.nets)}, name="model_list"
@@ -192,14 +192,14 @@ def _add_addons(routes: APIRouter, models: Models) -> None:
     def embeddings() -> dict[str, dict[str, Any]]:
         """What prompts may name, and what was made for other kinds of models than the loaded
         one."""
-        told: dict[str, dict[str, Any]] = {"loaded": {}, "skipped": {}}
+        fields: dict[str, dict[str, Any]] = {"loaded": {}, "skipped": {}}
         for name in models.embeddings:
             found = models.embedding(name)
-            told["loaded" if found.fits else "skipped"][name] = {
+            fields["loaded" if found.fits else "skipped"][name] = {
                 "step": None,
                 "sd_checkpoint": None,
                 "sd_checkpoint_name": None,
                 "shape": found.vectors[-1].shape[1],
                 "vectors": len(found.vectors[-1]),
             }
-        return told
+        return fields

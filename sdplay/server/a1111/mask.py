@@ -55,22 +55,22 @@ def upright(data: bytes, kind: str = "RGB") -> Image.Image:
         return ImageOps.exif_transpose(opened).convert(kind)
 
 
-def masked(start: Image.Image, mask: Image.Image, size: Size, wanted: Masking) -> Masked:
+def masked(start: Image.Image, mask: Image.Image, size: Size, masking: Masking) -> Masked:
     """Start image and mask as the request means them."""
-    if wanted.fill not in (0, 1):
+    if masking.fill not in (0, 1):
         raise BadParams(
-            f"inpainting_fill must be 0 (colours around) or 1 (original) here, not {wanted.fill}."
+            f"inpainting_fill must be 0 (colours around) or 1 (original) here, not {masking.fill}."
         )
     mask = mask.resize(start.size, Image.Resampling.LANCZOS)
-    mask = ImageOps.invert(mask) if wanted.inverted else mask
-    given = start if wanted.fill == 1 else filled(start, mask)
-    box = _neighbourhood(mask, size, wanted.padding) if wanted.only_masked else None
+    mask = ImageOps.invert(mask) if masking.inverted else mask
+    given = start if masking.fill == 1 else filled(start, mask)
+    box = _neighbourhood(mask, size, masking.padding) if masking.only_masked else None
     if box is None:
         return Masked(
-            png_bytes(resized(given, size, wanted.mode)),
-            png_bytes(resized(mask, size, wanted.mode)),
+            png_bytes(resized(given, size, masking.mode)),
+            png_bytes(resized(mask, size, masking.mode)),
         )
-    soft = mask.filter(ImageFilter.GaussianBlur(wanted.blur)).crop(box)
+    soft = mask.filter(ImageFilter.GaussianBlur(masking.blur)).crop(box)
 
     def put_back(rendered: Image.Image) -> Image.Image:
         whole = start.copy()

@@ -68,7 +68,8 @@ class Batch:
     @property
     def fraction(self) -> float:
         done = [
-            1.0 if each.over else each.step.step / max(1, each.step.steps) for each in self.tickets
+            1.0 if ticket.over else ticket.step.step / max(1, ticket.step.steps)
+            for ticket in self.tickets
         ]
         return min(0.99, 0.01 + sum(done) / len(done))
 
@@ -168,7 +169,7 @@ def router(queue: Queue, limits: Limits) -> APIRouter:
 
 def _add_making(routes: APIRouter, queue: Queue, limits: Limits, requests: Requests) -> None:
     async def make(body: Processing, request: Request) -> Response:
-        began, client = time.perf_counter(), _client(request)
+        started, client = time.perf_counter(), _client(request)
         try:
             pictures = await run_in_threadpool(picture_requests, body, limits, client.address)
         except NoStartImage as error:
@@ -187,7 +188,7 @@ def _add_making(routes: APIRouter, queue: Queue, limits: Limits, requests: Reque
         finally:
             batch.forget()
         return JSONResponse(
-            answer, headers={"X-Process-Time": f"{time.perf_counter() - began:.4f}"}
+            answer, headers={"X-Process-Time": f"{time.perf_counter() - started:.4f}"}
         )
 
     @routes.post("/sdapi/v1/txt2img", tags=["a1111"])

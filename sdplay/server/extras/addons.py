@@ -46,35 +46,35 @@ def beside(models: Iterable[str], folder: str) -> list[str]:
     return [str(each) for each in dict.fromkeys(found) if each.is_dir()]
 
 
-def _around(place: Path) -> tuple[Path, ...]:
+def _around(path: Path) -> tuple[Path, ...]:
     """Where a model's LoRAs may lie: beside a file; in a folder of models; in or beside a diffusers
     folder."""
-    if not place.is_dir():
-        return (place.parent,)
-    return (place, place.resolve().parent) if (place / "model_index.json").exists() else (place,)
+    if not path.is_dir():
+        return (path.parent,)
+    return (path, path.resolve().parent) if (path / "model_index.json").exists() else (path,)
 
 
 def files_in(folders: Iterable[str]) -> dict[str, Path]:
     """The .safetensors files in these folders and below, by name."""
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for folder in (Path(each).expanduser() for each in folders):
         if not folder.is_dir():
             raise BadParams(f"There is no folder {folder}.")
         for file in sorted(folder.rglob("*.safetensors")):
-            found.setdefault(file.stem, file)
-    return found
+            paths.setdefault(file.stem, file)
+    return paths
 
 
 def marks(files: Mapping[str, Path]) -> dict[str, str]:
     """What tells a file from the one that lay there before; without reading it."""
-    told = {name: file.stat() for name, file in files.items() if file.is_file()}
-    return {name: f"{each.st_mtime_ns:x}{each.st_size:x}" for name, each in told.items()}
+    fields = {name: file.stat() for name, file in files.items() if file.is_file()}
+    return {name: f"{each.st_mtime_ns:x}{each.st_size:x}" for name, each in fields.items()}
 
 
-def _named(name: str, told: list[str], tag: str) -> Named:
+def _named(name: str, sentences: list[str], tag: str) -> Named:
     """`0.8` is for both; `0.5:0.8` is prompt, then picture; `te=0.5` and `unet=0.8` say which they
     mean."""
-    parts = [each.partition("=") for each in told]
+    parts = [each.partition("=") for each in sentences]
     given = {key.strip(): value for key, equals, value in parts if equals}
     plain = [value for value, equals, _ in parts if not equals]
     if len(plain) > 2 or not set(given) <= {"te", "unet"}:

@@ -195,18 +195,18 @@ def _undone(sweep: Sweep, result: Result) -> None:
             )
 
 
-def _locks(sweep: Sweep, one: Result, other: Result, verdict: Verdict) -> None:
+def _locks(sweep: Sweep, one: Result, result: Result, verdict: Verdict) -> None:
     """Ways to the cells beside A in which only one thing differs."""
     apart = [
         along
-        for along, (mine, yours) in enumerate(zip(one.cell.at, other.cell.at, strict=True))
+        for along, (mine, yours) in enumerate(zip(one.cell.at, result.cell.at, strict=True))
         if mine != yours
     ]
     if len(apart) < 2:
-        locks_into_form(one.cell.params, other.cell.params, verdict, "lock")
+        locks_into_form(one.cell.params, result.cell.params, verdict, "lock")
     elif verdict.level == "confounded":
         for along in apart:
-            fair: At = (*one.cell.at[:along], other.cell.at[along], *one.cell.at[along + 1 :])
+            fair: At = (*one.cell.at[:along], result.cell.at[along], *one.cell.at[along + 1 :])
             st.button(
                 f"Only {sweep.plan.varied[along].axis.label}",
                 icon=":material/lock:",

@@ -114,9 +114,9 @@ def differences(
     return {at: each for at, each in apart.items() if each}
 
 
-def measure(studio: Studio, one: Result, other: Result) -> Difference | None:
+def measure(studio: Studio, one: Result, result: Result) -> Difference | None:
     """Two cells against each other."""
-    return measured(studio, one.picture, other.picture) if one.picture and other.picture else None
+    return measured(studio, one.picture, result.picture) if one.picture and result.picture else None
 
 
 def pixels(studio: Studio, result: Result) -> Image.Image | None:

@@ -112,6 +112,6 @@ def _more() -> None:
     st.session_state["gallery_after"] = st.session_state["gallery"].get("more")
 
 
-def _told(each: Placed) -> dict[str, Any]:
-    tile = {**asdict(each.tile), "jpeg": base64.b64encode(each.tile.jpeg).decode()}
-    return {"tile": tile, "at": each.at, "group": each.group}
+def _told(placed: Placed) -> dict[str, Any]:
+    tile = {**asdict(placed.tile), "jpeg": base64.b64encode(placed.tile.jpeg).decode()}
+    return {"tile": tile, "at": placed.at, "group": placed.group}

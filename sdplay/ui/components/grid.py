@@ -52,7 +52,7 @@ def grid(
 ) -> str:
     """The place of the cell that was just picked, else nothing.  Cells take the room there is, up
     to `most` pixels; without columns they fill line after line."""
-    told = {
+    fields = {
         "columns": columns,
         "rows": rows,
         "cells": [vars(cell) for cell in cells],
@@ -60,5 +60,5 @@ def grid(
         "most": most,
         "ratio": ratio,
     }
-    result = _GRID(key=key, data=told, height="content", on_picked_change=lambda: None)
+    result = _GRID(key=key, data=fields, height="content", on_picked_change=lambda: None)
     return str(result.get("picked") or "")

@@ -24,8 +24,8 @@ def timebar(seconds: dict[str, float], key: str) -> None:
         if spent >= 0.005
     ]
     if parts:
-        said = ", ".join(f"{part['name']} {part['told']}" for part in parts)
-        _BAR(key=key, data={"parts": parts, "said": f"Time spent: {said}"}, height="content")
+        text = ", ".join(f"{part['name']} {part['told']}" for part in parts)
+        _BAR(key=key, data={"parts": parts, "said": f"Time spent: {text}"}, height="content")
 
 
 def _colour(name: str) -> str:

@@ -20,12 +20,12 @@ MOST = 2000
 """Pictures in one zip from the page: the server holds it while the browser fetches it."""
 
 
-def carry(studio: Studio, asked: Query, count: int) -> None:
+def carry(studio: Studio, query: Query, count: int) -> None:
     """What a search finds, out; and what others have, in."""
     with st.popover("Export, import", icon=":material/import_export:"):
         st.caption(f"What the search finds: {many(count, 'picture')} with settings and times.")
         with st.container(horizontal=True, gap="xsmall"):
-            out(studio, asked, count, "carry")
+            out(studio, query, count, "carry")
         given = st.file_uploader(
             "A zip from another library, or of any pictures", ["zip"], key="carry_in"
         )

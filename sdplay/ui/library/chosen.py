@@ -77,28 +77,28 @@ def _choose(held: list[str]) -> None:
     st.query_params[NAME] = held
 
 
-def _let_go_of_the_rest(kept: Sequence[Kept]) -> None:
+def _let_go_of_the_rest(pictures: Sequence[Kept]) -> None:
     """Say that pictures which a link chose are not here."""
-    missing = len(ids()) - len(kept)
+    missing = len(ids()) - len(pictures)
     which = "A chosen picture is" if missing == 1 else f"{missing} chosen pictures are"
     owner = "its owner keeps it" if missing == 1 else "their owners keep them"
     told(f"{which} gone, or {owner} private.", warn=True)
-    _choose([one.id for one in kept])
+    _choose([one.id for one in pictures])
 
 
-def _share(studio: Studio, kept: list[Kept]) -> None:
+def _share(studio: Studio, pictures: list[Kept]) -> None:
     with explained():
-        for one in kept:
+        for one in pictures:
             studio.library.share(one, studio.owner)
-        st.toast(f"Shared: {many(len(kept), 'picture')}.", icon=":material/group:")
+        st.toast(f"Shared: {many(len(pictures), 'picture')}.", icon=":material/group:")
 
 
-def _delete(studio: Studio, kept: list[Kept]) -> None:
-    deleting.delete(studio, kept)
+def _delete(studio: Studio, pictures: list[Kept]) -> None:
+    deleting.delete(studio, pictures)
     _choose([])
 
 
-def _two(studio: Studio, kept: Sequence[Kept]) -> None:
+def _two(studio: Studio, pictures: Sequence[Kept]) -> None:
     """Both under the glass, with what differs."""
     sides = [
         Side(
@@ -107,11 +107,13 @@ def _two(studio: Studio, kept: Sequence[Kept]) -> None:
             Setup(one.backend, one.params),
             one.model,
         )
-        for letter, one in zip("AB", kept, strict=True)
+        for letter, one in zip("AB", pictures, strict=True)
     ]
     pair(
         sides,
         "two_glass",
-        sweeping.measured(studio, kept[0].id, kept[1].id),
-        locks=lambda verdict: locks_into_form(kept[0].params, kept[1].params, verdict, "two_lock"),
+        sweeping.measured(studio, pictures[0].id, pictures[1].id),
+        locks=lambda verdict: locks_into_form(
+            pictures[0].params, pictures[1].params, verdict, "two_lock"
+        ),
     )

@@ -58,11 +58,11 @@ def _told(studio: Studio, data: bytes) -> None:
         )
     else:
         st.badge(literal(found.dialect or "unknown program"), icon=":material/edit_note:")
-        told = Params.from_dict(found.settings).asked()
+        settings = Params.from_dict(found.settings).asked()
         st.table(
             {
                 KNOBS[name].label: shown(name, value)
-                for name, value in told.items()
+                for name, value in settings.items()
                 if name in found.settings
             },
             border="horizontal",

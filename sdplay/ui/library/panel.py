@@ -106,8 +106,8 @@ def _base(studio: Studio, id: str) -> None:
         )
         return
     st.caption("Each differs in exactly one thing from this one:")
-    shown = Tile(kept.id, studio.library.thumbnails([kept])[0], kept.params.prompt or "Picture")
-    if tiles([shown], key="near", width=92, strip=True):
+    tile = Tile(kept.id, studio.library.thumbnails([kept])[0], kept.params.prompt or "Picture")
+    if tiles([tile], key="near", width=92, strip=True):
         details(kept.id)
 
 
@@ -198,10 +198,10 @@ def _again(studio: Studio, asked: Query, at: int) -> Stretch:
 
 
 def _placed(
-    studio: Studio, asked: Query, kept: Sequence[Kept], same: dict[int, dict[str, object]]
+    studio: Studio, asked: Query, pictures: Sequence[Kept], same: dict[int, dict[str, object]]
 ) -> tuple[Placed, ...]:
     base = studio.library.get(asked.near, studio.owner) if asked.near else None
-    small = studio.library.thumbnails(kept)
+    small = studio.library.thumbnails(pictures)
     shown = [
         Tile(
             one.id,
@@ -209,12 +209,12 @@ def _placed(
             one.params.prompt or "Picture",
             _apart(one, base) if base else _line(one, same[one.group]),
         )
-        for one, jpeg in zip(kept, small, strict=True)
+        for one, jpeg in zip(pictures, small, strict=True)
     ]
-    return tuple(Placed(tile, one.at, one.group) for tile, one in zip(shown, kept, strict=True))
+    return tuple(Placed(tile, one.at, one.group) for tile, one in zip(shown, pictures, strict=True))
 
 
-def _heading(same: dict[str, object], first: Kept, total: Total) -> Heading:
+def _heading(same: dict[str, object], saved: Kept, total: Total) -> Heading:
     time = (
         f"{lasting(total.mean)} each, {lasting(total.seconds)} in all"
         if total.count > 1
@@ -222,30 +222,30 @@ def _heading(same: dict[str, object], first: Kept, total: Total) -> Heading:
     )
     parts = [
         *settings_text(same),
-        f"{first.width} × {first.height}",
+        f"{saved.width} × {saved.height}",
         many(total.count, "picture"),
         time,
     ]
-    return Heading(first.params.prompt or "No prompt", " · ".join(parts))
+    return Heading(saved.params.prompt or "No prompt", " · ".join(parts))
 
 
-def _line(kept: Kept, same: Collection[str]) -> str:
+def _line(saved: Kept, same: Collection[str]) -> str:
     """What sets this one apart in its group."""
-    own = {name: value for name, value in kept.params.asked().items() if name not in same}
+    own = {name: value for name, value in saved.params.asked().items() if name not in same}
     brief = [
         text.format(value_text(name, own[name])) for name, text in BRIEF.items() if name in own
     ]
-    parts = [*filter(None, ["★" * kept.stars]), *brief, *settings_text(own, BRIEF)]
-    return " · ".join(parts) or lasting(kept.timing.work)
+    parts = [*filter(None, ["★" * saved.stars]), *brief, *settings_text(own, BRIEF)]
+    return " · ".join(parts) or lasting(saved.timing.work)
 
 
-def _apart(kept: Kept, base: Kept) -> str:
+def _apart(saved: Kept, base: Kept) -> str:
     """The one thing that is other than in the base."""
     lasting = [
         f"{label(name)} {value_text(name, value) if KNOBS[name].is_plain else ''}"
-        for name, (_, value) in differing(base.params, kept.params).items()
+        for name, (_, value) in differing(base.params, saved.params).items()
     ]
-    return "".join(lasting) or (kept.backend if kept.backend != base.backend else kept.model)
+    return "".join(lasting) or (saved.backend if saved.backend != base.backend else saved.model)
 
 
 def _watch(studio: Studio, asked: Query) -> None:

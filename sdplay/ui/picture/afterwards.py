@@ -15,7 +15,7 @@ NEIGHBOURS = 12
 FACTORS = (1.5, 2.0, 3.0, 4.0)
 
 
-def tools(studio: Studio, kept: Kept) -> None:
+def tools(studio: Studio, saved: Kept) -> None:
     """What this backend can do with it; the result is kept beside it."""
     # The rest work only inside hires fix.
     upscalers = [
@@ -38,33 +38,33 @@ def tools(studio: Studio, kept: Kept) -> None:
         )
         with explained():
             if enlarging:
-                _enlarge(studio, kept)
+                _enlarge(studio, saved)
             if cutting:
-                _cut_out(studio, kept)
+                _cut_out(studio, saved)
 
 
-def strips(studio: Studio, kept: Kept) -> None:
+def strips(studio: Studio, saved: Kept) -> None:
     """What was made from it, what it was made from, and what a single setting does, at a glance."""
-    near = studio.library.near(kept, studio.owner, 4 * NEIGHBOURS)
+    near = studio.library.near(saved, studio.owner, 4 * NEIGHBOURS)
     made = [
         (other, f"{other.width} × {other.height}")
         for _, other in near
-        if other.made_from == kept.file
+        if other.made_from == saved.file
     ]
-    source = [(other, "") for _, other in near if kept.made_from == other.file]
+    source = [(other, "") for _, other in near if saved.made_from == other.file]
     others = [
-        (other, label(name)) for name, other in near if not (other.made_from or kept.made_from)
+        (other, label(name)) for name, other in near if not (other.made_from or saved.made_from)
     ]
-    _strip(studio, kept, "Made from it:", made)
-    _strip(studio, kept, "Made from:", source)
-    _strip(studio, kept, "Exactly one thing differs:", others[:NEIGHBOURS])
+    _strip(studio, saved, "Made from it:", made)
+    _strip(studio, saved, "Made from:", source)
+    _strip(studio, saved, "Exactly one thing differs:", others[:NEIGHBOURS])
     if len(others) > NEIGHBOURS:
         st.button(
             "See them all",
             icon=":material/photo_library:",
             key="near_all",
             on_click=_see_all,
-            args=(kept,),
+            args=(saved,),
         )
 
 
@@ -76,33 +76,33 @@ def _upscaler(upscalers: list[str]) -> bool:
         return st.button("Upscale", icon=":material/open_in_full:", key="upscale")
 
 
-def _enlarge(studio: Studio, kept: Kept) -> None:
+def _enlarge(studio: Studio, saved: Kept) -> None:
     by, upscaler = st.session_state["upscale_by"], st.session_state["upscaler"]
     with st.spinner("Upscaling"):
-        large = enlarge(kept, upscaler, by, studio.backend, studio.library, studio.owner)
+        large = enlarge(saved, upscaler, by, studio.backend, studio.library, studio.owner)
     st.toast(
         f"A picture of {large.width} × {large.height} is in your library.",
         icon=":material/open_in_full:",
     )
 
 
-def _cut_out(studio: Studio, kept: Kept) -> None:
+def _cut_out(studio: Studio, saved: Kept) -> None:
     with st.spinner("Cutting out"):
-        count = len(cut_out(kept, studio.backend, studio.library, studio.owner))
-    told = (
+        count = len(cut_out(saved, studio.backend, studio.library, studio.owner))
+    sentence = (
         "1 cut-out is in your library." if count == 1 else f"{count} cut-outs are in your library."
     )
-    st.toast(told if count else "Nothing was found to cut out.", icon=":material/content_cut:")
+    st.toast(sentence if count else "Nothing was found to cut out.", icon=":material/content_cut:")
 
 
-def _see_all(kept: Kept) -> None:
+def _see_all(saved: Kept) -> None:
     whole.due()
     st.session_state["view"] = "Library"
-    address.put({"find": f"near={kept.id}", "whose": "all"})
+    address.put({"find": f"near={saved.id}", "whose": "all"})
     st.query_params.pop("picture", None)
 
 
-def _strip(studio: Studio, kept: Kept, title: str, shown: list[tuple[Kept, str]]) -> None:
+def _strip(studio: Studio, saved: Kept, title: str, shown: list[tuple[Kept, str]]) -> None:
     """Pictures to go on to."""
     if not shown:
         return
@@ -112,6 +112,6 @@ def _strip(studio: Studio, kept: Kept, title: str, shown: list[tuple[Kept, str]]
         Tile(other.id, jpeg, f"{told or title} {other.params.prompt}", told)
         for (other, told), jpeg in zip(shown, small, strict=True)
     ]
-    if id := tiles(row, key=f"{title}_{kept.id}", width=92, strip=True):
+    if id := tiles(row, key=f"{title}_{saved.id}", width=92, strip=True):
         st.query_params["picture"] = id
         st.rerun(scope="fragment")

@@ -22,8 +22,8 @@ def undo(studio: Studio) -> None:
         with st.container(
             horizontal=True, vertical_alignment="center", gap="small", key="undo_line"
         ):
-            told = "picture is" if len(gone) == 1 else "pictures are"
-            st.markdown(f":material/delete: {len(gone)} {told} in the bin.")
+            sentence = "picture is" if len(gone) == 1 else "pictures are"
+            st.markdown(f":material/delete: {len(gone)} {sentence} in the bin.")
             st.button(
                 "Undo", icon=":material/undo:", key="undo", on_click=_restore, args=(studio, gone)
             )
@@ -41,13 +41,13 @@ def undo(studio: Studio) -> None:
 def delete(studio: Studio, pictures: "list[Kept]") -> None:
     """Into the bin, with a way back; call it from a callback."""
     with explained():
-        for kept in pictures:
-            studio.library.delete(kept, studio.owner)
-        st.session_state["binned"] = [kept.id for kept in pictures]
+        for picture in pictures:
+            studio.library.delete(picture, studio.owner)
+        st.session_state["binned"] = [picture.id for picture in pictures]
 
 
 def _restore(studio: Studio, pictures: "list[Kept]") -> None:
     with explained():
-        for kept in pictures:
-            studio.library.restore(kept, studio.owner)
+        for picture in pictures:
+            studio.library.restore(picture, studio.owner)
     st.session_state.pop("binned", None)

@@ -21,23 +21,23 @@ from sdplay.wording import literal
 ButtonType = Literal["primary", "secondary", "tertiary"]
 
 
-def hero(studio: Studio, kept: Kept) -> None:
+def hero(studio: Studio, saved: Kept) -> None:
     """The original file, so that saving it from the browser keeps its settings."""
     with explained():
         st.image(
-            studio.library.data(kept),
+            studio.library.data(saved),
             width="stretch",
             output_format="PNG",
-            alt=kept.params.prompt or "Picture",
+            alt=saved.params.prompt or "Picture",
         )
 
 
-def download(studio: Studio, kept: Kept, key: str) -> None:
+def download(studio: Studio, saved: Kept, key: str) -> None:
     """The original file."""
     st.download_button(
         "PNG",
-        lambda: studio.library.data(kept),
-        f"sdplay-{kept.params.seed}-{kept.id[:6]}.png",
+        lambda: studio.library.data(saved),
+        f"sdplay-{saved.params.seed}-{saved.id[:6]}.png",
         "image/png",
         icon=":material/download:",
         on_click="ignore",
@@ -46,7 +46,7 @@ def download(studio: Studio, kept: Kept, key: str) -> None:
     )
 
 
-def start_from(studio: Studio, kept: Kept, key: str) -> None:
+def start_from(studio: Studio, saved: Kept, key: str) -> None:
     """Make this picture the start image."""
     if not studio.capabilities.offers("img2img"):
         return
@@ -55,7 +55,7 @@ def start_from(studio: Studio, kept: Kept, key: str) -> None:
         icon=":material/image:",
         key=f"start_{key}",
         on_click=_hold,
-        args=(studio, kept),
+        args=(studio, saved),
         help="Make it the start image of the next picture.",
     )
 
@@ -120,51 +120,51 @@ def _drawer(studio: Studio) -> None:
     st.caption(" · ".join(each for each in told if each))
 
 
-def _use(studio: Studio, kept: Kept) -> None:
+def _use(studio: Studio, saved: Kept) -> None:
     """What the picture's settings and pixels can become."""
     _leave(
         "Use these settings",
         form.use,
-        kept.params,
+        saved.params,
         key="use",
         icon=":material/replay:",
         type="primary",
     )
     with st.container(horizontal=True, gap="xsmall", key="actions"):
-        download(studio, kept, "details")
+        download(studio, saved, "details")
         with st.popover("Link", icon=":material/link:"):
-            st.code(links.picture(kept.id), language=None, wrap_lines=True)
+            st.code(links.picture(saved.id), language=None, wrap_lines=True)
             st.caption(
                 "Everybody who has it sees the picture."
-                if kept.shared or not kept.owner
+                if saved.shared or not saved.owner
                 else "It opens for you alone, until you share the picture."
             )
         with st.popover("More"):
             _leave(
                 "All but the seed",
                 _all_but_the_seed,
-                kept.params,
+                saved.params,
                 key="use_remix",
                 icon=":material/shuffle:",
             )
             _leave(
                 "Only the prompt",
                 form.use_prompt,
-                kept.params,
+                saved.params,
                 key="use_prompt",
                 icon=":material/short_text:",
             )
             _leave(
                 "Compare around it",
                 _compare,
-                kept.params,
+                saved.params,
                 key="use_compare",
                 icon=":material/grid_on:",
             )
-            start_from(studio, kept, "details")
+            start_from(studio, saved, "details")
             st.caption("As A1111 writes it:")
             st.code(
-                metadata.infotext(kept.params, model=kept.model), language=None, wrap_lines=True
+                metadata.infotext(saved.params, model=saved.model), language=None, wrap_lines=True
             )
 
 
@@ -187,17 +187,17 @@ def _leave(
     st.button(label, type=type, icon=icon, key=key, on_click=done, width=width)
 
 
-def _marks(studio: Studio, kept: Kept) -> None:
+def _marks(studio: Studio, saved: Kept) -> None:
     """Stars, tags, a note, who may see it, and the way into the bin and out."""
     library, owner = studio.library, studio.owner
-    if kept.owner not in (owner, ""):
+    if saved.owner not in (owner, ""):
         st.caption(":material/group: Somebody on this page shared it.")
         return
-    if kept.deleted:
+    if saved.deleted:
         _leave(
             "Restore",
             library.restore,
-            kept,
+            saved,
             owner,
             key="restore",
             icon=":material/restore_from_trash:",
@@ -206,35 +206,35 @@ def _marks(studio: Studio, kept: Kept) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="marks"):
         st.feedback(
             "stars",
-            default=kept.stars - 1 if kept.stars else None,
+            default=saved.stars - 1 if saved.stars else None,
             **_saved(
-                f"stars_{kept.id}",
-                lambda given: library.update(kept, owner, stars=0 if given is None else given + 1),
+                f"stars_{saved.id}",
+                lambda value: library.update(saved, owner, stars=0 if value is None else value + 1),
             ),
         )
         st.toggle(
             "Shared",
-            kept.shared,
+            saved.shared,
             help="Everybody on this page may see it; only you may change it.",
-            **_saved(f"shared_{kept.id}", lambda given: library.share(kept, owner, given)),
+            **_saved(f"shared_{saved.id}", lambda value: library.share(saved, owner, value)),
         )
         st.space("stretch")
-        _delete_menu(studio, kept)
+        _delete_menu(studio, saved)
     st.multiselect(
         "Tags",
-        list(kept.tags),
-        list(kept.tags),
+        list(saved.tags),
+        list(saved.tags),
         accept_new_options=True,
-        **_saved(f"tags_{kept.id}", lambda given: library.update(kept, owner, tags=given)),
+        **_saved(f"tags_{saved.id}", lambda value: library.update(saved, owner, tags=value)),
     )
     st.text_input(
         "Note",
-        kept.note,
-        **_saved(f"note_{kept.id}", lambda given: library.update(kept, owner, note=given)),
+        saved.note,
+        **_saved(f"note_{saved.id}", lambda value: library.update(saved, owner, note=value)),
     )
 
 
-def _delete_menu(studio: Studio, kept: Kept) -> None:
+def _delete_menu(studio: Studio, saved: Kept) -> None:
     with st.popover(
         "Delete", icon=":material/delete:", type="tertiary", key="delete", help="Delete"
     ):
@@ -243,7 +243,7 @@ def _delete_menu(studio: Studio, kept: Kept) -> None:
             "Yes, delete it",
             delete,
             studio,
-            [kept],
+            [saved],
             key="delete_yes",
             icon=":material/delete:",
             type="primary",
@@ -270,9 +270,9 @@ def _compare(params: Params) -> None:
     st.session_state["view"] = "Compare"
 
 
-def _hold(studio: Studio, kept: Kept) -> None:
+def _hold(studio: Studio, saved: Kept) -> None:
     with explained():
-        start_image.hold(studio.library.data(kept), picture=kept.id)
+        start_image.hold(studio.library.data(saved), picture=saved.id)
         whole.note(
             "It is the start image now. Strength says how much of it may change.",
             icon=":material/image:",

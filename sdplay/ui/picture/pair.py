@@ -71,7 +71,7 @@ def pair(
         st.caption(literal(measured.sentence), help=WHAT_THEY_SEE)
 
 
-def locks_into_form(one: Params, other: Params, verdict: Verdict, key: str) -> None:
+def locks_into_form(one: Params, params: Params, verdict: Verdict, key: str) -> None:
     """Ways to a picture that differs from A in one thing only, made anew from the form."""
     for name in KNOBS if verdict.level == "confounded" else ():
         if name in verdict.names:
@@ -81,7 +81,7 @@ def locks_into_form(one: Params, other: Params, verdict: Verdict, key: str) -> N
                 type="tertiary",
                 key=f"{key}_{name}",
                 on_click=_lock,
-                args=(lock([one, other], [name])[1], label(name)),
+                args=(lock([one, params], [name])[1], label(name)),
                 help="Puts A's settings with this one of B into the form: "
                 "made there, it can be compared with A.",
             )

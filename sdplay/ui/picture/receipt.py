@@ -31,23 +31,23 @@ NAMES = {"company": "others' turns"}
 """Parts of a picture's time whose names say little to those who did not write them."""
 
 
-def timing(kept: Kept, key: str, waited: float = 0.0, reused: bool = False) -> None:
+def timing(saved: Kept, key: str, waited: float = 0.0, reused: bool = False) -> None:
     """The total, the speed, and a bar of the parts."""
     with st.container(horizontal=True, gap="xsmall"):
         st.badge(
-            lasting(kept.timing.total),
+            lasting(saved.timing.total),
             icon=":material/timer:",
             color="violet",
             help="From the request to the finished picture.",
         )
-        if kept.timing.sampling and work.calls(kept.params):
-            calls = work.calls(kept.params)
+        if saved.timing.sampling and work.calls(saved.params):
+            calls = work.calls(saved.params)
             st.badge(
-                f"{calls / kept.timing.sampling:.3g} it/s",
+                f"{calls / saved.timing.sampling:.3g} it/s",
                 icon=":material/speed:",
                 color="gray",
                 help=f"The model was asked {many(calls, 'time')} in "
-                f"{lasting(kept.timing.sampling)}.",
+                f"{lasting(saved.timing.sampling)}.",
             )
         if reused:
             st.badge(
@@ -57,22 +57,22 @@ def timing(kept: Kept, key: str, waited: float = 0.0, reused: bool = False) -> N
                 help="Made before with exactly these settings, so it was not made again. "
                 "The times are from back then.",
             )
-        if kept.partial:
+        if saved.partial:
             st.badge(
                 "partial",
                 icon=":material/incomplete_circle:",
                 color="orange",
                 help="Stopped before the end.",
             )
-    timebar(_parts(kept.timing, waited), key=f"time_{key}")
+    timebar(_parts(saved.timing, waited), key=f"time_{key}")
 
 
-def receipt(kept: Kept, key: str) -> None:
+def receipt(saved: Kept, key: str) -> None:
     """The settings with a mark each, a verdict, and the whole receipt in a fold."""
-    show = st.info if kept.made_from else st.warning
-    for warning in kept.receipt.warnings:
+    show = st.info if saved.made_from else st.warning
+    for warning in saved.receipt.warnings:
         show(text_of_others(warning, LONGEST_WARNING), icon=":material/info:")
-    rows = _rows(kept.receipt)
+    rows = _rows(saved.receipt)
     st.table(
         {
             label: f"{shown(name, got if mark != SILENT else wanted)} {mark}"
@@ -81,7 +81,7 @@ def receipt(kept: Kept, key: str) -> None:
         border="horizontal",
         hide_header=True,
     )
-    st.caption(_verdict(kept.receipt, rows))
+    st.caption(_verdict(saved.receipt, rows))
     with st.expander(
         "Receipt: asked, sent, applied", icon=":material/receipt_long:", key=f"receipt_{key}"
     ):
@@ -95,7 +95,7 @@ def receipt(kept: Kept, key: str) -> None:
             hide_index=True,
         )
         st.caption("Sent, as it went out:")
-        st.json(dict(kept.receipt.sent), expanded=1)
+        st.json(dict(saved.receipt.sent), expanded=1)
 
 
 def shown(name: str, value: Any) -> str:
@@ -130,16 +130,16 @@ def _rows(lasting: Receipt) -> dict[str, tuple[str, Any, Any, str]]:
     }
 
 
-def _asked(name: str, asked: Mapping[str, Any]) -> Any:
+def _asked(name: str, settings: Mapping[str, Any]) -> Any:
     """What was asked; where it was left to the backend, the words for that."""
-    value = asked.get(name)
-    return KNOBS[name].unset if name in KNOBS and name in asked and value is None else value
+    value = settings.get(name)
+    return KNOBS[name].unset if name in KNOBS and name in settings and value is None else value
 
 
-def _mark(name: str, asked: Mapping[str, Any], applied: Mapping[str, Any]) -> str:
+def _mark(name: str, settings: Mapping[str, Any], applied: Mapping[str, Any]) -> str:
     if name not in applied:
         return SILENT
-    same = asked.get(name) in (None, applied[name])
+    same = settings.get(name) in (None, applied[name])
     return SAME if same else OTHER
 
 
@@ -155,17 +155,19 @@ def _verdict(lasting: Receipt, rows: Mapping[str, tuple[str, Any, Any, str]]) ->
     marks = {label: mark for label, (*_, mark) in rows.items()}
     changed = [label for label, mark in marks.items() if mark == OTHER]
     silent = [label for label, mark in marks.items() if mark == SILENT]
-    said = (
+    sentences = (
         [f"{OTHER} Applied differently from what was asked: {', '.join(changed)}."]
         if changed
         else []
     )
     if silent:
-        said.append(f"{SILENT} The backend does not say what it applied for: {', '.join(silent)}.")
-    if not said and lasting.warnings:
+        sentences.append(
+            f"{SILENT} The backend does not say what it applied for: {', '.join(silent)}."
+        )
+    if not sentences and lasting.warnings:
         notes = "note above says" if len(lasting.warnings) == 1 else "notes above say"
-        said = [f"{OTHER} Applied as asked, but for what the {notes}."]
-    return " ".join(said or [f"{SAME} Applied exactly as asked."])
+        sentences = [f"{OTHER} Applied as asked, but for what the {notes}."]
+    return " ".join(sentences or [f"{SAME} Applied exactly as asked."])
 
 
 def _parts(spent: Timing, waited: float) -> dict[str, float]:
