@@ -261,6 +261,6 @@ def test_a_thread_that_dies_of_its_picture_hands_the_fault_over(models, monkeypa
             raise SystemExit
 
         monkeypatch.setattr(type(engine.pipe), "__call__", lambda *_, **__: no_picture())
-        job = Job("a fox", "flow_euler", 2, cfg=4.0, width=64, height=64)
+        job = LoopJob("a fox", "flow_euler", 2, cfg=4.0, width=64, height=64)
         with pytest.raises(SystemExit):
             list(engine.run(job))

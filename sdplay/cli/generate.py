@@ -3,11 +3,11 @@
 import argparse
 import json
 import re
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sdplay.cli import progress_line
 from sdplay.errors import BackendError, BadParams, LibraryError
 from sdplay.files.whole_file import why, write_whole
 from sdplay.knob import Knob
@@ -81,12 +81,13 @@ def _generate(options: argparse.Namespace) -> None:
     try:
         for event in events:
             if isinstance(event, Progress):
-                _bar(event)
+                step = f"{event.step} of {event.steps}" if event.step else ""
+                progress_line.show(event.fraction, f"{step} {event.message}".strip())
             else:
                 picture = event
     finally:
         events.close()  # type: ignore[attr-defined]  # a generator: closing it stops the backend
-        _bar(None)
+        progress_line.clear()
     if picture is None:
         raise BackendError(f"{backend.label} ended without a picture. Try again.")
     _write(file, sign(picture.data, picture))
@@ -202,26 +203,6 @@ def _write(file: Path, data: bytes) -> None:
         except OSError:
             raise LibraryError(f"{reason} Make room, then run the same command again.") from error
         raise LibraryError(f"{reason} It lies in {instead} instead.") from error
-
-
-def _bar(progress: Any) -> None:
-    """One line that fills, on a terminal only."""
-    if not sys.stderr.isatty():
-        return
-    if progress is None:
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-        return
-    if progress.fraction is None:
-        print(f"\r\x1b[K{progress.message}", end="", file=sys.stderr, flush=True)
-        return
-    done = round(progress.fraction * 30)
-    step = f"{progress.step} of {progress.steps}" if progress.step else ""
-    print(
-        f"\r\x1b[K[{'█' * done}{'·' * (30 - done)}] {step} {progress.message}",
-        end="",
-        file=sys.stderr,
-        flush=True,
-    )
 
 
 def _metavar(knob: Knob) -> str:

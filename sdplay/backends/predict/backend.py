@@ -117,12 +117,12 @@ class Predict(Backend):
         )
 
 
-def _peeks(endpoint_report: EndpointReport) -> bool:
+def _peeks(report: EndpointReport) -> bool:
     """Cog alone lets us look in, and only where an empty request is surely refused."""
     return (
-        endpoint_report.point.preset.method == "PUT"
-        and endpoint_report.schema is not None
-        and endpoint_report.schema.needs_something
+        report.point.preset.method == "PUT"
+        and report.schema is not None
+        and report.schema.needs_something
     )
 
 

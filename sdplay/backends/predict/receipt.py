@@ -20,7 +20,7 @@ from sdplay.schedulers import find
 
 def receipt(
     params: Params,
-    endpoint_report: EndpointReport,
+    report: EndpointReport,
     body: Mapping[str, Any],
     answer: Answer,
     data: bytes,
@@ -31,27 +31,27 @@ def receipt(
         size, brightest = opened.size, opened.convert("L").getextrema()[1]
     told = answer.reported(data)
     warnings = [
-        *unsent(params, endpoint_report),
-        *_raw(params, endpoint_report, body),
-        *_differences(params, endpoint_report, body, answer, told),
-        *_size(params, endpoint_report, body, size),
+        *unsent(params, report),
+        *_raw(params, report, body),
+        *_differences(params, report, body, answer, told),
+        *_size(params, report, body, size),
         *_pictures(answer, brightest == 0),
     ]
     applied = {**told, "width": size[0], "height": size[1]}
     return Receipt(
-        shown(_asked(params, endpoint_report), clean),
+        shown(_asked(params, report), clean),
         shown(body, clean),
         applied,
         tuple(map(clean, dict.fromkeys(warnings))),
     )
 
 
-def _asked(params: Params, endpoint_report: EndpointReport) -> dict[str, Any]:
+def _asked(params: Params, report: EndpointReport) -> dict[str, Any]:
     """Without what stands at our default because the endpoint has no place for it: nobody asked for
     that."""
     placed = {
-        *endpoint_report.places,
-        *(("width", "height") if SIZE in endpoint_report.places else ()),
+        *report.places,
+        *(("width", "height") if SIZE in report.places else ()),
     }
     changed = params.changed()
     return {
@@ -59,14 +59,14 @@ def _asked(params: Params, endpoint_report: EndpointReport) -> dict[str, Any]:
     }
 
 
-def _raw(params: Params, endpoint_report: EndpointReport, body: Mapping[str, Any]) -> Iterator[str]:
+def _raw(params: Params, report: EndpointReport, body: Mapping[str, Any]) -> Iterator[str]:
     """What the raw payload fields did."""
-    for name, value in settings(params, endpoint_report).items():
-        if name not in PICTURES and (now := get(body, endpoint_report.places[name])) != value:
+    for name, value in settings(params, report).items():
+        if name not in PICTURES and (now := get(body, report.places[name])) != value:
             yield f"Raw payload fields replaced {_label(name)}: {now} instead of {value}."
-    if endpoint_report.schema:
+    if report.schema:
         for name in params.extra_fields():
-            if name not in endpoint_report.schema.inputs and name not in body:
+            if name not in report.schema.inputs and name not in body:
                 yield (
                     f"The model has no input called {name!r}, so that raw payload field "
                     "has no effect."
@@ -75,7 +75,7 @@ def _raw(params: Params, endpoint_report: EndpointReport, body: Mapping[str, Any
 
 def _differences(
     params: Params,
-    endpoint_report: EndpointReport,
+    report: EndpointReport,
     body: Mapping[str, Any],
     answer: Answer,
     fields: Mapping[str, Any],
@@ -86,11 +86,9 @@ def _differences(
             "could be checked."
         )
     asked = {
-        name: get(body, place)
-        for name, place in endpoint_report.places.items()
-        if name not in PICTURES
+        name: get(body, place) for name, place in report.places.items() if name not in PICTURES
     }
-    names = {theirs: ours for ours, theirs in endpoint_report.schedulers.items()}
+    names = {theirs: ours for ours, theirs in report.schedulers.items()}
     for name, value in fields.items():
         wanted = (
             names.get(str(asked.get(name)), asked.get(name))
@@ -102,27 +100,25 @@ def _differences(
                 f"{_label(name)}: the endpoint used {_shown(name, value)} instead of "
                 f"{_shown(name, wanted)}."
             )
-    for name, value in answer.echoed(endpoint_report.places).items():
+    for name, value in answer.echoed(report.places).items():
         if asked.get(name) is not None and not _same(asked[name], value):
             yield f"{_label(name)}: the endpoint took {value} instead of {asked[name]}."
 
 
 def _size(
-    params: Params, endpoint_report: EndpointReport, body: Mapping[str, Any], size: tuple[int, int]
+    params: Params, report: EndpointReport, body: Mapping[str, Any], size: tuple[int, int]
 ) -> Iterator[str]:
     """A sentence when the picture is not as large as asked."""
-    both = str(get(body, endpoint_report.places.get(SIZE, SIZE))).split("x")
+    both = str(get(body, report.places.get(SIZE, SIZE))).split("x")
     sides = (
         [int(each) for each in both if each.isdigit()]
-        if SIZE in endpoint_report.places
+        if SIZE in report.places
         else [
-            get(body, endpoint_report.places[name])
-            if name in endpoint_report.places
-            else getattr(params, name)
+            get(body, report.places[name]) if name in report.places else getattr(params, name)
             for name in ("width", "height")
         ]
     )
-    meant = {SIZE, "width", "height"} & set(endpoint_report.places) or sides != [
+    meant = {SIZE, "width", "height"} & set(report.places) or sides != [
         KNOBS["width"].default,
         KNOBS["height"].default,
     ]

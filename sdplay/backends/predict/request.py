@@ -17,32 +17,30 @@ from sdplay.params import KNOBS, Params
 from sdplay.schedulers import find
 
 
-def request(params: Params, endpoint_report: EndpointReport) -> dict[str, Any]:
+def request(params: Params, report: EndpointReport) -> dict[str, Any]:
     """The whole body; the raw payload fields laid over it."""
-    body = copy.deepcopy(dict(endpoint_report.point.constants))
-    inside = endpoint_report.point.preset.inside
-    for name, one in (endpoint_report.schema.ones if endpoint_report.schema else {}).items():
+    body = copy.deepcopy(dict(report.point.constants))
+    inside = report.point.preset.inside
+    for name, one in (report.schema.ones if report.schema else {}).items():
         put(body, f"{inside}.{name}" if inside else name, one)
-    for name, value in settings(params, endpoint_report).items():
-        put(body, endpoint_report.places[name], value)
-    return _laid_over(body, params.extra_fields(), endpoint_report)
+    for name, value in settings(params, report).items():
+        put(body, report.places[name], value)
+    return _laid_over(body, params.extra_fields(), report)
 
 
-def settings(params: Params, endpoint_report: EndpointReport) -> dict[str, Any]:
+def settings(params: Params, report: EndpointReport) -> dict[str, Any]:
     """What is sent for each setting that has a place, in the endpoint's words."""
     found = {
-        name: value
-        for name in endpoint_report.places
-        if (value := _value(name, params, endpoint_report)) is not None
+        name: value for name in report.places if (value := _value(name, params, report)) is not None
     }
-    return {name: _fitting(name, value, endpoint_report) for name, value in found.items()}
+    return {name: _fitting(name, value, report) for name, value in found.items()}
 
 
-def unsent(params: Params, endpoint_report: EndpointReport) -> Iterator[str]:
+def unsent(params: Params, report: EndpointReport) -> Iterator[str]:
     """A sentence for every setting that was changed and has no place in the request."""
-    both = {"width", "height"} if SIZE in endpoint_report.places else set()
+    both = {"width", "height"} if SIZE in report.places else set()
     for knob in KNOBS.values():
-        if knob.name not in {*endpoint_report.places, *both, "extra"} and params.sets(knob.name):
+        if knob.name not in {*report.places, *both, "extra"} and params.sets(knob.name):
             yield f"{knob.label} has no effect here: this endpoint has no such setting."
     yield from params.idle()
 
@@ -63,13 +61,13 @@ def get(body: Mapping[str, Any], place: str) -> Any:
     return found
 
 
-def _value(name: str, params: Params, endpoint_report: EndpointReport) -> Any:
+def _value(name: str, params: Params, report: EndpointReport) -> Any:
     """One setting as it is sent; None leaves it out."""
     if name == SIZE:
         return f"{params.width}x{params.height}"
     value = getattr(params, name)
     if name == "scheduler":
-        return _scheduler(params, endpoint_report)
+        return _scheduler(params, report)
     if name in PICTURES:
         return _data_uri(value, KNOBS[name].label) if value and params.init else None
     knob = KNOBS[name]
@@ -78,23 +76,21 @@ def _value(name: str, params: Params, endpoint_report: EndpointReport) -> Any:
     return None if knob.group != "main" and knob.is_idle(params) else value
 
 
-def _scheduler(params: Params, endpoint_report: EndpointReport) -> str:
-    names = endpoint_report.schedulers
+def _scheduler(params: Params, report: EndpointReport) -> str:
+    names = report.schedulers
     if params.scheduler not in names:
         entry = find(params.scheduler)
         called = entry.label if entry else params.scheduler
         raise BadParams(
-            f"{endpoint_report.point.preset.label} has no scheduler called {called}. It has: "
+            f"{report.point.preset.label} has no scheduler called {called}. It has: "
             f"{', '.join(names)}."
         )
     return names[params.scheduler]
 
 
-def _fitting(name: str, value: Any, endpoint_report: EndpointReport) -> Any:
+def _fitting(name: str, value: Any, report: EndpointReport) -> Any:
     given = (
-        endpoint_report.schema.inputs.get(endpoint_report.places[name].rpartition(".")[2])
-        if endpoint_report.schema
-        else None
+        report.schema.inputs.get(report.places[name].rpartition(".")[2]) if report.schema else None
     )
     if given is None or name in PICTURES:
         return value
@@ -113,18 +109,16 @@ def _data_uri(data: bytes, label: str) -> str:
 
 
 def _laid_over(
-    body: dict[str, Any], extra: Mapping[str, Any], endpoint_report: EndpointReport
+    body: dict[str, Any], extra: Mapping[str, Any], report: EndpointReport
 ) -> dict[str, Any]:
     """The model's own inputs go to its inputs; fields of the request itself replace those, objects
     part by part."""
-    inside = endpoint_report.point.preset.inside
+    inside = report.point.preset.inside
     inputs = body.setdefault(inside, {}) if inside else body
     for name, value in extra.items():
         if isinstance(value, dict) and isinstance(body.get(name), dict):
             body[name] = laid_over(body[name], value)
-        elif name in body and not (
-            endpoint_report.schema and name in endpoint_report.schema.inputs
-        ):
+        elif name in body and not (report.schema and name in report.schema.inputs):
             body[name] = value
         else:
             inputs[name] = value

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sdplay.backends import Capabilities
+from sdplay.cli import progress_line
 from sdplay.compare.axes import Offer, Setup
 from sdplay.compare.evidence.findings import between, find_out
 from sdplay.compare.experiment import Reproduction, read_experiment
@@ -245,7 +246,7 @@ def _follow(sweep: Sweep, folder: Folder, library: Library) -> dict[tuple[int, .
         while True:
             running = sweep.running
             _take(sweep, folder, library, kept)
-            _bar(sweep)
+            progress_line.show(sweep.fraction, sweep.standing)
             if sweep.waits and sweep.trouble != said:
                 said = sweep.trouble
                 print(f"\n{said}", file=sys.stderr)
@@ -259,7 +260,7 @@ def _follow(sweep: Sweep, folder: Folder, library: Library) -> dict[tuple[int, .
         sweep.wait(15)
         _take(sweep, folder, library, kept)
         folder.finish(sweep.results() | kept, _title(sweep.plan), ["Stopped before the end."])
-        _clear_line()
+        progress_line.clear()
         done = sum(result.done for result in kept.values())
         print(
             f"{done} of {many(len(sweep.plan.cells), 'picture')} {'is' if done == 1 else 'are'} "
@@ -268,7 +269,7 @@ def _follow(sweep: Sweep, folder: Folder, library: Library) -> dict[tuple[int, .
         )
         raise
     finally:
-        _clear_line()
+        progress_line.clear()
 
 
 def _take(
@@ -397,12 +398,12 @@ def _enlarge_all(work: Upscale) -> list[Enlarged]:
     try:
         for each in work.run():
             ended.append(each)
-            _show_line(*_enlarging_line(ended, len(work.pictures)))
+            progress_line.show(*_enlarging_line(ended, len(work.pictures)))
             if each.error:
-                _clear_line()
+                progress_line.clear()
                 _tell(f"{each.name}: {each.error}")
     except KeyboardInterrupt:
-        _clear_line()
+        progress_line.clear()
         _tell(
             f"{sum(each.state != 'failed' for each in ended)} of "
             f"{many(len(work.pictures), 'picture')} lie in {work.out}. Run the same command again "
@@ -410,7 +411,7 @@ def _enlarge_all(work: Upscale) -> list[Enlarged]:
         )
         raise
     finally:
-        _clear_line()
+        progress_line.clear()
     return ended
 
 
@@ -436,20 +437,3 @@ def _tell(*sentences: str) -> None:
     """What a person wants to know on the way; the last line of output stays free for JSON."""
     for sentence in filter(None, sentences):
         print(sentence, file=sys.stderr)
-
-
-def _bar(sweep: Sweep) -> None:
-    _show_line(sweep.fraction, sweep.standing)
-
-
-def _show_line(fraction: float, text: str) -> None:
-    """One line that fills, on a terminal only."""
-    if sys.stderr.isatty():
-        filled = int(30 * fraction)
-        bar = "█" * filled + "·" * (30 - filled)
-        print(f"\r\x1b[K[{bar}] {text}", end="", file=sys.stderr, flush=True)
-
-
-def _clear_line() -> None:
-    if sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
