@@ -31,7 +31,6 @@ LAYERS = (
     "schedulers",
     "knob",
     "wording",
-    "revived",
     "settings",
     "files",
     "errors",

@@ -11,7 +11,7 @@ from sdplay.backends.local import Local
 from sdplay.backends.local.process import Launch, LocalProcess
 from sdplay.http.call import Call
 from sdplay.library import Library
-from sdplay.revived import revived
+from sdplay.sharing.revived import revived
 from sdplay.sweeps.claims import Claims, Pace
 from tests.local_process import FAKE, free_port, until
 

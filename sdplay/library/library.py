@@ -29,8 +29,8 @@ from sdplay.library.sql.index import Index, Record, parsed
 from sdplay.library.sql.tables import PICTURES, kept_of, record_of
 from sdplay.params import KNOBS, differing
 from sdplay.picture import Frame, Picture, jpeg_bytes
-from sdplay.revived import revived
 from sdplay.settings import setting
+from sdplay.sharing.revived import revived
 
 MAX_LINK = 100_000
 MANY_SMALL = 2000

@@ -1,1 +1,2 @@
-"""How people share this server: whose turn it is, how many may wait, and whose time it was."""
+"""How people share this server: whose turn it is, how many may wait, whose time it was, and
+threads that go on for all."""

@@ -17,7 +17,7 @@ import psutil
 
 from sdplay.errors import BadParams, LibraryError
 from sdplay.files.whole_file import why, write_whole
-from sdplay.revived import revived
+from sdplay.sharing.revived import revived
 
 HEARTBEAT_SECONDS = 15.0
 EXPIRES_SECONDS = 180.0

@@ -24,8 +24,8 @@ from urllib.parse import urlsplit
 
 from sdplay.backends import Capabilities
 from sdplay.errors import BadParams
-from sdplay.revived import revived
 from sdplay.settings import home, setting, without_secrets
+from sdplay.sharing.revived import revived
 
 BUILTIN = "builtin"
 SERVE = ("-m", "sdplay", "serve", "--end-with-input")
