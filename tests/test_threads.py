@@ -12,7 +12,7 @@ from sdplay.backends.local.process import Launch, LocalProcess
 from sdplay.http.call import Call
 from sdplay.library import Library
 from sdplay.sharing.revived import revived
-from sdplay.sweeps.claims import Claims, Pace
+from sdplay.sweeps.claims import Claims, Heartbeat
 from tests.local_process import FAKE, free_port, until
 
 ROOT = Path(__file__).parent.parent
@@ -27,7 +27,7 @@ TRIED = {
     ),
     "engine/torch/stock.py": "test_a_thread_that_dies_of_its_picture_hands_the_fault_over",
     "http/call.py": "test_a_call_whose_thread_dies_hands_the_fault_over",
-    "revived.py": "test_work_that_must_go_on_goes_on_in_another_thread",
+    "sharing/revived.py": "test_work_that_must_go_on_goes_on_in_another_thread",
 }
 """Where threads are started, and the test that kills one."""
 NOBODY_WAITS = {
@@ -85,7 +85,7 @@ def test_a_call_whose_thread_dies_hands_the_fault_over():
 
 
 def test_claims_whose_thread_dies_are_kept_alive(tmp_path):
-    claims = Claims(tmp_path, Pace(heartbeat=0.01))
+    claims = Claims(tmp_path, Heartbeat(heartbeat=0.01))
     claims.join("plan")
     claims._show = Dies(claims._show)
     until(lambda: claims._show.times > 3)
