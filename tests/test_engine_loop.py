@@ -244,4 +244,10 @@ def test_times_of_pictures_in_company_add_up_to_what_the_model_took(model):
     company = together(Engine(model), jobs)
     took = time.perf_counter() - began
     assert sum(each.sampling + each.decode for each in company) <= took
-    assert all(each.queued > each.sampling for each in company)
+    assert all(each.company > each.sampling for each in company)
+    assert all(each.company + each.sampling + each.decode <= took for each in company)
+
+
+def test_whoever_is_alone_waits_for_nobody(model):
+    alone = made(Engine(model), LoopJob("a red apple", "euler", 3))
+    assert alone.company == pytest.approx(0, abs=1e-9)

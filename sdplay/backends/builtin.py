@@ -161,7 +161,7 @@ class Builtin(Backend):
                 elif isinstance(event, Made):
                     took = Timing(
                         time.perf_counter() - started,
-                        company=event.queued,
+                        company=event.company,
                         load=min(load, loaded - started),
                         sampling=event.sampling,
                         decode=event.decode,

@@ -8,7 +8,7 @@ starves another person's picture.
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -102,6 +102,8 @@ class Snapshot:
     noise: Array
     image: Array | None
     spent: float = 0.0
+    company: float = 0.0
+    """While others had their turns."""
     moments: tuple["Moment", ...] = ()
     """What frames are made of."""
 
@@ -118,6 +120,8 @@ class Moment:
     clean: Array | None = None
     """The predicted clean latent, when a preview or frames were asked for."""
     noisy: Array | None = None
+    company: float = 0.0
+    """While others had their turns."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +132,8 @@ class Made:
     sampling: float
     """Its share of the time in the model."""
     decode: float
-    queued: float
-    """Before its first step and while others had their turns."""
+    company: float
+    """While others had their turns."""
     evaluations: int
     frames: tuple[tuple[Moment, Any, Any], ...] = ()
     """Moment, clean picture and noisy picture."""
@@ -152,6 +156,8 @@ class Run:
         self.started = 0.0
         self.spent = self.brought = 0.0
         """Its own share of the model's time: what the picture would cost without the company."""
+        self.company = 0.0
+        """While the model worked for others."""
         self.at = 0
         self.evaluations = 0
         self.moments: list[Moment] = []
@@ -230,7 +236,9 @@ class Run:
             if noisy is None
             else noisy * np.float32(1 / np.sqrt(1 + step.sigma**2) if step.scale != 1 else 1)
         )
-        return Moment(self.at, len(self.plan.steps), step.sigma, self.spent, clean, scaled)
+        return Moment(
+            self.at, len(self.plan.steps), step.sigma, self.spent, clean, scaled, self.company
+        )
 
     def copy_state(self) -> Snapshot:
         return Snapshot(
@@ -241,6 +249,7 @@ class Run:
             self.noise,
             self.image,
             self.spent,
+            self.company,
             tuple(self.moments),
         )
 
@@ -376,6 +385,8 @@ class Engine:
 
     def _admit(self, run: Run) -> None:
         """A job that cannot start tells its owner and is gone."""
+        if self._runs:
+            run.company += time.perf_counter() - run.asked
         try:
             run.prepare(self.model)
         except Exception as error:
@@ -406,7 +417,9 @@ class Engine:
         chosen = self._chosen()
         started = time.perf_counter()
         answered = self._answered(chosen)
-        a_row = (time.perf_counter() - started) / sum(run.rows for run in chosen)
+        took = time.perf_counter() - started
+        a_row = took / sum(run.rows for run in chosen)
+        self._share(took, {id(run): a_row * run.rows for run in chosen})
         for run, output in answered:
             run.spent += a_row * run.rows
             self._turns.serve(_claim(run))
@@ -415,6 +428,11 @@ class Engine:
             except Exception as error:  # this job's arithmetic failed: its neighbours go on
                 self._drop([run], error)
         self._finish([run for run in chosen if run in self._runs and run.finished])
+
+    def _share(self, took: float, own: Mapping[int, float]) -> None:
+        """Seconds in the model are the company of those who are here, but for their own part."""
+        for run in self._runs:
+            run.company += took - own.get(id(run), 0.0)
 
     def _answered(self, chosen: list[Run]) -> list[tuple[Run, Any]]:
         """Each run with the model's answer.  A call that fails is made again one by one: only the
@@ -470,9 +488,11 @@ class Engine:
             started = time.perf_counter()
             try:
                 pictures = _pixels(self.model.decode(np.concatenate([run.xs[0] for run in same])))
-                spent = (time.perf_counter() - started) / len(same)
+                took = time.perf_counter() - started
+                spent = took / len(same)
+                self._share(took, {id(run): spent for run in same})
                 made = [
-                    self._made(run, pixels, started, spent)
+                    self._made(run, pixels, spent)
                     for run, pixels in zip(same, pictures, strict=True)
                 ]
             except Exception as error:  # as in _tick
@@ -482,9 +502,8 @@ class Engine:
                 run.events.put(result)
             self._runs = [run for run in self._runs if run not in same]
 
-    def _made(self, run: Run, pixels: Any, sampled: float, spent: float) -> Made:
-        waited = sampled - run.asked - (run.spent - run.brought)
-        return Made(pixels, run.spent, spent, waited, run.evaluations, latent=run.xs[0])
+    def _made(self, run: Run, pixels: Any, spent: float) -> Made:
+        return Made(pixels, run.spent, spent, run.company, run.evaluations, latent=run.xs[0])
 
     def _frames(self, run: Run) -> tuple[tuple[Moment, Any, Any], ...]:
         return tuple(

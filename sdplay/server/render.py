@@ -146,7 +146,7 @@ class _Rendering:
         spent = start.spent if start else 0.0
         for event in self._events(engine, job, start):
             if not isinstance(event, Moment):
-                self._count(event, time.perf_counter() - started, spent)
+                self._count(event, spent)
                 return event
             self.clean = self.clean if event.clean is None else event.clean
             model = engine.model if isinstance(engine, Engine) else None
@@ -159,11 +159,11 @@ class _Rendering:
                 steps=self.done + self.step.steps + self.later,
             )
             if self.request.partial and self.stopped():
-                self._count(event, time.perf_counter() - started, spent)
+                self._count(event, spent)
                 return None
         return None
 
-    def _count(self, event: Event, took: float, brought: float) -> None:
+    def _count(self, event: Event, brought: float) -> None:
         """Where a pass's seconds went; `brought` is what an earlier part of it had spent."""
         if isinstance(event, Made):
             own, decode = event.sampling - brought, event.decode
@@ -172,7 +172,7 @@ class _Rendering:
             own -= brought
         self.seconds["sampling"] += own
         self.seconds["decode"] += decode
-        self.seconds["company"] += max(0.0, took - own - decode)
+        self.seconds["company"] += event.company
 
     def _events(
         self, engine: Engine | Stock, job: LoopJob, start: Snapshot | None

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -72,9 +73,11 @@ class Stock:
     ) -> Iterator[Moment | Made]:
         """Yield Moments and at the end Made.  Closing the iterator stops the pipeline after its
         present step."""
+        asked = time.perf_counter()
         with self._alone(_Place(Claim(job.owner, job.urgent)), stopped):
+            company = time.perf_counter() - asked
             made = yield from self._steps(job)
-        yield made
+        yield replace(made, company=company)
 
     def _steps(self, job: LoopJob) -> Generator[Moment, None, Made]:
         events: queue.SimpleQueue[Moment | Made | BaseException] = queue.SimpleQueue()
