@@ -9,9 +9,11 @@ import runpy
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
+from types import ModuleType
 
 ROOT = Path(__file__).parent.parent
 READ_IN = (
@@ -42,7 +44,8 @@ class Command:
         self._process = forks().Process(
             target=_run, args=(self.line, cwd, {**os.environ, **variables}, self._files)
         )
-        self._process.start()
+        with _plain_main():
+            self._process.start()
         self.pid, self.kill = self._process.pid, self._process.kill
 
     def done(self, seconds=240):
@@ -56,6 +59,18 @@ class Command:
         with self._folder:
             texts = [file.read_text(encoding="utf-8") for file in self._files]
         return subprocess.CompletedProcess(self.line, code, *texts)
+
+
+@contextmanager
+def _plain_main():
+    """A page under test leaves itself behind as the main module, which each new process would run
+    first."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def sdplay(*arguments, cwd=ROOT):

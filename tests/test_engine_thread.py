@@ -15,9 +15,9 @@ from sdplay.errors import BackendLost
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="nice values a thread are Linux's own")
 PICTURE = (
-    "from sdplay.engine.loop import Engine, Job, Made\n"
+    "from sdplay.engine.loop import Engine, LoopJob, Made\n"
     "from sdplay.engine.onnx_model import OnnxModel\n"
-    "*_, last = Engine(OnnxModel()).run(Job('a fox', 'euler', 2, width=96, height=96))\n"
+    "*_, last = Engine(OnnxModel()).run(LoopJob('a fox', 'euler', 2, width=96, height=96))\n"
     "print(type(last).__name__)"
 )
 
