@@ -11,6 +11,7 @@ from PIL import Image
 
 from sdplay.backends import builtin
 from sdplay.backends.builtin import Builtin
+from sdplay.engine.start import start_pixels
 from sdplay.errors import BadParams
 from sdplay.params import Params
 from sdplay.picture import Picture, Progress, png_bytes
@@ -220,6 +221,17 @@ def test_a_size_it_cannot_make_is_refused_with_the_nearest_one(size):
 def test_emphasis_without_measure_is_refused_with_an_example():
     with pytest.raises(BadParams, match=re.escape("goes up to 10. Write it like this: (word:1.3)")):
         made("a (red:400) apple")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
+def test_a_photograph_starts_as_its_camera_was_held(mode):
+    upright = Image.linear_gradient("L").resize((64, 128)).convert(mode)
+    turned, exif, photograph = upright.rotate(90, expand=True), Image.Exif(), io.BytesIO()
+    exif[0x0112] = 6  # the camera lay on its side: a quarter turn back shows it upright
+    turned.save(photograph, "PNG", exif=exif)
+    fields = {"width": 64, "height": 128}
+    taken = start_pixels(Params(init=photograph.getvalue(), **fields))
+    assert np.array_equal(taken, start_pixels(Params(init=png_bytes(upright), **fields)))
 
 
 def test_a_start_image_that_is_none_is_refused_in_a_sentence():

@@ -1,5 +1,6 @@
 """Background jobs: fair turns, progress, cancel, and sentences for what went wrong."""
 
+import threading
 import time
 from dataclasses import replace
 
@@ -7,12 +8,15 @@ import pytest
 
 from sdplay import work
 from sdplay.backends import ASKER, Asker
+from sdplay.backends.a1111 import A1111, progress
 from sdplay.errors import BadParams
 from sdplay.jobs import Jobs
 from sdplay.library import Library
 from sdplay.library.estimates import Estimates
 from sdplay.params import Params
 from sdplay.picture import Progress, Timing
+from tests.fakes import a1111, nothing
+from tests.local_process import until
 from tests.making import Painter, finished
 
 SMALL = {"width": 64, "height": 64}
@@ -44,6 +48,42 @@ def test_waiting_ends_with_the_job_or_with_the_time(jobs):
     assert not job.wait(0.001)
     assert job.wait(30)
     assert job.kept
+
+
+@pytest.mark.parametrize("tells_progress", [True, False])
+def test_no_thread_is_left_of_pictures_that_a_server_never_answers(
+    jobs, tells_progress, monkeypatch
+):
+    monkeypatch.setattr(progress, "TOLD_SECONDS", 0.5)
+    over, taken, before = threading.Event(), [], {*threading.enumerate()}
+
+    def never(http, asked):
+        taken.append(asked)
+        over.wait()
+
+    with a1111() as fake:
+        fake.running = True
+        routes = fake.site.routes if tells_progress else {"*": nothing}
+        fake.site.routes = routes | {"POST /sdapi/v1/txt2img": never}
+        asked = [
+            jobs.submit(Params(seed=seed, **SMALL), A1111(fake.url), "ann", at_once=8)
+            for seed in range(40)
+        ]
+        until(lambda: len(taken) >= 8)
+        for job in reversed(asked):
+            job.cancel()
+        until(lambda: not ours({*threading.enumerate()} - before))
+        over.set()
+    assert {job.state for job in asked} == {"cancelled"}
+
+
+def ours(threads):
+    """Those that make pictures or wait for a server, without the server's own."""
+    return [
+        thread
+        for thread in threads
+        if isinstance(thread, threading.Timer) or thread.name.startswith(("job-", "sdplay-"))
+    ]
 
 
 class Sketcher(Painter):

@@ -3,7 +3,9 @@ own memory."""
 
 import io
 import os
+import threading
 import zipfile
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -11,6 +13,7 @@ import pytest
 from PIL import Image
 
 from sdplay.picture import png_bytes
+from tests.fakes import a1111
 from tests.local_process import until
 from tests.serving import served
 from tests.visiting import Visitor, forget_peak, megabytes
@@ -22,10 +25,22 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def mute():
+    """An A1111 that takes every picture, says that it is at work, and never answers."""
+    over = threading.Event()
+    with ExitStack() as stack:
+        fake = stack.enter_context(a1111())
+        stack.callback(over.set)
+        fake.running = True
+        fake.site.routes["POST /sdapi/v1/txt2img"] = lambda http, asked: over.wait()
+        yield fake
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, mute):
     """A page on which a picture was made and one from a start image, so that what everybody needs
     is there."""
-    process, url = served(tmp_path_factory.mktemp("home"))
+    process, url = served(tmp_path_factory.mktemp("home"), SDPLAY_A1111_URL=mute.url)
     try:
         with Visitor(url) as visitor:
             make(visitor)
@@ -78,9 +93,22 @@ def test_many_large_uploads(visitor):
 
 
 def test_pictures_that_start_from_many_large_ones(visitor):
-    for _ in range(2):
-        start_from(visitor, 1800)
+    for _ in range(3):
+        start_from(visitor, 2200)
     assert "Recent" in visitor.texts
+
+
+def test_many_pictures_of_a_server_that_never_answers(server, mute, visitor):
+    address = urlencode({"backend": "a1111", "count": 30})
+    before = megabytes(server[0])
+    for _ in range(4):
+        visitor.run(address)
+        visitor.press("go", address)
+    assert "64 of your pictures are waiting already" in " ".join(visitor.texts)
+    until(lambda: mute.requests())
+    visitor.press("cancel_all", address)
+    until(lambda: "cancel" not in visitor.run(address).drawn)
+    assert megabytes(server[0]) - before < 50
 
 
 def test_start_images_that_unpack_into_much(visitor):

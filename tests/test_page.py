@@ -237,6 +237,15 @@ def test_what_was_applied_with_a_warning_is_never_called_exact(page):
     assert "Applied exactly as asked" not in told
 
 
+def test_a_large_upload_is_held_once_however_often_the_page_is_drawn(page):
+    data = png((64, 64))
+    page.run().file_uploader(key="init_file_0").set_value(("teal.png", data, "image/png")).run()
+    first = page.session_state["init_bytes"]
+    page.button(key="go").click().run()
+    assert page.session_state["init_bytes"] == data
+    assert page.session_state["init_bytes"] is first
+
+
 def test_another_backends_error_goes_when_the_backend_changes(page, monkeypatch):
     monkeypatch.setenv("SDPLAY_A1111_URL", "http://127.0.0.1:9")
     page.query_params.update(backend="a1111", steps="2")

@@ -52,9 +52,12 @@ def mask_cells(params: Params, factor: int = 8) -> Any:
 
 
 def _opened(data: bytes, label: str) -> Image.Image:
+    mode = "L" if label == "mask" else "RGB"
     try:
         with Image.open(io.BytesIO(data)) as opened:
-            return ImageOps.exif_transpose(opened).convert("L" if label == "mask" else "RGB")
+            ImageOps.exif_transpose(opened, in_place=True)  # a copy would hold it once more
+            opened.load()
+            return opened if opened.mode == mode else opened.convert(mode)
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise BadParams(
             f"The {label} could not be read. Choose a PNG, JPEG or WebP picture."

@@ -95,7 +95,7 @@ def exported(
                 before = b",\n"
             file.write(b"[]\n" if before == b"[\n" else b"\n]\n")
         if owner is None:
-            archive.writestr(LINKS, json.dumps(dict(library.index.links())))
+            archive.writestr(LINKS, json.dumps(dict(library.index.links.all())))
     return Carried(count, problems=tuple(problems))
 
 
@@ -207,7 +207,7 @@ def _listed(library: Library, archive: zipfile.ZipFile, owner: str | None) -> Ca
                 problems.append("A picture was left out. Its part of the zip file is damaged.")
     if owner is None and LINKS in archive.namelist():
         for text in json.loads(_bytes(archive, LINKS, MAX_FILE)).values():
-            library.shorten(str(text))
+            library.shorten(str(text), None)
     library.index.tidy()
     return Carried(count, known, tuple(problems))
 

@@ -7,7 +7,6 @@ import json
 import struct
 import threading
 import time
-from base64 import b32encode
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +23,7 @@ from sdplay.library.kept import Group, Kept, Page, Timed, Total
 from sdplay.library.query import FACTS, Query, query
 from sdplay.library.rebuild import DAMAGED, Reindexed, checked, reindex, remove_unused
 from sdplay.library.recipe import Recipe
+from sdplay.library.short_links import ShortLinks
 from sdplay.library.sql.database import is_damaged
 from sdplay.library.sql.index import Index, Record, parsed
 from sdplay.library.sql.tables import PICTURES, kept_of, record_of
@@ -32,7 +32,6 @@ from sdplay.picture import Frame, Picture, jpeg_bytes
 from sdplay.settings import setting
 from sdplay.sharing.revived import revived
 
-MAX_LINK = 100_000
 MANY_SMALL = 2000
 """Thumbnails held in memory: about 20 MB."""
 MOST_INPUTS = 16 * 2**20
@@ -99,7 +98,7 @@ class Library:
     def answers(self) -> bool:
         """Whether the database and the store can be reached just now."""
         try:
-            self.index.link("")
+            self.index.links.text("")
             self.files.has("links", "none")
         except LibraryError:
             return False
@@ -349,24 +348,13 @@ class Library:
         """Past runs of a backend, newest first."""
         return self.index.timings(backend, limit)
 
-    def shorten(self, text: str) -> str:
+    def shorten(self, text: str, owner: str | None = "") -> str:
         """A short id for a long link; the same text has the same id."""
-        if len(text) > MAX_LINK:
-            raise BadParams(
-                f"The link is {len(text)} letters long; more than {MAX_LINK} are not kept."
-            )
-        name = b32encode(hashlib.sha256(text.encode("utf-8", "replace")).digest()).decode().lower()
-        for length in (8, 16, 32):
-            id = name[:length]
-            self.index.put_link(id, text)
-            if self.index.link(id) == text:
-                self.files.write("links", id, text.encode("utf-8", "replace"))
-                return id
-        raise LibraryError("The link could not be shortened. Copy the long one.")
+        return ShortLinks(self.index.links, self.files).shorten(text, owner)
 
     def expanded(self, id: str) -> str | None:
         """The long link behind a short id; None when there is none."""
-        return self.index.link(id) if id.isalnum() and len(id) <= 32 else None
+        return ShortLinks(self.index.links, self.files).expanded(id)
 
     def reindex(self, adopt: str | None = None) -> Reindexed:
         """Make the index anew from the files; pictures whose record is lost go to `adopt`, if it is

@@ -50,7 +50,7 @@ def reindex(index: Index, files: Store, adopt: str | None = None) -> Reindexed:
     for file in sorted(pictures - named):
         _adopt(index, files, file, adopt, counts)
     for link in files.names("links"):
-        index.put_link(link, files.read("links", link).decode("utf-8", "replace"))
+        index.links.put(link, files.read("links", link).decode("utf-8", "replace"))
     index.tidy()
     return Reindexed(**counts)
 

@@ -25,6 +25,8 @@ CLOSE_SECONDS = 10.0
 """How long closing waits for the server to stop; a thread goes on telling it after that."""
 SILENT_SECONDS = 90.0
 """How long a server that says nothing is still told to stop: a restart takes about a minute."""
+TOLD_SECONDS = 3600.0
+"""How long a server that answers everything but our picture is told to stop it."""
 IDLE_SECONDS = 300.0
 """A server that does nothing for so long while it owes us a picture has lost it."""
 
@@ -88,7 +90,8 @@ class Watch:
     def _interrupt(self, call: Call[Reply]) -> None:
         """Tell it as long as it answers: hanging up does not take our picture out of its queue."""
         refused, self.heard = 0, time.monotonic()
-        while refused < 10 and time.monotonic() - self.heard < SILENT_SECONDS:
+        ends = self.heard + TOLD_SECONDS
+        while refused < 10 and time.monotonic() < min(ends, self.heard + SILENT_SECONDS):
             if self._is_running():
                 refused += not self._post(f"sdapi/v1/interrupt{self._named()}")
             if call.wait(POLL_SECONDS):

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sql
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from sdplay.errors import LibraryAway, LibraryError
@@ -23,10 +22,10 @@ from sdplay.library.sql.full_text import (
     spelled,
     text_of,
 )
+from sdplay.library.sql.links import Links
 from sdplay.library.sql.tables import (
     FACTS,
     LEFT_OUT,
-    LINKS,
     PICTURES,
     RECORDS,
     TABLES,
@@ -60,6 +59,7 @@ class Index:
         """`repair` gives the record of a picture anew, by its id, where the line is damaged."""
         self._repair, self._patience = repair, patience
         self._database = Database(address, patience)
+        self.links = Links(self._database)
         with self._database.reading() as connection:
             self._words = words or kind_of(connection)
         self.is_new = self._made()
@@ -280,21 +280,6 @@ class Index:
         with self._database.reading() as connection:
             return [Timed(*each) for each in connection.execute(asked)]
 
-    def link(self, id: str) -> str | None:
-        """The long text behind a short id."""
-        with self._database.reading() as connection:
-            return connection.scalar(sql.select(LINKS.c.query).where(LINKS.c.id == id))
-
-    def put_link(self, id: str, query: str) -> None:
-        """Remember a long text."""
-        with self._database.writing() as connection:
-            connection.execute(self._insert(LINKS), {"id": id, "query": query})
-
-    def links(self) -> list[tuple[str, str]]:
-        """Every short id and its text."""
-        with self._database.reading() as connection:
-            return [(each.id, each.query) for each in connection.execute(sql.select(LINKS))]
-
     def _made(self) -> bool:
         """Make the tables where they are missing or of another form; says whether there was nothing
         before."""
@@ -439,12 +424,6 @@ class Index:
         whose = whose if owner is None or query.scope == "mine" else ["shared"]
         whose += [f"o{spelled(owner)}"] if owner is not None and query.scope == "all" else []
         return condition(self._words, query, whose)
-
-    def _insert(self, table: sql.Table) -> Any:
-        """An insert that passes over what is there already, where the database can."""
-        kinds: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-        kind = kinds.get(self._database.dialect)
-        return kind(table).on_conflict_do_nothing() if kind else sql.insert(table)
 
 
 def parsed(text: str | bytes) -> Record | None:

@@ -75,6 +75,15 @@ LINKS = sql.Table(
     sql.Column("id", sql.String(32), primary_key=True),
     sql.Column("query", sql.Text, nullable=False),
 )
+LINK_USES = sql.Table(
+    "link_uses",
+    TABLES,
+    sql.Column("id", sql.String(32), primary_key=True),
+    sql.Column("owner", sql.String(64), nullable=False, index=True),
+    sql.Column("at", sql.BigInteger, nullable=False),
+    sql.Column("size", sql.BigInteger, nullable=False),
+    sql.Column("opened", sql.Boolean, nullable=False),
+)
 FACTS = sql.Table(
     "facts",
     TABLES,
@@ -93,7 +102,7 @@ for _name in ("scheduler", "steps", "cfg", "stars"):
 
 def form() -> str:
     """Changes with the columns: an index of another form is made anew."""
-    return f"3 {','.join(column.name for column in _C)}"
+    return f"4 {','.join(column.name for column in _C)}"
 
 
 def mark(value: Any) -> int:

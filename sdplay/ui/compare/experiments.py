@@ -21,7 +21,7 @@ from sdplay.errors import BadParams
 from sdplay.sweeps import Sweep
 from sdplay.ui import address, session, whole
 from sdplay.ui.compare import axes, sweeping, table, variants
-from sdplay.ui.form import form
+from sdplay.ui.form import form, visit
 from sdplay.ui.problems import explained, told
 from sdplay.ui.session import Studio
 from sdplay.ui.share import linked
@@ -95,7 +95,7 @@ def open_file(studio: Studio) -> None:
                 icon=":material/input:",
                 key="open_take",
                 on_click=_take,
-                args=(studio, given.name, given.getvalue()),
+                args=(studio, given.name, visit.uploaded(given)),
             )
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 from sdplay.backends import Capabilities
 from sdplay.params import Control
 from sdplay.ui import address, notes, session, whole
+from sdplay.ui.form import visit
 from sdplay.ui.form.start_image import KINDS, small
 
 UNITS = 3
@@ -77,14 +78,16 @@ def _put(units: tuple[Control, ...]) -> None:
 
 def _unit(number: int, before: Control | None, capabilities: Capabilities) -> Control | None:
     key = f"control_{st.session_state.get('control_round', 0)}_{number}"
-    given = st.file_uploader(
-        f"Guide picture {number}",
-        KINDS,
-        key=f"{key}_image",
-        max_upload_size=20,
-        help="Its lines, depth or poses steer where things are.",
+    upload = visit.uploaded(
+        st.file_uploader(
+            f"Guide picture {number}",
+            KINDS,
+            key=f"{key}_image",
+            max_upload_size=20,
+            help="Its lines, depth or poses steer where things are.",
+        )
     )
-    image = given.getvalue() if given else before.image if before else b""
+    image = upload or (before.image if before else b"")
     if not image:
         return None
     st.image(small(image), width=140, alt=f"Guide picture {number}")

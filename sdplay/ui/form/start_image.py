@@ -11,6 +11,7 @@ from sdplay.errors import BadParams
 from sdplay.files.decode import NotAPicture, checked
 from sdplay.params import KNOBS
 from sdplay.ui import address, notes, session, whole
+from sdplay.ui.form import visit
 from sdplay.ui.form.controls import current, draw
 from sdplay.ui.form.fitting import shape_that_fits
 from sdplay.ui.problems import explained
@@ -26,13 +27,7 @@ def choose(capabilities: Capabilities) -> None:
     state = st.session_state
     with explained():
         _follow_address()
-    given = st.file_uploader(
-        KNOBS["init"].label,
-        KINDS,
-        max_upload_size=20,
-        help=KNOBS["init"].help,
-        key=f"init_file_{state.get('init_round', 0)}",
-    )
+    upload = _uploaded("init")
     place = st.text_input(
         "Or its address",
         placeholder="https://…",
@@ -41,7 +36,6 @@ def choose(capabilities: Capabilities) -> None:
     ).strip()
     state["init_bytes"] = None
     with explained():
-        upload = given.getvalue() if given else b""
         data = upload or (_fetched(place) if place else state.get("start_held", b""))
         if data:
             _shown(data, capabilities)
@@ -50,6 +44,20 @@ def choose(capabilities: Capabilities) -> None:
     draw(KNOBS["strength"], capabilities)
     if state["init_bytes"] and capabilities.offers("inpaint"):
         _mask(capabilities)
+
+
+def _uploaded(name: str) -> bytes:
+    """What the uploader of a picture holds."""
+    knob = KNOBS[name]
+    return visit.uploaded(
+        st.file_uploader(
+            knob.label,
+            KINDS,
+            max_upload_size=20,
+            help=knob.help,
+            key=f"{name}_file_{st.session_state.get('init_round', 0)}",
+        )
+    )
 
 
 def _follow_address() -> None:
@@ -149,18 +157,11 @@ def _shown(data: bytes, capabilities: Capabilities) -> None:
 
 def _mask(capabilities: Capabilities) -> None:
     state = st.session_state
-    given = st.file_uploader(
-        KNOBS["mask"].label,
-        KINDS,
-        key=f"mask_file_{state.get('init_round', 0)}",
-        max_upload_size=20,
-        help=KNOBS["mask"].help,
-    )
-    upload = given.getvalue() if given else b""
+    upload = _uploaded("mask")
     data = upload or state.get("start_mask_held", b"")
     state["mask_bytes"] = None
     with explained():
-        if data and _size_of(data, "mask") and not given:
+        if data and _size_of(data, "mask") and not upload:
             st.image(small(data), width=140, alt="Mask")
             st.button(
                 "Remove the mask",

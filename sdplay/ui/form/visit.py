@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
-from streamlit.runtime.uploaded_file_manager import UploadedFileRec
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileRec
 
 OURSELVES = ("localhost", "127.0.0.1", "::1")
 PASSED_ON = (
@@ -74,6 +75,16 @@ class BoundedUploads(MemoryUploadedFileManager):
             return False
         self.remove_file(session_id, oldest)
         return True
+
+
+def uploaded(file: UploadedFile | None) -> bytes:
+    """What an uploader got: the very bytes that the server holds, which getvalue() copies in each
+    run."""
+    context = get_script_run_ctx()
+    if file is None or context is None:
+        return b""
+    held = context.uploaded_file_mgr.get_files(context.session_id, [file.file_id])
+    return held[0].data if held else file.getvalue()
 
 
 def hold_to_bounds() -> None:

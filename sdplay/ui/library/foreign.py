@@ -5,7 +5,7 @@ import streamlit as st
 from sdplay import metadata
 from sdplay.params import KNOBS, Params
 from sdplay.ui import whole
-from sdplay.ui.form import form
+from sdplay.ui.form import form, visit
 from sdplay.ui.picture.receipt import shown
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
@@ -27,7 +27,7 @@ def read_a_picture(studio: Studio) -> None:
         if not given:
             return
         with explained():
-            _told(studio, given.getvalue())
+            _told(studio, visit.uploaded(given))
 
 
 def drop(data: bytes) -> None:

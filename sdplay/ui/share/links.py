@@ -54,7 +54,8 @@ def follow() -> None:
         state: State = read_json(session.jobs().library.expanded(id) or "")
     except ValueError:
         told(
-            "This link is not known here. It was made on another server, or its database is gone.",
+            "This link is not known here. It was made on another server, its database is gone, or "
+            "nobody opened it before newer ones needed its room.",
             warn=True,
         )
         return
@@ -158,7 +159,7 @@ def _address(studio: Studio, state: State) -> str:
         emptied or "sweep" in state or params.get("init") or params.get("control")
     ):
         return f"{_page()}?{plain}"
-    short = studio.library.shorten(json.dumps(state, ensure_ascii=False))
+    short = studio.library.shorten(json.dumps(state, ensure_ascii=False), studio.owner)
     return f"{_page()}?{urlencode({'link': short})}"
 
 
