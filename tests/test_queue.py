@@ -2,9 +2,11 @@
 
 import asyncio
 import base64
+import json
 import shutil
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,8 +23,9 @@ from sdplay.server.extras.addons import marks
 from sdplay.server.limits import Doorman, Limits
 from sdplay.server.models import Machine, Models
 from sdplay.server.queue import Queue
-from sdplay.server.render import render
+from sdplay.server.render import RenderStep, render
 from sdplay.server.request import PictureRequest
+from sdplay.server.stream import PREVIEW_SECONDS, _lines
 from tests.local_process import tiny_models
 
 CPU = Machine(device="cpu")
@@ -82,6 +85,65 @@ def test_a_pictures_seconds_are_its_own_and_waiting_for_others_is_queue():
         own += seconds["sampling"] + seconds["decode"]
     assert own <= max(ticket.ended for ticket in tickets) - tickets[0].created
     assert tickets[0].rendered.seconds["company"] > 0
+
+
+def drawn(rough):
+    return b"rough" if rough else b"sharp"
+
+
+def at_work(owner, previews=True):
+    """A queue that nobody serves, with this one's picture at its first step."""
+    waiting = queue()
+    (ticket,) = waiting.submit(replace(picture_request(owner), previews=previews))
+    begin(ticket)
+    return waiting, ticket
+
+
+def begin(*tickets):
+    for ticket in tickets:
+        ticket.state = "running"
+        ticket.step = RenderStep(1, 9, 1.0, drawn if ticket.request.previews else None)
+
+
+async def previews(waiting, ticket, *between):
+    """What a listener sees at a first step, and at one more after each of these."""
+    stream = _lines(waiting, ticket)
+    told = [json.loads(await anext(stream))]
+    for happens in between:
+        happens()
+        ticket.changed()
+        told.append(json.loads(await anext(stream)))
+    await stream.aclose()
+    return [base64.b64decode(each.get("preview", "")).decode() for each in told]
+
+
+def test_the_only_picture_at_work_shows_its_first_step_sharp():
+    assert asyncio.run(previews(*at_work("a"))) == ["sharp"]
+
+
+def test_company_that_nobody_watches_takes_no_preview_from_who_looks():
+    waiting, ticket = at_work("a")
+    begin(*waiting.submit(*[replace(picture_request("b"), previews=False)] * 400))
+    assert asyncio.run(previews(waiting, ticket)) == ["sharp"]
+
+
+def test_in_a_small_company_previews_are_rough():
+    waiting, ticket = at_work("a")
+    begin(*waiting.submit(picture_request("b"), picture_request("c")))
+    seen = asyncio.run(previews(waiting, ticket, lambda: time.sleep(PREVIEW_SECONDS)))
+    assert set(seen) - {""} == {"rough"}
+
+
+def test_a_crowd_gets_fewer_previews_until_it_has_gone():
+    waiting, ticket = at_work("a")
+    crowd = waiting.submit(*[picture_request("b")] * 400)
+    begin(*crowd)
+
+    def gone():
+        for other in crowd:
+            other.state = "done"
+
+    assert asyncio.run(previews(waiting, ticket, lambda: None, gone)) == ["", "", "sharp"]
 
 
 def test_the_seconds_left_count_the_passes_to_come():

@@ -237,6 +237,7 @@ def test_previews_show_the_picture_without_its_decoder(sd):
     model = load(str(sd), device="cpu")
     latent = model.encode(START[None], np.zeros((1, 4, 8, 12), np.float32))
     assert model.preview(latent).shape == (1, 3, 64, 96)
+    assert model.preview(latent, rough=True).shape == (1, 3, 8, 12)
     assert model._fitted_colours().shape == (5, 3)
 
 

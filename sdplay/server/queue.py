@@ -108,6 +108,14 @@ class Queue:
             order = self._order()
             return order.index(ticket) if ticket in order else 0
 
+    def watched(self) -> int:
+        """How many pictures at work are wanted with previews."""
+        with self._lock:
+            return sum(
+                ticket.state == "running" and ticket.request.previews
+                for ticket in self.tickets.values()
+            )
+
     def _hire(self, wanted: int) -> None:
         for _ in range(min(wanted, most_workers(self.at_once) - self._workers)):
             threading.Thread(target=self._work, name="queue", daemon=True).start()

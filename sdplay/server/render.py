@@ -40,8 +40,9 @@ class RenderStep:
     step: int = 0
     steps: int = 0
     seconds_left: float | None = None
-    preview: Callable[[], bytes] | None = None
-    """Draws what it looks like now, as a small JPEG; there when previews are wanted."""
+    preview: Callable[[bool], bytes] | None = None
+    """Draws what it looks like now, roughly or not, as a small JPEG; there when previews are
+    wanted."""
 
 
 @dataclass(frozen=True)
@@ -228,9 +229,9 @@ def as_image(pixels: Array) -> Image.Image:
     return Image.fromarray(bright.transpose(1, 2, 0))
 
 
-def preview_of(model: Any, latent: Array) -> bytes:
+def preview_of(model: Any, latent: Array, rough: bool) -> bytes:
     """What a latent looks like, as a small JPEG."""
-    shown = as_image(model.preview(latent))
+    shown = as_image(model.preview(latent, rough))
     if max(shown.size) < 128:
         shown = shown.resize((shown.width * 8, shown.height * 8), Image.Resampling.BICUBIC)
     return jpeg_bytes(shown)

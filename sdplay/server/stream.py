@@ -30,6 +30,10 @@ from sdplay.server.request import CONTROL_MODULES, SCHEDULERS_HERE, PictureReque
 BEAT_SECONDS = 1.0
 """A line comes at least so often, so that whoever reads notices when this process dies."""
 PREVIEW_SECONDS = 0.3
+PREVIEWS_A_SECOND = 8.0
+"""Of all pictures at work together: in a crowd, a page looks no more often."""
+SHARP_COMPANY = 2
+"""When more are watched at once, previews are rough: a decoded one can cost as much as a step."""
 FEATURES = (
     "negative",
     "seed",
@@ -184,7 +188,9 @@ def _picture_request(body: PictureBody, limits: Limits, client: str) -> PictureR
 
 async def _lines(queue: Queue, ticket: Ticket) -> AsyncIterator[str]:
     """What happens to a job, until it is over; whoever stops listening stops the job."""
-    loop, changed, shown = asyncio.get_running_loop(), asyncio.Event(), -PREVIEW_SECONDS
+    loop, changed = asyncio.get_running_loop(), asyncio.Event()
+    # Half a pause ahead of a page that looks once in each; the only picture shows its first step.
+    shown = loop.time() - max(PREVIEW_SECONDS, _preview_pause(queue) / 2)
 
     def tell() -> None:
         with contextlib.suppress(RuntimeError):  # the loop is gone when the process ends
@@ -194,7 +200,8 @@ async def _lines(queue: Queue, ticket: Ticket) -> AsyncIterator[str]:
         with ticket.watched(tell):
             while not ticket.over:
                 changed.clear()
-                preview = ticket.step.preview if loop.time() - shown >= PREVIEW_SECONDS else None
+                due = loop.time() - shown >= _preview_pause(queue)
+                preview = ticket.step.preview if due else None
                 yield _line(await run_in_threadpool(_status, queue, ticket, preview))
                 shown = loop.time() if preview else shown
                 with contextlib.suppress(TimeoutError):
@@ -203,6 +210,11 @@ async def _lines(queue: Queue, ticket: Ticket) -> AsyncIterator[str]:
     finally:
         if not ticket.over:
             queue.cancel(ticket)
+
+
+def _preview_pause(queue: Queue) -> float:
+    """Seconds between two previews of one picture."""
+    return max(PREVIEW_SECONDS, queue.watched() / PREVIEWS_A_SECOND)
 
 
 def _line(event: dict[str, Any]) -> str:
@@ -227,7 +239,9 @@ def _status(queue: Queue, ticket: Ticket, preview: Any) -> dict[str, Any]:
         "steps": step.steps,
         "seconds_left": step.seconds_left,
     }
-    return event if preview is None else {**event, "preview": _text(preview())}
+    if preview is None:
+        return event
+    return {**event, "preview": _text(preview(queue.watched() > SHARP_COMPANY))}
 
 
 def _end(queue: Queue, ticket: Ticket) -> dict[str, Any]:

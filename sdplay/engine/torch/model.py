@@ -167,14 +167,14 @@ class TorchModel:
         # same bits.
         return np.concatenate([self._decoded(latent[None]) for latent in latents])
 
-    def preview(self, latent: Array) -> Array:
-        """One picture [1, 3, h, w] for people who wait: decoded when that is quick, else the
-        latent's own colours."""
+    def preview(self, latent: Array, rough: bool = False) -> Array:
+        """One picture [1, 3, h, w] for people who wait: decoded when that is quick and need not be
+        `rough`, else the latent's own colours."""
         with self._lock:
             if self.parts is None:
                 return np.zeros((1, 3, *latent.shape[2:]), np.float32)
             size = sum(weights.numel() for weights in self.parts.vae.decoder.parameters())
-            if size <= QUICK_DECODER and not self._thrift.offload:
+            if size <= QUICK_DECODER and not self._thrift.offload and not rough:
                 return self._decoded(latent)
             if self._colours is None:
                 self._colours = self._fitted_colours()

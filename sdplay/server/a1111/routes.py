@@ -292,7 +292,7 @@ def _preview(ticket: Ticket) -> str | None:
     preview = ticket.step.preview
     if preview is None:
         return None
-    with Image.open(io.BytesIO(preview())) as opened:
+    with Image.open(io.BytesIO(preview(False))) as opened:
         return _text(png_bytes(opened))
 
 
