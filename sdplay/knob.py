@@ -91,8 +91,9 @@ class Knob:
     @property
     def name_inside(self) -> str:
         """Its label inside a sentence."""
-        abbreviated = self.label[:2].isupper()
-        return self.label if abbreviated else f"{self.label[0].lower()}{self.label[1:]}"
+        first = self.label.split()[0]
+        is_name = first[1:] != first[1:].lower()  # as CFG, VAE and ControlNet are
+        return self.label if is_name else f"{self.label[0].lower()}{self.label[1:]}"
 
     @property
     def axis_example(self) -> str:

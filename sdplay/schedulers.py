@@ -76,11 +76,9 @@ class Scheduler:
         """How often the model is asked for that many steps, the first `skipped` left out: what the
         time really depends on."""
         run = steps - skipped
-        if run <= 0:
-            return 0
         if self.sampler == "heun":
-            return 2 * run - 1
-        return run + 1 if self.sampler == "pndm" and steps > 1 else run
+            return _twice(run)
+        return run + 1 if self.sampler == "pndm" and steps > 1 and run > 0 else max(0, run)
 
 
 _DPM = "DPMSolverMultistepScheduler"
@@ -434,6 +432,34 @@ def find(name: str, schedule: str = "") -> Scheduler | None:
         if entry.sampler == base.sampler and entry.sigmas == schedule:
             return entry
     return None
+
+
+def evaluations(name: str, steps: int, skipped: int = 0) -> int:
+    """How often the model is asked by the scheduler of that name, one that only a server has
+    included."""
+    if entry := find(name):
+        return entry.evaluations(steps, skipped)
+    run, words = max(0, steps - skipped), f"{spelled(name)} "
+    return _twice(run) if any(words.startswith(f"{each} ") for each in _TWICE) else run
+
+
+def adds_noise(name: str, eta: float | None) -> bool:
+    """Whether more steps lead to another picture instead of closer to one, with the scheduler of
+    that name, one that only a server has included."""
+    if entry := find(name):
+        return entry.adds_noise(eta)
+    return eta != 0 and not _FRESH.isdisjoint(spelled(name).split())
+
+
+_FRESH = {"a", "ancestral", "sde", "lcm", "restart", "ddpm"}
+"""Words in the names of samplers that add fresh noise."""
+_TWICE = ("heun", "dpm2", "dpm++ 2s", "dpm++2s", "dpm++ sde")
+"""Samplers of servers that ask the model twice a step, whatever schedule type stands behind."""
+
+
+def _twice(run: int) -> int:
+    """Two evaluations a step, and one for the last, which has nothing left to correct."""
+    return max(0, 2 * run - 1)
 
 
 def scheduler_label(name: str) -> str:

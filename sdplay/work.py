@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from sdplay import schedulers
 from sdplay.errors import BadParams
 from sdplay.params import Params
-from sdplay.schedulers import find
 
 AROUND = 5.0
 """Reading the prompt, decoding and saving, in evaluations at the picture's size: the built-in model
@@ -131,7 +131,7 @@ def _as_sent(params: Params) -> Params:
     raw = _raw(params)
     changes = {_RAW[name]: value for name, value in raw.items() if name in _RAW}
     for name in ("scheduler", "hires_sampler"):
-        if name in changes and find(str(changes[name])) is None:
+        if name in changes and schedulers.find(str(changes[name])) is None:
             del changes[name]
     if "denoising_strength" in raw:
         changes["strength" if params.init else "hires_strength"] = raw["denoising_strength"]
@@ -160,6 +160,5 @@ def _whole(value: Any) -> int:
 
 def _calls(scheduler: str, steps: int, strength: float | None = None) -> int:
     """Over a start image only the last `strength` share of the steps is run."""
-    entry = find(scheduler)
     skipped = 0 if strength is None else steps - min(int(steps * strength), steps)
-    return entry.evaluations(steps, skipped) if entry else steps - skipped
+    return schedulers.evaluations(scheduler, steps, skipped)

@@ -80,6 +80,23 @@ def test_the_table_of_schedulers_says_which_add_noise(entry):
     assert adds_noise(Params(scheduler=entry.id)) == entry.stochastic
 
 
+@pytest.mark.parametrize(
+    ("scheduler", "adds"),
+    [
+        ("DPM++ 2S a Karras", True),
+        ("Euler a Simple", True),
+        ("DPM++ SDE", True),
+        ("dpm++2s_a", True),
+        ("DPM++ 2M Beta", False),
+        ("DDIM CFG++", False),
+        ("DPM adaptive", False),
+    ],
+)
+def test_samplers_that_only_a_server_has_are_told_apart_too(scheduler, adds):
+    assert adds_noise(Params(scheduler=scheduler)) == adds
+    assert not adds_noise(Params(scheduler=scheduler, eta=0))
+
+
 def test_eta_makes_ddim_restless():
     assert adds_noise(Params(scheduler="ddim", eta=1))
     assert not adds_noise(Params(scheduler="ddim", eta=0))

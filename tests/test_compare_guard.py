@@ -158,3 +158,4 @@ def test_values_are_shown_by_the_words_people_know():
 def test_settings_are_told_in_words():
     asked = {"prompt": "a fox", "scheduler": "euler", "cfg": 7.0, "width": 64}
     assert settings_text(asked, ["steps"]) == ["scheduler Euler", "CFG scale 7"]
+    assert settings_text({"control": ()})[0].startswith("ControlNet ")

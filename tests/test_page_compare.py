@@ -1,5 +1,7 @@
 """The comparison lab's logic, without a browser."""
 
+import json
+import re
 import time
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from sdplay.compare.experiment import write_experiment
 from sdplay.params import KNOBS
 from sdplay.ui.compare import cells, sweeping
+from sdplay.ui.compare.answers import WRAPPED
 from sdplay.ui.share import linked
 from tests.fakes import a1111
 from tests.paging import sentences
@@ -303,6 +306,23 @@ def test_a_sweep_over_cfg_alone_has_its_chart_and_its_verdict(page):
     (chart,) = page.get("vega_lite_chart")
     assert '"title": ["Colour distance", "to the value before"]' in chart.proto.spec
     assert "labelExpr" not in chart.proto.spec  # one line needs no legend
+
+
+def test_no_title_of_a_chart_is_wider_than_a_phones_chart(page):
+    page = opened(page, y_axis="Seed", y_values="1, 2")
+    page = finished(page.button(key="run").click().run())
+    titles = [title for chart in page.get("vega_lite_chart") for title in titles_of(chart)]
+    assert "Colour distance," in titles
+    assert max(map(len, titles)) <= WRAPPED
+
+
+def titles_of(chart):
+    """The lines of all its titles of several."""
+    return [
+        line
+        for lines in re.findall(r'"title": \[(.*?)\]', chart.proto.spec)
+        for line in json.loads(f"[{lines}]")
+    ]
 
 
 @pytest.mark.parametrize(

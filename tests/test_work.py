@@ -93,6 +93,24 @@ def test_the_second_pass_has_its_own_size_and_scheduler():
     assert (first.calls, second.calls) == (10, 19)
 
 
+@pytest.mark.parametrize(
+    ("scheduler", "calls"),
+    [
+        ("DPM++ 2S a", 19),
+        ("DPM++ SDE Karras", 19),
+        ("DPM2 a", 19),
+        ("Heun Beta", 19),
+        ("dpm++2s_a", 19),
+        ("DPM++ 2M Beta", 10),
+        ("DPM++ 2M SDE Heun", 10),
+        ("DDIM CFG++", 10),
+    ],
+)
+def test_samplers_that_only_a_server_has_are_counted_too(scheduler, calls):
+    assert work.calls(PLAIN.with_(scheduler=scheduler)) == calls
+    assert work.calls(PLAIN.with_(scheduler=scheduler, init=PICTURE, strength=0.0)) == 0
+
+
 def test_several_pictures_of_one_request_are_each_counted():
     three = PLAIN.with_(extra='{"batch_size": 3}')
     assert work.pictures(three.with_(extra='{"batch_size": 3, "n_iter": 2}')) == 6

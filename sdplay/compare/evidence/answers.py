@@ -9,9 +9,9 @@ from typing import Literal
 
 import numpy as np
 
+from sdplay import schedulers
 from sdplay.compare.evidence.measures import COLOUR, Measure
 from sdplay.params import Params
-from sdplay.schedulers import find
 from sdplay.wording import listed, many
 
 Scale = Literal["steps", "evaluations", "seconds"]
@@ -174,8 +174,7 @@ def _alike(names: Mapping[Settles, Sequence[str]], curves: Sequence[Convergence]
 
 def adds_noise(params: Params) -> bool:
     """Whether more steps lead to another picture instead of closer to one."""
-    entry = find(params.scheduler)
-    return entry is not None and entry.adds_noise(params.eta)
+    return schedulers.adds_noise(params.scheduler, params.eta)
 
 
 def frontier(points: Sequence[tuple[float, float]]) -> list[int]:

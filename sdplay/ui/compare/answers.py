@@ -240,7 +240,7 @@ def _spread(findings: Findings) -> None:
     st.markdown("**Is it the setting, or the seed?**")
     lines = sum(_wrapped(band.label).count("\n") + 1 for band in bands)
     goal = findings.band_reference.name if findings.band_reference else "the reference"
-    chart = _bands(60 + 20 * lines + 14 * len(rows), findings.measure, _wrapped(goal, 60))
+    chart = _bands(60 + 20 * lines + 14 * len(rows), findings.measure, _wrapped(goal))
     st.vega_lite_chart(_with(chart, rows), width="stretch")
     if len(findings.bands) > MOST_BANDS:
         st.caption(f"The {MOST_BANDS} closest of {len(findings.bands)} settings are drawn.")
@@ -293,9 +293,9 @@ def _row(point: Point, scale: Scale) -> dict[str, Any]:
     }
 
 
-def _wrapped(label: str, width: int = WRAPPED) -> str:
+def _wrapped(label: str) -> str:
     """A label in lines, so that no chart cuts it."""
-    return "\n".join(textwrap.wrap(label, width)) or label
+    return "\n".join(textwrap.wrap(label, WRAPPED)) or label
 
 
 def _upper(text: str) -> str:
@@ -397,7 +397,7 @@ def _bands(height: int, measure: Measure, goal: str) -> str:
     """Bars from low to high with a dot in the middle."""
     axis = alt.Axis(labelLimit=0, labelExpr=LINES)
     base = alt.Chart(ROWS).encode(y=alt.Y("label:N", title=None, sort=None, axis=axis))
-    title = [f"{_upper(measure.label)}, over the seeds, to", *goal.split("\n")]
+    title = [f"{_upper(measure.label)},", "over the seeds, to", *goal.split("\n")]
     low = alt.X("low:Q", title=title, axis=alt.Axis(tickCount=8))
     dots = base.mark_point(filled=True, size=80).encode(
         x="middle:Q",
