@@ -120,7 +120,7 @@ class _Desk:
         offer = Offer(pictures={**errand.images, **errand.tree})
         axes = [*spec.axes, *_tree_axis(errand, spec, told)]
         base = Setup(name, spec.params(told.defaults, errand.images))
-        facts = self.bench.facts(name, self.library, self.speeds, more=offer)
+        facts = self.bench.facts(name, self.library, self.speeds, extra=offer)
         made = plan(base, axes, facts)
         folder = Folder(errand.out, made, self.bench.recipe, fresh=self.given.fresh)
         there = {cell.setup for cell in made.cells if folder.there(cell)}
