@@ -93,7 +93,7 @@ class Wire:
             onward = self._onward(url, answer.headers["Location"])
             if not self._may_follow(method, answer.status, onward):
                 raise BackendBroken(
-                    f"{self.label} at {self.address} sends us on to {_plain(onward)}. "
+                    f"{self.label} at {self.address} sends us on to {_without_sign_in(onward)}. "
                     f"If that is right, put it into {self.setting}."
                 )
             url = onward
@@ -354,6 +354,6 @@ def _port(parts: SplitResult) -> int:
     return parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def _plain(url: str) -> str:
+def _without_sign_in(url: str) -> str:
     parts = _split(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:120]

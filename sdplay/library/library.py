@@ -305,9 +305,9 @@ class Library:
         )
         fetched = self.files.many("thumbnails", missing)
         images = []
-        for each in pictures:
+        for saved in pictures:
             try:
-                images.append(fetched.get(each.file) or self.thumbnail(each))
+                images.append(fetched.get(saved.file) or self.thumbnail(saved))
             except LibraryError:
                 images.append(b"")
         room = MANY_SMALL - len(fetched)

@@ -45,9 +45,9 @@ class Bench:
             "backend": tuple({**kinds(), **self._backends}),
             "preset": tuple(f"{scheduler} {steps}" for scheduler, steps in PRESETS),
         }
-        known = {axis: choices for axis, choices in lists.items() if choices is not None}
+        listed = {axis: choices for axis, choices in lists.items() if choices is not None}
         extra = extra or Offer()
-        return replace(extra, choices={**known, **extra.choices})
+        return replace(extra, choices={**listed, **extra.choices})
 
     def facts(
         self,

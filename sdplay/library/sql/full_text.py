@@ -48,10 +48,10 @@ class FullText:
         terms = [f"w{word}{self.begins}" for text in query.words for word in split(text)]
         terms += [f"t{spelled(tag)}" for tag in query.tags]
         away = [f"w{word}{self.begins}" for text in query.without for word in split(text)]
-        told = self.both.join(
+        match = self.both.join(
             [f"({self.either.join(scopes)})", *list(dict.fromkeys(terms))[:ASKED]]
         )
-        return told + "".join(f"{self.no}{word}" for word in list(dict.fromkeys(away))[:ASKED])
+        return match + "".join(f"{self.no}{word}" for word in list(dict.fromkeys(away))[:ASKED])
 
 
 FTS5 = FullText(

@@ -350,8 +350,8 @@ class Index:
         line = row(record, 0)
         line["group"] = _group(connection, line) if group is None else group
         connection.execute(sql.insert(PICTURES), line)
-        told = json.dumps(record)
-        connection.execute(sql.insert(RECORDS), {"at": record["made"], "record": told})
+        record_text = json.dumps(record)
+        connection.execute(sql.insert(RECORDS), {"at": record["made"], "record": record_text})
         scopes = scopes_of(record["owner"], record["shared"])
         text = text_of(
             record["record"]["params"].get("prompt", ""), record["tags"], record["note"], scopes

@@ -108,7 +108,7 @@ def row(record: Mapping[str, Any], group: int) -> dict[str, Any]:
     settings = meant(told)
     params = {name: settings.get(name, _default(knob)) for name, knob in KNOBS.items()}
     timing = Timing.from_dict(told["timing"])
-    asked = _params(told["params"], lambda name: name.encode())
+    own_params = _params(told["params"], lambda name: name.encode())
     fields = {name: record[name] for name in ("id", "key", "owner", "shared", "file", "stars")}
     return {
         **{
@@ -123,7 +123,7 @@ def row(record: Mapping[str, Any], group: int) -> dict[str, Any]:
         "version": _stored(told["model"]),
         "seconds": timing.work,
         # None where a server's script may have done anything: it says nothing about speed.
-        "work": work.of(asked) if work.is_counted(asked) else 0.0,
+        "work": work.of(own_params) if work.is_counted(own_params) else 0.0,
         "at_once": timing.at_once,
         "partial": told["partial"],
     }
@@ -197,14 +197,14 @@ def images_in(params: Mapping[str, Any]) -> list[str]:
     return [name for name in names if name]
 
 
-def meets(name: str, wanted: Any) -> Any:
+def meets(name: str, sought: Any) -> Any:
     """The condition that a setting has this value, one of these, or lies in this range."""
     column = _C[name]
-    if isinstance(wanted, Between):
-        low = [] if wanted.low is None else [column >= wanted.low]
-        high = [] if wanted.high is None else [column <= wanted.high]
+    if isinstance(sought, Between):
+        low = [] if sought.low is None else [column >= sought.low]
+        high = [] if sought.high is None else [column <= sought.high]
         return sql.and_(sql.true(), *low, *high)
-    values = list(wanted) if isinstance(wanted, (tuple, set)) else [wanted]
+    values = list(sought) if isinstance(sought, (tuple, set)) else [sought]
     marked = name in KNOBS and is_marked(name)
     values = [mark(value) if marked else _stored(value) for value in values]
     condition = column.in_(values) if len(values) != 1 else column == values[0]
