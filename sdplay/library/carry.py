@@ -19,6 +19,7 @@ from typing import IO, Any
 from sdplay import metadata
 from sdplay.errors import LibraryError
 from sdplay.files.spreadsheet import table_text, write_table
+from sdplay.files.whole_file import whole
 from sdplay.library.kept import moment
 from sdplay.library.library import Library
 from sdplay.library.query import Query, query
@@ -165,19 +166,16 @@ class _Records:
 @contextmanager
 def _zip(to: Path | IO[bytes]) -> Iterator[zipfile.ZipFile]:
     """A zip that is whole or not there.  PNG is packed already, so nothing is packed again."""
-    beside = to.with_name(f".{to.name}.new") if isinstance(to, Path) else None
     try:
-        with zipfile.ZipFile(beside or to, "w") as archive:
+        with (
+            whole(to) if isinstance(to, Path) else nullcontext(to) as target,
+            zipfile.ZipFile(target, "w") as archive,
+        ):
             yield archive
-        if beside and isinstance(to, Path):
-            os.replace(beside, to)
     except OSError as error:
         raise LibraryError(
             f"The zip file could not be written to {to}: {error.strerror or error}."
         ) from error
-    finally:
-        if beside:
-            beside.unlink(missing_ok=True)
 
 
 def _pack(library: Library, archive: zipfile.ZipFile, record: Record) -> None:
