@@ -480,12 +480,12 @@ class Params:
     )
 
     def __post_init__(self) -> None:
-        for each in KNOBS.values():
-            value = getattr(self, each.name)
+        for setting in KNOBS.values():
+            value = getattr(self, setting.name)
             if (
-                value is not each.default
+                value is not setting.default
             ):  # a plan makes hundreds, most of whose settings nobody touched
-                object.__setattr__(self, each.name, each.check(value))
+                object.__setattr__(self, setting.name, setting.check(value))
         _check_fields(self.extra)
 
     def with_(self, **changes: Any) -> Self:
@@ -506,9 +506,13 @@ class Params:
 
     def idle(self) -> Iterator[str]:
         """A sentence for every setting that was changed and changes nothing, on any backend."""
-        for each in KNOBS.values():
-            if each.idle and each.is_idle(self) and getattr(self, each.name) != each.default:
-                yield f"{each.label} has no effect {each.idle.words}."
+        for setting in KNOBS.values():
+            if (
+                setting.idle
+                and setting.is_idle(self)
+                and getattr(self, setting.name) != setting.default
+            ):
+                yield f"{setting.label} has no effect {setting.idle.words}."
 
     def extra_fields(self) -> dict[str, Any]:
         """The raw payload fields as a dict; a sentence when the text is no JSON object."""
@@ -546,23 +550,25 @@ class Params:
         `images` maps "sha256:…" to the bytes or to their file; a picture that is not there is left
         out.
         """
-        known = {name: value for name, value in as_meant(values).items() if name in KNOBS}
+        fields = {name: value for name, value in as_meant(values).items() if name in KNOBS}
         for name in ("init", "mask"):
-            if isinstance(known.get(name), str):
-                known[name] = (images or {}).get(known[name], b"")
-        known["control"] = tuple(_controls(known.get("control"), images or {}))
-        return cls(**known)
+            if isinstance(fields.get(name), str):
+                fields[name] = (images or {}).get(fields[name], b"")
+        fields["control"] = tuple(_controls(fields.get("control"), images or {}))
+        return cls(**fields)
 
     def loaded(self) -> Self:
         """With the bytes of those pictures that were left on disk until now."""
-        held = {name: getattr(self, name) for name in ("init", "mask")}
-        files = {name: file.read() for name, file in held.items() if isinstance(file, PictureFile)}
+        pictures = {name: getattr(self, name) for name in ("init", "mask")}
+        files = {
+            name: file.read() for name, file in pictures.items() if isinstance(file, PictureFile)
+        }
         return self.with_(**files) if files else self
 
     def images(self) -> dict[str, bytes]:
         """The pictures inside, by the name as_dict() gives them."""
-        held = [self.init, self.mask, *(unit.image for unit in self.control)]
-        return {image_name(data): data for data in held if data}
+        pictures = [self.init, self.mask, *(unit.image for unit in self.control)]
+        return {image_name(data): data for data in pictures if data}
 
     def key(self, *also: str) -> str:
         """The recipe key: same settings, backend and model version, same key.
@@ -580,8 +586,8 @@ class Params:
 
 
 KNOBS: dict[str, Knob] = {
-    each.name: Knob(each.name, each.default, **each.metadata["knob"])
-    for each in dataclasses.fields(Params)
+    field.name: Knob(field.name, field.default, **field.metadata["knob"])
+    for field in dataclasses.fields(Params)
 }
 
 
@@ -646,9 +652,9 @@ def _fields(text: str) -> dict[str, Any]:
     return fields
 
 
-def differing(one: Params, other: Params) -> dict[str, tuple[Any, Any]]:
+def differing(left: Params, right: Params) -> dict[str, tuple[Any, Any]]:
     """The settings in which two pictures differ, by knob name, both values."""
-    a, b = one.as_dict(), other.as_dict()
+    a, b = left.as_dict(), right.as_dict()
     return {name: (a[name], b[name]) for name in KNOBS if a[name] != b[name]}
 
 

@@ -62,9 +62,9 @@ class Timing:
     @classmethod
     def from_dict(cls, values: Mapping[str, float | None]) -> "Timing":
         """Read as_dict() back, ignoring unknown names, so old and new records both load."""
-        names = {each.name for each in dataclasses.fields(cls)}
-        known: dict[str, Any] = {name: value for name, value in values.items() if name in names}
-        return cls(**known)
+        names = {field.name for field in dataclasses.fields(cls)}
+        fields: dict[str, Any] = {name: value for name, value in values.items() if name in names}
+        return cls(**fields)
 
     def as_dict(self) -> dict[str, float | None]:
         return {**self.parts(), "at_once": self.at_once, "share": self.share}

@@ -60,7 +60,7 @@ class Scheduler:
     def names(self) -> set[str]:
         """Every name it goes by."""
         joined = {" ".join(pair) for pair in (self.a1111, self.sdcpp) if pair and pair[1]}
-        plain = {self.a1111[0]} if self.a1111 and self.sigmas == "normal" else set()
+        names_alone = {self.a1111[0]} if self.a1111 and self.sigmas == "normal" else set()
         own = {
             self.id,
             self.label,
@@ -70,7 +70,7 @@ class Scheduler:
             self.cog,
             *self.also,
         }
-        return {name for name in own | joined | plain if name}
+        return {name for name in own | joined | names_alone if name}
 
     def evaluations(self, steps: int, skipped: int = 0) -> int:
         """How often the model is asked for that many steps, the first `skipped` left out: what the

@@ -139,11 +139,11 @@ def _forms(values: tuple[str, ...]) -> tuple[str, ...]:
     """Every spelling of every secret in these settings, the longest first."""
     secrets = {
         secret
-        for known, value in zip(SETTINGS.values(), values, strict=True)
-        for secret in _secrets_in(known, value)
+        for entry, value in zip(SETTINGS.values(), values, strict=True)
+        for secret in _secrets_in(entry, value)
         if len(secret) >= 4
     }
-    return tuple(sorted({form for each in secrets for form in spellings(each)}, key=len)[::-1])
+    return tuple(sorted({form for secret in secrets for form in spellings(secret)}, key=len)[::-1])
 
 
 def spellings(secret: str) -> set[str]:
@@ -154,20 +154,20 @@ def spellings(secret: str) -> set[str]:
     return {*forms, base64.urlsafe_b64encode(secret.encode()).decode().rstrip("=")}
 
 
-def _secrets_in(known: Setting, value: str) -> set[str]:
+def _secrets_in(entry: Setting, value: str) -> set[str]:
     """What nobody else may see of a setting's value."""
     if "://" not in value:
         # user:password is what is sent, so both together are a secret as well.
-        return {value, value.split(":", 1)[-1]} if known.secret else set()
+        return {value, value.split(":", 1)[-1]} if entry.secret else set()
     try:
         address = urlsplit(value)
         user, password = unquote(address.username or ""), unquote(address.password or "")
     except ValueError:
         return {value}
     sign_in = {password, f"{user}:{password}"} if password else {user}
-    told = {value} if known.secret else set()
-    hidden = set(_KEY_IN_PATH.findall(address.path)) if known.private_path else set()
-    return told | sign_in | hidden | {word for _, word in parse_qsl(address.query)}
+    secrets = {value} if entry.secret else set()
+    hidden = set(_KEY_IN_PATH.findall(address.path)) if entry.private_path else set()
+    return secrets | sign_in | hidden | {word for _, word in parse_qsl(address.query)}
 
 
 _KEY_IN_PATH = re.compile(r"(?<=/)(?=[^/]*\d)(?=[^/]*[A-Za-z])[\w~-]{12,}(?=/|$)")

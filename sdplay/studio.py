@@ -32,9 +32,9 @@ def make(
     kept.  `clock` is what the backend's pictures share; without one this picture is alone.
     """
     recipe = Recipe(params, backend.name, backend.model_version(params))
-    known = library.made(recipe, owner)
-    if known and (known.has_frames or not backend.keep_frames):
-        yield known
+    saved = library.made(recipe, owner)
+    if saved and (saved.has_frames or not backend.keep_frames):
+        yield saved
         return
     share = (clock or Clock()).begin()
     events = backend.generate(params.loaded())
@@ -42,11 +42,11 @@ def make(
         for event in events:
             if isinstance(event, Picture):
                 noted = replace(event, timing=share.noted(event.timing))
-                for other in event.others:
-                    library.save(other, owner)
+                for companion in event.others:
+                    library.save(companion, owner)
                 # Somebody may have changed the server's model since it was named.
-                made = replace(recipe, version=event.version or recipe.version)
-                yield library.save(noted, owner, key=made.key)
+                finished = replace(recipe, version=event.version or recipe.version)
+                yield library.save(noted, owner, key=finished.key)
                 return
             yield event
     finally:
@@ -64,8 +64,8 @@ def enlarge(
 ) -> Kept:
     """A kept picture enlarged, and kept beside it; the same is not made twice."""
     key = f"{saved.file} {backend.name} {upscaler} {factor:g}"
-    if known := library.by_key(key, owner):
-        return known
+    if already := library.by_key(key, owner):
+        return already
     data, started = library.data(saved), time.monotonic()
     large = backend.upscale(_coloured(data), factor, upscaler)
     sentence = f"Enlarged from {saved.width} × {saved.height} pixels by {upscaler}."
@@ -88,7 +88,7 @@ def cut_out(saved: Kept, backend: Backend, library: Library, owner: str = "") ->
     stay."""
     data, started = library.data(saved), time.monotonic()
     cuts, text = backend.cut_out(_coloured(data)), metadata.read(data).text
-    seconds, made = time.monotonic() - started, []
+    seconds, pictures = time.monotonic() - started, []
     for cut in cuts:
         key = f"{saved.file} {backend.name} {cut.model} {cut.box}"
         sentence = (
@@ -97,8 +97,8 @@ def cut_out(saved: Kept, backend: Backend, library: Library, owner: str = "") ->
         )
         how = {"model": cut.model, "box": list(cut.box), "score": round(cut.score, 4)}
         after = _After(cut.image, "cut-out", text, sentence, how, key, seconds / len(cuts))
-        made.append(library.by_key(key, owner) or _keep(after, saved, library, owner))
-    return made
+        pictures.append(library.by_key(key, owner) or _keep(after, saved, library, owner))
+    return pictures
 
 
 @dataclass(frozen=True, eq=False)

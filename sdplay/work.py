@@ -61,17 +61,17 @@ def is_counted(params: Params) -> bool:
 
 def calls(params: Params) -> int:
     """How often the model is asked for this picture."""
-    return sum(each.calls for each in passes(params))
+    return sum(run.calls for run in passes(params))
 
 
 def evaluations(params: Params) -> int:
     """Rows that the model works out: with CFG two for every call."""
-    return sum(each.calls * each.rows for each in passes(params))
+    return sum(run.calls * run.rows for run in passes(params))
 
 
 def pixels(params: Params) -> float:
     """The pixels of all rows that the model works out."""
-    return sum(each.calls * each.rows * each.pixels for each in passes(params))
+    return sum(run.calls * run.rows * run.pixels for run in passes(params))
 
 
 def of(params: Params) -> float:

@@ -203,20 +203,19 @@ def imported(path: Path, nodes: Iterator[ast.AST]) -> Iterator[tuple[str, str]]:
 
 
 def neighbours(path: Path) -> set[str]:
-    """Our modules that this one imports when it is imported itself."""
+    """Our modules that this one imports, at once or when they are first needed."""
     used = set()
-    for origin, part in imported(path, top_level(tree(path).body)):
+    for origin, part in imported(path, running(tree(path))):
         used |= {f"{origin}.{part}"} & modules() or {origin} & modules()
     return used - {module(path)}
 
 
-def top_level(body: list[ast.stmt]) -> Iterator[ast.AST]:
-    for statement in body:
-        typing = isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING"
-        if not typing:
-            yield statement
-            for block in blocks(statement) if isinstance(statement, ast.If | ast.Try) else ():
-                yield from top_level(block)
+def running(node: ast.AST) -> Iterator[ast.AST]:
+    """All that is inside, without what only the type checker reads."""
+    for inner in ast.iter_child_nodes(node):
+        if not (isinstance(inner, ast.If) and ast.unparse(inner.test) == "TYPE_CHECKING"):
+            yield inner
+            yield from running(inner)
 
 
 def circles() -> list[list[str]]:
@@ -293,7 +292,7 @@ MEASURES = (
     Measure("files flat in one folder, most", lambda: max(files_in_folders().values()), 12),
     Measure("lines whose layout is exempt from the formatter", skipped_layouts, 60),
     Measure("lines over 100 columns", lambda: len(long_lines()), 0),
-    Measure("vague names among bound names, %", vague_share, 3),
+    Measure("vague names among bound names, %", vague_share, 2),
     Measure("lines of HTML, CSS, JS in Python strings", lambda: sum(n for _, n in page_code()), 0),
     Measure("circles of imports", lambda: len(circles()), 0),
     Measure("private names imported from outside", lambda: len(private_imports()), 0),

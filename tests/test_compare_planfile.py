@@ -40,8 +40,10 @@ Turkish,,,
 """
 GRID = """a fox
 Negative prompt: blurry
-Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 5, Size: 512x768, Script: X/Y/Z plot, \
-X Type: Steps, X Values: "5, 10-20 (+5)", Y Type: Seed, Y Values: "-1,-1", Fixed Y Values: "99, 98", \
+Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 5, Size: 512x768, \
+Script: X/Y/Z plot, \
+X Type: Steps, X Values: "5, 10-20 (+5)", Y Type: Seed, Y Values: "-1,-1", Fixed Y Values: "99, \
+98", \
 Z Type: Sampler, Z Values: "Euler a, DPM++ 2M", Version: v1.10"""
 
 

@@ -179,6 +179,20 @@ def test_a_zip_that_cannot_be_written_leaves_nothing(library, tmp_path):
     assert not (tmp_path / "missing").exists()
 
 
+def test_exports_to_one_name_at_once_do_not_write_into_each_other(library, tmp_path):
+    saved, file = library.save(finished()), tmp_path / "all.zip"
+
+    class Meanwhile(list):
+        def __iter__(self):
+            exported(library, file)
+            return super().__iter__()
+
+    assert exported(library, file, Meanwhile([saved.id])).pictures == 1
+    with zipfile.ZipFile(file) as archive:
+        assert archive.testzip() is None
+    assert [path.name for path in tmp_path.glob("*.zip*")] == ["all.zip"]
+
+
 def test_a_missing_file_does_not_stop_the_others(library, elsewhere):
     library.save(finished(seed=1))
     lost = library.save(finished(seed=2))

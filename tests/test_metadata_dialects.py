@@ -231,33 +231,43 @@ in the morning
 Negative prompt: blur,
 text
 Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 965400086, Size: 512x768, \
-Model hash: 6ce0161689, Model: v1-5-pruned-emaonly, Denoising strength: 0.7, Clip skip: 2, Hires upscale: 2, \
+Model hash: 6ce0161689, Model: v1-5-pruned-emaonly, Denoising strength: 0.7, Clip skip: 2, \
+Hires upscale: 2, \
 Hires steps: 10, Hires upscaler: R-ESRGAN 4x+, Lora hashes: "a: 1f2e, b: 3d4c", Version: v1.10.1"""
 OLD = (
     "a fox\nSteps: 20, Sampler: DPM++ 2M Karras, CFG scale: 7.5, Seed: 3, Size: 512x512, "
     "Model hash: 7460a6fa, Eta: 0.5"
 )
 FORGE = """a fox
-Steps: 20, Sampler: DPM++ 2M, Schedule type: Automatic, CFG scale: 1, Distilled CFG Scale: 3.5, Seed: 8, \
-Size: 896x1152, Model hash: bea01d51bd, Model: flux1-dev-bnb-nf4-v2, Version: f2.0.1v1.10.1-previous-224-g900196889, \
+Steps: 20, Sampler: DPM++ 2M, Schedule type: Automatic, CFG scale: 1, Distilled CFG Scale: 3.5, \
+Seed: 8, \
+Size: 896x1152, Model hash: bea01d51bd, Model: flux1-dev-bnb-nf4-v2, \
+Version: f2.0.1v1.10.1-previous-224-g900196889, \
 Module 1: ae"""
 SDNEXT = """a fox
 Negative prompt: blur
-Steps: 10, Size: 768x512, Sampler: Euler a, Seed: 666, CFG scale: 5.5, App: SD.Next, Version: 8b73cb6, \
+Steps: 10, Size: 768x512, Sampler: Euler a, Seed: 666, CFG scale: 5.5, App: SD.Next, \
+Version: 8b73cb6, \
 Pipeline: StableDiffusionPipeline, Hires strength: 0.4, Hires scale: 1.5, Model: dreamshaper"""
 SDCPP = """a fox
 Negative prompt: blur
 Steps: 30, CFG scale: 5.000000, Guidance: 3.500000, Eta: 0.000000, Seed: 197583933, Size: 512x512, \
-Model: v1-5-pruned-emaonly.safetensors, RNG: cuda, Sampler: dpm++2m karras, Version: stable-diffusion.cpp"""
+Model: v1-5-pruned-emaonly.safetensors, RNG: cuda, Sampler: dpm++2m karras, \
+Version: stable-diffusion.cpp"""
 CIVITAI_TEXT = """a fox
-Negative prompt: Steps: 23, Sampler: Euler a, CFG scale: 3.5, Seed: 1760020955, Size: 832x1216, Clip skip: 2, \
-Created Date: 2025-11-28T09:18:43.5269343Z, Civitai resources: [{"type":"lora","weight":0.8,"modelVersionId":1},\
-{"type":"checkpoint","modelVersionId":128713,"modelName":"DreamShaper, the 8th","modelVersionName":"8"}], \
+Negative prompt: Steps: 23, Sampler: Euler a, CFG scale: 3.5, Seed: 1760020955, Size: 832x1216, \
+Clip skip: 2, \
+Created Date: 2025-11-28T09:18:43.5269343Z, \
+Civitai resources: [{"type":"lora","weight":0.8,"modelVersionId":1},\
+{"type":"checkpoint","modelVersionId":128713,"modelName":"DreamShaper, \
+the 8th","modelVersionName":"8"}], \
 Civitai metadata: {}"""
 FOOOCUS_TEXT = """a fox
 Negative prompt: blur
-Steps: 30, Sampler: DPM++ 2M SDE Karras, Seed: 5, Size: 1024x1024, CFG scale: 4, Sharpness: 2, Scheduler: karras, \
-Performance: Speed, Model hash: aeb7e9e689, Model: juggernautXL, Styles: "['Fooocus V2', 'Sharp']", \
+Steps: 30, Sampler: DPM++ 2M SDE Karras, Seed: 5, Size: 1024x1024, CFG scale: 4, Sharpness: 2, \
+Scheduler: karras, \
+Performance: Speed, Model hash: aeb7e9e689, Model: juggernautXL, Styles: "['Fooocus V2', \
+'Sharp']", \
 Version: Fooocus v2.5.5"""
 
 CASES = {

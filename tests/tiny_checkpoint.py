@@ -437,7 +437,8 @@ def small_embedding(file, *, wide=False, vectors=2, seed=3):
 
 def _layers_for_loras(base):
     wanted = re.compile(
-        r"(to_[qkv]|to_out\.0|q_proj|out_proj|fc1|ff\.net\.2|proj_in|resnets\.\d\.conv1|downsamplers\.0\.conv)\.weight"
+        r"(to_[qkv]|to_out\.0|q_proj|out_proj|fc1|ff\.net\.2|proj_in"
+        r"|resnets\.\d\.conv1|downsamplers\.0\.conv)\.weight"
     )
     for part in ("unet", "text_encoder", "text_encoder_2"):
         for weights in sorted((base / part).glob("*.safetensors")):

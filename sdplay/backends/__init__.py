@@ -89,15 +89,15 @@ class Capabilities:
 
     def missing(self, params: Params) -> tuple[str, ...]:
         """A sentence for every name in these settings that this backend has not."""
-        asked = [
+        requested = [
             *(("style", name, self.styles) for name in map(str.strip, params.styles.split("|"))),
             ("VAE", params.vae, self.vaes),
             *(("ControlNet model", unit.model, self.control_models) for unit in params.control),
         ]
         return tuple(
-            f"There is no {what} {name!r} on this server, and it would be passed over in silence. "
+            f"There is no {kind} {name!r} on this server, and it would be passed over in silence. "
             f"There are: {', '.join(names) or 'none'}."
-            for what, name, names in asked
+            for kind, name, names in requested
             if name not in ("", "None") and names is not None and not _is_among(name, names)
         )
 
@@ -109,16 +109,16 @@ class Capabilities:
             return entry.id if entry else name
         if entry and entry.id in self.schedulers:
             return entry.id
-        names = {spelled(each): each for each in (*self.also_schedulers, *self.schedulers)}
+        names = {spelled(option): option for option in (*self.also_schedulers, *self.schedulers)}
         return names.get(spelled(name)) or (names.get(spelled(entry.id)) if entry else None)
 
     def nearest_schedulers(self, name: str) -> str:
         """The scheduler names that are most like one that is not there."""
-        names = {spelled(each): each for each in self.schedulers or ()}
+        names = {spelled(option): option for option in self.schedulers or ()}
         near = difflib.get_close_matches(spelled(name), names, 8, 0.4) or list(names)[:8]
-        more = len(names) - len(near)
-        listed = ", ".join(names[each] for each in near)
-        return f"{listed} and {more} more" if more else listed
+        rest = len(names) - len(near)
+        listed = ", ".join(names[option] for option in near)
+        return f"{listed} and {rest} more" if rest else listed
 
     def choices(self, knob: Knob) -> tuple[str, ...] | None:
         """What there is to choose from for this setting; None where nobody tells."""
@@ -132,7 +132,7 @@ class Capabilities:
 
 def _is_among(name: str, names: tuple[str, ...]) -> bool:
     """Whether one of the names is meant: a hash in brackets may be left out."""
-    return name in names or name in [each.partition(" [")[0] for each in names]
+    return name in names or name in [choice.partition(" [")[0] for choice in names]
 
 
 @dataclass(frozen=True)
@@ -197,15 +197,16 @@ class Backend(ABC):
 
 def kinds() -> dict[str, type[Backend]]:
     """Every backend found here, a file or a folder, by name; what works at once stands first."""
-    found: dict[str, type[Backend]] = {}
+    backends: dict[str, type[Backend]] = {}
     for module in pkgutil.iter_modules(__path__):
         backend = getattr(importlib.import_module(f"{__name__}.{module.name}"), "BACKEND", None)
         if backend is not None:
-            found[backend.name] = backend
+            backends[backend.name] = backend
     order = ("builtin", "a1111", "predict", "local")
     return dict(
         sorted(
-            found.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)
+            backends.items(),
+            key=lambda item: order.index(item[0]) if item[0] in order else len(order),
         )
     )
 
@@ -213,7 +214,7 @@ def kinds() -> dict[str, type[Backend]]:
 def connect(name: str = "") -> Backend:
     """The backend of that name, set up from the settings; the chosen default when empty."""
     name = name or setting("SDPLAY_BACKEND")
-    found = kinds()
-    if name not in found:
-        raise BadParams(f"There is no backend called {name!r}. There are: {', '.join(found)}.")
-    return found[name]()
+    backends = kinds()
+    if name not in backends:
+        raise BadParams(f"There is no backend called {name!r}. There are: {', '.join(backends)}.")
+    return backends[name]()

@@ -206,37 +206,37 @@ class Builtin(Backend):
             },
         )
 
-    def _picture(self, params: Params, job: "LoopJob", made: "Made", timing: Timing) -> Picture:
-        more = {
+    def _picture(self, params: Params, job: "LoopJob", result: "Made", timing: Timing) -> Picture:
+        settings = {
             name: getattr(job, name, value)
             for name, value in params.changed().items()
             if params.sets(name) and KNOBS[name].needs in FEATURES and name not in ("init", "mask")
         }
         applied = {
-            **more,
+            **settings,
             "prompt": _words().read(job.prompt).text,
             "negative": _words().read(job.negative).text,
             "scheduler": _scheduler(job),
             "steps": job.steps,
             "cfg": job.cfg,
             "seed": job.seed,
-            "width": made.pixels.shape[1],
-            "height": made.pixels.shape[0],
+            "width": result.pixels.shape[1],
+            "height": result.pixels.shape[0],
         }
         frames = tuple(
             Frame(
                 moment.step,
                 moment.sigma,
                 moment.seconds,
-                *(jpeg_bytes(Image.fromarray(each)) for each in pair),
+                *(jpeg_bytes(Image.fromarray(pixels)) for pixels in pair),
             )
-            for moment, *pair in made.frames
+            for moment, *pair in result.frames
         )
         receipt = Receipt(
             params.asked(), self.payload(params), applied, self._warnings(params, job)
         )
         return Picture(
-            png_bytes(Image.fromarray(made.pixels)),
+            png_bytes(Image.fromarray(result.pixels)),
             params,
             self.name,
             timing,
@@ -246,16 +246,16 @@ class Builtin(Backend):
         )
 
     def _warnings(self, params: Params, job: "LoopJob") -> tuple[str, ...]:
-        told = [
+        warnings = [
             _left_out(name, _words().read(text))
             for name, text in (("prompt", job.prompt), ("negative prompt", job.negative))
         ]
-        told = [sentence for sentence in told if sentence]
+        warnings = [sentence for sentence in warnings if sentence]
         if params.init and int(params.steps * params.strength) == 0:
-            told.append(
+            warnings.append(
                 "Strength times steps is below one step, so the start image came back as it was."
             )
-        return (*told, *self.probe().unused(params))
+        return (*warnings, *self.probe().unused(params))
 
 
 def _left_out(name: str, reading: "Reading") -> str:
@@ -268,7 +268,7 @@ def _left_out(name: str, reading: "Reading") -> str:
         are, were = ("are", "were") if unknown > 1 else ("is", "was")
         return (
             f"{_counted(unknown)} of the {name} {are} unknown to this model and {were} left out: "
-            f"{_first(reading.unknown)}."
+            f"{_few(reading.unknown)}."
         )
     if not unknown:
         were = "were" if beyond > 1 else "was"
@@ -278,7 +278,7 @@ def _left_out(name: str, reading: "Reading") -> str:
         )
     return (
         f"{_counted(unknown + beyond)} of the {name} were left out: {_counted(unknown)} unknown to "
-        f"this model ({_first(reading.unknown)}) and {beyond:,} after the {places} that it reads."
+        f"this model ({_few(reading.unknown)}) and {beyond:,} after the {places} that it reads."
     )
 
 
@@ -286,7 +286,7 @@ def _counted(words: int) -> str:
     return f"{words:,} words" if words > 1 else "1 word"
 
 
-def _first(words: Sequence[str]) -> str:
+def _few(words: Sequence[str]) -> str:
     """The first three, and how many more there are."""
     named = ", ".join(map(_short, words[:NAMED]))
     return f"{named} and {len(words) - NAMED:,} more" if len(words) > NAMED else named
@@ -358,10 +358,10 @@ def _check_route(sampler: Any, sigmas: Any) -> None:
 
 def _scheduler(job: "LoopJob") -> str:
     """The table's entry for the route that was taken; raw fields can make one that no entry has."""
-    taken = (job.sampler, job.sigmas)
+    route = (job.sampler, job.sigmas)
     return next(
-        (entry.id for entry in SCHEDULERS.values() if (entry.sampler, entry.sigmas) == taken),
-        " ".join(taken),
+        (entry.id for entry in SCHEDULERS.values() if (entry.sampler, entry.sigmas) == route),
+        " ".join(route),
     )
 
 

@@ -10,9 +10,9 @@ from sdplay.files.picture_file import image_name
 def shown(value: Any, clean: Callable[[str], str]) -> Any:
     """The value with every text cleaned and every picture inside it named."""
     if isinstance(value, dict):
-        return {name: shown(each, clean) for name, each in value.items()}
+        return {name: shown(part, clean) for name, part in value.items()}
     if isinstance(value, list):
-        return [shown(each, clean) for each in value]
+        return [shown(part, clean) for part in value]
     if not isinstance(value, str):
         return value
     return _image_name(value) or clean(value)

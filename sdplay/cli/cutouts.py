@@ -82,14 +82,14 @@ def _cutouts(options: argparse.Namespace) -> None:
         raise BadParams(f"{EXTRA} ({error.name} is missing).") from error
     segmenter = load_segmenter(options.model, options.device or best_device())
     rows = []
-    for name, place in places(pictures).items():
+    for name, path in places(pictures).items():
         with Image.open(io.BytesIO(pictures[name].read())) as opened:
-            found = segmenter.cut(ImageOps.exif_transpose(opened), points, boxes, options.most)
+            cuts = segmenter.cut(ImageOps.exif_transpose(opened), points, boxes, options.most)
         rows += [
-            {"picture": name, **row} for row in _written(found, options.out / place.with_suffix(""))
+            {"picture": name, **row} for row in _written(cuts, options.out / path.with_suffix(""))
         ]
         if not options.json:
-            print(f"{name}  {len(found)} cut-outs in {(options.out / place).parent}")
+            print(f"{name}  {len(cuts)} cut-outs in {(options.out / path).parent}")
     if options.json:
         print(json.dumps(rows))
 
@@ -97,10 +97,10 @@ def _cutouts(options: argparse.Namespace) -> None:
 def _pictures(source: Path) -> dict[str, PictureFile]:
     """The picture, or all below the folder, by path."""
     if not source.is_file():
-        found, notes = tree(source)
+        pictures, notes = tree(source)
         for note in notes:
             print(note, file=sys.stderr)
-        return found
+        return pictures
     read_picture(source, "The picture")
     return {source.name: PictureFile.checked(source)}
 
@@ -120,7 +120,7 @@ def _written(cut_outs: list[CutOut], path: Path) -> Iterator[dict[str, Any]]:
 
 def _numbers(flag: str, text: str, count: int) -> Any:
     try:
-        numbers = tuple(float(each) for each in text.split(","))
+        numbers = tuple(float(part) for part in text.split(","))
     except ValueError:
         numbers = ()
     if len(numbers) != count:

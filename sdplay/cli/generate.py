@@ -73,7 +73,7 @@ def _generate(options: argparse.Namespace) -> None:
 
     backend = connect(options.backend)
     capabilities = backend.probe()
-    params = Params(**{**capabilities.defaults, **_asked(options, capabilities)})
+    params = Params(**{**capabilities.defaults, **_requested(options, capabilities)})
     file = options.out or _new_name(params)
     _check_writable(file)
     events = backend.generate(params)
@@ -91,8 +91,8 @@ def _generate(options: argparse.Namespace) -> None:
     if picture is None:
         raise BackendError(f"{backend.label} ended without a picture. Try again.")
     _write(file, sign(picture.data, picture))
-    for number, other in enumerate(picture.others, 2):
-        _write(file.with_stem(f"{file.stem}-{number}"), sign(other.data, other))
+    for number, companion in enumerate(picture.others, 2):
+        _write(file.with_stem(f"{file.stem}-{number}"), sign(companion.data, companion))
     if options.json:
         receipt = picture.receipt.as_dict()
         print(
@@ -111,7 +111,7 @@ def _generate(options: argparse.Namespace) -> None:
         print(f"  {warning}")
 
 
-def _asked(options: argparse.Namespace, capabilities: "Capabilities") -> dict[str, Any]:
+def _requested(options: argparse.Namespace, capabilities: "Capabilities") -> dict[str, Any]:
     """The settings that the person gave, in our names; a missing seed is drawn here."""
     from sdplay.files.decode import read_picture
 
@@ -148,10 +148,10 @@ def _scheduler(name: str, capabilities: "Capabilities") -> str:
 def _with_sets(settings: dict[str, Any], sets: list[str]) -> dict[str, Any]:
     """A known name sets that setting; any other goes into the payload as it stands."""
     extra: dict[str, Any] = {}
-    for each in sets:
-        key, equals, value = each.partition("=")
+    for assignment in sets:
+        key, equals, value = assignment.partition("=")
         if not equals or not key.strip():
-            raise BadParams(f"--set needs KEY=VALUE, not {each!r}.")
+            raise BadParams(f"--set needs KEY=VALUE, not {assignment!r}.")
         key = key.strip()
         if key in KNOBS and not KNOBS[key].is_plain:
             raise BadParams(f"{KNOBS[key].label} is a picture: it cannot be set with --set.")

@@ -89,7 +89,7 @@ def _info(options: argparse.Namespace) -> int:
     rows, failed = [], 0
     for picture in options.pictures:
         try:
-            found = metadata.read(picture.read_bytes())
+            contents = metadata.read(picture.read_bytes())
         except (OSError, LibraryError) as error:
             failed = 1
             reason = error.strerror if isinstance(error, OSError) else str(error)
@@ -98,12 +98,12 @@ def _info(options: argparse.Namespace) -> int:
         rows.append(
             {
                 "file": str(picture),
-                "dialect": found.dialect,
-                "width": found.width,
-                "height": found.height,
-                "settings": _plain(found.settings),
-                "notes": list(found.notes),
-                "text": found.text,
+                "dialect": contents.dialect,
+                "width": contents.width,
+                "height": contents.height,
+                "settings": _our_settings(contents.settings),
+                "notes": list(contents.notes),
+                "text": contents.text,
             }
         )
     if options.json:
@@ -120,15 +120,13 @@ def _print_info(row: dict[str, Any]) -> None:
         if value not in ("", [], None) and (
             KNOBS[name].group == "main" or value != KNOBS[name].default
         ):
-            shown = (
-                SCHEDULERS[value].label if name == "scheduler" and value in SCHEDULERS else value
-            )
-            print(f"  {KNOBS[name].label}: {shown}")
+            text = SCHEDULERS[value].label if name == "scheduler" and value in SCHEDULERS else value
+            print(f"  {KNOBS[name].label}: {text}")
     for note in row["notes"]:
         print(f"  {note}")
 
 
-def _plain(settings: Any) -> dict[str, Any]:
+def _our_settings(settings: Any) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name in KNOBS}
 
 
@@ -145,19 +143,19 @@ def _find(options: argparse.Namespace) -> None:
     if options.json:
         rows = [
             {
-                "id": kept.id,
-                "made": kept.made.isoformat(),
-                "owner": kept.owner,
-                "backend": kept.backend,
-                "model": kept.model,
-                "settings": kept.params.asked(),
-                "seconds": kept.timing.work,
-                "stars": kept.stars,
-                "tags": list(kept.tags),
-                "note": kept.note,
-                "file": kept.file,
+                "id": picture.id,
+                "made": picture.made.isoformat(),
+                "owner": picture.owner,
+                "backend": picture.backend,
+                "model": picture.model,
+                "settings": picture.params.asked(),
+                "seconds": picture.timing.work,
+                "stars": picture.stars,
+                "tags": list(picture.tags),
+                "note": picture.note,
+                "file": picture.file,
             }
-            for kept in page.kept
+            for picture in page.kept
         ]
         print(json.dumps(rows))
         return
@@ -197,7 +195,7 @@ def _import(options: argparse.Namespace) -> int:
             if source.suffix.lower() == ".zip":
                 carried = imported(library, source, options.owner)
             else:
-                carried = _taken(library, source, options.owner or "", Carried)
+                carried = _take(library, source, options.owner or "", Carried)
         except LibraryError as error:  # the next source may be sound
             carried = Carried(problems=(str(error),))
         _tell(f"taken in from {source}", carried)
@@ -205,11 +203,11 @@ def _import(options: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-def _taken(library: Any, source: Path, owner: str, carried: Any) -> Any:
+def _take(library: Any, source: Path, owner: str, carried: Any) -> Any:
     """One picture, or every picture of a folder."""
     places = [source]
     if source.is_dir():
-        places = sorted(place for place in source.rglob("*") if place.suffix.lower() in PICTURES)
+        places = sorted(path for path in source.rglob("*") if path.suffix.lower() in PICTURES)
     count, problems = 0, []
     for place in places:
         try:
@@ -224,25 +222,25 @@ def _taken(library: Any, source: Path, owner: str, carried: Any) -> Any:
 
 def _tell(done: str, carried: Any) -> None:
     were = "was" if carried.known == 1 else "were"
-    known = f", {carried.known} {were} there already" if carried.known else ""
-    print(f"{many(carried.pictures, 'picture')} {done}{known}.")
+    already = f", {carried.known} {were} there already" if carried.known else ""
+    print(f"{many(carried.pictures, 'picture')} {done}{already}.")
     for problem in carried.problems:
         print(problem, file=sys.stderr)
 
 
 def _reindex(options: argparse.Namespace) -> None:
-    found = _library(mend=True).reindex(options.adopt)
-    print(f"{many(found.listed, 'picture')} listed, {found.adopted} adopted.")
-    for count, what in (
+    report = _library(mend=True).reindex(options.adopt)
+    print(f"{many(report.listed, 'picture')} listed, {report.adopted} adopted.")
+    for count, sentence in (
         (
-            found.without_owner,
+            report.without_owner,
             "pictures have no record and are not listed: --adopt NAME gives them to somebody",
         ),
-        (found.missing, "records have no picture any more"),
-        (found.damaged, "records or pictures are damaged"),
+        (report.missing, "records have no picture any more"),
+        (report.damaged, "records or pictures are damaged"),
     ):
         if count:
-            print(f"{count} {what}.")
+            print(f"{count} {sentence}.")
 
 
 def _purge(options: argparse.Namespace) -> None:

@@ -97,11 +97,11 @@ def _chosen(options: argparse.Namespace) -> tuple[Sequence[Any], list[str]]:
     from sdplay.sweeps.folder import NO_PICTURE, tree
 
     _check_positive(options, "every")
-    found, notes = tree(options.folder)
+    pictures, notes = tree(options.folder)
     for note in notes:
         if not note.endswith(NO_PICTURE):  # a sweep's folder has tables and a report in it
             print(note, file=sys.stderr)
-    among = shots(found)
+    among = shots(pictures)
     if not among:
         raise BadParams(f"There is no picture in {options.folder} but sheets and animations.")
     ordered, by = in_order(among, options.by)
@@ -115,13 +115,13 @@ def _check_positive(options: argparse.Namespace, name: str) -> None:
         raise BadParams(f"--{name} must be at least 1, not {getattr(options, name)}.")
 
 
-def _out(options: argparse.Namespace, what: str, kinds: Sequence[str]) -> Path:
+def _out(options: argparse.Namespace, kind: str, kinds: Sequence[str]) -> Path:
     """Where it goes; without a wish a name that is free."""
     if options.out:
         if options.out.suffix.lower() not in kinds:
             raise BadParams(f"--out must end with {' or '.join(kinds)}, not {options.out.name!r}.")
         return Path(options.out)
-    stem, count = f"{options.folder.resolve().name or 'pictures'}-{what}", 1
+    stem, count = f"{options.folder.resolve().name or 'pictures'}-{kind}", 1
     out = Path(f"{stem}{kinds[0]}")
     while out.exists():
         count += 1

@@ -68,17 +68,17 @@ def run(options: argparse.Namespace) -> int:
 def _sweep(options: argparse.Namespace, errand: Errand, library: Library) -> int:
     queue_room()
     desk = _Desk(options, errand, library)
-    made, folder = desk.planned()
+    planned, folder = desk.planned()
     _tell(
-        plan_sentence(made),
-        made.sentence,
+        plan_sentence(planned),
+        planned.sentence,
         *errand.notes,
-        *made.notes,
-        made.cheaper.sentence if made.cheaper else "",
+        *planned.notes,
+        planned.cheaper.sentence if planned.cheaper else "",
     )
     if options.dry_run:
-        return _end(options, errand, made, {}, None, None)
-    _confirm(options, made)
+        return _end(options, errand, planned, {}, None, None)
+    _confirm(options, planned)
     before = errand.text if _has_results(errand.text) else earlier(errand.out)
     try:
         folder.begin()
@@ -86,10 +86,10 @@ def _sweep(options: argparse.Namespace, errand: Errand, library: Library) -> int
         if not errand.spec.by_chance:
             raise
         # Another machine drew its seeds a moment earlier: they are in its plan now.
-        made, folder = desk.planned()
+        planned, folder = desk.planned()
         folder.begin()
     try:
-        return _run(desk, made, folder, before)
+        return _run(desk, planned, folder, before)
     finally:
         folder.end()
 
@@ -116,42 +116,44 @@ class _Desk:
         errand = self.errand
         name = self.given.backend or errand.spec.backend or setting("SDPLAY_BACKEND")
         spec = recalled(errand.spec, errand.out).settled()
-        told = self.bench.told(name)
+        capabilities = self.bench.told(name)
         offer = Offer(pictures={**errand.images, **errand.tree})
-        axes = [*spec.axes, *_tree_axis(errand, spec, told)]
-        base = Setup(name, spec.params(told.defaults, errand.images))
-        facts = self.bench.facts(name, self.library, self.speeds, more=offer)
-        made = plan(base, axes, facts)
-        folder = Folder(errand.out, made, self.bench.recipe, fresh=self.given.fresh)
-        there = {cell.setup for cell in made.cells if folder.there(cell)}
+        axes = [*spec.axes, *_tree_axis(errand, spec, capabilities)]
+        base = Setup(name, spec.params(capabilities.defaults, errand.images))
+        facts = self.bench.facts(name, self.library, self.speeds, extra=offer)
+        planned = plan(base, axes, facts)
+        folder = Folder(errand.out, planned, self.bench.recipe, fresh=self.given.fresh)
+        there = {cell.setup for cell in planned.cells if folder.there(cell)}
         if there:
-            made = plan(base, axes, replace(facts, kept=_kept_too(facts.kept, there)))
-        return made, folder
+            planned = plan(base, axes, replace(facts, kept=_kept_too(facts.kept, there)))
+        return planned, folder
 
 
 def _kept_too(
-    kept: Callable[[Sequence[Setup]], set[int]], there: Set[Setup]
+    in_library: Callable[[Sequence[Setup]], set[int]], there: Set[Setup]
 ) -> Callable[[Sequence[Setup]], set[int]]:
     """What the library has and what the folder has."""
-    return lambda setups: kept(setups) | {at for at, one in enumerate(setups) if one in there}
+    return lambda setups: (
+        in_library(setups) | {at for at, setup in enumerate(setups) if setup in there}
+    )
 
 
-def _run(desk: _Desk, made: Plan, folder: Folder, before: str) -> int:
+def _run(desk: _Desk, planned: Plan, folder: Folder, before: str) -> int:
     """Run the plan into the folder, beside others that do."""
-    sweep = Sweep(made, desk.bench, desk.jobs, speeds=desk.speeds, shared=folder)
+    sweep = Sweep(planned, desk.bench, desk.jobs, speeds=desk.speeds, shared=folder)
     try:
         results = _follow(sweep, folder, desk.library)
-        findings = find_out(made, results, between(folder.picture))
+        findings = find_out(planned, results, between(folder.picture))
         drift = folder.laid_against(results, before)
         sentences = [
             *([drift.sentence] if drift else []),
             *([sweep.trouble] if sweep.trouble else []),
         ]
-        folder.finish(results, _title(made), sentences, findings)
+        folder.finish(results, _title(planned), sentences, findings)
     finally:
         folder.account(_sums(sweep))
     _tell(*findings.sentences, *sentences, resources_sentence(sweep.meter))
-    return _end(desk.given, desk.errand, made, results, drift, sweep)
+    return _end(desk.given, desk.errand, planned, results, drift, sweep)
 
 
 def _sums(sweep: Sweep) -> dict[str, Any]:
@@ -175,14 +177,14 @@ def _errand(options: argparse.Namespace) -> Errand:
     text = _read_text(file)
     spec = read_plan(text, kind, lambda name: _read_text(beside / name))
     spec = replace(spec, backend=options.backend or spec.backend)
-    held = dict(read_experiment(text).images) if kind == "json" else {}
+    embedded = dict(read_experiment(text).images) if kind == "json" else {}
     images = {
-        name: held[name] if name in held else read_picture(beside / name, "The picture")
+        name: embedded[name] if name in embedded else read_picture(beside / name, "The picture")
         for name in spec.picture_names
     }
     out = options.out or Path(f"{file.stem}-sweep")
     pictures, notes = tree(beside / spec.tree, without=out) if spec.tree else ({}, [])
-    return Errand(spec, text, out, {**held, **images}, pictures, (*spec.notes, *notes))
+    return Errand(spec, text, out, {**embedded, **images}, pictures, (*spec.notes, *notes))
 
 
 def _read_text(file: Path) -> str:
@@ -223,15 +225,15 @@ def _size(file: PictureFile, capabilities: Capabilities) -> dict[str, int]:
     return {"width": sides[0], "height": sides[1]}
 
 
-def _confirm(options: argparse.Namespace, made: Plan) -> None:
-    if options.yes or not made.needs_confirmation:
+def _confirm(options: argparse.Namespace, planned: Plan) -> None:
+    if options.yes or not planned.needs_confirmation:
         return
     if not sys.stdin.isatty():
         raise BadParams(
-            f"This makes {many(made.pictures, 'picture')}, more than SDPLAY_SWEEP_LIMIT lets pass "
-            "without asking. Add --yes, or take fewer values."
+            f"This makes {many(planned.pictures, 'picture')}, more than SDPLAY_SWEEP_LIMIT lets "
+            "pass without asking. Add --yes, or take fewer values."
         )
-    print(f"Make {many(made.pictures, 'picture')}? [y/N] ", end="", file=sys.stderr, flush=True)
+    print(f"Make {many(planned.pictures, 'picture')}? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise KeyboardInterrupt
 
@@ -239,29 +241,29 @@ def _confirm(options: argparse.Namespace, made: Plan) -> None:
 def _follow(sweep: Sweep, folder: Folder, library: Library) -> dict[tuple[int, ...], Result]:
     """Start, write every cell as it ends, draw the bar; Ctrl-C stops the backend and keeps what
     there is."""
-    kept: dict[tuple[int, ...], Result] = {}
-    said = ""
+    written: dict[tuple[int, ...], Result] = {}
+    last_trouble = ""
     try:
         sweep.start()
         while True:
             running = sweep.running
-            _take(sweep, folder, library, kept)
+            _take(sweep, folder, library, written)
             progress_line.show(sweep.fraction, sweep.standing)
-            if sweep.waits and sweep.trouble != said:
-                said = sweep.trouble
-                print(f"\n{said}", file=sys.stderr)
+            if sweep.waits and sweep.trouble != last_trouble:
+                last_trouble = sweep.trouble
+                print(f"\n{last_trouble}", file=sys.stderr)
             if sweep.trouble and not sweep.waits:
                 sweep.stop()
             if not running:
-                return sweep.results() | kept
+                return sweep.results() | written
             time.sleep(0.05)
     except KeyboardInterrupt:
         sweep.cancel()
         sweep.wait(15)
-        _take(sweep, folder, library, kept)
-        folder.finish(sweep.results() | kept, _title(sweep.plan), ["Stopped before the end."])
+        _take(sweep, folder, library, written)
+        folder.finish(sweep.results() | written, _title(sweep.plan), ["Stopped before the end."])
         progress_line.clear()
-        done = sum(result.done for result in kept.values())
+        done = sum(result.done for result in written.values())
         print(
             f"{done} of {many(len(sweep.plan.cells), 'picture')} {'is' if done == 1 else 'are'} "
             f"kept in {folder.path}. Run the same command again to go on.",
@@ -273,16 +275,16 @@ def _follow(sweep: Sweep, folder: Folder, library: Library) -> dict[tuple[int, .
 
 
 def _take(
-    sweep: Sweep, folder: Folder, library: Library, kept: dict[tuple[int, ...], Result]
+    sweep: Sweep, folder: Folder, library: Library, written: dict[tuple[int, ...], Result]
 ) -> None:
     """Write what ended since the last look; what lies in the folder already stays as it is."""
     for at, result in sweep.results().items():
-        if at in kept or not (result.done or result.state == "failed"):
+        if at in written or not (result.done or result.state == "failed"):
             continue
         if result.file == folder.place(result.cell).as_posix():
-            kept[at] = result
+            written[at] = result
         else:
-            kept[at] = folder.keep(result, _data(result, sweep, folder, library))
+            written[at] = folder.keep(result, _data(result, sweep, folder, library))
 
 
 def _data(result: Result, sweep: Sweep, folder: Folder, library: Library) -> bytes | None:
@@ -302,7 +304,7 @@ def _data(result: Result, sweep: Sweep, folder: Folder, library: Library) -> byt
 def _end(
     options: argparse.Namespace,
     errand: Errand,
-    made: Plan,
+    planned: Plan,
     results: Mapping[tuple[int, ...], Result],
     drift: Reproduction | None,
     sweep: Sweep | None,
@@ -310,10 +312,10 @@ def _end(
     """The last line, and the exit code."""
     states = [result.state for result in results.values()]
     seconds = sweep.seconds if sweep else 0.0
-    cells = sum(not cell.skip for cell in made.cells)
+    cells = sum(not cell.skip for cell in planned.cells)
     count = {
         "made": states.count("made"),
-        "reused": states.count("reused") if results else made.free,
+        "reused": states.count("reused") if results else planned.free,
     }
     failed = cells - sum(count.values()) if results else 0
     fields = {
@@ -321,8 +323,8 @@ def _end(
         **count,
         "failed": failed,
         "differs": len(drift.differs) if drift else 0,
-        "evaluations": made.evaluations,
-        "estimate_seconds": round(sum(made.seconds) / 2, 2) if made.seconds else None,
+        "evaluations": planned.evaluations,
+        "estimate_seconds": round(sum(planned.seconds) / 2, 2) if planned.seconds else None,
         "seconds": round(seconds, 2),
         "dir": str(errand.out),
         "resources": sweep.meter.total.as_dict() if sweep else None,
@@ -356,7 +358,7 @@ def _upscale(options: argparse.Namespace, errand: Errand) -> int:
         *errand.notes,
     )
     ended = [] if options.dry_run else _enlarge_all(work)
-    states = [each.state for each in ended]
+    states = [enlarged.state for enlarged in ended]
     fields = {
         "cells": len(errand.tree),
         "made": states.count("made"),
@@ -365,7 +367,7 @@ def _upscale(options: argparse.Namespace, errand: Errand) -> int:
         "differs": 0,
         "evaluations": 0,
         "estimate_seconds": None,
-        "seconds": round(sum(each.seconds for each in ended), 2),
+        "seconds": round(sum(enlarged.seconds for enlarged in ended), 2),
         "dir": str(errand.out),
         "resources": None if options.dry_run else meter.total.as_dict(),
     }
@@ -384,7 +386,7 @@ def _upscaler(offered: Sequence[str] | None, name: str) -> str:
     """The upscaler that the plan names, or the plainest there is."""
     if offered is None:
         return name or PLAINEST
-    able = [each for each in offered if each != "None" and not each.startswith("Latent")]
+    able = [option for option in offered if option != "None" and not option.startswith("Latent")]
     if name and name not in able:
         raise BadParams(
             f"There is no upscaler called {name!r} for finished pictures. There are: "
@@ -396,12 +398,12 @@ def _upscaler(offered: Sequence[str] | None, name: str) -> str:
 def _enlarge_all(work: Upscale) -> list[Enlarged]:
     ended: list[Enlarged] = []
     try:
-        for each in work.run():
-            ended.append(each)
+        for enlarged in work.run():
+            ended.append(enlarged)
             progress_line.show(*_enlarging_line(ended, len(work.pictures)))
-            if each.error:
+            if enlarged.error:
                 progress_line.clear()
-                _tell(f"{each.name}: {each.error}")
+                _tell(f"{enlarged.name}: {enlarged.error}")
     except KeyboardInterrupt:
         progress_line.clear()
         _tell(
@@ -416,14 +418,14 @@ def _enlarge_all(work: Upscale) -> list[Enlarged]:
 
 
 def _enlarging_line(ended: Sequence[Enlarged], count: int) -> tuple[float, str]:
-    made = [each.seconds for each in ended if each.state == "made"]
-    each = f"{sum(made) / len(made):.1f} s a picture" if made else ""
-    return len(ended) / count, ", ".join(filter(None, (f"{len(ended)} of {count}", each)))
+    seconds = [enlarged.seconds for enlarged in ended if enlarged.state == "made"]
+    pace = f"{sum(seconds) / len(seconds):.1f} s a picture" if seconds else ""
+    return len(ended) / count, ", ".join(filter(None, (f"{len(ended)} of {count}", pace)))
 
 
-def _title(made: Plan) -> str:
-    names = " × ".join(each.axis.label for each in made.varied)
-    return ": ".join(filter(None, (names, made.base.params.prompt[:80]))) or "Sweep"
+def _title(planned: Plan) -> str:
+    names = " × ".join(varied.axis.label for varied in planned.varied)
+    return ": ".join(filter(None, (names, planned.base.params.prompt[:80]))) or "Sweep"
 
 
 def _has_results(text: str) -> bool:

@@ -82,7 +82,7 @@ class Axis:
 
     def _values(self, values: Typed, offer: Offer) -> tuple[Value, ...]:
         if not isinstance(values, str):
-            return tuple(each for value in values for each in self._listed(value)) or expand(
+            return tuple(entry for value in values for entry in self._listed(value)) or expand(
                 "", self.kind, self.label
             )
         if values.strip().lower() == "all" and self.id in offer.choices:
@@ -114,20 +114,20 @@ def axis(name: str) -> Axis:
             phrase=f"{slot[1]}: {{}}",
             help=f"Put in place of {name.strip()} in the prompts.",
         )
-    found = _BY_NAME.get(_spelled(name))
-    if found is None:
+    match = _BY_NAME.get(_spelled(name))
+    if match is None:
         raise BadParams(
             f"There is no axis called {name!r}. There are: {', '.join(AXES)}, or a slot like "
             "{animal}."
         )
-    return found
+    return match
 
 
 def slots(params: Params) -> tuple[str, ...]:
     """The named slots in the prompts, each an axis of its own."""
     return tuple(
         dict.fromkeys(
-            found[0] for found in re.finditer(_SLOT, f"{params.prompt} {params.negative}")
+            match[0] for match in re.finditer(_SLOT, f"{params.prompt} {params.negative}")
         )
     )
 
@@ -137,9 +137,9 @@ def _spelled(name: str) -> str:
 
 
 def _plain(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
-    for each in values:
-        value = _choice(axis, str(each.value), offer)
-        yield Mark(value or "(none)", value, each.skip)
+    for typed in values:
+        value = _choice(axis, str(typed.value), offer)
+        yield Mark(value or "(none)", value, typed.skip)
 
 
 def _choice(axis: Axis, value: str, offer: Offer) -> str:
@@ -150,7 +150,7 @@ def _choice(axis: Axis, value: str, offer: Offer) -> str:
         return value
     low = value.lower()
     alike = [choice for choice in choices if choice.lower() == low] or [
-        one for one in choices if low in one.lower()
+        choice for choice in choices if low in choice.lower()
     ]
     if len(alike) != 1:
         raise BadParams(
@@ -160,9 +160,9 @@ def _choice(axis: Axis, value: str, offer: Offer) -> str:
 
 
 def _numbers(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
-    for each in values:
-        value = KNOBS[axis.id].check(each.value)
-        yield Mark(shown(value), value, each.skip)
+    for typed in values:
+        value = KNOBS[axis.id].check(typed.value)
+        yield Mark(shown(value), value, typed.skip)
 
 
 def _seeds(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
@@ -173,19 +173,19 @@ def _seeds(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
 
 
 def _schedulers(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
-    known = offer.choices.get(axis.id)
-    for each in values:
-        if KNOBS[axis.id].unset and str(each.value).lower() in ("", OWN):
-            yield Mark(KNOBS[axis.id].unset, "", each.skip)
+    choices = offer.choices.get(axis.id)
+    for typed in values:
+        if KNOBS[axis.id].unset and str(typed.value).lower() in ("", OWN):
+            yield Mark(KNOBS[axis.id].unset, "", typed.skip)
             continue
-        entry = find(str(each.value))
-        value = entry.id if entry and str(each.value) not in (known or ()) else str(each.value)
-        if known is None and entry is None:
+        entry = find(str(typed.value))
+        value = entry.id if entry and str(typed.value) not in (choices or ()) else str(typed.value)
+        if choices is None and entry is None:
             raise BadParams(
                 f"{axis.label}: there is no {value!r}. There are: {', '.join(SCHEDULERS)}."
             )
         value = _choice(axis, value, offer)
-        yield Mark(scheduler_label(value), value, each.skip)
+        yield Mark(scheduler_label(value), value, typed.skip)
 
 
 def _pictures(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
@@ -204,7 +204,7 @@ def _pictures(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mar
 def _controls(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
     for value in values:
         if isinstance(value.value, list):
-            units = _held(axis.id, value.value, offer)
+            units = _with_pictures(axis.id, value.value, offer)
             yield Mark(units_label(value.value), units, value.skip)
             continue
         if value.value != "none" and value.value not in offer.controls:
@@ -260,28 +260,32 @@ def _subsets(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark
 
 
 def _presets(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
-    for each in values:
-        told = each.value if isinstance(each.value, Mapping) else _preset(str(each.value), offer)
-        name = told.get("name") or each.value
+    for typed in values:
+        preset = (
+            typed.value if isinstance(typed.value, Mapping) else _preset(str(typed.value), offer)
+        )
+        name = preset.get("name") or typed.value
         label = (
             name
             if isinstance(name, str)
-            else ", ".join(f"{key} {value}" for key, value in told.items())
+            else ", ".join(f"{key} {value}" for key, value in preset.items())
         )
-        settings = {key: _held(key, value, offer) for key, value in told.items() if key != "name"}
-        yield Mark(label, settings, each.skip)
+        settings = {
+            key: _with_pictures(key, value, offer) for key, value in preset.items() if key != "name"
+        }
+        yield Mark(label, settings, typed.skip)
 
 
-def _held(key: str, value: Any, offer: Offer) -> Any:
+def _with_pictures(key: str, value: Any, offer: Offer) -> Any:
     """A preset may name its pictures."""
     if key not in ("init", "mask", "control") or isinstance(value, bytes | tuple | PictureFile):
         return value
-    found = getattr(Params.from_dict({key: value}, offer.pictures), key)
-    if (key == "control" and len(found) < len(value)) or bool(value) > bool(found):
+    resolved = getattr(Params.from_dict({key: value}, offer.pictures), key)
+    if (key == "control" and len(resolved) < len(value)) or bool(value) > bool(resolved):
         raise BadParams(
             f"{KNOBS[key].label}: a picture that it needs is not here: {str(value)[:80]}."
         )
-    return found
+    return resolved
 
 
 def _preset(text: str, offer: Offer) -> Mapping[str, Any]:
@@ -293,9 +297,9 @@ def _preset(text: str, offer: Offer) -> Mapping[str, Any]:
         return {"scheduler": entry.id, "steps": int(pair[2])}
     parts = [part.partition("=") for part in text.split(";")]
     if not all(equals and key.strip() for key, equals, _ in parts):
-        known = ", ".join(offer.presets) or "none saved yet"
+        names = ", ".join(offer.presets) or "none saved yet"
         raise BadParams(
-            f"Preset: there is no {text!r}. There are: {known}. Or write one like this: {_PRESET}"
+            f"Preset: there is no {text!r}. There are: {names}. Or write one like this: {_PRESET}"
         )
     return {"name": text, **{key.strip(): value.strip() for key, _, value in parts}}
 
@@ -348,10 +352,10 @@ def _order(setup: Setup, orders: Sequence[Sequence[str]]) -> Setup:
     once = set(words)
     longest = sorted(map(re.escape, words), key=len, reverse=True)
 
-    def swap(found: re.Match[str]) -> str:
-        if found[0] not in once:
-            return found[0]
-        once.discard(found[0])
+    def swap(match: re.Match[str]) -> str:
+        if match[0] not in once:
+            return match[0]
+        once.discard(match[0])
         return next(places)
 
     return _prompts(setup, re.sub("|".join(longest), swap, prompt))
@@ -410,8 +414,8 @@ def _of_knob(knob: Knob) -> Axis:
 
 
 AXES: dict[str, Axis] = {
-    each.id: each
-    for each in (
+    entry.id: entry
+    for entry in (
         *map(_of_knob, KNOBS.values()),
         Axis(
             "size", "Size", "128x128, 192x128", _set_all, _sizes, help="Width and height together."
@@ -476,5 +480,7 @@ AXES: dict[str, Axis] = {
 }
 
 _BY_NAME = {
-    _spelled(name): each for each in AXES.values() for name in (*each.also, each.label, each.id)
+    _spelled(name): entry
+    for entry in AXES.values()
+    for name in (*entry.also, entry.label, entry.id)
 }

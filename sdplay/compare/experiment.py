@@ -76,20 +76,20 @@ class Reproduction:
         if not count:
             return "No cell has a picture on both sides yet: nothing can be compared."
         if self.differs:
-            first = self.differs[0]
+            earliest = self.differs[0]
             verb = "differs" if len(self.differs) == 1 else "differ"
-            told = (
+            text = (
                 f"{len(self.differs)} of {count} pictures {verb}. "
-                f"The first ({first.name}): {first.why}"
+                f"The first ({earliest.name}): {earliest.why}"
             )
         else:
-            told = (
+            text = (
                 "Reproduced: the picture is"
                 if count == 1
                 else f"Reproduced: all {count} pictures are"
             )
-            told += " the same, pixel for pixel."
-        return told + (f" {self.missing} could not be compared." if self.missing else "")
+            text += " the same, pixel for pixel."
+        return text + (f" {self.missing} could not be compared." if self.missing else "")
 
 
 def write_experiment(
@@ -97,14 +97,14 @@ def write_experiment(
     results: Mapping[tuple[int, ...], Result],
     *,
     note: str = "",
-    made: datetime | None = None,
+    moment: datetime | None = None,
 ) -> str:
     """The file's text: all that is needed to run it again and to tell whether it came out the
     same."""
     fields = {
         MARK: FORMAT,
         "version": __version__,
-        "made": (made or datetime.now(UTC)).isoformat(timespec="seconds"),
+        "made": (moment or datetime.now(UTC)).isoformat(timespec="seconds"),
         "note": note,
         "plan": outline(plan),
         "images": _images(plan),
@@ -132,7 +132,7 @@ def read_experiment(text: str) -> Experiment:
             name: base64.b64decode(data, validate=True)
             for name, data in (fields.get("images") or {}).items()
         }
-        cells = {tuple(map(int, each["at"])): _told(each) for each in fields.get("cells") or ()}
+        cells = {tuple(map(int, cell["at"])): _recorded(cell) for cell in fields.get("cells") or ()}
     except (binascii.Error, KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadParams(
             "This experiment file is damaged: its cells or images cannot be read. Save it anew."
@@ -165,8 +165,8 @@ def reproduced(experiment: Experiment, results: Mapping[tuple[int, ...], Result]
 def _why(then: Told, now: Result) -> str:
     if then.model and now.model and then.model != now.model:
         return f"the model was {then.model}, now it is {now.model}."
-    apart = look_apart(then.look, now.look) if then.look and now.look else None
-    if apart is not None and apart <= ALIKE:
+    distance = look_apart(then.look, now.look) if then.look and now.look else None
+    if distance is not None and distance <= ALIKE:
         return "only tiny differences, as another processor rounds them."
     return (
         "the pixels differ, although model and settings are the same. The backend may have changed."
@@ -187,14 +187,14 @@ def _cell(result: Result) -> dict[str, Any]:
     }
 
 
-def _told(each: Mapping[str, Any]) -> Told:
-    seconds = each.get("seconds")
+def _recorded(fields: Mapping[str, Any]) -> Told:
+    seconds = fields.get("seconds")
     return Told(
-        tuple(map(str, each.get("labels") or ())),
-        str(each.get("state", "")),
-        str(each.get("pixels", "")),
-        str(each.get("look", "")),
-        str(each.get("model", "")),
+        tuple(map(str, fields.get("labels") or ())),
+        str(fields.get("state", "")),
+        str(fields.get("pixels", "")),
+        str(fields.get("look", "")),
+        str(fields.get("model", "")),
         None if seconds is None else float(seconds),
     )
 
@@ -202,16 +202,16 @@ def _told(each: Mapping[str, Any]) -> Told:
 def _images(plan: Plan) -> dict[str, str]:
     """Every picture the plan starts from: the base's by its hash, an axis's by its label."""
     images: dict[str, bytes | PictureFile] = dict(plan.base.params.images())
-    for each in plan.varied:
-        listed = [] if isinstance(each.typed, str) else each.typed
-        for number, mark in enumerate(each.marks):
+    for varied in plan.varied:
+        listed = [] if isinstance(varied.typed, str) else varied.typed
+        for number, mark in enumerate(varied.marks):
             if isinstance(mark.value, bytes):
                 images[mark.label] = mark.value
                 continue
             typed = listed[number] if number < len(listed) else None
             if isinstance(mark.value, Mapping):
                 images |= _of_preset(mark.value, typed)
-            elif each.axis.id == "control":
+            elif varied.axis.id == "control":
                 images |= _of_units(mark.value, typed)
     if sum(map(_length, images.values())) > MOST_BYTES:
         return {}
@@ -221,26 +221,26 @@ def _images(plan: Plan) -> dict[str, str]:
     }
 
 
-def _length(held: bytes | PictureFile) -> int:
-    return held.path.stat().st_size if isinstance(held, PictureFile) else len(held)
+def _length(picture: bytes | PictureFile) -> int:
+    return picture.path.stat().st_size if isinstance(picture, PictureFile) else len(picture)
 
 
 def _of_preset(values: Mapping[str, Any], typed: Any) -> dict[str, bytes | PictureFile]:
     """The pictures of one preset, by the names it was typed with, else by their hashes."""
     names = {key: typed.get(key) for key in ("init", "mask")} if isinstance(typed, Mapping) else {}
-    held = {
+    images = {
         str(name): values[key]
         for key, name in names.items()
         if isinstance(name, str) and values.get(key)
     }
     if isinstance(typed, Mapping):
-        held |= _of_units(values.get("control") or (), typed.get("control"))
+        images |= _of_units(values.get("control") or (), typed.get("control"))
     pictures = {
         key: value
         for key, value in values.items()
         if isinstance(value, bytes | tuple) and key in KNOBS
     }
-    return held or dict(Params.from_dict(pictures).images())
+    return images or dict(Params.from_dict(pictures).images())
 
 
 def _of_units(units: Sequence[Control], typed: Any) -> dict[str, bytes | PictureFile]:

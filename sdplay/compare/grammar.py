@@ -46,11 +46,11 @@ def expand(text: str, kind: type = str, label: str = "Values") -> tuple[Value, .
             "Write fewer."
         )
     read = _words if kind is str else _Numbers(kind).read
-    found: dict[Value, None] = {}
+    unique: dict[Value, None] = {}
     try:
         for value in read(_items(text, kind)):
-            found.setdefault(value)
-            if len(found) > MOST:
+            unique.setdefault(value)
+            if len(unique) > MOST:
                 raise BadParams(
                     f"{label}: that is more than {MOST} values. Write fewer, or a wider step."
                 )
@@ -58,9 +58,9 @@ def expand(text: str, kind: type = str, label: str = "Values") -> tuple[Value, .
         raise BadParams(
             f"{label}: could not read {str(error)[:40]!r}. Write it like this: {EXAMPLES[kind]}"
         ) from error
-    if not found:
+    if not unique:
         raise BadParams(f"{label}: there is no value. Write it like this: {EXAMPLES[kind]}")
-    return tuple(found)
+    return tuple(unique)
 
 
 def written(values: Sequence[Value]) -> str:
@@ -155,8 +155,8 @@ class _Numbers:
             raise _Unreadable(f"[{many}]")
         places = [decimal + (last - decimal) * at / max(1, many - 1) for at in range(many)]
         if self.kind is int:
-            return [Decimal(int(round(place, 9))) for place in places]
-        return [round(place, 9).normalize() for place in places]
+            return [Decimal(int(round(number, 9))) for number in places]
+        return [round(number, 9).normalize() for number in places]
 
     def _typed(self, number: Decimal, item: str) -> Any:
         if self.kind is int and number != int(number):

@@ -35,31 +35,33 @@ class Verdict:
     def sentence(self) -> str:
         labels = [label(name) for name in self.names]
         if not labels:
-            told = "Nothing differs: these settings are the same."
+            text = "Nothing differs: these settings are the same."
         elif len(labels) == 1:
-            told = f"1 thing differs: {labels[0]}."
+            text = f"1 thing differs: {labels[0]}."
         else:
-            told = (
+            text = (
                 f"{len(labels)} things differ: {', '.join(labels[:-1])} and {labels[-1]}. "
                 "What you see cannot be put down to one of them; lock the rest."
             )
-        return " ".join((told, *self.idle))
+        return " ".join((text, *self.idle))
 
 
 def guard(compared: Sequence[Params | Setup], models: Sequence[str] = ()) -> Verdict:
     """What differs between any two or more pictures; `models` tells what each was made with, where
     that is known."""
-    setups = [each if isinstance(each, Setup) else Setup("", each) for each in compared]
-    names = {name: None for each in setups[1:] for name in differing(setups[0].params, each.params)}
+    setups = [item if isinstance(item, Setup) else Setup("", item) for item in compared]
+    names = {
+        name: None for setup in setups[1:] for name in differing(setups[0].params, setup.params)
+    }
     values: dict[str, tuple[Any, ...]] = {}
-    if len({each.backend for each in setups} - {""}) > 1:
-        values["backend"] = tuple(dict.fromkeys(each.backend for each in setups))
+    if len({setup.backend for setup in setups} - {""}) > 1:
+        values["backend"] = tuple(dict.fromkeys(setup.backend for setup in setups))
     if len({*models} - {""}) > 1 and "model" not in names and "backend" not in values:
         values["model_version"] = _once(models)
-    told = [each.params.as_dict() for each in setups] if names else []
+    settings = [setup.params.as_dict() for setup in setups] if names else []
     for name in KNOBS:
         if name in names:
-            values[name] = _once([each[name] for each in told])
+            values[name] = _once([fields[name] for fields in settings])
     idle = {name: why for name in values if (why := _idle(name, setups))}
     return Verdict(tuple(name for name in values if name not in idle), values, tuple(idle.values()))
 
@@ -68,8 +70,8 @@ def guard_axes(plan: Plan) -> tuple[Verdict, ...]:
     """For each axis of a plan: what changes along it while the others stand still, at a place that
     is not skipped."""
     still = {
-        at: next((place for place, mark in enumerate(each.marks) if not mark.skip), 0)
-        for at, each in enumerate(plan.varied)
+        at: next((number for number, mark in enumerate(varied.marks) if not mark.skip), 0)
+        for at, varied in enumerate(plan.varied)
     }
     return tuple(
         guard(
@@ -81,19 +83,21 @@ def guard_axes(plan: Plan) -> tuple[Verdict, ...]:
 
 def plan_sentence(plan: Plan) -> str:
     """The guard's line above a grid."""
-    told = []
+    sentences = []
     for varied, verdict in zip(plan.varied, guard_axes(plan), strict=True):
         if sum(not mark.skip for mark in varied.marks) > 1:
-            told.append(
+            sentences.append(
                 f"Along {varied.axis.label}, {verdict.sentence[0].lower()}{verdict.sentence[1:]}"
             )
-    return " ".join(told) or "One picture: there is nothing to compare yet."
+    return " ".join(sentences) or "One picture: there is nothing to compare yet."
 
 
 def lock(compared: Sequence[Params], keep: Sequence[str], to: int = 0) -> tuple[Params, ...]:
     """The same pictures with everything but `keep` taken from the one at place `to`."""
     model = compared[to]
-    return tuple(model.with_(**{name: getattr(each, name) for name in keep}) for each in compared)
+    return tuple(
+        model.with_(**{name: getattr(params, name) for name in keep}) for params in compared
+    )
 
 
 def label(name: str) -> str:
@@ -122,14 +126,14 @@ def value_text(name: str, value: Any) -> str:
 
 def _unit_text(unit: Any) -> str:
     """A ControlNet unit, as Control or as a record tells it."""
-    told = asdict(unit) if isinstance(unit, Control) else dict(unit)
-    parts = [str(told.get("model") or "no model"), f"weight {shown(told.get('weight', 1.0))}"]
-    if (told.get("module") or "none") != "none":
-        parts.insert(1, f"preprocessor {told['module']}")
-    span = (told.get("start", 0.0), told.get("end", 1.0))
+    fields = asdict(unit) if isinstance(unit, Control) else dict(unit)
+    parts = [str(fields.get("model") or "no model"), f"weight {shown(fields.get('weight', 1.0))}"]
+    if (fields.get("module") or "none") != "none":
+        parts.insert(1, f"preprocessor {fields['module']}")
+    span = (fields.get("start", 0.0), fields.get("end", 1.0))
     if span != (0.0, 1.0):
         parts.append(f"from {span[0]:.0%} to {span[1]:.0%} of the steps")
-    if (mode := told.get("mode", "Balanced")) != "Balanced":
+    if (mode := fields.get("mode", "Balanced")) != "Balanced":
         parts.append(str(mode).lower())
     return ", ".join(parts)
 
@@ -144,11 +148,11 @@ def settings_text(values: Mapping[str, Any], without: Collection[str] = ()) -> l
 
 
 def _once(values: Sequence[Any]) -> tuple[Any, ...]:
-    found: list[Any] = []
+    unique: list[Any] = []
     for value in values:
-        if value not in found:
-            found.append(value)
-    return tuple(found)
+        if value not in unique:
+            unique.append(value)
+    return tuple(unique)
 
 
 def _idle(name: str, setups: Sequence[Setup]) -> str:

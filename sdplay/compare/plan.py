@@ -140,7 +140,7 @@ class Plan:
         fixed = fixed or {}
         return [
             [
-                self.by_place[self._place({rows: down, columns: across}, fixed)]
+                self.by_place[self._position({rows: down, columns: across}, fixed)]
                 for across in self._places(columns)
             ]
             for down in self._places(rows)
@@ -149,7 +149,9 @@ class Plan:
     def _places(self, at: int | None) -> range:
         return range(len(self.varied[at].marks) if at is not None else 1)
 
-    def _place(self, spread: Mapping[int | None, int], fixed: Mapping[int, int]) -> tuple[int, ...]:
+    def _position(
+        self, spread: Mapping[int | None, int], fixed: Mapping[int, int]
+    ) -> tuple[int, ...]:
         return tuple(spread.get(at, fixed.get(at, 0)) for at in range(len(self.varied)))
 
     @property
@@ -161,14 +163,14 @@ class Plan:
             if counted
             else "how much work they are cannot be told, for a script of the server may do anything"
         )
-        told = [f"{many(self.pictures, 'picture')}, {amount}"]
+        parts = [f"{many(self.pictures, 'picture')}, {amount}"]
         if self.free:
-            told.append(f"{self.free} already made")
+            parts.append(f"{self.free} already made")
         if self.seconds and self.pictures:
-            told.append(duration(*self.seconds))
+            parts.append(duration(*self.seconds))
         if self.price:
-            told.append(f"${self.price:.2f}")
-        return "; ".join(told) + "."
+            parts.append(f"${self.price:.2f}")
+        return "; ".join(parts) + "."
 
 
 def plan(base: Setup, axes: Sequence[tuple[str, Typed]], facts: Facts | None = None) -> Plan:
@@ -179,18 +181,20 @@ def plan(base: Setup, axes: Sequence[tuple[str, Typed]], facts: Facts | None = N
     _no_clash(varied)
     cells, notes = _cells(base, varied, facts)
     waiting = [cell for cell in cells if cell.to_make]
-    made = Plan(base, varied, tuple(cells), notes, _seconds(waiting, facts), _price(waiting, facts))
-    return Plan(base, varied, made.cells, notes, made.seconds, made.price, _cheaper(made))
+    draft = Plan(
+        base, varied, tuple(cells), notes, _seconds(waiting, facts), _price(waiting, facts)
+    )
+    return Plan(base, varied, draft.cells, notes, draft.seconds, draft.price, _cheaper(draft))
 
 
 def limit() -> int:
     """Pictures that a sweep may have before it asks for confirmation."""
-    told = setting("SDPLAY_SWEEP_LIMIT")
-    if not told.isdigit():
+    text = setting("SDPLAY_SWEEP_LIMIT")
+    if not text.isdigit():
         raise BadParams(
-            f"SDPLAY_SWEEP_LIMIT must be a whole number, not {told!r}. Set it like this: 100"
+            f"SDPLAY_SWEEP_LIMIT must be a whole number, not {text!r}. Set it like this: 100"
         )
-    return int(told)
+    return int(text)
 
 
 def _varied(name: str, values: Typed, facts: Facts) -> Varied:
@@ -205,19 +209,19 @@ def _varied(name: str, values: Typed, facts: Facts) -> Varied:
 
 def _no_clash(varied: Sequence[Varied]) -> None:
     """Two axes that set the same thing would silently overrule each other."""
-    taken: dict[str, str] = {}
-    for each in varied:
-        names = {each.axis.id}
-        if isinstance(each.marks[0].value, Mapping):
-            names |= {key for mark in each.marks for key in mark.value}
+    set_by: dict[str, str] = {}
+    for along in varied:
+        names = {along.axis.id}
+        if isinstance(along.marks[0].value, Mapping):
+            names |= {key for mark in along.marks for key in mark.value}
         for name in names:
-            if name in taken:
+            if name in set_by:
                 raise BadParams(
-                    f"{_label(name)} is set twice: by {taken[name]} and by {each.axis.label}. "
+                    f"{_label(name)} is set twice: by {set_by[name]} and by {along.axis.label}. "
                     "Leave one of them out."
                 )
-            taken[name] = each.axis.label
-    count = math.prod(len(each.marks) for each in varied)
+            set_by[name] = along.axis.label
+    count = math.prod(len(entry.marks) for entry in varied)
     if count > MOST_CELLS:
         raise BadParams(
             f"That makes {count:,} cells; a sweep has room for {MOST_CELLS:,}. Take fewer values."
@@ -239,23 +243,30 @@ def _cells(
             with _in_cell(varied, at):
                 for note in facts.check(setup):
                     notes[note] = notes.get(note, 0) + 1
-    kept = facts.kept([setup or base for setup in setups])
-    first: dict[Setup, tuple[int, ...]] = {}
+    ready = facts.kept([setup or base for setup in setups])
+    earliest: dict[Setup, tuple[int, ...]] = {}
     cells = []
     for number, (at, setup) in enumerate(zip(places, setups, strict=True)):
-        labels = tuple(each.marks[place].label for each, place in zip(varied, at, strict=True))
-        said = tuple(map(Axis.said, (each.axis for each in varied), labels))
+        labels = tuple(along.marks[index].label for along, index in zip(varied, at, strict=True))
+        phrases = tuple(map(Axis.said, (along.axis for along in varied), labels))
         if setup is None:
-            cells.append(Cell(at, labels, base, 0, skip=True, said=said))
+            cells.append(Cell(at, labels, base, 0, skip=True, said=phrases))
             continue
-        twin = first.get(setup)
-        first.setdefault(setup, at)
+        twin = earliest.get(setup)
+        earliest.setdefault(setup, at)
         cells.append(
             Cell(
-                at, labels, setup, work.evaluations(setup.params), False, number in kept, twin, said
+                at,
+                labels,
+                setup,
+                work.evaluations(setup.params),
+                False,
+                number in ready,
+                twin,
+                phrases,
             )
         )
-    return cells, _told(notes, cells)
+    return cells, _counted_notes(notes, cells)
 
 
 def _places(varied: Sequence[Varied]) -> Iterable[tuple[int, ...]]:
@@ -267,7 +278,7 @@ def _places(varied: Sequence[Varied]) -> Iterable[tuple[int, ...]]:
 
 
 def _skipped(varied: Sequence[Varied], at: tuple[int, ...]) -> bool:
-    return any(each.marks[place].skip for each, place in zip(varied, at, strict=True))
+    return any(along.marks[index].skip for along, index in zip(varied, at, strict=True))
 
 
 def _setups(
@@ -276,7 +287,7 @@ def _setups(
     """The base with every axis applied, what sets whole things before what searches in them; cells
     share the way."""
     order = sorted(range(len(varied)), key=lambda number: varied[number].axis.rank)
-    known: dict[tuple[int, ...], Setup] = {(): base}
+    partial: dict[tuple[int, ...], Setup] = {(): base}
     prompts = _Prompts()
     for at in places:
         if _skipped(varied, at):
@@ -285,13 +296,13 @@ def _setups(
         done: tuple[int, ...] = ()
         for number in order:
             further = (*done, at[number])
-            if further not in known:
-                each = varied[number]
+            if further not in partial:
+                along = varied[number]
                 with _in_cell(varied, at):
-                    applied = each.axis.apply(known[done], each.marks[at[number]].value)
-                    known[further] = prompts.shared(applied)
+                    applied = along.axis.apply(partial[done], along.marks[at[number]].value)
+                    partial[further] = prompts.shared(applied)
             done = further
-        yield known[done]
+        yield partial[done]
 
 
 class _Prompts:
@@ -334,24 +345,24 @@ class _in_cell:
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, BadParams) and self.varied:
             pairs = zip(self.varied, self.at, strict=True)
-            where = " · ".join(each.axis.said(each.marks[place].label) for each, place in pairs)
+            where = " · ".join(along.axis.said(along.marks[index].label) for along, index in pairs)
             raise BadParams(f"{error} This is in the cell {where}.") from error
 
 
-def _told(notes: Mapping[str, int], cells: Sequence[Cell]) -> tuple[str, ...]:
+def _counted_notes(notes: Mapping[str, int], cells: Sequence[Cell]) -> tuple[str, ...]:
     """Each note once, with the number of cells when it is not all of them."""
-    made = sum(not cell.skip for cell in cells)
-    told = [
-        note if count == made else f"In {many(count, 'cell')}: {note}"
+    total = sum(not cell.skip for cell in cells)
+    sentences = [
+        note if count == total else f"In {many(count, 'cell')}: {note}"
         for note, count in notes.items()
     ]
     twins = sum(cell.twin is not None for cell in cells)
     if twins:
-        told.append(
+        sentences.append(
             f"{many(twins, 'cell')} ask{'s' * (twins == 1)} for the same picture as another one; "
             "each picture is made once."
         )
-    return tuple(told)
+    return tuple(sentences)
 
 
 def _seconds(cells: Sequence[Cell], facts: Facts) -> tuple[float, float] | None:
@@ -359,12 +370,12 @@ def _seconds(cells: Sequence[Cell], facts: Facts) -> tuple[float, float] | None:
     other."""
     low = high = 0.0
     for backend in dict.fromkeys(cell.setup.backend for cell in cells):
-        known = facts.seconds(
+        span = facts.seconds(
             backend, [cell.params for cell in cells if cell.setup.backend == backend]
         )
-        if known is None:
+        if span is None:
             return None
-        low, high = max(low, known[0]), high + known[1]
+        low, high = max(low, span[0]), high + span[1]
     return low, high
 
 
@@ -374,37 +385,37 @@ def _price(cells: Sequence[Cell], facts: Facts) -> float | None:
     return sum(facts.prices.get(cell.setup.backend, 0.0) for cell in cells)
 
 
-def _cheaper(made: Plan) -> Cheaper | None:
+def _cheaper(full: Plan) -> Cheaper | None:
     """The numeric axis that costs most, with about half its values; the ends stay, but of seeds any
     half will do."""
     best: Cheaper | None = None
-    for number, each in enumerate(made.varied):
-        values = [mark.value for mark in each.marks if not mark.skip]
+    for number, along in enumerate(full.varied):
+        values = [mark.value for mark in along.marks if not mark.skip]
         if len(values) < 5 or not all(isinstance(value, int | float) for value in values):
             continue
         fewer = (
-            values[: (len(values) + 1) // 2] if each.axis.id.endswith("seed") else thinned(values)
+            values[: (len(values) + 1) // 2] if along.axis.id.endswith("seed") else thinned(values)
         )
-        kept = [
+        remaining = [
             cell
-            for cell in made.cells
-            if cell.to_make and each.marks[cell.at[number]].value in fewer
+            for cell in full.cells
+            if cell.to_make and along.marks[cell.at[number]].value in fewer
         ]
-        saved = 1 - sum(cell.evaluations for cell in kept) / max(1, made.evaluations)
-        if len(kept) < made.pictures and (best is None or len(kept) < best.pictures):
+        saved = 1 - sum(cell.evaluations for cell in remaining) / max(1, full.evaluations)
+        if len(remaining) < full.pictures and (best is None or len(remaining) < best.pictures):
             text = ", ".join(map(shown, fewer))
-            told = (
+            wording = (
                 text
                 if len(fewer) <= TOLD
                 else f"{', '.join(map(shown, fewer[:3]))} … {shown(fewer[-1])}"
             )
             best = Cheaper(
-                f"Cheaper: {each.axis.label} {told} asks for {many(len(kept), 'picture')} "
+                f"Cheaper: {along.axis.label} {wording} asks for {many(len(remaining), 'picture')} "
                 "instead of "
-                f"{made.pictures:,} and saves {saved:.0%} of the evaluations.",
-                each.axis.id,
+                f"{full.pictures:,} and saves {saved:.0%} of the evaluations.",
+                along.axis.id,
                 text,
-                len(kept),
+                len(remaining),
             )
     return best
 
@@ -413,14 +424,14 @@ def thinned(values: Sequence[float]) -> list[float]:
     """About half of the values with both ends: log-spaced where they span a wide range, else every
     other one."""
     ordered = sorted(values)
-    kept = (len(ordered) + 2) // 2
+    count = (len(ordered) + 2) // 2
     if ordered[0] > 0 and ordered[-1] / ordered[0] >= 4:
-        wanted = [
-            ordered[0] * (ordered[-1] / ordered[0]) ** (at / (kept - 1)) for at in range(kept)
+        ideal = [
+            ordered[0] * (ordered[-1] / ordered[0]) ** (at / (count - 1)) for at in range(count)
         ]
     else:
-        wanted = [ordered[0] + (ordered[-1] - ordered[0]) * at / (kept - 1) for at in range(kept)]
-    near = {min(ordered, key=lambda value: abs(value - wish)) for wish in wanted[1:-1]} | {
+        ideal = [ordered[0] + (ordered[-1] - ordered[0]) * at / (count - 1) for at in range(count)]
+    near = {min(ordered, key=lambda value: abs(value - wish)) for wish in ideal[1:-1]} | {
         ordered[0],
         ordered[-1],
     }

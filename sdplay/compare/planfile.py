@@ -51,8 +51,8 @@ class Spec:
             base["seed"] = seed()
         axes = self.axes
         if self.pictures > 1:
-            first = KNOBS["seed"].check(base.get("seed", 0))
-            axes = (*axes, ("seed", f"{first}-{first + self.pictures - 1}"))
+            start = KNOBS["seed"].check(base.get("seed", 0))
+            axes = (*axes, ("seed", f"{start}-{start + self.pictures - 1}"))
         return replace(self, base=base, axes=axes, pictures=1)
 
     @property
@@ -66,10 +66,10 @@ class Spec:
                 names += _pictures_of({"control": _units_of(values)})
             elif name == "preset" and not isinstance(values, str):
                 names += [
-                    held
+                    name
                     for preset in values
                     if isinstance(preset, Mapping)
-                    for held in _pictures_of(preset)
+                    for name in _pictures_of(preset)
                 ]
         return tuple(dict.fromkeys(name for name in names if name not in ("", "none")))
 
@@ -102,35 +102,35 @@ def read_plan(text: str, kind: str = "json", table: Callable[[str], str] | None 
         base, rows = _table(text)
         return Spec(base, tuple(_row_axis(rows, _seed(base.get("seed", 0)))))
     try:
-        told = read_toml(text) if kind == "toml" else read_json(text)
+        fields = read_toml(text) if kind == "toml" else read_json(text)
     except ValueError as error:
         raise BadParams(
             f"The plan is no valid {kind.upper()}: {error}. Write it like this: {EXAMPLE}"
         ) from error
-    if table and isinstance(told, dict) and isinstance(told.get("rows"), str):
-        told["rows"] = _read_rows(table(told["rows"]).splitlines())
-    return plan_of(told)
+    if table and isinstance(fields, dict) and isinstance(fields.get("rows"), str):
+        fields["rows"] = _read_rows(table(fields["rows"]).splitlines())
+    return plan_of(fields)
 
 
-def plan_of(told: Any) -> Spec:
+def plan_of(fields: Any) -> Spec:
     """A plan out of plain values; an experiment file holds one too."""
-    if isinstance(told, Mapping) and isinstance(told.get("plan"), Mapping):
-        told = told["plan"]
-    if not isinstance(told, Mapping) or not isinstance(told.get("base", {}), Mapping):
+    if isinstance(fields, Mapping) and isinstance(fields.get("plan"), Mapping):
+        fields = fields["plan"]
+    if not isinstance(fields, Mapping) or not isinstance(fields.get("base", {}), Mapping):
         raise BadParams(f"A plan has a base and axes. Write it like this: {EXAMPLE}")
-    if unknown := [key for key in told if key not in _KEYS]:
+    if unknown := [key for key in fields if key not in _KEYS]:
         raise BadParams(f"A plan has no {unknown[0]!r}. It may have: {', '.join(_KEYS)}.")
-    axes_told = told.get("axes", ())
+    axes_told = fields.get("axes", ())
     if not isinstance(axes_told, list | tuple):
         raise BadParams(f"A plan's axes are a list. Write it like this: {EXAMPLE}")
-    axes = [*_row_axis(told.get("rows", ())), *map(_axis, axes_told)]
+    axes = [*_row_axis(fields.get("rows", ())), *map(_axis, axes_told)]
     return Spec(
-        _base(told.get("base", {})),
+        _base(fields.get("base", {})),
         tuple(axes),
-        str(told.get("backend", "")),
-        _count(told.get("pictures", 1)),
-        str(told.get("tree", "")),
-        _factor(told.get("upscale", 1)),
+        str(fields.get("backend", "")),
+        _count(fields.get("pictures", 1)),
+        str(fields.get("tree", "")),
+        _factor(fields.get("upscale", 1)),
     )
 
 
@@ -146,23 +146,25 @@ def outline(plan: Plan) -> dict[str, Any]:
     return {
         "base": plan.base.params.as_dict(),
         "backend": plan.base.backend,
-        "axes": [{"axis": each.axis.id, "values": _plain(each)} for each in plan.varied],
+        "axes": [
+            {"axis": varied.axis.id, "values": _typed_values(varied)} for varied in plan.varied
+        ],
     }
 
 
 def grid_infotext(plan: Plan) -> str:
     """The baseline and the first three axes, as A1111's X/Y/Z plot writes them under a grid."""
     base = plan.base.params
-    if any(each.axis.id == "scheduler" for each in plan.varied):
+    if any(varied.axis.id == "scheduler" for varied in plan.varied):
         base = base.with_(
             scheduler="euler"
         )  # has no schedule type of its own that would be laid over every sampler
     items = ["Script: X/Y/Z plot"] * bool(plan.varied)
-    for letter, each in zip("XYZ", plan.varied, strict=False):
-        name = each.axis.also[0] if each.axis.also else each.axis.label
+    for letter, along in zip("XYZ", plan.varied, strict=False):
+        name = along.axis.also[0] if along.axis.also else along.axis.label
         items += [
             f"{letter} Type: {name}",
-            f"{letter} Values: {json.dumps(_a1111(each), ensure_ascii=False)}",
+            f"{letter} Values: {json.dumps(_a1111(along), ensure_ascii=False)}",
         ]
     return ", ".join([infotext(base), *items])
 
@@ -219,12 +221,12 @@ def _pictures_of(settings: Mapping[str, Any]) -> list[str]:
 
 
 def _values(typed: Typed) -> list[Any]:
-    return [each.value for each in expand(typed)] if isinstance(typed, str) else list(typed)
+    return [value.value for value in expand(typed)] if isinstance(typed, str) else list(typed)
 
 
 def _units_of(typed: Typed) -> list[Any]:
     """All units of an axis, whichever value they belong to."""
-    lists = [] if isinstance(typed, str) else [each for each in typed if isinstance(each, list)]
+    lists = [] if isinstance(typed, str) else [entry for entry in typed if isinstance(entry, list)]
     return [unit for units in lists for unit in units]
 
 
@@ -256,7 +258,7 @@ def _listed(values: str) -> list[str]:
     return [name.strip() for row in csv.reader([values], skipinitialspace=True) for name in row]
 
 
-def _plain(varied: Varied) -> Typed:
+def _typed_values(varied: Varied) -> Typed:
     """What was typed; pictures that were handed over stand by their name."""
     if isinstance(varied.typed, str):
         return varied.typed
@@ -266,10 +268,10 @@ def _plain(varied: Varied) -> Typed:
 
 
 def _named(preset: Mapping[str, Any]) -> dict[str, Any]:
-    held = {key: value for key, value in preset.items() if isinstance(value, bytes | tuple)}
+    pictures = {key: value for key, value in preset.items() if isinstance(value, bytes | tuple)}
     return {
         **preset,
-        **{key: Params.from_dict({key: value}).as_dict()[key] for key, value in held.items()},
+        **{key: Params.from_dict({key: value}).as_dict()[key] for key, value in pictures.items()},
     }
 
 
@@ -289,20 +291,20 @@ def _a1111(varied: Varied) -> str:
     return written([Value(name) for name in names])
 
 
-def _axis(told: Any) -> tuple[str, Typed]:
+def _axis(fields: Any) -> tuple[str, Typed]:
     if (
-        not isinstance(told, Mapping)
-        or not isinstance(told.get("axis"), str)
-        or "values" not in told
+        not isinstance(fields, Mapping)
+        or not isinstance(fields.get("axis"), str)
+        or "values" not in fields
     ):
         raise BadParams(
-            f"An axis has a name and values, not {str(told)[:60]}. Write it like this: "
+            f"An axis has a name and values, not {str(fields)[:60]}. Write it like this: "
             '{"axis": "steps", "values": "5-20(+5)"}'
         )
-    values = told["values"]
+    values = fields["values"]
     if not isinstance(values, str | list):
         values = [values]
-    id = axis(told["axis"]).id
+    id = axis(fields["axis"]).id
     if isinstance(values, list):
         values = [value if isinstance(value, str) else _plain_value(id, value) for value in values]
     return id, values
@@ -423,7 +425,7 @@ def _column(key: str) -> str:
     name = key.strip().strip("{}")
     if name.lower() in ("pictures", "count", "n"):
         return "pictures"
-    known_axis = {each.label.lower(): each.id for each in AXES.values()}
+    known_axis = {entry.label.lower(): entry.id for entry in AXES.values()}
     id = known_axis.get(name.lower(), name.lower())
     return id if id in KNOBS or id in ("backend", "name") else f"{{{name}}}"
 

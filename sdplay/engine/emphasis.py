@@ -60,12 +60,12 @@ def edited(prompt: str) -> bool:
 
 def _factors(marks: Sequence[re.Match[str]]) -> dict[int, float]:
     """What each bracket that has a partner multiplies with, by its place."""
-    found: dict[int, float] = {}
+    factors: dict[int, float] = {}
     opened: list[re.Match[str]] = []
     for mark in marks:
         if mark[2]:
             opened.append(mark)
         elif not mark[1] and opened and opened[-1][0] == ("[" if mark[0] == "]" else "("):
             factor = float(mark[3]) if mark[3] else 1 / MORE if mark[0] == "]" else MORE
-            found |= {opened.pop().start(): factor, mark.start(): factor}
-    return found
+            factors |= {opened.pop().start(): factor, mark.start(): factor}
+    return factors

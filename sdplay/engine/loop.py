@@ -186,10 +186,10 @@ class Run:
                 self.shape
             )  # diffusers encodes the masked picture too, which draws once more
         signal, level = self.plan.begin
-        first = self.noise * np.float32(level)
+        start = self.noise * np.float32(level)
         if self.image is not None:
-            first = self.image * np.float32(signal) + first
-        self.xs: list[Any] = [first]
+            start = self.image * np.float32(signal) + start
+        self.xs: list[Any] = [start]
         self.ms: list[Any] = []
 
     def _resume(self, snapshot: Snapshot) -> None:
@@ -226,8 +226,8 @@ class Run:
             # Around the mask the start image ends clean, also where a sampler's last level is not
             # quite zero.
             last = self.at + 1 == len(self.plan.steps)
-            kept = _sum((1.0, 0.0) if last else step.after, (self.image, self.noise))
-            x = x * job.mask + kept * (1 - job.mask)
+            unmasked = _sum((1.0, 0.0) if last else step.after, (self.image, self.noise))
+            x = x * job.mask + unmasked * (1 - job.mask)
         self.xs = [x, *self.xs[:1]]
         self.at += 1
         self.evaluations += self.rows
@@ -304,11 +304,13 @@ def _varied(noise: Array, job: LoopJob) -> Array:
     noise."""
     if not job.variation_strength:
         return noise
-    other = TorchNoise(job.variation_seed).randn(noise.shape)
-    cosine = float((noise * other).sum() / np.sqrt((noise**2).sum() * (other**2).sum()))
+    variation = TorchNoise(job.variation_seed).randn(noise.shape)
+    cosine = float((noise * variation).sum() / np.sqrt((noise**2).sum() * (variation**2).sum()))
     angle = np.arccos(np.clip(cosine, -1, 1))
     share = job.variation_strength
-    mixed = (np.sin((1 - share) * angle) * noise + np.sin(share * angle) * other) / np.sin(angle)
+    mixed = (np.sin((1 - share) * angle) * noise + np.sin(share * angle) * variation) / np.sin(
+        angle
+    )
     return np.asarray(mixed, np.float32)
 
 
@@ -491,18 +493,18 @@ class Engine:
                 took = time.perf_counter() - started
                 spent = took / len(same)
                 self._share(took, {id(run): spent for run in same})
-                made = [
-                    self._made(run, pixels, spent)
+                results = [
+                    self._result(run, pixels, spent)
                     for run, pixels in zip(same, pictures, strict=True)
                 ]
             except Exception as error:  # as in _tick
                 self._drop(same, error)
                 continue
-            for run, result in zip(same, made, strict=True):
+            for run, result in zip(same, results, strict=True):
                 run.events.put(result)
             self._runs = [run for run in self._runs if run not in same]
 
-    def _made(self, run: Run, pixels: Any, spent: float) -> Made:
+    def _result(self, run: Run, pixels: Any, spent: float) -> Made:
         return Made(pixels, run.spent, spent, run.company, run.evaluations, latent=run.xs[0])
 
     def _frames(self, run: Run) -> tuple[tuple[Moment, Any, Any], ...]:
@@ -513,10 +515,12 @@ class Engine:
         )
 
     def _drop(self, runs: list[Run], error: Exception) -> None:
-        told = error if isinstance(error, PlayError) else RuntimeError(f"The model failed: {error}")
-        told.__cause__ = error if told is not error else None
+        failure = (
+            error if isinstance(error, PlayError) else RuntimeError(f"The model failed: {error}")
+        )
+        failure.__cause__ = error if failure is not error else None
         for run in runs:
-            run.events.put(told)
+            run.events.put(failure)
         self._runs = [run for run in self._runs if run not in runs]
 
 

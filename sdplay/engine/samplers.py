@@ -204,10 +204,10 @@ def _log_ratio(sigma: float) -> float:
 
 def _euler(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> SamplerPlan:
     times, sigmas = _slope_grid(levels, steps, spacing)
-    made = []
+    planned = []
     for i in range(skip, steps):
         memory, clean, scale = _slope(levels, sigmas[i])
-        made.append(
+        planned.append(
             Step(
                 times[i],
                 sigmas[i],
@@ -218,29 +218,29 @@ def _euler(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> S
                 after=(1.0, sigmas[i + 1]),
             )
         )
-    return SamplerPlan(tuple(made), (float(skip > 0), sigmas[skip]))
+    return SamplerPlan(tuple(planned), (float(skip > 0), sigmas[skip]))
 
 
 def _euler_ancestral(
     levels: Levels, steps: int, spacing: str, eta: float, skip: int
 ) -> SamplerPlan:
     base = _euler(levels, steps, spacing, eta, skip)
-    made = []
+    planned = []
     for step in base.steps:
         now, then = step.sigma, step.after[1]
         up = min(then, eta * math.sqrt(max(then**2 * (now**2 - then**2) / now**2, 0.0)))
         down = math.sqrt(max(then**2 - up**2, 0.0))
-        made.append(replace(step, update=Mix((1.0,), (down - now,)), noise=up))
-    return SamplerPlan(tuple(made), base.begin)
+        planned.append(replace(step, update=Mix((1.0,), (down - now,)), noise=up))
+    return SamplerPlan(tuple(planned), base.begin)
 
 
 def _heun(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> SamplerPlan:
     times, sigmas = _slope_grid(levels, steps, spacing)
-    made = []
+    planned = []
     for i in range(skip, steps):
         memory, clean, scale = _slope(levels, sigmas[i])
         width = sigmas[i + 1] - sigmas[i]
-        made.append(
+        planned.append(
             Step(
                 times[i],
                 sigmas[i],
@@ -254,7 +254,7 @@ def _heun(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Sa
         if i + 1 < steps:
             memory, clean, scale = _slope(levels, sigmas[i + 1])
             average = Mix((0.0, 1.0), (width / 2, width / 2))
-            made.append(
+            planned.append(
                 Step(
                     times[i + 1],
                     sigmas[i + 1],
@@ -265,12 +265,12 @@ def _heun(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Sa
                     after=(1.0, sigmas[i + 1]),
                 )
             )
-    return SamplerPlan(tuple(made), (float(skip > 0), sigmas[skip]))
+    return SamplerPlan(tuple(planned), (float(skip > 0), sigmas[skip]))
 
 
 def _lms(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> SamplerPlan:
     times, sigmas = _slope_grid(levels, steps, spacing)
-    made = []
+    planned = []
     for i in range(skip, steps):
         memory, clean, scale = _slope(levels, sigmas[i])
         order = min(i + 1, 4)
@@ -278,7 +278,7 @@ def _lms(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Sam
         # terms: equality was
         # chosen over repair.
         weights = [_lagrange(sigmas, i, order, k) for k in range(min(order, i + 1 - skip))]
-        made.append(
+        planned.append(
             Step(
                 times[i],
                 sigmas[i],
@@ -289,7 +289,7 @@ def _lms(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Sam
                 after=(1.0, sigmas[i + 1]),
             )
         )
-    return SamplerPlan(tuple(made), (float(skip > 0), sigmas[skip]))
+    return SamplerPlan(tuple(planned), (float(skip > 0), sigmas[skip]))
 
 
 def _lagrange(sigmas: Floats, i: int, order: int, k: int) -> float:
@@ -302,16 +302,16 @@ def _lagrange(sigmas: Floats, i: int, order: int, k: int) -> float:
     whole = curve.integ()
     return float(
         (whole(sigmas[i + 1]) - whole(sigmas[i]))
-        / np.prod([sigmas[i - k] - other for other in others])
+        / np.prod([sigmas[i - k] - level for level in others])
     )
 
 
 def _leading(levels: Levels, steps: int) -> tuple[list[int], int]:
     """Whole times of DDIM and PNDM, and the distance between them."""
-    apart = len(levels.signal) // steps
+    stride = len(levels.signal) // steps
     if steps == 1:
-        return [apart - 1], apart  # as in _slope_grid
-    return [at * apart + 1 for at in range(steps)][::-1], apart
+        return [stride - 1], stride  # as in _slope_grid
+    return [at * stride + 1 for at in range(steps)][::-1], stride
 
 
 def _at(levels: Levels, t: int) -> tuple[float, float]:
@@ -321,20 +321,20 @@ def _at(levels: Levels, t: int) -> tuple[float, float]:
 
 
 def _ddim(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> SamplerPlan:
-    times, apart = _leading(levels, steps)
-    made = []
+    times, stride = _leading(levels, steps)
+    planned = []
     for t in times[skip:]:
-        (alpha, sigma), (alpha2, sigma2) = _at(levels, t), _at(levels, t - apart)
+        (alpha, sigma), (alpha2, sigma2) = _at(levels, t), _at(levels, t - stride)
         clean, _ = _split(levels, alpha, sigma)
         fresh = eta * sigma2 / sigma * math.sqrt(max(1 - (alpha / alpha2) ** 2, 0.0))
-        kept = math.sqrt(max(sigma2**2 - fresh**2, 0.0))
+        remaining = math.sqrt(max(sigma2**2 - fresh**2, 0.0))
         # m is the clean picture; the noise is what x holds beside it.
-        update = Mix((kept / sigma,), (alpha2 - kept * alpha / sigma,))
-        made.append(
+        update = Mix((remaining / sigma,), (alpha2 - remaining * alpha / sigma,))
+        planned.append(
             Step(t, sigma / alpha, 1.0, clean, clean, update, noise=fresh, after=(alpha2, sigma2))
         )
     begin = _at(levels, times[skip])
-    return SamplerPlan(tuple(made), begin if skip else (0.0, 1.0))
+    return SamplerPlan(tuple(planned), begin if skip else (0.0, 1.0))
 
 
 _ADAMS = {
@@ -345,13 +345,13 @@ _ADAMS = {
 
 
 def _pndm(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> SamplerPlan:
-    ahead, apart = _leading(levels, steps)
+    ahead, stride = _leading(levels, steps)
     times = [ahead[0], *ahead[1:2], *ahead[1:]][skip:]
-    made = []
+    planned = []
     for count, t in enumerate(times):
         # The second call refines the first step: it starts again from the first x, and its answer
         # is not kept.
-        start, end = (t + apart, t) if count == 1 else (t, t - apart)
+        start, end = (t + stride, t) if count == 1 else (t, t - stride)
         weights = ((1.0,), (0.5, 0.5))[count] if count < 2 else _ADAMS[min(count, 4)]
         if 2 <= count <= 4:
             weights = (*weights[: count - 1], 0.0, *weights[count - 1 :])
@@ -360,7 +360,7 @@ def _pndm(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Sa
         if levels.predicts == "v":
             carry, push = carry + push * s1, push * a1
         clean, _ = _split(levels, *_at(levels, t))
-        made.append(
+        planned.append(
             Step(
                 t,
                 levels.sigmas[t],
@@ -371,30 +371,30 @@ def _pndm(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Sa
                     (0.0, carry) if count == 1 else (carry,),
                     tuple(push * weight for weight in weights),
                 ),
-                after=_at(levels, (*times, t - apart)[count + 1]),
+                after=_at(levels, (*times, t - stride)[count + 1]),
             )
         )
-    return SamplerPlan(tuple(made), _at(levels, times[0]) if skip else (0.0, 1.0))
+    return SamplerPlan(tuple(planned), _at(levels, times[0]) if skip else (0.0, 1.0))
 
 
 def _dpmpp_2m(
     levels: Levels, steps: int, spacing: str, eta: float, skip: int, sde: bool = False
 ) -> SamplerPlan:
     times, sigmas = _solver_grid(levels, steps, spacing)
-    made = []
+    planned = []
     for i in range(skip, steps):
         (alpha, sigma), (alpha2, sigma2) = _parts(sigmas[i]), _parts(sigmas[i + 1])
         clean, _ = _split(levels, alpha, sigma)
         h = _log_ratio(sigmas[i + 1]) - _log_ratio(sigmas[i])
         carry, gain, fresh = sigma2 / sigma, -alpha2 * math.expm1(-h), 0.0
         if sde:
-            more = eta * h if eta else 0.0  # at the end h is infinite
-            carry, gain = carry * math.exp(-more), -alpha2 * math.expm1(-h - more)
-            fresh = sigma2 * math.sqrt(-math.expm1(-2 * more))
+            extra = eta * h if eta else 0.0  # at the end h is infinite
+            carry, gain = carry * math.exp(-extra), -alpha2 * math.expm1(-h - extra)
+            fresh = sigma2 * math.sqrt(-math.expm1(-2 * extra))
         half = 0.0
         if i > skip and i + 1 < steps:
             half = gain * 0.5 * h / (_log_ratio(sigmas[i]) - _log_ratio(sigmas[i - 1]))
-        made.append(
+        planned.append(
             Step(
                 times[i],
                 sigmas[i],
@@ -406,7 +406,7 @@ def _dpmpp_2m(
                 after=(alpha2, sigma2),
             )
         )
-    return SamplerPlan(tuple(made), _parts(sigmas[skip]) if skip else (0.0, 1.0))
+    return SamplerPlan(tuple(planned), _parts(sigmas[skip]) if skip else (0.0, 1.0))
 
 
 def _dpmpp_2m_sde(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> SamplerPlan:
@@ -415,7 +415,7 @@ def _dpmpp_2m_sde(levels: Levels, steps: int, spacing: str, eta: float, skip: in
 
 def _deis(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> SamplerPlan:
     times, sigmas = _solver_grid(levels, steps, spacing, last="smallest")
-    made = []
+    planned = []
     for i in range(skip, steps):
         (alpha, sigma), (alpha2, sigma2) = _parts(sigmas[i]), _parts(sigmas[i + 1])
         clean, eps = _split(levels, alpha, sigma)
@@ -428,7 +428,7 @@ def _deis(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Sa
                 alpha2 * (_deis_integral(then, *pair) - _deis_integral(now, *pair))
                 for pair in ((now, before), (before, now))
             )
-        made.append(
+        planned.append(
             Step(
                 times[i],
                 sigmas[i],
@@ -439,7 +439,7 @@ def _deis(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Sa
                 after=(alpha2, sigma2),
             )
         )
-    return SamplerPlan(tuple(made), _parts(sigmas[skip]) if skip else (0.0, 1.0))
+    return SamplerPlan(tuple(planned), _parts(sigmas[skip]) if skip else (0.0, 1.0))
 
 
 def _deis_integral(t: float, b: float, c: float) -> float:
@@ -449,7 +449,7 @@ def _deis_integral(t: float, b: float, c: float) -> float:
 
 def _unipc(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> SamplerPlan:
     times, sigmas = _solver_grid(levels, steps, spacing)
-    made, order_before = [], 0
+    planned, order_before = [], 0
     for i in range(skip, steps):
         (alpha, sigma), (alpha2, sigma2) = _parts(sigmas[i]), _parts(sigmas[i + 1])
         clean, _ = _split(levels, alpha, sigma)
@@ -459,7 +459,7 @@ def _unipc(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> S
         gain, half = -alpha2 * math.expm1(-h), 0.0
         if order == 2:
             half = gain * 0.5 * h / (_log_ratio(sigmas[i]) - _log_ratio(sigmas[i - 1]))
-        made.append(
+        planned.append(
             Step(
                 times[i],
                 sigmas[i],
@@ -472,7 +472,7 @@ def _unipc(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> S
             )
         )
         order_before = order
-    return SamplerPlan(tuple(made), _parts(sigmas[skip]) if skip else (0.0, 1.0))
+    return SamplerPlan(tuple(planned), _parts(sigmas[skip]) if skip else (0.0, 1.0))
 
 
 def _unipc_corrector(sigmas: Floats, i: int, order: int) -> Mix:
@@ -495,12 +495,12 @@ def _unipc_corrector(sigmas: Floats, i: int, order: int) -> Mix:
 
 
 def _lcm(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> SamplerPlan:
-    apart = len(levels.signal) // max(50, steps)
-    learned = [at * apart - 1 for at in range(1, max(50, steps) + 1)][::-1]
+    stride = len(levels.signal) // max(50, steps)
+    learned = [at * stride - 1 for at in range(1, max(50, steps) + 1)][::-1]
     times = [
         learned[int(at)] for at in np.floor(np.linspace(0, len(learned), steps, endpoint=False))
     ]
-    made = []
+    planned = []
     for i in range(skip, steps):
         alpha, sigma = _at(levels, times[i])
         clean, _ = _split(levels, alpha, sigma)
@@ -511,7 +511,7 @@ def _lcm(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Sam
         alpha2, sigma2 = _at(levels, times[i + 1]) if i + 1 < steps else (1.0, 0.0)
         # Below an eta of 1 a share of the noise that x holds stays in it, as in DDIM.
         stays = sigma2 * math.sqrt(1 - eta**2) / sigma
-        made.append(
+        planned.append(
             Step(
                 times[i],
                 sigma / alpha,
@@ -523,7 +523,7 @@ def _lcm(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Sam
                 after=(alpha2, sigma2),
             )
         )
-    return SamplerPlan(tuple(made), _at(levels, times[skip]) if skip else (0.0, 1.0))
+    return SamplerPlan(tuple(planned), _at(levels, times[skip]) if skip else (0.0, 1.0))
 
 
 def _flow_euler(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> SamplerPlan:
@@ -531,10 +531,10 @@ def _flow_euler(levels: Levels, steps: int, spacing: str, eta: float, skip: int)
     shifted = [shift * s / (1 + (shift - 1) * s) for s in (1.0, 0.001)]
     sigmas = np.linspace(shifted[0] * 1000, shifted[1] * 1000, steps) / 1000
     sigmas = np.append(shift * sigmas / (1 + (shift - 1) * sigmas), 0.0)
-    made = []
+    planned = []
     for i in range(skip, steps):
         width = sigmas[i + 1] - sigmas[i]
-        made.append(
+        planned.append(
             Step(
                 sigmas[i] * 1000,
                 sigmas[i] / max(1 - sigmas[i], 1e-6),
@@ -545,7 +545,7 @@ def _flow_euler(levels: Levels, steps: int, spacing: str, eta: float, skip: int)
                 after=(1 - sigmas[i + 1], sigmas[i + 1]),
             )
         )
-    return SamplerPlan(tuple(made), (1 - sigmas[skip], sigmas[skip]) if skip else (0.0, 1.0))
+    return SamplerPlan(tuple(planned), (1 - sigmas[skip], sigmas[skip]) if skip else (0.0, 1.0))
 
 
 SPACINGS = ("normal", "karras", "exponential", "beta")

@@ -44,8 +44,8 @@ class Words:
 
     def tokens(self, prompt: str) -> NDArray[np.int64]:
         """Ids of start, words, end and padding; words beyond the length are cut off."""
-        spoken = _TOKEN.findall(unmarked(prompt).lower())[: self.places]
-        words = [self.ids.get(word, self.ids["<unknown>"]) for word in spoken]
+        written = _TOKEN.findall(unmarked(prompt).lower())[: self.places]
+        words = [self.ids.get(word, self.ids["<unknown>"]) for word in written]
         framed = [self.ids["<start>"], *words, self.ids["<end>"]]
         padded = framed + [self.ids["<pad>"]] * (self.length - len(framed))
         return np.array([padded], np.int64)
@@ -53,8 +53,8 @@ class Words:
     def weights(self, prompt: str) -> NDArray[np.float32]:
         """How much each token is meant: 1, or what brackets make of it."""
         weights = np.ones(self.length, np.float32)
-        spoken = [weight for text, weight in weighed(prompt) for _ in _TOKEN.findall(text.lower())]
-        weights[1 : 1 + min(len(spoken), self.places)] = spoken[: self.places]
+        factors = [weight for text, weight in weighed(prompt) for _ in _TOKEN.findall(text.lower())]
+        weights[1 : 1 + min(len(factors), self.places)] = factors[: self.places]
         return weights
 
     def read(self, prompt: str) -> Reading:

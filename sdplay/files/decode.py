@@ -25,7 +25,7 @@ def checked(data: bytes) -> bytes:
     decoded."""
     try:
         with Image.open(
-            io.BytesIO(data), formats=[each for each in FORMATS if each in _readable()]
+            io.BytesIO(data), formats=[kind for kind in FORMATS if kind in _readable()]
         ) as opened:
             width, height = opened.size
             if width * height > LARGEST_PIXELS:

@@ -4,12 +4,12 @@ time."""
 import hashlib
 import time
 import uuid
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 HALF = ".????????????.new"
-"""What a file is called while write_whole() writes it."""
+"""What a file is called while it is written."""
 STALE = 3600
 """Seconds after which nobody is still writing a file."""
 
@@ -17,9 +17,16 @@ STALE = 3600
 def write_whole(file: Path, data: bytes) -> None:
     """Others see the old file or the new one, never half of it; an OSError leaves the old one."""
     file.parent.mkdir(parents=True, exist_ok=True)
+    with whole(file) as beside:
+        beside.write_bytes(data)
+
+
+@contextmanager
+def whole(file: Path) -> Iterator[Path]:
+    """A path beside the file to write it at; it takes the file's name once all went well."""
     beside = file.with_name(f".{uuid.uuid4().hex[:12]}.new")
     try:
-        beside.write_bytes(data)
+        yield beside
         beside.replace(file)
     except BaseException:
         beside.unlink(missing_ok=True)

@@ -40,9 +40,9 @@ def anywhere(address: Address) -> bool:
 def resolve(host: str, port: int) -> list[Address]:
     """Every address of a host."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise BadParams(
             f"There is no computer called {host!r}. Check the address for typing mistakes."
         ) from error
-    return [ipaddress.ip_address(str(entry[4][0]).split("%")[0]) for entry in found]
+    return [ipaddress.ip_address(str(entry[4][0]).split("%")[0]) for entry in entries]

@@ -35,9 +35,9 @@ class SecurePool(urllib3.HTTPSConnectionPool):
 class Adapter(HTTPAdapter):
     """Requests' adapter with these pools."""
 
-    def init_poolmanager(self, *given: Any, **named: Any) -> None:
+    def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
         """Make the manager as requests does, then give it our kinds of pool."""
-        super().init_poolmanager(*given, **named)
+        super().init_poolmanager(*arguments, **named)
         self.poolmanager.pool_classes_by_scheme = {"http": Pool, "https": SecurePool}
 
     def proxy_manager_for(self, proxy: str, **named: Any) -> urllib3.ProxyManager:

@@ -65,12 +65,12 @@ def refusal(
     reply: Reply, label: str, setting: str, clean: Callable[[str], str] = without_secrets
 ) -> BackendError:
     """The sentence for an answer that is no success: what the server said, then what to do."""
-    said = error_text(reply)
-    sentence = f": {said}" if said else ""
+    reason = error_text(reply)
+    sentence = f": {reason}" if reason else ""
     advice, kind = _ADVICE.get(
         reply.status, ("Look at its console, then try again.", BackendRefused)
     )
-    if "out of memory" in said.lower():
+    if "out of memory" in reason.lower():
         advice = "Choose a smaller size, or close what else uses the card's memory."
     message = (
         f"{label} answered {reply.status}{sentence.rstrip('.')}. {advice.format(setting=setting)}"
@@ -109,11 +109,11 @@ def error_text(reply: Reply, longest: int = 300) -> str:
     if reply.is_page:
         return _page(reply)
     try:
-        told = _said(read_json(reply.body)) if reply.body.strip() else ""
+        text = _reason(read_json(reply.body)) if reply.body.strip() else ""
     except ValueError:
-        told = reply.text
-    told = " ".join(told.split())
-    return told if len(told) <= longest else told[: longest - 1] + "…"
+        text = reply.text
+    text = " ".join(text.split())
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def retry_after(reply: Reply) -> float | None:
@@ -132,17 +132,17 @@ def retry_after(reply: Reply) -> float | None:
     return float(match.group(1) or match.group(2)) if match else None
 
 
-def _said(found: Any) -> str:
-    if isinstance(found, str):
-        return found
-    if isinstance(found, list):
-        return "; ".join(filter(None, map(_said, found)))
-    if not isinstance(found, dict):
+def _reason(answer: Any) -> str:
+    if isinstance(answer, str):
+        return answer
+    if isinstance(answer, list):
+        return "; ".join(filter(None, map(_reason, answer)))
+    if not isinstance(answer, dict):
         return ""
-    if "msg" in found:
-        where = [str(part) for part in found.get("loc") or () if part not in ("body", "input")]
-        return f"{'.'.join(where)}: {found['msg']}" if where else str(found["msg"])
-    return next(filter(None, (_said(found.get(key)) for key in _ERROR_KEYS)), "")
+    if "msg" in answer:
+        where = [str(part) for part in answer.get("loc") or () if part not in ("body", "input")]
+        return f"{'.'.join(where)}: {answer['msg']}" if where else str(answer["msg"])
+    return next(filter(None, (_reason(answer.get(key)) for key in _ERROR_KEYS)), "")
 
 
 # `error` stands last: A1111 puts the name of the exception class there.

@@ -8,9 +8,10 @@ import requests
 import urllib3
 
 from sdplay.errors import BackendBroken, BackendError, BackendLost, BackendOffline
+from sdplay.http.address import on_this_machine
 from sdplay.http.cutting import Deadline
+from sdplay.http.peer import Peer, lost_way, too_slow
 from sdplay.http.pools import Adapter
-from sdplay.http.wire import Wire, lost_way, on_this_machine, too_slow
 
 _NOT_CONNECTED = (
     requests.exceptions.ConnectTimeout,
@@ -31,7 +32,7 @@ _BAD_ADDRESS = (
 
 @contextmanager
 def sent(
-    wire: Wire,
+    peer: Peer,
     method: str,
     url: str,
     seconds: float,
@@ -60,7 +61,7 @@ def sent(
                     stream=True,
                     allow_redirects=False,
                     auth=_Auth(auth),
-                    timeout=(wire.connect_seconds, silence or seconds),
+                    timeout=(peer.connect_seconds, silence or seconds),
                     **fields,
                 )
             with answer:
@@ -74,14 +75,14 @@ def sent(
             OSError,
         ) as error:
             if deadline.has_passed:
-                raise BackendBroken(too_slow(wire, seconds)) from error
-            raise _translated(wire, seconds, error) from error
+                raise BackendBroken(too_slow(peer, seconds)) from error
+            raise _translated(peer, seconds, error) from error
         except ValueError as error:
             # requests reads where a redirect leads before anybody asks.
-            raise BackendBroken(lost_way(wire)) from error
+            raise BackendBroken(lost_way(peer)) from error
         if deadline.has_passed:
             # A cut answer that has no length looks as if it had ended.
-            raise BackendBroken(too_slow(wire, seconds))
+            raise BackendBroken(too_slow(peer, seconds))
 
 
 class _Auth(requests.auth.AuthBase):
@@ -98,30 +99,30 @@ class _Auth(requests.auth.AuthBase):
         return request
 
 
-def _translated(wire: Wire, seconds: float, error: BaseException) -> BackendError:
+def _translated(peer: Peer, seconds: float, error: BaseException) -> BackendError:
     causes = list(_causes(error))
     if any(
         isinstance(cause, (requests.exceptions.SSLError, urllib3.exceptions.SSLError))
         for cause in causes
     ):
         return BackendOffline(
-            f"{wire.label} at {wire.address} has no valid TLS certificate. Check {wire.setting}: "
-            "http or https, host and port."
+            f"{peer.label} at {peer.address} has no valid TLS certificate. "
+            f"Check {peer.setting}: http or https, host and port."
         )
     if any(isinstance(cause, _NOT_CONNECTED) for cause in causes):
         return BackendOffline(
-            f"{wire.label} does not answer at {wire.address}. Is it running, and started with "
-            f"its API on? The address stands in {wire.setting}."
+            f"{peer.label} does not answer at {peer.address}. Is it running, and started with "
+            f"its API on? The address stands in {peer.setting}."
         )
     if any(isinstance(cause, _TOO_SLOW) for cause in causes):
-        return BackendBroken(too_slow(wire, seconds))
+        return BackendBroken(too_slow(peer, seconds))
     if any(isinstance(cause, _BAD_ADDRESS) for cause in causes):
         return BackendOffline(
-            f"{wire.setting}, or the key that goes with it, has characters that cannot be sent. "
+            f"{peer.setting}, or the key that goes with it, has characters that cannot be sent. "
             "Write the address like this: http://127.0.0.1:7860"
         )
     return BackendLost(
-        f"{wire.label} broke off in the middle of its answer. It may have crashed or run out of "
+        f"{peer.label} broke off in the middle of its answer. It may have crashed or run out of "
         "memory: look at its console, then try again."
     )
 

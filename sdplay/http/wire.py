@@ -5,17 +5,19 @@ BackendOffline means that nothing was sent, so trying again is safe; after that 
 BackendBroken, because the server may have begun to work.
 """
 
-import ipaddress
 import re
 import time
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, parse_qsl, unquote, urljoin, urlsplit
+from urllib.parse import parse_qsl, unquote, urljoin
 
 from sdplay.errors import BackendBroken, BackendOffline, BadParams
 from sdplay.files.decode import NotAPicture, checked, from_base64
+from sdplay.http.address import on_this_machine as on_this_machine
+from sdplay.http.address import port, split, without_sign_in
 from sdplay.http.fence import anywhere, public, resolve
+from sdplay.http.peer import lost_way, too_slow
 from sdplay.http.reply import Reply as Reply
 from sdplay.http.reply import error_text as error_text
 from sdplay.http.reply import refusal as refusal
@@ -48,7 +50,7 @@ class Wire:
     @property
     def address(self) -> str:
         """The base address as people may see it: without password, query and trailing slash."""
-        parts = _split(self.base)
+        parts = split(self.base)
         host = parts.netloc.rpartition("@")[2]
         return without_secrets(f"{parts.scheme}://{host}{parts.path}".rstrip("/"))
 
@@ -93,7 +95,7 @@ class Wire:
             onward = self._onward(url, answer.headers["Location"])
             if not self._may_follow(method, answer.status, onward):
                 raise BackendBroken(
-                    f"{self.label} at {self.address} sends us on to {_plain(onward)}. "
+                    f"{self.label} at {self.address} sends us on to {without_sign_in(onward)}. "
                     f"If that is right, put it into {self.setting}."
                 )
             url = onward
@@ -150,15 +152,15 @@ class Wire:
 
     def same_host(self, url: str) -> bool:
         """Whether an address belongs to this server; http may become https there."""
-        ours, theirs = _split(self.base), _split(url)
+        ours, theirs = split(self.base), split(url)
         upgraded = (
             (ours.scheme, theirs.scheme) == ("http", "https") and not ours.port and not theirs.port
         )
-        same_door = (ours.scheme, _port(ours)) == (theirs.scheme, _port(theirs))
+        same_door = (ours.scheme, port(ours)) == (theirs.scheme, port(theirs))
         return ours.hostname == theirs.hostname and (same_door or upgraded)
 
     def _url(self, path: str) -> str:
-        parts = _split(self.base)
+        parts = split(self.base)
         if parts.scheme not in ("http", "https") or not re.fullmatch(
             r"[^\s/\\]+", parts.hostname or ""
         ):
@@ -226,7 +228,7 @@ class Wire:
         return bytes(buffer)
 
     def _auth(self) -> tuple[str, str] | None:
-        parts = _split(self.base)
+        parts = split(self.base)
         if self.auth is None and parts.username:
             return unquote(parts.username), unquote(parts.password or "")
         return self.auth
@@ -240,7 +242,7 @@ class Wire:
         ]
         user, password = self._auth() or ("", "")
         words += [f"{user}:{password}", password]
-        words += [value for _, value in parse_qsl(_split(self.base).query)]
+        words += [value for _, value in parse_qsl(split(self.base).query)]
         return {word for word in words if len(word) >= 4}
 
 
@@ -263,17 +265,6 @@ def waiting(seconds: float, message: str) -> Iterator[Progress]:
     while (left := until - time.monotonic()) > 0:
         yield Progress(seconds_left=left, message=f"{message} ({round(left)} s left)")
         time.sleep(min(1.0, max(0.0, until - time.monotonic())))
-
-
-def on_this_machine(url: str) -> bool:
-    """Whether an address is this computer's own, so that nothing leaves it."""
-    host = _split(url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def kind_of(value: Any) -> str:
@@ -319,41 +310,5 @@ def _raw_picture(value: Any, wire: Wire) -> bytes:
 
 def _in_private_network(wire: Wire) -> bool:
     """A server in our own network may name its neighbours there; one on the internet may not."""
-    parts = _split(wire.base)
-    return not all(public(address) for address in resolve(parts.hostname or "", _port(parts)))
-
-
-def too_slow(wire: Wire, seconds: float) -> str:
-    """What to say when the answer is not whole in time."""
-    return (
-        f"{wire.label} has not finished its answer within {seconds:g} s. It may still be "
-        "working: look at its "
-        "console, or ask for fewer steps."
-    )
-
-
-def lost_way(wire: Wire) -> str:
-    """What to say when a redirect names no address."""
-    return (
-        f"{wire.label} at {wire.address} sends us on to something that is no address. "
-        f"Check {wire.setting}."
-    )
-
-
-def _split(url: str) -> SplitResult:
-    text = url.strip()
-    try:
-        parts = urlsplit(text if "://" in text else f"http://{text}")
-        _port(parts)
-    except ValueError:
-        return SplitResult("", "", text, "", "")
-    return parts
-
-
-def _port(parts: SplitResult) -> int:
-    return parts.port or (443 if parts.scheme == "https" else 80)
-
-
-def _plain(url: str) -> str:
-    parts = _split(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:120]
+    parts = split(wire.base)
+    return not all(public(address) for address in resolve(parts.hostname or "", port(parts)))

@@ -43,8 +43,8 @@ class Bucket:
         except ImportError as error:
             raise LibraryError(f"{NEEDS} ({error.name or error}).") from error
         self.address = address
-        spoken = self._fs.protocol
-        self._whole = not WHOLE.isdisjoint([spoken] if isinstance(spoken, str) else spoken)
+        protocols = self._fs.protocol
+        self._whole = not WHOLE.isdisjoint([protocols] if isinstance(protocols, str) else protocols)
 
     def keep(self, kind: str, data: bytes) -> str:
         """Store the bytes under their SHA-256 and return it."""
@@ -106,9 +106,9 @@ class Bucket:
             return {}
         paths = {self._path(kind, name): name for name in names}
         with _explained(self.address):
-            found = self._fs.cat(list(paths), on_error="omit")
-        found = found if isinstance(found, dict) else {next(iter(paths)): found}
-        return {name: bytes(found[path]) for path, name in paths.items() if path in found}
+            contents = self._fs.cat(list(paths), on_error="omit")
+        contents = contents if isinstance(contents, dict) else {next(iter(paths)): contents}
+        return {name: bytes(contents[path]) for path, name in paths.items() if path in contents}
 
     def _path(self, kind: str, name: str) -> str:
         return f"{self._root}/{path_of(kind, name)}"

@@ -19,6 +19,7 @@ from typing import IO, Any
 from sdplay import metadata
 from sdplay.errors import LibraryError
 from sdplay.files.spreadsheet import table_text, write_table
+from sdplay.files.whole_file import whole
 from sdplay.library.kept import moment
 from sdplay.library.library import Library
 from sdplay.library.query import Query, query
@@ -66,7 +67,7 @@ class Carried:
 def exported(
     library: Library,
     to: Path | IO[bytes],
-    asked: Query | str | Sequence[str] = "",
+    selection: Query | str | Sequence[str] = "",
     owner: str | None = "",
 ) -> Carried:
     """Write what a query finds, or these ids, into a zip.
@@ -74,7 +75,9 @@ def exported(
     With None for the owner it is the whole library, bin, links and owners with it, to be read in
     elsewhere without loss.  Else nobody's name goes out: it opens all that is theirs.
     """
-    records = _Records(library, query(asked) if isinstance(asked, str) else asked, owner)
+    records = _Records(
+        library, query(selection) if isinstance(selection, str) else selection, owner
+    )
     with _zip(to) as archive:
         count = 0
         problems = []
@@ -124,31 +127,37 @@ def imported(library: Library, source: Path | IO[bytes], owner: str | None = "")
         raise LibraryError(f"{source} could not be read: {error.strerror or error}.") from error
 
 
-def table(library: Library, asked: Query | str | Sequence[str] = "", owner: str | None = "") -> str:
+def table(
+    library: Library, selection: Query | str | Sequence[str] = "", owner: str | None = ""
+) -> str:
     """Settings, seconds and marks of what a query finds, or of these ids, as CSV: one line a
     picture."""
-    records = _Records(library, query(asked) if isinstance(asked, str) else asked, owner)
+    records = _Records(
+        library, query(selection) if isinstance(selection, str) else selection, owner
+    )
     return table_text(COLUMNS, map(_metrics, records))
 
 
 class _Records:
     """The records to write, read again for each part of the zip: memory stays flat."""
 
-    def __init__(self, library: Library, asked: Query | Sequence[str], owner: str | None) -> None:
-        self.library, self.asked, self.owner = library, asked, owner
+    def __init__(
+        self, library: Library, selection: Query | Sequence[str], owner: str | None
+    ) -> None:
+        self.library, self.selection, self.owner = library, selection, owner
 
     def __iter__(self) -> Iterator[Record]:
         index = self.library.index
-        if not isinstance(self.asked, Query):
-            for id in self.asked:
-                found = index.one(PICTURES.c.id == id, owner=self.owner, shared=True)
-                if found:
-                    yield found[0]
+        if not isinstance(self.selection, Query):
+            for id in self.selection:
+                rows = index.one(PICTURES.c.id == id, owner=self.owner, shared=True)
+                if rows:
+                    yield rows[0]
             return
         for deleted in (False, True) if self.owner is None else (False,):
             after: int | None = None
             while found_now := index.page(
-                replace(self.asked, deleted=deleted), self.owner, after, 200
+                replace(self.selection, deleted=deleted), self.owner, after, 200
             ):
                 after = found_now[-1][0]["made"]
                 yield from (record for record, _ in found_now)
@@ -157,19 +166,16 @@ class _Records:
 @contextmanager
 def _zip(to: Path | IO[bytes]) -> Iterator[zipfile.ZipFile]:
     """A zip that is whole or not there.  PNG is packed already, so nothing is packed again."""
-    beside = to.with_name(f".{to.name}.new") if isinstance(to, Path) else None
     try:
-        with zipfile.ZipFile(beside or to, "w") as archive:
+        with (
+            whole(to) if isinstance(to, Path) else nullcontext(to) as target,
+            zipfile.ZipFile(target, "w") as archive,
+        ):
             yield archive
-        if beside and isinstance(to, Path):
-            os.replace(beside, to)
     except OSError as error:
         raise LibraryError(
             f"The zip file could not be written to {to}: {error.strerror or error}."
         ) from error
-    finally:
-        if beside:
-            beside.unlink(missing_ok=True)
 
 
 def _pack(library: Library, archive: zipfile.ZipFile, record: Record) -> None:
@@ -184,7 +190,7 @@ def _pack(library: Library, archive: zipfile.ZipFile, record: Record) -> None:
 
 
 def _listed(library: Library, archive: zipfile.ZipFile, owner: str | None) -> Carried:
-    count, known, problems = 0, 0, []
+    count, present, problems = 0, 0, []
     with archive.open(LIST) as lines:
         while line := lines.readline(MAX_LINE + 1):
             if len(line) > MAX_LINE:
@@ -200,7 +206,7 @@ def _listed(library: Library, archive: zipfile.ZipFile, owner: str | None) -> Ca
                 if _unpack(library, archive, checked(json.loads(text)), owner):
                     count += 1
                 else:
-                    known += 1
+                    present += 1
             except LibraryError as error:
                 problems.append(f"A picture was left out. {error}")
             except (ValueError, RecursionError, zipfile.BadZipFile, zlib.error):
@@ -209,7 +215,7 @@ def _listed(library: Library, archive: zipfile.ZipFile, owner: str | None) -> Ca
         for text in json.loads(_bytes(archive, LINKS, MAX_FILE)).values():
             library.shorten(str(text), None)
     library.index.tidy()
-    return Carried(count, known, tuple(problems))
+    return Carried(count, present, tuple(problems))
 
 
 def _unpack(library: Library, archive: zipfile.ZipFile, record: Record, owner: str | None) -> bool:
@@ -232,8 +238,8 @@ def _unpack(library: Library, archive: zipfile.ZipFile, record: Record, owner: s
         if f"inputs/{name}" in archive.NameToInfo
     ]
     frames = f"frames/{record['file']}"
-    more = {"frames": _bytes(archive, frames, most)} if frames in archive.NameToInfo else {}
-    library.put({**record, "frames": bool(more)}, {"originals": data, **more}, inputs)
+    extra = {"frames": _bytes(archive, frames, most)} if frames in archive.NameToInfo else {}
+    library.put({**record, "frames": bool(extra)}, {"originals": data, **extra}, inputs)
     return True
 
 
@@ -298,18 +304,18 @@ def _name(record: Record) -> str:
 
 
 def _metrics(record: Record) -> dict[str, Any]:
-    told = record["record"]
-    seconds = {f"seconds_{name}": told["timing"].get(name) for name in _TIMES}
+    fields = record["record"]
+    seconds = {f"seconds_{name}": fields["timing"].get(name) for name in _TIMES}
     return {
-        **told["params"],
+        **fields["params"],
         **seconds,
         "file": _name(record),
         "id": record["id"],
-        "backend": told["backend"],
+        "backend": fields["backend"],
         "made": moment(record["made"]).isoformat(),
-        "model_version": told["model"],
+        "model_version": fields["model"],
         "stars": record["stars"],
         "tags": " ".join(record["tags"]),
         "note": record["note"],
-        "warnings": " ".join(told["receipt"]["warnings"]),
+        "warnings": " ".join(fields["receipt"]["warnings"]),
     }

@@ -61,9 +61,11 @@ class Estimates:
 
 def _rates(past: Sequence[Timed], scheduler: str, company: int) -> Range:
     """Seconds per work, from pictures of that scheduler and in like company where there are any."""
-    same = [each for each in past if each.scheduler == scheduler] or past
-    like = [each for each in same if each.at_once and company / 2 <= each.at_once <= company * 2]
-    low, high = likely([each.rate for each in like or same])
+    same = [timed for timed in past if timed.scheduler == scheduler] or past
+    like = [
+        timed for timed in same if timed.at_once and company / 2 <= timed.at_once <= company * 2
+    ]
+    low, high = likely([timed.rate for timed in like or same])
     if like or company == 1:
         return low, high
     # Measured alone, they will share batches or run side by side.

@@ -49,13 +49,13 @@ class Files:
     def write(self, kind: str, name: str, data: bytes, again: bool = False) -> None:
         """Store the bytes under a name; nobody ever sees half of them.  `again` replaces what is
         there."""
-        place = self.place(kind, name)
-        if place.exists() and not again:
+        path = self.place(kind, name)
+        if path.exists() and not again:
             return
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            _written(place, data)
-            _settled(place.parent)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _written(path, data)
+            _settled(path.parent)
         except OSError as error:
             raise LibraryError(
                 f"The picture could not be written to {self.folder}: {error.strerror}. Make "
@@ -89,9 +89,9 @@ class Files:
 
     def names(self, kind: str) -> Iterator[str]:
         """The name of every whole file of a kind."""
-        for place in sorted(self.folder.glob(f"{kind}/??/*")):
-            if place.suffix == SUFFIXES[kind] and not place.name.startswith("."):
-                yield place.stem
+        for path in sorted(self.folder.glob(f"{kind}/??/*")):
+            if path.suffix == SUFFIXES[kind] and not path.name.startswith("."):
+                yield path.stem
 
     def sweep(self) -> None:
         """Remove what killed processes left half-written."""
@@ -113,14 +113,14 @@ def path_of(kind: str, name: str) -> str:
     return f"{kind}/{name[:2]}/{name}{SUFFIXES[kind]}"
 
 
-def _written(place: Path, data: bytes) -> None:
-    handle, beside = tempfile.mkstemp(dir=place.parent, prefix=".new-")
+def _written(path: Path, data: bytes) -> None:
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=".new-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, place)
+        os.replace(beside, path)
     except BaseException:
         Path(beside).unlink(missing_ok=True)
         raise

@@ -81,14 +81,14 @@ class Library:
     @classmethod
     def mended(cls, patience: float = PATIENCE_SECONDS) -> Self:
         """The same, after a damaged database of ours was put aside."""
-        place = Path(setting("SDPLAY_HOME")).expanduser() / "library.db"
+        path = Path(setting("SDPLAY_HOME")).expanduser() / "library.db"
         try:
-            ours = not setting("SDPLAY_DATABASE_URL") and place.exists()
-            if ours and is_damaged(place, patience):
-                _put_aside(place)
+            ours = not setting("SDPLAY_DATABASE_URL") and path.exists()
+            if ours and is_damaged(path, patience):
+                _put_aside(path)
         except OSError as error:
             raise LibraryError(
-                f"The library's database {place} cannot be opened or moved: {error.strerror}. "
+                f"The library's database {path} cannot be opened or moved: {error.strerror}. "
                 "Check the folder's permissions, then try again."
             ) from error
         library = cls.opened(patience)
@@ -147,10 +147,10 @@ class Library:
             height=image.height,
             **facts,
         )
-        more = {"frames": _packed(picture.frames)} if picture.frames else {}
+        extra = {"frames": _packed(picture.frames)} if picture.frames else {}
         inputs = picture.params.images().values()
         return self.put(
-            record, {"originals": data, "thumbnails": jpeg_bytes(image), **more}, inputs
+            record, {"originals": data, "thumbnails": jpeg_bytes(image), **extra}, inputs
         )
 
     def put(self, record: Record, files: Mapping[str, bytes], inputs: Iterable[bytes] = ()) -> Kept:
@@ -159,14 +159,14 @@ class Library:
         The record comes first: whenever this is cut short, a picture that is there has an owner.
         """
         self._record(record)
-        for each in inputs:
-            self._input.remember(self.files.keep("inputs", each), each)
+        for image_input in inputs:
+            self._input.remember(self.files.keep("inputs", image_input), image_input)
         for kind, data in files.items():
             self.files.write(kind, record["file"], data)
-        found = self.index.add(record)
+        row = self.index.add(record)
         # Somebody may have emptied the bin of the same picture in between.
         self.files.write("originals", record["file"], files["originals"])
-        return self._kept(found, record["owner"])
+        return self._kept(row, record["owner"])
 
     def take(self, data: bytes, owner: str = "", tags: Sequence[str] = ()) -> Kept:
         """Keep a picture from elsewhere, with the settings it carries; the same file is not kept
@@ -175,11 +175,11 @@ class Library:
         picture = metadata.adopted(data)
         signed = metadata.sign(data, picture)
         file = hashlib.sha256(signed).hexdigest()
-        known = self._one(
+        saved = self._one(
             PICTURES.c.file == file, PICTURES.c.owner == owner, owner=owner, shared=False
         )
-        if known:
-            return known
+        if saved:
+            return saved
         return self._add(picture, signed, image, owner, tags)
 
     def by_key(self, key: str, owner: str = "") -> Kept | None:
@@ -194,10 +194,10 @@ class Library:
 
     def made_of(self, recipes: Sequence[Recipe], owner: str = "") -> set[str]:
         """The keys of those recipes that made() would find, at once."""
-        found = self.index.keys([recipe.key for recipe in recipes], owner)
-        older = {recipe.first_key: recipe for recipe in recipes if recipe.key not in found}
+        keys = self.index.keys([recipe.key for recipe in recipes], owner)
+        older = {recipe.first_key: recipe for recipe in recipes if recipe.key not in keys}
         rekeyed = [self._rekeyed(older[key], owner) for key in self.index.keys(list(older), owner)]
-        return found | {kept.key for kept in rekeyed if kept}
+        return keys | {saved.key for saved in rekeyed if saved}
 
     def get(self, id: str, owner: str | None = "") -> Kept | None:
         """One picture that this owner may see; one's own even from the bin (`Kept.deleted`)."""
@@ -211,14 +211,16 @@ class Library:
         self, owner: str = "", text: str = "", limit: int = 200, **filters: Any
     ) -> list[Kept]:
         """Pictures whose prompt, tags or note have every word, and whose settings are as asked."""
-        known = {name: value for name, value in filters.items() if name in KNOBS or name in FACTS}
+        settings = {
+            name: value for name, value in filters.items() if name in KNOBS or name in FACTS
+        }
         return list(
-            self.page(Query(words=tuple(text.split()), settings=known), owner, None, limit).kept
+            self.page(Query(words=tuple(text.split()), settings=settings), owner, None, limit).kept
         )
 
     def page(
         self,
-        asked: Query | str = "",
+        selection: Query | str = "",
         owner: str | None = "",
         after: int | None = None,
         limit: int = 48,
@@ -227,11 +229,11 @@ class Library:
 
         It is shorter than `limit` where large start images would fill the memory.
         """
-        asked = query(asked) if isinstance(asked, str) else asked
-        lines = self.index.page(asked, owner, after, limit + 1)
+        selection = query(selection) if isinstance(selection, str) else selection
+        lines = self.index.page(selection, owner, after, limit + 1)
         pictures, whole = self._stretch(lines[:limit], owner)
-        more = pictures and (len(lines) > limit or not whole)
-        return Page(tuple(pictures), pictures[-1].at if more else None)
+        goes_on = pictures and (len(lines) > limit or not whole)
+        return Page(tuple(pictures), pictures[-1].at if goes_on else None)
 
     def _stretch(
         self, lines: Sequence[tuple[Record, int]], owner: str | None
@@ -247,29 +249,33 @@ class Library:
                 inputs |= {id(data): len(data) for data in picture.params.images().values()}
         return pictures, True
 
-    def total(self, asked: Query | str = "", owner: str | None = "") -> Total:
+    def total(self, selection: Query | str = "", owner: str | None = "") -> Total:
         """How many pictures a query finds, and the seconds they took."""
-        return self.index.total(query(asked) if isinstance(asked, str) else asked, owner)
+        return self.index.total(
+            query(selection) if isinstance(selection, str) else selection, owner
+        )
 
-    def groups(self, kept: Iterable[Kept], owner: str | None = "") -> list[Group]:
+    def groups(self, pictures: Iterable[Kept], owner: str | None = "") -> list[Group]:
         """Pictures by prompt and time, newest group first, each with the total of all that belong
         to it."""
         together: dict[int, list[Kept]] = {}
-        for each in kept:
-            together.setdefault(each.group, []).append(each)
-        known = self.index.groups(
+        for picture in pictures:
+            together.setdefault(picture.group, []).append(picture)
+        totals = self.index.groups(
             together, owner, any(each.deleted for own in together.values() for each in own)
         )
         return [
-            Group(id, tuple(own), *known.get(id, (Total(len(own), 0.0),)))
+            Group(id, tuple(own), *totals.get(id, (Total(len(own), 0.0),)))
             for id, own in together.items()
         ]
 
-    def near(self, kept: Kept, owner: str | None = "", limit: int = 100) -> list[tuple[str, Kept]]:
+    def near(
+        self, picture: Kept, owner: str | None = "", limit: int = 100
+    ) -> list[tuple[str, Kept]]:
         """Pictures that differ from this one in exactly one thing, and which: a setting, "backend"
         or "version"."""
-        others = self.page(Query(near=kept.id, scope="all"), owner, None, limit).kept
-        return [(_difference(kept, other), other) for other in others]
+        others = self.page(Query(near=picture.id, scope="all"), owner, None, limit).kept
+        return [(_difference(picture, neighbour), neighbour) for neighbour in others]
 
     def values(self, name: str, owner: str | None = "") -> list[Any]:
         """What a setting was set to lately, the most frequent first: for menus."""
@@ -279,66 +285,68 @@ class Library:
         """How many of this owner's pictures were left out because their record is damaged."""
         return self.index.owned(self.damaged, owner) if self.damaged else 0
 
-    def data(self, kept: Kept) -> bytes:
+    def data(self, picture: Kept) -> bytes:
         """The original file, settings inside."""
-        return self.files.read("originals", kept.file)
+        return self.files.read("originals", picture.file)
 
-    def thumbnail(self, kept: Kept) -> bytes:
+    def thumbnail(self, picture: Kept) -> bytes:
         """A small JPEG."""
-        if kept.file not in self._small:
+        if picture.file not in self._small:
             while len(self._small) >= MANY_SMALL:
                 self._small.pop(next(iter(self._small)), None)
-            self._small[kept.file] = self._thumbnail(kept.file)
-        return self._small.get(kept.file) or self._thumbnail(kept.file)
+            self._small[picture.file] = self._thumbnail(picture.file)
+        return self._small.get(picture.file) or self._thumbnail(picture.file)
 
-    def thumbnails(self, kept: Sequence[Kept]) -> list[bytes]:
+    def thumbnails(self, pictures: Sequence[Kept]) -> list[bytes]:
         """The small JPEGs of a page, fetched side by side; empty where the file is gone."""
-        wanted = list(dict.fromkeys(each.file for each in kept if each.file not in self._small))
-        found = self.files.many("thumbnails", wanted)
-        told = []
-        for each in kept:
+        missing = list(
+            dict.fromkeys(picture.file for picture in pictures if picture.file not in self._small)
+        )
+        fetched = self.files.many("thumbnails", missing)
+        images = []
+        for saved in pictures:
             try:
-                told.append(found.get(each.file) or self.thumbnail(each))
+                images.append(fetched.get(saved.file) or self.thumbnail(saved))
             except LibraryError:
-                told.append(b"")
-        room = MANY_SMALL - len(found)
+                images.append(b"")
+        room = MANY_SMALL - len(fetched)
         while len(self._small) > room:
             self._small.pop(next(iter(self._small)), None)
-        self._small |= found
-        return told
+        self._small |= fetched
+        return images
 
-    def frames(self, kept: Kept) -> tuple[Frame, ...]:
+    def frames(self, picture: Kept) -> tuple[Frame, ...]:
         """What was seen at every step, if it was kept."""
-        return _unpacked(self.files.read("frames", kept.file)) if kept.has_frames else ()
+        return _unpacked(self.files.read("frames", picture.file)) if picture.has_frames else ()
 
-    def update(self, kept: Kept, owner: str | None = "", **changes: Any) -> Kept:
+    def update(self, picture: Kept, owner: str | None = "", **changes: Any) -> Kept:
         """Change stars (0 to 5), tags or note; returns the picture as it is now."""
         if unknown := set(changes) - {"stars", "tags", "note"}:
             raise BadParams(f"A kept picture has no {sorted(unknown)[0]} to change.")
         if not 0 <= (stars := changes.get("stars", 0)) <= 5:
             raise BadParams(f"Stars must be between 0 and 5, not {stars}.")
         changes |= {"tags": _tags(changes["tags"])} if "tags" in changes else {}
-        return self._change(kept, owner, **changes)
+        return self._change(picture, owner, **changes)
 
-    def share(self, kept: Kept, owner: str | None = "", shared: bool = True) -> Kept:
+    def share(self, picture: Kept, owner: str | None = "", shared: bool = True) -> Kept:
         """Let everybody see a picture, or nobody but its owner again."""
-        return self._change(kept, owner, shared=shared)
+        return self._change(picture, owner, shared=shared)
 
-    def delete(self, kept: Kept, owner: str | None = "") -> Kept:
+    def delete(self, picture: Kept, owner: str | None = "") -> Kept:
         """Into the bin; restore() brings it back until purge()."""
-        return self._change(kept, owner, deleted=time.time_ns() // 1000)
+        return self._change(picture, owner, deleted=time.time_ns() // 1000)
 
-    def restore(self, kept: Kept, owner: str | None = "") -> Kept:
+    def restore(self, picture: Kept, owner: str | None = "") -> Kept:
         """Undo delete()."""
-        return self._change(kept, owner, deleted=0)
+        return self._change(picture, owner, deleted=0)
 
     def purge(self, owner: str | None = "", days: float = 0) -> int:
         """Empty the bin of what has lain there for so many days, for good; returns how many
         went."""
         before, after, gone = time.time_ns() // 1000 - int(days * DAY), None, 0
-        while found := self.index.page(Query(deleted=True), owner, after, 200):
-            after = found[-1][0]["made"]
-            for record, _ in found:
+        while rows := self.index.page(Query(deleted=True), owner, after, 200):
+            after = rows[-1][0]["made"]
+            for record, _ in rows:
                 if record["deleted"] <= before:
                     remove_unused(self.index, self.files, record)
                     gone += 1
@@ -368,16 +376,16 @@ class Library:
             return None
         return self._change(old, owner, key=recipe.key)
 
-    def _change(self, kept: Kept, owner: str | None, **values: Any) -> Kept:
-        record = self.index.change(kept.id, owner, self._record, **values)
+    def _change(self, picture: Kept, owner: str | None, **values: Any) -> Kept:
+        record = self.index.change(picture.id, owner, self._record, **values)
         if record is None:
             raise LibraryError(
                 "This picture belongs to somebody else or is gone: it was left as it is."
             )
-        return self._kept((record, kept.group), owner)
+        return self._kept((record, picture.group), owner)
 
-    def _kept(self, found: tuple[Record, int], viewer: str | None) -> Kept:
-        return kept_of(found[0], viewer, found[1], self._image)
+    def _kept(self, row: tuple[Record, int], viewer: str | None) -> Kept:
+        return kept_of(row[0], viewer, row[1], self._image)
 
     def _one(self, *where: Any, owner: str | None, **scope: bool) -> Kept | None:
         line = self.index.one(*where, owner=owner, **scope)
@@ -418,10 +426,10 @@ class Library:
         return small
 
 
-def _put_aside(place: Path) -> None:
+def _put_aside(path: Path) -> None:
     """Rename a database and what belongs to it, so that a new one is made from the files."""
     for end in ("", "-wal", "-shm"):
-        beside = place.with_name(place.name + end)
+        beside = path.with_name(path.name + end)
         if beside.exists():
             beside.replace(beside.with_name(f"{beside.name}.damaged-{time.time_ns()}"))
 
@@ -452,10 +460,10 @@ def _recipe(key: str) -> str:
     return key if len(key) <= 32 else hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
-def _difference(one: Kept, other: Kept) -> str:
+def _difference(left: Kept, right: Kept) -> str:
     """The first thing in which two pictures differ."""
-    ran = "version" if one.backend == other.backend else "backend"
-    return next(iter(differing(one.params, other.params)), ran)
+    ran = "version" if left.backend == right.backend else "backend"
+    return next(iter(differing(left.params, right.params)), ran)
 
 
 def _tags(tags: Iterable[str]) -> list[str]:

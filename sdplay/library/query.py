@@ -60,10 +60,10 @@ class Query:
         return bool(self.words or self.without or self.tags)
 
 
-def query(text: str, **more: Any) -> Query:
+def query(text: str, **extra: Any) -> Query:
     """Read a line like `fox -blue steps=20 cfg=5..9 stars>=3 tag=good made>=2026-01-31`."""
     words: dict[str, list[str]] = {"": [], "-": [], "tag": []}
-    told: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     days: dict[str, datetime] = {}
     near = ""
     for minus, name, sign, value in _PART.findall(text[:MAX_TEXT]):
@@ -77,16 +77,16 @@ def query(text: str, **more: Any) -> Query:
         elif name == "made":
             days["until" if sign in ("<", "<=") else "since"] = _day(value)
         else:
-            told[name] = _met(told.get(name), condition(name, sign, value))
-    found: dict[str, Any] = {
+            settings[name] = _met(settings.get(name), condition(name, sign, value))
+    fields: dict[str, Any] = {
         "words": tuple(words[""]),
         "without": tuple(words["-"]),
         "tags": tuple(words["tag"]),
         "near": near,
-        "settings": told,
+        "settings": settings,
         **days,
     }
-    return Query(**{**found, **more})
+    return Query(**{**fields, **extra})
 
 
 def condition(name: str, sign: str, value: str) -> Any:
@@ -109,15 +109,15 @@ def condition(name: str, sign: str, value: str) -> Any:
     if dots:
         return Between(_number(name, low) if low else None, _number(name, high) if high else None)
     return (
-        tuple(_number(name, each) for each in value.split(","))
+        tuple(_number(name, part) for part in value.split(","))
         if "," in value
         else _number(name, value)
     )
 
 
 def _unknown(name: str) -> BadParams:
-    known = ", ".join([*KNOBS, *FACTS, "tag", "near", "made"])
-    return BadParams(f"There is no setting called {name!r} to look for. There are: {known}.")
+    names = ", ".join([*KNOBS, *FACTS, "tag", "near", "made"])
+    return BadParams(f"There is no setting called {name!r} to look for. There are: {names}.")
 
 
 def _number(name: str, value: str) -> float:
@@ -132,18 +132,19 @@ def _number(name: str, value: str) -> float:
     return number
 
 
-def _met(one: Any, other: Any) -> Any:
+def _met(earlier: Any, later: Any) -> Any:
     """Two limits on one setting make a range."""
-    if isinstance(one, Between) and isinstance(other, Between):
+    if isinstance(earlier, Between) and isinstance(later, Between):
         return Between(
-            other.low if one.low is None else one.low, other.high if one.high is None else one.high
+            later.low if earlier.low is None else earlier.low,
+            later.high if earlier.high is None else earlier.high,
         )
-    return other
+    return later
 
 
 def _day(value: str) -> datetime:
     try:
-        found = datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(value)
     except ValueError as error:
         raise BadParams(f"made needs a date like 2026-01-31, not {value!r}.") from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -37,15 +37,15 @@ def reindex(index: Index, files: Store, adopt: str | None = None) -> Reindexed:
     pictures = set(files.names("originals"))
     counts = dict.fromkeys(("listed", "adopted", "without_owner", "missing", "damaged"), 0)
     named: set[str] = set()
-    seen: set[str] = set()
+    ids: set[str] = set()
     for records in _steps(_read(files, counts)):
         whole = [record for record in records if record["file"] in pictures]
         counts["missing"] += len(records) - len(whole)
         index.replace(sorted(whole, key=lambda record: record["made"]))
         named.update(record["file"] for record in whole)
-        seen.update(record["id"] for record in whole)
+        ids.update(record["id"] for record in whole)
         counts["listed"] += len(whole)
-    _forget_others(index, files, seen)
+    _forget_others(index, files, ids)
     files.sweep()
     for file in sorted(pictures - named):
         _adopt(index, files, file, adopt, counts)
@@ -61,11 +61,11 @@ def remove_unused(index: Index, files: Store, record: Record) -> None:
     files.remove("records", record["id"])
     file = record["file"]
     if not index.files_used(file):
-        kept = files.many("originals", [file])
+        saved = files.many("originals", [file])
         files.remove("originals", file)
-        if index.files_used(file) and kept:
+        if index.files_used(file) and saved:
             # The same picture was saved again in this very moment.
-            files.write("originals", file, kept[file])
+            files.write("originals", file, saved[file])
             return
         for kind in ("thumbnails", "frames"):
             files.remove(kind, file)
@@ -103,34 +103,44 @@ _TOLD = {
 }
 
 
-def checked(told: Any) -> Record:
+def checked(fields: Any) -> Record:
     """A record from a file, if it is one: every field there and of its kind, every setting one that
     we take."""
     try:
-        fine = all(isinstance(told[name], kind) for name, kind in _SHAPE.items())
-        fine = fine and all(isinstance(told["record"][name], kind) for name, kind in _TOLD.items())
-        fine = (
-            fine and all(isinstance(tag, str) for tag in told["tags"]) and 0 <= told["stars"] <= 5
+        fine = all(isinstance(fields[name], kind) for name, kind in _SHAPE.items())
+        fine = fine and all(
+            isinstance(fields["record"][name], kind) for name, kind in _TOLD.items()
         )
         fine = (
-            fine and len(told["id"]) <= 32 and len(told["key"]) <= 32 and len(told["owner"]) <= 64
+            fine
+            and all(isinstance(tag, str) for tag in fields["tags"])
+            and 0 <= fields["stars"] <= 5
         )
-        params = told["record"]["params"]
+        fine = (
+            fine
+            and len(fields["id"]) <= 32
+            and len(fields["key"]) <= 32
+            and len(fields["owner"]) <= 64
+        )
+        params = fields["record"]["params"]
         names = [
-            told["id"],
-            told["file"],
+            fields["id"],
+            fields["file"],
             *(name.removeprefix("sha256:") for name in images_in(params)),
         ]
         fine = (
             fine
             and all(name.isascii() and name.isalnum() for name in names)
-            and 0 < told["made"] < 2**53
+            and 0 < fields["made"] < 2**53
         )
-        kept = kept_of(told, None, 0, lambda name: b"")
+        saved = kept_of(fields, None, 0, lambda name: b"")
         images = {name: params[name] for name in ("init", "mask", "control") if name in params}
         whole = {
-            **told,
-            "record": {**told["record"], "params": {**params, **kept.params.as_dict(), **images}},
+            **fields,
+            "record": {
+                **fields["record"],
+                "params": {**params, **saved.params.as_dict(), **images},
+            },
         }
         row(whole, 0)
     except DAMAGED as error:
@@ -155,15 +165,15 @@ def _steps(records: Iterator[Record]) -> Iterator[list[Record]]:
         yield some
 
 
-def _forget_others(index: Index, files: Store, seen: set[str]) -> None:
+def _forget_others(index: Index, files: Store, ids: set[str]) -> None:
     """Lines of pictures that are gone; what was saved while the files were read stays."""
     after = 0
-    while found := index.lines(after):
-        after = found[-1][0]
+    while rows := index.lines(after):
+        after = rows[-1][0]
         index.forget(
             id
-            for _, id, file in found
-            if id not in seen and not (_is_readable(files, id) and files.has("originals", file))
+            for _, id, file in rows
+            if id not in ids and not (_is_readable(files, id) and files.has("originals", file))
         )
 
 

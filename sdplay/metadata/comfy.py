@@ -48,14 +48,14 @@ def told(graph: Graph) -> dict[str, Any]:
         for id, inputs in nodes.items()
         if "latent_image" in inputs and any(k in inputs for k in _SAMPLES)
     ]
-    first = [
+    sampler_ids = [
         id
         for id in samplers[:MAX_SAMPLERS]
         if not set(_above(nodes, id, ("latent_image", "samples", "pixels"))) & set(samplers)
     ]
-    if not first:
+    if not sampler_ids:
         return {}
-    return _settings(nodes, first[0])
+    return _settings(nodes, sampler_ids[0])
 
 
 def graph_of(workflow: Mapping[str, Any]) -> Graph:
@@ -82,8 +82,8 @@ def _inputs(node: Node, links: Mapping[str, list[Any]]) -> dict[str, Any]:
         inputs = dict(values)
     else:
         inputs = dict(zip(_WIDGETS.get(str(node.get("type")), ()), _list(values), strict=False))
-    found = {str(entry.get("name")): links.get(str(entry.get("link"))) for entry in entries}
-    return inputs | {name: link for name, link in found.items() if link}
+    linked = {str(entry.get("name")): links.get(str(entry.get("link"))) for entry in entries}
+    return inputs | {name: link for name, link in linked.items() if link}
 
 
 def _list(value: Any) -> list[Any]:
@@ -95,7 +95,7 @@ def _settings(nodes: Mapping[str, Node], start: str) -> dict[str, Any]:
     guide = _linked(nodes, inputs.get("guider"))
     positive = inputs.get("positive") or guide.get("positive") or guide.get("conditioning")
     negative = inputs.get("negative") or guide.get("negative")
-    found = {
+    settings = {
         "prompt": _literal(nodes, positive, _PROMPTS, str),
         "negative": _literal(nodes, negative, _PROMPTS, str),
         "seed": _value(nodes, inputs, ("seed", "noise_seed"), "noise"),
@@ -110,9 +110,9 @@ def _settings(nodes: Mapping[str, Node], start: str) -> dict[str, Any]:
             nodes, inputs.get("model") or guide.get("model"), ("ckpt_name", "unet_name"), str
         ),
     }
-    if found["strength"] == 1:
-        del found["strength"]
-    return {name: value for name, value in found.items() if value is not None}
+    if settings["strength"] == 1:
+        del settings["strength"]
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def _value(nodes: Mapping[str, Node], inputs: Node, names: tuple[str, ...], helper: str) -> Any:
@@ -144,23 +144,23 @@ def _literal(
 
 def _upstream(nodes: Mapping[str, Node], link: Any) -> Iterator[str]:
     """The nodes behind a link, nearest first, each once."""
-    waiting, seen = [link], set[str]()
+    waiting, visited = [link], set[str]()
     while waiting:
         id = _source(waiting.pop(0))
-        if id in nodes and id not in seen:
-            seen.add(id)
+        if id in nodes and id not in visited:
+            visited.add(id)
             yield id
             waiting += nodes[id].values()
 
 
 def _above(nodes: Mapping[str, Node], start: str, names: tuple[str, ...]) -> Iterator[str]:
     """The nodes from which a sampler's start picture comes."""
-    seen = set[str]()
+    visited = set[str]()
     waiting = [nodes[start].get(name) for name in names]
     while waiting:
         id = _source(waiting.pop())
-        if id in nodes and id not in seen:
-            seen.add(id)
+        if id in nodes and id not in visited:
+            visited.add(id)
             yield id
             waiting += [nodes[id].get(name) for name in (*names, "image", "images", "latent")]
 

@@ -62,8 +62,8 @@ def told(texts: Mapping[str, str]) -> tuple[str, Told, list[str], str]:
     for key, readers in _PLACES.items():
         text = texts.get(key, "").strip("\0 ")
         for reader in readers if text else ():
-            if found := reader(text):
-                dialect, values = found
+            if answer := reader(text):
+                dialect, values = answer
                 if values is None:
                     return dialect, *settings_from(text), text
                 notes: list[str] = []
@@ -110,15 +110,15 @@ def _fooocus(text: str) -> tuple[str, Told | None] | None:
     values = _object(text)
     if "base_model" not in values and values.get("metadata_scheme") != "fooocus":
         return None
-    found = _named(values, FOOOCUS)
+    fields = _named(values, FOOOCUS)
     if size := re.findall(r"\d+", str(values.get("resolution", ""))):
-        found |= {"width": int(size[0]), "height": int(size[-1])}
+        fields |= {"width": int(size[0]), "height": int(size[-1])}
     if values.get("refiner_model") not in (None, "", "None"):
-        found["refiner"] = values["refiner_model"]
+        fields["refiner"] = values["refiner_model"]
     else:
-        found.pop("refiner_at", None)
+        fields.pop("refiner_at", None)
     sampler = str(values.get("sampler", "")).removesuffix("_gpu")
-    return "Fooocus", found | {"sampler": sampler, "schedule": values.get("scheduler", "")}
+    return "Fooocus", fields | {"sampler": sampler, "schedule": values.get("scheduler", "")}
 
 
 def _invoke(text: str) -> tuple[str, Told | None] | None:
@@ -127,15 +127,15 @@ def _invoke(text: str) -> tuple[str, Told | None] | None:
         return "InvokeAI", _invoke_2(values)
     if not {"positive_prompt", "app_version", "scheduler"} & set(values):
         return None
-    found = _named(values, INVOKE)
+    fields = _named(values, INVOKE)
     model = values.get("model")
-    found |= (
+    fields |= (
         {"model": model.get("name") or model.get("model_name", "")}
         if isinstance(model, dict)
         else {}
     )
     sampler = str(values.get("scheduler", ""))
-    return "InvokeAI", found | {
+    return "InvokeAI", fields | {
         "sampler": sampler.removesuffix("_k"),
         "schedule": "karras" * sampler.endswith("_k"),
     }
@@ -146,11 +146,11 @@ def _invoke_2(values: Told) -> Told:
     image = values["image"]
     prompt = image.get("prompt", "")
     if isinstance(prompt, list):
-        prompt = " ".join(str(each.get("prompt", "")) for each in prompt if isinstance(each, dict))
+        prompt = " ".join(str(part.get("prompt", "")) for part in prompt if isinstance(part, dict))
     prompt = str(prompt)
     away = re.findall(r"\[([^\]]*)\]", prompt)
-    found = _named(image, INVOKE) | {"prompt": re.sub(r"\s*\[[^\]]*\]", "", prompt).strip()}
-    return found | {
+    fields = _named(image, INVOKE) | {"prompt": re.sub(r"\s*\[[^\]]*\]", "", prompt).strip()}
+    return fields | {
         "negative": ", ".join(away),
         "sampler": str(image.get("sampler", "")),
         "model": str(values.get("model_weights", values.get("model", ""))),
@@ -159,8 +159,8 @@ def _invoke_2(values: Told) -> Told:
 
 def _civitai(text: str) -> tuple[str, Told | None] | None:
     """Civitai's own generator: a graph with the plain settings beside it."""
-    more = _object(text).get("extraMetadata")
-    values = _object(more) if isinstance(more, str) else more
+    extra = _object(text).get("extraMetadata")
+    values = _object(extra) if isinstance(extra, str) else extra
     if not isinstance(values, dict) or not values:
         return None
     return "Civitai", _named(values, CIVITAI) | {"sampler": str(values.get("sampler", ""))}
@@ -195,14 +195,14 @@ _BY_COMFY = {
 def _with_scheduler(values: Told, notes: list[str]) -> Told:
     """Sampler and schedule as our scheduler; values that are None go."""
     sampler, schedule = str(values.pop("sampler", "") or ""), str(values.pop("schedule", "") or "")
-    found = {name: value for name, value in values.items() if value is not None}
+    settings = {name: value for name, value in values.items() if value is not None}
     sampler = sampler.removesuffix("_gpu")
     if sampler:
         schedule = "" if (sampler, schedule) == ("ddim", "ddim_uniform") else schedule
-        found["scheduler"] = _BY_COMFY.get((sampler, schedule)) or scheduler_of(
+        settings["scheduler"] = _BY_COMFY.get((sampler, schedule)) or scheduler_of(
             sampler, schedule, notes
         )
-    return found
+    return settings
 
 
 def _named(values: Mapping[str, Any], names: Mapping[str, str]) -> Told:

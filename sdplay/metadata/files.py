@@ -80,11 +80,11 @@ def sign(data: bytes, picture: Picture) -> bytes:
     A text that the backend wrote itself stays; our record of an earlier making goes.
     """
     texts = _texts(data, [])
-    known = texts.get("parameters") or texts.get("UserComment", "")
+    written = texts.get("parameters") or texts.get("UserComment", "")
     if not png.whole(list(png.chunks(data))):
-        data = png_bytes(_plain(decoded(data)))
-    told = known or infotext(picture.params, model=picture.model)
-    ours = {"parameters": _without_keys(told), OURS: json.dumps(record(picture))}
+        data = png_bytes(_for_png(decoded(data)))
+    text = written or infotext(picture.params, model=picture.model)
+    ours = {"parameters": _without_keys(text), OURS: json.dumps(record(picture))}
     return png.with_texts(data, ours, _without_keys)
 
 
@@ -104,27 +104,27 @@ def read(data: bytes) -> Found:
             {name: value for name, value in own["params"].items() if name in KNOBS}, notes
         )
         return Found(settings, texts.get("parameters", ""), own, tuple(notes), OURS, width, height)
-    dialect, settings, more, text = dialects.told(texts)
-    notes += more if settings or notes else ["The picture carries no settings."]
+    dialect, settings, further, text = dialects.told(texts)
+    notes += further if settings or notes else ["The picture carries no settings."]
     return Found(settings, text, None, tuple(notes), dialect, width, height)
 
 
 def adopted(data: bytes) -> Picture:
     """A picture from elsewhere, or one of ours whose record is lost, with what it tells about
     itself."""
-    found = read(data)
-    own = found.record or {}
-    params = _params(found)
+    contents = read(data)
+    own = contents.record or {}
+    params = _params(contents)
     receipt = own.get(
         "receipt",
-        {"asked": dict(found.settings), "sent": {}, "applied": {}, "warnings": found.notes},
+        {"asked": dict(contents.settings), "sent": {}, "applied": {}, "warnings": contents.notes},
     )
     timing = own.get("timing", {"total": 0.0})
     try:
         return Picture(
             data,
             params,
-            str(own.get("backend", found.dialect or "file")),
+            str(own.get("backend", contents.dialect or "file")),
             Timing.from_dict(timing),
             Receipt(**{**receipt, "warnings": tuple(receipt["warnings"])}),
             str(own.get("model", "")),
@@ -168,10 +168,12 @@ def converted(data: bytes, kind: str, quality: int = 92) -> bytes:
 def _params(found: Found) -> Params:
     """The settings told; those of ours that no longer fit are left out, and a size not told is the
     picture's own."""
-    known = {name: value for name, value in found.settings.items() if KNOBS[name].is_plain}
+    settings = {name: value for name, value in found.settings.items() if KNOBS[name].is_plain}
     near = {"width": round(found.width / 8) * 8, "height": round(found.height / 8) * 8}
     return Params(
-        **checked({**{name: min(4096, max(64, size)) for name, size in near.items()}, **known}, [])
+        **checked(
+            {**{name: min(4096, max(64, size)) for name, size in near.items()}, **settings}, []
+        )
     )
 
 
@@ -205,11 +207,11 @@ def _texts(data: bytes, notes: list[str]) -> dict[str, str]:
     """Every text in the file by its key; EXIF's among them."""
     if not data.startswith(png.SIGNATURE):
         return _exif_of(data)
-    found = list(png.chunks(data))
-    if not png.whole(found):
+    chunks = list(png.chunks(data))
+    if not png.whole(chunks):
         notes.append("The file is damaged or cut off; what stands before the damage was read.")
-    exif = next((bytes(chunk.body) for chunk in found if chunk.kind == b"eXIf"), b"")
-    return _exif_texts(exif) | png.texts(found, notes)
+    exif = next((bytes(chunk.body) for chunk in chunks if chunk.kind == b"eXIf"), b"")
+    return _exif_texts(exif) | png.texts(chunks, notes)
 
 
 def _exif_of(data: bytes) -> dict[str, str]:
@@ -262,7 +264,7 @@ def _record(text: str) -> dict[str, Any] | None:
     return fields if isinstance(fields, dict) and isinstance(fields.get("params"), dict) else None
 
 
-def _plain(image: Image.Image) -> Image.Image:
+def _for_png(image: Image.Image) -> Image.Image:
     """In a mode that PNG has."""
     return (
         image

@@ -42,8 +42,8 @@ def infotext(params: Params, *, model: str = "", version: str = "") -> str:
     items = _items(params, model)
     items |= {"Version": version} if version else {}
     text = _joined(params, items)
-    told = parse_infotext(text)
-    if (told["Prompt"], told["Negative prompt"]) != (params.prompt, params.negative):
+    parsed = parse_infotext(text)
+    if (parsed["Prompt"], parsed["Negative prompt"]) != (params.prompt, params.negative):
         text = _joined(params, items | {EXACT: json.dumps([params.prompt, params.negative])})
     return text
 
@@ -55,7 +55,7 @@ def parse_infotext(text: str) -> dict[str, str]:
     if last.startswith("Negative prompt:") and (at := last.find(" Steps: ")) > 0:
         # Civitai puts an empty negative prompt before the settings.
         lines, last = [*lines, last[:at]], last[at:]
-    items = dict(_told(last))
+    items = dict(_pairs(last))
     if sum(len(key) > 1 for key in items) < 3:
         lines, items = [*lines, last], {}
     prompt: list[str] = []
@@ -84,17 +84,17 @@ def settings_from(text: str) -> tuple[dict[str, Any], list[str]]:
     for key, value in items.items():
         if (name := _READ.get(key.lower())) and (value or KNOBS[name].kind is str):
             fields[name] = KNOBS[name].from_infotext(value)
-    first = items.get("Sampler", ""), items.get("Schedule type", "")
+    main_pair = items.get("Sampler", ""), items.get("Schedule type", "")
     second = items.get("Hires sampler", ""), items.get("Hires schedule type", "")
     if any(second):
-        fields["hires_sampler"] = scheduler_of(*hires_pair(first, second), notes)
+        fields["hires_sampler"] = scheduler_of(*hires_pair(main_pair, second), notes)
     if fields.get("hires_size"):
         fields.setdefault("hires_scale", 2.0)  # the size counts; the scale says that hires is on
     if unread := _unread(items):
-        more = f" and {len(unread) - 6} more" if len(unread) > 6 else ""
+        rest = f" and {len(unread) - 6} more" if len(unread) > 6 else ""
         notes.append(
             "None of our settings, so the picture may come out otherwise: "
-            f"{', '.join(unread[:6])}{more}."
+            f"{', '.join(unread[:6])}{rest}."
         )
     if "hires_scale" in fields and "strength" in fields and "hires_strength" not in fields:
         fields["hires_strength"] = fields.pop("strength")
@@ -132,10 +132,10 @@ def scheduler_of(sampler: str, schedule: str, notes: list[str]) -> str:
     return name
 
 
-def hires_pair(first: tuple[str, str], second: tuple[str, str]) -> tuple[str, str]:
+def hires_pair(main_pair: tuple[str, str], second: tuple[str, str]) -> tuple[str, str]:
     """Sampler and schedule type of the refining pass: A1111 leaves out the half in which it is like
     the first."""
-    return second[0] or first[0], second[1] or first[1]
+    return second[0] or main_pair[0], second[1] or main_pair[1]
 
 
 def _items(params: Params, model: str) -> dict[str, Any]:
@@ -151,7 +151,12 @@ def _items(params: Params, model: str) -> dict[str, Any]:
         "Size": f"{params.width}x{params.height}",
     }
     items |= {"Model": params.model or model} if params.model or model else {}
-    brought = {each for name in KNOBS if getattr(params, name) for each in KNOBS[name].brings}
+    brought = {
+        brought_name
+        for name in KNOBS
+        if getattr(params, name)
+        for brought_name in KNOBS[name].brings
+    }
     for key, name in NAMES.items():
         knob, value = KNOBS[name], getattr(params, name)
         left_out = name in _BY_HAND or (name == "mask_blur" and not params.init)
@@ -192,7 +197,7 @@ def _joined(params: Params, items: Mapping[str, Any]) -> str:
     )
 
 
-def _told(line: str) -> Iterator[tuple[str, str]]:
+def _pairs(line: str) -> Iterator[tuple[str, str]]:
     """The items of the last line; a list or object may stand unquoted, as Civitai writes it."""
     at = 0
     while at < len(line):
@@ -229,9 +234,9 @@ def _civitai_model(items: Mapping[str, str]) -> str:
         resources = json.loads(items.get("Civitai resources", "[]"))
     except (ValueError, RecursionError):
         return ""
-    for each in resources if isinstance(resources, list) else []:
-        if isinstance(each, dict) and each.get("type") == "checkpoint":
-            return str(each.get("modelName", ""))
+    for resource in resources if isinstance(resources, list) else []:
+        if isinstance(resource, dict) and resource.get("type") == "checkpoint":
+            return str(resource.get("modelName", ""))
     return ""
 
 

@@ -44,9 +44,9 @@ def chunks(data: bytes) -> Iterator[Chunk]:
         at = end
 
 
-def whole(found: list[Chunk]) -> bool:
+def whole(listed: list[Chunk]) -> bool:
     """Whether these chunks go to the picture's end."""
-    return bool(found) and found[0].kind == b"IHDR" and found[-1].kind == b"IEND"
+    return bool(listed) and listed[0].kind == b"IHDR" and listed[-1].kind == b"IEND"
 
 
 def size(data: bytes) -> tuple[int, int]:
@@ -58,12 +58,12 @@ def size(data: bytes) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def texts(found: list[Chunk], notes: list[str]) -> dict[str, str]:
+def texts(listed: list[Chunk], notes: list[str]) -> dict[str, str]:
     """Every text by its key, the first of a key counts; a sentence in `notes` for what is too
     long."""
     by_key: dict[str, str] = {}
     room = MAX_TEXT
-    for chunk in found:
+    for chunk in listed:
         if chunk.kind in _TEXTS and key_of(chunk) not in by_key:
             key, value = _text(chunk, room)
             if len(value) > room:
@@ -91,9 +91,9 @@ def with_texts(data: bytes, values: Mapping[str, str], clean: Callable[[str], st
     """
     view, head, *rest = memoryview(data), *chunks(data)
     others = (chunk for chunk in rest if key_of(chunk) not in values)
-    kept = [_cleaned(chunk, clean) or view[chunk.start : chunk.end] for chunk in others]
+    unchanged = [_cleaned(chunk, clean) or view[chunk.start : chunk.end] for chunk in others]
     new = [_chunk(key, text) for key, text in values.items()]
-    return b"".join([SIGNATURE, view[head.start : head.end], *new, *kept])
+    return b"".join([SIGNATURE, view[head.start : head.end], *new, *unchanged])
 
 
 def _cleaned(chunk: Chunk, clean: Callable[[str], str]) -> bytes:

@@ -46,8 +46,8 @@ class Clock:
 class TimeShare:
     """One picture's part of the clock."""
 
-    def __init__(self, clock: Clock, began: float, mark: float) -> None:
-        self._clock, self.began, self.mark = clock, began, mark
+    def __init__(self, clock: Clock, started: float, mark: float) -> None:
+        self._clock, self.began, self.mark = clock, started, mark
 
     def noted(self, timing: Timing) -> Timing:
         """The picture's times with the conditions under which they were measured."""

@@ -43,16 +43,16 @@ class Room:
     address: int
     everybody: int
 
-    def reached(self, asked: Share, present: Sequence[Share]) -> Reached | None:
+    def reached(self, wish: Share, present: Sequence[Share]) -> Reached | None:
         """The first of the three limits that leaves no room for what is asked."""
-        mine = sum(share.size for share in present if share.owner == asked.owner)
-        if mine + asked.size > self.browser:
+        mine = sum(share.size for share in present if share.owner == wish.owner)
+        if mine + wish.size > self.browser:
             return Reached("browser", mine)
-        near = sum(share.size for share in present if share.address == asked.address)
-        if asked.address and near + asked.size > self.address:
+        near = sum(share.size for share in present if share.address == wish.address)
+        if wish.address and near + wish.size > self.address:
             return Reached("address", near)
         everybody = sum(share.size for share in present)
-        full = everybody + asked.size > self.everybody
+        full = everybody + wish.size > self.everybody
         return Reached("everybody", everybody) if full else None
 
     def for_sweeps(self) -> "Room":
@@ -107,15 +107,15 @@ def queue_room() -> Room:
 def network(address: str | None) -> str:
     """What counts as one address: an IPv4 address, or the /64 network that one IPv6 line has."""
     try:
-        known = ip_address((address or "").partition("%")[0])
+        ip = ip_address((address or "").partition("%")[0])
     except ValueError:
         return ""
-    if isinstance(known, IPv6Address):
-        known = known.ipv4_mapped or known
-    if known.is_loopback:
+    if isinstance(ip, IPv6Address):
+        ip = ip.ipv4_mapped or ip
+    if ip.is_loopback:
         return ""
-    whole = int(known) >> 64 << 64 if isinstance(known, IPv6Address) else int(known)
-    return str(type(known)(whole))
+    whole = int(ip) >> 64 << 64 if isinstance(ip, IPv6Address) else int(ip)
+    return str(type(ip)(whole))
 
 
 def _whole_number(name: str, example: int) -> int:

@@ -39,7 +39,7 @@ class Turns:
         self._reached: dict[str, float] = {}
         self._since: dict[str, int] = {}
         """When each owner was served last or came, in turns."""
-        self._here: set[str] = set()
+        self._present: set[str] = set()
 
     def order(self, waiting: Sequence[T], claim: Callable[[T], Claim]) -> list[T]:
         """These in the order of their turns; given in the order in which they came."""
@@ -52,33 +52,33 @@ class Turns:
         heapq.heapify(heap)
         order: list[T] = []
         while heap:
-            place, _, at = heapq.heappop(heap)
+            turn, _, at = heapq.heappop(heap)
             order.append(waiting[at])
             queue = mine[claims[at].owner]
             queue.popleft()
             if queue:
-                then = place + claims[at].size
+                then = turn + claims[at].size
                 heapq.heappush(heap, (then, self._count + len(order), queue[0]))
         return order
 
     def serve(self, claim: Claim) -> None:
         """This one has its turn now."""
-        place = self._place(claim.owner)
+        turn = self._place(claim.owner)
         self._count += 1
-        self._reached[claim.owner] = place + claim.size
+        self._reached[claim.owner] = turn + claim.size
         self._since[claim.owner] = self._count
-        self._level = max(place, self._level + claim.size / (len(self._here | {claim.owner}) + 1))
+        self._level = max(turn, self._level + claim.size / (len(self._present | {claim.owner}) + 1))
 
     def _place(self, owner: str) -> float:
         return max(self._reached.get(owner, 0.0), self._level)
 
-    def _welcome(self, here: set[str]) -> None:
-        for owner in here - self._here:
+    def _welcome(self, present: set[str]) -> None:
+        for owner in present - self._present:
             self._since[owner] = max(self._since.get(owner, 0), self._count)
-        self._here = here
-        if len(self._since) > REMEMBERED + len(here):
-            self._reached = {name: at for name, at in self._reached.items() if name in here}
-            self._since = {name: at for name, at in self._since.items() if name in here}
+        self._present = present
+        if len(self._since) > REMEMBERED + len(present):
+            self._reached = {name: at for name, at in self._reached.items() if name in present}
+            self._since = {name: at for name, at in self._since.items() if name in present}
 
 
 def for_sweeps(places: int) -> int:
@@ -92,11 +92,11 @@ def fits(claim: Claim, working: Sequence[Claim], places: int) -> bool:
     However long a sweep's cells take, they keep no newcomer out: where more than one place is
     there, a single picture and the first cell of somebody else find one place beyond them.
     """
-    cells = [other for other in working if not other.single]
+    cells = [neighbour for neighbour in working if not neighbour.single]
     singles = len(working) - len(cells)
     if claim.single:
         return len(working) < places or singles < _for_singles(places)
-    newcomer = all(other.owner != claim.owner for other in cells)
+    newcomer = all(neighbour.owner != claim.owner for neighbour in cells)
     beyond = int(newcomer and places > 1)
     counted = len(working) - beyond * min(singles, _for_singles(places))
     return len(cells) < for_sweeps(places) + beyond and counted < places + beyond

@@ -23,8 +23,8 @@ class Absence:
         self, name: str, answers: Callable[[], bool], now: Callable[[], float] = time.monotonic
     ) -> None:
         self.name, self._answers = name, answers
-        self._now, self._began = now, now()
-        self._asked = float("-inf")
+        self._now, self._started = now, now()
+        self._asked_at = float("-inf")
         self._call: Call[bool] | None = None
 
     @classmethod
@@ -47,7 +47,7 @@ class Absence:
     @property
     def resigned(self) -> bool:
         """Whether it took too long."""
-        return self._now() - self._began > PATIENCE_SECONDS
+        return self._now() - self._started > PATIENCE_SECONDS
 
     @property
     def last_words(self) -> str:
@@ -60,8 +60,8 @@ class Absence:
     def over(self) -> bool:
         """Whether it answered just now; never waits for it."""
         if self._call is None:
-            if self._now() - self._asked >= PROBE_SECONDS:
-                self._asked, self._call = self._now(), Call(self._answers)
+            if self._now() - self._asked_at >= PROBE_SECONDS:
+                self._asked_at, self._call = self._now(), Call(self._answers)
             return False
         if not self._call.wait(0):
             return False

@@ -35,17 +35,19 @@ class Bench:
             self._told[name] = self.backend(name).probe()
         return self._told[name]
 
-    def offer(self, name: str, more: Offer | None = None) -> Offer:
+    def offer(self, name: str, extra: Offer | None = None) -> Offer:
         """The choices that the axes of a sweep on this backend have."""
-        told = self.told(name)
+        capabilities = self.told(name)
         lists = {
-            **{name: told.choices(knob) for name, knob in KNOBS.items() if not knob.several},
+            **{
+                name: capabilities.choices(knob) for name, knob in KNOBS.items() if not knob.several
+            },
             "backend": tuple({**kinds(), **self._backends}),
             "preset": tuple(f"{scheduler} {steps}" for scheduler, steps in PRESETS),
         }
-        known = {axis: choices for axis, choices in lists.items() if choices is not None}
-        more = more or Offer()
-        return replace(more, choices={**known, **more.choices})
+        listed = {axis: choices for axis, choices in lists.items() if choices is not None}
+        extra = extra or Offer()
+        return replace(extra, choices={**listed, **extra.choices})
 
     def facts(
         self,
@@ -54,26 +56,28 @@ class Bench:
         speeds: Speeds,
         *,
         owner: str = "",
-        more: Offer | None = None,
+        extra: Offer | None = None,
     ) -> Facts:
         """Everything that a plan asks of the world, for a sweep that starts from this backend."""
 
         def kept(setups: Sequence[Setup]) -> set[int]:
             recipes = [self.recipe(setup) for setup in setups]
-            known = library.made_of(recipes, owner)
+            ready = library.made_of(recipes, owner)
             if self._frames:  # a picture kept without them is made again
-                known = {
-                    key for key in known if (kept := library.by_key(key, owner)) and kept.has_frames
+                ready = {
+                    key for key in ready if (kept := library.by_key(key, owner)) and kept.has_frames
                 }
-            return {at for at, recipe in enumerate(recipes) if recipe.key in known}
+            return {at for at, recipe in enumerate(recipes) if recipe.key in ready}
 
         def seconds(name: str, planned: list[Params]) -> tuple[float, float] | None:
             return speeds.seconds(name, planned, self.told(name).at_once)
 
         prices = {
-            each: price for each, told in self._told.items() if (price := told.price) is not None
+            backend: price
+            for backend, capabilities in self._told.items()
+            if (price := capabilities.price) is not None
         }
-        return Facts(self.offer(name, more), self.check, kept, seconds, prices)
+        return Facts(self.offer(name, extra), self.check, kept, seconds, prices)
 
     def recipe(self, setup: Setup) -> Recipe:
         """What the library finds this cell's picture by."""
@@ -83,27 +87,31 @@ class Bench:
     def check(self, setup: Setup) -> Iterable[str]:
         """Refuse what this backend has not; tell what will have no effect, and that it does not
         answer."""
-        told, params, label = (
+        capabilities, params, label = (
             self.told(setup.backend),
             setup.params,
             self.backend(setup.backend).label,
         )
-        if told.scheduler(params.scheduler) is None:
+        if capabilities.scheduler(params.scheduler) is None:
             raise BadParams(
                 f"{label} has no scheduler {params.scheduler!r}. It has: "
-                f"{told.nearest_schedulers(params.scheduler)}."
+                f"{capabilities.nearest_schedulers(params.scheduler)}."
             )
-        for sentence in told.missing(params):
+        for sentence in capabilities.missing(params):
             raise BadParams(sentence)
-        if params.model and told.models and not any(params.model in model for model in told.models):
+        if (
+            params.model
+            and capabilities.models
+            and not any(params.model in model for model in capabilities.models)
+        ):
             raise BadParams(
-                f"{label} has no model {params.model!r}. It has: {', '.join(told.models)}."
+                f"{label} has no model {params.model!r}. It has: {', '.join(capabilities.models)}."
             )
-        if told.offers("size"):
-            _check_size(told, params, label)
-        if told.status in ("down", "unauthorised"):
-            yield told.message or f"{label} does not answer."
-        yield from told.unused(params)
+        if capabilities.offers("size"):
+            _check_size(capabilities, params, label)
+        if capabilities.status in ("down", "unauthorised"):
+            yield capabilities.message or f"{label} does not answer."
+        yield from capabilities.unused(params)
 
     def _add(self, backend: Backend) -> Backend:
         backend.keep_frames = self._frames

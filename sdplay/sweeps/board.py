@@ -32,17 +32,19 @@ class Board:
         with self._lock:
             return [sweep for sweep in self._sweeps if sweep.owner == owner]
 
-    def check(self, asked: Share, instead: Sweep | None = None) -> None:
+    def check(self, share: Share, instead: Sweep | None = None) -> None:
         """Refuse one more sweep of so many cells where that would be too much; `instead` gives way
         to it."""
         with self._lock:
-            open_sweeps = [each for each in self._sweeps if each.to_make and each is not instead]
-        shares = [Share(each.owner, each.address) for each in open_sweeps]
-        full = AT_WORK.reached(Share(asked.owner, asked.address), shares)
+            open_sweeps = [
+                sweep for sweep in self._sweeps if sweep.to_make and sweep is not instead
+            ]
+        shares = [Share(sweep.owner, sweep.address) for sweep in open_sweeps]
+        full = AT_WORK.reached(Share(share.owner, share.address), shares)
         if full:
             raise BadParams(_sentence(full.who, many(full.size, "sweep"), full.size, "at work"))
-        shares = [Share(each.owner, each.address, each.to_make) for each in open_sweeps]
-        full = CELLS.reached(asked, shares)
+        shares = [Share(sweep.owner, sweep.address, sweep.to_make) for sweep in open_sweeps]
+        full = CELLS.reached(share, shares)
         if full:
             pictures = many(full.size, "picture")
             raise BadParams(_sentence(full.who, pictures, full.size, "waiting in sweeps"))
@@ -51,7 +53,7 @@ class Board:
         """Remember it, and forget the oldest that ended where there are too many."""
         with self._lock:
             self._sweeps.append(sweep)
-            mine = [each for each in self._sweeps if each.owner == sweep.owner]
+            mine = [candidate for candidate in self._sweeps if candidate.owner == sweep.owner]
             self._forget(mine, REMEMBERED, CELLS_REMEMBERED)
             self._forget(self._sweeps, len(self._sweeps), CELLS_OF_ALL)
         return sweep
@@ -59,27 +61,27 @@ class Board:
     def remove(self, sweep: Sweep) -> None:
         """Forget one."""
         with self._lock:
-            self._sweeps = [each for each in self._sweeps if each is not sweep]
+            self._sweeps = [candidate for candidate in self._sweeps if candidate is not sweep]
 
     def _forget(self, sweeps: list[Sweep], most: int, cells: int) -> None:
         """Those that ended, beyond so many sweeps or cells; never the newest."""
-        held, gone = 0, set()
+        total, gone = 0, set()
         for number, sweep in enumerate(reversed(sweeps)):
-            held += len(sweep.plan.cells)
-            if number and not sweep.to_make and (number >= most or held > cells):
+            total += len(sweep.plan.cells)
+            if number and not sweep.to_make and (number >= most or total > cells):
                 gone.add(sweep.group)
-        self._sweeps = [each for each in self._sweeps if each.group not in gone]
+        self._sweeps = [sweep for sweep in self._sweeps if sweep.group not in gone]
 
 
-def _sentence(who: str, what: str, count: int, where: str) -> str:
+def _sentence(who: str, amount: str, count: int, where: str) -> str:
     are = "is" if count == 1 else "are"
     if who == "browser":
         return (
-            f"{what} of yours {are} {where} already, and this would be more than one browser may "
+            f"{amount} of yours {are} {where} already, and this would be more than one browser may "
             "have. Wait for some, or cancel one."
         )
     whose = "from your network address" if who == "address" else "of everybody"
     return (
-        f"{what} {whose} {are} {where} already, and this would be more than this server takes. "
+        f"{amount} {whose} {are} {where} already, and this would be more than this server takes. "
         "Try again in a while, or with fewer values."
     )

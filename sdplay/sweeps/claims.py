@@ -50,7 +50,7 @@ class Claims:
         self._live = folder / "live"
         self._own = self._live / self.id
         self._about: dict[str, Any] = {}
-        self._held: set[str] = set()
+        self._claimed: set[str] = set()
         self._busy: dict[str, float] = {}
         self._ended = threading.Event()
         self._lock = threading.Lock()
@@ -60,7 +60,7 @@ class Claims:
     def join(self, plan: str) -> None:
         """Say that this run is here; refuses while one with another plan is at work."""
         self._about = {"plan": plan, **_this_process()}
-        with _told(self.folder):
+        with _explained(self.folder):
             for part in ("live", "claims"):
                 (self.folder / part).mkdir(parents=True, exist_ok=True)
             self._show()
@@ -76,7 +76,7 @@ class Claims:
     def leave(self) -> None:
         """Give everything back; the others go on."""
         self._ended.set()
-        for thing in list(self._held):
+        for thing in list(self._claimed):
             self.give_back(thing)
         with contextlib.suppress(OSError):
             self._own.unlink(missing_ok=True)
@@ -85,14 +85,14 @@ class Claims:
         """Whether this run may do it now: nobody alive has it."""
         if time.monotonic() < self._busy.get(thing, 0.0):
             return False
-        with _told(self.folder):
-            taken = self._take(self._claim(thing))
+        with _explained(self.folder):
+            claimed = self._take(self._claim(thing))
         with self._lock:
-            if taken:
-                self._held.add(thing)
+            if claimed:
+                self._claimed.add(thing)
             else:
                 self._busy[thing] = time.monotonic() + ASK_AGAIN_SECONDS
-        return taken
+        return claimed
 
     def give_back(self, thing: str) -> None:
         """It is done, or was left: others may look."""
@@ -101,7 +101,7 @@ class Claims:
             if _text(claim) == self.id:
                 claim.unlink()
         with self._lock:
-            self._held.discard(thing)
+            self._claimed.discard(thing)
 
     @property
     def others(self) -> int:
@@ -146,12 +146,12 @@ class Claims:
         return self.folder / "claims" / hashlib.sha256(thing.encode()).hexdigest()[:24]
 
     def _others(self) -> dict[str, dict[str, Any]]:
-        found = {}
+        records = {}
         for file in self._live.iterdir() if self._live.is_dir() else ():
             if file.name != self.id and not file.name.startswith("."):
                 with contextlib.suppress(ValueError):
-                    found[file.name] = dict(json.loads(_text(file) or "{}"))
-        return found
+                    records[file.name] = dict(json.loads(_text(file) or "{}"))
+        return records
 
     def _is_dead(self, claim: Path, owner: str) -> bool:
         if owner:
@@ -256,7 +256,7 @@ def _occupied(folder: Path, about: dict[str, Any]) -> str:
 
 
 @contextlib.contextmanager
-def _told(folder: Path) -> Iterator[None]:
+def _explained(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

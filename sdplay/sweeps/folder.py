@@ -75,8 +75,8 @@ class Folder:
         self.runs = Ledger(path / HIDDEN / "runs", path / "runs.csv", RUN_COLUMNS)
         self._recipe = recipe
         self._recipes: dict[Setup, Recipe] = {}
-        self._names = [_names(each) for each in plan.varied]
-        self._first = next((cell for cell in plan.cells if not cell.skip), None)
+        self._names = [_names(varied) for varied in plan.varied]
+        self._first_cell = next((cell for cell in plan.cells if not cell.skip), None)
         self._reference: Image.Image | None = None
 
     def begin(self) -> "Folder":
@@ -105,14 +105,14 @@ class Folder:
         """The cell's picture when it is there already, else whether this run may make it now."""
         if result := self.finished(cell):
             return result
-        place = self.place(cell).as_posix()
-        if not self.claims.take(place):
+        path = self.place(cell).as_posix()
+        if not self.claims.take(path):
             return False
         # Another run may have finished it after the first look and before the claim.
         if result := self.finished(cell, unrecorded=True):
             if self.rows.get(self._record_name(cell)) is None:
                 self._record(replace(result, state="made"))
-            self.claims.give_back(place)
+            self.claims.give_back(path)
             return result
         return True
 
@@ -138,14 +138,14 @@ class Folder:
         """Write one ended cell: its picture, and its record, which becomes a row of results.csv."""
         if result.state == "reused" and (there := self.finished(result.cell)):
             return there
-        place = self.place(result.cell)
+        path = self.place(result.cell)
         if data is not None:
-            self._put_aside(result.cell, place, data)
-            _write(self.path / place, data)
+            self._put_aside(result.cell, path, data)
+            _write(self.path / path, data)
         if result.done:
-            result = replace(result, file=place.as_posix())
+            result = replace(result, file=path.as_posix())
         self._record(result)
-        self.claims.give_back(place.as_posix())
+        self.claims.give_back(path.as_posix())
         self.rows.merge_now_and_then()
         return result
 
@@ -161,7 +161,7 @@ class Folder:
         self.rows.merge()
         drawn = sheet(self.plan, results, self.picture)
         _write(self.path / "sheet.png", drawn.png)
-        told = [*sentences, *([drawn.note] if drawn.note else [])]
+        lines = [*sentences, *([drawn.note] if drawn.note else [])]
         _write(
             self.path / "report.html",
             report(
@@ -169,7 +169,7 @@ class Folder:
                 results,
                 self.picture,
                 title=title,
-                sentences=told,
+                sentences=lines,
                 findings=findings,
             ).encode("utf-8", "replace"),
         )
@@ -198,16 +198,16 @@ class Folder:
         """The results against an experiment file's text; None when it is of another plan or has no
         results."""
         try:
-            kept = read_experiment(text) if text else None
+            experiment = read_experiment(text) if text else None
         except BadParams:
             return None
         if (
-            kept is None
-            or not kept.cells
-            or set(kept.cells) - {cell.at for cell in self.plan.cells}
+            experiment is None
+            or not experiment.cells
+            or set(experiment.cells) - {cell.at for cell in self.plan.cells}
         ):
             return None
-        return reproduced(kept, results)
+        return reproduced(experiment, results)
 
     def _record_name(self, cell: Cell, state: str = "made") -> str:
         """Made of place and recipe: whoever records the same picture records it once.  What failed,
@@ -246,9 +246,9 @@ class Folder:
 
     def _of_picture(self, cell: Cell) -> Result | None:
         """The result that a picture without a record tells of: its run was killed in between."""
-        place = self.place(cell)
+        path = self.place(cell)
         try:
-            data = (self.path / place).read_bytes()
+            data = (self.path / path).read_bytes()
             if not self._is_of(cell, data):
                 return None
             picture, image = adopted(data), decoded(data).convert("RGB")
@@ -263,7 +263,7 @@ class Folder:
             picture.model,
             picture.receipt.warnings,
             picture.receipt.applied,
-            file=place.as_posix(),
+            file=path.as_posix(),
         )
 
     def _put_aside(self, cell: Cell, path: Path, data: bytes) -> None:
@@ -306,14 +306,14 @@ class Folder:
         self.rows.put(self._record_name(result.cell, result.state), record)
 
     def _measured(self, image: Image.Image, reference: Image.Image) -> Measured:
-        against = self._first.name if self._first else ""
+        against = self._first_cell.name if self._first_cell else ""
         return Measured(difference(image, reference), against)
 
     def _reference_now(self) -> Image.Image | None:
         """The first cell's picture, which all others are measured against, once it is there."""
-        if self._reference is None and self._first is not None:
-            record = self.rows.get(self._record_name(self._first))
-            result = self._of_record(self._first, record) if record else None
+        if self._reference is None and self._first_cell is not None:
+            record = self.rows.get(self._record_name(self._first_cell))
+            result = self._of_record(self._first_cell, record) if record else None
             self._reference = self.picture(result) if result else None
         return self._reference
 
@@ -392,7 +392,7 @@ def tree(folder: Path, without: Path | None = None) -> tuple[dict[str, PictureFi
     file that is none or is damaged.  What is written `without` being a source lies in there too."""
     if not folder.is_dir():
         raise BadParams(f"There is no folder {folder}.")
-    found, notes = {}, []
+    pictures, notes = {}, []
     for file in sorted(folder.rglob("*")):
         name = file.relative_to(folder)
         if any(part.startswith(".") for part in name.parts) or not file.is_file():
@@ -403,27 +403,27 @@ def tree(folder: Path, without: Path | None = None) -> tuple[dict[str, PictureFi
             notes.append(f"{name.as_posix()} {NO_PICTURE}")
             continue
         try:
-            found[name.as_posix()] = PictureFile.checked(file)
+            pictures[name.as_posix()] = PictureFile.checked(file)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else None
             why = f"it cannot be read ({reason})" if reason else "the file is damaged"
             notes.append(f"{name.as_posix()} was left out: {why}.")
-    if not found:
+    if not pictures:
         raise BadParams(f"There is no picture in {folder}.")
-    return found, notes
+    return pictures, notes
 
 
 def _names(varied: Varied) -> list[tuple[str, ...]]:
     """The parts of a path that each mark of an axis gives; no two marks share one."""
-    taken: set[tuple[str, ...]] = set()
+    used: set[tuple[str, ...]] = set()
     names = []
     for mark in varied.marks:
         parts = _parts(varied, mark.label, mark.value)
         count = 1
-        while parts in taken:
+        while parts in used:
             count += 1
             parts = (*parts[:-1], f"{re.sub('~[0-9]+$', '', parts[-1])}~{count}")
-        taken.add(parts)
+        used.add(parts)
         names.append(parts)
     return names
 
@@ -434,8 +434,8 @@ def _parts(varied: Varied, label: str, value: object) -> tuple[str, ...]:
         return (*(_slug(part) for part in folders), _slug(name))
     if isinstance(value, Mapping) and varied.axis.id == "preset":
         slots = [
-            f"{key.strip('{}')}={_slug(str(given))}"
-            for key, given in value.items()
+            f"{key.strip('{}')}={_slug(str(setting))}"
+            for key, setting in value.items()
             if key.startswith("{")
         ]
         return (*slots, _slug(label))
@@ -445,12 +445,12 @@ def _parts(varied: Varied, label: str, value: object) -> tuple[str, ...]:
 
 def _slug(text: str) -> str:
     """A file name that every system takes and that still reads like the value."""
-    kept = (
+    slug = (
         re.sub(r"[^\w.+=-]+", "-", text.replace("→", "to").replace("×", "x")).strip("-.") or "none"
     )
-    if len(kept) <= 60:
-        return kept
-    return f"{kept[:50]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    if len(slug) <= 60:
+        return slug
+    return f"{slug[:50]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def _write(file: Path, data: bytes) -> None:

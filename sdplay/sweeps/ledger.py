@@ -85,19 +85,19 @@ class Ledger:
         self._next_merge = time.monotonic() + max(1.0, 20 * (time.monotonic() - started))
 
     def _on_disk(self) -> dict[str, tuple[int, int]]:
-        found = {}
+        stamps = {}
         try:
             with os.scandir(self.folder) as entries:
                 for entry in entries:
                     if entry.name.endswith(".json") and not entry.name.startswith("."):
                         about = entry.stat()
-                        found[entry.name.removesuffix(".json")] = (
+                        stamps[entry.name.removesuffix(".json")] = (
                             about.st_mtime_ns,
                             about.st_size,
                         )
         except (FileNotFoundError, NotADirectoryError):
             return {}
-        return found
+        return stamps
 
     def _write(self, records: Mapping[str, Mapping[str, Any]]) -> None:
         rows = {name: {**record["row"], ID: name} for name, record in records.items()}

@@ -105,18 +105,20 @@ class Sweep:
                 self._thread.start()
         return self
 
-    def recall(self, kept: Mapping[At, Kept]) -> "Sweep":
+    def recall(self, pictures: Mapping[At, Kept]) -> "Sweep":
         """Show what was made before instead of making it; retry() makes the rest."""
         with self._lock:
             self._todo.clear()
             self._twins.clear()
             for cell in self.plan.cells:
                 if not cell.skip:
-                    one = kept.get(cell.at)
+                    picture = pictures.get(cell.at)
                     self._results[cell.at] = (
-                        self._found(cell, one, "reused") if one else Result(cell, "cancelled")
+                        self._found(cell, picture, "reused")
+                        if picture
+                        else Result(cell, "cancelled")
                     )
-                    if one:
+                    if picture:
                         self._track.end(cell.at, made=False)
         return self
 
@@ -220,10 +222,10 @@ class Sweep:
     def retry(self, at: At | None = None) -> None:
         """Try one cell that failed or was cancelled again, or all of them."""
         with self._lock:
-            for place, result in self._results.items():
-                if result.state in ("failed", "cancelled") and at in (None, place):
-                    self._results[place] = Result(result.cell)
-                    self._track.again(place)
+            for position, result in self._results.items():
+                if result.state in ("failed", "cancelled") and at in (None, position):
+                    self._results[position] = Result(result.cell)
+                    self._track.again(position)
                     (self._twins if result.cell.twin is not None else self._todo).append(
                         result.cell
                     )
@@ -395,9 +397,13 @@ class Sweep:
         """A cell whose backend went away waits for it, unless that keeps happening to this cell or
         nobody was there from the beginning."""
         cell = self._results[at].cell
-        told = self.bench.told(cell.setup.backend)
+        capabilities = self.bench.told(cell.setup.backend)
         self._lost[at] = self._lost.get(at, 0) + 1
-        gone = told.status == "down" or told.price is not None or self._lost[at] >= TRIES
+        gone = (
+            capabilities.status == "down"
+            or capabilities.price is not None
+            or self._lost[at] >= TRIES
+        )
         if gone:
             return False
         self._wait_for(at, Absence.of(job.backend))
@@ -427,10 +433,10 @@ class Sweep:
             return Result(cell, job.state, error=job.error)
         return self._found(cell, job.kept, "reused" if job.reused else "made")
 
-    def _found(self, cell: Cell, kept: Kept, state: str) -> Result:
+    def _found(self, cell: Cell, picture: Kept, state: str) -> Result:
         """A cell with its picture."""
         try:
-            with Image.open(io.BytesIO(self.jobs.library.data(kept))) as opened:
+            with Image.open(io.BytesIO(self.jobs.library.data(picture))) as opened:
                 image = opened.convert("RGB")
         except LibraryAway:
             raise
@@ -441,11 +447,11 @@ class Sweep:
             state,
             pixels_hash(image),
             look(image),
-            kept.timing,
-            kept.model,
-            kept.receipt.warnings,
-            kept.receipt.applied,
-            picture=kept.id,
+            picture.timing,
+            picture.model,
+            picture.receipt.warnings,
+            picture.receipt.applied,
+            picture=picture.id,
         )
 
     def _notice_trouble(self, error: str) -> None:
@@ -476,7 +482,7 @@ class Sweep:
 
     def _learn(self) -> None:
         """Remember how fast it went; backends that worked side by side say nothing about one."""
-        made = [each.cell for each in self._results.values() if each.state == "made"]
+        made = [result.cell for result in self._results.values() if result.state == "made"]
         backends = {cell.setup.backend for cell in made}
         counted = all(work.is_counted(cell.params) for cell in made)
         if self.speeds and len(backends) == 1 and counted:

@@ -54,8 +54,8 @@ class Lane:
 
     def typical(self) -> float | None:
         """Divided seconds per work of a cell."""
-        said = [sum(self.expected) / 2 / self.planned] if self.expected else []
-        rates = [*self.lately, *said * max(0, FEW - len(self.lately))]
+        planned_rate = [sum(self.expected) / 2 / self.planned] if self.expected else []
+        rates = [*self.lately, *planned_rate * max(0, FEW - len(self.lately))]
         return statistics.median(rates) if rates else None
 
     def _rate(self, done: float, rest: float) -> tuple[float, float]:
@@ -65,15 +65,15 @@ class Lane:
         less if it was vague.
         """
         few = max(1.0, min(done, rest) / self.cell)
-        seen = min(0.6, max(LEAST_SPREAD, 0.6 / few**0.5))
+        measured = min(0.6, max(LEAST_SPREAD, 0.6 / few**0.5))
         if self.expected is None:
-            return self.seconds / done, seen
+            return self.seconds / done, measured
         low, high = self.expected
         spread = (high - low) / (high + low) if high else 0.0
         weight = 2 * self.at_once * self.cell * min(1.0, CLEAR / max(spread, 0.01)) ** 2
         rate = ((low + high) / 2 / self.planned * weight + self.seconds) / (weight + done)
         unseen = weight / (weight + done)
-        return rate, max(LEAST_SPREAD, unseen * spread + (1 - unseen) * min(spread, seen))
+        return rate, max(LEAST_SPREAD, unseen * spread + (1 - unseen) * min(spread, measured))
 
 
 class Track:
@@ -94,13 +94,13 @@ class Track:
     def expect(self, expected: Expected, at_once: Mapping[str, int]) -> None:
         """What the plan says beforehand for each backend's cells."""
         for backend, count in at_once.items():
-            mine = [each for each in self._cells.values() if each.setup.backend == backend]
+            mine = [cell for cell in self._cells.values() if cell.setup.backend == backend]
             todo = [cell for cell in mine if cell.to_make] or mine
             if todo:
                 amounts = [self._work[cell.at] for cell in todo]
                 typical = statistics.mean(amounts)
-                said = expected(backend, todo)
-                self._lanes[backend] = Lane(sum(amounts), typical, min(count, len(todo)), said)
+                span = expected(backend, todo)
+                self._lanes[backend] = Lane(sum(amounts), typical, min(count, len(todo)), span)
 
     def tick(self, worked: Collection[str]) -> None:
         """Time has gone by, and these backends had cells of this sweep at work."""
@@ -118,8 +118,8 @@ class Track:
 
     def at_work(self, at: At, fraction: float | None) -> None:
         """This cell is being made."""
-        began = self._begun[at][0] if at in self._begun else self._lane(at).divided
-        self._begun[at] = began, fraction
+        start = self._begun[at][0] if at in self._begun else self._lane(at).divided
+        self._begun[at] = start, fraction
         lane = self._lane(at)
         lane.tells = lane.tells or fraction is not None
 
@@ -128,12 +128,12 @@ class Track:
         if at not in self._cells:
             return
         self._ended.add(at)
-        began, _ = self._begun.pop(at, (None, None))
+        start, _ = self._begun.pop(at, (None, None))
         if made:
             lane, amount = self._lane(at), self._work[at]
             lane.made += amount
-            if began is not None:
-                lane.lately.append((lane.divided - began) / amount)
+            if start is not None:
+                lane.lately.append((lane.divided - start) / amount)
 
     def again(self, at: At) -> None:
         """This cell is to be made once more, or was cancelled."""
@@ -168,10 +168,10 @@ class Track:
             for name, lane in self._lanes.items()
             if rest[name]
         ]
-        known = [each for each in ranges if each]
-        if len(known) < len(ranges) or not ranges:
+        complete = [each for each in ranges if each]
+        if len(complete) < len(ranges) or not ranges:
             return None
-        return max(low for low, _ in known), sum(high for _, high in known)
+        return max(low for low, _ in complete), sum(high for _, high in complete)
 
     def _lane(self, at: At) -> Lane:
         return self._lanes[self._cells[at].setup.backend]
@@ -179,12 +179,12 @@ class Track:
     def _behind(self) -> dict[str, float]:
         """By backend the work that cells have done that are not at their end."""
         behind = dict.fromkeys(self._lanes, 0.0)
-        for at, (began, fraction) in self._begun.items():
+        for at, (start, fraction) in self._begun.items():
             lane, amount = self._lane(at), self._work[at]
             if fraction is not None:
                 done = fraction * work.sampled(self._cells[at].params)
             elif (typical := lane.typical()) and not lane.tells:
-                done = min(NEARLY, (lane.divided - began) / (typical * amount))
+                done = min(NEARLY, (lane.divided - start) / (typical * amount))
             else:
                 done = 0.0
             behind[self._cells[at].setup.backend] += done * amount

@@ -87,13 +87,13 @@ class Upscale:
             waiting = deque(places(self.pictures).items())
             busy = 0
             while waiting:
-                name, place = waiting.popleft()
-                ended = self._one(name, place)
+                name, path = waiting.popleft()
+                ended = self._one(name, path)
                 if ended:
                     busy = 0
                     yield ended
                     continue
-                waiting.append((name, place))
+                waiting.append((name, path))
                 busy += 1
                 if busy >= len(waiting):
                     time.sleep(WAIT_SECONDS)
@@ -190,9 +190,9 @@ class Upscale:
 
 def places(pictures: Iterable[str]) -> dict[str, PurePosixPath]:
     """Where each goes: the same path as PNG; a.jpg beside a.png keeps its ending in the name."""
-    plain = [PurePosixPath(name).with_suffix(".png") for name in pictures]
-    count = Counter(plain)
+    paths = [PurePosixPath(name).with_suffix(".png") for name in pictures]
+    count = Counter(paths)
     return {
-        name: place if count[place] == 1 else PurePosixPath(f"{name}.png")
-        for name, place in zip(pictures, plain, strict=True)
+        name: path if count[path] == 1 else PurePosixPath(f"{name}.png")
+        for name, path in zip(pictures, paths, strict=True)
     }

@@ -63,17 +63,17 @@ def labels() -> dict[str, str]:
 
 def reached(name: str) -> tuple[Backend, Capabilities]:
     """A backend, and what it said it can do: a picture begins without asking all that again."""
-    backend, capabilities = _asked(name)
+    backend, capabilities = _probed(name)
     return copy(backend), capabilities
 
 
 def ask_again() -> None:
     """Forget what the backends said; without this it is forgotten after half a minute."""
-    _asked.clear()
+    _probed.clear()
 
 
 @st.cache_resource(show_spinner=False, ttl=30)
-def _asked(name: str) -> tuple[Backend, Capabilities]:
+def _probed(name: str) -> tuple[Backend, Capabilities]:
     backend = connect(name)
     return backend, backend.probe()
 
@@ -81,11 +81,11 @@ def _asked(name: str) -> tuple[Backend, Capabilities]:
 def owner() -> str:
     """A random name that this browser keeps in a cookie: its pictures are nobody else's, and a
     reload finds them."""
-    known = _cookie()
-    if not known:
-        known = st.session_state.setdefault("owner", uuid.uuid4().hex)
-        _REMEMBER(key="remember_owner", data={"name": COOKIE, "owner": known})
-    return known
+    name = _cookie()
+    if not name:
+        name = st.session_state.setdefault("owner", uuid.uuid4().hex)
+        _REMEMBER(key="remember_owner", data={"name": COOKIE, "owner": name})
+    return name
 
 
 def address() -> str:
@@ -108,13 +108,13 @@ def uploads() -> UploadMemory:
 def original(id: str) -> bytes:
     """The file of a picture that this browser may see; nothing when there is none."""
     library = jobs().library
-    kept = library.get(id, visitor())
-    return library.data(kept) if kept else b""
+    picture = library.get(id, visitor())
+    return library.data(picture) if picture else b""
 
 
 def _cookie() -> str:
-    known = st.context.cookies.get(COOKIE, "")
-    return known if len(known) == 32 and known.isalnum() else ""
+    name = st.context.cookies.get(COOKIE, "")
+    return name if len(name) == 32 and name.isalnum() else ""
 
 
 def submit(studio: Studio, params: Params, group: str = "") -> None:
@@ -173,8 +173,8 @@ def _next_of(batch: list["Job"]) -> "Job":
         for job in batch:
             if job.state == state:
                 return job
-    made = [job for job in batch if job.kept]
-    return made[-1] if made else batch[-1]
+    finished = [job for job in batch if job.kept]
+    return finished[-1] if finished else batch[-1]
 
 
 def secrets() -> dict[str, str]:

@@ -27,7 +27,11 @@ from tests.serving import CHROMIUM, FLAGS, SLOW, served
 OWNER = "0" * 31 + "1"
 TIMES = 15
 GAPS = """() => { window.gap = 0; let last = performance.now();
-  const turn = now => { window.gap = Math.max(window.gap, now - last); last = now; requestAnimationFrame(turn); };
+  const turn = now => {
+    window.gap = Math.max(window.gap, now - last);
+    last = now;
+    requestAnimationFrame(turn);
+  };
   requestAnimationFrame(turn); }"""
 
 

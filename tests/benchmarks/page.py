@@ -77,9 +77,12 @@ def painted(browser, script, *keys) -> list[float]:
 
 WATCH = """() => {
   window.clicked = window.seen = 0;
-  document.addEventListener("click", event => { if (event.target.closest(".st-key-go")) clicked = Date.now() }, true);
+  document.addEventListener("click", event => {
+    if (event.target.closest(".st-key-go")) clicked = Date.now();
+  }, true);
   document.addEventListener("load", event => {
-    if (event.target.closest("[data-testid=stImage]")) requestAnimationFrame(() => setTimeout(() => seen = Date.now()));
+    if (event.target.closest("[data-testid=stImage]"))
+      requestAnimationFrame(() => setTimeout(() => seen = Date.now()));
   }, true);
 }"""
 """The browser's own clock, on the same machine: the click, and the frame after a picture was

@@ -113,9 +113,11 @@ def test_two_chosen_pictures_open_from_the_address(tab, stocked):
 
 
 DROP = """([kind, data]) => {
-  const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0)), moved = new DataTransfer();
+  const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
+  const moved = new DataTransfer();
   moved.items.add(new File([bytes], "fox.png", {type: "image/png"}));
-  document.body.dispatchEvent(new DragEvent(kind, {dataTransfer: moved, bubbles: true, cancelable: true}));
+  const how = {dataTransfer: moved, bubbles: true, cancelable: true};
+  document.body.dispatchEvent(new DragEvent(kind, how));
 }"""
 
 

@@ -72,7 +72,7 @@ class A1111(Backend):
         return self._look().capabilities()
 
     def payload(self, params: Params) -> dict[str, Any]:
-        server = self._known()
+        server = self._last_report()
         body = request(params, server.dialect, server.names)
         if server.tasks:
             # The same settings make the same name, so that what is shown is what goes out; and no
@@ -83,7 +83,7 @@ class A1111(Backend):
     def model_version(self, params: Params) -> str:
         """Asked anew each time: somebody may have changed the model, or an option that changes
         pixels, in the server's own page."""
-        server = self._known(or_again=True)
+        server = self._last_report(or_again=True)
         options = self._options_now(server)
         loaded = options.get("sd_model_checkpoint")
         server = dataclasses.replace(
@@ -95,7 +95,7 @@ class A1111(Backend):
     def generate(self, params: Params) -> Iterator[Event]:
         started = time.monotonic()
         yield Progress(message="Looking for the server")
-        server = self._known(or_again=True)
+        server = self._last_report(or_again=True)
         body = self.payload(params)
         if list(refused_before(params, server, body)):
             server = self._look()  # somebody may have added it since
@@ -120,7 +120,7 @@ class A1111(Backend):
         yield self._pictures(params, server, body, reply, spent)
 
     def upscale(self, image: Image.Image, factor: float, upscaler: str) -> Image.Image:
-        server = self._known(or_again=True)
+        server = self._last_report(or_again=True)
         if upscaler in server.latent_modes and upscaler not in (server.upscalers or ()):
             raise BadParams(
                 f"{upscaler} works only inside hires fix. Choose one of: "
@@ -141,13 +141,13 @@ class A1111(Backend):
         self._server = look(self.wire)
         return self._server
 
-    def _known(self, or_again: bool = False) -> Server:
+    def _last_report(self, or_again: bool = False) -> Server:
         """What the last look found; looks when there was none, or `or_again` when it found
         nothing."""
-        kept = self._server
-        if kept is None or (or_again and kept.status != "ready" and not kept.progress):
+        server = self._server
+        if server is None or (or_again and server.status != "ready" and not server.progress):
             return self._look()
-        return kept
+        return server
 
     def _options_now(self, server: Server) -> dict[str, Any]:
         """The server's own options, where it tells them."""
@@ -167,13 +167,13 @@ class A1111(Backend):
         seeds = _seeds(answer)
         total = (time.monotonic() - spent.started) / max(1, len(seeds))
         timing = Timing(total, queued=spent.queued, network=_network(reply))
-        first = self._picture(params, server, body, _Part(answer, 0), spent)
+        picture = self._picture(params, server, body, _Part(answer, 0), spent)
         others = tuple(
             self._picture(_one_of(params, seed), server, body, _Part(answer, at), spent)
             for at, seed in list(enumerate(seeds))[1:]
         )
-        alone = tuple(dataclasses.replace(each, timing=Timing(total)) for each in others)
-        return dataclasses.replace(first, timing=timing, others=alone)
+        alone = tuple(dataclasses.replace(part, timing=Timing(total)) for part in others)
+        return dataclasses.replace(picture, timing=timing, others=alone)
 
     def _picture(
         self,
@@ -185,11 +185,11 @@ class A1111(Backend):
     ) -> Picture:
         wire = dataclasses.replace(self.wire, label=server.dialect.label)
         data = picture_bytes(part.picture(server.dialect.label), wire)
-        told = reported(part.info, data)
-        receipt = self._receipt(params, server, body, told, data)
+        fields = reported(part.info, data)
+        receipt = self._receipt(params, server, body, fields, data)
         extra = [
-            *_more(part, body),
-            *swapped(params.model, server, told, spent.standing, body),
+            *_count_warnings(part, body),
+            *swapped(params.model, server, fields, spent.standing, body),
             *(["It was interrupted at the server, so it is not finished."] if spent.cut else []),
         ]
         options = spent.standing.acted(body)
@@ -199,7 +199,7 @@ class A1111(Backend):
             applied={**receipt.applied, **own},
             warnings=(*receipt.warnings, *extra),
         )
-        model = str(told.get("model") or server.model)
+        model = str(fields.get("model") or server.model)
         return Picture(
             data,
             params,
@@ -208,7 +208,7 @@ class A1111(Backend):
             receipt,
             model,
             partial=spent.cut,
-            version=version_of(params.model, server, told, spent.standing, body),
+            version=version_of(params.model, server, fields, spent.standing, body),
         )
 
     def _receipt(
@@ -216,21 +216,21 @@ class A1111(Backend):
         params: Params,
         server: Server,
         body: Mapping[str, Any],
-        told: Mapping[str, Any],
+        fields: Mapping[str, Any],
         data: bytes,
     ) -> Receipt:
         with Image.open(io.BytesIO(data)) as opened:
             size = opened.size
         sent = sent_pair(params, server.names, body)
-        done = applied(told, params, sent, size)
+        done = applied(fields, params, sent, size)
         warnings = [
             *passed_over(params, server, body),
             *ignored(params, server.dialect, server.names),
-            *differences(params, server.dialect, sent, told, done),
+            *differences(params, server.dialect, sent, fields, done),
             *size_difference(params, size),
-            *unconfirmed(params, told, server.dialect),
+            *unconfirmed(params, fields, server.dialect),
         ]
-        model = {"model": str(told["model"])} if told.get("model") else {}
+        model = {"model": str(fields["model"])} if fields.get("model") else {}
         return Receipt(
             params.asked(),
             shown(body, self.wire.clean),
@@ -250,14 +250,14 @@ class A1111(Backend):
         return answer
 
     def _refused(self, reply: Reply) -> BackendError:
-        said = error_text(reply)
-        if reply.status == 404 and said in ("", "Not Found"):
+        reason = error_text(reply)
+        if reply.status == 404 and reason in ("", "Not Found"):
             return BackendRefused(
                 f"{reply.label} at {self.wire.address} has no such API. Start A1111 or Forge with "
                 f"--api, or check {self.wire.setting}."
             )
-        if reply.status in (404, 500) and (advice := advice_for(said)):
-            return BackendRefused(self.wire.clean(f"{reply.label} refused: {said}. {advice}"))
+        if reply.status in (404, 500) and (advice := advice_for(reason)):
+            return BackendRefused(self.wire.clean(f"{reply.label} refused: {reason}. {advice}"))
         name = "SDPLAY_A1111_AUTH" if reply.status in (401, 403) else self.wire.setting
         return refusal(reply, reply.label, name, self.wire.clean)
 
@@ -324,16 +324,16 @@ def _one_of(params: Params, seed: Any) -> Params:
 _MANY = ("batch_size", "n_iter", "seed")
 
 
-def _more(part: _Part, body: Mapping[str, Any]) -> Iterator[str]:
+def _count_warnings(part: _Part, body: Mapping[str, Any]) -> Iterator[str]:
     many = len(_seeds(part.answer))
-    asked = int((number(body.get("batch_size")) or 1) * (number(body.get("n_iter")) or 1))
-    if 0 < many < asked and not body.get("script_name"):
-        yield f"The server sent {many} of {asked} pictures: somebody stopped it, or it failed."
+    expected = int((number(body.get("batch_size")) or 1) * (number(body.get("n_iter")) or 1))
+    if 0 < many < expected and not body.get("script_name"):
+        yield f"The server sent {many} of {expected} pictures: somebody stopped it, or it failed."
     if many > 1:
         yield f"The server made {many} pictures at once; this is number {part.number + 1}."
 
 
 def _network(reply: Reply) -> float | None:
     """The time of our request outside the server, where it tells how long it took."""
-    told = number(reply.headers.get("X-Process-Time"))
-    return max(0.0, reply.seconds - told) if told is not None else None
+    seconds = number(reply.headers.get("X-Process-Time"))
+    return max(0.0, reply.seconds - seconds) if seconds is not None else None

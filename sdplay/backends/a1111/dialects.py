@@ -196,16 +196,16 @@ class Names:
         sampler, schedule = self._pair(entry)
         if self.samplers and sampler.lower() not in (name.lower() for name in self.samplers):
             same = next((name for name in self.samplers if find(name) is entry), "")
-            apart = self._split(entry.label)
-            return (same, "") if same else apart if apart[1] else (sampler, schedule)
+            pair = self._split(entry.label)
+            return (same, "") if same else pair if pair[1] else (sampler, schedule)
         return sampler, schedule
 
     def second(self, scheduler: str) -> tuple[str, str]:
         """The pair for a refining pass, by its full name: A1111 says `Automatic` in no picture,
         where it would read as the first pass' schedule type."""
         sampler, schedule = self.spoken(scheduler)
-        plain = "uniform" if "uniform" in (self.schedules or {}) else "Automatic"
-        return sampler, schedule or self.own_schedules.get(sampler, plain)
+        fallback = "uniform" if "uniform" in (self.schedules or {}) else "Automatic"
+        return sampler, schedule or self.own_schedules.get(sampler, fallback)
 
     def understood(self) -> tuple[str, ...] | None:
         """Our ids for what the server has, then its other samplers, then their other schedule
@@ -214,7 +214,7 @@ class Names:
             return None
         ours = [entry.id for entry in SCHEDULERS.values() if self._has(entry)]
         others = [
-            name for name in self.samplers if not ((found := find(name)) and found.id in ours)
+            name for name in self.samplers if not ((match := find(name)) and match.id in ours)
         ]
         pairs = [
             f"{name} {label}"
@@ -256,22 +256,22 @@ class Names:
         )
 
     def _pair(self, entry: Scheduler) -> tuple[str, str]:
-        plain = entry.sdnext or entry.label
+        label = entry.sdnext or entry.label
         choices: dict[Naming, tuple[str, str]] = {
-            "a1111": entry.a1111 or (plain, ""),
+            "a1111": entry.a1111 or (label, ""),
             "a1111_old": (entry.a1111_old or entry.label, ""),
             "sdnext": (entry.sdnext or entry.label, ""),
-            "sdcpp": entry.sdcpp or (plain, ""),
+            "sdcpp": entry.sdcpp or (label, ""),
             "draw_things": (entry.draw_things or entry.label, ""),
         }
         return choices[self.naming]
 
     def _has(self, entry: Scheduler) -> bool:
         sampler, schedule = self.spoken(entry.id)
-        known = {name.lower() for name in self.samplers or ()}
+        names = {name.lower() for name in self.samplers or ()}
         if self.overlooks(sampler, schedule):
             return False
-        return sampler.lower() in known and (
+        return sampler.lower() in names and (
             not schedule or self.schedules is None or schedule in self.schedules
         )
 
@@ -352,7 +352,7 @@ def value_of(name: str, params: Params) -> Any:
     """A setting as the request says it."""
     value = getattr(params, name)
     if KNOBS[name].several:
-        return [each.strip() for each in value.split("|") if each.strip()]
+        return [part.strip() for part in value.split("|") if part.strip()]
     return FILLS.index(value) if name == "inpaint_fill" else value
 
 
@@ -425,7 +425,7 @@ def encoded(data: bytes) -> str:
 
 
 @lru_cache(maxsize=2)  # the start image and its mask, for all cells of a sweep
-def _fitted(data: bytes, size: tuple[int, int], what: str) -> bytes:
+def _fitted(data: bytes, size: tuple[int, int], subject: str) -> bytes:
     """The picture at the asked size, its aspect kept by cropping; untouched when it already fits.
 
     Servers stretch, crop or refuse a start image of another size, each in its own way.
@@ -440,7 +440,7 @@ def _fitted(data: bytes, size: tuple[int, int], what: str) -> bytes:
                 return data
             upright = ImageOps.exif_transpose(opened).convert("RGBA")
     except NotAPicture as error:
-        raise BadParams(f"{what} {error}. Choose another picture.") from error
-    page = Image.new("RGBA", upright.size, "white" if what == "Start image" else "black")
+        raise BadParams(f"{subject} {error}. Choose another picture.") from error
+    page = Image.new("RGBA", upright.size, "white" if subject == "Start image" else "black")
     page.alpha_composite(upright)
     return png_bytes(ImageOps.fit(page.convert("RGB"), size, Image.Resampling.LANCZOS))

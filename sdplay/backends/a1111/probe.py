@@ -105,12 +105,12 @@ class Server:
     def weights(self, model: str) -> str:
         """The model's title with its hash, where told."""
         title = model or self.model
-        told = (self.models or {}).get(title, "")
-        return title if not told or told[:10] in title else f"{title} [{told[:10]}]"
+        digest = (self.models or {}).get(title, "")
+        return title if not digest or digest[:10] in title else f"{title} [{digest[:10]}]"
 
     def has_controlnet(self) -> bool:
         """Whether the extension is there, with models or without."""
-        names = {each.name.lower() for each in self.scripts or ()}
+        names = {script.name.lower() for script in self.scripts or ()}
         return self.control_models is not None or CONTROLNET in names
 
     def _chips(self) -> dict[str, tuple[str, ...]]:
@@ -136,12 +136,13 @@ class Server:
         return self.names.understood()
 
     def _defaults(self) -> dict[str, Any]:
-        known = self._schedulers()
-        if not known or "dpmpp_2m_karras" in known:
+        schedulers = self._schedulers()
+        if not schedulers or "dpmpp_2m_karras" in schedulers:
             return {}
         return {
             "scheduler": next(
-                (name for name in ("dpmpp_2m", "euler_a", "euler") if name in known), known[0]
+                (name for name in ("dpmpp_2m", "euler_a", "euler") if name in schedulers),
+                schedulers[0],
             )
         }
 
@@ -149,14 +150,14 @@ class Server:
 def look(wire: Wire) -> Server:
     """Ask everything at once and take what is there when the time is up.  Never raises."""
     until = time.monotonic() + ALL_SECONDS
-    first = Call(lambda: wire.get(PROGRESS, seconds=FIRST_SECONDS))
+    call = Call(lambda: wire.get(PROGRESS, seconds=FIRST_SECONDS))
     try:
-        if not first.wait(FIRST_SECONDS + 0.2):
+        if not call.wait(FIRST_SECONDS + 0.2):
             return Server(
                 "down",
                 f"Nothing answers at {wire.address}. Is the server running? Check {wire.setting}.",
             )
-        reply = first.result()
+        reply = call.result()
     except BackendOffline as error:
         return Server("down", str(error))
     except BackendError:
@@ -166,10 +167,10 @@ def look(wire: Wire) -> Server:
             "loading a model: wait a moment.",
         )
     if reply.status in (401, 403):
-        said = error_text(reply) or "none was given"
+        reason = error_text(reply) or "none was given"
         return Server(
             "unauthorised",
-            f"{wire.label} at {wire.address} wants a password ({said}). "
+            f"{wire.label} at {wire.address} wants a password ({reason}). "
             "Put user:password into SDPLAY_A1111_AUTH.",
         )
     if reply.status == 503:
@@ -178,20 +179,20 @@ def look(wire: Wire) -> Server:
         )
     state = _json(reply)
     family = isinstance(state, dict) and "progress" in state
-    told = _ask(wire, until, _ALWAYS | (_FAMILY if family else _OTHERS), family)
-    return _server(wire, state if family else None, told)
+    answers = _ask(wire, until, _ALWAYS | (_FAMILY if family else _OTHERS), family)
+    return _server(wire, state if family else None, answers)
 
 
 def _ask(wire: Wire, until: float, questions: Mapping[str, str], family: bool) -> dict[str, Any]:
-    asked: dict[str, Callable[[], Reply]] = {
+    requests: dict[str, Callable[[], Reply]] = {
         name: partial(wire.get, path, seconds=ALL_SECONDS) for name, path in questions.items()
     }
     if family:
         nobody = {"id_task": "task(none)", "live_preview": False, "id_live_preview": -1}
-        asked["tasks"] = partial(wire.post, "internal/progress", nobody, seconds=ALL_SECONDS)
+        requests["tasks"] = partial(wire.post, "internal/progress", nobody, seconds=ALL_SECONDS)
     # Small servers keep only five connections waiting; one more costs a second.
     door = threading.Semaphore(AT_ONCE)
-    calls = {name: Call(partial(_answer, ask, door)) for name, ask in asked.items()}
+    calls = {name: Call(partial(_answer, ask, door)) for name, ask in requests.items()}
     return {
         name: call.result()
         for name, call in calls.items()
@@ -217,44 +218,44 @@ def _json(reply: Reply) -> Any:
         return None
 
 
-def _server(wire: Wire, state: dict[str, Any] | None, told: Mapping[str, Any]) -> Server:
-    fields = _fields(told.get("openapi"))
+def _server(wire: Wire, state: dict[str, Any] | None, answers: Mapping[str, Any]) -> Server:
+    fields = _fields(answers.get("openapi"))
     samplers = tuple(
-        name for name in _names(told.get("samplers"), "name") or () if name.lower() != "default"
+        name for name in _names(answers.get("samplers"), "name") or () if name.lower() != "default"
     )
-    dialect = _dialect(state, told, fields, samplers)
+    dialect = _dialect(state, answers, fields, samplers)
     if dialect is None:
         return _silent(wire)
-    options = _dict(told.get("options"))
-    root = _dict(told.get("root"))
+    options = _dict(answers.get("options"))
+    root = _dict(answers.get("root"))
     model = _text(options.get("sd_model_checkpoint")) or _text(root.get("model"))
-    models = _models(told.get("models"))
+    models = _models(answers.get("models"))
     server = Server(
         dialect=dialect,
-        version=_text(_dict(told.get("kobold")).get("version")),
+        version=_text(_dict(answers.get("kobold")).get("version")),
         names=Names(
             dialect.naming,
             samplers or None,
-            _schedules(told.get("schedulers"), dialect),
-            _own_schedules(told.get("samplers")),
+            _schedules(answers.get("schedulers"), dialect),
+            _own_schedules(answers.get("samplers")),
             dialect.without_schedule,
         ),
         progress=state is not None,
-        tasks="queued" in _dict(told.get("tasks")),
+        tasks="queued" in _dict(answers.get("tasks")),
         has_options=bool(options),
         options=tuple(options) if "CLIP_stop_at_last_layers" in options else (),
         models=models,
         model=model or (next(iter(models)) if models and len(models) == 1 else ""),
-        upscalers=_names(told.get("upscalers"), "name", without="None"),
-        styles=_names(told.get("styles"), "name"),
-        vaes=_vaes(told.get("vaes")),
-        latent_modes=_names(told.get("latent"), "name") or (),
-        loras=_loras(told.get("loras")),
-        embeddings=_embeddings(told.get("embeddings")),
-        scripts=read_scripts(told.get("scripts"), told.get("script_info")),
+        upscalers=_names(answers.get("upscalers"), "name", without="None"),
+        styles=_names(answers.get("styles"), "name"),
+        vaes=_vaes(answers.get("vaes")),
+        latent_modes=_names(answers.get("latent"), "name") or (),
+        loras=_loras(answers.get("loras")),
+        embeddings=_embeddings(answers.get("embeddings")),
+        scripts=read_scripts(answers.get("scripts"), answers.get("script_info")),
         address=wire.address.rstrip("/"),
-        control_models=_texts(_dict(told.get("control_models")).get("model_list")),
-        control_modules=_texts(_dict(told.get("control_modules")).get("module_list")),
+        control_models=_texts(_dict(answers.get("control_models")).get("model_list")),
+        control_modules=_texts(_dict(answers.get("control_modules")).get("module_list")),
         fields=fields,
     )
     return replace(server, **_status(wire, server, state))
@@ -283,30 +284,30 @@ def _silent(wire: Wire) -> Server:
 
 
 def _status(wire: Wire, server: Server, state: Mapping[str, Any] | None) -> dict[str, Any]:
-    what = f"{server.dialect.label} at {wire.address}"
+    server_name = f"{server.dialect.label} at {wire.address}"
     jobs = _dict((state or {}).get("state")).get("job_count")
     if isinstance(jobs, int) and jobs > 0:
         return {
             "status": "busy",
-            "message": f"{what} is making a picture now; yours waits its turn.",
+            "message": f"{server_name} is making a picture now; yours waits its turn.",
         }
-    return {"message": f"{what} with {server.model}." if server.model else f"{what}."}
+    return {"message": f"{server_name} with {server.model}." if server.model else f"{server_name}."}
 
 
 def _dialect(
     state: Mapping[str, Any] | None,
-    told: Mapping[str, Any],
+    answers: Mapping[str, Any],
     fields: frozenset[str] | None,
     samplers: tuple[str, ...],
 ) -> Dialect | None:
     """Which kind of server this is, by the marks that tell them apart."""
     if state is None:
-        return _without_progress(told)
-    if "sdplay" in _text(_dict(_dict(told.get("openapi")).get("info")).get("title")):
+        return _without_progress(answers)
+    if "sdplay" in _text(_dict(_dict(answers.get("openapi")).get("info")).get("title")):
         return DIALECTS["sdplay"]
-    if "id" in state or any("cls" in item for item in _dicts(told.get("schedulers"))):
+    if "id" in state or any("cls" in item for item in _dicts(answers.get("schedulers"))):
         return DIALECTS["sdnext"]
-    if told.get("modules") is not None or (fields and "hr_additional_modules" in fields):
+    if answers.get("modules") is not None or (fields and "hr_additional_modules" in fields):
         return DIALECTS["forge"]
     if fields and "hr_cfg" in fields:
         return DIALECTS["reforge"]
@@ -315,19 +316,19 @@ def _dialect(
     return A1111
 
 
-def _without_progress(told: Mapping[str, Any]) -> Dialect | None:
-    if isinstance(told.get("sdcpp"), dict):
+def _without_progress(answers: Mapping[str, Any]) -> Dialect | None:
+    if isinstance(answers.get("sdcpp"), dict):
         return DIALECTS["sdcpp"]
-    if "kobold" in str(_dict(told.get("kobold")).get("result", "")).lower():
+    if "kobold" in str(_dict(answers.get("kobold")).get("result", "")).lower():
         return DIALECTS["koboldcpp"]
-    if "guidance_scale" in _dict(told.get("root")):
+    if "guidance_scale" in _dict(answers.get("root")):
         return DIALECTS["draw_things"]
-    return _plainer(told) if any(told.get(name) is not None for name in _ALWAYS) else None
+    return _plainer(answers) if any(answers.get(name) is not None for name in _ALWAYS) else None
 
 
-def _plainer(told: Mapping[str, Any]) -> Dialect:
+def _plainer(answers: Mapping[str, Any]) -> Dialect:
     """An older stable-diffusion.cpp is known by the names it gives."""
-    names = {name.lower() for name in _names(told.get("samplers"), "name") or ()}
+    names = {name.lower() for name in _names(answers.get("samplers"), "name") or ()}
     return DIALECTS["sdcpp" if "euler_a" in names else "other"]
 
 
@@ -348,7 +349,7 @@ def _features(server: Server) -> tuple[frozenset[str], frozenset[str]]:
     """What it surely has, and what it does not tell."""
     possible = FEATURES - {"frames", "cutouts"} - server.dialect.lacks
     sure = {"negative", "seed", "steps", "cfg", "scheduler", "size", "img2img", "payload"}
-    told = {
+    features = {
         "progress": server.progress,
         "preview": server.progress,
         "cancel": server.progress,
@@ -359,29 +360,29 @@ def _features(server: Server) -> tuple[frozenset[str], frozenset[str]]:
         "controlnet": bool(server.control_models),
     }
     if server.progress:
-        told |= {
+        features |= {
             name: server.fields is None or field in server.fields
             for name, field in _NEEDS_FIELD.items()
             if name != "styles"
         }
-        told |= {"inpaint": True, "mask_blur": True, "inpaint_area": True}
+        features |= {"inpaint": True, "mask_blur": True, "inpaint_area": True}
     not_told = {
         "models": server.models is None,
         "vae": server.vaes is None,
         "upscale": server.upscalers is None and server.progress,
     }
-    yes = {name for name in possible if name in sure or told.get(name)}
-    maybe = {name for name in possible - yes if not_told.get(name, name not in told)}
+    yes = {name for name in possible if name in sure or features.get(name)}
+    maybe = {name for name in possible - yes if not_told.get(name, name not in features)}
     return frozenset(yes), frozenset(maybe)
 
 
-def _schedules(found: Any, dialect: Dialect) -> dict[str, str] | None:
+def _schedules(answer: Any, dialect: Dialect) -> dict[str, str] | None:
     """Name to label; SD.Next lists its samplers there, which are no schedule types."""
-    if dialect.naming in ("sdnext", "a1111_old") or not isinstance(found, list):
+    if dialect.naming in ("sdnext", "a1111_old") or not isinstance(answer, list):
         return None
     return {
         _text(item.get("name")): _text(item.get("label")) or _text(item.get("name"))
-        for item in _dicts(found)
+        for item in _dicts(answer)
         if _text(item.get("name"))
     } or None
 
@@ -389,30 +390,32 @@ def _schedules(found: Any, dialect: Dialect) -> dict[str, str] | None:
 def _own_schedules(listed: Any) -> dict[str, str]:
     """The schedule type that each sampler takes by itself, where it says so."""
     options = {_text(item.get("name")): _dict(item.get("options")) for item in _dicts(listed)}
-    return {name: own for name, each in options.items() if (own := _text(each.get("scheduler")))}
+    return {
+        name: own for name, fields in options.items() if (own := _text(fields.get("scheduler")))
+    }
 
 
-def _models(found: Any) -> dict[str, str] | None:
-    if not isinstance(found, list):
+def _models(answer: Any) -> dict[str, str] | None:
+    if not isinstance(answer, list):
         return None
     return {
         title: _hash(item)
-        for item in _dicts(found)
+        for item in _dicts(answer)
         if (title := _text(item.get("title") or item.get("model_name")))
     }
 
 
 def _hash(item: Mapping[str, Any]) -> str:
     """The real hash; stable-diffusion.cpp fills in eights."""
-    told = _text(item.get("sha256")) or _text(item.get("hash"))
-    return "" if re.fullmatch(r"8*", told) else told
+    digest = _text(item.get("sha256")) or _text(item.get("hash"))
+    return "" if re.fullmatch(r"8*", digest) else digest
 
 
 def _fields(openapi: Any) -> frozenset[str] | None:
     schemas = _dict(_dict(_dict(openapi).get("components")).get("schemas"))
     kinds = ("Txt2Img", "Img2Img")
     listed = [_dict(schemas.get(f"StableDiffusionProcessing{kind}")) for kind in kinds]
-    return frozenset(name for each in listed for name in _dict(each.get("properties"))) or None
+    return frozenset(name for schema in listed for name in _dict(schema.get("properties"))) or None
 
 
 def _loras(listed: Any) -> tuple[str, ...] | None:
@@ -423,36 +426,38 @@ def _embeddings(listed: Any) -> tuple[str, ...] | None:
     return tuple(_dict(listed.get("loaded"))) if isinstance(listed, dict) else None
 
 
-def _names(found: Any, key: str, without: str = "") -> tuple[str, ...] | None:
-    if not isinstance(found, list):
+def _names(answer: Any, key: str, without: str = "") -> tuple[str, ...] | None:
+    if not isinstance(answer, list):
         return None
     return tuple(
         dict.fromkeys(
-            name for item in _dicts(found) if (name := _text(item.get(key))) and name != without
+            name for item in _dicts(answer) if (name := _text(item.get(key))) and name != without
         )
     )
 
 
-def _vaes(found: Any) -> tuple[str, ...] | None:
-    names = _names(found, "model_name")
+def _vaes(answer: Any) -> tuple[str, ...] | None:
+    names = _names(answer, "model_name")
     return ("Automatic", "None", *names) if names is not None else None
 
 
-def _texts(found: Any) -> tuple[str, ...] | None:
+def _texts(answer: Any) -> tuple[str, ...] | None:
     return (
-        tuple(item for item in found if isinstance(item, str)) if isinstance(found, list) else None
+        tuple(item for item in answer if isinstance(item, str))
+        if isinstance(answer, list)
+        else None
     )
 
 
-def _dicts(found: Any) -> Iterator[dict[str, Any]]:
+def _dicts(answer: Any) -> Iterator[dict[str, Any]]:
     yield from (
-        item for item in (found if isinstance(found, list) else ()) if isinstance(item, dict)
+        item for item in (answer if isinstance(answer, list) else ()) if isinstance(item, dict)
     )
 
 
-def _dict(found: Any) -> dict[str, Any]:
-    return found if isinstance(found, dict) else {}
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
-def _text(found: Any) -> str:
-    return found if isinstance(found, str) else ""
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -62,14 +62,14 @@ class Watch:
         while not call.wait(POLL_SECONDS):
             last = Progress(message=f"{label} is working ({time.monotonic() - self.started:.0f} s)")
             if self.server.progress:
-                asked = Call(self._progress)
+                poll = Call(self._progress)
                 # A slow answer about the progress holds up neither the picture nor a cancel.
-                while not asked.wait(POLL_SECONDS / 2):
+                while not poll.wait(POLL_SECONDS / 2):
                     if call.wait(0):
                         return
                     yield last
                 self._check_alive()
-                last = asked.result() or last
+                last = poll.result() or last
             yield last
 
     def interrupted(self, job: str = "") -> bool:
@@ -166,12 +166,12 @@ class Watch:
         self.busy = self.heard
         self.queued = self.heard - self.started
         text = str(task.get("textinfo") or "In the server's queue")
-        place = re.search(r"(\d+)\s*/\s*\d+", text)
-        return Progress(position=int(place.group(1)) if place else None, message=text)
+        match = re.search(r"(\d+)\s*/\s*\d+", text)
+        return Progress(position=int(match.group(1)) if match else None, message=text)
 
     def _task(self) -> dict[str, Any]:
-        asked = {"id_task": self.task, "live_preview": False, "id_live_preview": -1}
-        answer = self._post("internal/progress", asked)
+        question = {"id_task": self.task, "live_preview": False, "id_live_preview": -1}
+        answer = self._post("internal/progress", question)
         return self._heard(answer if isinstance(answer, dict) else {})
 
     def _state(self) -> dict[str, Any]:
@@ -197,10 +197,10 @@ class Watch:
 
     def _ask(self, path: str, seconds: float = 5) -> dict[str, Any]:
         try:
-            told = self.wire.get(path, seconds=seconds).json()
+            answer = self.wire.get(path, seconds=seconds).json()
         except BackendError:
             return {}
-        return told if isinstance(told, dict) else {}
+        return answer if isinstance(answer, dict) else {}
 
     def _named(self) -> str:
         """Our job's name: servers that serve several at once stop this one, others pass over it."""
@@ -281,10 +281,10 @@ def expected_steps(body: Mapping[str, Any]) -> frozenset[int]:
 def number(value: Any) -> float | None:
     """A finite number, however it was written; else None."""
     try:
-        found = math.nan if isinstance(value, bool) else float(value)
+        result = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         return None
-    return found if math.isfinite(found) else None
+    return result if math.isfinite(result) else None
 
 
 def _preview(image: Any) -> bytes | None:

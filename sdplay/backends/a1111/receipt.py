@@ -57,7 +57,7 @@ def info_of(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 def position(info: Mapping[str, Any]) -> int:
     """Where the first real picture stands: a grid may come before it, guide pictures behind."""
-    return first if isinstance(first := info.get("index_of_first_image"), int) and first > 0 else 0
+    return index if isinstance(index := info.get("index_of_first_image"), int) and index > 0 else 0
 
 
 def reported(info: Mapping[str, Any], data: bytes) -> dict[str, Any]:
@@ -71,99 +71,103 @@ def reported(info: Mapping[str, Any], data: bytes) -> dict[str, Any]:
         else ""
     )
     written = metadata.parse_infotext(text or metadata.read(data).text)
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         name: written[key] for name, keys in _TEXT.items() for key in keys if written.get(key)
     }
-    told |= {name: info[key] for name, key in _INFO.items() if info.get(key) not in (None, "", [])}
-    told |= _size(written) if "width" not in told else {}
+    fields |= {
+        name: info[key] for name, key in _INFO.items() if info.get(key) not in (None, "", [])
+    }
+    fields |= _size(written) if "width" not in fields else {}
     seeds = info.get("all_seeds")
-    told |= {"seed": seeds[0]} if isinstance(seeds, list) and seeds else {}
-    told |= {"seed": info["seed"]} if "seed" not in told and info.get("seed") is not None else {}
+    fields |= {"seed": seeds[0]} if isinstance(seeds, list) and seeds else {}
+    fields |= (
+        {"seed": info["seed"]} if "seed" not in fields and info.get("seed") is not None else {}
+    )
     # The text carries both halves; `info` names the sampler alone.
-    return told | ({"sampler": written["Sampler"]} if written.get("Sampler") else {})
+    return fields | ({"sampler": written["Sampler"]} if written.get("Sampler") else {})
 
 
 def applied(
-    told: Mapping[str, Any], params: Params, sent: tuple[str, str], size: tuple[int, int]
+    fields: Mapping[str, Any], params: Params, sent: tuple[str, str], size: tuple[int, int]
 ) -> dict[str, Any]:
     """What was applied, in our knob names and types."""
-    found = {
+    settings = {
         name: value
         for name in KNOBS
-        if name in told and (value := _typed(name, told[name])) is not None
+        if name in fields and (value := _typed(name, fields[name])) is not None
     }
-    found |= {"scheduler": _scheduler(sent, told)} if told.get("sampler") else {}
-    first, second = (
-        _pair(told, "sampler", "schedule"),
-        _pair(told, "hires_sampler", "hires_schedule"),
+    settings |= {"scheduler": _scheduler(sent, fields)} if fields.get("sampler") else {}
+    main, second = (
+        _pair(fields, "sampler", "schedule"),
+        _pair(fields, "hires_sampler", "hires_schedule"),
     )
     if any(second):
-        pair = metadata.hires_pair(first, second)
+        pair = metadata.hires_pair(main, second)
         entry = find(*pair)
-        found["hires_sampler"] = entry.id if entry else " ".join(pair).strip()
-    found |= (
+        settings["hires_sampler"] = entry.id if entry else " ".join(pair).strip()
+    settings |= (
         {} if params.hires_scale > 1 and not params.init else {"width": size[0], "height": size[1]}
     )
-    if params.hires_scale > 1 and "strength" in found and not params.init:
-        found["hires_strength"] = found.pop("strength")
-    unused = {"variation_seed"} if not found.get("variation_strength") else set()
+    if params.hires_scale > 1 and "strength" in settings and not params.init:
+        settings["hires_strength"] = settings.pop("strength")
+    unused = {"variation_seed"} if not settings.get("variation_strength") else set()
     unused |= set() if params.init else {"strength", "mask_blur"}
-    return {name: value for name, value in found.items() if name not in unused}
+    return {name: value for name, value in settings.items() if name not in unused}
 
 
 def differences(
     params: Params,
     dialect: Dialect,
     pair: tuple[str, str],
-    told: Mapping[str, Any],
+    fields: Mapping[str, Any],
     done: Mapping[str, Any],
 ) -> Iterator[str]:
     """A sentence for every difference between what went out and what came back."""
     replaced = dict(_replaced(params))
-    asked = {name: getattr(params, name) for name in KNOBS} | replaced
+    settings = {name: getattr(params, name) for name in KNOBS} | replaced
     for name, value in replaced.items():
         before = getattr(params, name)
         instead = "" if before in ("", None) else f" instead of {before}"
         yield f"Raw payload fields replaced {KNOBS[name].label}: {value}{instead}."
-    if not told:
+    if not fields:
         yield (
             "The server does not report what it applied, so only the picture's size could "
             "be checked."
         )
-    elif "seed" not in told:
+    elif "seed" not in fields:
         yield "The server does not report which seed it used."
-    if told.get("sampler") and not same_sampler(pair, told):
-        yield f"Scheduler: the server used {_shown(told)} instead of {_called(pair)}."
-    if asked["model"] and told.get("model") and not same_model(str(asked["model"]), told):
-        yield f"Model: the server used {told['model']} instead of {asked['model']}."
+    if fields.get("sampler") and not same_sampler(pair, fields):
+        yield f"Scheduler: the server used {_as_text(fields)} instead of {_called(pair)}."
+    if settings["model"] and fields.get("model") and not same_model(str(settings["model"]), fields):
+        yield f"Model: the server used {fields['model']} instead of {settings['model']}."
     for name in ("prompt", "negative"):
-        if name in told and not params.styles:
-            yield from _reworded(name, str(asked[name] or ""), str(told[name]))
+        if name in fields and not params.styles:
+            yield from _reworded(name, str(settings[name] or ""), str(fields[name]))
     for name in _compared(params, dialect):
-        if name in done and not _same(asked[name], done[name]):
+        if name in done and not _same(settings[name], done[name]):
             yield (
                 f"{KNOBS[name].label}: the server used {number(done[name])} instead of "
-                f"{number(asked[name])}."
+                f"{number(settings[name])}."
             )
 
 
-def _reworded(name: str, asked: str, used: str) -> Iterator[str]:
+def _reworded(name: str, wanted_text: str, used: str) -> Iterator[str]:
     """A sentence where the server read another text than was sent."""
-    if asked.split() != used.split():
-        comment = " It leaves out what stands behind a #." if "#" in asked else ""
+    if wanted_text.split() != used.split():
+        comment = " It leaves out what stands behind a #." if "#" in wanted_text else ""
         short = f"{used.strip()[:120]}…" if len(used.strip()) > 120 else used.strip()
         yield f"{KNOBS[name].label}: the server read {short!r} instead.{comment}"
 
 
 def size_difference(params: Params, size: tuple[int, int]) -> Iterator[str]:
     """A sentence when the picture is not as large as asked."""
-    asked = {name: getattr(params, name) for name in ("width", "height", "hires_scale")} | dict(
+    settings = {name: getattr(params, name) for name in ("width", "height", "hires_scale")} | dict(
         _replaced(params)
     )
-    scale = 1.0 if params.init else _number(asked["hires_scale"])
+    scale = 1.0 if params.init else _number(settings["hires_scale"])
     if scale > 1 and params.hires_size:
-        scale, (asked["width"], asked["height"]) = 1.0, params.hires_size.split("x")
-    sides = [_number(asked[name]) * max(1.0, scale) for name in ("width", "height")]
+        scale, (settings["width"], settings["height"]) = 1.0, params.hires_size.split("x")
+    sides = [_number(settings[name]) * max(1.0, scale) for name in ("width", "height")]
     if all(map(math.isfinite, sides)):
         width, height = (int(side) // 8 * 8 if scale > 1 else int(side) for side in sides)
         if (width, height) != size:
@@ -178,9 +182,9 @@ def sent_pair(params: Params, names: Names, body: Mapping[str, Any]) -> tuple[st
     return names.spoken(params.scheduler)
 
 
-def same_sampler(sent: tuple[str, str], told: Mapping[str, Any]) -> bool:
+def same_sampler(sent: tuple[str, str], fields: Mapping[str, Any]) -> bool:
     """Whether sampler and schedule type are the ones sent, across spellings."""
-    used, schedule = str(told["sampler"]), str(told.get("schedule", ""))
+    used, schedule = str(fields["sampler"]), str(fields.get("schedule", ""))
     ours, theirs = find(*sent), find(used, schedule)
     if ours is not None and theirs is not None and (ours is theirs or schedule):
         return ours is theirs
@@ -213,19 +217,19 @@ _MENTIONED = ("clip_skip", "variation_strength", "hires_scale", "refiner", "tili
 """A1111 writes these down whenever it applies them."""
 
 
-def unconfirmed(params: Params, told: Mapping[str, Any], dialect: Dialect) -> Iterator[str]:
+def unconfirmed(params: Params, fields: Mapping[str, Any], dialect: Dialect) -> Iterator[str]:
     """A sentence for each that the server should have written down: silence means that it was not
     applied."""
-    if "version" not in told and "hash" not in told:
+    if "version" not in fields and "hash" not in fields:
         return
     for name in _MENTIONED:
         left_open = getattr(params, name) in _LEFT_OPEN.get(name, ())
-        by_size = name == "hires_scale" and (params.init or "hires_size" in told)
-        if name in told or left_open or by_size:
+        by_size = name == "hires_scale" and (params.init or "hires_size" in fields)
+        if name in fields or left_open or by_size:
             continue
         if params.sets(name) and goes_out(name, params, dialect):
             yield _unmentioned(name)
-    if dialect.writes_eta and "eta" not in told and _says_eta(params, told):
+    if dialect.writes_eta and "eta" not in fields and _says_eta(params, fields):
         yield _unmentioned("eta")
     if params.sets("faces") and goes_out("faces", params, dialect):
         yield (
@@ -238,9 +242,9 @@ def _unmentioned(name: str) -> str:
     return f"{KNOBS[name].label}: the server does not mention it, so it was probably not applied."
 
 
-def _says_eta(params: Params, told: Mapping[str, Any]) -> bool:
+def _says_eta(params: Params, fields: Mapping[str, Any]) -> bool:
     """Whether A1111 would write this eta down: it does where it is not the sampler's usual one."""
-    usual = 0.0 if "ddim" in str(told.get("sampler", "")).lower() else 1.0
+    usual = 0.0 if "ddim" in str(fields.get("sampler", "")).lower() else 1.0
     return params.sets("eta") and params.eta != usual
 
 
@@ -258,52 +262,52 @@ def _replaced(params: Params) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _scheduler(sent: tuple[str, str], told: Mapping[str, Any]) -> str:
+def _scheduler(sent: tuple[str, str], fields: Mapping[str, Any]) -> str:
     """Our id; the server's word where it names only half of what was sent."""
-    found = find(str(told["sampler"]), str(told.get("schedule", "")))
-    half = bool(sent[1]) and not told.get("schedule") and found is not find(*sent)
-    return found.id if found and not half else _shown(told)
+    entry = find(str(fields["sampler"]), str(fields.get("schedule", "")))
+    half = bool(sent[1]) and not fields.get("schedule") and entry is not find(*sent)
+    return entry.id if entry and not half else _as_text(fields)
 
 
-def _pair(told: Mapping[str, Any], *names: str) -> tuple[str, str]:
-    sampler, schedule = (str(told.get(name, "")) for name in names)
+def _pair(fields: Mapping[str, Any], *names: str) -> tuple[str, str]:
+    sampler, schedule = (str(fields.get(name, "")) for name in names)
     return sampler, schedule
 
 
 def _called(sent: tuple[str, str]) -> str:
-    found = find(*sent)
-    return found.label if found else " ".join(sent).strip()
+    entry = find(*sent)
+    return entry.label if entry else " ".join(sent).strip()
 
 
-def _shown(told: Mapping[str, Any]) -> str:
-    schedule = str(told.get("schedule", ""))
+def _as_text(fields: Mapping[str, Any]) -> str:
+    schedule = str(fields.get("schedule", ""))
     return (
-        str(told["sampler"])
+        str(fields["sampler"])
         if schedule.lower() in ("", "automatic")
-        else f"{told['sampler']} {schedule}"
+        else f"{fields['sampler']} {schedule}"
     )
 
 
-def same_model(asked: str, told: Mapping[str, Any]) -> bool:
+def same_model(expected: str, fields: Mapping[str, Any]) -> bool:
     """`folder/name.safetensors [hash]`, `name` and a hash may all mean the same file."""
-    title, _, digest = asked.partition(" [")
-    used, hashed = str(told["model"]), str(told.get("hash", ""))
-    known = digest.rstrip("]") or title
+    title, _, digest = expected.partition(" [")
+    used, hashed = str(fields["model"]), str(fields.get("hash", ""))
+    name = digest.rstrip("]") or title
     # A1111 calls the file `folder/name.safetensors` by the name of folder_name.
     flat = re.sub(r"[/\\]", "_", re.sub(r"\.(safetensors|ckpt|pt)$", "", title))
     return used in (flat, PurePath(title).stem) or bool(
-        PurePath(title).stem == PurePath(used).stem or (hashed and known[:10] == hashed[:10])
+        PurePath(title).stem == PurePath(used).stem or (hashed and name[:10] == hashed[:10])
     )
 
 
-def _same(asked: Any, done: Any) -> bool:
-    if isinstance(asked, (int, float)) and not isinstance(asked, bool):
+def _same(expected: Any, done: Any) -> bool:
+    if isinstance(expected, (int, float)) and not isinstance(expected, bool):
         return (
-            math.isclose(float(asked), _number(done), rel_tol=1e-4, abs_tol=1e-4)
-            if asked < 2**53
-            else asked == done
+            math.isclose(float(expected), _number(done), rel_tol=1e-4, abs_tol=1e-4)
+            if expected < 2**53
+            else expected == done
         )
-    return str(asked) == str(done)
+    return str(expected) == str(done)
 
 
 def _number(value: Any) -> float:
@@ -333,5 +337,5 @@ def _size(written: Mapping[str, str]) -> dict[str, str]:
 
 
 def _joined(sampler: str, schedule: str) -> str:
-    plain = "" if schedule.lower() in ("automatic", "default") else schedule
-    return " ".join(f"{sampler} {plain}".replace("_", " ").lower().split())
+    kind = "" if schedule.lower() in ("automatic", "default") else schedule
+    return " ".join(f"{sampler} {kind}".replace("_", " ").lower().split())

@@ -30,9 +30,9 @@ _ADVICE = {
 """Words of the server in lower case, and what a person can do about them."""
 
 
-def advice_for(said: str) -> str:
+def advice_for(reason: str) -> str:
     """What to do about the cause that the server tells; empty for one we do not know."""
-    text = said.lower()
+    text = reason.lower()
     return next((advice for words, advice in _ADVICE.items() if words in text), "")
 
 

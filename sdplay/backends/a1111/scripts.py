@@ -51,14 +51,14 @@ def read_scripts(names: Any, details: Any) -> tuple[Script, ...] | None:
     """The scripts of `/scripts`, with what `/script-info` tells of them."""
     if not isinstance(names, Mapping):
         return None
-    told = {
+    by_name = {
         (str(item.get("name", "")).lower(), bool(item.get("is_img2img"))): item
         for item in _list(details)
         if isinstance(item, Mapping)
     }
     kinds = ((False, _list(names.get("txt2img"))), (True, _list(names.get("img2img"))))
     scripts = (
-        _script(name, from_image, told.get((name.lower(), from_image)))
+        _script(name, from_image, by_name.get((name.lower(), from_image)))
         for from_image, listed in kinds
         for name in listed
         if isinstance(name, str)
@@ -71,8 +71,8 @@ def faults(
 ) -> Iterator[str]:
     """A sentence for everything about scripts that the server would refuse, misread or drop."""
     from_image = "init_images" in body
-    listed = {each.name.lower(): each for each in scripts if each.from_image == from_image}
-    elsewhere = {each.name.lower() for each in scripts} - set(listed)
+    listed = {script.name.lower(): script for script in scripts if script.from_image == from_image}
+    elsewhere = {script.name.lower() for script in scripts} - set(listed)
     for name, always, arguments in _named(body):
         script = listed.get(name.lower())
         if script is None:
@@ -91,7 +91,7 @@ def faults(
 def oddities(body: Mapping[str, Any], scripts: Iterable[Script]) -> Iterator[str]:
     """A sentence for every argument that is not among what the server lists for it."""
     from_image = "init_images" in body
-    listed = {each.name.lower(): each for each in scripts if each.from_image == from_image}
+    listed = {entry.name.lower(): entry for entry in scripts if entry.from_image == from_image}
     for name, _, values in _named(body):
         script = listed.get(name.lower())
         if script and script.arguments and isinstance(values, list):
@@ -141,7 +141,7 @@ def _unknown(name: str, listed: Iterable[Script], elsewhere: bool, from_image: b
     if elsewhere:
         kind = "without a start image" if from_image else "with a start image"
         return f"The script {name!r} of this server works only {kind}."
-    names = ", ".join(sorted(each.name for each in listed))
+    names = ", ".join(sorted(script.name for script in listed))
     return f"There is no script {name!r} on this server. There are: {names}."
 
 
@@ -181,7 +181,7 @@ def _arguments(count: int) -> str:
 
 def _listed(arguments: tuple[Argument, ...]) -> str:
     """Their labels, for the end of a sentence."""
-    labels = [each.label for each in arguments]
+    labels = [argument.label for argument in arguments]
     return f": {', '.join(label or '(no name)' for label in labels)}" if any(labels) else ""
 
 

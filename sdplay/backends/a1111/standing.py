@@ -38,15 +38,19 @@ class Standing:
 
 
 def version_of(
-    asked: str, server: Server, told: Mapping[str, Any], standing: Standing, body: Mapping[str, Any]
+    model: str,
+    server: Server,
+    fields: Mapping[str, Any],
+    standing: Standing,
+    body: Mapping[str, Any],
 ) -> str:
     """What made the picture, in the words of the backend's `model_version`; a name that is never
     asked for where that is not sure."""
-    expected = asked or _loaded(server, standing.before)
-    switched = told.get("model") and not same_model(expected, told)
+    expected = model or _loaded(server, standing.before)
+    switched = fields.get("model") and not same_model(expected, fields)
     if expected and _names_models(server) and switched:
         titles = server.models or {}
-        used = next((title for title in titles if same_model(title, told)), str(told["model"]))
+        used = next((title for title in titles if same_model(title, fields)), str(fields["model"]))
     else:
         used = expected
     unsure = "options changed meanwhile" if standing.swaps(body) else ""
@@ -55,21 +59,25 @@ def version_of(
 
 
 def swapped(
-    asked: str, server: Server, told: Mapping[str, Any], standing: Standing, body: Mapping[str, Any]
+    model: str,
+    server: Server,
+    fields: Mapping[str, Any],
+    standing: Standing,
+    body: Mapping[str, Any],
 ) -> Iterator[str]:
     """A sentence for everything that somebody changed at the server meanwhile."""
     expected = _loaded(server, standing.before) if _names_models(server) else ""
-    if not asked and expected and told.get("model") and not same_model(expected, told):
+    if not model and expected and fields.get("model") and not same_model(expected, fields):
         yield (
             f"Model: the server had {expected} when this picture was asked for, and made it with "
-            f"{told['model']}: somebody changed it meanwhile."
+            f"{fields['model']}: somebody changed it meanwhile."
         )
-    known = (server.models or {}).get(asked or expected, "")[:10]
-    used = str(told.get("hash") or "")[:10]
-    if known and used and known != used and same_model(asked or expected, told):
+    digest = (server.models or {}).get(model or expected, "")[:10]
+    used = str(fields.get("hash") or "")[:10]
+    if digest and used and digest != used and same_model(model or expected, fields):
         yield (
-            f"Model: the file behind {told['model']} is another one than the server listed: its "
-            f"hash is {used}, not {known}."
+            f"Model: the file behind {fields['model']} is another one than the server listed: its "
+            f"hash is {used}, not {digest}."
         )
     for name, (before, after) in standing.swaps(body).items():
         yield (

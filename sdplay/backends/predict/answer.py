@@ -59,32 +59,32 @@ class Answer:
         """What it says it applied, by our names: in the picture's own text, its JSON, a header or
         its logs."""
         text = metadata.read(data).text
-        found: dict[str, Any] = metadata.settings_from(text)[0] if text else {}
-        found = {
+        settings: dict[str, Any] = metadata.settings_from(text)[0] if text else {}
+        settings = {
             name: value
-            for name, value in found.items()
+            for name, value in settings.items()
             if name not in ("prompt", "negative", "width", "height")
         }
         logged = _LOGGED_SEED.findall(str(self.told.get("logs") or ""))
-        first = next(_dicts(self.told), {})
+        fields = next(_dicts(self.told), {})
         seeds = (
-            first.get("seed"),
+            fields.get("seed"),
             self.told.get("seed"),
             self.headers.get("seed"),
             logged[-1] if logged else None,
         )
         seed = next(
-            (int(each) for each in map(str, seeds) if re.fullmatch(r"\d{1,20}", each)), None
+            (int(seed) for seed in map(str, seeds) if re.fullmatch(r"\d{1,20}", seed)), None
         )
-        return found | ({} if seed is None else {"seed": seed})
+        return settings | ({} if seed is None else {"seed": seed})
 
     def echoed(self, places: Mapping[str, str]) -> dict[str, Any]:
         """The inputs that it says it took, by our names; they may only repeat the request."""
-        taken = self.told.get("input")
-        last = {name: place.rpartition(".")[2] for name, place in places.items() if name in KNOBS}
+        inputs = self.told.get("input")
+        last = {name: path.rpartition(".")[2] for name, path in places.items() if name in KNOBS}
         return (
-            {name: taken[place] for name, place in last.items() if place in taken}
-            if isinstance(taken, dict)
+            {name: inputs[field] for name, field in last.items() if field in inputs}
+            if isinstance(inputs, dict)
             else {}
         )
 
@@ -94,8 +94,8 @@ class Answer:
         reasons = [
             self.headers.get("finish-reason"),
             *(
-                each.get(name)
-                for each in (self.told, *_dicts(self.told))
+                fields.get(name)
+                for fields in (self.told, *_dicts(self.told))
                 for name in ("finish_reason", "finishReason")
             ),
         ]
@@ -117,13 +117,13 @@ def opened(reply: Reply, wire: Wire) -> Answer:
             (reply.text if reply.body.isascii() else reply.body,), {}, reply.headers, reply.seconds
         )
     answer = reply.json()
-    told = answer if isinstance(answer, dict) else {}
-    if str(told.get("status", "")).lower() in FAILED:
-        raise _failed(told, reply, wire)
+    fields = answer if isinstance(answer, dict) else {}
+    if str(fields.get("status", "")).lower() in FAILED:
+        raise _failed(fields, reply, wire)
     pictures = tuple(_pictures(answer))
     if not pictures:
-        raise _empty(told, reply, wire)
-    return Answer(pictures, told, reply.headers, reply.seconds)
+        raise _empty(fields, reply, wire)
+    return Answer(pictures, fields, reply.headers, reply.seconds)
 
 
 _JSON_BEGINS = (b"{", b"[", b'"', b"")
@@ -135,9 +135,9 @@ def _failed(fields: Mapping[str, Any], reply: Reply, wire: Wire) -> BackendError
             f"{wire.label} cancelled the picture: somebody stopped it there, or it took too long. "
             "Press Generate to make it again."
         )
-    said = wire.clean(error_text(reply)) or "it does not say why"
+    reason = wire.clean(error_text(reply)) or "it does not say why"
     return BackendRefused(
-        f"{wire.label} could not make the picture: {said.rstrip('.')}. Change the setting it "
+        f"{wire.label} could not make the picture: {reason.rstrip('.')}. Change the setting it "
         "names, "
         "or look at its logs."
     )
@@ -152,25 +152,25 @@ def _empty(fields: Mapping[str, Any], reply: Reply, wire: Wire) -> BackendError:
     )
 
 
-def _pictures(found: Any) -> Iterator[Any]:
-    if isinstance(found, str) and found.strip():
-        yield found
-    elif isinstance(found, list):
-        for each in found:
-            yield from _pictures(each)
-    elif isinstance(found, dict):
-        for place in PLACES:
-            if inner := list(_pictures(found.get(place))):
+def _pictures(answer: Any) -> Iterator[Any]:
+    if isinstance(answer, str) and answer.strip():
+        yield answer
+    elif isinstance(answer, list):
+        for entry in answer:
+            yield from _pictures(entry)
+    elif isinstance(answer, dict):
+        for key in PLACES:
+            if inner := list(_pictures(answer.get(key))):
                 yield from inner
                 return
 
 
 def _dicts(fields: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The objects that stand for the single pictures."""
-    for place in PLACES:
-        listed = fields.get(place)
+    for key in PLACES:
+        listed = fields.get(key)
         yield from (
-            each
-            for each in (listed if isinstance(listed, list) else [listed])
-            if isinstance(each, dict)
+            entry
+            for entry in (listed if isinstance(listed, list) else [listed])
+            if isinstance(entry, dict)
         )

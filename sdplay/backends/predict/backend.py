@@ -39,7 +39,7 @@ class Predict(Backend):
     ) -> None:
         self.seconds, self.pause, self.every = seconds, pause, every
         self._key = key or setting("SDPLAY_PREDICT_KEY")
-        self._seen: EndpointReport | None = None
+        self._report: EndpointReport | None = None
         self._point: Endpoint | None = None
         self._problem = ""
         """Kept for whoever asks: a list of backends must not fail because one is not set up."""
@@ -57,21 +57,23 @@ class Predict(Backend):
         return self._look().capabilities() if self._point else Capabilities("down", self._problem)
 
     def payload(self, params: Params) -> dict[str, Any]:
-        return request(params, self._known())
+        return request(params, self._last_report())
 
     def model_version(self, params: Params) -> str:
         """The address is a part of it: the same settings elsewhere are another picture."""
-        seen = self._known()
-        return " ".join((self._wire().address, seen.point.preset.name, seen.version, params.model))
+        report = self._last_report()
+        return " ".join(
+            (self._wire().address, report.point.preset.name, report.version, params.model)
+        )
 
     def generate(self, params: Params) -> Generator[Event, None, None]:
         started = time.monotonic()
         wire = self._wire()
         yield Progress(message=f"Looking for {wire.label[:1].lower()}{wire.label[1:]}")
-        seen = self._known(or_again=True)
-        body = request(params, seen)
+        report = self._last_report(or_again=True)
+        body = request(params, report)
         run = Prediction(
-            wire, seen.point, body, self.seconds, self.pause, self.every, peeks=_peeks(seen)
+            wire, report.point, body, self.seconds, self.pause, self.every, peeks=_peeks(report)
         )
         reply = yield from run.reply()
         answer = opened(reply, wire)
@@ -82,9 +84,9 @@ class Predict(Backend):
             data = yield from meanwhile(fetched, self.every, lambda: fetching)
         finally:
             fetched.abandon()
-        told = receipt(params, seen, body, answer, data, wire.clean)
+        record = receipt(params, report, body, answer, data, wire.clean)
         timing = _timing(time.monotonic() - started, answer, run)
-        yield Picture(data, params, self.name, timing, told, model=params.model or seen.model)
+        yield Picture(data, params, self.name, timing, record, model=params.model or report.model)
 
     def _endpoint(self) -> Endpoint:
         if self._point is None:
@@ -103,17 +105,17 @@ class Predict(Backend):
         )
 
     def _look(self) -> EndpointReport:
-        self._seen = look(self._wire(), self._endpoint())
-        return self._seen
+        self._report = look(self._wire(), self._endpoint())
+        return self._report
 
-    def _known(self, or_again: bool = False) -> EndpointReport:
+    def _last_report(self, or_again: bool = False) -> EndpointReport:
         """What the last look found; looks when there was none, or `or_again` when it was not
         ready."""
-        kept = self._seen
+        report = self._report
         return (
             self._look()
-            if kept is None or (or_again and kept.status not in ("ready", "busy"))
-            else kept
+            if report is None or (or_again and report.status not in ("ready", "busy"))
+            else report
         )
 
 

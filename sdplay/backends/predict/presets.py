@@ -85,7 +85,7 @@ PRESETS: dict[str, Preset] = {
             "cog",
             "The Cog server",
             {
-                **{name: f"input.{place}" for name, place in _DIFFUSERS_FIELDS.items()},
+                **{name: f"input.{field}" for name, field in _DIFFUSERS_FIELDS.items()},
                 "scheduler": "input.scheduler",
                 "width": "input.width",
                 "height": "input.height",
@@ -102,7 +102,7 @@ PRESETS: dict[str, Preset] = {
             "replicate",
             "Replicate",
             {
-                **{name: f"input.{place}" for name, place in _DIFFUSERS_FIELDS.items()},
+                **{name: f"input.{field}" for name, field in _DIFFUSERS_FIELDS.items()},
                 "scheduler": "input.scheduler",
                 "width": "input.width",
                 "height": "input.height",
@@ -130,7 +130,7 @@ PRESETS: dict[str, Preset] = {
             "hf-inference",
             "The inference API",
             {
-                **{name: f"parameters.{place}" for name, place in _DIFFUSERS_FIELDS.items()},
+                **{name: f"parameters.{field}" for name, field in _DIFFUSERS_FIELDS.items()},
                 "prompt": "inputs",
                 "scheduler": "parameters.scheduler",
                 "width": "parameters.width",
@@ -191,15 +191,15 @@ def _replicate(preset: Preset, url: str, renamed: Mapping[str, str | None]) -> E
     """owner/name, owner/name:version, or the address of a model, a version or a deployment."""
     match = _REPLICATE.fullmatch(url)
     if not match:
-        given = url.split("?")[0].rpartition("@")[2][:80]
+        name = url.split("?")[0].rpartition("@")[2][:80]
         raise BadParams(
             "SDPLAY_PREDICT_URL must name a model at Replicate, like stability-ai/sdxl or "
-            f"https://replicate.com/stability-ai/sdxl, not {given!r}."
+            f"https://replicate.com/stability-ai/sdxl, not {name!r}."
         )
     base, model, version = match["base"] or preset.home, match["model"], match["version"]
     if match["kind"] == "deployments/":
-        place = f"deployments/{model}"
-        return Endpoint(preset, base, f"{place}/predictions", place, renamed, {})
+        path = f"deployments/{model}"
+        return Endpoint(preset, base, f"{path}/predictions", path, renamed, {})
     look = f"models/{model}/versions/{version}" if version else f"models/{model}"
     constants = {"version": f"{model}:{version}" if version else model}
     return Endpoint(preset, base, preset.create, look, renamed, constants)
@@ -215,7 +215,7 @@ def _renamed(text: str) -> dict[str, str | None]:
     except ValueError as error:
         raise BadParams(f"SDPLAY_PREDICT_FIELDS is not valid JSON. {like}") from error
     if not isinstance(answer, dict) or not all(
-        isinstance(place, str | None) for place in answer.values()
+        isinstance(field, str | None) for field in answer.values()
     ):
         raise BadParams(
             f"SDPLAY_PREDICT_FIELDS must map our settings to field names or null. {like}"
@@ -233,16 +233,16 @@ def places(point: Endpoint, fields: Mapping[str, str] | None) -> dict[str, str]:
     """Where each setting goes: as the model's own schema says, else as the preset has it; the
     owner's word wins."""
     inside = f"{point.preset.inside}." if point.preset.inside else ""
-    found = (
+    fields_at = (
         point.preset.fields
         if fields is None
-        else {name: f"{inside}{place}" for name, place in fields.items()}
+        else {name: f"{inside}{field}" for name, field in fields.items()}
     )
     renamed = {
-        name: place if place is None or "." in place else f"{inside}{place}"
-        for name, place in point.renamed.items()
+        name: field if field is None or "." in field else f"{inside}{field}"
+        for name, field in point.renamed.items()
     }
-    return {name: place for name, place in {**found, **renamed}.items() if place}
+    return {name: field for name, field in {**fields_at, **renamed}.items() if field}
 
 
 def at_version(point: Endpoint, version: str) -> Endpoint:

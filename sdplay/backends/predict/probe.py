@@ -71,40 +71,40 @@ class EndpointReport:
 
     def _defaults(self) -> dict[str, Any]:
         """The model's own, else ours moved into its ranges."""
-        found = {
+        values = {
             name: KNOBS[name].kind(min(max(KNOBS[name].default, low), high))
             for name, (low, high) in self.limits.items()
             if name != "seed" and KNOBS[name].kind is not str
         }
-        found |= self.schema.defaults() if self.schema else {}
-        if "scheduler" in self.places and found.get("scheduler") not in self.schedulers:
-            found |= {
+        values |= self.schema.defaults() if self.schema else {}
+        if "scheduler" in self.places and values.get("scheduler") not in self.schedulers:
+            values |= {
                 "scheduler": "dpmpp_2m"
                 if "dpmpp_2m" in self.schedulers
                 else next(iter(self.schedulers))
             }
-        return found
+        return values
 
 
 def look(wire: Wire, point: Endpoint) -> EndpointReport:
     """Ask the endpoint what it is.  Never raises."""
-    what = f"{point.preset.label} at {wire.address}"
+    name = f"{point.preset.label} at {wire.address}"
     try:
         reply = wire.get(point.look, seconds=LOOK_SECONDS)
     except BackendError as error:
         return EndpointReport(point, "down", str(error))
     if reply.status in (401, 403):
         return EndpointReport(
-            point, "unauthorised", str(refusal(reply, what, "SDPLAY_PREDICT_KEY", wire.clean))
+            point, "unauthorised", str(refusal(reply, name, "SDPLAY_PREDICT_KEY", wire.clean))
         )
     if reply.status >= 500:
         state: Status = "starting" if reply.status == 503 else "down"
-        return EndpointReport(point, state, str(refusal(reply, what, wire.setting, wire.clean)))
+        return EndpointReport(point, state, str(refusal(reply, name, wire.setting, wire.clean)))
     finders = {"cog": _cog, "replicate": _replicate, "openai-images": _openai}
-    return finders.get(point.preset.name, _plain)(wire, point, reply)
+    return finders.get(point.preset.name, _unnamed)(wire, point, reply)
 
 
-def _plain(wire: Wire, point: Endpoint, reply: Reply) -> EndpointReport:
+def _unnamed(wire: Wire, point: Endpoint, reply: Reply) -> EndpointReport:
     return EndpointReport(
         point, message=f"{point.preset.label} at {wire.address} ({point.preset.name})."
     )
@@ -121,8 +121,8 @@ _HEALTH: dict[str, tuple[Status, str]] = {
 
 
 def _cog(wire: Wire, point: Endpoint, reply: Reply) -> EndpointReport:
-    status, said = _HEALTH.get(str(_told(reply).get("status")), ("down", ""))
-    if not said:
+    status, sentence = _HEALTH.get(str(_fields(reply).get("status")), ("down", ""))
+    if not sentence:
         return EndpointReport(
             point,
             "down",
@@ -130,12 +130,12 @@ def _cog(wire: Wire, point: Endpoint, reply: Reply) -> EndpointReport:
             f"Check {wire.setting} and SDPLAY_PREDICT_PRESET.",
         )
     try:
-        schema = read(_told(wire.get("openapi.json", seconds=LOOK_SECONDS)))
+        schema = read(_fields(wire.get("openapi.json", seconds=LOOK_SECONDS)))
     except BackendError:
         schema = None
     blind = "" if schema else " It does not tell its inputs, so the usual ones are offered."
     return EndpointReport(
-        point, status, f"{point.preset.label} at {wire.address} {said}{blind}", schema
+        point, status, f"{point.preset.label} at {wire.address} {sentence}{blind}", schema
     )
 
 
@@ -144,19 +144,19 @@ def _replicate(wire: Wire, point: Endpoint, reply: Reply) -> EndpointReport:
         return EndpointReport(
             point, "down", str(refusal(reply, "Replicate", wire.setting, wire.clean))
         )
-    told = _told(reply)
-    latest = told["latest_version"] if isinstance(told.get("latest_version"), dict) else told
+    fields = _fields(reply)
+    latest = fields["latest_version"] if isinstance(fields.get("latest_version"), dict) else fields
     model, version = str(point.constants.get("version", point.look)), latest.get("id")
     if (
         ":" not in model
         and isinstance(version, str)
         and "version" in point.constants
-        and not told.get("is_official")
+        and not fields.get("is_official")
     ):
         # Only official models run without naming a version; and a named one says which weights made
         # the picture.
         point = at_version(point, f"{model}:{version}")
-    about = str(told.get("description") or "").split("\n")[0][:160]
+    about = str(fields.get("description") or "").split("\n")[0][:160]
     return EndpointReport(
         point,
         message=f"{model.partition(':')[0]} at Replicate. {about}".strip(),
@@ -166,19 +166,19 @@ def _replicate(wire: Wire, point: Endpoint, reply: Reply) -> EndpointReport:
 
 
 def _openai(wire: Wire, point: Endpoint, reply: Reply) -> EndpointReport:
-    listed = _told(reply).get("data") if reply.ok else None
+    listed = _fields(reply).get("data") if reply.ok else None
     models = (
-        tuple(str(each["id"]) for each in listed if isinstance(each, dict) and each.get("id"))
+        tuple(str(entry["id"]) for entry in listed if isinstance(entry, dict) and entry.get("id"))
         if isinstance(listed, list)
         else None
     )
-    return replace(_plain(wire, point, reply), models=models)
+    return replace(_unnamed(wire, point, reply), models=models)
 
 
-def _told(reply: Reply) -> dict[str, Any]:
+def _fields(reply: Reply) -> dict[str, Any]:
     """The answer's object; nothing when it is something else."""
     try:
-        found = reply.json() if reply.ok else {}
+        answer = reply.json() if reply.ok else {}
     except BackendBroken:
         return {}
-    return found if isinstance(found, dict) else {}
+    return answer if isinstance(answer, dict) else {}

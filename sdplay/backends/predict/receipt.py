@@ -29,24 +29,24 @@ def receipt(
     """The receipt of one picture."""
     with Image.open(io.BytesIO(data)) as opened:
         size, brightest = opened.size, opened.convert("L").getextrema()[1]
-    told = answer.reported(data)
+    fields = answer.reported(data)
     warnings = [
         *unsent(params, report),
         *_raw(params, report, body),
-        *_differences(params, report, body, answer, told),
+        *_differences(params, report, body, answer, fields),
         *_size(params, report, body, size),
         *_pictures(answer, brightest == 0),
     ]
-    applied = {**told, "width": size[0], "height": size[1]}
+    applied = {**fields, "width": size[0], "height": size[1]}
     return Receipt(
-        shown(_asked(params, report), clean),
+        shown(_requested(params, report), clean),
         shown(body, clean),
         applied,
         tuple(map(clean, dict.fromkeys(warnings))),
     )
 
 
-def _asked(params: Params, report: EndpointReport) -> dict[str, Any]:
+def _requested(params: Params, report: EndpointReport) -> dict[str, Any]:
     """Without what stands at our default because the endpoint has no place for it: nobody asked for
     that."""
     placed = {
@@ -85,24 +85,22 @@ def _differences(
             "The endpoint does not report what it applied, so only the picture's size "
             "could be checked."
         )
-    asked = {
-        name: get(body, place) for name, place in report.places.items() if name not in PICTURES
-    }
+    sent = {name: get(body, path) for name, path in report.places.items() if name not in PICTURES}
     names = {theirs: ours for ours, theirs in report.schedulers.items()}
     for name, value in fields.items():
-        wanted = (
-            names.get(str(asked.get(name)), asked.get(name))
+        expected = (
+            names.get(str(sent.get(name)), sent.get(name))
             if name == "scheduler"
-            else asked.get(name)
+            else sent.get(name)
         )
-        if wanted is not None and not _same(wanted, value):
+        if expected is not None and not _same(expected, value):
             yield (
-                f"{_label(name)}: the endpoint used {_shown(name, value)} instead of "
-                f"{_shown(name, wanted)}."
+                f"{_label(name)}: the endpoint used {_as_text(name, value)} instead of "
+                f"{_as_text(name, expected)}."
             )
     for name, value in answer.echoed(report.places).items():
-        if asked.get(name) is not None and not _same(asked[name], value):
-            yield f"{_label(name)}: the endpoint took {value} instead of {asked[name]}."
+        if sent.get(name) is not None and not _same(sent[name], value):
+            yield f"{_label(name)}: the endpoint took {value} instead of {sent[name]}."
 
 
 def _size(
@@ -111,7 +109,7 @@ def _size(
     """A sentence when the picture is not as large as asked."""
     both = str(get(body, report.places.get(SIZE, SIZE))).split("x")
     sides = (
-        [int(each) for each in both if each.isdigit()]
+        [int(side) for side in both if side.isdigit()]
         if SIZE in report.places
         else [
             get(body, report.places[name]) if name in report.places else getattr(params, name)
@@ -144,18 +142,18 @@ def _pictures(answer: Answer, black: bool) -> Iterator[str]:
         )
 
 
-def _same(asked: Any, done: Any) -> bool:
-    if isinstance(asked, float) or isinstance(done, float):
+def _same(sent: Any, done: Any) -> bool:
+    if isinstance(sent, float) or isinstance(done, float):
         return isinstance(done, int | float) and math.isclose(
-            float(asked), done, rel_tol=1e-4, abs_tol=1e-4
+            float(sent), done, rel_tol=1e-4, abs_tol=1e-4
         )
-    return str(asked) == str(done)
+    return str(sent) == str(done)
 
 
 def _label(name: str) -> str:
     return KNOBS[name].label if name in KNOBS else "Size"
 
 
-def _shown(name: str, value: Any) -> str:
+def _as_text(name: str, value: Any) -> str:
     entry = find(str(value)) if name == "scheduler" else None
     return entry.label if entry else str(value)

@@ -21,8 +21,8 @@ def request(params: Params, report: EndpointReport) -> dict[str, Any]:
     """The whole body; the raw payload fields laid over it."""
     body = copy.deepcopy(dict(report.point.constants))
     inside = report.point.preset.inside
-    for name, one in (report.schema.ones if report.schema else {}).items():
-        put(body, f"{inside}.{name}" if inside else name, one)
+    for name, single in (report.schema.ones if report.schema else {}).items():
+        put(body, f"{inside}.{name}" if inside else name, single)
     for name, value in settings(params, report).items():
         put(body, report.places[name], value)
     return _laid_over(body, params.extra_fields(), report)
@@ -30,10 +30,10 @@ def request(params: Params, report: EndpointReport) -> dict[str, Any]:
 
 def settings(params: Params, report: EndpointReport) -> dict[str, Any]:
     """What is sent for each setting that has a place, in the endpoint's words."""
-    found = {
+    values = {
         name: value for name in report.places if (value := _value(name, params, report)) is not None
     }
-    return {name: _fitting(name, value, report) for name, value in found.items()}
+    return {name: _fitting(name, value, report) for name, value in values.items()}
 
 
 def unsent(params: Params, report: EndpointReport) -> Iterator[str]:
@@ -45,20 +45,20 @@ def unsent(params: Params, report: EndpointReport) -> Iterator[str]:
     yield from params.idle()
 
 
-def put(body: dict[str, Any], place: str, value: Any) -> None:
+def put(body: dict[str, Any], path: str, value: Any) -> None:
     """Set a.b.c in nested objects."""
-    *way, last = place.split(".")
+    *way, last = path.split(".")
     for part in way:
         body = body.setdefault(part, {})
     body[last] = value
 
 
-def get(body: Mapping[str, Any], place: str) -> Any:
+def get(body: Mapping[str, Any], path: str) -> Any:
     """What stands at a.b.c; None when nothing does."""
-    found: Any = body
-    for part in place.split("."):
-        found = found.get(part) if isinstance(found, Mapping) else None
-    return found
+    value: Any = body
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
 
 
 def _value(name: str, params: Params, report: EndpointReport) -> Any:
@@ -89,12 +89,12 @@ def _scheduler(params: Params, report: EndpointReport) -> str:
 
 
 def _fitting(name: str, value: Any, report: EndpointReport) -> Any:
-    given = (
+    entry = (
         report.schema.inputs.get(report.places[name].rpartition(".")[2]) if report.schema else None
     )
-    if given is None or name in PICTURES:
+    if entry is None or name in PICTURES:
         return value
-    return given.fitting(KNOBS[name].label if name in KNOBS else "Size", value)
+    return entry.fitting(KNOBS[name].label if name in KNOBS else "Size", value)
 
 
 def _data_uri(data: bytes, label: str) -> str:

@@ -198,26 +198,26 @@ def meanwhile(
     return call.result()
 
 
-def progress(told: Any, label: str) -> Progress:
+def progress(answer: Any, label: str) -> Progress:
     """Where a prediction is: the last line of its progress bar, else its status."""
-    logs = told.get("logs") if isinstance(told, dict) else None
+    logs = answer.get("logs") if isinstance(answer, dict) else None
     if isinstance(logs, str) and (bars := _BAR.findall(logs[-4000:])):
         step, steps = int(bars[-1][0]), max(1, int(bars[-1][1]))
         return Progress(min(1.0, step / steps), step, steps, message=f"{label} is working")
     return Progress(
-        message=f"{label} is {'waiting for a machine' if _status(told) in WAITS else 'working'}"
+        message=f"{label} is {'waiting for a machine' if _status(answer) in WAITS else 'working'}"
     )
 
 
-def _status(told: Any) -> str:
-    return str(told.get("status", "")).lower() if isinstance(told, dict) else ""
+def _status(answer: Any) -> str:
+    return str(answer.get("status", "")).lower() if isinstance(answer, dict) else ""
 
 
-def _id(told: Any, label: str) -> str:
+def _id(answer: Any, label: str) -> str:
     """The prediction's id, which becomes a part of addresses."""
-    found = str(told.get("id", "")) if isinstance(told, dict) else ""
-    if not re.fullmatch(r"[\w-]{1,80}", found):
+    name = str(answer.get("id", "")) if isinstance(answer, dict) else ""
+    if not re.fullmatch(r"[\w-]{1,80}", name):
         raise BackendRefused(
             f"{label} began a prediction without telling its id. Check SDPLAY_PREDICT_PRESET."
         )
-    return found
+    return name

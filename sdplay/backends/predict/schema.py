@@ -75,9 +75,11 @@ class Input:
             value = int(value)
         low, high = self.range()
         if isinstance(value, int | float) and not low <= value <= high:
-            wanted = f"at least {low:g}" if high == math.inf else f"at most {_plain(high)}"
-            wanted = wanted if math.inf in (-low, high) else f"between {low:g} and {_plain(high)}"
-            raise BadParams(f"{label} must be {wanted} for this model, not {_plain(value)}.")
+            bounds = f"at least {low:g}" if high == math.inf else f"at most {_number_text(high)}"
+            bounds = (
+                bounds if math.inf in (-low, high) else f"between {low:g} and {_number_text(high)}"
+            )
+            raise BadParams(f"{label} must be {bounds} for this model, not {_number_text(value)}.")
         return value
 
     def _chosen(self, label: str, value: Any) -> Any:
@@ -144,12 +146,12 @@ class Schema:
     @property
     def schedulers(self) -> dict[str, str]:
         """Our scheduler id → the model's name; a name that is none of ours stands for itself."""
-        found: dict[str, str] = {}
+        names: dict[str, str] = {}
         offered = self.input("scheduler")
         for name in offered.choices if offered else ():
             entry = find(str(name))
-            found[entry.id if entry and entry.id not in found else str(name)] = str(name)
-        return found
+            names[entry.id if entry and entry.id not in names else str(name)] = str(name)
+        return names
 
     @property
     def ones(self) -> dict[str, int]:
@@ -159,16 +161,16 @@ class Schema:
     @property
     def needs_something(self) -> bool:
         """An empty request is refused, so it can never start a picture."""
-        return any(each.needed for each in self.inputs.values())
+        return any(entry.needed for entry in self.inputs.values())
 
     def own(self) -> tuple[dict[str, Any], ...]:
         """The inputs that are none of our settings, for the form.  Secrets stay out: a form ends up
         in links."""
         ours = {*self.fields.values(), *self.ones}
         return tuple(
-            each.entry()
-            for each in self.inputs.values()
-            if each.name not in ours and each.kind in _KINDS and not each.secret
+            entry.entry()
+            for entry in self.inputs.values()
+            if entry.name not in ours and entry.kind in _KINDS and not entry.secret
         )
 
     def defaults(self) -> dict[str, Any]:
@@ -194,9 +196,9 @@ class Schema:
     def limits(self) -> dict[str, tuple[float, float]]:
         """The model's ranges for our settings, where it tells both ends."""
         fields = {
-            setting: given.range()
+            setting: entry.range()
             for setting in self.fields
-            if setting in KNOBS and (given := self.input(setting)) is not None
+            if setting in KNOBS and (entry := self.input(setting)) is not None
         }
         return {
             setting: pair for setting, pair in fields.items() if math.inf not in (-pair[0], pair[1])
@@ -215,31 +217,31 @@ class Schema:
         squares = ((choice, choice) for choice in across.choices)
         usual = dict.fromkeys([(across.default, down.default), *USUAL_SIZES, *squares])
         sizes = tuple(pair for pair in usual if across.takes(pair[0]) and down.takes(pair[1]))
-        found = {
+        ranges = {
             "size_limits": (int(max(64, low)), int(min(4096, high))),
             "sizes": sizes[:MOST_SIZES] or None,
             "size_step": int(max(across.step or 0, down.step or 0)) or None,
         }
-        return {name: value for name, value in found.items() if value}
+        return {name: value for name, value in ranges.items() if value}
 
 
 def read(document: Any) -> Schema | None:
     """The inputs in an OpenAPI document; None when it has none."""
     schemas = _dict(_dict(_dict(document).get("components")).get("schemas"))
-    wanted = _dict(schemas.get("Input"))
-    needed = wanted.get("required")
+    schema = _dict(schemas.get("Input"))
+    needed = schema.get("required")
     listed = [
         _input(
-            str(name), _whole(told, schemas), name in (needed if isinstance(needed, list) else ())
+            str(name), _whole(fields, schemas), name in (needed if isinstance(needed, list) else ())
         )
-        for name, told in _dict(wanted.get("properties")).items()
+        for name, fields in _dict(schema.get("properties")).items()
     ]
     if not listed:
         return None
-    inputs = {each.name: each for _, each in sorted(listed, key=lambda pair: pair[0])}
-    fields = {setting: name for setting in ALIASES if (name := _first(setting, inputs))}
+    inputs = {entry.name: entry for _, entry in sorted(listed, key=lambda pair: pair[0])}
+    fields = {setting: name for setting in ALIASES if (name := _input_of(setting, inputs))}
     if {"width", "height"} <= set(fields) or not all(
-        _SIZE.fullmatch(str(each)) for each in _sizes(inputs, fields)
+        _SIZE.fullmatch(str(size)) for size in _sizes(inputs, fields)
     ):
         fields.pop("size", None)
     return Schema(inputs, fields)
@@ -250,8 +252,8 @@ _SIZE = re.compile(r"\d+x\d+")
 
 def _sizes(inputs: Mapping[str, Input], fields: Mapping[str, str]) -> tuple[Any, ...]:
     """Words like "square" are a choice of the model's own; so is a size that is no text."""
-    given = inputs.get(fields.get("size", ""))
-    return given.choices if given else ()
+    entry = inputs.get(fields.get("size", ""))
+    return entry.choices if entry else ()
 
 
 _KINDS = ("string", "integer", "number", "boolean", "")
@@ -260,7 +262,7 @@ DEEPEST = 5
 """A schema that refers to itself ends here."""
 
 
-def _first(setting: str, inputs: Mapping[str, Input]) -> str:
+def _input_of(setting: str, inputs: Mapping[str, Input]) -> str:
     """The input that takes this setting; one of another kind only has the same name."""
     kinds = (
         ("integer", "number", "")
@@ -303,12 +305,12 @@ def _input(name: str, fields: Mapping[str, Any], needed: bool) -> tuple[float, I
     )
 
 
-def _kind(told: Any) -> str:
+def _kind(kind: Any) -> str:
     """OpenAPI 3.1 writes a list where a value may be missing."""
     kinds = [
-        each
-        for each in (told if isinstance(told, list) else [told])
-        if isinstance(each, str) and each != "null"
+        kind
+        for kind in (kind if isinstance(kind, list) else [kind])
+        if isinstance(kind, str) and kind != "null"
     ]
     return kinds[0] if kinds else ""
 
@@ -318,23 +320,23 @@ def _help(fields: Mapping[str, Any]) -> str:
     return "" if text == "An enumeration." else text
 
 
-def _whole(told: Any, schemas: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
+def _whole(fields: Any, schemas: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
     """A property with everything that it refers to; what stands at the property itself wins."""
-    told = _dict(told)
-    named = schemas.get(str(told.get("$ref", "")).rpartition("/")[2])
+    fields = _dict(fields)
+    named = schemas.get(str(fields.get("$ref", "")).rpartition("/")[2])
     parts = [
         named,
-        *(part for word in _JOINS if isinstance(told.get(word), list) for part in told[word]),
+        *(part for word in _JOINS if isinstance(fields.get(word), list) for part in fields[word]),
     ]
-    found: dict[str, Any] = {}
+    merged: dict[str, Any] = {}
     for part in parts if depth < DEEPEST else ():
         inner = _whole(part, schemas, depth + 1)
-        found |= inner if inner.get("type") != "null" else {}
-    return found | {name: value for name, value in told.items() if name not in ("$ref", *_JOINS)}
+        merged |= inner if inner.get("type") != "null" else {}
+    return merged | {name: value for name, value in fields.items() if name not in ("$ref", *_JOINS)}
 
 
-def _dict(found: Any) -> dict[str, Any]:
-    return found if isinstance(found, dict) else {}
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _is_number(value: Any) -> bool:
@@ -350,5 +352,5 @@ def _number(value: Any, otherwise: float) -> float:
     return value if _is_number(value) else otherwise
 
 
-def _plain(value: float) -> str:
+def _number_text(value: float) -> str:
     return f"{value:g}" if value != int(value) else str(int(value))

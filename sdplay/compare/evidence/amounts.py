@@ -170,8 +170,8 @@ class Amounts:
         if not burnt:
             return "Clipped colours do not become many more over these values."
         level, course = max(burnt, key=lambda pair: pair[0].value)
-        lowest = min(course.levels, key=lambda each: each.clipped)
-        shares = [f"{each.clipped:.0%}".replace("%", " %") for each in (level, lowest)]
+        lowest = min(course.levels, key=lambda level: level.clipped)
+        shares = [f"{end.clipped:.0%}".replace("%", " %") for end in (level, lowest)]
         return (
             f"Colours clip from {level.words} on{self._counted(len(burnt))}: {shares[0]} of the "
             f"pixels have one at its limit there, {shares[1]} at {lowest.words}."

@@ -106,12 +106,12 @@ def settling_sentences(curves: Sequence[Convergence], over: str = "seed") -> lis
     """One sentence for every scheduler, counted over its curves; those that say the same are said
     once."""
     by_scheduler: dict[str, list[Convergence]] = {}
-    for each in curves:
-        by_scheduler.setdefault(each.scheduler, []).append(each)
+    for curve in curves:
+        by_scheduler.setdefault(curve.scheduler, []).append(curve)
     alike: dict[Settles, list[str]] = {"never": [], "unknown": []}
     sentences = []
     for name, group in by_scheduler.items():
-        kinds = {each.settles for each in group}
+        kinds = {member.settles for member in group}
         if len(kinds) == 1 and (kind := group[0].settles) in alike:
             alike[kind].append(name)
         else:
@@ -121,9 +121,9 @@ def settling_sentences(curves: Sequence[Convergence], over: str = "seed") -> lis
 
 def _settling(name: str, group: Sequence[Convergence], over: str) -> str:
     """Where one scheduler settles, over its seeds or whatever else was varied."""
-    clear = [each for each in group if each.settles in ("yes", "not yet")]
-    knees = sorted(each.knee.steps for each in clear if each.knee)
-    most, count = max(each.most for each in clear), many(len(clear), over)
+    clear = [curve for curve in group if curve.settles in ("yes", "not yet")]
+    knees = sorted(curve.knee.steps for curve in clear if curve.knee)
+    most, count = max(curve.most for curve in clear), many(len(clear), over)
     if not knees:
         of_all = "" if len(clear) == 1 else f" on {_none_of(len(clear), over)}"
         return f"{name} has not settled by {most} steps{of_all} in this sweep; try more steps."
@@ -163,7 +163,7 @@ def _alike(names: Mapping[Settles, Sequence[str]], curves: Sequence[Convergence]
             "give another picture, not a more finished one."
         )
     if unknown := names["unknown"]:
-        few = max(len(each.points) for each in curves if each.settles == "unknown")
+        few = max(len(curve.points) for curve in curves if curve.settles == "unknown")
         where = "it settles" if len(unknown) == 1 else "they settle"
         sentences.append(
             f"{listed(unknown)}: {few} step counts are too few to say where {where}; sweep at "
@@ -266,9 +266,9 @@ class Trade:
         best = min(near, key=lambda point: point.distance, default=None)
         return tuple(point for point in near if best and self._tie(point, best))
 
-    def _tie(self, one: Point, best: Point) -> bool:
-        seen = max(self.unseen, one.spread, best.spread)
-        return one.distance - best.distance <= seen
+    def _tie(self, point: Point, best: Point) -> bool:
+        margin = max(self.unseen, point.spread, best.spread)
+        return point.distance - best.distance <= margin
 
     @property
     def sentence(self) -> str:
@@ -391,8 +391,8 @@ class SignTest:
         )
 
 
-def sign_test(one: tuple[str, Sequence[float]], other: tuple[str, Sequence[float]]) -> SignTest:
+def sign_test(left: tuple[str, Sequence[float]], right: tuple[str, Sequence[float]]) -> SignTest:
     """Compare two settings seed by seed; smaller is closer."""
-    pairs = list(zip(one[1], other[1], strict=True))
+    pairs = list(zip(left[1], right[1], strict=True))
     wins, losses = sum(a < b for a, b in pairs), sum(a > b for a, b in pairs)
-    return SignTest(one[0], other[0], wins, losses, len(pairs) - wins - losses)
+    return SignTest(left[0], right[0], wins, losses, len(pairs) - wins - losses)

@@ -47,21 +47,21 @@ _OPPONENT = np.array(((0, 1, 0), (1, -1, 0), (0, 1, -1))) @ _XYZ
 _BACK = np.linalg.inv(_OPPONENT)
 
 
-def colour_distance(one: Pixels, pixels: Pixels) -> float:
+def colour_distance(reference: Pixels, pixels: Pixels) -> float:
     """0 is the same, 1 as far apart as colours can be; the mean over two pictures of one size."""
-    if np.array_equal(one, pixels):
+    if np.array_equal(reference, pixels):
         return 0.0
-    factor = math.ceil(min(one.shape[:2]) / LONG)
-    light = np.stack([_averaged(_LIGHT[picture], factor) for picture in (one, pixels)])
+    factor = math.ceil(min(reference.shape[:2]) / LONG)
+    light = np.stack([_averaged(_LIGHT[picture], factor) for picture in (reference, pixels)])
     opponent = _mixed(_OPPONENT, np.moveaxis(light, -1, 0))
     features = _features(opponent[0], factor)
-    seen = np.stack(
+    averaged = np.stack(
         [
             _blurred(plane, _variance(width, factor))
             for plane, width in zip(opponent, _BLURS, strict=True)
         ]
     )
-    colours = _colours(np.clip(_mixed(_BACK, seen), 0, 1))
+    colours = _colours(np.clip(_mixed(_BACK, averaged), 0, 1))
     return float((colours ** (1 - features)).mean())
 
 
@@ -108,8 +108,8 @@ def _features(lightness: Array, factor: int) -> Array:
 def _colours(light: Array) -> Array:
     """How far the colours of two pictures are apart, 0 to 1."""
     lab = _lab(light)
-    apart = np.abs(lab[:, 0] - lab[:, 1])
-    return _bent(apart[0] + np.sqrt(apart[1] ** 2 + apart[2] ** 2))
+    distances = np.abs(lab[:, 0] - lab[:, 1])
+    return _bent(distances[0] + np.sqrt(distances[1] ** 2 + distances[2] ** 2))
 
 
 def _lab(light: Array) -> Array:
@@ -120,10 +120,10 @@ def _lab(light: Array) -> Array:
     return np.stack([lightness, 5 * lightness * (x - y), 2 * lightness * (y - z)])
 
 
-def _bent(apart: Array) -> Array:
+def _bent(distances: Array) -> Array:
     """A colour difference as 0 to 1: up to the knee by its root, then slowly to the largest."""
     most = _FARTHEST**_BEND
-    bent, knee = apart**_BEND, _KNEE * _FARTHEST**_BEND
+    bent, knee = distances**_BEND, _KNEE * _FARTHEST**_BEND
     above = _AT_KNEE + (bent - knee) / (most - knee) * (1 - _AT_KNEE)
     return np.asarray(np.where(bent < knee, bent * (_AT_KNEE / knee), above), np.float32)
 
@@ -131,8 +131,8 @@ def _bent(apart: Array) -> Array:
 def _farthest() -> float:
     """Green against blue, the two colours of a screen that are farthest apart."""
     lab = _lab(np.array(((0, 0), (1, 0), (0, 1)), np.float32))
-    apart = np.abs(lab[:, 0] - lab[:, 1])
-    return float(apart[0] + np.hypot(apart[1], apart[2]))
+    distances = np.abs(lab[:, 0] - lab[:, 1])
+    return float(distances[0] + np.hypot(distances[1], distances[2]))
 
 
 def _blurred(planes: Array, variance: float) -> Array:

@@ -68,9 +68,9 @@ class Findings:
 
     @property
     def seed_sentences(self) -> tuple[str, ...]:
-        told = self.band_reference
-        again = self.trade and told and told.name == self.trade.reference.name
-        reference = () if told is None or again else (told.sentence,)
+        band = self.band_reference
+        again = self.trade and band and band.name == self.trade.reference.name
+        reference = () if band is None or again else (band.sentence,)
         return (*reference, *((self.test.sentence,) if self.test else ()))
 
 
@@ -78,10 +78,10 @@ def between(pictures: Pictures) -> Between:
     """Measures pictures as they are needed, each pair once."""
     measured: dict[tuple[At, At], Difference | None] = {}
 
-    def measure(one: Result, result: Result) -> Difference | None:
-        pair = (one.cell.at, result.cell.at)
+    def measure(reference: Result, result: Result) -> Difference | None:
+        pair = (reference.cell.at, result.cell.at)
         if pair not in measured:
-            a, b = (pictures(each) if each.done else None for each in (one, result))
+            a, b = (pictures(cell) if cell.done else None for cell in (reference, result))
             measured[pair] = difference(a, b) if a and b else None
         return measured[pair]
 
@@ -140,7 +140,7 @@ class _Sweep:
 
     @property
     def names(self) -> list[str]:
-        return [each.axis.id for each in self.plan.varied]
+        return [varied.axis.id for varied in self.plan.varied]
 
     @property
     def counted(self) -> str:
@@ -149,7 +149,7 @@ class _Sweep:
 
     def _counted_beside(self, *names: str) -> str:
         """What is counted where these axes are looked at."""
-        others = [each for each in self.plan.varied if each.axis.id not in names]
+        others = [varied for varied in self.plan.varied if varied.axis.id not in names]
         if len(others) != 1:
             return "combination"
         if others[0].axis.id in ("seed", "scheduler", "prompt"):
@@ -167,13 +167,13 @@ class _Sweep:
         """Over steps, for every place on the other axes: each against its own picture at the most
         steps if none was chosen."""
         along = self.names.index("steps")
-        for other in self._others({along}):
-            line = [self.results.get(at) for at in self._line(along, other)]
-            made = [result for result in line if result and result.done]
-            if len(made) > 1:
-                goal = self.chosen or max(made, key=lambda result: result.cell.params.steps)
-                points = [point for result in made if (point := self._point(result, goal))]
-                yield made[0].cell, points
+        for corner in self._others({along}):
+            line = [self.results.get(at) for at in self._line(along, corner)]
+            finished = [result for result in line if result and result.done]
+            if len(finished) > 1:
+                goal = self.chosen or max(finished, key=lambda result: result.cell.params.steps)
+                points = [point for result in finished if (point := self._point(result, goal))]
+                yield finished[0].cell, points
 
     def amounts(self) -> Amounts | None:
         """What the first setting does that was varied as an amount; nothing where none was, or
@@ -184,26 +184,26 @@ class _Sweep:
         along = next(amounts, None)
         if along is None:
             return None
-        lines = [self._course(along, other) for other in self._others({along})]
+        lines = [self._course(along, corner) for corner in self._others({along})]
         courses = tuple(course for course in lines if course)
         axis = self.plan.varied[along].axis
         if not courses:
             return None
         return Amounts(axis.label, courses, self._counted_beside(axis.id), self.measure)
 
-    def _course(self, along: int, other: At) -> Course | None:
+    def _course(self, along: int, corner: At) -> Course | None:
         """One place on the other axes, over the amounts."""
         name = self.names[along]
-        line = [self.results.get(at) for at in self._line(along, other)]
+        line = [self.results.get(at) for at in self._line(along, corner)]
         done = [result for result in line if result and result.done]
-        made = sorted(
+        by_amount = sorted(
             {
                 amount: result
                 for result in done
                 if (amount := getattr(result.cell.params, name)) is not None
             }.items()
         )
-        results = [result for _, result in made]
+        results = [result for _, result in by_amount]
         if len(results) < 2:
             return None
         pairs = zip(results[:1] + results, results, strict=False)
@@ -216,12 +216,12 @@ class _Sweep:
         ]
         if len(levels) < len(results):
             return None
-        label = self._said(results[0].cell, without={along})
-        first = replace(levels[0], moved=math.nan, beside=math.nan)
-        return Course(label or self.plan.varied[along].axis.label, (first, *levels[1:]))
+        label = self._described(results[0].cell, without={along})
+        start = replace(levels[0], moved=math.nan, beside=math.nan)
+        return Course(label or self.plan.varied[along].axis.label, (start, *levels[1:]))
 
     def _level(self, along: int, result: Result, move: Difference, end: Difference) -> Level:
-        other = next(measure for measure in MEASURES.values() if measure is not self.measure)
+        beside = next(measure for measure in MEASURES.values() if measure is not self.measure)
         cell = result.cell
         return Level(
             float(getattr(cell.params, self.names[along])),
@@ -229,7 +229,7 @@ class _Sweep:
             cell.at,
             move.clipped[1],
             move.by(self.measure),
-            move.by(other),
+            move.by(beside),
             end.by(self.measure),
         )
 
@@ -241,7 +241,7 @@ class _Sweep:
                 scheduler = scheduler_label(cell.params.scheduler)
                 drawn = curve(
                     points,
-                    self._said(cell, without={along}) or scheduler,
+                    self._described(cell, without={along}) or scheduler,
                     close=close,
                     stochastic=adds_noise(cell.params),
                     own=self.chosen is None,
@@ -260,13 +260,13 @@ class _Sweep:
         for result in self._done():
             goal = self.chosen or self._at(reference, result.cell, free)
             if goal and result is not goal and (point := self._point(result, goal)):
-                label = self._said(result.cell, without=seeds)
+                label = self._described(result.cell, without=seeds)
                 settings.setdefault(label, []).append(replace(point, label=label))
         points = [_over(points) for points in settings.values()]
         if self.chosen:
             cell = self.chosen.cell
-            said = replace(self._goal(cell, cell.name), chosen=True)
-            return Trade(said, tuple(points), close, self.measure.unseen)
+            chosen_goal = replace(self._goal(cell, cell.name), chosen=True)
+            return Trade(chosen_goal, tuple(points), close, self.measure.unseen)
         return Trade(reference, tuple(points), close, self.measure.unseen)
 
     def over_seeds(self, findings: Findings) -> Findings:
@@ -280,10 +280,10 @@ class _Sweep:
         measured: dict[str, dict[int, float]] = {}
         for result in self._done():
             goal = self._at(reference, result.cell, free)
-            apart = self.measured(result, goal) if goal and goal is not result else None
-            if apart:
-                label = self._said(result.cell, without={along})
-                measured.setdefault(label, {})[result.cell.at[along]] = apart.by(self.measure)
+            distance = self.measured(result, goal) if goal and goal is not result else None
+            if distance:
+                label = self._described(result.cell, without={along})
+                measured.setdefault(label, {})[result.cell.at[along]] = distance.by(self.measure)
         spread = bands({label: [*seeds.values()] for label, seeds in measured.items()})
         closest = [
             band.label for band in sorted(spread, key=lambda band: (-band.count, band.middle))[:2]
@@ -314,18 +314,18 @@ class _Sweep:
         if not firsts:
             return None
 
-        def dear(place: At) -> tuple[int, bool, float]:
-            return times[place], *_dearness(firsts[place].cell)
+        def dear(corner: At) -> tuple[int, bool, float]:
+            return times[corner], *_dearness(firsts[corner].cell)
 
         ordered = sorted(firsts)
         best = max(ordered, key=dear)
-        tied = [place for place in ordered if place != best and dear(place) == dear(best)]
+        tied = [corner for corner in ordered if corner != best and dear(corner) == dear(best)]
         others = set(range(len(self.names))) - set(free)
         cell = firsts[best].cell
-        names = tuple(self._said(firsts[place].cell, without=others) for place in tied)
-        same = [one.cell for one, place in zip(done, places, strict=True) if place == best]
-        most = max(self._weighed(each) or 0.0 for each in same)
-        name = self._said(cell, without=others) or cell.name
+        names = tuple(self._described(firsts[corner].cell, without=others) for corner in tied)
+        same = [result.cell for result, corner in zip(done, places, strict=True) if corner == best]
+        most = max(self._weighed(cell) or 0.0 for cell in same)
+        name = self._described(cell, without=others) or cell.name
         return replace(self._goal(cell, name), tied=names, up_to=most)
 
     def _goal(self, cell: Cell, name: str) -> Reference:
@@ -337,9 +337,12 @@ class _Sweep:
         """The size to weigh evaluations by: the largest of the sweep; None where all have the same
         pixels, and their numbers can be compared as they are."""
         params = [cell.params for cell in self.plan.cells]
-        if len({each.pixels for one in params for each in work.passes(one)}) < 2:
+        if len({size.pixels for settings in params for size in work.passes(settings)}) < 2:
             return None
-        return max(((one.width, one.height) for one in params), key=lambda size: size[0] * size[1])
+        return max(
+            ((settings.width, settings.height) for settings in params),
+            key=lambda size: size[0] * size[1],
+        )
 
     def _weighed(self, cell: Cell) -> float | None:
         return work.pixels(cell.params) / math.prod(self._size) if self._size else None
@@ -347,48 +350,48 @@ class _Sweep:
     def _at(self, reference: Reference, cell: Cell, free: Collection[int]) -> Result | None:
         """The reference as it was made with this cell's place on the other axes."""
         at = tuple(
-            reference.at[axis] if axis in free else place for axis, place in enumerate(cell.at)
+            reference.at[axis] if axis in free else step for axis, step in enumerate(cell.at)
         )
         result = self.results.get(at)
         return result if result and result.done else None
 
     def _point(self, result: Result, goal: Result) -> Point | None:
-        apart = self.measured(result, goal)
-        if apart is None:
+        distance = self.measured(result, goal)
+        if distance is None:
             return None
         cell = result.cell
-        other = next(measure for measure in MEASURES.values() if measure is not self.measure)
+        beside = next(measure for measure in MEASURES.values() if measure is not self.measure)
         return Point(
             cell.name,
             cell.params.steps,
             cell.evaluations,
-            apart.by(self.measure),
+            distance.by(self.measure),
             result.seconds,
             cell.at,
-            beside=apart.by(other),
+            beside=distance.by(beside),
             weighed=self._weighed(cell),
         )
 
-    def _said(self, cell: Cell, *, without: Collection[int]) -> str:
+    def _described(self, cell: Cell, *, without: Collection[int]) -> str:
         """A cell in words, the scheduler first: `Euler · 20 steps`."""
         words = [
-            (self.names[at] != "scheduler", said)
-            for at, said in enumerate(cell.said)
+            (self.names[at] != "scheduler", phrase)
+            for at, phrase in enumerate(cell.said)
             if at not in without
         ]
-        return " · ".join(said for _, said in sorted(words, key=lambda word: word[0]))
+        return " · ".join(phrase for _, phrase in sorted(words, key=lambda word: word[0]))
 
     def _others(self, still: Collection[int]) -> Iterator[At]:
         return itertools.product(
             *(
-                range(1 if at in still else len(each.marks))
-                for at, each in enumerate(self.plan.varied)
+                range(1 if at in still else len(varied.marks))
+                for at, varied in enumerate(self.plan.varied)
             )
         )
 
-    def _line(self, along: int, other: At) -> list[At]:
+    def _line(self, along: int, corner: At) -> list[At]:
         marks = self.plan.varied[along].marks
-        return [(*other[:along], at, *other[along + 1 :]) for at in range(len(marks))]
+        return [(*corner[:along], at, *corner[along + 1 :]) for at in range(len(marks))]
 
 
 def _is_number(name: str) -> bool:
@@ -414,10 +417,10 @@ def _median(values: Sequence[float]) -> float | None:
 
 
 def _tested(
-    one: tuple[str, Mapping[int, float]], other: tuple[str, Mapping[int, float]]
+    left: tuple[str, Mapping[int, float]], right: tuple[str, Mapping[int, float]]
 ) -> SignTest:
     """On the seeds that both have."""
-    seeds = sorted(one[1].keys() & other[1].keys())
+    seeds = sorted(left[1].keys() & right[1].keys())
     return sign_test(
-        (one[0], [one[1][seed] for seed in seeds]), (other[0], [other[1][seed] for seed in seeds])
+        (left[0], [left[1][seed] for seed in seeds]), (right[0], [right[1][seed] for seed in seeds])
     )

@@ -49,10 +49,11 @@ COLOUR = Measure(
 SHAPE = Measure(
     "ssim", "1 − SSIM", "sees shapes and texture, and is nearly blind to colour", 0.02, 0.1
 )
-MEASURES = {each.id: each for each in (COLOUR, SHAPE)}
+MEASURES = {measure.id: measure for measure in (COLOUR, SHAPE)}
 """By name, the one that judges first."""
 WHAT_THEY_SEE = " ".join(
-    f"{each.label[0].upper()}{each.label[1:]} {each.sees}." for each in MEASURES.values()
+    f"{measure.label[0].upper()}{measure.label[1:]} {measure.sees}."
+    for measure in MEASURES.values()
 )
 
 
@@ -105,22 +106,22 @@ class Difference:
         return f"{numbers}; {share} of the pixels change visibly, {spread}.{size}"
 
 
-def difference(one: Image.Image, other: Image.Image) -> Difference:
+def difference(left: Image.Image, right: Image.Image) -> Difference:
     """Measure two pictures against each other."""
-    a, b = _pair(one, other)
-    apart = np.abs(a - b).max(axis=2)
-    visible = apart > min(8.0, float(apart.max()) / 2)
+    a, b = _pair(left, right)
+    gaps = np.abs(a - b).max(axis=2)
+    visible = gaps > min(8.0, float(gaps.max()) / 2)
     mean = float(np.abs(a - b).mean()) / 255
     return Difference(
         colour_distance(a.astype(np.uint8), b.astype(np.uint8)),
         _ssim(a, b),
         _psnr(a, b),
         mean,
-        float(apart.max()) / 255,
+        float(gaps.max()) / 255,
         float(visible.mean()),
         _box(visible),
-        _place(apart),
-        one.size != other.size,
+        _ninth(gaps),
+        left.size != right.size,
         (_clipped(a), _clipped(b)),
     )
 
@@ -130,14 +131,14 @@ def _clipped(pixels: Array) -> float:
     return float(((pixels <= 1) | (pixels >= 254)).any(axis=2).mean())
 
 
-def ssim(one: Image.Image, other: Image.Image) -> float:
+def ssim(left: Image.Image, right: Image.Image) -> float:
     """Structural similarity (Wang et al. 2004): mean over the colours, Gaussian window of 11
     pixels."""
-    return _ssim(*_pair(one, other))
+    return _ssim(*_pair(left, right))
 
 
-def _ssim(one: Array, other: Array) -> float:
-    a, b = _shrunk(one), _shrunk(other)
+def _ssim(left: Array, right: Array) -> float:
+    a, b = _shrunk(left), _shrunk(right)
     if np.array_equal(a, b):
         return 1.0
     small, tiny = (0.01 * 255) ** 2, (0.03 * 255) ** 2
@@ -150,14 +151,14 @@ def _ssim(one: Array, other: Array) -> float:
 
 
 def difference_map(
-    one: Image.Image, other: Image.Image, gain: float = 4.0, heat: bool = True
+    left: Image.Image, right: Image.Image, gain: float = 4.0, heat: bool = True
 ) -> Image.Image:
     """Every pixel's difference, amplified: as heat, or in the colours that differ."""
-    a, b = _pair(one, other)
-    apart = np.clip(np.abs(a - b) * gain / 255, 0, 1)
+    a, b = _pair(left, right)
+    gaps = np.clip(np.abs(a - b) * gain / 255, 0, 1)
     if not heat:
-        return Image.fromarray((apart * 255).round().astype(np.uint8))
-    strength = apart.max(axis=2)
+        return Image.fromarray((gaps * 255).round().astype(np.uint8))
+    strength = gaps.max(axis=2)
     stops, colours = [at for at, _ in _HEAT], np.array([colour for _, colour in _HEAT], np.float64)
     channels = [np.interp(strength, stops, colours[:, channel]) for channel in range(3)]
     return Image.fromarray(np.stack(channels, axis=2).round().astype(np.uint8))
@@ -165,8 +166,10 @@ def difference_map(
 
 def pixels_hash(image: Image.Image) -> str:
     """Names the pixels alone: files differ by the times written into them, pictures do not."""
-    plain = image.convert("RGB")
-    return hashlib.sha256(f"{plain.width}x{plain.height}:".encode() + plain.tobytes()).hexdigest()
+    opaque = image.convert("RGB")
+    return hashlib.sha256(
+        f"{opaque.width}x{opaque.height}:".encode() + opaque.tobytes()
+    ).hexdigest()
 
 
 def look(image: Image.Image) -> str:
@@ -174,20 +177,22 @@ def look(image: Image.Image) -> str:
     return image.convert("RGB").resize((8, 8), Image.Resampling.BOX).tobytes().hex()
 
 
-def look_apart(one: str, other: str) -> int:
+def look_apart(left: str, right: str) -> int:
     """The largest difference of two looks, 0 to 255."""
     return max(
-        (abs(a - b) for a, b in zip(bytes.fromhex(one), bytes.fromhex(other), strict=True)),
+        (abs(a - b) for a, b in zip(bytes.fromhex(left), bytes.fromhex(right), strict=True)),
         default=0,
     )
 
 
-def _pair(one: Image.Image, other: Image.Image) -> tuple[Array, Array]:
+def _pair(left: Image.Image, right: Image.Image) -> tuple[Array, Array]:
     """Both as numbers of the same shape."""
-    if one.size != other.size:
-        size = (min(one.width, other.width), min(one.height, other.height))
-        one, other = (_opaque(each).resize(size, Image.Resampling.LANCZOS) for each in (one, other))
-    a, b = (np.asarray(_opaque(each), np.float32) for each in (one, other))
+    if left.size != right.size:
+        size = (min(left.width, right.width), min(left.height, right.height))
+        left, right = (
+            _opaque(image).resize(size, Image.Resampling.LANCZOS) for image in (left, right)
+        )
+    a, b = (np.asarray(_opaque(image), np.float32) for image in (left, right))
     return a, b
 
 
@@ -195,8 +200,8 @@ def _opaque(image: Image.Image) -> Image.Image:
     """What shows through is white: the colours of what cannot be seen do not count."""
     if not image.has_transparency_data:
         return image.convert("RGB")
-    seen = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), seen).convert("RGB")
+    layered = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), layered).convert("RGB")
 
 
 def _psnr(a: Array, b: Array) -> float:
@@ -236,16 +241,16 @@ def _box(visible: np.ndarray[Any, np.dtype[np.bool_]]) -> tuple[int, int, int, i
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def _place(apart: Array) -> str:
+def _ninth(gaps: Array) -> str:
     """The ninth of the picture where most of the difference lies."""
-    total = float(apart.sum())
+    total = float(gaps.sum())
     if total == 0:
         return ""
-    thirds = [np.array_split(part, 3, axis=1) for part in np.array_split(apart, 3, axis=0)]
+    thirds = [np.array_split(part, 3, axis=1) for part in np.array_split(gaps, 3, axis=0)]
     sums = np.array([[float(part.sum()) for part in row] for row in thirds])
     row, column = divmod(int(sums.argmax()), 3)
     return _SIDES[row][column]
 
 
-def _at(place: str) -> str:
-    return "in the middle" if place == "the middle" else f"at the {place}"
+def _at(ninth: str) -> str:
+    return "in the middle" if ninth == "the middle" else f"at the {ninth}"

@@ -30,13 +30,13 @@ def ordered(
     numbers = all(isinstance(mark.value, int | float) for mark in marks)
     places = sorted(range(len(marks)), key=lambda at: marks[at].value if numbers else at)
     row = plan.table(None, along, fixed)[0]
-    found = []
+    frames = []
     for at in places:
         result = results.get(row[at].at)
         picture = pictures(result) if result and result.done else None
         if picture:
-            found.append((marks[at].label, _within(MOST_PIXELS / len(marks), picture)))
-    return found
+            frames.append((marks[at].label, _within(MOST_PIXELS / len(marks), picture)))
+    return frames
 
 
 def _within(pixels: float, image: Image.Image) -> Image.Image:
@@ -62,26 +62,27 @@ def animate(
     if not frames:
         raise BadParams("There is no finished picture along this axis yet. Run the sweep first.")
     size = frames[0][1].size
-    shown = [_frame(image, size, label if labels else "") for label, image in frames]
+    pictures = [_frame(image, size, label if labels else "") for label, image in frames]
     if ping_pong:
-        shown += shown[-2:0:-1]
+        pictures += pictures[-2:0:-1]
     buffer = io.BytesIO()
     options = {
         "save_all": True,
-        "append_images": shown[1:],
+        "append_images": pictures[1:],
         "duration": max(20, round(seconds * 1000)),
         "loop": 0,
     }
     if kind == "gif":
         # One palette for all, so that a colour does not flicker from frame to frame.
-        first = _palette(shown)
-        shown = [
-            image.quantize(palette=first, dither=Image.Dither.FLOYDSTEINBERG) for image in shown
+        palette = _palette(pictures)
+        pictures = [
+            image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+            for image in pictures
         ]
-        options |= {"append_images": shown[1:], "disposal": 1, "optimize": False}
+        options |= {"append_images": pictures[1:], "disposal": 1, "optimize": False}
     else:
         options |= {"quality": 90, "method": 4}
-    shown[0].save(buffer, kind.upper(), **options)
+    pictures[0].save(buffer, kind.upper(), **options)
     return buffer.getvalue()
 
 
@@ -101,7 +102,7 @@ def _palette(frames: Sequence[Image.Image]) -> Image.Image:
     """256 colours that suit all frames together."""
     small = [frame.resize((min(64, frame.width), min(64, frame.height))) for frame in frames[:64]]
     joined = Image.new(
-        "RGB", (sum(each.width for each in small), max(each.height for each in small))
+        "RGB", (sum(image.width for image in small), max(image.height for image in small))
     )
     left = 0
     for each in small:

@@ -69,7 +69,7 @@ def in_order(among: Sequence[Shot], by: str = "") -> tuple[list[Shot], str]:
         raise BadParams(
             f"None of these pictures carries the setting {KNOBS[by].label}. Take --by name."
         )
-    return sorted(among, key=lambda shot: _place(shot, by)), by
+    return sorted(among, key=lambda shot: _sort_key(shot, by)), by
 
 
 def label(shot: Shot, names: Sequence[str]) -> str:
@@ -109,9 +109,9 @@ def contact_sheet(
         sheet.write(
             pen, (left, top + edge + 2, left + edge, top + edge + CAPTION), text, 13, middle=True
         )
-    told, png = PngInfo(), io.BytesIO()
-    told.add_itxt(MARK, "\n".join(shot.name for shot in among))
-    canvas.save(png, "PNG", pnginfo=told)
+    texts, png = PngInfo(), io.BytesIO()
+    texts.add_itxt(MARK, "\n".join(shot.name for shot in among))
+    canvas.save(png, "PNG", pnginfo=texts)
     return png.getvalue()
 
 
@@ -141,11 +141,11 @@ def _shot(name: str, file: PictureFile) -> Shot | None:
 
 def _only_number(among: Sequence[Shot]) -> str:
     names = differing(among)
-    plain = len(names) == 1 and KNOBS[names[0]].kind in (int, float)
-    return names[0] if plain else NAME
+    is_number = len(names) == 1 and KNOBS[names[0]].kind in (int, float)
+    return names[0] if is_number else NAME
 
 
-def _place(shot: Shot, by: str) -> tuple[Any, ...]:
+def _sort_key(shot: Shot, by: str) -> tuple[Any, ...]:
     """By the setting, then by name as a person counts: 9 before 10; without the setting, last."""
     name = _counted(shot.name)
     if by == NAME:

@@ -84,7 +84,9 @@ def _paragraphs(sentences: Sequence[str]) -> str:
 def _summary(plan: Plan, results: Results) -> str:
     states = [result.state for result in results.values()]
     seconds = sum(
-        each.timing.work for each in results.values() if each.state == "made" and each.timing
+        result.timing.work
+        for result in results.values()
+        if result.state == "made" and result.timing
     )
     cells = many(len(plan.cells), "cell")
     sentences = [f"{cells}: {states.count('made')} made in {lasting(seconds)} of work"]
@@ -97,12 +99,14 @@ def _summary(plan: Plan, results: Results) -> str:
 
 def _settings(plan: Plan) -> str:
     """What all cells share."""
-    varied = {each.axis.id for each in plan.varied}
-    asked = {name: value for name, value in plan.base.params.asked().items() if name not in varied}
+    varied = {along.axis.id for along in plan.varied}
+    settings = {
+        name: value for name, value in plan.base.params.asked().items() if name not in varied
+    }
     rows = "".join(
         f"<tr><th scope=row>{html.escape(KNOBS[name].label)}</th><td>"
         f"{html.escape(value_text(name, value))}</td></tr>"
-        for name, value in asked.items()
+        for name, value in settings.items()
     )
     backend = f"<tr><th scope=row>Backend</th><td>{html.escape(plan.base.backend)}</td></tr>"
     return f"<details><summary>Shared settings</summary><table>{rows}{backend}</table></details>"
@@ -115,21 +119,21 @@ def _grids(plan: Plan, results: Results, pictures: Pictures, longest: int) -> li
     rows, columns = 1 if axes > 1 else None, 0 if axes else None
     longest = longest if len(plan.cells) <= MOST_PICTURES else 64
     others = sorted({cell.at[2:] for cell in plan.cells})
-    made = []
-    for other in others:
-        fixed = dict(enumerate(other, start=2))
+    tables = []
+    for corner in others:
+        fixed = dict(enumerate(corner, start=2))
         title = ", ".join(
             f"{plan.varied[at].axis.label}: {plan.varied[at].marks[to].label}"
             for at, to in fixed.items()
         )
         heading = f"<h2>{html.escape(title)}</h2>" if title else ""
-        made.append(
+        tables.append(
             heading
             + _grid(
                 plan, plan.table(rows, columns, fixed), (rows, columns), results, pictures, longest
             )
         )
-    return made
+    return tables
 
 
 def _grid(
@@ -164,36 +168,36 @@ def _mark(plan: Plan, at: int | None, cell: Cell) -> str:
 def _tile(result: Result, pictures: Pictures, longest: int) -> str:
     picture = pictures(result) if result.done else None
     if picture is None:
-        told = html.escape(result.caption or result.state)
+        caption = html.escape(result.caption or result.state)
         return (
-            f'<figure><figcaption class="bad">{told}</figcaption></figure>'
+            f'<figure><figcaption class="bad">{caption}</figcaption></figure>'
             if result.error
-            else told
+            else caption
         )
     data = base64.b64encode(jpeg_bytes(picture, longest, 88)).decode()
     name = html.escape(result.cell.name)
-    told = html.escape(" ".join(filter(None, (result.caption, *result.warnings))))
+    caption = html.escape(" ".join(filter(None, (result.caption, *result.warnings))))
     return (
         f'<figure><img src="data:image/jpeg;base64,{data}" '
-        f'alt="{name}"><figcaption>{told}</figcaption></figure>'
+        f'alt="{name}"><figcaption>{caption}</figcaption></figure>'
     )
 
 
 def _charts(findings: Findings) -> list[str]:
     """Both charts by one measure, and what the measures see."""
-    made = []
+    parts = []
     lines = [_curve(curve) for curve in findings.curves[:MOST_CURVES]]
     up = findings.measure.label
     if drawn := chart(lines, "steps", f"{up} to its own most steps"):
-        made.append(f"<h2>Does it settle?</h2>{drawn}")
+        parts.append(f"<h2>Does it settle?</h2>{drawn}")
         if (count := len(findings.curves)) > MOST_CURVES:
-            made.append(f"<p>The first {MOST_CURVES} of {count} curves are drawn.</p>")
+            parts.append(f"<p>The first {MOST_CURVES} of {count} curves are drawn.</p>")
     if findings.trade and len(findings.trade.points) > 2:
-        made.append(f"<h2>Is it worth its cost?</h2>{_trade(findings.trade, findings.measure)}")
+        parts.append(f"<h2>Is it worth its cost?</h2>{_trade(findings.trade, findings.measure)}")
     if findings.amounts and (drawn := _amounts(findings.amounts)):
         title = html.escape(f"What does more {findings.amounts.setting} change?")
-        made.append(f"<h2>{title}</h2>{drawn}")
-    return [*made, f"<p>{html.escape(WHAT_THEY_SEE)}</p>"] if made else []
+        parts.append(f"<h2>{title}</h2>{drawn}")
+    return [*parts, f"<p>{html.escape(WHAT_THEY_SEE)}</p>"] if parts else []
 
 
 def _by_other_measures(
@@ -204,8 +208,8 @@ def _by_other_measures(
     for measure in MEASURES.values():
         if measure is judged.measure or not (judged.curves or judged.bands or judged.amounts):
             continue
-        other = find_out(plan, results, measured, measure=measure)
-        inside = _paragraphs(other.sentences) + "".join(_charts(other)[:-1])
+        findings = find_out(plan, results, measured, measure=measure)
+        inside = _paragraphs(findings.sentences) + "".join(_charts(findings)[:-1])
         folded.append(
             f"<details><summary>The same by {html.escape(measure.label)}</summary>{inside}"
             "</details>"

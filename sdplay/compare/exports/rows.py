@@ -76,13 +76,13 @@ def row(
 
 def measures(measured: Measured) -> dict[str, Any]:
     """The columns that a difference to the reference cell fills."""
-    apart = measured.difference
+    difference = measured.difference
     fields = {
         "measured_against": measured.against,
-        "colour_distance": apart.colour,
-        "ssim": apart.ssim,
-        "psnr": apart.psnr,
-        "mean_difference": apart.mean,
+        "colour_distance": difference.colour,
+        "ssim": difference.ssim,
+        "psnr": difference.psnr,
+        "mean_difference": difference.mean,
     }
     return {name: _rounded(value) for name, value in fields.items()}
 

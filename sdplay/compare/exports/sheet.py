@@ -94,13 +94,15 @@ def sheet(
 
 def _usual_size(plan: Plan) -> tuple[int, int]:
     """The largest picture of the plan gives the tile its shape."""
-    made = [cell.params for cell in plan.cells if not cell.skip] or [plan.base.params]
-    return max(each.width for each in made), max(each.height for each in made)
+    params = [cell.params for cell in plan.cells if not cell.skip] or [plan.base.params]
+    return max(cell_params.width for cell_params in params), max(
+        cell_params.height for cell_params in params
+    )
 
 
 def _fitted(plan: Plan, size: tuple[int, int], longest: int) -> tuple[list[_Block], _Layout, str]:
     """The largest tiles with which the sheet keeps within its room."""
-    wanted = edge = min(longest, max(size))
+    longest_edge = edge = min(longest, max(size))
     while True:
         tile = (
             max(1, round(size[0] * edge / max(size))),
@@ -114,8 +116,8 @@ def _fitted(plan: Plan, size: tuple[int, int], longest: int) -> tuple[list[_Bloc
             break
         edge = max(SMALLEST, min(edge - 1, int(edge * math.sqrt(ROOM / area))))
     note = (
-        f"Each tile was made {edge} pixels long instead of {wanted}, so that the sheet fits."
-        if edge < wanted
+        f"Each tile was made {edge} pixels long instead of {longest_edge}, so that the sheet fits."
+        if edge < longest_edge
         else ""
     )
     return blocks, layout, note
@@ -123,7 +125,7 @@ def _fitted(plan: Plan, size: tuple[int, int], longest: int) -> tuple[list[_Bloc
 
 def _layout(tile: tuple[int, int], plan: Plan) -> _Layout:
     small = min(tile) < 64
-    letters = max((len(mark.label) for each in plan.varied for mark in each.marks), default=0)
+    letters = max((len(mark.label) for along in plan.varied for mark in along.marks), default=0)
     side = min(220, 24 + 8 * letters) if len(plan.varied) > 1 else 0
     return _Layout(tile, side, 24 if small else 44, 0 if small else 20, 2 if small else 8)
 
@@ -138,8 +140,8 @@ def _blocks(plan: Plan, most: int) -> Iterator[_Block]:
         yield from _wrapped(plan, most)
         return
     across, down = (tuple(_marks(plan, at)) for at in (0, 1))
-    for place in sorted({cell.at[2:] for cell in plan.cells}):
-        fixed = dict(enumerate(place, start=2))
+    for corner in sorted({cell.at[2:] for cell in plan.cells}):
+        fixed = dict(enumerate(corner, start=2))
         title = ", ".join(
             f"{plan.varied[at].axis.label}: {plan.varied[at].marks[to].label}"
             for at, to in fixed.items()
@@ -151,10 +153,10 @@ def _blocks(plan: Plan, most: int) -> Iterator[_Block]:
 
 
 def _marks(plan: Plan, at: int) -> Iterator[str]:
-    each = plan.varied[at]
+    along = plan.varied[at]
     yield from (
-        f"{each.axis.label}: {mark.label}" if number == 0 else mark.label
-        for number, mark in enumerate(each.marks)
+        f"{along.axis.label}: {mark.label}" if number == 0 else mark.label
+        for number, mark in enumerate(along.marks)
     )
 
 
@@ -199,8 +201,8 @@ def _draw(
     for number, (text, row) in enumerate(zip(block.rows, block.cells, strict=True)):
         above = top + layout.head + number * down
         write(pen, (4, above, layout.side, above + layout.tile[1]), text, 14, middle=True)
-        for place, cell in enumerate(row):
-            left = layout.side + layout.gap + place * across
+        for column, cell in enumerate(row):
+            left = layout.side + layout.gap + column * across
             _tile(
                 canvas, pen, (left, above), layout, results.get(cell.at) or Result(cell), pictures
             )
@@ -219,18 +221,18 @@ def _tile(
     picture = pictures(result) if result.done else None
     if picture is None:
         pen.rectangle((left, top, left + width - 1, top + height - 1), _FAINT)
-        told = result.error or {"skipped": "skipped"}.get(result.state, "not made")
+        reason = result.error or {"skipped": "skipped"}.get(result.state, "not made")
         write(
             pen,
             (left + 4, top + 4, left + width - 4, top + height - 4),
-            told,
+            reason,
             13,
             _BAD if result.error else _INK,
         )
         return
-    shown = picture.convert("RGB")
-    shown.thumbnail((width, height), Image.Resampling.LANCZOS)
-    canvas.paste(shown, (left + (width - shown.width) // 2, top + (height - shown.height) // 2))
+    tile = picture.convert("RGB")
+    tile.thumbnail((width, height), Image.Resampling.LANCZOS)
+    canvas.paste(tile, (left + (width - tile.width) // 2, top + (height - tile.height) // 2))
     write(
         pen,
         (left, top + height + 2, left + width, top + height + layout.caption),
@@ -255,7 +257,7 @@ def write(
         return
     size = min(size, bottom - top - 1)
     font = _font(size)
-    lines = _lines(_plain(text), font, right - left, max(1, (bottom - top) // (size + 3)))
+    lines = _lines(_printable(text), font, right - left, max(1, (bottom - top) // (size + 3)))
     for number, line in enumerate(lines):
         shift = (right - left - font.getlength(line)) / 2 if middle else 0
         pen.text((left + max(0, shift), top + number * (size + 3)), line, ink, font)
@@ -293,7 +295,7 @@ def _font(size: int) -> Font:
     return ImageFont.load_default(size)
 
 
-def _plain(text: str) -> str:
+def _printable(text: str) -> str:
     """Pillow's own font has English letters only: what it lacks is written with those."""
     if isinstance(font := _font(12), ImageFont.FreeTypeFont) and font.getname()[0] != "Aileron":
         return text
@@ -309,7 +311,7 @@ def _plain(text: str) -> str:
 
 def _texts(plan: Plan) -> PngInfo:
     """A1111 reads the first text and restores the grid; the second holds the plan as it was."""
-    told = PngInfo()
-    told.add_itxt("parameters", grid_infotext(plan))
-    told.add_itxt(CHUNK, json.dumps(outline(plan), ensure_ascii=False))
-    return told
+    texts = PngInfo()
+    texts.add_itxt("parameters", grid_infotext(plan))
+    texts.add_itxt(CHUNK, json.dumps(outline(plan), ensure_ascii=False))
+    return texts

@@ -58,12 +58,14 @@ class Segmenter:
         """The thing at each point and in each box; without any, all things found, the surest
         first."""
         with torch.inference_mode():
-            seen = self.seen(image)
+            read_picture = self.seen(image)
             masks, scores = (
-                self.at(seen, points, boxes) if points or boxes else self.everything(seen)
+                self.at(read_picture, points, boxes)
+                if points or boxes
+                else self.everything(read_picture)
             )
             cuts = [
-                self._cut_out(image, self.whole(mask, seen), float(score))
+                self._cut_out(image, self.whole(mask, read_picture), float(score))
                 for mask, score in zip(masks[:most], scores, strict=False)
             ]
         return [cut for cut in cuts if cut]
@@ -87,8 +89,8 @@ class Segmenter:
         self, read_picture: ReadPicture, points: Sequence[Place], boxes: Sequence[Place]
     ) -> tuple[Any, Any]:
         """For each point and each box the mask that the model is surest of: [n, h, w] and [n]."""
-        told = [self._asked(read_picture, places) for places in (points, boxes) if places]
-        masks, scores = (torch.cat(each) for each in zip(*told, strict=True))
+        answers = [self._answers(read_picture, places) for places in (points, boxes) if places]
+        masks, scores = (torch.cat(parts) for parts in zip(*answers, strict=True))
         best = scores.argmax(1)
         return masks[range(len(best)), best], scores[range(len(best)), best]
 
@@ -96,33 +98,33 @@ class Segmenter:
         """A grid of points asks for whatever is there."""
         steps = [(at + 0.5) / GRID for at in range(GRID)]
         grid = [(x * read_picture.size[0], y * read_picture.size[1]) for y in steps for x in steps]
-        found: tuple[Any, Any] = (torch.zeros(0), torch.zeros(0))
+        distinct_ones: tuple[Any, Any] = (torch.zeros(0), torch.zeros(0))
         for start in range(0, len(grid), AT_ONCE):
-            masks, scores = self._asked(read_picture, grid[start : start + AT_ONCE])
+            masks, scores = self._answers(read_picture, grid[start : start + AT_ONCE])
             good = (scores > SURE) & (stability(masks) > STABLE)
             masks, scores = masks[good], scores[good]
             # At once, not at the end: a thousand masks would fill the memory.
-            found = distinct(
-                torch.cat([found[0].reshape(-1, *masks.shape[1:]), masks]),
-                torch.cat([found[1], scores]),
+            distinct_ones = distinct(
+                torch.cat([distinct_ones[0].reshape(-1, *masks.shape[1:]), masks]),
+                torch.cat([distinct_ones[1], scores]),
             )
-        return found
+        return distinct_ones
 
-    def _asked(self, read_picture: ReadPicture, places: Sequence[Place]) -> tuple[Any, Any]:
+    def _answers(self, read_picture: ReadPicture, places: Sequence[Place]) -> tuple[Any, Any]:
         """Three masks [n, 3, h, w] for each place, above zero where the thing is, and how sure the
         model is of each."""
         ratio = torch.tensor(read_picture.inside) / torch.tensor(read_picture.size)
         scaled = torch.tensor(places, dtype=torch.float32) * ratio.repeat(len(places[0]) // 2)
-        given = (
+        prompts = (
             {"input_points": scaled[None, :, None]}
             if len(places[0]) == 2
             else {"input_boxes": scaled[None]}
         )
-        told = self.model(
+        answer = self.model(
             image_embeddings=read_picture.embedding,
-            **{name: at.to(self.device) for name, at in given.items()},
+            **{name: at.to(self.device) for name, at in prompts.items()},
         )
-        return told.pred_masks[0].float().cpu(), told.iou_scores[0].float().cpu()
+        return answer.pred_masks[0].float().cpu(), answer.iou_scores[0].float().cpu()
 
     def whole(self, mask: Any, read_picture: ReadPicture) -> Any:
         """A mask [h, w] at the picture's size."""
@@ -162,9 +164,9 @@ def load_segmenter(source: str, device: str) -> Segmenter:
         model = SamModel.from_pretrained(folder, use_safetensors=True, local_files_only=True)
         return Segmenter(model, folder.resolve().name, device)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        told = " ".join(str(error).split())[:300]
+        reason = " ".join(str(error).split())[:300]
         raise BadParams(
-            f"The Segment Anything model {source} could not be loaded: {told}"
+            f"The Segment Anything model {source} could not be loaded: {reason}"
         ) from error
 
 
@@ -184,19 +186,19 @@ def stability(masks: Any) -> Any:
 
 def distinct(masks: Any, scores: Any) -> tuple[Any, Any]:
     """The surest first, without those whose box nearly is the box of a surer one."""
-    boxes, kept = _boxes(masks > 0), list[int]()
+    boxes, chosen = _boxes(masks > 0), list[int]()
     for at in scores.argsort(descending=True, stable=True).tolist():
-        if not kept or _overlap(boxes[at], boxes[kept]).max() <= SAME:
-            kept.append(at)
-    return masks[kept], scores[kept]
+        if not chosen or _overlap(boxes[at], boxes[chosen]).max() <= SAME:
+            chosen.append(at)
+    return masks[chosen], scores[chosen]
 
 
 def _boxes(masks: Any) -> Any:
     """Left, top, right and bottom of each mask [n, h, w]."""
     edges = []
     for along in (masks.any(1), masks.any(2)):
-        first, last = along.int().argmax(1), along.shape[1] - along.flip(1).int().argmax(1)
-        edges.append((first, last))
+        start, last = along.int().argmax(1), along.shape[1] - along.flip(1).int().argmax(1)
+        edges.append((start, last))
     (left, right), (top, bottom) = edges
     return torch.stack([left, top, right, bottom], 1)
 

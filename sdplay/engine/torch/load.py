@@ -182,9 +182,9 @@ def _parts(source: str, dtype: Any, config: str) -> Parts:
     path = Path(fetched(source)).expanduser()
     family = {"sd": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}[kind_of(str(path))]
     if path.is_file():
-        more = {"config": config, "local_files_only": True} if config else {}
+        options = {"config": config, "local_files_only": True} if config else {}
         with _without_the_hub(path, config):
-            pipe = family.from_single_file(str(path), dtype=dtype, **more)
+            pipe = family.from_single_file(str(path), dtype=dtype, **options)
     else:
         pipe = family.from_pretrained(
             path,
@@ -250,9 +250,9 @@ def _unguarded(family: Any) -> dict[str, Any]:
 
 def _variant(folder: Path) -> dict[str, str]:
     """Folders that hold half-precision files only name them so."""
-    plain = (folder / "unet/diffusion_pytorch_model.safetensors").exists()
+    whole = (folder / "unet/diffusion_pytorch_model.safetensors").exists()
     halves = (folder / "unet/diffusion_pytorch_model.fp16.safetensors").exists()
-    return {"variant": "fp16"} if halves and not plain else {}
+    return {"variant": "fp16"} if halves and not whole else {}
 
 
 def _kind_of_file(path: Path) -> str:

@@ -72,24 +72,24 @@ class Worn:
 
 def load_lora(path: Path, networks: Sequence[Any], device: Any, dtype: Any) -> Lora:
     """The file's pairs for a U-Net and its text encoders; a sentence when they do not fit."""
-    tensors, told = _read(path)
+    tensors, metadata = _read(path)
     layers = [_layers(network) for network in networks]
-    found: list[dict[str, Pair]] = [{} for _ in networks]
+    pairs: list[dict[str, Pair]] = [{} for _ in networks]
     for name, (down, up) in _halves(tensors, path).items():
-        at, flat = _place(name)
+        at, flat = _position(name)
         if at >= len(networks) or (layer := layers[at].get(flat)) is None:
             raise _misfit(path, name)
         module = networks[at].get_submodule(layer)
         alpha = (
             tensors[f"{name}.alpha"].item()
             if f"{name}.alpha" in tensors
-            else _alpha(told, name, len(down))
+            else _alpha(metadata, name, len(down))
         )
         pair = _fitted(Pair(down, up.float() * (alpha / len(down))), module)
         if pair is None:
             raise _misfit(path, name)
-        found[at][layer] = Pair(pair.down.to(device, dtype), pair.up.to(device, dtype))
-    return Lora(tuple(found))
+        pairs[at][layer] = Pair(pair.down.to(device, dtype), pair.up.to(device, dtype))
+    return Lora(tuple(pairs))
 
 
 @contextmanager
@@ -100,14 +100,16 @@ def worn(network: Any, at: int, rows: Sequence[Mapping[Lora, float]]) -> Iterato
         for lora in dict.fromkeys(lora for row in rows for lora in row):
             weights = [row.get(lora, 0.0) for row in rows]
             for layer, pair in lora.networks[at].items() if any(weights) else ():
-                told = torch.tensor(weights, device=pair.up.device, dtype=pair.up.dtype)
-                hook = network.get_submodule(layer).register_forward_hook(partial(_add, pair, told))
+                strengths = torch.tensor(weights, device=pair.up.device, dtype=pair.up.dtype)
+                hook = network.get_submodule(layer).register_forward_hook(
+                    partial(_add, pair, strengths)
+                )
                 hooks.callback(hook.remove)
         yield
 
 
-def _add(pair: Pair, weights: Any, layer: Any, given: tuple[Any, ...], answer: Any) -> Any:
-    return answer + pair(layer, given[0], weights)
+def _add(pair: Pair, weights: Any, layer: Any, inputs: tuple[Any, ...], answer: Any) -> Any:
+    return answer + pair(layer, inputs[0], weights)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -132,22 +134,22 @@ def _alpha(fields: Mapping[str, Any], name: str, rank: int) -> float:
 
 def _halves(tensors: Mapping[str, Any], path: Path) -> dict[str, tuple[Any, Any]]:
     """The two halves of each layer, by its name in the file; a sentence for what is no LoRA."""
-    found: dict[str, dict[str, Any]] = {}
+    pairs: dict[str, dict[str, Any]] = {}
     for name, tensor in tensors.items():
         if half := _HALF.fullmatch(name):
-            found.setdefault(half[1], {})[_SIDES[half[2]]] = tensor
+            pairs.setdefault(half[1], {})[_SIDES[half[2]]] = tensor
         elif not name.endswith(".alpha"):
             raise BadParams(
                 f"{path.name} is no plain LoRA: it holds {name}. LoHa, LoKr, DoRA and others "
                 "are not "
                 "applied here."
             )
-    if not found or any(len(halves) < 2 for halves in found.values()):
+    if not pairs or any(len(halves) < 2 for halves in pairs.values()):
         raise BadParams(f"{path.name} is no LoRA: it has no pairs of matrices inside.")
-    return {name: (halves["down"], halves["up"]) for name, halves in found.items()}
+    return {name: (halves["down"], halves["up"]) for name, halves in pairs.items()}
 
 
-def _place(name: str) -> tuple[int, str]:
+def _position(name: str) -> tuple[int, str]:
     """Which network a layer belongs to, and its name there without dots."""
     for prefix, at in _NETWORKS.items():
         if name.startswith(prefix):
@@ -157,7 +159,7 @@ def _place(name: str) -> tuple[int, str]:
 
 def _layers(network: Any) -> dict[str, str]:
     """A network's layers by every name that LoRA files give them, without dots."""
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     for layer, module in network.named_modules():
         if isinstance(module, (torch.nn.Linear, torch.nn.Conv2d)):
             flat = layer.replace(".", "_")
@@ -167,9 +169,9 @@ def _layers(network: Any) -> dict[str, str]:
                 _old_text_name(flat),
                 *_old_unet_names(flat, network.config),
             ):
-                found[name] = found[f"text_model_{name}"] = layer
-                found[name.removeprefix("text_model_")] = layer
-    return found
+                names[name] = names[f"text_model_{name}"] = layer
+                names[name.removeprefix("text_model_")] = layer
+    return names
 
 
 def _old_text_name(flat: str) -> str:
@@ -209,8 +211,8 @@ def _old_unet_names(flat: str, config: Any) -> Iterator[str]:
     elif kind == "mid_block":
         yield f"middle_block_{1 if part == 'attentions' else 2 * at}_{rest}"
     else:
-        first, name = (1, "input_blocks") if kind == "down_blocks" else (0, "output_blocks")
-        yield f"{name}_{first + block * a_block + at}_{int(part == 'attentions')}_{rest}"
+        offset, name = (1, "input_blocks") if kind == "down_blocks" else (0, "output_blocks")
+        yield f"{name}_{offset + block * a_block + at}_{int(part == 'attentions')}_{rest}"
 
 
 def _fitted(pair: Pair, module: Any) -> Pair | None:

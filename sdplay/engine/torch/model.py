@@ -178,22 +178,22 @@ class TorchModel:
                 return self._decoded(latent)
             if self._colours is None:
                 self._colours = self._fitted_colours()
-        shown = (
+        colours = (
             np.einsum("nchw,cd->ndhw", latent, self._colours[:-1])
             + self._colours[-1][:, None, None]
         )
-        return np.asarray(shown, np.float32)
+        return np.asarray(colours, np.float32)
 
     def lora(self, file: Path) -> Lora:
         """A LoRA for this model."""
         networks = (self.parts.unet, *self.parts.texts)
-        found: Lora = self._kept(file, lambda: load_lora(file, networks, self.device, self.dtype))
-        return found
+        lora: Lora = self._cached(file, lambda: load_lora(file, networks, self.device, self.dtype))
+        return lora
 
     def embedding(self, file: Path) -> Embedding:
         """An embedding for this model's text encoders."""
-        found: Embedding = self._kept(file, lambda: load_embedding(file, self.widths))
-        return found
+        embedding: Embedding = self._cached(file, lambda: load_embedding(file, self.widths))
+        return embedding
 
     def cut_off(self, prompt: str, embeddings: Sequence[tuple[str, Embedding]] = ()) -> str:
         """The end of a prompt that is too long for the text encoder."""
@@ -209,7 +209,7 @@ class TorchModel:
             self._seats = self._compiled = None  # type: ignore[assignment]
             _free(self.device)
 
-    def _kept(self, file: Path, read: Callable[[], Any]) -> Any:
+    def _cached(self, file: Path, read: Callable[[], Any]) -> Any:
         """The last files used are kept, and a file that has changed is read again."""
         try:
             key = file, file.stat().st_mtime_ns
@@ -232,14 +232,14 @@ class TorchModel:
                 self._read[key] = self._encoded(text, job, zeros)
                 while len(self._read) > 256:
                     self._read.popitem(last=False)
-            found = self._read[key]
+            meaning = self._read[key]
             if not self.wide:
-                return found
-            wanted = [2.5 if away else 6.0] if self.rated else [job.height, job.width]
+                return meaning
+            conditions = [2.5 if away else 6.0] if self.rated else [job.height, job.width]
             size = torch.tensor(
-                [[job.height, job.width, 0, 0, *wanted]], device=self.device, dtype=self.dtype
+                [[job.height, job.width, 0, 0, *conditions]], device=self.device, dtype=self.dtype
             )
-            return Meaning(found.tokens, found.pooled, size)
+            return Meaning(meaning.tokens, meaning.pooled, size)
 
     def _steering(self, guide: Guide, times: Sequence[float]) -> Steering:
         count = len(times)
@@ -253,17 +253,17 @@ class TorchModel:
 
     def _encoded(self, text: str, job: LoopJob, zeros: bool) -> Meaning:
         self._seats.take(*self.parts.texts)
-        found = []
+        layers = []
         for at, (tokenizer, encoder) in enumerate(
             zip(self.parts.tokenizers, self.parts.texts, strict=True)
         ):
-            told = spelled(tokenizer, text, job.embeddings, at)
+            prompt = spelled(tokenizer, text, job.embeddings, at)
             worn_here = worn(encoder, at + 1, [{lora.lora: lora.text_weight for lora in job.loras}])
-            with worn_here, heard(encoder, told.vectors):
-                tokens, pooled = self._layer(encoder, *framed(tokenizer, told.ids), job.clip_skip)
-            found.append((meant(tokens, told.weights), pooled))
-        tokens = torch.cat([layer for layer, _ in found], -1)
-        pooled = found[-1][1] if self.wide else None
+            with worn_here, heard(encoder, prompt.vectors):
+                tokens, pooled = self._layer(encoder, *framed(tokenizer, prompt.ids), job.clip_skip)
+            layers.append((meant(tokens, prompt.weights), pooled))
+        tokens = torch.cat([layer for layer, _ in layers], -1)
+        pooled = layers[-1][1] if self.wide else None
         if zeros:
             return Meaning(torch.zeros_like(tokens), torch.zeros_like(pooled))
         return Meaning(tokens, pooled)
@@ -279,14 +279,14 @@ class TorchModel:
                 "this model, "
                 f"not {clip_skip}."
             )
-        told = encoder(ids.to(self.device), attention_mask=mask, output_hidden_states=True)
+        answer = encoder(ids.to(self.device), attention_mask=mask, output_hidden_states=True)
         if self.wide:
-            return told.hidden_states[-1 - clip_skip], told[0]
+            return answer.hidden_states[-1 - clip_skip], answer[0]
         if clip_skip == 1:
-            return told[0], None
+            return answer[0], None
         # transformers 5.6 took the inner module away, and diffusers 0.42 still asks for it.
         norm = getattr(encoder, "text_model", encoder).final_layer_norm
-        return norm(told.hidden_states[-clip_skip]), None
+        return norm(answer.hidden_states[-clip_skip]), None
 
     def _portions(self, x: Any) -> Iterator[tuple[int, int]]:
         """Where each call's rows begin, and how many they are."""
@@ -318,14 +318,17 @@ class TorchModel:
 
     def _answers(self, x: Any, times: Sequence[float], meanings: Sequence[Meaning]) -> Array:
         with self._alone(self.parts.unet):
-            told = torch.tensor(times, dtype=torch.float32, device=self.device)
+            timesteps = torch.tensor(times, dtype=torch.float32, device=self.device)
             sent = self._on(x, self.dtype)
-            more = {**self._conditions(meanings), **self._steered(sent, told, times, meanings)}
+            options = {
+                **self._conditions(meanings),
+                **self._steered(sent, timesteps, times, meanings),
+            }
             tokens = torch.cat([meaning.tokens for meaning in meanings])
             # Compiled code does not see what a LoRA adds to the layers.
             unet = self.parts.unet if any(meaning.loras for meaning in meanings) else self._compiled
             with worn(self.parts.unet, 0, [meaning.loras for meaning in meanings]):
-                return _array(unet(sent, told, tokens, return_dict=False, **more)[0])
+                return _array(unet(sent, timesteps, tokens, return_dict=False, **options)[0])
 
     def _conditions(self, meanings: Sequence[Meaning]) -> dict[str, Any]:
         """SDXL's further conditions."""
@@ -339,7 +342,7 @@ class TorchModel:
         }
 
     def _steered(
-        self, x: Any, told: Any, times: Sequence[float], meanings: Sequence[Meaning]
+        self, x: Any, timesteps: Any, times: Sequence[float], meanings: Sequence[Meaning]
     ) -> dict[str, Any]:
         """What the ControlNets add inside the U-Net: one call for all rows of a net, nothing for
         the other rows."""
@@ -356,8 +359,8 @@ class TorchModel:
             those = [meanings[row] for row in rows]
             down, middle = net(
                 x[rows],
-                told[rows],
-                torch.cat([each.tokens for each in those]),
+                timesteps[rows],
+                torch.cat([meaning.tokens for meaning in those]),
                 controlnet_cond=torch.cat([guide.image for _, guide in mine]),
                 return_dict=False,
                 **self._conditions(those),
@@ -402,11 +405,11 @@ class TorchModel:
         latent = self.encode(
             cells.repeat(self.factor, 2).repeat(self.factor, 3), np.zeros(shape, np.float32)
         )
-        known = np.concatenate(
+        samples = np.concatenate(
             [latent[0].reshape(self.channels, -1), np.ones((1, 32 * 32), np.float32)]
         )
         return np.asarray(
-            np.linalg.lstsq(known.T, cells[0].reshape(3, -1).T, rcond=None)[0], np.float32
+            np.linalg.lstsq(samples.T, cells[0].reshape(3, -1).T, rcond=None)[0], np.float32
         )
 
     def _on(self, values: Any, dtype: Any) -> Any:

@@ -24,9 +24,9 @@ class Checker:
 
     def passed(self, image: Image.Image) -> bool:
         """Whether the picture may be shown."""
-        seen = self.eye(image.convert("RGB"), return_tensors="pt").pixel_values.to(self.device)
+        values = self.eye(image.convert("RGB"), return_tensors="pt").pixel_values.to(self.device)
         with self._lock, torch.inference_mode():
-            _, unsuitable = self.network(seen, [np.zeros((1, 1, 3))])
+            _, unsuitable = self.network(values, [np.zeros((1, 1, 3))])
         return not unsuitable[0]
 
 

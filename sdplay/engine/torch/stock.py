@@ -59,7 +59,7 @@ class Stock:
             learned, "guidance_embeds", True
         )
         away = "negative_prompt" in _names(self.pipe) and self._pushes_away
-        return frozenset(name for name, known in (("cfg", guided), ("negative", away)) if known)
+        return frozenset(name for name, offered in (("cfg", guided), ("negative", away)) if offered)
 
     @property
     def _pushes_away(self) -> bool:
@@ -76,8 +76,8 @@ class Stock:
         asked = time.perf_counter()
         with self._alone(_Place(Claim(job.owner, job.urgent)), stopped):
             company = time.perf_counter() - asked
-            made = yield from self._steps(job)
-        yield replace(made, company=company)
+            result = yield from self._steps(job)
+        yield replace(result, company=company)
 
     def _steps(self, job: LoopJob) -> Generator[Moment, None, Made]:
         events: queue.SimpleQueue[Moment | Made | BaseException] = queue.SimpleQueue()
@@ -127,8 +127,8 @@ class Stock:
                 self._turn.notify_all()
 
     def _paint(self, job: LoopJob, events: Any, gone: threading.Event) -> None:
-        began = time.perf_counter()
-        sampled = began
+        start = time.perf_counter()
+        sampled = start
 
         def step(pipe: Any, at: int, noise: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             nonlocal sampled
@@ -136,15 +136,15 @@ class Stock:
             if gone.is_set():
                 raise Cancelled("It was stopped.")
             steps = getattr(pipe, "num_timesteps", None) or job.steps
-            events.put(Moment(at + 1, steps, float(noise) / 1000, sampled - began))
+            events.put(Moment(at + 1, steps, float(noise) / 1000, sampled - start))
             return tensors
 
         try:
             pipe = self._pipe_for(job)
-            image = pipe(**self._wanted(pipe, job, step)).images[0]
+            image = pipe(**self._arguments(pipe, job, step)).images[0]
             ended = time.perf_counter()
             pixels = np.asarray(image.convert("RGB"))
-            events.put(Made(pixels, sampled - began, ended - sampled, 0.0, job.steps))
+            events.put(Made(pixels, sampled - start, ended - sampled, 0.0, job.steps))
         except ValueError as error:
             events.put(
                 BadParams(
@@ -165,14 +165,14 @@ class Stock:
                 f"{self.family} paints from words only: leave the start image out."
             ) from error
 
-    def _wanted(self, pipe: Any, job: LoopJob, step: Any) -> dict[str, Any]:
+    def _arguments(self, pipe: Any, job: LoopJob, step: Any) -> dict[str, Any]:
         """The job in this pipeline's words, without those it does not know."""
         cfg = (
             "true_cfg_scale"
             if self._pushes_away and "true_cfg_scale" in _names(pipe)
             else "guidance_scale"
         )
-        told = {
+        arguments = {
             "prompt": job.prompt,
             "negative_prompt": job.negative or None,
             "num_inference_steps": job.steps,
@@ -186,12 +186,12 @@ class Stock:
             start = Image.fromarray(
                 ((job.start.transpose(1, 2, 0) + 1) * 127.5).round().astype(np.uint8)
             )
-            told |= {"image": start, "strength": job.strength}
-        return {name: value for name, value in told.items() if name in _names(pipe)}
+            arguments |= {"image": start, "strength": job.strength}
+        return {name: value for name, value in arguments.items() if name in _names(pipe)}
 
 
-def _claim(place: _Place) -> Claim:
-    return place.claim
+def _claim(seat: _Place) -> Claim:
+    return seat.claim
 
 
 def _names(pipe: Any) -> set[str]:

@@ -36,8 +36,8 @@ class Upscaler:
         """The RGB picture at that size: enlarged in as many passes as it takes, reduced where that
         was too much."""
         width, height = (
-            min(max(wanted, have), have * self.scale)
-            for wanted, have in zip(size, image.size, strict=True)
+            min(max(side, have), have * self.scale)
+            for side, have in zip(size, image.size, strict=True)
         )
         image = self._pass(image, (width, height))
         if image.size != size and self.scale > 1 and (size[0] > width or size[1] > height):
@@ -74,25 +74,25 @@ class Upscaler:
             min(image.width, box[2] + self.margin),
             min(image.height, box[3] + self.margin),
         )
-        seen = self._run(image.crop(around))
+        enlarged = self._run(image.crop(around))
         # Where in what the network made: off its pixels when the size asked for is not quite its
         # scale.
         x0, y0, x1, y1 = (
             min((edge / ratio - begin) * self.scale, whole)
             for edge, ratio, begin, whole in zip(
-                (left, top, right, bottom), ratios, around[:2] * 2, seen.size * 2, strict=True
+                (left, top, right, bottom), ratios, around[:2] * 2, enlarged.size * 2, strict=True
             )
         )
-        return seen.resize(
+        return enlarged.resize(
             (right - left, bottom - top), Image.Resampling.LANCZOS, (x0, y0, x1, y1)
         ), (left, top)
 
     def _run(self, image: Image.Image) -> Image.Image:
         values = np.asarray(image, np.float32).transpose(2, 0, 1)[None] / 255
-        given = torch.from_numpy(values).to(self.net.device, self.net.dtype)
+        tensor = torch.from_numpy(values).to(self.net.device, self.net.dtype)
         with torch.inference_mode():
-            made = self.net(given)[0].float().mul(255).round().clamp(0, 255).byte()
-        return Image.fromarray(made.permute(1, 2, 0).contiguous().cpu().numpy())
+            pixels = self.net(tensor)[0].float().mul(255).round().clamp(0, 255).byte()
+        return Image.fromarray(pixels.permute(1, 2, 0).contiguous().cpu().numpy())
 
 
 def load_upscaler(file: Path, device: str) -> Upscaler:

@@ -59,14 +59,14 @@ def spelled(
     tokenizer: Any, text: str, embeddings: Sequence[tuple[str, Embedding]], at: int
 ) -> Spelled:
     """A prompt for the text encoder at that place."""
-    known = {name: each.vectors[at] for name, each in embeddings if each.fits}
+    vectors_of = {name: embedding.vectors[at] for name, embedding in embeddings if embedding.fits}
     ids: list[int] = []
     vectors, weights = [], list[float]()
     for words, weight in weighed(text):
-        for place, piece in enumerate(_pieces(words, known)):
-            if place % 2:
-                vectors.append((len(ids), known[piece]))
-                ids += [0] * len(known[piece])
+        for position, piece in enumerate(_pieces(words, vectors_of)):
+            if position % 2:
+                vectors.append((len(ids), vectors_of[piece]))
+                ids += [0] * len(vectors_of[piece])
             elif piece.strip():
                 ids += tokenizer(piece, add_special_tokens=False).input_ids
         weights += [weight] * (len(ids) - len(weights))
@@ -79,9 +79,9 @@ def meant(tokens: Any, weights: Sequence[float]) -> Any:
     if all(weight == 1 for weight in weights):
         return tokens
     room = tokens.shape[1] - 2
-    told = torch.ones(tokens.shape[1], device=tokens.device, dtype=tokens.dtype)
-    told[1 : 1 + min(len(weights), room)] = torch.tensor(weights[:room]).to(told)
-    strong = tokens * told[:, None]
+    strengths = torch.ones(tokens.shape[1], device=tokens.device, dtype=tokens.dtype)
+    strengths[1 : 1 + min(len(weights), room)] = torch.tensor(weights[:room]).to(strengths)
+    strong = tokens * strengths[:, None]
     return strong * (tokens.float().mean() / strong.float().mean()).to(tokens.dtype)
 
 
@@ -89,7 +89,7 @@ def meant(tokens: Any, weights: Sequence[float]) -> Any:
 def heard(encoder: Any, vectors: Sequence[tuple[int, Any]]) -> Iterator[None]:
     """Inside, the text encoder takes these vectors instead of its own, behind the start token."""
 
-    def replaced(layer: Any, given: Any, answer: Any) -> Any:
+    def replaced(layer: Any, inputs: Any, answer: Any) -> Any:
         for at, these in vectors:
             room = answer.shape[1] - 2 - at
             answer[:, 1 + at : 1 + at + min(len(these), room)] = these[: max(room, 0)].to(answer)
@@ -105,16 +105,16 @@ def heard(encoder: Any, vectors: Sequence[tuple[int, Any]]) -> Iterator[None]:
 def framed(tokenizer: Any, ids: Sequence[int]) -> tuple[Any, Any]:
     """The tokens with start, end and padding, and the mask that says which count."""
     length = tokenizer.model_max_length
-    told = [tokenizer.bos_token_id, *ids[: length - 2], tokenizer.eos_token_id]
-    missing = length - len(told)
-    mask = torch.tensor([[1] * len(told) + [0] * missing])
-    return torch.tensor([told + [tokenizer.pad_token_id] * missing]), mask
+    start_to_end = [tokenizer.bos_token_id, *ids[: length - 2], tokenizer.eos_token_id]
+    missing = length - len(start_to_end)
+    mask = torch.tensor([[1] * len(start_to_end) + [0] * missing])
+    return torch.tensor([start_to_end + [tokenizer.pad_token_id] * missing]), mask
 
 
 def _pieces(text: str, names: Iterable[str]) -> list[str]:
     """Words, a name, words, a name …, words."""
     by_case = {name.lower(): name for name in names}
-    longest_first = "|".join(re.escape(each) for each in sorted(by_case, key=len, reverse=True))
+    longest_first = "|".join(re.escape(name) for name in sorted(by_case, key=len, reverse=True))
     if not by_case:
         return [text]
     pieces = re.split(rf"(?<!\w)({longest_first})(?!\w)", text, flags=re.IGNORECASE)

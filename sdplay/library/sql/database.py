@@ -35,14 +35,14 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sql.Connection]:
         """One transaction that changes nothing."""
-        with _told(), self._connected(READER_PATIENCE) as connection, connection.begin():
+        with _explained(), self._connected(READER_PATIENCE) as connection, connection.begin():
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sql.Connection]:
         """One transaction.  SQLite is asked for the right to write at once: asked later, it
         refuses, not waits."""
-        with _told(), self._connected(self._patience) as connected:
+        with _explained(), self._connected(self._patience) as connected:
             connection = connected.execution_options(begin="BEGIN IMMEDIATE")
             with connection.begin():
                 yield connection
@@ -62,13 +62,13 @@ class Database:
                 return connection
 
 
-def is_damaged(place: Path, patience: float) -> bool:
+def is_damaged(path: Path, patience: float) -> bool:
     """Whether a SQLite file is no database any more.
 
     One that is locked, read-only or on a full disk is in trouble, not damaged: it says no.
     """
     try:
-        address = f"{place.absolute().as_uri()}?mode=rw"
+        address = f"{path.absolute().as_uri()}?mode=rw"
         with closing(sqlite3.connect(address, patience, uri=True)) as file:
             return bool(file.execute("PRAGMA quick_check").fetchone() != ("ok",))
     except sqlite3.OperationalError:
@@ -133,7 +133,7 @@ def _begin(connection: sql.Connection) -> None:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _explained() -> Iterator[None]:
     """Translate what databases raise; that something is there already is for the caller to
     settle."""
     try:

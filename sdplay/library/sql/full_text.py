@@ -45,13 +45,13 @@ class FullText:
 
     def asked(self, query: Query, scopes: Iterable[str]) -> str:
         """The query in this database's language."""
-        wanted = [f"w{word}{self.begins}" for text in query.words for word in split(text)]
-        wanted += [f"t{spelled(tag)}" for tag in query.tags]
+        terms = [f"w{word}{self.begins}" for text in query.words for word in split(text)]
+        terms += [f"t{spelled(tag)}" for tag in query.tags]
         away = [f"w{word}{self.begins}" for text in query.without for word in split(text)]
-        told = self.both.join(
-            [f"({self.either.join(scopes)})", *list(dict.fromkeys(wanted))[:ASKED]]
+        match = self.both.join(
+            [f"({self.either.join(scopes)})", *list(dict.fromkeys(terms))[:ASKED]]
         )
-        return told + "".join(f"{self.no}{word}" for word in list(dict.fromkeys(away))[:ASKED])
+        return match + "".join(f"{self.no}{word}" for word in list(dict.fromkeys(away))[:ASKED])
 
 
 FTS5 = FullText(
@@ -109,23 +109,23 @@ def kind_of(connection: sql.Connection) -> FullText:
 def condition(kind: FullText, query: Query, scopes: list[str]) -> sql.ColumnElement[bool]:
     """The condition that a joined row of `words` has to meet."""
     if kind is not PLAIN:
-        asked = sql.text(kind.match).bindparams(asked=kind.asked(query, scopes))
-        return sql.and_(sql.true(), asked)
+        match = sql.text(kind.match).bindparams(asked=kind.asked(query, scopes))
+        return sql.and_(sql.true(), match)
     texts = WORDS.c.told
     tags = [f" t{spelled(tag)} " for tag in query.tags]
-    wanted = [f" w{word}" for text in query.words for word in split(text)]
+    terms = [f" w{word}" for text in query.words for word in split(text)]
     away = [f" w{word}" for text in query.without for word in split(text)]
     whose = sql.or_(*(texts.contains(f" {scope} ") for scope in scopes))
     return sql.and_(
-        whose, *map(texts.contains, tags + wanted), *(~texts.contains(word) for word in away)
+        whose, *map(texts.contains, tags + terms), *(~texts.contains(word) for word in away)
     )
 
 
 def text_of(prompt: str, tags: Iterable[str], note: str, scopes: Iterable[str]) -> str:
     """All that one picture is found by."""
-    found = dict.fromkeys(f"w{word}" for text in (prompt, *tags, note) for word in split(text))
+    terms = dict.fromkeys(f"w{word}" for text in (prompt, *tags, note) for word in split(text))
     return (
-        " " + " ".join([*scopes, *(f"t{spelled(tag)}" for tag in tags), *list(found)[:MANY]]) + " "
+        " " + " ".join([*scopes, *(f"t{spelled(tag)}" for tag in tags), *list(terms)[:MANY]]) + " "
     )
 
 

@@ -129,16 +129,16 @@ class Index:
         """
         with self._database.writing() as connection:
             whose = [] if owner is None else [_C.owner.in_({owner, ""})]
-            found = connection.execute(
+            line = connection.execute(
                 _records(_C.group).where(_C.id == id, *whose).with_for_update()
             ).first()
-            old = found and self._whole(found)
-            if found is None or old is None:
+            old = line and self._whole(line)
+            if line is None or old is None:
                 return None
             record = {**old, **values}
             before(record)
             self._drop(connection, _C.id == id)
-            self._put(connection, record, found.group)
+            self._put(connection, record, line.group)
             return record
 
     def forget(self, ids: Iterable[str]) -> None:
@@ -156,49 +156,53 @@ class Index:
             conditions = self._conditions(connection, query, owner)
             conditions += [_C.at < after] if after is not None else []
             ats = self._newest(connection, query, owner, conditions, limit)
-            found = connection.execute(
+            rows = connection.execute(
                 _records(_C.group).where(_C.at.in_(ats)).order_by(_C.at.desc())
             )
-            whole = ((self._whole(line), line.group) for line in found)
+            whole = ((self._whole(line), line.group) for line in rows)
             return [(record, group) for record, group in whole if record is not None]
 
     def lines(self, after: int = 0, limit: int = 1000) -> list[tuple[int, str, str]]:
         """Time, id and file of all there is, oldest first: to go through it in steps."""
-        asked = sql.select(_C.at, _C.id, _C.file).where(_C.at > after).order_by(_C.at).limit(limit)
+        statement = (
+            sql.select(_C.at, _C.id, _C.file).where(_C.at > after).order_by(_C.at).limit(limit)
+        )
         with self._database.reading() as connection:
-            return [(each.at, each.id, each.file) for each in connection.execute(asked)]
+            return [(line.at, line.id, line.file) for line in connection.execute(statement)]
 
     def total(self, query: Query, owner: str | None) -> Total:
         """How many a query finds, and their seconds."""
-        asked = sql.select(sql.func.count(), sql.func.coalesce(sql.func.sum(_C.seconds), 0.0))
-        asked = asked.select_from(self._joined() if query.has_words else PICTURES)
-        asked = asked.where(self._spelled(query, owner)) if query.has_words else asked
+        statement = sql.select(sql.func.count(), sql.func.coalesce(sql.func.sum(_C.seconds), 0.0))
+        statement = statement.select_from(self._joined() if query.has_words else PICTURES)
+        statement = statement.where(self._spelled(query, owner)) if query.has_words else statement
         with self._database.reading() as connection:
-            asked = asked.where(
-                *self._conditions(connection, query, owner), self._seen(query, owner)
+            statement = statement.where(
+                *self._conditions(connection, query, owner), self._visible(query, owner)
             )
-            return Total(*connection.execute(asked).one())
+            return Total(*connection.execute(statement).one())
 
     def groups(
         self, ids: Iterable[int], owner: str | None, deleted: bool
     ) -> dict[int, tuple[Total, frozenset[str]]]:
         """Total and varying settings of these groups, as far as this owner may see them."""
         varying = [_varies(name).label(f"v_{name}") for name in KNOBS]
-        asked = sql.select(_C.group, sql.func.count(), sql.func.sum(_C.seconds), *varying).group_by(
-            _C.group
-        )
-        asked = asked.where(
+        statement = sql.select(
+            _C.group, sql.func.count(), sql.func.sum(_C.seconds), *varying
+        ).group_by(_C.group)
+        statement = statement.where(
             _C.group.in_(list(ids)),
             _C.deleted == (sql.true() if deleted else sql.false()),
-            self._seen(Query(scope="all"), owner),
+            self._visible(Query(scope="all"), owner),
         )
         with self._database.reading() as connection:
             return {
                 group: (
                     Total(count, seconds),
-                    frozenset(name for name, varies in zip(KNOBS, told, strict=True) if varies),
+                    frozenset(
+                        name for name, varies in zip(KNOBS, varieties, strict=True) if varies
+                    ),
                 )
-                for group, count, seconds, *told in connection.execute(asked)
+                for group, count, seconds, *varieties in connection.execute(statement)
             }
 
     def one(
@@ -208,33 +212,33 @@ class Index:
 
         `shared` takes in what others shared, `binned` what lies in one's own bin.
         """
-        seen = self._seen(Query(scope="all" if shared else "mine"), owner)
+        visible = self._visible(Query(scope="all" if shared else "mine"), owner)
         there = self._there(owner) if binned else ~_C.deleted
-        asked = _records(_C.group).where(*where, there, seen).order_by(_C.at.desc()).limit(1)
+        statement = _records(_C.group).where(*where, there, visible).order_by(_C.at.desc()).limit(1)
         with self._database.reading() as connection:
-            found = connection.execute(asked).first()
-        record = self._whole(found) if found else None
-        return (record, found.group) if found and record is not None else None
+            line = connection.execute(statement).first()
+        record = self._whole(line) if line else None
+        return (record, line.group) if line and record is not None else None
 
-    def keys(self, wanted: Sequence[str], owner: str | None) -> set[str]:
+    def keys(self, keys: Sequence[str], owner: str | None) -> set[str]:
         """Which of these recipes have a finished picture of this owner's or nobody's."""
-        mine = self._seen(Query(scope="mine"), owner)
-        found: set[str] = set()
+        mine = self._visible(Query(scope="mine"), owner)
+        finished: set[str] = set()
         with self._database.reading() as connection:
-            for start in range(0, len(wanted), 500):
-                asked = sql.select(_C.key).where(
-                    _C.key.in_(wanted[start : start + 500]), ~_C.partial, ~_C.deleted, mine
+            for start in range(0, len(keys), 500):
+                statement = sql.select(_C.key).where(
+                    _C.key.in_(keys[start : start + 500]), ~_C.partial, ~_C.deleted, mine
                 )
-                found |= set(connection.scalars(asked))
-        return found
+                finished |= set(connection.scalars(statement))
+        return finished
 
     def has(self, **facts: str) -> bool:
         """Whether there is such a line, whoever's, in the bin or not."""
-        asked = (
+        statement = (
             sql.select(_C.at).where(*(_C[name] == value for name, value in facts.items())).limit(1)
         )
         with self._database.reading() as connection:
-            return connection.scalar(asked) is not None
+            return connection.scalar(statement) is not None
 
     def values(self, name: str, owner: str | None, limit: int = 200) -> list[Any]:
         """What a setting was set to lately, most frequent first; of long texts and pictures only
@@ -250,10 +254,12 @@ class Index:
             .subquery()
             for scope in _scopes(Query(scope="all"), owner)
         ]
-        told = sql.union_all(*(sql.select(each.c.value) for each in lately)).subquery().c.value
-        asked = sql.select(told).group_by(told).order_by(sql.func.count().desc()).limit(limit)
+        values = sql.union_all(*(sql.select(part.c.value) for part in lately)).subquery().c.value
+        statement = (
+            sql.select(values).group_by(values).order_by(sql.func.count().desc()).limit(limit)
+        )
         with self._database.reading() as connection:
-            return [None if value == LEFT_OUT else value for value in connection.scalars(asked)]
+            return [None if value == LEFT_OUT else value for value in connection.scalars(statement)]
 
     def owned(self, ids: Iterable[str], owner: str) -> int:
         """How many of these pictures are this owner's."""
@@ -268,17 +274,17 @@ class Index:
 
     def input_used(self, number: int) -> bool:
         """Whether a start image or mask of this mark is still named."""
-        asked = sql.select(_C.at).where(sql.or_(_C.init == number, _C.mask == number)).limit(1)
+        statement = sql.select(_C.at).where(sql.or_(_C.init == number, _C.mask == number)).limit(1)
         with self._database.reading() as connection:
-            return connection.scalar(asked) is not None
+            return connection.scalar(statement) is not None
 
     def timings(self, backend: str, limit: int) -> list[Timed]:
         """Past runs of a backend, newest first."""
-        asked = sql.select(_C.scheduler, _C.work, _C.seconds, _C.at_once)
-        asked = asked.where(_C.backend == backend, ~_C.partial, _C.work > 0)
-        asked = asked.order_by(_C.at.desc()).limit(limit)
+        statement = sql.select(_C.scheduler, _C.work, _C.seconds, _C.at_once)
+        statement = statement.where(_C.backend == backend, ~_C.partial, _C.work > 0)
+        statement = statement.order_by(_C.at.desc()).limit(limit)
         with self._database.reading() as connection:
-            return [Timed(*each) for each in connection.execute(asked)]
+            return [Timed(*line) for line in connection.execute(statement)]
 
     def _made(self) -> bool:
         """Make the tables where they are missing or of another form; says whether there was nothing
@@ -304,16 +310,18 @@ class Index:
         """Write every line anew from the records that the database still has."""
         last, some, damaged = 0, False, False
         while True:
-            asked = sql.select(RECORDS).where(RECORDS.c.at > last).order_by(RECORDS.c.at).limit(500)
-            found = connection.execute(asked).all()
-            if not found:
+            statement = (
+                sql.select(RECORDS).where(RECORDS.c.at > last).order_by(RECORDS.c.at).limit(500)
+            )
+            rows = connection.execute(statement).all()
+            if not rows:
                 # What is damaged here is read again from the picture's own record file.
                 return some and not damaged
-            some, last = True, found[-1].at
+            some, last = True, rows[-1].at
             connection.execute(
-                sql.delete(RECORDS).where(RECORDS.c.at.in_([each.at for each in found]))
+                sql.delete(RECORDS).where(RECORDS.c.at.in_([line.at for line in rows]))
             )
-            for line in found:
+            for line in rows:
                 if record := parsed(line.record):
                     self._put(connection, record)
                 else:
@@ -327,8 +335,8 @@ class Index:
         line = row(record, 0)
         line["group"] = _group(connection, line) if group is None else group
         connection.execute(sql.insert(PICTURES), line)
-        told = json.dumps(record)
-        connection.execute(sql.insert(RECORDS), {"at": record["made"], "record": told})
+        record_text = json.dumps(record)
+        connection.execute(sql.insert(RECORDS), {"at": record["made"], "record": record_text})
         scopes = scopes_of(record["owner"], record["shared"])
         text = text_of(
             record["record"]["params"].get("prompt", ""), record["tags"], record["note"], scopes
@@ -361,39 +369,39 @@ class Index:
         own index."""
         if query.has_words:
             order: Any = sql.literal_column(f"words.{self._words.at}").desc()
-            asked = (
+            statement = (
                 sql.select(_C.at)
                 .select_from(self._joined())
                 .where(self._spelled(query, owner), *conditions)
             )
             return list(
                 connection.scalars(
-                    asked.where(self._seen(query, owner)).order_by(order).limit(limit)
+                    statement.where(self._visible(query, owner)).order_by(order).limit(limit)
                 )
             )
-        found: set[int] = set()
+        newest: set[int] = set()
         for scope in _scopes(query, owner):
-            found.update(
+            newest.update(
                 connection.scalars(
                     sql.select(_C.at).where(scope, *conditions).order_by(_C.at.desc()).limit(limit)
                 )
             )
-        return sorted(found, reverse=True)[:limit]
+        return sorted(newest, reverse=True)[:limit]
 
     def _conditions(self, connection: sql.Connection, query: Query, owner: str | None) -> list[Any]:
-        told = self._near(connection, query.near, owner) if query.near else []
-        told += [_C.deleted == (sql.true() if query.deleted else sql.false())]
-        told += [meets(name, wanted) for name, wanted in query.settings.items()]
-        told += [_C.at >= int(query.since.timestamp() * 1e6)] if query.since else []
-        return told + ([_C.at < int(query.until.timestamp() * 1e6)] if query.until else [])
+        conditions = self._near(connection, query.near, owner) if query.near else []
+        conditions += [_C.deleted == (sql.true() if query.deleted else sql.false())]
+        conditions += [meets(name, value) for name, value in query.settings.items()]
+        conditions += [_C.at >= int(query.since.timestamp() * 1e6)] if query.since else []
+        return conditions + ([_C.at < int(query.until.timestamp() * 1e6)] if query.until else [])
 
     def _near(self, connection: sql.Connection, id: str, owner: str | None) -> list[Any]:
         """The conditions that exactly one setting differs from this picture's, or what ran it; none
         meets them if it may not be seen."""
-        asked = sql.select(PICTURES).where(
-            _C.id == id, self._seen(Query(scope="all"), owner), self._there(owner)
+        statement = sql.select(PICTURES).where(
+            _C.id == id, self._visible(Query(scope="all"), owner), self._there(owner)
         )
-        own = connection.execute(asked).mappings().first()
+        own = connection.execute(statement).mappings().first()
         if own is None:
             return [sql.false()]
         things = [_C[name] != own[name] for name in KNOBS]
@@ -409,12 +417,12 @@ class Index:
             total == 1,
         ]
 
-    def _seen(self, query: Query, owner: str | None) -> Any:
+    def _visible(self, query: Query, owner: str | None) -> Any:
         return sql.or_(*_scopes(query, owner))
 
     def _there(self, owner: str | None) -> Any:
         """Not in anybody's bin but one's own."""
-        return sql.or_(~_C.deleted, self._seen(Query(scope="mine"), owner))
+        return sql.or_(~_C.deleted, self._visible(Query(scope="mine"), owner))
 
     def _joined(self) -> Any:
         return sql.join(WORDS, PICTURES, sql.literal_column(f"words.{self._words.at}") == _C.at)
@@ -461,13 +469,13 @@ def _varies(name: str) -> Any:
 def _group(connection: sql.Connection, line: Mapping[str, Any]) -> int:
     """The group of the picture made just before of the same prompt, or a new one."""
     like = [_C[name] == line[name] for name in ("owner", "prompt", "negative")]
-    asked = sql.select(_C.group).where(*like, _C.at.between(line["at"] - GROUP_GAP, line["at"]))
-    return connection.scalar(asked.order_by(_C.at.desc()).limit(1)) or int(line["at"])
+    statement = sql.select(_C.group).where(*like, _C.at.between(line["at"] - GROUP_GAP, line["at"]))
+    return connection.scalar(statement.order_by(_C.at.desc()).limit(1)) or int(line["at"])
 
 
-def _records(*more: Any) -> Any:
+def _records(*columns: Any) -> Any:
     """Records, joined to their lines."""
-    return sql.select(RECORDS.c.record, _C.id, *more).join_from(
+    return sql.select(RECORDS.c.record, _C.id, *columns).join_from(
         PICTURES, RECORDS, RECORDS.c.at == _C.at
     )
 
@@ -481,7 +489,7 @@ def _scopes(query: Query, owner: str | None) -> list[Any]:
         return [shared]
     if query.scope == "all":
         return [_C.owner == owner, sql.and_(shared, _C.owner != owner)]
-    return [_C.owner == each for each in dict.fromkeys((owner, ""))]
+    return [_C.owner == name for name in dict.fromkeys((owner, ""))]
 
 
 def _batches(values: Iterable[str], size: int) -> Iterator[list[str]]:

@@ -107,17 +107,17 @@ def form() -> str:
 
 def mark(value: Any) -> int:
     """A number that is the same for the same value and, for all that matters, no other."""
-    told = json.dumps(value, sort_keys=True)
-    return int.from_bytes(hashlib.sha256(told.encode()).digest()[:8], "big", signed=True)
+    text = json.dumps(value, sort_keys=True)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True)
 
 
 def row(record: Mapping[str, Any], group: int) -> dict[str, Any]:
     """A record's line in the index."""
     told = record["record"]
     settings = meant(told)
-    params = {name: settings.get(name, _plain(knob)) for name, knob in KNOBS.items()}
+    params = {name: settings.get(name, _default(knob)) for name, knob in KNOBS.items()}
     timing = Timing.from_dict(told["timing"])
-    asked = _params(told["params"], lambda name: name.encode())
+    own_params = _params(told["params"], lambda name: name.encode())
     fields = {name: record[name] for name in ("id", "key", "owner", "shared", "file", "stars")}
     return {
         **{
@@ -132,13 +132,13 @@ def row(record: Mapping[str, Any], group: int) -> dict[str, Any]:
         "version": _stored(told["model"]),
         "seconds": timing.work,
         # None where a server's script may have done anything: it says nothing about speed.
-        "work": work.of(asked) if work.is_counted(asked) else 0.0,
+        "work": work.of(own_params) if work.is_counted(own_params) else 0.0,
         "at_once": timing.at_once,
         "partial": told["partial"],
     }
 
 
-def record_of(picture: Picture, told: Mapping[str, Any], **facts: Any) -> dict[str, Any]:
+def record_of(picture: Picture, fields: Mapping[str, Any], **facts: Any) -> dict[str, Any]:
     """All that is known of a picture, as its record file says it."""
     return {
         "id": uuid.uuid4().hex,
@@ -152,7 +152,7 @@ def record_of(picture: Picture, told: Mapping[str, Any], **facts: Any) -> dict[s
         "note": "",
         "frames": bool(picture.frames),
         **facts,
-        "record": dict(told),
+        "record": dict(fields),
     }
 
 
@@ -161,23 +161,23 @@ def kept_of(
 ) -> Kept:
     """A record as `viewer` may see it; None sees all.  `image` finds the bytes of a start image by
     its name."""
-    told = record["record"]
+    fields = record["record"]
     owner = record["owner"] if viewer is None or record["owner"] in (viewer, "") else SOMEONE
-    receipt = {**told["receipt"], "warnings": tuple(told["receipt"]["warnings"])}
+    receipt = {**fields["receipt"], "warnings": tuple(fields["receipt"]["warnings"])}
     return Kept(
         record["id"],
         record["key"],
-        _params(meant(told), image),
-        told["backend"],
-        told["model"],
-        Timing.from_dict(told["timing"]),
+        _params(meant(fields), image),
+        fields["backend"],
+        fields["model"],
+        Timing.from_dict(fields["timing"]),
         Receipt(**receipt),
         moment(record["made"]),
         owner,
         record["width"],
         record["height"],
         record["file"],
-        told["partial"],
+        fields["partial"],
         record["stars"],
         tuple(record["tags"]),
         record["note"],
@@ -189,12 +189,12 @@ def kept_of(
     )
 
 
-def meant(told: Mapping[str, Any]) -> Mapping[str, Any]:
+def meant(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     """The settings of a record as they were meant: clip skip 1 was once not sent, and an A1111
     server then used its own."""
-    params = told["params"]
-    unsent = told["backend"].startswith("a1111") and "tiling" not in params
-    if unsent and params.get("clip_skip") == 1 != told["receipt"]["applied"].get("clip_skip", 1):
+    params = fields["params"]
+    unsent = fields["backend"].startswith("a1111") and "tiling" not in params
+    if unsent and params.get("clip_skip") == 1 != fields["receipt"]["applied"].get("clip_skip", 1):
         params = {**params, "clip_skip": None}
     return as_meant(params)
 
@@ -206,29 +206,29 @@ def images_in(params: Mapping[str, Any]) -> list[str]:
     return [name for name in names if name]
 
 
-def meets(name: str, wanted: Any) -> Any:
+def meets(name: str, sought: Any) -> Any:
     """The condition that a setting has this value, one of these, or lies in this range."""
     column = _C[name]
-    if isinstance(wanted, Between):
-        low = [] if wanted.low is None else [column >= wanted.low]
-        high = [] if wanted.high is None else [column <= wanted.high]
+    if isinstance(sought, Between):
+        low = [] if sought.low is None else [column >= sought.low]
+        high = [] if sought.high is None else [column <= sought.high]
         return sql.and_(sql.true(), *low, *high)
-    values = list(wanted) if isinstance(wanted, (tuple, set)) else [wanted]
+    values = list(sought) if isinstance(sought, (tuple, set)) else [sought]
     marked = name in KNOBS and is_marked(name)
     values = [mark(value) if marked else _stored(value) for value in values]
     condition = column.in_(values) if len(values) != 1 else column == values[0]
     return sql.or_(condition, _C.version.in_(values)) if name == "model" else condition
 
 
-def _params(told: Mapping[str, Any], image: Callable[[str], bytes]) -> Params:
+def _params(fields: Mapping[str, Any], image: Callable[[str], bytes]) -> Params:
     """The settings; one that a later version no longer takes is left out rather than the
     picture."""
-    images = {name: data for name in images_in(told) if (data := image(name))}
+    images = {name: data for name in images_in(fields) if (data := image(name))}
     try:
-        return Params.from_dict(told, images)
+        return Params.from_dict(fields, images)
     except BadParams:
         return Params.from_dict(
-            {name: value for name, value in told.items() if _fits(name, value)}, images
+            {name: value for name, value in fields.items() if _fits(name, value)}, images
         )
 
 
@@ -240,7 +240,7 @@ def _fits(name: str, value: Any) -> bool:
     return True
 
 
-def _plain(knob: Knob) -> Any:
+def _default(knob: Knob) -> Any:
     """The default as a record writes it."""
     empty: dict[type, Any] = {bytes: "", tuple: []}
     return empty.get(knob.kind, knob.default)

@@ -25,12 +25,12 @@ class Cards:
             if library.nvmlInit_v2() or library.nvmlDeviceGetCount_v2(ctypes.byref(count)):
                 continue
             handles = [ctypes.c_void_p() for _ in range(count.value)]
-            shown = [
+            visible = [
                 handle
                 for at, handle in enumerate(handles)
                 if not library.nvmlDeviceGetHandleByIndex_v2(at, ctypes.byref(handle))
             ]
-            return cls(library, shown)
+            return cls(library, visible)
         return cls()
 
     def sample(self) -> tuple[float, float] | None:

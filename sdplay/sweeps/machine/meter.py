@@ -34,7 +34,7 @@ class Meter:
         self.meters: Sequence[EnergyMeter] = [*_packages(powercap), *self.cards.energy_meters()]
         self.unreadable = _has_zones(powercap) and not list(_packages(powercap))
         self._process = psutil.Process()
-        self._first = self._last = self._now()
+        self._earliest = self._last = self._now()
         self._samples: list[tuple[float, float]] = []
         self._all_samples = _Mean()
         self._most_ram = self._most_card_ram = 0.0
@@ -66,7 +66,7 @@ class Meter:
     @property
     def total(self) -> Load:
         """Everything since the beginning; memory is the most there was."""
-        load = self._between(self._first, self._now(), [])
+        load = self._between(self._earliest, self._now(), [])
         return Load(
             load.seconds,
             load.cpu_seconds,

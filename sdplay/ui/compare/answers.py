@@ -96,7 +96,7 @@ def _findings(studio: Studio, sweep: Sweep, results: Results) -> Findings:
             findings = find_out(
                 sweep.plan,
                 results,
-                lambda one, other: sweeping.measure(studio, one, other),
+                lambda left, right: sweeping.measure(studio, left, right),
                 chosen=results[chosen] if chosen else None,
                 measure=measure,
             )
@@ -122,12 +122,12 @@ def _convergence(studio: Studio, sweep: Sweep, findings: Findings) -> None:
         for curve in curves
         for point in curve.points
     ]
-    first = next((curve.knee for curve in curves if curve.knee), curves[0].points[-1])
+    marked = next((curve.knee for curve in curves if curve.knee), curves[0].points[-1])
     legend = _Legend.of({_coloured(curve, curves) for curve in curves})
     trade = findings.trade if scale == "evaluations" else None
     across = _upper(trade.reference.unit) if trade else SCALES[scale]
     chart = _curves(across, findings.measure, legend)
-    _beside(studio, sweep, _with(chart, rows), "curves", first.at)
+    _beside(studio, sweep, _with(chart, rows), "curves", marked.at)
     if len(findings.curves) > MOST_CURVES:
         st.caption(f"The first {MOST_CURVES} of {len(findings.curves)} curves are drawn.")
     for sentence in findings.settling:
@@ -137,7 +137,7 @@ def _convergence(studio: Studio, sweep: Sweep, findings: Findings) -> None:
 
 def _coloured(curve: Convergence, curves: Sequence[Convergence]) -> str:
     """What gives a curve its colour: the scheduler, or where there is one only, all it is."""
-    several = len({each.scheduler for each in curves}) > 1
+    several = len({sibling.scheduler for sibling in curves}) > 1
     return curve.scheduler if several else curve.label
 
 
@@ -249,7 +249,7 @@ def _spread(findings: Findings) -> None:
 
 
 def _beside(
-    studio: Studio, sweep: Sweep, chart: dict[str, Any], key: str, first: tuple[int, ...]
+    studio: Studio, sweep: Sweep, chart: dict[str, Any], key: str, initial: tuple[int, ...]
 ) -> None:
     """A chart, and beside it the picture of the point that was clicked, at first of the one that is
     recommended."""
@@ -259,7 +259,7 @@ def _beside(
             chart, width="stretch", key=f"{key}_{sweep.group}", on_select="rerun"
         )
     clicked = event["selection"].get(PICK.name)
-    at = tuple(map(int, clicked[0]["at"].split(","))) if clicked else first
+    at = tuple(map(int, clicked[0]["at"].split(","))) if clicked else initial
     result = sweep.results().get(at)
     if result is None or not result.picture:
         return
@@ -356,9 +356,9 @@ def _moves(across: str, measure: Measure, legend: _Legend) -> str:
     )
 
 
-def _lines(across: str, measure: Measure, legend: _Legend, *more: alt.Tooltip) -> alt.Chart:
+def _lines(across: str, measure: Measure, legend: _Legend, *tooltips: alt.Tooltip) -> alt.Chart:
     """Curves in colours that the legend names."""
-    return _over(across, measure, "curve:N", "label:N", *more).encode(
+    return _over(across, measure, "curve:N", "label:N", *tooltips).encode(
         detail="curve:N",
         color=alt.Color(
             "colour:N",
@@ -416,17 +416,17 @@ def _close_enough() -> alt.Chart:
     )
 
 
-def _over(across: str, measure: Measure, *told: str | alt.Tooltip) -> alt.Chart:
+def _over(across: str, measure: Measure, *tooltips: str | alt.Tooltip) -> alt.Chart:
     """Distance over what it costs."""
-    other = next(each for each in MEASURES.values() if each is not measure)
+    beside = next(candidate for candidate in MEASURES.values() if candidate is not measure)
     return alt.Chart(ROWS).encode(
         x=alt.X("x:Q", title=across, axis=alt.Axis(tickCount=8)),
         y=alt.Y("distance:Q", title=_upper(measure.label)),
         tooltip=[
-            *told,
+            *tooltips,
             alt.Tooltip("x:Q", title=across, format=".4~g"),
             alt.Tooltip("distance:Q", title=_upper(measure.label), format=".3f"),
-            alt.Tooltip("beside:Q", title=_upper(other.label), format=".3f"),
+            alt.Tooltip("beside:Q", title=_upper(beside.label), format=".3f"),
         ],
     )
 

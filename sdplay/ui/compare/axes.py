@@ -21,24 +21,26 @@ FIRST_CHOICES = {"scheduler": ("euler", "ddim", "dpmpp_2m_karras")}
 SHOWN = 14
 
 
-def pick(place: str, offer: Offer, names: Mapping[str, str]) -> list[tuple[str, Typed]]:
+def pick(position: str, offer: Offer, names: Mapping[str, str]) -> list[tuple[str, Typed]]:
     """The axis of that place as it stands in the form; nothing while there is none."""
-    label, first = PLACES[place]
-    if st.session_state.get(f"{place}_axis", first) not in names:
-        st.session_state[f"{place}_axis"] = ""  # its slot is gone from the prompt
+    label, default = PLACES[position]
+    if st.session_state.get(f"{position}_axis", default) not in names:
+        st.session_state[f"{position}_axis"] = ""  # its slot is gone from the prompt
     name = st.selectbox(
         label,
         list(names),
-        index=list(names).index(first),
-        **linked.bound(f"{place}_axis"),
+        index=list(names).index(default),
+        **linked.bound(f"{position}_axis"),
         format_func=_named,
         on_change=_clear,
-        args=(place,),
-        help=axis(st.session_state.get(f"{place}_axis") or first or "steps").help,
+        args=(position,),
+        help=axis(st.session_state.get(f"{position}_axis") or default or "steps").help,
     )
     if not name:
         return []
-    typed = _values(place, name, FIRST_VALUES.get(place, "") if name == first else "", offer)
+    typed = _values(
+        position, name, FIRST_VALUES.get(position, "") if name == default else "", offer
+    )
     echo(axis(name).marks, typed, offer)
     return [(name, typed)]
 
@@ -48,16 +50,19 @@ def pick_both(
 ) -> list[tuple[str, Typed]]:
     """Two places side by side."""
     varied = []
-    for column, place in zip(st.columns(2, gap="medium"), places, strict=True):
+    for column, position in zip(st.columns(2, gap="medium"), places, strict=True):
         with column:
-            varied += pick(place, offer, names)
+            varied += pick(position, offer, names)
     return varied
 
 
 def active(places: Sequence[str]) -> list[str]:
     """What varies in these places, as the list shows it."""
     state, address_says = st.session_state, st.query_params
-    names = [state.get(f"{place}_axis", address_says.get(f"{place}_axis", "")) for place in places]
+    names = [
+        state.get(f"{position}_axis", address_says.get(f"{position}_axis", ""))
+        for position in places
+    ]
     return [_named(name) for name in names if name not in ("", NOTHING)]
 
 
@@ -68,14 +73,14 @@ def put(axes: Sequence[tuple[str, Typed]], offer: Offer, places: Sequence[str]) 
             f"The form has room for {len(places)} axes, and this plan has {len(axes)}. "
             "Run it with python -m sdplay sweep."
         )
-    controls: dict[str, Typed] = {f"{place}_axis": "" for place in PLACES}
-    for place, (name, typed) in zip(places, axes, strict=False):
+    controls: dict[str, Typed] = {f"{position}_axis": "" for position in PLACES}
+    for target, (name, typed) in zip(places, axes, strict=False):
         chosen = axis(name).id
-        controls[f"{place}_axis"] = chosen
+        controls[f"{target}_axis"] = chosen
         if offer.choices.get(chosen):
-            controls[f"{place}_{chosen}"] = [mark.value for mark in axis(name).marks(typed, offer)]
+            controls[f"{target}_{chosen}"] = [mark.value for mark in axis(name).marks(typed, offer)]
         else:
-            controls[f"{place}_values"] = (
+            controls[f"{target}_values"] = (
                 typed if isinstance(typed, str) else written([Value(str(value)) for value in typed])
             )
     address.put(controls)
@@ -88,8 +93,8 @@ def echo(read: Callable[[Typed, Offer], Iterable[Mark]], typed: Typed, offer: Of
             f"~~{literal(mark.label)}~~" if mark.skip else literal(mark.label)
             for mark in read(typed, offer)
         ]
-        more = f" … and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
-        st.caption(f"**{many(len(labels), 'value')}:** {' · '.join(labels[:SHOWN])}{more}")
+        rest = f" … and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
+        st.caption(f"**{many(len(labels), 'value')}:** {' · '.join(labels[:SHOWN])}{rest}")
 
 
 def _named(name: str) -> str:
@@ -97,27 +102,27 @@ def _named(name: str) -> str:
     return AXES[name].label if name in AXES else name or NOTHING
 
 
-def _clear(place: str) -> None:
+def _clear(position: str) -> None:
     """Another axis: its own example, not the values of the one before."""
-    name = st.session_state[f"{place}_axis"]
-    st.session_state[f"{place}_values"] = _example(name) if name else ""
+    name = st.session_state[f"{position}_axis"]
+    st.session_state[f"{position}_values"] = _example(name) if name else ""
 
 
 def _example(name: str) -> str:
     return axis(name).example.split("  or  ")[0]
 
 
-def _values(place: str, name: str, first: str, offer: Offer) -> Typed:
+def _values(position: str, name: str, default: str, offer: Offer) -> Typed:
     choices = offer.choices.get(name)
     if choices:
-        return _choices(f"{place}_{name}", choices, FIRST_CHOICES.get(name, choices[:2]))
-    key = f"{place}_values"
+        return _choices(f"{position}_{name}", choices, FIRST_CHOICES.get(name, choices[:2]))
+    key = f"{position}_values"
     if key not in st.session_state and not st.query_params.get(key):
-        first = first or _example(name)
+        default = default or _example(name)
     example = axis(name).example
     typed: str = st.text_input(
         "Values",
-        first,
+        default,
         **linked.bound(key),
         placeholder=example,
         help=f"For example {example}. Ranges: 5-20(+5), 0-1[6], 1, 2, .., 10. "
@@ -126,11 +131,11 @@ def _values(place: str, name: str, first: str, offer: Offer) -> Typed:
     return typed
 
 
-def _choices(key: str, choices: Sequence[str], first: Sequence[str]) -> list[str]:
+def _choices(key: str, choices: Sequence[str], defaults: Sequence[str]) -> list[str]:
     chosen: list[str] = st.multiselect(
         "Values",
         choices,
-        [each for each in first if each in choices],
+        [choice for choice in defaults if choice in choices],
         **linked.bound(key),
         format_func=scheduler_label,
     )

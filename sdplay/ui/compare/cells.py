@@ -33,19 +33,19 @@ def sheet(studio: Studio, sweep: Sweep, results: Results, tools: DeltaGenerator)
     plan = sweep.plan
     columns, rows, fixed = _laid_out(sweep)
     table = _drawn(plan.table(rows, columns, fixed))
-    first, second = picked(sweep, results)
+    at_a, at_b = picked(sweep, results)
     _send(studio, sweep, results)
     with tools:
-        _ways(sweep, fixed, {"A": first, "B": second})
-        heat, told = _heat(studio, results, first)
+        _ways(sweep, fixed, {"A": at_a, "B": at_b})
+        heat, captions = _heat(studio, results, at_a)
     flows = rows is None and len(table[0]) > LONG_ROW
     cells = [
         _tile(
             cell,
             results[cell.at],
             heat,
-            told,
-            "A" if cell.at == first else "B" if cell.at == second else "",
+            captions,
+            "A" if cell.at == at_a else "B" if cell.at == at_b else "",
             flows,
         )
         for line in table
@@ -55,7 +55,7 @@ def sheet(studio: Studio, sweep: Sweep, results: Results, tools: DeltaGenerator)
         [] if flows else [cell.labels[columns] if columns is not None else "" for cell in table[0]]
     )
     down = [line[0].labels[rows] if rows is not None else "" for line in table]
-    if place := grid(
+    if clicked := grid(
         across,
         down,
         cells,
@@ -63,7 +63,7 @@ def sheet(studio: Studio, sweep: Sweep, results: Results, tools: DeltaGenerator)
         _corner(plan, rows, columns),
         ratio=_ratio(plan),
     ):
-        pick(sweep, tuple(map(int, place.split(","))))
+        pick(sweep, tuple(map(int, clicked.split(","))))
         st.rerun(scope="fragment")
 
 
@@ -78,26 +78,26 @@ def _drawn(table: list[list[Cell]]) -> list[list[Cell]]:
 def picked(sweep: Sweep, results: Results) -> tuple[At | None, At | None]:
     """A and B as chosen; at rest else the dearest cell that settles, and the first that differs
     from it in least."""
-    first, second = (
-        st.session_state.get(f"{which}_{sweep.group}") for which in ("first", "second")
-    )
-    if sweep.moving and not second:
+    at_a, at_b = (st.session_state.get(f"{which}_{sweep.group}") for which in ("first", "second"))
+    if sweep.moving and not at_b:
         return None, None
-    made = [at for at, result in results.items() if result.picture]
-    goal = dearest(results[at] for at in made)
-    first = first or (goal.cell.at if goal else None)
-    if first is None or second:
-        return first, second
-    apart = {at: sum(a != b for a, b in zip(at, first, strict=True)) for at in made if at != first}
-    return first, min(apart, key=apart.__getitem__, default=first)
+    finished = [at for at, result in results.items() if result.picture]
+    goal = dearest(results[at] for at in finished)
+    at_a = at_a or (goal.cell.at if goal else None)
+    if at_a is None or at_b:
+        return at_a, at_b
+    distances = {
+        at: sum(a != b for a, b in zip(at, at_a, strict=True)) for at in finished if at != at_a
+    }
+    return at_a, min(distances, key=distances.__getitem__, default=at_a)
 
 
 def _ways(sweep: Sweep, fixed: Mapping[int, int], chosen: Mapping[str, At | None]) -> None:
     """Buttons to the pages on which A and B lie, when it is another one than this."""
     for letter, at in chosen.items():
-        apart = [axis for axis, page in fixed.items() if at and at[axis] != page]
-        if at and apart:
-            labels = [sweep.plan.varied[axis].marks[at[axis]].label for axis in apart]
+        axes = [axis for axis, page in fixed.items() if at and at[axis] != page]
+        if at and axes:
+            labels = [sweep.plan.varied[axis].marks[at[axis]].label for axis in axes]
             st.button(
                 f"Go to {letter}: {literal(', '.join(labels))}",
                 icon=":material/arrow_forward:",
@@ -117,12 +117,12 @@ def _page_key(sweep: Sweep, axis: int) -> str:
     return f"page_{sweep.group}_{axis}"
 
 
-def pick(sweep: Sweep, second: At, first: At | None = None) -> None:
+def pick(sweep: Sweep, at_b: At, at_a: At | None = None) -> None:
     """Make a cell B, and another one A."""
-    st.session_state[f"second_{sweep.group}"] = second
-    if first is not None:
+    st.session_state[f"second_{sweep.group}"] = at_b
+    if at_a is not None:
         whole.due()  # the charts below may measure against A
-        st.session_state[f"first_{sweep.group}"] = first
+        st.session_state[f"first_{sweep.group}"] = at_a
 
 
 def _send(studio: Studio, sweep: Sweep, results: Results) -> None:
@@ -143,28 +143,28 @@ def _laid_out(sweep: Sweep) -> tuple[int | None, int | None, dict[int, int]]:
     fixed: dict[int, int] = {}
     if len(varied) > 2:
         with st.container(horizontal=True):
-            for at, each in enumerate(varied[2:], 2):
-                labels = [mark.label for mark in each.marks]
-                place = st.segmented_control(
-                    each.axis.label,
+            for at, along in enumerate(varied[2:], 2):
+                labels = [mark.label for mark in along.marks]
+                choice = st.segmented_control(
+                    along.axis.label,
                     range(len(labels)),
                     default=0,
                     required=True,
                     key=_page_key(sweep, at),
                     format_func=labels.__getitem__,
                 )
-                fixed[at] = int(place or 0)
+                fixed[at] = int(choice or 0)
     return (0 if varied else None), (1 if len(varied) > 1 else None), fixed
 
 
 def _heat(
-    studio: Studio, results: Results, first: At | None
+    studio: Studio, results: Results, at_a: At | None
 ) -> tuple[dict[At, float], dict[At, str]]:
     """How strongly each cell is tinted, and what is said about it."""
-    if first is None:
+    if at_a is None:
         return {}, {}
     st.space("stretch")
-    wanted = st.segmented_control(
+    tint = st.segmented_control(
         "Tint by",
         ("No tint", "Time", "Difference"),
         default="No tint",
@@ -174,16 +174,16 @@ def _heat(
         help="Colours the cells by how long they took, or by their colour distance to A. "
         f"{WHAT_THEY_SEE}",
     )
-    if wanted == "No tint":
+    if tint == "No tint":
         return {}, {}
-    if wanted == "Time":
+    if tint == "Time":
         measured = {
             at: result.seconds for at, result in results.items() if result.seconds is not None
         }
         return _shares(measured), {}
-    apart = sweeping.differences(studio, results[first], results.values())
-    return _shares({at: each.by(COLOUR) for at, each in apart.items()}), {
-        at: each.numbers for at, each in apart.items()
+    differences = sweeping.differences(studio, results[at_a], results.values())
+    return _shares({at: difference.by(COLOUR) for at, difference in differences.items()}), {
+        at: difference.numbers for at, difference in differences.items()
     }
 
 
@@ -196,17 +196,17 @@ def _tile(
     cell: Cell,
     result: Result,
     heat: Mapping[At, float],
-    told: Mapping[At, str],
+    captions: Mapping[At, str],
     badge: str,
     named: bool,
 ) -> GridCell:
-    text = told.get(cell.at) or result.caption or STATES.get(result.state, "")
+    text = captions.get(cell.at) or result.caption or STATES.get(result.state, "")
     title = ", ".join(filter(None, (cell.name, result.state, result.caption)))
-    said = " · ".join(filter(None, (*cell.said, text))) if named else text
+    label = " · ".join(filter(None, (*cell.said, text))) if named else text
     return GridCell(
         ",".join(map(str, cell.at)),
         result.state,
-        said,
+        label,
         title,
         result.picture,
         badge,

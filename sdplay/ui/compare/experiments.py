@@ -73,7 +73,7 @@ def take_away(studio: Studio, sweep: Sweep) -> None:
             "Plan, seeds, versions and hashes: open it to run it again and see whether the "
             "same pictures come out.",
         )
-        if any(len(each.marks) > 1 for each in plan.varied):
+        if any(len(varied.marks) > 1 for varied in plan.varied):
             with st.popover("Animation", icon=":material/animation:"):
                 _animation(studio, sweep)
 
@@ -81,21 +81,21 @@ def take_away(studio: Studio, sweep: Sweep) -> None:
 def open_file(studio: Studio) -> None:
     """An experiment, a plan, or a grid of A1111's, into the form."""
     with st.popover("Open", icon=":material/folder_open:", type="tertiary"):
-        given = st.file_uploader(
+        upload = st.file_uploader(
             "Experiment, plan or grid",
             KINDS,
             key="open_plan",
             help="An experiment saved here, a plan for the command line, or a picture that "
             "A1111 saved as a grid.",
         )
-        if given:
+        if upload:
             st.button(
                 "Put it into the form",
                 type="primary",
                 icon=":material/input:",
                 key="open_take",
                 on_click=_take,
-                args=(studio, given.name, visit.uploaded(given)),
+                args=(studio, upload.name, visit.uploaded(upload)),
             )
 
 
@@ -115,7 +115,9 @@ def edit(studio: Studio, sweep: Sweep) -> None:
     """A sweep's plan back into the form, where it can be changed and gone on with."""
     with explained():
         into_form(
-            studio, sweep.plan.base, [(each.axis.id, each.typed) for each in sweep.plan.varied]
+            studio,
+            sweep.plan.base,
+            [(varied.axis.id, varied.typed) for varied in sweep.plan.varied],
         )
         sweeping.edit(sweep)
 
@@ -188,14 +190,14 @@ def _download(
 
 def _against(studio: Studio, sweep: Sweep, result: Result) -> Measured | None:
     """A cell laid against the dearest one."""
-    goal = dearest(each for each in sweep.results().values() if each.picture)
-    apart = sweeping.measure(studio, goal, result) if goal else None
-    return Measured(apart, goal.cell.name) if goal and apart else None
+    goal = dearest(cell for cell in sweep.results().values() if cell.picture)
+    difference = sweeping.measure(studio, goal, result) if goal else None
+    return Measured(difference, goal.cell.name) if goal and difference else None
 
 
 def _animation(studio: Studio, sweep: Sweep) -> None:
     plan = sweep.plan
-    long = [at for at, each in enumerate(plan.varied) if len(each.marks) > 1]
+    long = [at for at, varied in enumerate(plan.varied) if len(varied.marks) > 1]
     along = st.selectbox(
         "Along", long, format_func=lambda at: plan.varied[at].axis.label, key="morph_along"
     )
@@ -224,7 +226,8 @@ def compared_with_file(sweep: Sweep) -> None:
         and experiment.cells
         and {cell.at for cell in sweep.plan.cells} == set(experiment.cells)
     ):
-        found = reproduced(experiment, sweep.results())
+        reproduction = reproduced(experiment, sweep.results())
         st.info(
-            literal(f"Against the opened experiment: {found.sentence}"), icon=":material/science:"
+            literal(f"Against the opened experiment: {reproduction.sentence}"),
+            icon=":material/science:",
         )

@@ -65,9 +65,9 @@ def _card(studio: Studio, view: str) -> None:
     run_at_once = st.session_state.pop("lab_go", False)  # now, or never: not with a later click
     with explained():
         base = form.asked(studio.capabilities)
-        made = _planned(studio, base, view)
-        _price(studio, made, run_at_once)
-        st.caption(f"Everything else is as in the form: {literal(_rest(made))}")
+        plan = _planned(studio, base, view)
+        _price(studio, plan, run_at_once)
+        st.caption(f"Everything else is as in the form: {literal(_rest(plan))}")
 
 
 def _varied(studio: Studio, base: Params, view: str) -> list[tuple[str, Typed]]:
@@ -104,15 +104,15 @@ def _planned(studio: Studio, base: Params, view: str) -> Plan:
     return plan(Setup(studio.backend.name, base), varied, replace(facts, called=called))
 
 
-def _price(studio: Studio, made: Plan, run_at_once: bool) -> None:
+def _price(studio: Studio, plan: Plan, run_at_once: bool) -> None:
     """The guard's verdict, the price, a cheaper way, and the button."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f":material/balance: {literal(_verdict(made))}", width="content")
-        _locks(made)
-    for note in made.notes:
+        st.markdown(f":material/balance: {literal(_verdict(plan))}", width="content")
+        _locks(plan)
+    for note in plan.notes:
         st.caption(f":orange[:material/info:] {literal(note)}")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(literal(made.sentence))
+        st.caption(literal(plan.sentence))
         st.space("stretch")
         frames = False
         if studio.capabilities.offers("frames"):
@@ -122,48 +122,48 @@ def _price(studio: Studio, made: Plan, run_at_once: bool) -> None:
                 help="Keep what was seen at every step, for the "
                 "filmstrip: slower, each is decoded. Pictures kept without are made again.",
             )
-        sure = not made.needs_confirmation or st.checkbox(
-            f"Yes, {many(made.pictures, 'picture')}",
+        sure = not plan.needs_confirmation or st.checkbox(
+            f"Yes, {many(plan.pictures, 'picture')}",
             key="lab_sure",
             help=f"More than {limit():,} pictures need a word from you.",
         )
         allowed = sure and not local_card.unready(studio.backend.name, studio.capabilities)
         pressed = st.button(
-            _go(studio, made),
+            _go(studio, plan),
             icon=":material/play_arrow:",
             type="primary",
             key="run",
             disabled=not allowed,
         )
         if (pressed or run_at_once) and allowed:
-            sweeping.start(studio, made, frames)
+            sweeping.start(studio, plan, frames)
             st.rerun()
-    if made.cheaper:
+    if plan.cheaper:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.caption(f":material/savings: {literal(made.cheaper.sentence)}")
-            st.button("Use it", type="tertiary", key="cheaper", on_click=_cheaper, args=(made,))
+            st.caption(f":material/savings: {literal(plan.cheaper.sentence)}")
+            st.button("Use it", type="tertiary", key="cheaper", on_click=_cheaper, args=(plan,))
 
 
-def _go(studio: Studio, made: Plan) -> str:
+def _go(studio: Studio, plan: Plan) -> str:
     """What the button says: what a click will cost."""
-    if not made.pictures:
+    if not plan.pictures:
         return "Show what the library has"
     verb = "Continue with" if sweeping.edited(studio) else "Run"
-    return f"{verb} {many(made.pictures, 'picture')}"
+    return f"{verb} {many(plan.pictures, 'picture')}"
 
 
-def _verdict(made: Plan) -> str:
+def _verdict(plan: Plan) -> str:
     """Along every axis; whole presets are compared with each other."""
-    if [each.axis.id for each in made.varied] == ["preset"]:
-        return guard([cell.setup for cell in made.cells]).sentence
-    return plan_sentence(made)
+    if [varied.axis.id for varied in plan.varied] == ["preset"]:
+        return guard([cell.setup for cell in plan.cells]).sentence
+    return plan_sentence(plan)
 
 
-def _locks(made: Plan) -> None:
+def _locks(plan: Plan) -> None:
     """Where several settings of a preset differ: buttons that let one of them vary alone."""
-    presets = [each for each in guard_axes(made) if each.level == "confounded"]
+    presets = [verdict for verdict in guard_axes(plan) if verdict.level == "confounded"]
     only = variants.only if st.session_state.get("lab") == "Variants" else table.only
-    if [each.axis.id for each in made.varied][:1] != ["preset"] or not presets:
+    if [varied.axis.id for varied in plan.varied][:1] != ["preset"] or not presets:
         return
     for name in presets[0].names:
         st.button(
@@ -177,20 +177,20 @@ def _locks(made: Plan) -> None:
         )
 
 
-def _cheaper(made: Plan) -> None:
-    if made.cheaper:
-        for place in linked.PLACES:
-            if st.session_state.get(f"{place}_axis") == made.cheaper.axis:
-                st.session_state[f"{place}_values"] = made.cheaper.values
+def _cheaper(plan: Plan) -> None:
+    if plan.cheaper:
+        for position in linked.PLACES:
+            if st.session_state.get(f"{position}_axis") == plan.cheaper.axis:
+                st.session_state[f"{position}_values"] = plan.cheaper.values
 
 
-def _rest(made: Plan) -> str:
+def _rest(plan: Plan) -> str:
     """The settings that no axis touches, in words."""
-    base, varied = made.base.params, {each.axis.id for each in made.varied}
+    base, varied = plan.base.params, {along.axis.id for along in plan.varied}
     varied |= {
         name
-        for each in made.varied
-        for mark in each.marks
+        for along in plan.varied
+        for mark in along.marks
         if isinstance(mark.value, Mapping)
         for name in mark.value
     }

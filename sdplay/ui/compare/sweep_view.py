@@ -24,21 +24,21 @@ POLL_SECONDS = 1.0
 
 def newest(studio: Studio) -> None:
     """The sweep that was started last; an older one can be chosen."""
-    known = sweeping.mine(studio)
-    if not known:
+    sweeps = sweeping.mine(studio)
+    if not sweeps:
         _welcome()
         return
-    sweep = known[-1]
-    if len(known) > 1:
-        numbers = list(range(len(known)))
+    sweep = sweeps[-1]
+    if len(sweeps) > 1:
+        numbers = list(range(len(sweeps)))
         chosen = st.selectbox(
             "Sweep",
             numbers,
             index=len(numbers) - 1,
-            key=f"sweep_of_{len(known)}",
-            format_func=lambda number: _named(known[number]),
+            key=f"sweep_of_{len(sweeps)}",
+            format_func=lambda number: _named(sweeps[number]),
         )
-        sweep = known[chosen]
+        sweep = sweeps[chosen]
     st.session_state["sweep_shown"] = sweep.group
     moving = sweep.moving
 
@@ -80,7 +80,7 @@ def _welcome() -> None:
 
 
 def _named(sweep: Sweep) -> str:
-    axes = " × ".join(each.axis.label for each in sweep.plan.varied) or "One picture"
+    axes = " × ".join(varied.axis.label for varied in sweep.plan.varied) or "One picture"
     return f"{axes}, {many(len(sweep.plan.cells), 'cell')}: {sweep.plan.base.params.prompt[:60]}"
 
 
@@ -130,22 +130,22 @@ def _retry(counts: Mapping[str, int]) -> str:
 
 def _glass(studio: Studio, sweep: Sweep, results: Results) -> None:
     """A and B, large: what differs in the settings, what differs in the pixels."""
-    first, second = cells.picked(sweep, results)
-    if second is not None and results[second].state in ("failed", "cancelled"):
-        _undone(sweep, results[second])
+    at_a, at_b = cells.picked(sweep, results)
+    if at_b is not None and results[at_b].state in ("failed", "cancelled"):
+        _undone(sweep, results[at_b])
         return
-    if first is None or second is None:
+    if at_a is None or at_b is None:
         return
-    one, other = results[first], results[second]
+    result_a, result_b = results[at_a], results[at_b]
     sides = [
         Side(
-            f"{letter}: {each.cell.name}",
+            f"{letter}: {result.cell.name}",
             data,
-            each.cell.setup,
-            each.model,
+            result.cell.setup,
+            result.model,
         )
-        for letter, each in (("A", one), ("B", other))
-        if each.picture and (data := sweeping.original(studio, each.picture))
+        for letter, result in (("A", result_a), ("B", result_b))
+        if result.picture and (data := sweeping.original(studio, result.picture))
     ]
     if len(sides) < 2:
         return
@@ -156,19 +156,19 @@ def _glass(studio: Studio, sweep: Sweep, results: Results) -> None:
             icon=":material/swap_horiz:",
             key="look_swap",
             on_click=cells.pick,
-            args=(sweep, first, second),
+            args=(sweep, at_a, at_b),
         )
         if st.button("Details of B", icon=":material/receipt_long:", key="look_details"):
-            details(other.picture)
+            details(result_b.picture)
 
     pair(
         sides,
         "glass",
-        sweeping.measure(studio, one, other),
+        sweeping.measure(studio, result_a, result_b),
         tools,
-        lambda told: _locks(sweep, one, other, told),
+        lambda verdict: _locks(sweep, result_a, result_b, verdict),
     )
-    _frames(studio, one, other, [side.label for side in sides])
+    _frames(studio, result_a, result_b, [side.label for side in sides])
 
 
 def _undone(sweep: Sweep, result: Result) -> None:
@@ -195,18 +195,22 @@ def _undone(sweep: Sweep, result: Result) -> None:
             )
 
 
-def _locks(sweep: Sweep, one: Result, result: Result, verdict: Verdict) -> None:
+def _locks(sweep: Sweep, reference: Result, result: Result, verdict: Verdict) -> None:
     """Ways to the cells beside A in which only one thing differs."""
-    apart = [
+    axes = [
         along
-        for along, (mine, yours) in enumerate(zip(one.cell.at, result.cell.at, strict=True))
+        for along, (mine, yours) in enumerate(zip(reference.cell.at, result.cell.at, strict=True))
         if mine != yours
     ]
-    if len(apart) < 2:
-        locks_into_form(one.cell.params, result.cell.params, verdict, "lock")
+    if len(axes) < 2:
+        locks_into_form(reference.cell.params, result.cell.params, verdict, "lock")
     elif verdict.level == "confounded":
-        for along in apart:
-            fair: At = (*one.cell.at[:along], result.cell.at[along], *one.cell.at[along + 1 :])
+        for along in axes:
+            fair: At = (
+                *reference.cell.at[:along],
+                result.cell.at[along],
+                *reference.cell.at[along + 1 :],
+            )
             st.button(
                 f"Only {sweep.plan.varied[along].axis.label}",
                 icon=":material/lock:",
@@ -218,13 +222,13 @@ def _locks(sweep: Sweep, one: Result, result: Result, verdict: Verdict) -> None:
             )
 
 
-def _frames(studio: Studio, one: Result, other: Result, names: list[str]) -> None:
+def _frames(studio: Studio, left: Result, right: Result, names: list[str]) -> None:
     """The two runs as film, where the frames were kept."""
     strips = []
-    for name, result in zip(names, (one, other), strict=True):
-        kept = sweeping.kept(studio, result)
-        if kept and kept.has_frames:
-            strips.append(Strip(name, studio.library.frames(kept)))
+    for name, result in zip(names, (left, right), strict=True):
+        saved = sweeping.kept(studio, result)
+        if saved and saved.has_frames:
+            strips.append(Strip(name, studio.library.frames(saved)))
     if strips:
         with st.expander("Filmstrip", icon=":material/theaters:", key="film"):
             filmstrip(strips, "strips")

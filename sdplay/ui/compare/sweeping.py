@@ -74,7 +74,7 @@ def edit(sweep: Sweep) -> None:
 def edited(studio: Studio) -> Sweep | None:
     """The sweep that rests for that."""
     group = st.session_state.get("edited", "")
-    return next((each for each in mine(studio) if each.group == group and each.paused), None)
+    return next((sweep for sweep in mine(studio) if sweep.group == group and sweep.paused), None)
 
 
 def kept(studio: Studio, result: Result | None) -> Kept | None:
@@ -84,9 +84,11 @@ def kept(studio: Studio, result: Result | None) -> Kept | None:
 
 def thumbnails(studio: Studio, pictures: Iterable[str]) -> dict[str, bytes]:
     """Small JPEGs by the picture's id; one that is gone is left out."""
-    found = [kept for picture in pictures if (kept := studio.library.get(picture, studio.owner))]
-    small = studio.library.thumbnails(found)
-    return {kept.id: jpeg for kept, jpeg in zip(found, small, strict=True) if jpeg}
+    saved = [
+        record for picture in pictures if (record := studio.library.get(picture, studio.owner))
+    ]
+    small = studio.library.thumbnails(saved)
+    return {picture.id: jpeg for picture, jpeg in zip(saved, small, strict=True) if jpeg}
 
 
 def original(studio: Studio, picture: str) -> bytes:
@@ -102,21 +104,25 @@ def _originals() -> Recent:
 def _read(name: str) -> bytes:
     owner, _, picture = name.rpartition(" ")
     library = session.jobs().library
-    found = library.get(picture, owner)
-    return library.data(found) if found else b""
+    saved = library.get(picture, owner)
+    return library.data(saved) if saved else b""
 
 
 def differences(
-    studio: Studio, one: Result, others: Iterable[Result]
+    studio: Studio, reference: Result, others: Iterable[Result]
 ) -> dict[tuple[int, ...], Difference]:
     """How far each cell is from one of them."""
-    apart = {other.cell.at: measure(studio, one, other) for other in others}
-    return {at: each for at, each in apart.items() if each}
+    by_cell = {result.cell.at: measure(studio, reference, result) for result in others}
+    return {at: difference for at, difference in by_cell.items() if difference}
 
 
-def measure(studio: Studio, one: Result, result: Result) -> Difference | None:
+def measure(studio: Studio, reference: Result, result: Result) -> Difference | None:
     """Two cells against each other."""
-    return measured(studio, one.picture, result.picture) if one.picture and result.picture else None
+    return (
+        measured(studio, reference.picture, result.picture)
+        if reference.picture and result.picture
+        else None
+    )
 
 
 def pixels(studio: Studio, result: Result) -> Image.Image | None:
@@ -126,7 +132,7 @@ def pixels(studio: Studio, result: Result) -> Image.Image | None:
 
 
 @st.cache_data(show_spinner=False, max_entries=5000)
-def measured(_studio: Studio, one: str, other: str) -> Difference | None:
+def measured(_studio: Studio, left: str, right: str) -> Difference | None:
     """Two pictures of the library against each other; each pair is measured once."""
-    a, b = (original(_studio, picture) for picture in (one, other))
+    a, b = (original(_studio, picture) for picture in (left, right))
     return difference(Image.open(io.BytesIO(a)), Image.open(io.BytesIO(b))) if a and b else None

@@ -40,14 +40,14 @@ def pick(seed: int) -> list[tuple[str, Typed]]:
 def only(name: str) -> None:
     """Take every column of settings but this one away; call it from a callback."""
     lines = list(csv.reader(io.StringIO(st.session_state["table"])))
-    kept = [
+    columns = [
         at
         for at, column in enumerate(lines[0])
         if column.strip() == name or column.strip() not in KNOBS
     ]
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(
-        [line[at] for at in kept if at < len(line)] for line in lines
+        [line[at] for at in columns if at < len(line)] for line in lines
     )
     st.session_state["table"] = text.getvalue()
 

@@ -76,7 +76,9 @@ def _columns(varying: list[str], capabilities: Capabilities) -> list[Row]:
     """The form's own column, then one for each variant; returns what they override."""
     state = st.session_state
     if _ROWS not in state:
-        state[_ROWS] = linked.rows_of(st.query_params.get("variants", "[]")) or _known(capabilities)
+        state[_ROWS] = linked.rows_of(st.query_params.get("variants", "[]")) or _default_rows(
+            capabilities
+        )
     if len(state.get(_IDS, ())) != len(state[_ROWS]):
         state[_IDS] = [_new_id() for _ in state[_ROWS]]
     places = [
@@ -99,11 +101,11 @@ def _columns(varying: list[str], capabilities: Capabilities) -> list[Row]:
         on_click=_add,
         disabled=len(state[_IDS]) >= MOST_VARIANTS - 1,
     )
-    told = json.dumps(state[_ROWS], separators=(",", ":"), ensure_ascii=False)
-    if told != st.query_params.get(
-        "variants", json.dumps(_known(capabilities), separators=(",", ":"))
+    text = json.dumps(state[_ROWS], separators=(",", ":"), ensure_ascii=False)
+    if text != st.query_params.get(
+        "variants", json.dumps(_default_rows(capabilities), separators=(",", ":"))
     ):
-        st.query_params["variants"] = told
+        st.query_params["variants"] = text
     return _named(state[_ROWS], varying)
 
 
@@ -127,7 +129,7 @@ def _column(at: int, id: str, varying: list[str], capabilities: Capabilities) ->
     state.setdefault(_key(id, "name"), str(row.get("name", "")))
     for name in varying:
         _fill(name, id, row.get(name), capabilities)
-    row = state[_ROWS][at] = _held(at, id, varying)
+    row = state[_ROWS][at] = _overrides(at, id, varying)
     st.text_input(
         "Name", key=_key(id, "name"), placeholder=_name(row, varying) or f"Variant {at + 1}"
     )
@@ -170,7 +172,8 @@ def _override(name: str, key: str, capabilities: Capabilities) -> None:
         )
     elif knob.is_number:
         low, high, step = (
-            None if each is None else knob.kind(each) for each in (knob.low, knob.high, knob.step)
+            None if limit is None else knob.kind(limit)
+            for limit in (knob.low, knob.high, knob.step)
         )
         st.number_input(knob.label, low, high, None, step, key=key, placeholder=inherited)
     else:
@@ -188,14 +191,14 @@ def _options(name: str, capabilities: Capabilities) -> tuple[str, ...]:
     return capabilities.choices(KNOBS[name]) or ()
 
 
-def _fill(name: str, id: str, first: Any, capabilities: Capabilities) -> None:
+def _fill(name: str, id: str, initial: Any, capabilities: Capabilities) -> None:
     """Begin with what the row has.  What the control cannot take is left out, and told until
     something else is chosen.
 
     Such values come with a link, with a file, or from another backend.
     """
     state, key = st.session_state, _key(id, name)
-    value = state.get(key, first)
+    value = state.get(key, initial)
     if value in (None, ""):
         return
     fitting = _fitting(name, value, capabilities)
@@ -209,7 +212,9 @@ def _fitting(name: str, value: Any, capabilities: Capabilities) -> Any:
     knob = bounded(KNOBS[name], capabilities)
     if options := _options(name, capabilities):
         entry = find(str(value)) if name == "scheduler" else None
-        return next((each for each in (value, entry and entry.id) if each in options), None)
+        return next(
+            (candidate for candidate in (value, entry and entry.id) if candidate in options), None
+        )
     if knob.kind is str:
         return str(value)
     try:
@@ -224,13 +229,13 @@ def _fitting(name: str, value: Any, capabilities: Capabilities) -> Any:
     )
 
 
-def _held(at: int, id: str, varying: Sequence[str]) -> Row:
+def _overrides(at: int, id: str, varying: Sequence[str]) -> Row:
     """What a column overrides now; what it held of a setting that does not vary any more waits in
     it."""
     state = st.session_state
-    shown = {name: state.get(_key(id, name)) for name in ("name", *varying)}
-    kept = {name: value for name, value in state[_ROWS][at].items() if name not in shown}
-    return {**{name: value for name, value in shown.items() if value not in (None, "")}, **kept}
+    values = {name: state.get(_key(id, name)) for name in ("name", *varying)}
+    waiting = {name: value for name, value in state[_ROWS][at].items() if name not in values}
+    return {**{name: value for name, value in values.items() if value not in (None, "")}, **waiting}
 
 
 def _add() -> None:
@@ -241,7 +246,7 @@ def _add() -> None:
 def _copy(id: str) -> None:
     state = st.session_state
     at = state[_IDS].index(id)
-    row = _held(at, id, state["varying"])
+    row = _overrides(at, id, state["varying"])
     if "name" in row:
         row["name"] += " copy"
     state[_ROWS].insert(at + 1, row)
@@ -274,15 +279,15 @@ def _named(rows: Sequence[Mapping[str, Any]], varying: Sequence[str]) -> list[Ro
     named: dict[str, Row] = {}
     for row in rows:
         own = {name: row[name] for name in varying if name in row}
-        first = str(row.get("name") or _name(row, varying))
-        names = chain([first], (f"{first} ({at})" for at in count(2)))
-        name = next(each for each in names if each not in (BASELINE, *named))
+        own_name = str(row.get("name") or _name(row, varying))
+        names = chain([own_name], (f"{own_name} ({at})" for at in count(2)))
+        name = next(candidate for candidate in names if candidate not in (BASELINE, *named))
         if own:
             named[name] = {"name": name, **own}
     return list(named.values())
 
 
-def _known(capabilities: Capabilities) -> list[Row]:
+def _default_rows(capabilities: Capabilities) -> list[Row]:
     """Three settings known to work; they differ in scheduler and steps only."""
     return [
         {"scheduler": scheduler, "steps": steps}

@@ -60,16 +60,16 @@ _FILM = component("filmstrip")
 
 def filmstrip(strips: Sequence[Strip], key: str) -> None:
     """Draw the runs that have frames; nothing at all when none has."""
-    if shown := tuple(strip for strip in strips if strip.frames):
-        _FILM(key=key, data=_payload(shown), height="content")
+    if drawn := tuple(strip for strip in strips if strip.frames):
+        _FILM(key=key, data=_payload(drawn), height="content")
 
 
 def ways(strips: Sequence[Strip]) -> tuple[Way, ...]:
     """By step always; by noise level and by seconds when every run tells them."""
     frames = [frame for strip in strips for frame in strip.frames]
-    made = [_way("step", strips, lambda frame: frame.step, _said_by_step)]
+    all_ways = [_way("step", strips, lambda frame: frame.step, _said_by_step)]
     if all(_has_noise(frame) for frame in frames):
-        made.append(
+        all_ways.append(
             _way(
                 "noise",
                 strips,
@@ -79,15 +79,17 @@ def ways(strips: Sequence[Strip]) -> tuple[Way, ...]:
             )
         )
     if all(frame.seconds > 0 for frame in frames):
-        made.append(_way("seconds", strips, lambda frame: frame.seconds, _said_by_seconds, low=0.0))
-    return tuple(made)
+        all_ways.append(
+            _way("seconds", strips, lambda frame: frame.seconds, _said_by_seconds, low=0.0)
+        )
+    return tuple(all_ways)
 
 
 def _way(
     name: str,
     strips: Sequence[Strip],
     value: Callable[[Frame], float],
-    said: Callable[[Sequence[Strip], tuple[int, ...], float], str],
+    sentence: Callable[[Sequence[Strip], tuple[int, ...], float], str],
     *,
     nearest: bool = False,
     low: float | None = None,
@@ -95,15 +97,17 @@ def _way(
     """Every value that any run has is a stop; a run shows its nearest frame there, or the last one
     it had reached."""
     runs = [[value(frame) for frame in strip.frames] for strip in strips]
-    values = sorted({each for run in runs for each in run})
+    values = sorted({point for run in runs for point in run})
     low = values[0] if low is None else low
     width = values[-1] - low or 1.0
     stops = []
     for now in values:
-        shown = tuple(_nearest(run, now) if nearest else bisect_right(run, now) - 1 for run in runs)
-        stops.append(Stop((now - low) / width, shown, said(strips, shown, now)))
+        positions = tuple(
+            _nearest(run, now) if nearest else bisect_right(run, now) - 1 for run in runs
+        )
+        stops.append(Stop((now - low) / width, positions, sentence(strips, positions, now)))
     return Way(
-        name, tuple(stops), tuple(tuple((each - low) / width for each in run) for run in runs)
+        name, tuple(stops), tuple(tuple((point - low) / width for point in run) for run in runs)
     )
 
 
@@ -112,24 +116,28 @@ def _nearest(run: list[float], now: float) -> int:
     return min(range(len(run)), key=lambda at: (abs(run[at] - now), -at))
 
 
-def _said_by_step(strips: Sequence[Strip], shown: tuple[int, ...], now: float) -> str:
+def _said_by_step(strips: Sequence[Strip], positions: tuple[int, ...], now: float) -> str:
     """Where the runs are; and when one is finished and another is not, that this is not the
     same."""
     going = [
-        (strip, at) for strip, at in zip(strips, shown, strict=True) if at < len(strip.frames) - 1
+        (strip, at)
+        for strip, at in zip(strips, positions, strict=True)
+        if at < len(strip.frames) - 1
     ]
-    over = [strip for strip, at in zip(strips, shown, strict=True) if at == len(strip.frames) - 1]
+    over = [
+        strip for strip, at in zip(strips, positions, strict=True) if at == len(strip.frames) - 1
+    ]
     if not going:
         return f"Step {now:.0f} of {now:.0f}: every run is finished."
-    said = [_head(going, now)]
+    sentences = [_head(going, now)]
     if over:
-        here = any(strip.steps == now for strip in over)
+        at_once = any(strip.steps == now for strip in over)
         left = _listed(_left(strip, at) for strip, at in going)
-        said.append(
+        sentences.append(
             f"{_listed(strip.label for strip in over)} {'is' if len(over) == 1 else 'are'} finished"
-            f"{' here' if here else ''}; {left}: stopping early is not the same."
+            f"{' here' if at_once else ''}; {left}: stopping early is not the same."
         )
-    return " ".join(said)
+    return " ".join(sentences)
 
 
 def _head(going: Sequence[tuple[Strip, int]], now: float) -> str:
@@ -155,29 +163,29 @@ def _left(strip: Strip, at: int) -> str:
     return f"{strip.label} still has {strip.steps - now.step} steps to go"
 
 
-def _said_by_noise(strips: Sequence[Strip], shown: tuple[int, ...], now: float) -> str:
+def _said_by_noise(strips: Sequence[Strip], positions: tuple[int, ...], now: float) -> str:
     sigma = math.exp(-now)
-    told = []
-    for strip, at in zip(strips, shown, strict=True):
+    phrases = []
+    for strip, at in zip(strips, positions, strict=True):
         frame = strip.frames[at]
         near = abs(math.log(frame.sigma / sigma)) < 0.05
-        told.append(
+        phrases.append(
             f"{strip.label} at step {frame.step} of "
             f"{strip.steps}{'' if near else f' (noise {_noise(frame)})'}"
         )
-    return f"Noise {_number(sigma)}: {_listed(told)}."
+    return f"Noise {_number(sigma)}: {_listed(phrases)}."
 
 
-def _said_by_seconds(strips: Sequence[Strip], shown: tuple[int, ...], now: float) -> str:
-    told = []
-    for strip, at in zip(strips, shown, strict=True):
+def _said_by_seconds(strips: Sequence[Strip], positions: tuple[int, ...], now: float) -> str:
+    phrases = []
+    for strip, at in zip(strips, positions, strict=True):
         if at == len(strip.frames) - 1:
-            told.append(f"{strip.label} finished at {lasting(strip.frames[-1].seconds)}")
+            phrases.append(f"{strip.label} finished at {lasting(strip.frames[-1].seconds)}")
         elif at < 0:
-            told.append(f"{strip.label} at its first step")
+            phrases.append(f"{strip.label} at its first step")
         else:
-            told.append(f"{strip.label} at step {strip.frames[at].step} of {strip.steps}")
-    return f"After {lasting(now)}: {_listed(told)}."
+            phrases.append(f"{strip.label} at step {strip.frames[at].step} of {strip.steps}")
+    return f"After {lasting(now)}: {_listed(phrases)}."
 
 
 def schedule(strips: Sequence[Strip]) -> dict[str, Any]:
@@ -208,11 +216,11 @@ def schedule(strips: Sequence[Strip]) -> dict[str, Any]:
 def _spent(strips: Sequence[Strip]) -> str:
     """How the runs share out their steps."""
     below = [sum(frame.sigma < 1 for frame in strip.frames) for strip in strips]
-    told = _listed(
+    counts = _listed(
         f"{strip.label} {count} of {len(strip.frames)}"
         for strip, count in zip(strips, below, strict=True)
     )
-    return f"Steps below noise 1: {told}."
+    return f"Steps below noise 1: {counts}."
 
 
 @lru_cache(maxsize=8)
@@ -221,19 +229,19 @@ def _payload(strips: tuple[Strip, ...]) -> dict[str, Any]:
     takes a while."""
     frames = [frame for strip in strips for frame in strip.frames]
     longest = next((size for most, size in _SIZES if len(frames) <= most), _SMALLEST)
-    with Image.open(io.BytesIO(frames[0].clean)) as first:
-        ratio = first.width / first.height
-    told = [
+    with Image.open(io.BytesIO(frames[0].clean)) as picture:
+        ratio = picture.width / picture.height
+    fields = [
         {
             "label": strip.label,
             "colour": COLOURS[at % len(COLOURS)],
-            "frames": [_told(strip, frame, longest) for frame in strip.frames],
+            "frames": [_fields(strip, frame, longest) for frame in strip.frames],
         }
         for at, strip in enumerate(strips)
     ]
     return {
         "id": str(hash(strips)),
-        "strips": told,
+        "strips": fields,
         "ways": [asdict(way) for way in ways(strips)],
         "ratio": ratio,
         "noisy": all(frame.noisy for frame in frames),
@@ -241,7 +249,7 @@ def _payload(strips: tuple[Strip, ...]) -> dict[str, Any]:
     }
 
 
-def _told(strip: Strip, frame: Frame, longest: int) -> dict[str, str]:
+def _fields(strip: Strip, frame: Frame, longest: int) -> dict[str, str]:
     facts = [f"step {frame.step} of {strip.steps}"]
     facts += [f"noise {_noise(frame)}"] if _has_noise(frame) else []
     facts += [lasting(frame.seconds)] if frame.seconds > 0 else []

@@ -71,9 +71,9 @@ def gallery(
 
     In the run after the end came into sight, `asked_for()` tells from where to go on.
     """
-    told = [
+    fields = [
         {
-            "tiles": [_told(each) for each in stretch.tiles],
+            "tiles": [_tile_fields(placed) for placed in stretch.tiles],
             "newest": stretch.newest,
             "oldest": stretch.oldest,
         }
@@ -81,24 +81,24 @@ def gallery(
     ]
     data = {
         "name": name,
-        "stretches": told,
-        "headings": {str(id): asdict(each) for id, each in headings.items()},
+        "stretches": fields,
+        "headings": {str(id): asdict(heading) for id, heading in headings.items()},
         "chosen": None if chosen is None else list(chosen),
         "largest": LARGEST,
     }
-    found = _GALLERY(
+    event = _GALLERY(
         key="gallery",
         data=data,
         height="content",
         on_opened_change=lambda: None,
-        on_more_change=_more,
+        on_more_change=_load_further,
         on_dropped_change=lambda: None,
         on_refused_change=lambda: None,
     )
     return Done(
-        str(found.get("opened") or ""),
-        base64.b64decode(found.get("dropped") or ""),
-        REFUSALS.get(str(found.get("refused")), ""),
+        str(event.get("opened") or ""),
+        base64.b64decode(event.get("dropped") or ""),
+        REFUSALS.get(str(event.get("refused")), ""),
     )
 
 
@@ -108,10 +108,10 @@ def asked_for() -> int | None:
     return None if after is None else int(after)
 
 
-def _more() -> None:
+def _load_further() -> None:
     st.session_state["gallery_after"] = st.session_state["gallery"].get("more")
 
 
-def _told(placed: Placed) -> dict[str, Any]:
+def _tile_fields(placed: Placed) -> dict[str, Any]:
     tile = {**asdict(placed.tile), "jpeg": base64.b64encode(placed.tile.jpeg).decode()}
     return {"tile": tile, "at": placed.at, "group": placed.group}

@@ -21,13 +21,13 @@ class Tile:
 _TILES = component("tiles", "thumbnail")
 
 
-def tiles(shown: Iterable[Tile], key: str, width: int = 180, strip: bool = False) -> str:
+def tiles(pictures: Iterable[Tile], key: str, width: int = 180, strip: bool = False) -> str:
     """The id of the tile that was just clicked, else nothing.  A strip scrolls sideways in one
     row."""
-    told = [{**asdict(tile), "jpeg": base64.b64encode(tile.jpeg).decode()} for tile in shown]
+    fields = [{**asdict(tile), "jpeg": base64.b64encode(tile.jpeg).decode()} for tile in pictures]
     result = _TILES(
         key=key,
-        data={"tiles": told, "width": width, "strip": strip},
+        data={"tiles": fields, "width": width, "strip": strip},
         height="content",
         on_opened_change=lambda: None,
     )

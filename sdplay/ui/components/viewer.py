@@ -21,13 +21,13 @@ class Shown:
 _VIEWER = component("viewer")
 
 
-def viewer(one: Shown, other: Shown, mode: str, key: str, difference: bytes = b"") -> None:
+def viewer(left: Shown, right: Shown, mode: str, key: str, difference: bytes = b"") -> None:
     """Draw both pictures in one of MODES.  Zoom and handle stay where the person left them when
     pictures change."""
-    told = [{"label": each.label, "source": source(each.data)} for each in (one, other)]
+    sides = [{"label": side.label, "source": source(side.data)} for side in (left, right)]
     _VIEWER(
         key=key,
-        data={"one": told[0], "other": told[1], "map": source(difference), "mode": mode},
+        data={"one": sides[0], "other": sides[1], "map": source(difference), "mode": mode},
         height="content",
     )
 

@@ -22,10 +22,10 @@ MODES = ("Balanced", "My prompt is more important", "ControlNet is more importan
 def choose(capabilities: Capabilities) -> None:
     """Ask for units; the next one appears when this one has its picture."""
     _follow_address()
-    held: tuple[Control, ...] = st.session_state.get("control_held", ())
+    units_before: tuple[Control, ...] = st.session_state.get("control_held", ())
     units = []
     for number in range(1, UNITS + 1):
-        before = held[number - 1] if number <= len(held) else None
+        before = units_before[number - 1] if number <= len(units_before) else None
         unit = _unit(number, before, capabilities)
         if unit is None:
             break
@@ -40,8 +40,8 @@ def _follow_address() -> None:
     ids = st.query_params.get_all(GUIDES)
     if ids == st.session_state.get("control_ids", []):
         return
-    found = [session.uploads().find(session.visitor(), id) for id in ids]
-    units = tuple(Control(given.data, **json.loads(given.use)) for given in found if given)
+    uploads = [session.uploads().find(session.visitor(), id) for id in ids]
+    units = tuple(Control(upload.data, **json.loads(upload.use)) for upload in uploads if upload)
     _put(units)
     st.session_state["control_ids"] = ids
     if len(units) < len(ids):
@@ -51,8 +51,8 @@ def _follow_address() -> None:
 def _remember(units: Sequence[Control]) -> None:
     """Say in the address under which ids a reload finds these units."""
     memory, visitor = session.uploads(), session.visitor()
-    kept = (memory.keep(visitor, unit.image, json.dumps(_use(unit))) for unit in units)
-    ids = [id for id in kept if id]
+    names = (memory.keep(visitor, unit.image, json.dumps(_use(unit))) for unit in units)
+    ids = [id for id in names if id]
     if ids != st.query_params.get_all(GUIDES):
         st.session_state["control_ids"] = ids
         address.rewrite({GUIDES: ids or None})
@@ -91,34 +91,42 @@ def _unit(number: int, before: Control | None, capabilities: Capabilities) -> Co
     if not image:
         return None
     st.image(small(image), width=140, alt=f"Guide picture {number}")
-    first = before or Control(image, "")
+    unit_before = before or Control(image, "")
     model = _choice(
-        "ControlNet model", capabilities.control_models or (), first.model, f"{key}_model"
+        "ControlNet model", capabilities.control_models or (), unit_before.model, f"{key}_model"
     )
     module = _choice(
         "Preprocessor",
         ("none", *(capabilities.control_modules or ())),
-        first.module,
+        unit_before.module,
         f"{key}_module",
     )
     weight = st.slider(
-        "Weight", 0.0, 2.0, first.weight, 0.05, key=f"{key}_weight", help="How hard it steers."
+        "Weight",
+        0.0,
+        2.0,
+        unit_before.weight,
+        0.05,
+        key=f"{key}_weight",
+        help="How hard it steers.",
     )
     start, end = st.slider(
         "From and until",
         0.0,
         1.0,
-        (first.start, first.end),
+        (unit_before.start, unit_before.end),
         0.05,
         key=f"{key}_when",
         help="The share of the steps in which it steers.",
     )
-    mode = _choice("Mode", MODES, first.mode, f"{key}_mode")
+    mode = _choice("Mode", MODES, unit_before.mode, f"{key}_mode")
     return Control(image, model, module, weight, start, end, mode)
 
 
-def _choice(label: str, known: tuple[str, ...], first: str, key: str) -> str:
-    choices = list(dict.fromkeys(known))
+def _choice(label: str, offered: tuple[str, ...], initial: str, key: str) -> str:
+    choices = list(dict.fromkeys(offered))
     return str(
-        st.selectbox(label, choices, index=choices.index(first) if first in choices else 0, key=key)
+        st.selectbox(
+            label, choices, index=choices.index(initial) if initial in choices else 0, key=key
+        )
     )

@@ -86,13 +86,13 @@ def clamped(knob: Knob, value: float, capabilities: Capabilities) -> float:
 def current(name: str, capabilities: Capabilities) -> Any:
     """What the form says now, also before the control is drawn and where it is not."""
     knob, linked = KNOBS[name], st.query_params.get(name)
-    first = default(knob, capabilities)
+    initial = default(knob, capabilities)
     if address.bound(name) and not address.arrived():
-        return st.session_state.get(name, first)
+        return st.session_state.get(name, initial)
     if linked is not None:
         with suppress(BadParams):
             return knob.check(linked)
-    return first if address.arrived() else st.session_state.get(name, first)
+    return initial if address.arrived() else st.session_state.get(name, initial)
 
 
 def bounded(knob: Knob, capabilities: Capabilities) -> Knob:
@@ -154,13 +154,13 @@ def _counted(knob: Knob, capabilities: Capabilities) -> None:
     """A small whole number, or the backend's own."""
     knob = bounded(knob, capabilities)
     choices = [OWN, *map(str, range(int(knob.low or 0), int(knob.high or 0) + 1))]
-    first = first_of(knob, capabilities)
-    if st.session_state.get(knob.name, first) not in choices:
-        st.session_state[knob.name] = first
+    initial = first_of(knob, capabilities)
+    if st.session_state.get(knob.name, initial) not in choices:
+        st.session_state[knob.name] = initial
     st.selectbox(
         knob.label,
         choices,
-        choices.index(first),
+        choices.index(initial),
         lambda value: written(knob, value),
         key=knob.name,
         help=knob.help,
@@ -184,7 +184,7 @@ def _left_open(knob: Knob, capabilities: Capabilities) -> None:
     )
 
 
-def typed(knob: Knob, capabilities: Capabilities, **more: Any) -> None:
+def typed(knob: Knob, capabilities: Capabilities, **options: Any) -> None:
     """A number to type; a size that the model cannot make too, of which a sentence then tells."""
     own = bounded(knob, capabilities)
     reach = knob if knob.name in ("width", "height") else own
@@ -196,38 +196,40 @@ def typed(knob: Knob, capabilities: Capabilities, **more: Any) -> None:
         int(own.step or 1),
         key=knob.name,
         help=knob.help,
-        **{**bound(), **more},
+        **{**bound(), **options},
     )
 
 
 def model_input(entry: Mapping[str, Any]) -> None:
     """One input that only this model has, read from its own schema."""
-    label, first = entry.get("label") or entry["name"], entry.get("default")
-    more: dict[str, Any] = {
+    label, initial = entry.get("label") or entry["name"], entry.get("default")
+    options: dict[str, Any] = {
         "key": f"own_{entry['name']}",
         "help": entry.get("help") or None,
         **bound(),
     }
     kind = entry.get("type", "string")
     if choices := entry.get("choices"):
-        st.selectbox(label, choices, index=choices.index(first) if first in choices else 0, **more)
+        st.selectbox(
+            label, choices, index=choices.index(initial) if initial in choices else 0, **options
+        )
     elif kind == "boolean":
-        st.toggle(label, bool(first), **more)
+        st.toggle(label, bool(initial), **options)
     elif kind in ("integer", "number"):
-        st.number_input(label, *_range(entry, int if kind == "integer" else float), **more)
+        st.number_input(label, *_range(entry, int if kind == "integer" else float), **options)
     else:
-        st.text_input(label, str(first or ""), **more)
+        st.text_input(label, str(initial or ""), **options)
 
 
 def _range(entry: Mapping[str, Any], kind: Callable[[Any], Any]) -> tuple[Any, Any, Any]:
     """Smallest, largest and first value of a model's own number, as far as a browser counts."""
-    low, high, first = (
+    low, high, initial = (
         _in_a_browser(entry.get(name), kind) for name in ("minimum", "maximum", "default")
     )
-    if first is not None:
-        first = first if low is None else max(low, first)
-        first = first if high is None else min(high, first)
-    return low, high, first
+    if initial is not None:
+        initial = initial if low is None else max(low, initial)
+        initial = initial if high is None else min(high, initial)
+    return low, high, initial
 
 
 def _in_a_browser(value: Any, kind: Callable[[Any], Any]) -> Any:
@@ -238,12 +240,12 @@ def _in_a_browser(value: Any, kind: Callable[[Any], Any]) -> Any:
 
 
 def _choice(knob: Knob, choices: tuple[str, ...]) -> None:
-    first = [] if knob.default in choices else [knob.default]
-    if st.session_state.get(knob.name, knob.default) not in (*first, *choices):
-        st.session_state[knob.name] = knob.default if first else choices[0]
+    unlisted = [] if knob.default in choices else [knob.default]
+    if st.session_state.get(knob.name, knob.default) not in (*unlisted, *choices):
+        st.session_state[knob.name] = knob.default if unlisted else choices[0]
     st.selectbox(
         knob.label,
-        [*first, *choices],
+        [*unlisted, *choices],
         key=knob.name,
         help=knob.help,
         format_func=lambda name: written(knob, name),

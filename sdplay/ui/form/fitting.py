@@ -56,14 +56,14 @@ def fit(knob: Knob, text: str, capabilities: Capabilities) -> Fit:
 
 def misfit(knob: Knob, value: Any, capabilities: Capabilities) -> str:
     """Why this backend cannot take a number, and the nearest that it can; nothing when it can."""
-    own, taken = bounded(knob, capabilities), fit(knob, written(knob, value), capabilities)
-    if taken.exact:
+    own, nearest = bounded(knob, capabilities), fit(knob, written(knob, value), capabilities)
+    if nearest.exact:
         return ""
     low, high = written(knob, own.low), written(knob, own.high)
     rule = f"between {low} and {high}"
     if knob.kind is int and own.step and own.step > 1:
         rule = f"a multiple of {own.step:g} from {low} to {high}"
-    return f"{knob.label} must be {rule} here, not {value}. The nearest is {taken.text}."
+    return f"{knob.label} must be {rule} here, not {value}. The nearest is {nearest.text}."
 
 
 def choices_of(knob: Knob, capabilities: Capabilities) -> tuple[str, ...] | None:
@@ -89,10 +89,10 @@ def fitted(
             values[name] = in_form(knob, value)
             left += [f"{knob.label} {shortened(value_text(name, value))}"] * (value != knob.default)
             continue
-        taken = fit(knob, written(knob, in_form(knob, value)), capabilities)
-        values[name] = taken.value
-        if not taken.exact:
-            misfits.append((knob.label, str(value), taken.text))
+        nearest = fit(knob, written(knob, in_form(knob, value)), capabilities)
+        values[name] = nearest.value
+        if not nearest.exact:
+            misfits.append((knob.label, str(value), nearest.text))
     if capabilities.offers("size"):
         misfits = _same_shape(params, values, misfits, capabilities)
     sentences = [replaced(misfits, source)] if misfits else []
@@ -113,14 +113,14 @@ def _same_shape(
     capabilities: Capabilities,
 ) -> list[tuple[str, str, str]]:
     """A size that cannot be made becomes one of the same shape."""
-    given = (params.width, params.height)
-    if given == (values["width"], values["height"]):
+    size = (params.width, params.height)
+    if size == (values["width"], values["height"]):
         return misfits
-    width, height = shape_that_fits(given, given[0] * given[1], capabilities)
+    width, height = shape_that_fits(size, size[0] * size[1], capabilities)
     values.update(width=width, height=height)
     sides = (KNOBS["width"].label, KNOBS["height"].label)
     others = [misfit for misfit in misfits if misfit[0] not in sides]
-    return [*others, ("Size", f"{given[0]} × {given[1]}", f"{width} × {height}")]
+    return [*others, ("Size", f"{size[0]} × {size[1]}", f"{width} × {height}")]
 
 
 def shape_that_fits(
@@ -131,20 +131,20 @@ def shape_that_fits(
     step, shape = capabilities.size_step, size[0] / size[1]
     sides = range(-(-low // step) * step, high + 1, step)
 
-    def apart(made: tuple[int, int]) -> float:
-        return abs(math.log(made[0] / made[1] / shape)) + 0.15 * abs(
-            math.log(made[0] * made[1] / pixels)
+    def distance(size: tuple[int, int]) -> float:
+        return abs(math.log(size[0] / size[1] / shape)) + 0.15 * abs(
+            math.log(size[0] * size[1] / pixels)
         )
 
     rough = [(width, min(high, max(low, round(width / shape / step) * step))) for width in sides]
-    return min(rough, key=apart)
+    return min(rough, key=distance)
 
 
 def replaced(misfits: Sequence[tuple[str, str, str]], where: str) -> str:
     """One sentence for values that do not fit: setting, value given, value used."""
     parts = [
-        f"{label} {used or 'as it was'} instead of {shortened(given) or 'nothing'}"
-        for label, given, used in misfits
+        f"{label} {used or 'as it was'} instead of {shortened(text) or 'nothing'}"
+        for label, text, used in misfits
     ]
     many = "A value" if len(parts) == 1 else f"{len(parts)} values"
     verb = "does" if len(parts) == 1 else "do"
@@ -154,16 +154,16 @@ def replaced(misfits: Sequence[tuple[str, str, str]], where: str) -> str:
 def _choice(knob: Knob, text: str, choices: tuple[str, ...], capabilities: Capabilities) -> Fit:
     if knob.name != "scheduler":
         choices = (knob.default, *choices)
-    known = {written(knob, choice): choice for choice in choices}
-    if text in known:
-        return Fit(known[text], text)
+    by_text = {written(knob, choice): choice for choice in choices}
+    if text in by_text:
+        return Fit(by_text[text], text)
     entry = find(text) if knob.name == "scheduler" else None
     same = [entry.id] if entry else [name for name in choices if _stem(name) == _stem(text)]
     value = next((name for name in same if name in choices), None)
     if value is not None:
         return Fit(value, written(knob, value))
-    first = default(knob, capabilities)
-    value = first if first in choices else choices[0]
+    fallback = default(knob, capabilities)
+    value = fallback if fallback in choices else choices[0]
     return Fit(value, written(knob, value), exact=False)
 
 
@@ -187,23 +187,23 @@ def _yes_or_no(knob: Knob, text: str, capabilities: Capabilities) -> Fit:
     if word in ("true", "yes", "on", "1", "false", "no", "off", "0"):
         value = word in ("true", "yes", "on", "1")
         return Fit(value, written(knob, value))
-    first = bool(default(knob, capabilities))
-    return Fit(first, written(knob, first), exact=False)
+    fallback = bool(default(knob, capabilities))
+    return Fit(fallback, written(knob, fallback), exact=False)
 
 
 def _number(knob: Knob, text: str, capabilities: Capabilities) -> Fit:
-    own, given = bounded(knob, capabilities), _read(text)
-    if given is None:
-        first = first_of(knob, capabilities)
-        return Fit(first, written(knob, first), exact=False)
-    low, high = own.low or 0, own.high or given
-    value = max(low, min(given, high))
+    own, number = bounded(knob, capabilities), _read(text)
+    if number is None:
+        fallback = first_of(knob, capabilities)
+        return Fit(fallback, written(knob, fallback), exact=False)
+    low, high = own.low or 0, own.high or number
+    value = max(low, min(number, high))
     if knob.kind is int:
         step = int(own.step or 1)
         value = round(value / step) * step if step > 1 else round(value)
         value += step * (value < low) - step * (value > high)
-    held = in_form(knob, knob.kind(value))
-    return Fit(held, written(knob, held), value == given)
+    fitted = in_form(knob, knob.kind(value))
+    return Fit(fitted, written(knob, fitted), value == number)
 
 
 def _read(text: str) -> int | float | None:

@@ -56,12 +56,12 @@ ELSEWHERE = ("prompt", "negative", "width", "height")
 def pick_backend() -> str:
     """Where pictures are made."""
     names = session.labels()
-    wanted = setting("SDPLAY_BACKEND")
+    preferred = setting("SDPLAY_BACKEND")
     chosen = st.selectbox(
         "Backend",
         list(names),
         **linked.bound("backend"),
-        index=list(names).index(wanted) if wanted in names else 0,
+        index=list(names).index(preferred) if preferred in names else 0,
         format_func=lambda name: names[name],
         on_change=_fit_to_backend,
         help="Where pictures are made. Everything below is what this backend offers.",
@@ -120,8 +120,8 @@ def settings(capabilities: Capabilities) -> None:
 
 def prompts(capabilities: Capabilities) -> None:
     """The prompt and what to keep away from."""
-    shown = [name for name in PROMPTS if name == "prompt" or capabilities.offers(name)]
-    for name, column in zip(shown, st.columns([2, 1][: len(shown)]), strict=True):
+    fields = [name for name in PROMPTS if name == "prompt" or capabilities.offers(name)]
+    for name, column in zip(fields, st.columns([2, 1][: len(fields)]), strict=True):
         knob = KNOBS[name]
         column.text_area(
             knob.label,
@@ -139,8 +139,8 @@ def words(capabilities: Capabilities) -> None:
     if not capabilities.chips:
         return
     with st.popover("Words it knows", icon=":material/add:", type="tertiary"):
-        for group, known in capabilities.chips.items():
-            st.pills(group, known, key=f"word_{group}", on_change=_add_word, args=(group,))
+        for group, words in capabilities.chips.items():
+            st.pills(group, words, key=f"word_{group}", on_change=_add_word, args=(group,))
     if "Things" in capabilities.chips:
         st.button(
             "Surprise me",
@@ -298,21 +298,21 @@ def _presets(capabilities: Capabilities) -> None:
 def _scheduler(knob: Knob, capabilities: Capabilities) -> None:
     """The choice and, under it, what it is."""
     choices = list(capabilities.schedulers or SCHEDULERS)
-    wanted = next(
-        each
-        for each in (capabilities.defaults.get(knob.name), knob.default, choices[0])
-        if each in choices
+    initial = next(
+        choice
+        for choice in (capabilities.defaults.get(knob.name), knob.default, choices[0])
+        if choice in choices
     )
-    if (now := _scheduler_now(wanted)) not in choices:
+    if (now := _scheduler_now(initial)) not in choices:
         if capabilities.schedulers is None:  # nobody says that it has it not
             choices.append(now)
         else:
-            st.session_state["scheduler"] = wanted
+            st.session_state["scheduler"] = initial
     with st.container(gap="xxsmall"):
         name = st.selectbox(
             knob.label,
             choices,
-            index=choices.index(wanted),
+            index=choices.index(initial),
             **linked.bound("scheduler"),
             help=knob.help,
             format_func=scheduler_label,
@@ -321,13 +321,13 @@ def _scheduler(knob: Knob, capabilities: Capabilities) -> None:
             st.caption(entry.about)
 
 
-def _scheduler_now(first: str) -> str:
+def _scheduler_now(initial: str) -> str:
     """What is chosen, also where only the address says so."""
     linked = st.query_params.get("scheduler", "")
     if address.arrived() or not address.bound("scheduler"):
         entry = find(linked)
-        return entry.id if entry else linked or first
-    return str(st.session_state.get("scheduler", first))
+        return entry.id if entry else linked or initial
+    return str(st.session_state.get("scheduler", initial))
 
 
 def _seed(knob: Knob, capabilities: Capabilities) -> None:
@@ -390,9 +390,9 @@ def _add_word(group: str) -> None:
     word, prompt = state[f"word_{group}"], state.get("prompt", "").strip().rstrip(",")
     state[f"word_{group}"] = None
     if word:
-        said = {"Colours": f"on a {word} background", "LoRA": f"<lora:{word}:1>"}.get(group, word)
+        phrase = {"Colours": f"on a {word} background", "LoRA": f"<lora:{word}:1>"}.get(group, word)
         joined = {"Things": " and ", "Colours": " ", "LoRA": " "}.get(group, ", ")
-        state["prompt"] = f"{prompt}{joined}{said}" if prompt else said
+        state["prompt"] = f"{prompt}{joined}{phrase}" if prompt else phrase
 
 
 def _surprise(capabilities: Capabilities) -> None:
@@ -419,8 +419,8 @@ def _own_inputs(capabilities: Capabilities) -> dict[str, Any]:
     """The model's own inputs that were changed."""
     changed = {}
     for entry in capabilities.inputs:
-        value, first = st.session_state.get(f"own_{entry['name']}"), entry.get("default")
-        if value not in (None, first) and (value or first):
+        value, initial = st.session_state.get(f"own_{entry['name']}"), entry.get("default")
+        if value not in (None, initial) and (value or initial):
             changed[entry["name"]] = value
     return changed
 

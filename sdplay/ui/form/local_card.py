@@ -159,14 +159,14 @@ def _watch() -> None:
     if OURS.state == "ready":
         _notice()
         return
-    told = Local().probe()
+    report = Local().probe()
     if (
-        told.status == "down" and told.version
+        report.status == "down" and report.version
     ):  # it answers, and says that its model cannot be loaded
-        OURS.stop(told.message)
+        OURS.stop(report.message)
     _notice()
     with st.container(border=True, gap="small", key="local_card"):
-        st.markdown(f":material/hourglass_top: {literal(told.message)}")
+        st.markdown(f":material/hourglass_top: {literal(report.message)}")
         _facts()
 
 

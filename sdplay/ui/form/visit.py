@@ -38,15 +38,15 @@ def direct(address: str | None, headers: Mapping[str, str]) -> bool:
     """Nobody in between: the peer is loopback, which Streamlit tells as None, the page was
     called by a name of this machine, and no proxy, which is a peer on this machine too, has left
     its mark."""
-    told = {name.lower(): value for name, value in headers.items()}
+    lowered = {name.lower(): value for name, value in headers.items()}
     called = [
-        urlsplit(f"//{told.get('host', '')}").hostname,
-        urlsplit(told.get("origin", "")).hostname,
+        urlsplit(f"//{lowered.get('host', '')}").hostname,
+        urlsplit(lowered.get("origin", "")).hostname,
     ]
     return (
         address is None
         and all(name in OURSELVES for name in called)
-        and not set(told) & set(PASSED_ON)
+        and not set(lowered) & set(PASSED_ON)
     )
 
 

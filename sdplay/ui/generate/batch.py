@@ -44,12 +44,12 @@ def price(studio: Studio, pictures: int) -> None:
     if pictures == 1:
         return
     with explained():
-        made = _planned(studio, form.asked(studio.capabilities), pictures)
-        seeds = [cell.params.seed for cell in made.cells]
+        planned = _planned(studio, form.asked(studio.capabilities), pictures)
+        seeds = [cell.params.seed for cell in planned.cells]
         at_once = min(studio.capabilities.at_once, pictures)
         how = "one after another" if at_once < 2 else f"up to {at_once} at once"
-        asked = f"Seeds {seeds[0]} to {seeds[-1]}, each a request of its own, {how}."
-        st.caption(literal(f"{made.sentence} {asked}"))
+        requests = f"Seeds {seeds[0]} to {seeds[-1]}, each a request of its own, {how}."
+        st.caption(literal(f"{planned.sentence} {requests}"))
 
 
 def submit(studio: Studio, pictures: int) -> None:
@@ -58,14 +58,14 @@ def submit(studio: Studio, pictures: int) -> None:
     if pictures == 1:
         session.submit(studio, base)
         return
-    made = _planned(studio, base, pictures)
-    if made.needs_confirmation:
+    planned = _planned(studio, base, pictures)
+    if planned.needs_confirmation:
         raise BadParams(
             f"More than {limit()} pictures at one click need a confirmation: vary the seed in "
             "Compare, where it is asked for."
         )
     group = f"{session.BATCH}{uuid.uuid4().hex[:12]}"
-    for queued, cell in enumerate(made.cells):
+    for queued, cell in enumerate(planned.cells):
         try:
             session.submit(studio, cell.params, group)
         except BadParams as error:

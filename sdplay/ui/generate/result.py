@@ -44,18 +44,18 @@ def show(studio: Studio) -> None:
         _submit(studio, pictures)
     latest = session.latest(studio)
     refusals: list[PlayError] = []
-    inline, awaited, seen = True, False, False
+    inline, awaited, was_awaited = True, False, False
 
     @whole.fragment(every=SOON_SECONDS if latest and latest.active else None, key="result")
     def result() -> None:
-        nonlocal refusals, inline, awaited, seen
+        nonlocal refusals, inline, awaited, was_awaited
         alone, inline = not inline, False
         if pictures := session.wanted_again() if alone else 0:
-            awaited = seen = False
+            awaited = was_awaited = False
             refusals = _submit(studio, pictures)
         else:
             refused(refusals)
-        if seen:
+        if was_awaited:
             st.rerun()  # one full run: the timer stops, and the picture comes into the strip below
         job = session.latest(studio)
         if job and job.active:
@@ -64,10 +64,10 @@ def show(studio: Studio) -> None:
             if alone:
                 _wait(studio, job, draw)
             return
-        seen = awaited
+        was_awaited = awaited
         if alone:
-            waiting.tick_every(LINGER_SECONDS if seen else None)
-        _result(studio, job, alone=seen)
+            waiting.tick_every(LINGER_SECONDS if was_awaited else None)
+        _result(studio, job, alone=was_awaited)
 
     result()
     _recent(studio, max(RECENT, len(session.batch_of(studio, latest)) if latest else 0))
@@ -100,14 +100,16 @@ def _pause(studio: Studio) -> float:
 
 
 def _result(studio: Studio, job: Job | None, alone: bool) -> None:
-    here = job and job.backend.name == studio.backend.name  # another one's end says nothing of this
-    if job and here:
+    is_ours = (
+        job and job.backend.name == studio.backend.name
+    )  # another one's end says nothing of this
+    if job and is_ours:
         _ends(session.batch_of(studio, job))
     with explained():
-        kept = job.kept if job and job.kept else _newest(studio)
-        if kept:
-            _picture(studio, kept, job if job and job.kept else None, alone)
-        elif not here:
+        picture = job.kept if job and job.kept else _newest(studio)
+        if picture:
+            _picture(studio, picture, job if job and job.kept else None, alone)
+        elif not is_ours:
             _welcome()
 
 
@@ -124,8 +126,8 @@ def _ends(batch: list[Job]) -> None:
 
 
 def _count_made(batch: list[Job]) -> str:
-    made = sum(job.kept is not None for job in batch)
-    return f"{made} of {many(len(batch), 'picture')} {'is' if made == 1 else 'are'}"
+    count = sum(job.kept is not None for job in batch)
+    return f"{count} of {many(len(batch), 'picture')} {'is' if count == 1 else 'are'}"
 
 
 def _newest(studio: Studio) -> Kept | None:
@@ -199,7 +201,9 @@ def _ways_out(studio: Studio, job: Job) -> None:
             help="What was made stays." if len(batch) > 1 else None,
         )
     others = [
-        other for other in studio.jobs.of(studio.owner) if other.active and other not in batch
+        neighbour
+        for neighbour in studio.jobs.of(studio.owner)
+        if neighbour.active and neighbour not in batch
     ]
     if others:
         st.caption(f"{len(others)} more of yours in the queue")
@@ -232,34 +236,34 @@ def _standing(studio: Studio, job: Job) -> str:
     batch = session.batch_of(studio, job)
     if len(batch) > 1:
         parts = [f"{_count_made(batch)} made", *parts]
-    last = next((one for one in reversed(batch) if one.active), job)
+    last = next((member for member in reversed(batch) if member.active), job)
     left = studio.jobs.seconds_left(last)
     return " · ".join(parts if left is None else [*parts, f"{duration(left, left)} left"])
 
 
-def _picture(studio: Studio, kept: Kept, job: Job | None, alone: bool) -> None:
+def _picture(studio: Studio, picture: Kept, job: Job | None, alone: bool) -> None:
     """The picture, and beside it how it was made: a tick later where it was waited for, so that it
     is seen sooner."""
-    left, right = _columns(kept.width, kept.height)
+    left, right = _columns(picture.width, picture.height)
     with left:
-        hero(studio, kept)
+        hero(studio, picture)
     if alone:
         return
     with right:
         waited = job.started - job.created if job and not job.reused else 0.0
-        timing(kept, "result", waited, reused=bool(job and job.reused))
-        receipt(kept, "result")
+        timing(picture, "result", waited, reused=bool(job and job.reused))
+        receipt(picture, "result")
         with st.container(horizontal=True, gap="xsmall"):
-            download(studio, kept, "result")
+            download(studio, picture, "result")
             st.button(
                 "Vary",
                 icon=":material/shuffle:",
                 key="vary",
                 on_click=_vary,
-                args=(kept.params,),
+                args=(picture.params,),
                 help="The same settings with the next seed.",
             )
-            start_from(studio, kept, "result")
+            start_from(studio, picture, "result")
 
 
 def _vary(params: Params) -> None:
@@ -274,11 +278,11 @@ def _recent(studio: Studio, most: int) -> None:
         recent = studio.library.recent(studio.owner, most)
         if len(recent) > 1:
             st.caption("Recent")
-            shown = [
-                Tile(kept.id, studio.library.thumbnail(kept), _named(kept.params))
-                for kept in recent
+            drawn = [
+                Tile(picture.id, studio.library.thumbnail(picture), _named(picture.params))
+                for picture in recent
             ]
-            if id := tiles(shown, key="recent", width=104, strip=True):
+            if id := tiles(drawn, key="recent", width=104, strip=True):
                 details(id)
 
 

@@ -107,13 +107,15 @@ def show(studio: Studio) -> None:
                     args=(studio, lesson),
                 )
     st.subheader("Schedulers", anchor=False)
-    known = [
+    entries = [
         SCHEDULERS[name]
         for name in studio.capabilities.schedulers or SCHEDULERS
         if name in SCHEDULERS
     ]
-    half = (len(known) + 1) // 2
-    for column, some in zip(st.columns(2, gap="large"), (known[:half], known[half:]), strict=True):
+    half = (len(entries) + 1) // 2
+    for column, some in zip(
+        st.columns(2, gap="large"), (entries[:half], entries[half:]), strict=True
+    ):
         for entry in some:
             column.markdown(f"**{entry.label}**  \n:small[:gray[{entry.about}]]")
 

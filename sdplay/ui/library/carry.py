@@ -26,12 +26,12 @@ def carry(studio: Studio, query: Query, count: int) -> None:
         st.caption(f"What the search finds: {many(count, 'picture')} with settings and times.")
         with st.container(horizontal=True, gap="xsmall"):
             out(studio, query, count, "carry")
-        given = st.file_uploader(
+        upload = st.file_uploader(
             "A zip from another library, or of any pictures", ["zip"], key="carry_in"
         )
-        if given and st.button("Import it", type="primary", key="carry_go"):
+        if upload and st.button("Import it", type="primary", key="carry_go"):
             with explained(), _imports().entered(Share(studio.owner, session.address())):
-                _brought(imported(studio.library, given, studio.owner))
+                _brought(imported(studio.library, upload, studio.owner))
 
 
 @st.cache_resource(show_spinner=False)
@@ -39,11 +39,11 @@ def _imports() -> Gate:
     return Gate(AT_ONCE, "import")
 
 
-def out(studio: Studio, asked: Query | Sequence[str], count: int, key: str) -> None:
+def out(studio: Studio, selection: Query | Sequence[str], count: int, key: str) -> None:
     """Buttons for these pictures as a zip and as a table, made when they are pressed."""
     st.download_button(
         "Zip",
-        lambda: _packed(studio, asked),
+        lambda: _packed(studio, selection),
         "sdplay-library.zip",
         "application/zip",
         icon=":material/folder_zip:",
@@ -58,7 +58,7 @@ def out(studio: Studio, asked: Query | Sequence[str], count: int, key: str) -> N
     )
     st.download_button(
         "Table",
-        lambda: table(studio.library, asked, studio.owner),
+        lambda: table(studio.library, selection, studio.owner),
         "sdplay-library.csv",
         "text/csv",
         icon=":material/table:",
@@ -67,14 +67,14 @@ def out(studio: Studio, asked: Query | Sequence[str], count: int, key: str) -> N
     )
 
 
-def _packed(studio: Studio, asked: Query | Sequence[str]) -> BinaryIO:
+def _packed(studio: Studio, selection: Query | Sequence[str]) -> BinaryIO:
     """The zip, written to a file that nobody else sees and that is gone with its last reader."""
     file = cast("BinaryIO", tempfile.TemporaryFile(buffering=0))  # noqa: SIM115  # read later
-    exported(studio.library, file, asked, studio.owner)
+    exported(studio.library, file, selection, studio.owner)
     return file
 
 
-def _brought(found: Carried) -> None:
-    st.success(f"{found.pictures} new, {found.known} already here.", icon=":material/check:")
-    for problem in found.problems[:5]:
+def _brought(carried: Carried) -> None:
+    st.success(f"{carried.pictures} new, {carried.known} already here.", icon=":material/check:")
+    for problem in carried.problems[:5]:
         st.warning(literal(problem), icon=":material/info:")

@@ -27,24 +27,28 @@ def ids() -> list[str]:
 
 def turn(id: str) -> None:
     """Choose a picture, or let it go."""
-    held = ids()
-    _choose([each for each in held if each != id] if id in held else [*held, id])
+    chosen = ids()
+    _choose([other_id for other_id in chosen if other_id != id] if id in chosen else [*chosen, id])
 
 
 def show(studio: Studio) -> None:
     """What can be done with them."""
-    kept = [
-        one for id in ids() if (one := studio.library.get(id, studio.owner)) and not one.deleted
+    pictures = [
+        picture
+        for id in ids()
+        if (picture := studio.library.get(id, studio.owner)) and not picture.deleted
     ]
-    if len(kept) < len(ids()):
-        _let_go_of_the_rest(kept)
-    mine = [one for one in kept if one.owner in (studio.owner, "")]
+    if len(pictures) < len(ids()):
+        _let_go_of_the_rest(pictures)
+    mine = [saved for saved in pictures if saved.owner in (studio.owner, "")]
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="chosen"):
         st.markdown(
-            f"**{many(len(kept), 'picture')} chosen**" if kept else "Click pictures to choose them."
+            f"**{many(len(pictures), 'picture')} chosen**"
+            if pictures
+            else "Click pictures to choose them."
         )
-        if kept:
-            carry.out(studio, [one.id for one in kept], len(kept), "chosen")
+        if pictures:
+            carry.out(studio, [saved.id for saved in pictures], len(pictures), "chosen")
         if mine:
             st.button(
                 "Share them",
@@ -62,19 +66,19 @@ def show(studio: Studio) -> None:
                     on_click=_delete,
                     args=(studio, mine),
                 )
-        if kept:
+        if pictures:
             st.button(
                 "Clear the choice", type="tertiary", key="chosen_none", on_click=_choose, args=([],)
             )
-    if len(kept) == 2:
-        _two(studio, kept)
-    elif len(kept) == 1:
+    if len(pictures) == 2:
+        _two(studio, pictures)
+    elif len(pictures) == 1:
         st.caption("Choose a second one to lay them side by side.")
 
 
-def _choose(held: list[str]) -> None:
-    st.session_state[NAME] = held
-    st.query_params[NAME] = held
+def _choose(names: list[str]) -> None:
+    st.session_state[NAME] = names
+    st.query_params[NAME] = names
 
 
 def _let_go_of_the_rest(pictures: Sequence[Kept]) -> None:
@@ -83,13 +87,13 @@ def _let_go_of_the_rest(pictures: Sequence[Kept]) -> None:
     which = "A chosen picture is" if missing == 1 else f"{missing} chosen pictures are"
     owner = "its owner keeps it" if missing == 1 else "their owners keep them"
     told(f"{which} gone, or {owner} private.", warn=True)
-    _choose([one.id for one in pictures])
+    _choose([picture.id for picture in pictures])
 
 
 def _share(studio: Studio, pictures: list[Kept]) -> None:
     with explained():
-        for one in pictures:
-            studio.library.share(one, studio.owner)
+        for picture in pictures:
+            studio.library.share(picture, studio.owner)
         st.toast(f"Shared: {many(len(pictures), 'picture')}.", icon=":material/group:")
 
 
@@ -102,12 +106,12 @@ def _two(studio: Studio, pictures: Sequence[Kept]) -> None:
     """Both under the glass, with what differs."""
     sides = [
         Side(
-            f"{letter}: {literal(one.params.prompt[:60]) or 'no prompt'}",
-            studio.library.data(one),
-            Setup(one.backend, one.params),
-            one.model,
+            f"{letter}: {literal(picture.params.prompt[:60]) or 'no prompt'}",
+            studio.library.data(picture),
+            Setup(picture.backend, picture.params),
+            picture.model,
         )
-        for letter, one in zip("AB", pictures, strict=True)
+        for letter, picture in zip("AB", pictures, strict=True)
     ]
     pair(
         sides,

@@ -19,15 +19,15 @@ def read_a_picture(studio: Studio) -> None:
     with st.popover(
         "Read a picture", icon=":material/plagiarism:", key="read_picture", on_change="rerun"
     ):
-        given = st.file_uploader(
+        upload = st.file_uploader(
             "Made by A1111, Forge, SD.Next, ComfyUI, InvokeAI, Fooocus, Civitai or this app",
             ["png", "jpg", "jpeg", "webp"],
             key="foreign",
         )
-        if not given:
+        if not upload:
             return
         with explained():
-            _told(studio, visit.uploaded(given))
+            _described(studio, visit.uploaded(upload))
 
 
 def drop(data: bytes) -> None:
@@ -46,41 +46,41 @@ def dropped(studio: Studio) -> None:
 @whole.dialog("Read a picture", width="medium", icon=":material/plagiarism:")
 def _dialog(studio: Studio, data: bytes) -> None:
     with explained():
-        _told(studio, data)
+        _described(studio, data)
 
 
-def _told(studio: Studio, data: bytes) -> None:
-    found = metadata.read(data)
-    if not found.text:
+def _described(studio: Studio, data: bytes) -> None:
+    text = metadata.read(data)
+    if not text.text:
         st.info(
             "It carries no settings. Programs and web sites often strip them.",
             icon=":material/info:",
         )
     else:
-        st.badge(literal(found.dialect or "unknown program"), icon=":material/edit_note:")
-        settings = Params.from_dict(found.settings).asked()
+        st.badge(literal(text.dialect or "unknown program"), icon=":material/edit_note:")
+        settings = Params.from_dict(text.settings).asked()
         st.table(
             {
                 KNOBS[name].label: shown(name, value)
                 for name, value in settings.items()
-                if name in found.settings
+                if name in text.settings
             },
             border="horizontal",
             hide_header=True,
         )
         with st.expander("As it stands in the file", icon=":material/notes:"):
-            st.code(found.text, language=None, wrap_lines=True)
-    for note in found.notes:
+            st.code(text.text, language=None, wrap_lines=True)
+    for note in text.notes:
         st.caption(f":orange[:material/info:] {literal(note)}")
     with st.container(horizontal=True, gap="xsmall"):
-        if found.settings:
+        if text.settings:
             st.button(
                 "Use these settings",
                 type="primary",
                 icon=":material/replay:",
                 key="foreign_use",
                 on_click=_use,
-                args=(dict(found.settings),),
+                args=(dict(text.settings),),
             )
         if st.button("Keep it", icon=":material/library_add:", key="foreign_keep"):
             studio.library.take(data, studio.owner)

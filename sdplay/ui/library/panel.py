@@ -61,8 +61,8 @@ def show(studio: Studio) -> None:
             format_func=linked.SCOPES.__getitem__,
         )
     with explained():
-        asked = query(text, scope="mine" if scope == "bin" else str(scope), deleted=scope == "bin")
-        total = studio.library.total(asked, studio.owner)
+        search = query(text, scope="mine" if scope == "bin" else str(scope), deleted=scope == "bin")
+        total = studio.library.total(search, studio.owner)
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="acting"):
             choosing = st.toggle(
                 "Choose",
@@ -71,16 +71,16 @@ def show(studio: Studio) -> None:
                 help="Click pictures: two are compared, any number exported, shared or deleted.",
             )
             foreign.read_a_picture(studio)
-            carry.carry(studio, asked, total.count)
+            carry.carry(studio, search, total.count)
             links.share(studio, "Library")
         if choosing:
             chosen.show(studio)
-        if asked.near:
-            _base(studio, asked.near)
-        _summary(studio, asked, total)
-        _list(studio, asked, choosing)
+        if search.near:
+            _base(studio, search.near)
+        _summary(studio, search, total)
+        _list(studio, search, choosing)
         _damaged(studio)
-        _watch(studio, asked)
+        _watch(studio, search)
         foreign.dropped(studio)
 
 
@@ -98,17 +98,19 @@ def _damaged(studio: Studio) -> None:
 @whole.fragment()
 def _base(studio: Studio, id: str) -> None:
     """The picture from which each of the others differs in one thing."""
-    kept = studio.library.get(id, studio.owner)
-    if kept is None:
+    picture = studio.library.get(id, studio.owner)
+    if picture is None:
         st.info(
             "The picture that these would differ from is not here, or its owner keeps it private.",
             icon=":material/lock:",
         )
         return
     st.caption("Each differs in exactly one thing from this one:")
-    tile = Tile(kept.id, studio.library.thumbnails([kept])[0], kept.params.prompt or "Picture")
+    tile = Tile(
+        picture.id, studio.library.thumbnails([picture])[0], picture.params.prompt or "Picture"
+    )
     if tiles([tile], key="near", width=92, strip=True):
-        details(kept.id)
+        details(picture.id)
 
 
 def _filter(studio: Studio) -> None:
@@ -137,31 +139,31 @@ def _filtered() -> None:
     """Another condition into the search, in place of one on the same setting."""
     state = st.session_state
     name, value = state["filter_name"], state["filter_value"]
-    kept = [part for part in state.get("find", "").split() if not part.startswith(f"{name}=")]
+    parts = [part for part in state.get("find", "").split() if not part.startswith(f"{name}=")]
     state["find"] = " ".join(
-        [*kept, f'{name}="{value}"' if " " in str(value) else f"{name}={value}"]
+        [*parts, f'{name}="{value}"' if " " in str(value) else f"{name}={value}"]
     )
     state["filter_value"] = None
 
 
-def _summary(studio: Studio, asked: Query, total: Total) -> None:
+def _summary(studio: Studio, search: Query, total: Total) -> None:
     """How many, and the time they took; or why there is nothing."""
     if not total.count:
-        _nothing(asked)
+        _nothing(search)
         return
     st.caption(
         f"{many(total.count, 'picture')} · {lasting(total.seconds)} of work · "
         f"{lasting(total.mean)} each"
     )
-    if asked.deleted:
+    if search.deleted:
         _purge(studio, total.count)
 
 
 @whole.fragment()
-def _list(studio: Studio, asked: Query, choosing: bool) -> None:
+def _list(studio: Studio, search: Query, choosing: bool) -> None:
     """The newest, or what comes after the end that was seen: never all that is on the screen."""
     after = asked_for()
-    page = studio.library.page(asked, studio.owner, after, A_PAGE)
+    page = studio.library.page(search, studio.owner, after, A_PAGE)
     groups = {group.id: group for group in studio.library.groups(page.kept, studio.owner)}
     same = {id: group.same for id, group in groups.items()}
     headings = {
@@ -169,13 +171,15 @@ def _list(studio: Studio, asked: Query, choosing: bool) -> None:
     }
     stretches = [
         Stretch(
-            _placed(studio, asked, page.kept, same), None if after is None else after - 1, page.next
+            _placed(studio, search, page.kept, same),
+            None if after is None else after - 1,
+            page.next,
         )
     ]
     if after is None:
-        stretches += [_again(studio, asked, at) for at in st.session_state.get("looked_at", ())]
+        stretches += [_again(studio, search, at) for at in st.session_state.get("looked_at", ())]
     done = gallery(
-        repr((asked, studio.owner)), stretches, headings, chosen.ids() if choosing else None
+        repr((search, studio.owner)), stretches, headings, chosen.ids() if choosing else None
     )
     if done.refused:
         st.toast(done.refused, icon=":material/info:", duration="long")
@@ -184,34 +188,37 @@ def _list(studio: Studio, asked: Query, choosing: bool) -> None:
     elif done.opened and choosing:
         chosen.turn(done.opened)
         st.rerun()
-    elif done.opened and (kept := studio.library.get(done.opened, studio.owner)):
-        st.session_state["looked_at"] = [kept.at, *st.session_state.get("looked_at", ())][:20]
-        details(kept.id)
+    elif done.opened and (picture := studio.library.get(done.opened, studio.owner)):
+        st.session_state["looked_at"] = [picture.at, *st.session_state.get("looked_at", ())][:20]
+        details(picture.id)
 
 
-def _again(studio: Studio, asked: Query, at: int) -> Stretch:
+def _again(studio: Studio, search: Query, at: int) -> Stretch:
     """A picture that was looked at, as it is now: its stars may be others, or it is gone."""
-    page = studio.library.page(asked, studio.owner, at + 1, 1)
-    kept = [one for one in page.kept if one.at == at]
-    same = {group.id: group.same for group in studio.library.groups(kept, studio.owner)}
-    return Stretch(_placed(studio, asked, kept, same), at, at)
+    page = studio.library.page(search, studio.owner, at + 1, 1)
+    pictures = [picture for picture in page.kept if picture.at == at]
+    same = {group.id: group.same for group in studio.library.groups(pictures, studio.owner)}
+    return Stretch(_placed(studio, search, pictures, same), at, at)
 
 
 def _placed(
-    studio: Studio, asked: Query, pictures: Sequence[Kept], same: dict[int, dict[str, object]]
+    studio: Studio, search: Query, pictures: Sequence[Kept], same: dict[int, dict[str, object]]
 ) -> tuple[Placed, ...]:
-    base = studio.library.get(asked.near, studio.owner) if asked.near else None
+    base = studio.library.get(search.near, studio.owner) if search.near else None
     small = studio.library.thumbnails(pictures)
-    shown = [
+    drawn = [
         Tile(
-            one.id,
+            picture.id,
             jpeg,
-            one.params.prompt or "Picture",
-            _apart(one, base) if base else _line(one, same[one.group]),
+            picture.params.prompt or "Picture",
+            _what_differs(picture, base) if base else _line(picture, same[picture.group]),
         )
-        for one, jpeg in zip(pictures, small, strict=True)
+        for picture, jpeg in zip(pictures, small, strict=True)
     ]
-    return tuple(Placed(tile, one.at, one.group) for tile, one in zip(shown, pictures, strict=True))
+    return tuple(
+        Placed(tile, picture.at, picture.group)
+        for tile, picture in zip(drawn, pictures, strict=True)
+    )
 
 
 def _heading(same: dict[str, object], saved: Kept, total: Total) -> Heading:
@@ -239,7 +246,7 @@ def _line(saved: Kept, same: Collection[str]) -> str:
     return " · ".join(parts) or lasting(saved.timing.work)
 
 
-def _apart(saved: Kept, base: Kept) -> str:
+def _what_differs(saved: Kept, base: Kept) -> str:
     """The one thing that is other than in the base."""
     lasting = [
         f"{label(name)} {value_text(name, value) if KNOBS[name].is_plain else ''}"
@@ -248,39 +255,40 @@ def _apart(saved: Kept, base: Kept) -> str:
     return "".join(lasting) or (saved.backend if saved.backend != base.backend else saved.model)
 
 
-def _watch(studio: Studio, asked: Query) -> None:
+def _watch(studio: Studio, search: Query) -> None:
     """What is made meanwhile appears by itself, unless a picture is being looked at."""
-    seen = _newest(studio, asked)
+    newest = _newest(studio, search)
 
     @whole.fragment(every=REFRESH_SECONDS)
     def watch() -> None:
-        if "picture" not in st.query_params and _newest(studio, asked) != seen:
+        if "picture" not in st.query_params and _newest(studio, search) != newest:
             st.rerun()
 
     watch()
 
 
-def _newest(studio: Studio, asked: Query) -> int:
+def _newest(studio: Studio, search: Query) -> int:
     with explained():
         return max(
-            (one.at for one in studio.library.page(asked, studio.owner, None, 1).kept), default=0
+            (picture.at for picture in studio.library.page(search, studio.owner, None, 1).kept),
+            default=0,
         )
     return 0
 
 
-def _nothing(asked: Query) -> None:
+def _nothing(search: Query) -> None:
     with st.container(
         border=True, height=220, horizontal_alignment="center", vertical_alignment="center"
     ):
-        if asked == replace(Query(), scope=asked.scope, deleted=asked.deleted):
+        if search == replace(Query(), scope=search.scope, deleted=search.deleted):
             st.markdown(
                 {
                     "mine": ":material/photo_library: Every picture you make is kept here.",
                     "shared": ":material/group: Nobody has shared a picture yet. Share one from "
                     "its details.",
                     "all": ":material/photo_library: There is no picture yet.",
-                }[asked.scope]
-                if not asked.deleted
+                }[search.scope]
+                if not search.deleted
                 else ":material/delete: The bin is empty.",
                 text_alignment="center",
             )

@@ -46,16 +46,18 @@ def tools(studio: Studio, saved: Kept) -> None:
 def strips(studio: Studio, saved: Kept) -> None:
     """What was made from it, what it was made from, and what a single setting does, at a glance."""
     near = studio.library.near(saved, studio.owner, 4 * NEIGHBOURS)
-    made = [
-        (other, f"{other.width} × {other.height}")
-        for _, other in near
-        if other.made_from == saved.file
+    results = [
+        (neighbour, f"{neighbour.width} × {neighbour.height}")
+        for _, neighbour in near
+        if neighbour.made_from == saved.file
     ]
-    source = [(other, "") for _, other in near if saved.made_from == other.file]
+    source = [(neighbour, "") for _, neighbour in near if saved.made_from == neighbour.file]
     others = [
-        (other, label(name)) for name, other in near if not (other.made_from or saved.made_from)
+        (neighbour, label(name))
+        for name, neighbour in near
+        if not (neighbour.made_from or saved.made_from)
     ]
-    _strip(studio, saved, "Made from it:", made)
+    _strip(studio, saved, "Made from it:", results)
     _strip(studio, saved, "Made from:", source)
     _strip(studio, saved, "Exactly one thing differs:", others[:NEIGHBOURS])
     if len(others) > NEIGHBOURS:
@@ -102,15 +104,15 @@ def _see_all(saved: Kept) -> None:
     st.query_params.pop("picture", None)
 
 
-def _strip(studio: Studio, saved: Kept, title: str, shown: list[tuple[Kept, str]]) -> None:
+def _strip(studio: Studio, saved: Kept, title: str, pictures: list[tuple[Kept, str]]) -> None:
     """Pictures to go on to."""
-    if not shown:
+    if not pictures:
         return
     st.caption(title)
-    small = studio.library.thumbnails([other for other, _ in shown])
+    small = studio.library.thumbnails([picture for picture, _ in pictures])
     row = [
-        Tile(other.id, jpeg, f"{told or title} {other.params.prompt}", told)
-        for (other, told), jpeg in zip(shown, small, strict=True)
+        Tile(picture.id, jpeg, f"{note or title} {picture.params.prompt}", note)
+        for (picture, note), jpeg in zip(pictures, small, strict=True)
     ]
     if id := tiles(row, key=f"{title}_{saved.id}", width=92, strip=True):
         st.query_params["picture"] = id

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 def undo(studio: Studio) -> None:
     """A way back for what was just deleted."""
     gone = [
-        kept
+        picture
         for id in st.session_state.get("binned", ())
-        if (kept := studio.library.get(id, studio.owner))
+        if (picture := studio.library.get(id, studio.owner))
     ]
     if gone:
         with st.container(

@@ -95,29 +95,33 @@ def _dismissed() -> None:
 def _drawer(studio: Studio) -> None:
     if "picture" not in st.query_params:
         st.rerun()  # what was pressed has closed it
-    kept = studio.library.get(st.query_params["picture"], studio.owner)
-    if kept is None:
+    picture = studio.library.get(st.query_params["picture"], studio.owner)
+    if picture is None:
         st.info(
             "There is no such picture here, or its owner keeps it private.", icon=":material/lock:"
         )
         return
-    hero(studio, kept)
-    st.code(kept.params.prompt, language=None, wrap_lines=True)
-    _use(studio, kept)
+    hero(studio, picture)
+    st.code(picture.params.prompt, language=None, wrap_lines=True)
+    _use(studio, picture)
     with explained():
-        _marks(studio, kept)
-    timing(kept, "details")
-    receipt(kept, "details")
+        _marks(studio, picture)
+    timing(picture, "details")
+    receipt(picture, "details")
     with explained():
         changed = [
-            KNOBS[name].label for name in differing(kept.params, form.asked(studio.capabilities))
+            KNOBS[name].label for name in differing(picture.params, form.asked(studio.capabilities))
         ]
         if changed:
             st.caption(f"Differs from the form in: {', '.join(changed)}.")
-        tools(studio, kept)
-        strips(studio, kept)
-    told = (f"{kept.made:%d %b %Y, %H:%M} UTC", literal(kept.backend), literal(kept.model))
-    st.caption(" · ".join(each for each in told if each))
+        tools(studio, picture)
+        strips(studio, picture)
+    facts = (
+        f"{picture.made:%d %b %Y, %H:%M} UTC",
+        literal(picture.backend),
+        literal(picture.model),
+    )
+    st.caption(" · ".join(fact for fact in facts if fact))
 
 
 def _use(studio: Studio, saved: Kept) -> None:

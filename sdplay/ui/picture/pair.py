@@ -39,7 +39,7 @@ def pair(
     locks: Callable[[Verdict], None] | None = None,
 ) -> None:
     """Draw all of it.  `tools` adds buttons beside the ways to look, `locks` beside the verdict."""
-    one, other = sides
+    left, right = sides
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         mode = st.segmented_control(
             "Look",
@@ -57,8 +57,16 @@ def pair(
         if tools:
             st.space("stretch")
             tools()
-    apart = _apart(one.data, other.data, gain) if mode == "difference" else b""
-    viewer(Shown(one.label, one.data), Shown(other.label, other.data), str(mode), key, apart)
+    difference_picture = (
+        _difference_picture(left.data, right.data, gain) if mode == "difference" else b""
+    )
+    viewer(
+        Shown(left.label, left.data),
+        Shown(right.label, right.data),
+        str(mode),
+        key,
+        difference_picture,
+    )
     verdict = guard([side.settings for side in sides], [side.model for side in sides])
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f":material/balance: {literal(verdict.sentence)}")
@@ -71,7 +79,7 @@ def pair(
         st.caption(literal(measured.sentence), help=WHAT_THEY_SEE)
 
 
-def locks_into_form(one: Params, params: Params, verdict: Verdict, key: str) -> None:
+def locks_into_form(reference: Params, params: Params, verdict: Verdict, key: str) -> None:
     """Ways to a picture that differs from A in one thing only, made anew from the form."""
     for name in KNOBS if verdict.level == "confounded" else ():
         if name in verdict.names:
@@ -81,7 +89,7 @@ def locks_into_form(one: Params, params: Params, verdict: Verdict, key: str) -> 
                 type="tertiary",
                 key=f"{key}_{name}",
                 on_click=_lock,
-                args=(lock([one, params], [name])[1], label(name)),
+                args=(lock([reference, params], [name])[1], label(name)),
                 help="Puts A's settings with this one of B into the form: "
                 "made there, it can be compared with A.",
             )
@@ -92,6 +100,6 @@ def _lock(fair: Params, name: str) -> None:
     whole.note(f"A's settings are in the form, with B's {literal(name)}.", icon=":material/lock:")
 
 
-def _apart(one: bytes, other: bytes, gain: float) -> bytes:
-    with Image.open(io.BytesIO(one)) as left, Image.open(io.BytesIO(other)) as right:
+def _difference_picture(first_file: bytes, second_file: bytes, gain: float) -> bytes:
+    with Image.open(io.BytesIO(first_file)) as left, Image.open(io.BytesIO(second_file)) as right:
         return png_bytes(difference_map(left, right, gain))

@@ -75,8 +75,8 @@ def receipt(saved: Kept, key: str) -> None:
     rows = _rows(saved.receipt)
     st.table(
         {
-            label: f"{shown(name, got if mark != SILENT else wanted)} {mark}"
-            for label, (name, wanted, got, mark) in rows.items()
+            label: f"{shown(name, got if mark != SILENT else requested)} {mark}"
+            for label, (name, requested, got, mark) in rows.items()
         },
         border="horizontal",
         hide_header=True,
@@ -88,7 +88,7 @@ def receipt(saved: Kept, key: str) -> None:
         st.table(
             {
                 "Setting": list(rows),
-                "Asked": [shown(name, wanted) for name, wanted, _, _ in rows.values()],
+                "Asked": [shown(name, requested) for name, requested, _, _ in rows.values()],
                 "Applied": [f"{shown(name, got)} {mark}" for name, _, got, mark in rows.values()],
             },
             border="horizontal",
@@ -113,24 +113,24 @@ def shown(name: str, value: Any) -> str:
 
 def _rows(lasting: Receipt) -> dict[str, tuple[str, Any, Any, str]]:
     """By label: the knob's name, what was asked, what was applied, the mark."""
-    asked, applied = _with_size(lasting.asked), _with_size(lasting.applied)
+    requested, applied = _with_size(lasting.asked), _with_size(lasting.applied)
     names = [
         name
         for name in (*KNOBS, *MORE)
-        if name not in HIDDEN and (asked.get(name) or applied.get(name) or name in asked)
+        if name not in HIDDEN and (requested.get(name) or applied.get(name) or name in requested)
     ]
     return {
         MORE.get(name) or KNOBS[name].label: (
             name,
-            _asked(name, asked),
+            _requested(name, requested),
             applied.get(name),
-            _mark(name, asked, applied),
+            _mark(name, requested, applied),
         )
         for name in names
     }
 
 
-def _asked(name: str, settings: Mapping[str, Any]) -> Any:
+def _requested(name: str, settings: Mapping[str, Any]) -> Any:
     """What was asked; where it was left to the backend, the words for that."""
     value = settings.get(name)
     return KNOBS[name].unset if name in KNOBS and name in settings and value is None else value

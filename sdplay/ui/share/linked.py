@@ -89,12 +89,12 @@ def of(name: str) -> Linked | None:
     """What is known of a name; nothing for one that means nothing here."""
     if name in NAMES:
         return NAMES[name]
-    place, _, rest = name.partition("_")
-    if place not in PLACES or not rest:
+    position, _, rest = name.partition("_")
+    if position not in PLACES or not rest:
         return None
-    label, first = PLACES[place]
+    label, initial = PLACES[position]
     if rest == "axis":
-        return Linked(label, axis_names, first=first, tabs=COMPARE)
+        return Linked(label, axis_names, first=initial, tabs=COMPARE)
     if rest == "values":
         return Linked(f"Values of {label}", tabs=COMPARE)
     from sdplay.compare.axes import AXES
@@ -103,7 +103,7 @@ def of(name: str) -> Linked | None:
         return None
     return Linked(
         f"{AXES[rest].label} in {label}",
-        lambda told: values_of(rest, told),
+        lambda capabilities: values_of(rest, capabilities),
         several=True,
         tabs=COMPARE,
     )
@@ -126,14 +126,14 @@ def _judged_knob(knob: Knob, text: str, capabilities: Capabilities) -> Judged:
         return _left(
             [text], f"{knob.label} {fitting.shortened(text)}" if changed else "", capabilities
         )
-    taken = fitting.fit(knob, text, capabilities)
-    misfits = () if taken.exact else ((knob.label, text, taken.text),)
-    return Judged([taken.text] if taken.text or text == "" else [], misfits)
+    nearest = fitting.fit(knob, text, capabilities)
+    misfits = () if nearest.exact else ((knob.label, text, nearest.text),)
+    return Judged([nearest.text] if nearest.text or text == "" else [], misfits)
 
 
-def _left(texts: Sequence[str], said: str, capabilities: Capabilities) -> Judged:
+def _left(texts: Sequence[str], reason: str, capabilities: Capabilities) -> Judged:
     """A setting that is not used here, which is said where the backend is sure of it."""
-    return Judged(list(texts), homeless=said if _answers(capabilities) else "")
+    return Judged(list(texts), homeless=reason if _answers(capabilities) else "")
 
 
 def _answers(capabilities: Capabilities) -> bool:
@@ -152,10 +152,10 @@ def _judged(entry: Linked, texts: Sequence[str], capabilities: Capabilities) -> 
         spelled = {way.lower(): text for id, text in options.items() for way in (id, text)}
         usable = {text: spelled[text.lower()] for text in texts if text.lower() in spelled}
         instead = options.get(entry.first) or next(iter(options.values()), "")
-    taken = list(dict.fromkeys(usable.values()))
-    instead = ", ".join(taken) if entry.several else instead
+    usable_texts = list(dict.fromkeys(usable.values()))
+    instead = ", ".join(usable_texts) if entry.several else instead
     return Judged(
-        taken, tuple((entry.label, text, instead) for text in texts if text not in usable)
+        usable_texts, tuple((entry.label, text, instead) for text in texts if text not in usable)
     )
 
 
@@ -166,7 +166,9 @@ def _judged_input(name: str, text: str, capabilities: Capabilities) -> Judged | 
         return None if _answers(capabilities) else Judged([text])
     label, choices = str(entry.get("label") or entry["name"]), entry.get("choices") or ()
     options = {str(choice): str(choice) for choice in choices}
-    return _judged(Linked(label, (lambda told: options) if options else None), [text], capabilities)
+    return _judged(
+        Linked(label, (lambda capabilities: options) if options else None), [text], capabilities
+    )
 
 
 def _ids(choices: Sequence[str]) -> Options:
@@ -205,12 +207,12 @@ def axis_names(capabilities: Capabilities) -> dict[str, str]:
     from sdplay.compare.axes import AXES, slots
 
     prompts = {name: controls.current(name, capabilities) for name in ("prompt", "negative")}
-    plain = (
+    names = (
         name
         for name in AXES
         if name not in KNOBS or (KNOBS[name].is_plain and capabilities.offers(KNOBS[name].needs))
     )
-    named = {name: AXES[name].label for name in plain}
+    named = {name: AXES[name].label for name in names}
     return {"": NOTHING, **{slot: slot for slot in slots(Params(**prompts))}, **named}
 
 
@@ -263,20 +265,20 @@ NAMES: Mapping[str, Linked] = {
     "style_names": Linked(KNOBS["styles"].label, _styles, several=True, needs="styles"),
     "count": Linked(
         "Number of pictures",
-        lambda told: {str(number): str(number) for number in range(1, MOST_PICTURES + 1)},
+        lambda capabilities: {str(number): str(number) for number in range(1, MOST_PICTURES + 1)},
         tabs=GENERATE,
     ),
     "lab": Linked("View of Compare", _ids(LABS), tabs=COMPARE),
     "varying": Linked("What varies", _varying, several=True, tabs=COMPARE),
     "variants": Linked("Variants", reads=lambda text: rows_of(text) is not None, tabs=COMPARE),
     "with_baseline": Linked(
-        "With the baseline", lambda told: {"true": "true", "false": "false"}, tabs=COMPARE
+        "With the baseline", lambda capabilities: {"true": "true", "false": "false"}, tabs=COMPARE
     ),
     "table": Linked("Table", tabs=COMPARE),
     "measure": Linked("Distance by", _measures, tabs=COMPARE),
-    "against": Linked("Distance to", lambda told: GOALS, tabs=COMPARE),
+    "against": Linked("Distance to", lambda capabilities: GOALS, tabs=COMPARE),
     "look": Linked("Look", _looks, tabs=COMPARE + LIBRARY),
     "find": Linked("Search", tabs=LIBRARY),
-    "whose": Linked("Pictures", lambda told: SCOPES, tabs=LIBRARY),
+    "whose": Linked("Pictures", lambda capabilities: SCOPES, tabs=LIBRARY),
     "picked": Linked("Chosen pictures", several=True, tabs=LIBRARY),
 }

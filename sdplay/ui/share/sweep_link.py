@@ -19,38 +19,38 @@ def offered(studio: Studio) -> dict[str, Any]:
     """Ask whether the sweep that is shown goes with the link, and its pictures become shared."""
     sweep = next(
         (
-            each
-            for each in sweeping.mine(studio)
-            if each.group == st.session_state.get("sweep_shown")
+            candidate
+            for candidate in sweeping.mine(studio)
+            if candidate.group == st.session_state.get("sweep_shown")
         ),
         None,
     )
-    kept = (
+    pictures = (
         {
-            at: one
+            at: picture
             for at, result in sweep.results().items()
-            if (one := sweeping.kept(studio, result))
+            if (picture := sweeping.kept(studio, result))
         }
         if sweep
         else {}
     )
-    if not sweep or not kept:
+    if not sweep or not pictures:
         return {}
-    many = "its picture" if len(kept) == 1 else f"its {len(kept)} pictures"
-    told = "They become shared: everybody on this page may see them."
-    all_are = all(one.shared for one in kept.values())
+    many = "its picture" if len(pictures) == 1 else f"its {len(pictures)} pictures"
+    help_text = "They become shared: everybody on this page may see them."
+    all_are = all(saved.shared for saved in pictures.values())
     if not st.toggle(
-        f"With the sweep below and {many}", all_are, key=f"share_{sweep.group}", help=told
+        f"With the sweep below and {many}", all_are, key=f"share_{sweep.group}", help=help_text
     ):
         return {}
-    for one in kept.values():
-        if not one.shared:
-            studio.library.share(one, studio.owner)
+    for picture in pictures.values():
+        if not picture.shared:
+            studio.library.share(picture, studio.owner)
     looked = cells.picked(sweep, sweep.results())
     return {
         "sweep": {
             "plan": outline(sweep.plan),
-            "kept": [[at, one.id] for at, one in kept.items()],
+            "kept": [[at, saved.id] for at, saved in pictures.items()],
             "looked": looked,
         }
     }
@@ -59,24 +59,26 @@ def offered(studio: Studio) -> dict[str, Any]:
 def arrive(studio: Studio) -> None:
     """The sweep that a short link brought, among one's own, with those of its pictures that one may
     see."""
-    told = st.session_state.pop("sweep_linked", None)
-    if not told:
+    fields = st.session_state.pop("sweep_linked", None)
+    if not fields:
         return
-    kept = {
-        tuple(at): one for at, id in told["kept"] if (one := studio.library.get(id, studio.owner))
+    pictures = {
+        tuple(at): picture
+        for at, id in fields["kept"]
+        if (picture := studio.library.get(id, studio.owner))
     }
-    spec = plan_of(told)
+    spec = plan_of(fields)
     base = Setup(spec.backend, links.params(spec.base))
-    made = plan(base, spec.axes, Facts(sweeping.bench(False).offer(spec.backend)))
+    planned = plan(base, spec.axes, Facts(sweeping.bench(False).offer(spec.backend)))
     sweep = Sweep(
-        made,
+        planned,
         sweeping.bench(False),
         studio.jobs,
         owner=studio.owner,
         address=session.address(),
         speeds=sweeping.speeds(),
     )
-    sweeping.board().add(sweep.recall(kept))
-    first, second = told["looked"]
-    if first and second:
-        cells.pick(sweep, tuple(second), tuple(first))
+    sweeping.board().add(sweep.recall(pictures))
+    at_a, at_b = fields["looked"]
+    if at_a and at_b:
+        cells.pick(sweep, tuple(at_b), tuple(at_a))
