@@ -71,14 +71,14 @@ def older(url, knobs, tells=True):
         send(http, "".join(json.dumps(event) + "\n" for event in events))
 
     with site({"GET /sdplay/v1/about": about, "POST /sdplay/v1/pictures": pictures}) as served:
-        yield served.url
+        yield served
 
 
 def test_a_process_with_fewer_settings_gets_those_and_the_rest_is_told(url):
     fewer = [name for name in KNOBS if not name.startswith("variation")]
-    with older(url, fewer) as address:
-        plain = made(Local(address), SMALL)
-        varied = made(Local(address), SMALL.with_(variation_strength=0.5, variation_seed=3))
+    with older(url, fewer) as process:
+        plain = made(Local(process.url), SMALL)
+        varied = made(Local(process.url), SMALL.with_(variation_strength=0.5, variation_seed=3))
     assert plain.receipt.warnings == ()
     assert set(plain.receipt.sent["params"]) == set(fewer) - {"extra"}
     assert [each.partition(":")[0] for each in varied.receipt.warnings] == [
@@ -90,9 +90,9 @@ def test_a_process_with_fewer_settings_gets_those_and_the_rest_is_told(url):
 
 
 def test_a_process_of_the_first_version_makes_pictures_too(url):
-    with older(url, FIRST_KNOBS, tells=False) as address:
-        plain = made(Local(address), SMALL)
-        still = made(Local(address), SMALL.with_(scheduler="euler_a", eta=0))
+    with older(url, FIRST_KNOBS, tells=False) as process:
+        plain = made(Local(process.url), SMALL)
+        still = made(Local(process.url), SMALL.with_(scheduler="euler_a", eta=0))
     assert plain.receipt.warnings == ()
     assert "eta" not in plain.receipt.sent["params"]
     assert "takes 0 for the sampler's own" in still.receipt.warnings[-1]
@@ -206,6 +206,13 @@ def test_closing_early_stops_the_job_and_the_next_one_runs(url):
     next(event for event in run if event.step)
     run.close()
     assert isinstance(made(backend, SMALL), Picture)
+
+
+def test_a_picture_that_is_there_is_not_cancelled_any_more(url, tmp_path):
+    with older(url, KNOBS) as process:
+        *_, kept = studio.make(SMALL, Local(process.url), Library(tmp_path))
+    assert kept.params == SMALL
+    assert not [path for path in process.paths() if path.endswith("/cancel")]
 
 
 def test_pictures_at_once_are_the_pictures_alone(url):

@@ -177,16 +177,20 @@ class Local(Backend):
             for line in lines:
                 event = self._event(line)
                 if event.get("event") == "done":
-                    yield self._picture(params, body, event, time.monotonic() - began)
-                    return
+                    break
                 yield self._progress(event)
+            else:
+                raise BackendLost(
+                    "The local process closed the connection in the middle of the picture."
+                )
         except GeneratorExit:
             # Hanging up stops it too, but only when the next line is due.
             Call(lambda: self.wire.post(f"sdplay/v1/pictures/{id}/cancel", {}, seconds=5)).wait(1.0)
             raise
         finally:
             lines.close()
-        raise BackendLost("The local process closed the connection in the middle of the picture.")
+        # Outside: closing the iterator now stops nothing that still runs.
+        yield self._picture(params, body, event, time.monotonic() - began)
 
     def _awaited(self) -> Iterator[Progress]:
         """Until it answers: our own one as long as it starts, another one for a while after it was
