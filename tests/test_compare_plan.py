@@ -206,6 +206,21 @@ def test_of_many_seeds_the_first_half_is_cheaper_and_told_in_short():
     )
 
 
+@pytest.mark.parametrize(
+    ("changes", "axis", "saves"),
+    [
+        ({}, ("seed", "1-10"), "10 and saves 50% of the evaluations."),
+        ({"extra": '{"batch_size": 3}'}, ("seed", "1-10"), "10 and saves 50% of the evaluations."),
+        ({"extra": '{"script_name": "prompt matrix"}'}, ("seed", "1-10"), "instead of 10."),
+        ({"init": b"a picture", "steps": 4}, ("strength", "0-0.2(+0.05)"), "instead of 5."),
+        ({"init": b"a picture", "steps": 4}, ("strength", "0, 0.05, 0.1, 0.5, 1"), "instead of 5."),
+    ],
+)
+def test_a_cheaper_plan_says_what_is_really_saved(changes, axis, saves):
+    base = Setup("builtin", Params("a fox").with_(**changes))
+    assert plan(base, [axis]).cheaper.sentence.endswith(saves)
+
+
 def test_a_small_plan_needs_no_cheaper_one():
     assert plan(BASE, [("steps", "5-20(+5)")]).cheaper is None
 

@@ -73,6 +73,32 @@ def test_a_wrong_text_is_told_by_whoever_reads_it(page, name):
     assert sentence in arrived(page, **{"view": view, **beside, name: text})
 
 
+@pytest.mark.parametrize(
+    ("says", "chosen"),
+    [
+        ({"y_values": "euler, Heun"}, ["Euler", "Heun"]),
+        ({"x_axis": "SCHEDULER", "y_axis": "seed", "x_values": "ddim"}, ["DDIM"]),
+        ({"y_values": "ddim", "y_scheduler": "euler"}, ["Euler", "DDIM"]),
+    ],
+)
+def test_choices_written_as_the_text_of_an_axis_are_chosen(page, says, chosen):
+    assert "instead of" not in arrived(page, view="Compare", **says)
+    place = "x" if "x_axis" in says else "y"
+    written = page.query_params[f"{place}_scheduler"]
+    assert ([written] if isinstance(written, str) else written) == chosen
+    assert f"{place}_values" not in page.query_params
+
+
+def test_the_text_of_an_axis_of_lists_stays_a_text(page, server):
+    arrived(page, backend="a1111", view="Compare", x_axis="styles", x_values="Cinematic")
+    assert page.query_params["x_values"] == "Cinematic"
+    assert "x_styles" not in page.query_params
+
+
+def test_a_wrong_choice_in_the_text_of_an_axis_is_told(page):
+    assert "Euler instead of bogus" in arrived(page, view="Compare", y_values="euler, bogus")
+
+
 def test_every_text_has_its_wrong_value_here():
     texts = {name for name in (*linked.NAMES, *FAMILIES) if linked.of(name).options is None}
     assert texts == set(TEXTS)

@@ -25,6 +25,7 @@ def test_a_controlnet_unit_is_told_in_words():
 def test_a_picture_is_told_by_a_few_letters_of_its_hash():
     name = Params(init=b"picture").as_dict()["init"]
     assert value_text("init", name) == f"a picture ({name[7:15]}…)"
+    assert shown("init", name).replace("\\", "") == f"a picture ({name[7:15]}…)"
 
 
 @pytest.mark.parametrize(

@@ -124,8 +124,7 @@ class Plan:
     @cached_property
     def evaluations(self) -> int:
         """Model evaluations still to be paid."""
-        todo = (cell for cell in self.cells if cell.to_make)
-        return sum(cell.evaluations * work.pictures(cell.params) for cell in todo)
+        return _evaluations(cell for cell in self.cells if cell.to_make)
 
     @property
     def needs_confirmation(self) -> bool:
@@ -401,7 +400,6 @@ def _cheaper(full: Plan) -> Cheaper | None:
             for cell in full.cells
             if cell.to_make and along.marks[cell.at[number]].value in fewer
         ]
-        saved = 1 - sum(cell.evaluations for cell in remaining) / max(1, full.evaluations)
         if len(remaining) < full.pictures and (best is None or len(remaining) < best.pictures):
             text = ", ".join(map(shown, fewer))
             wording = (
@@ -411,13 +409,23 @@ def _cheaper(full: Plan) -> Cheaper | None:
             )
             best = Cheaper(
                 f"Cheaper: {along.axis.label} {wording} asks for {many(len(remaining), 'picture')} "
-                "instead of "
-                f"{full.pictures:,} and saves {saved:.0%} of the evaluations.",
+                f"instead of {full.pictures:,}{_saved(full, remaining)}.",
                 along.axis.id,
                 text,
                 len(remaining),
             )
     return best
+
+
+def _saved(full: Plan, remaining: Sequence[Cell]) -> str:
+    """The share of the evaluations that this half saves, where it can be told and is any."""
+    whole = full.evaluations if all(work.is_counted(cell.params) for cell in full.cells) else 0
+    share = f"{1 - _evaluations(remaining) / whole:.0%}" if whole else "0%"
+    return "" if share == "0%" else f" and saves {share} of the evaluations"
+
+
+def _evaluations(cells: Iterable[Cell]) -> int:
+    return sum(cell.evaluations * work.pictures(cell.params) for cell in cells)
 
 
 def thinned(values: Sequence[float]) -> list[float]:

@@ -108,7 +108,9 @@ def shown(name: str, value: Any) -> str:
         return f"{value[0]} × {value[1]}"
     if isinstance(value, float):
         return f"{value:g}"
-    return text_of_others(str(value) if isinstance(value, str) else value_text(name, value), 90)
+    is_picture = name in KNOBS and KNOBS[name].kind is bytes
+    is_text = isinstance(value, str) and not is_picture
+    return text_of_others(str(value) if is_text else value_text(name, value), 90)
 
 
 def _rows(lasting: Receipt) -> dict[str, tuple[str, Any, Any, str]]:

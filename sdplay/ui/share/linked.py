@@ -216,6 +216,14 @@ def axis_names(capabilities: Capabilities) -> dict[str, str]:
     return {"": NOTHING, **{slot: slot for slot in slots(Params(**prompts))}, **named}
 
 
+def axis_of(place: str, text: str, capabilities: Capabilities) -> str:
+    """The axis in that place by its id, as a link calls it; the first one where it says nothing."""
+    spelled = {
+        way.lower(): id for id, label in axis_names(capabilities).items() for way in (id, label)
+    }
+    return spelled.get(text.lower(), "") if text else PLACES[place][1]
+
+
 def values_of(axis: str, capabilities: Capabilities) -> Mapping[str, str] | None:
     """What there is to choose from on an axis; nothing where values are typed."""
     choices = capabilities.choices(KNOBS[axis]) if axis in KNOBS else None

@@ -90,6 +90,8 @@ def fit(capabilities: Capabilities) -> None:
         return
     if styles := st.query_params.get("styles"):
         address.rewrite({"styles": None, "style_names": styles.split("|")})
+    for place in linked.PLACES:
+        _choose(place, capabilities)
     judged = {
         name: linked.judge(name, st.query_params.get_all(name), capabilities)
         for name in list(st.query_params)
@@ -102,6 +104,17 @@ def fit(capabilities: Capabilities) -> None:
         }
     )
     _say(judged)
+
+
+def _choose(place: str, capabilities: Capabilities) -> None:
+    """Values written as text on an axis where they are chosen from a list become its choices."""
+    name = linked.axis_of(place, st.query_params.get(f"{place}_axis", ""), capabilities)
+    is_typed = not name or (name in KNOBS and KNOBS[name].several)
+    choices = None if is_typed else linked.values_of(name, capabilities)
+    if choices and (text := st.query_params.get(f"{place}_values")):
+        values = choices if text.strip().lower() == "all" else map(str.strip, text.split(","))
+        chosen = [*st.query_params.get_all(f"{place}_{name}"), *filter(None, values)]
+        address.rewrite({f"{place}_values": None, f"{place}_{name}": chosen})
 
 
 def _say(judged: Mapping[str, linked.Judged | None]) -> None:
