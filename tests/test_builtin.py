@@ -13,6 +13,7 @@ from sdplay.backends import builtin
 from sdplay.backends.builtin import Builtin
 from sdplay.engine.start import start_pixels
 from sdplay.errors import BadParams
+from sdplay.files.picture_file import image_name
 from sdplay.params import Params
 from sdplay.picture import Picture, Progress, png_bytes
 
@@ -107,6 +108,14 @@ def test_outside_the_mask_the_start_image_stays():
         np.abs(painted - whole)[:, part].mean() for part in (slice(0, 32), slice(64, 96))
     )
     assert left < right / 2
+
+
+def test_the_receipt_names_the_start_image_and_the_mask_that_were_used():
+    pictures = {"init": start(), "mask": png_bytes(Image.new("L", (96, 96), 255))}
+    receipt = made(**pictures, strength=0.5, steps=4).receipt
+    used = {name: image_name(data) for name, data in pictures.items()}
+    assert used.items() <= receipt.applied.items()
+    assert set(receipt.asked) <= set(receipt.applied)
 
 
 def test_the_start_image_is_cut_to_the_shape_never_squeezed():

@@ -208,9 +208,9 @@ class Builtin(Backend):
 
     def _picture(self, params: Params, job: "LoopJob", result: "Made", timing: Timing) -> Picture:
         settings = {
-            name: getattr(job, name, value)
+            name: value if name in ("init", "mask") else getattr(job, name, value)
             for name, value in params.changed().items()
-            if params.sets(name) and KNOBS[name].needs in FEATURES and name not in ("init", "mask")
+            if params.sets(name) and KNOBS[name].needs in FEATURES
         }
         applied = {
             **settings,
