@@ -443,6 +443,11 @@ def evaluations(name: str, steps: int, skipped: int = 0) -> int:
     return _twice(run) if any(words.startswith(f"{each} ") for each in _TWICE) else run
 
 
+def is_counted(name: str) -> bool:
+    """Whether the number of steps tells how often the scheduler of that name asks the model."""
+    return not f"{spelled(name)} ".startswith(_OWN_STEPS)
+
+
 def adds_noise(name: str, eta: float | None) -> bool:
     """Whether more steps lead to another picture instead of closer to one, with the scheduler of
     that name, one that only a server has included."""
@@ -451,6 +456,8 @@ def adds_noise(name: str, eta: float | None) -> bool:
     return eta != 0 and not _FRESH.isdisjoint(spelled(name).split())
 
 
+_OWN_STEPS = ("dpm adaptive ", "restart ")
+"""Samplers of servers that choose how often they ask the model themselves."""
 _FRESH = {"a", "ancestral", "sde", "lcm", "restart", "ddpm"}
 """Words in the names of samplers that add fresh noise."""
 _TWICE = ("heun", "dpm2", "dpm++ 2s", "dpm++2s", "dpm++ sde")

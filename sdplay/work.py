@@ -55,8 +55,14 @@ def pictures(params: Params) -> int:
 
 
 def is_counted(params: Params) -> bool:
-    """Whether these settings tell how much work they are: a server's script may do anything."""
-    return not params.extra or not _raw(params).get("script_name")
+    """Whether these settings tell how much work they are: a server's script may do anything, and
+    some samplers choose their own steps."""
+    raw = _raw(params)
+    if raw.get("script_name"):
+        return False
+    fields = [name for name, knob in _RAW.items() if knob in ("scheduler", "hires_sampler")]
+    samplers = [params.scheduler, params.hires_sampler, *(raw.get(name, "") for name in fields)]
+    return all(schedulers.is_counted(str(name)) for name in samplers)
 
 
 def calls(params: Params) -> int:

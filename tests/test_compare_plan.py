@@ -238,7 +238,7 @@ def test_work_that_cannot_be_told_is_not_counted():
     made = plan(script, [("steps", "10, 20")])
     assert made.sentence == (
         "2 pictures, how much work they are cannot be told, for a script of the server may do "
-        "anything."
+        "anything and some samplers choose their own steps."
     )
 
 

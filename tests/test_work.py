@@ -1,6 +1,7 @@
 """One measure of work: what the engine really runs, counted beforehand."""
 
 import io
+import json
 
 import pytest
 
@@ -120,6 +121,14 @@ def test_several_pictures_of_one_request_are_each_counted():
 def test_a_script_is_work_that_cannot_be_told():
     assert not work.is_counted(PLAIN.with_(extra='{"script_name": "prompt matrix"}'))
     assert work.is_counted(PLAIN.with_(extra='{"alwayson_scripts": {}}'))
+
+
+@pytest.mark.parametrize("name", ["DPM adaptive", "Restart", "restart karras"])
+def test_samplers_that_choose_their_own_steps_are_work_that_cannot_be_told(name):
+    assert not work.is_counted(PLAIN.with_(scheduler=name))
+    assert not work.is_counted(PLAIN.with_(hires_scale=2.0, hires_sampler=name))
+    assert not work.is_counted(PLAIN.with_(extra=json.dumps({"sampler_name": name})))
+    assert work.is_counted(PLAIN.with_(scheduler="DPM fast"))
 
 
 class Counting:

@@ -160,7 +160,8 @@ class Plan:
         amount = (
             many(self.evaluations, "model evaluation")
             if counted
-            else "how much work they are cannot be told, for a script of the server may do anything"
+            else "how much work they are cannot be told, for a script of the server may do "
+            "anything and some samplers choose their own steps"
         )
         parts = [f"{many(self.pictures, 'picture')}, {amount}"]
         if self.free:
