@@ -84,7 +84,7 @@ def test_a_star_is_kept_though_the_drawer_closes_in_that_moment(tab, stocked):
     tab.get_by_role("dialog").get_by_text("UTC").wait_for(timeout=SLOW)  # the drawer's last line
     tab.locator("[data-test-script-state=notRunning]").wait_for(timeout=SLOW)
     tab.wait_for_timeout(300)  # a star that comes with the drawer itself was never in danger
-    tab.locator("[data-testid=stFeedback] button").nth(1).evaluate("star => star.click()")
+    tab.locator("[data-testid=stFeedback] button").nth(1).click(timeout=SLOW)
     tab.keyboard.press("Escape")
     closed(tab)
     tiles.nth(5).filter(has_text="★★").wait_for(timeout=SLOW)
