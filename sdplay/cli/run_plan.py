@@ -80,14 +80,16 @@ def _sweep(options: argparse.Namespace, errand: Errand, library: Library) -> int
         return _end(options, errand, planned, {}, None, None)
     _confirm(options, planned)
     before = errand.text if _has_results(errand.text) else earlier(errand.out)
-    try:
-        folder.begin()
-    except OtherPlan:
-        if not errand.spec.by_chance:
-            raise
-        # Another machine drew its seeds a moment earlier: they are in its plan now.
-        planned, folder = desk.planned()
-        folder.begin()
+    for tries_left in range(20, -1, -1):
+        try:
+            folder.begin()
+            break
+        except OtherPlan:
+            if not errand.spec.by_chance or not tries_left:
+                raise
+            # Another machine drew its seeds a moment earlier: they will be in its plan file soon.
+            time.sleep(0.1)
+            planned, folder = desk.planned()
     try:
         return _run(desk, planned, folder, before)
     finally:
