@@ -23,6 +23,7 @@ from fakes import (
 )
 
 from sdplay.errors import BackendBroken, BackendOffline, BadParams
+from sdplay.http.address import bare
 from sdplay.http.call import Call
 from sdplay.http.fence import public
 from sdplay.http.fetch import download, fetch_public
@@ -451,3 +452,8 @@ def test_this_machine_is_known_by_its_addresses(url):
 @pytest.mark.parametrize("url", ["http://[", "http://example.com", "http://192.168.0.9:7860"])
 def test_other_machines_are_not_this_one(url):
     assert not on_this_machine(url)
+
+
+def test_an_address_that_cannot_be_read_is_not_repeated():
+    assert bare("http://me:secret@[bad/fox.png") == "The address"
+    assert bare("http://me:secret@host/fox.png?key=secret") == "http://host/fox.png"

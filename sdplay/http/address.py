@@ -31,7 +31,9 @@ def on_this_machine(url: str) -> bool:
         return False
 
 
-def without_sign_in(url: str) -> str:
+def bare(url: str) -> str:
     """The address as a sentence may show it: no password, no query, and not endless."""
     parts = split(url)
+    if not parts.scheme:  # nobody can tell where its password stands
+        return "The address"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:120]

@@ -14,6 +14,7 @@ import urllib3
 
 from sdplay.errors import BadParams
 from sdplay.files.decode import NotAPicture, checked
+from sdplay.http.address import bare
 from sdplay.http.cutting import Deadline
 from sdplay.http.fence import Address, anywhere, public, resolve
 from sdplay.http.pools import Pool, SecurePool
@@ -33,7 +34,7 @@ def fetch_public(url: str) -> bytes:
         return checked(data)
     except NotAPicture as error:
         raise BadParams(
-            f"What {_bare(url)} sent {error}. Give the address of a PNG, JPEG or WebP picture."
+            f"What {bare(url)} sent {error}. Give the address of a PNG, JPEG or WebP picture."
         ) from error
 
 
@@ -57,7 +58,7 @@ def download(
                 url = _onward(url, response.headers.get("Location", ""))
             finally:
                 response.close()
-    raise BadParams(f"{_bare(url)} redirects too often. Give the address of the picture itself.")
+    raise BadParams(f"{bare(url)} redirects too often. Give the address of the picture itself.")
 
 
 def _open(url: str, allowed: Callable[[Address], bool], until: float) -> urllib3.BaseHTTPResponse:
@@ -67,7 +68,7 @@ def _open(url: str, allowed: Callable[[Address], bool], until: float) -> urllib3
     hidden = [address for address in addresses if not allowed(address)]
     if hidden:
         raise BadParams(
-            f"{_bare(url)} leads to {hidden[0]}, which is not on the open internet, so it is "
+            f"{bare(url)} leads to {hidden[0]}, which is not on the open internet, so it is "
             "not fetched. "
             "Upload the picture instead; the owner of this page can allow it with "
             "SDPLAY_ALLOW_PRIVATE_URLS=1."
@@ -86,7 +87,7 @@ def _open(url: str, allowed: Callable[[Address], bool], until: float) -> urllib3
         )
     except (urllib3.exceptions.HTTPError, UnicodeError) as error:
         raise BadParams(
-            f"{_bare(url)} does not answer. Check the address, or upload the picture instead."
+            f"{bare(url)} does not answer. Check the address, or upload the picture instead."
         ) from error
 
 
@@ -116,7 +117,7 @@ def _parts(url: str) -> tuple[SplitResult, int]:
 def _body(response: urllib3.BaseHTTPResponse, url: str, largest: int, until: float) -> bytes:
     if response.status != 200:
         raise BadParams(
-            f"{_bare(url)} answered {response.status} instead of a picture. Check the address."
+            f"{bare(url)} answered {response.status} instead of a picture. Check the address."
         )
     buffer = bytearray()
     try:
@@ -124,17 +125,17 @@ def _body(response: urllib3.BaseHTTPResponse, url: str, largest: int, until: flo
             buffer += chunk
             if len(buffer) > largest:
                 raise BadParams(
-                    f"{_bare(url)} sends more than {largest // 2**20} MB. Give a smaller picture."
+                    f"{bare(url)} sends more than {largest // 2**20} MB. Give a smaller picture."
                 )
             if time.monotonic() > until:
-                raise BadParams(f"{_bare(url)} sends too slowly. Upload the picture instead.")
+                raise BadParams(f"{bare(url)} sends too slowly. Upload the picture instead.")
     except urllib3.exceptions.HTTPError as error:
         raise BadParams(
-            f"{_bare(url)} broke off in the middle. Try again, or upload the picture instead."
+            f"{bare(url)} broke off in the middle. Try again, or upload the picture instead."
         ) from error
     if time.monotonic() > until:
         # A cut answer that has no length looks as if it had ended.
-        raise BadParams(f"{_bare(url)} sends too slowly. Upload the picture instead.")
+        raise BadParams(f"{bare(url)} sends too slowly. Upload the picture instead.")
     return bytes(buffer)
 
 
@@ -144,14 +145,5 @@ def _onward(url: str, location: str) -> str:
         return urljoin(url, location)
     except ValueError as error:
         raise BadParams(
-            f"{_bare(url)} redirects to something that is no address. Upload the picture instead."
+            f"{bare(url)} redirects to something that is no address. Upload the picture instead."
         ) from error
-
-
-def _bare(url: str) -> str:
-    """The address without password and query, where keys may stand."""
-    try:
-        parts = urlsplit(url.strip())
-    except ValueError:
-        return "The address"
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:120]

@@ -14,8 +14,8 @@ from urllib.parse import parse_qsl, unquote, urljoin
 
 from sdplay.errors import BackendBroken, BackendOffline, BadParams
 from sdplay.files.decode import NotAPicture, checked, from_base64
+from sdplay.http.address import bare, port, split
 from sdplay.http.address import on_this_machine as on_this_machine
-from sdplay.http.address import port, split, without_sign_in
 from sdplay.http.fence import anywhere, public, resolve
 from sdplay.http.peer import lost_way, too_slow
 from sdplay.http.reply import Reply as Reply
@@ -95,7 +95,7 @@ class Wire:
             onward = self._onward(url, answer.headers["Location"])
             if not self._may_follow(method, answer.status, onward):
                 raise BackendBroken(
-                    f"{self.label} at {self.address} sends us on to {without_sign_in(onward)}. "
+                    f"{self.label} at {self.address} sends us on to {bare(onward)}. "
                     f"If that is right, put it into {self.setting}."
                 )
             url = onward
