@@ -14,6 +14,14 @@ from sdplay.errors import BadParams
 
 
 @dataclass(frozen=True)
+class Source:
+    """Where an algorithm was first described."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True)
 class Scheduler:
     """One way from noise to picture."""
 
@@ -42,6 +50,12 @@ class Scheduler:
     comfy: tuple[str, str] | None = None
     also: tuple[str, ...] = field(default=())
     """Further spellings seen in files and requests."""
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Where to read about it: the algorithm, and the spacing of its steps where it has one."""
+        spacing = SPACINGS.get(self.sigmas)
+        return (SOURCES[self.sampler], *([spacing] if spacing else []))
 
     @property
     def takes_eta(self) -> bool:
@@ -80,6 +94,30 @@ class Scheduler:
             return _twice(run)
         return run + 1 if self.sampler == "pndm" and steps > 1 and run > 0 else max(0, run)
 
+
+_DPM_PAPER = Source("DPM-Solver++, Lu et al. 2022", "https://arxiv.org/abs/2211.01095")
+_KARRAS = Source("Karras et al. 2022", "https://arxiv.org/abs/2206.00364")
+_CROWSON = Source("k-diffusion, Katherine Crowson", "https://github.com/crowsonkb/k-diffusion")
+SOURCES: Mapping[str, Source] = {
+    "dpmpp_2m": _DPM_PAPER,
+    "dpmpp_2m_sde": _DPM_PAPER,
+    "euler": _KARRAS,
+    "euler_a": Source("DDPM, Ho et al. 2020", "https://arxiv.org/abs/2006.11239"),
+    "heun": _KARRAS,
+    "ddim": Source("DDIM, Song et al. 2020", "https://arxiv.org/abs/2010.02502"),
+    "pndm": Source("PNDM, Liu et al. 2022", "https://arxiv.org/abs/2202.09778"),
+    "lms": _CROWSON,
+    "unipc": Source("UniPC, Zhao et al. 2023", "https://arxiv.org/abs/2302.04867"),
+    "deis": Source("DEIS, Zhang and Chen 2022", "https://arxiv.org/abs/2204.13902"),
+    "lcm": Source("Latent consistency, Luo et al. 2023", "https://arxiv.org/abs/2310.04378"),
+    "flow_euler": Source("Rectified flow, Esser et al. 2024", "https://arxiv.org/abs/2403.03206"),
+}
+"""By the engine's algorithm."""
+SPACINGS: Mapping[str, Source] = {
+    "karras": Source("its spacing, Karras et al. 2022", _KARRAS.url),
+    "exponential": Source("its spacing, k-diffusion", _CROWSON.url),
+}
+"""By the spacing of the noise levels, where somebody described it."""
 
 _DPM = "DPMSolverMultistepScheduler"
 _SETTLES = "Settles: past a certain number of steps the picture stays the same."

@@ -262,3 +262,14 @@ def test_a_fault_in_the_page_shows_no_paths_of_this_machine():
     fault = AppTest.from_function(broken).run().exception[0]
     assert "/secret" not in fault.value
     assert list(fault.stack_trace) == []
+
+
+def test_what_a_scheduler_does_is_folded_with_links_to_where_it_was_described(page):
+    page.query_params["scheduler"] = "dpmpp_2m_karras"
+    fold = next(fold for fold in page.run().expander if fold.label == "What it does")
+    assert (
+        "[DPM-Solver++, Lu et al. 2022](https://arxiv.org/abs/2211.01095)" in fold.caption[0].value
+    )
+    page.selectbox(key="scheduler").set_value("heun_karras").run()
+    fold = next(fold for fold in page.expander if fold.label == "What it does")
+    assert fold.caption[0].value.count("https://arxiv.org/abs/2206.00364") == 1

@@ -17,6 +17,19 @@ def test_every_scheduler_is_explained_in_sentences(entry):
     assert ("Never settles" in entry.about) == entry.stochastic
 
 
+@pytest.mark.parametrize("entry", SCHEDULERS.values(), ids=SCHEDULERS)
+def test_every_scheduler_says_where_to_read_about_it(entry):
+    assert all(source.url.startswith("https://") and source.title for source in entry.sources)
+
+
+def test_a_spacing_of_steps_has_a_source_of_its_own():
+    solver, spacing = find("DPM++ 2M Karras").sources
+    assert (solver, spacing.title) == (
+        find("DPM++ 2M").sources[0],
+        "its spacing, Karras et al. 2022",
+    )
+
+
 def test_octoai_names_are_six_different_schedulers():
     assert [find(name).id for name in OCTOAI] == [
         "pndm",

@@ -1,6 +1,7 @@
 """The library and the lessons in a real browser."""
 
 import base64
+import re
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,9 @@ def closed(tab):
 def test_a_star_is_kept_though_the_drawer_closes_in_that_moment(tab, stocked):
     tiles = looked(tab, stocked)
     tiles.nth(5).click()
-    tab.get_by_role("dialog").get_by_text("UTC").wait_for(timeout=SLOW)  # the drawer's last line
+    tab.get_by_role("dialog").get_by_text(re.compile(r"20\d\d, \d\d:\d\d")).wait_for(
+        timeout=SLOW
+    )  # the drawer's last line
     tab.locator("[data-test-script-state=notRunning]").wait_for(timeout=SLOW)
     tab.wait_for_timeout(300)  # a star that comes with the drawer itself was never in danger
     tab.locator("[data-testid=stFeedback] button").nth(1).click(timeout=SLOW)

@@ -12,7 +12,7 @@ from sdplay.backends import Capabilities
 from sdplay.errors import BadParams
 from sdplay.knob import Knob
 from sdplay.params import KNOBS, Params, random_seed
-from sdplay.schedulers import PRESETS, SCHEDULERS, find, scheduler_label
+from sdplay.schedulers import PRESETS, SCHEDULERS, Scheduler, find, scheduler_label
 from sdplay.settings import setting
 from sdplay.ui import address, notes, session, whole
 from sdplay.ui.form import controlnet, fitting, start_image
@@ -296,7 +296,7 @@ def _presets(capabilities: Capabilities) -> None:
 
 
 def _scheduler(knob: Knob, capabilities: Capabilities) -> None:
-    """The choice and, under it, what it is."""
+    """The choice and, folded under it, what it is and where to read about it."""
     choices = list(capabilities.schedulers or SCHEDULERS)
     initial = next(
         choice
@@ -318,7 +318,15 @@ def _scheduler(knob: Knob, capabilities: Capabilities) -> None:
             format_func=scheduler_label,
         )
         if entry := find(str(name)):
-            st.caption(entry.about)
+            with st.expander("What it does", key="fold_scheduler", type="compact"):
+                st.caption(f"{entry.about} {_sources(entry)}")
+
+
+def _sources(entry: Scheduler) -> str:
+    """Links to where it was described; two that are one page stand there once."""
+    by_url = {source.url: source.title for source in reversed(entry.sources)}
+    links = [f"[{title}]({url})" for url, title in reversed(by_url.items())]
+    return f"Read: {' · '.join(links)}."
 
 
 def _scheduler_now(initial: str) -> str:

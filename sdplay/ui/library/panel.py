@@ -7,9 +7,10 @@ import streamlit as st
 
 from sdplay.compare.guard import label, settings_text, value_text
 from sdplay.library import Kept, Query, Total
+from sdplay.library.kept import moment
 from sdplay.library.query import query
 from sdplay.params import KNOBS, differing
-from sdplay.ui import whole
+from sdplay.ui import dates, whole
 from sdplay.ui.components.gallery import Heading, Placed, Stretch, asked_for, gallery
 from sdplay.ui.components.tiles import Tile, tiles
 from sdplay.ui.library import carry, chosen, foreign
@@ -228,6 +229,7 @@ def _heading(same: dict[str, object], saved: Kept, total: Total) -> Heading:
         else lasting(total.seconds)
     )
     parts = [
+        dates.spoken(moment(saved.group)),
         *settings_text(same),
         f"{saved.width} × {saved.height}",
         many(total.count, "picture"),

@@ -8,7 +8,7 @@ import streamlit as st
 from sdplay import metadata
 from sdplay.library import Kept
 from sdplay.params import KNOBS, Params, differing
-from sdplay.ui import whole
+from sdplay.ui import dates, whole
 from sdplay.ui.form import form, start_image
 from sdplay.ui.picture.afterwards import strips, tools
 from sdplay.ui.picture.deleting import delete
@@ -117,7 +117,7 @@ def _drawer(studio: Studio) -> None:
         tools(studio, picture)
         strips(studio, picture)
     facts = (
-        f"{picture.made:%d %b %Y, %H:%M} UTC",
+        dates.spoken(picture.made),
         literal(picture.backend),
         literal(picture.model),
     )
