@@ -40,6 +40,8 @@ class Job:
     group: str = ""
     address: str = ""
     """The network address that it was asked from; empty for this machine's own, or when unknown."""
+    anew: bool = False
+    """Made although the library has it."""
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     state: str = "queued"
     """queued, running, done, failed or cancelled."""
@@ -108,10 +110,11 @@ class Jobs:
         at_once: int = 1,
         *,
         address: str = "",
+        anew: bool = False,
     ) -> Job:
         """Queue one picture; refuses when this browser, its address or all together have too many
-        waiting."""
-        job = Job(params, backend, owner, group, address)
+        waiting.  `anew` makes it even if the library has it."""
+        job = Job(params, backend, owner, group, address, anew)
         with self._lock:
             self._check_images(job)
             full = self._full_for(job)
@@ -319,7 +322,9 @@ class Jobs:
     def _run(self, job: Job) -> None:
         ASKER.set(Asker(job.owner, job.group))
         clock = self._clocks[job.backend.name]
-        events = studio.make(job.params, job.backend, self.library, job.owner, clock=clock)
+        events = studio.make(
+            job.params, job.backend, self.library, job.owner, clock=clock, anew=job.anew
+        )
         try:
             job.reused = True
             for event in events:

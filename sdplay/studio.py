@@ -25,14 +25,16 @@ def make(
     owner: str = "",
     *,
     clock: Clock | None = None,
+    anew: bool = False,
 ) -> Iterator[Progress | Kept]:
     """Yield progress, then the kept picture.  Stop iterating and the backend stops too.
 
     The same recipe of the same owner is never made twice, unless frames are wanted that were not
-    kept.  `clock` is what the backend's pictures share; without one this picture is alone.
+    kept, or it is made `anew`.  `clock` is what the backend's pictures share; without one this
+    picture is alone.
     """
     recipe = Recipe(params, backend.name, backend.model_version(params))
-    saved = library.made(recipe, owner)
+    saved = None if anew else library.made(recipe, owner)
     if saved and (saved.has_frames or not backend.keep_frames):
         yield saved
         return

@@ -50,6 +50,13 @@ def test_the_same_settings_are_not_made_twice(library):
     assert second.id == first.id
 
 
+def test_a_picture_is_made_anew_where_that_is_wanted(library):
+    painter, params = Painter(), Params(steps=2, width=64, height=64)
+    first, second = (list(make(params, painter, library, anew=True))[-1] for _ in range(2))
+    assert len(painter.made) == 2
+    assert first.id != second.id
+
+
 def test_stopping_closes_the_backend(library):
     painter = Painter()
     run = make(Params(steps=9, width=64, height=64), painter, library)

@@ -51,6 +51,14 @@ def states(run):
     return [result.state for result in run.results().values()]
 
 
+def test_a_sweep_is_made_anew_where_that_is_wanted(jobs):
+    painter, axes = Painter(), [("seed", "1-3")]
+    assert sweep(jobs, painter, axes).start().wait(120)
+    run = sweep(jobs, painter, axes, anew=True).start()
+    assert run.wait(120)
+    assert (states(run), len(painter.made)) == (["made"] * 3, 6)
+
+
 def test_every_cell_is_made_and_measured(jobs):
     run = sweep(jobs, Painter(), [("seed", "1-3"), ("cfg", "3, 7")]).start()
     assert run.wait(120)

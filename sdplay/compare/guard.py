@@ -10,6 +10,7 @@ from sdplay.compare.grammar import shown
 from sdplay.compare.plan import Plan
 from sdplay.params import KNOBS, Control, Params, differing
 from sdplay.schedulers import find
+from sdplay.wording import listed
 
 PICTURE = "sha256:"
 """How a record names a picture that it does not carry."""
@@ -79,6 +80,33 @@ def guard_axes(plan: Plan) -> tuple[Verdict, ...]:
         )
         for at in range(len(plan.varied))
     )
+
+
+@dataclass(frozen=True)
+class Fairness:
+    """Whether what is seen can be put down to one thing, in a few words."""
+
+    words: str
+    fair: bool
+    mixed: Verdict | None = None
+    """What differs along the axis that changes several things."""
+
+
+def fairness(plan: Plan) -> Fairness:
+    """The pill of a plan."""
+    verdicts = [
+        verdict
+        for varied, verdict in zip(plan.varied, guard_axes(plan), strict=True)
+        if sum(not mark.skip for mark in varied.marks) > 1
+    ]
+    if not verdicts:
+        return Fairness("One picture: nothing to compare yet", fair=True)
+    if mixed := next((verdict for verdict in verdicts if verdict.level == "confounded"), None):
+        names = listed([label(name) for name in mixed.names])
+        return Fairness(f"Not fair: {names} differ together", fair=False, mixed=mixed)
+    if all(verdict.level == "same" for verdict in verdicts):
+        return Fairness("Nothing differs: the settings are the same", fair=False)
+    return Fairness(f"Fair: one thing differs{' per axis' * (len(verdicts) > 1)}", fair=True)
 
 
 def plan_sentence(plan: Plan) -> str:

@@ -66,6 +66,7 @@ class Sweep:
         speeds: Speeds | None = None,
         now: Callable[[], float] = time.monotonic,
         shared: "Shared | None" = None,
+        anew: bool = False,
     ) -> None:
         self.plan, self.bench, self.jobs, self.owner, self.speeds = plan, bench, jobs, owner, speeds
         self.address = address
@@ -73,6 +74,8 @@ class Sweep:
         self.group = f"sweep-{id(self):x}-{time.time_ns():x}"
         self.trouble = ""
         """Why it paused by itself."""
+        self.anew = anew
+        """Whether every picture is made although the library has it."""
         self.shared = shared
         """Where other machines work at the same plan."""
         self.meter = Meter()
@@ -350,7 +353,13 @@ class Sweep:
         backend = self.bench.backend(cell.setup.backend)
         try:
             self._active[cell.at] = self.jobs.submit(
-                cell.params, backend, self.owner, self.group, at_once, address=self.address
+                cell.params,
+                backend,
+                self.owner,
+                self.group,
+                at_once,
+                address=self.address,
+                anew=self.anew,
             )
         except BadParams:
             return False  # this owner's queue is full: the cell waits here instead

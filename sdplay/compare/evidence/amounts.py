@@ -102,6 +102,16 @@ class Amounts:
         return self._most(gaps), self._end(gaps[-1]), self._clipping()
 
     @property
+    def headline(self) -> str:
+        """The one sentence that says most: where it stops changing, else where it changes most."""
+        gaps = self.gaps
+        if all(gap.distance == gap.spread == 0 for gap in gaps):
+            return self.sentences[0]
+        if self._values >= FEWEST and self._knees:
+            return self._end(gaps[-1])
+        return self._most(gaps, f"More {self.setting} changes the picture")
+
+    @property
     def _values(self) -> int:
         return max(len(course.levels) for course in self.courses)
 
@@ -118,29 +128,29 @@ class Amounts:
             _gap(values, pairs) for values, pairs in sorted(measured.items()) if len(pairs) == most
         )
 
-    def _most(self, gaps: Sequence[Gap]) -> str:
+    def _most(self, gaps: Sequence[Gap], subject: str = "It changes") -> str:
         """Where it changes most, unless several gaps are too alike to tell apart."""
         best = max(gaps, key=lambda gap: gap.distance)
         low = min(gap.distance for gap in gaps)
         name = self.measure.label
         if best.distance <= self.measure.unseen:
             return (
-                f"From each value to the next it changes less than the eye sees ({name} at most "
-                f"{best.distance:.3f})."
+                f"From each value to the next {_inside(subject)} less than the eye sees ({name} at "
+                f"most {best.distance:.3f})."
             )
         if len(gaps) == 1:
-            return f"It changes {best.words} by {best.distance:.2f} ({name}){self._hedge}."
+            return f"{subject} {best.words} by {best.distance:.2f} ({name}){self._hedge}."
         alike = [gap for gap in gaps if self._tie(gap, best)]
         if len(alike) == len(gaps):
             return (
-                f"It changes about evenly, by {low:.2f} to {best.distance:.2f} ({name}) from each "
+                f"{subject} about evenly, by {low:.2f} to {best.distance:.2f} ({name}) from each "
                 f"value to the next{self._hedge}."
             )
         least = min(gap.distance for gap in alike)
         far = f"{best.distance:.2f}" if len(alike) == 1 else f"{least:.2f} to {best.distance:.2f}"
         tie = "" if len(alike) == 1 else ", too close to tell apart"
         return (
-            f"It changes most {listed([gap.words for gap in alike])} ({name} {far}{tie})"
+            f"{subject} most {listed([gap.words for gap in alike])} ({name} {far}{tie})"
             f"{self._hedge}.{_unequal(gaps)}"
         )
 
@@ -149,7 +159,7 @@ class Amounts:
 
     def _end(self, last: Gap) -> str:
         """Whether and where it stops changing."""
-        knees = [knee for course in self.courses if (knee := course.settles(self.measure.unseen))]
+        knees = self._knees
         largest = max((course.levels[-1] for course in self.courses), key=lambda at: at.value)
         if knees:
             knee = max(knees, key=lambda level: level.value)
@@ -163,6 +173,11 @@ class Amounts:
             f"The last change, {last.words}, is less than the eye sees; larger values would say "
             "whether it has stopped."
         )
+
+    @property
+    def _knees(self) -> list[Level]:
+        """Where each course stops changing, as far as it does."""
+        return [knee for course in self.courses if (knee := course.settles(self.measure.unseen))]
 
     def _clipping(self) -> str:
         """Where colours burn, counted in pixels that have one at its limit."""
@@ -197,6 +212,11 @@ def _gap(values: tuple[float, float], pairs: Sequence[tuple[str, float]]) -> Gap
     return Gap(
         pairs[0][0], values[1] - values[0], statistics.median(distances), high - low, len(pairs)
     )
+
+
+def _inside(subject: str) -> str:
+    """A subject that does not begin its sentence."""
+    return f"{subject[0].lower()}{subject[1:]}"
 
 
 def _unequal(gaps: Sequence[Gap]) -> str:

@@ -20,7 +20,8 @@ from sdplay.compare.results import Result
 from sdplay.errors import BadParams
 from sdplay.sweeps import Sweep
 from sdplay.ui import address, session, whole
-from sdplay.ui.compare import axes, sweeping, table, variants
+from sdplay.ui.compare import axes, sweeping
+from sdplay.ui.compare.kinds import table, variants
 from sdplay.ui.form import form, visit
 from sdplay.ui.problems import explained, told
 from sdplay.ui.session import Studio

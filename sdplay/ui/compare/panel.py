@@ -11,15 +11,13 @@ from sdplay.compare.guard import guard, guard_axes, label, plan_sentence, settin
 from sdplay.compare.plan import Plan, limit, plan
 from sdplay.params import Params
 from sdplay.ui import whole
-from sdplay.ui.compare import axes, experiments, sweep_view, sweeping, table, variants
+from sdplay.ui.compare import axes, experiments, sweep_view, sweeping
+from sdplay.ui.compare.kinds import KINDS
 from sdplay.ui.form import form, local_card
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
 from sdplay.ui.share import linked, links, sweep_link
 from sdplay.wording import literal, many
-
-ROWS_CALLED = {"Variants": "Variant", "Table": "Row of the table"}
-"""What a row of settings is called in a view; elsewhere it is a preset."""
 
 
 def show(studio: Studio) -> None:
@@ -28,8 +26,8 @@ def show(studio: Studio) -> None:
         sweep_link.arrive(studio)
     with st.container(horizontal=True, vertical_alignment="center"):
         view = st.segmented_control(
-            "View",
-            linked.LABS,
+            "Kind of comparison",
+            list(KINDS),
             default="Grid",
             **linked.bound("lab"),
             required=True,
@@ -74,12 +72,7 @@ def _varied(studio: Studio, base: Params, view: str) -> list[tuple[str, Typed]]:
     """What this view varies, and further axes on request."""
     offer = sweeping.bench(False).offer(studio.backend.name)
     names = linked.axis_names(studio.capabilities)
-    if view == "Variants":
-        varied = variants.pick(studio)
-    elif view == "Table":
-        varied = table.pick(base.seed)
-    else:
-        varied = axes.pick_both(axes.GRID, offer, names)
+    varied: list[tuple[str, Typed]] = KINDS[view].module.pick(studio, base)
     with _more_axes():
         return varied + axes.pick_both(axes.PAGES, offer, names)
 
@@ -100,7 +93,7 @@ def _planned(studio: Studio, base: Params, view: str) -> Plan:
     facts = sweeping.bench(False).facts(
         studio.backend.name, studio.library, sweeping.speeds(), owner=studio.owner
     )
-    called = {"preset": ROWS_CALLED[view]} if view in ROWS_CALLED else {}
+    called = {"preset": KINDS[view].row} if KINDS[view].row else {}
     return plan(Setup(studio.backend.name, base), varied, replace(facts, called=called))
 
 
@@ -162,9 +155,9 @@ def _verdict(plan: Plan) -> str:
 def _locks(plan: Plan) -> None:
     """Where several settings of a preset differ: buttons that let one of them vary alone."""
     presets = [verdict for verdict in guard_axes(plan) if verdict.level == "confounded"]
-    only = variants.only if st.session_state.get("lab") == "Variants" else table.only
     if [varied.axis.id for varied in plan.varied][:1] != ["preset"] or not presets:
         return
+    only = KINDS[st.session_state["lab"]].module.only
     for name in presets[0].names:
         st.button(
             f"Only {label(name)}",

@@ -14,7 +14,6 @@ from sdplay.params import KNOBS, Params
 from sdplay.schedulers import PRESETS, scheduler_label
 from sdplay.ui.form import controls, fitting
 
-LABS = ("Grid", "Variants", "Table")
 SCOPES = {"mine": "Mine", "shared": "Shared", "all": "All", "bin": "Bin"}
 GOALS = {"own": "The same at its most steps", "A": "A"}
 VARYING = (
@@ -171,10 +170,6 @@ def _judged_input(name: str, text: str, capabilities: Capabilities) -> Judged | 
     )
 
 
-def _ids(choices: Sequence[str]) -> Options:
-    return lambda capabilities: {choice: choice for choice in choices}
-
-
 def _backends(capabilities: Capabilities) -> Mapping[str, str]:
     from sdplay.ui import session
 
@@ -185,6 +180,18 @@ def _tabs(capabilities: Capabilities) -> Mapping[str, str]:
     from sdplay.ui import tabs
 
     return {title: title for title in tabs.titles()}
+
+
+def _kinds(capabilities: Capabilities) -> Mapping[str, str]:
+    from sdplay.ui.compare.kinds import KINDS
+
+    return {title: title for title in KINDS}
+
+
+def _views(capabilities: Capabilities) -> Mapping[str, str]:
+    from sdplay.ui.compare.views import VIEWS
+
+    return {title: title for title in VIEWS}
 
 
 def _measures(capabilities: Capabilities) -> Mapping[str, str]:
@@ -276,7 +283,8 @@ NAMES: Mapping[str, Linked] = {
         lambda capabilities: {str(number): str(number) for number in range(1, MOST_PICTURES + 1)},
         tabs=GENERATE,
     ),
-    "lab": Linked("View of Compare", _ids(LABS), tabs=COMPARE),
+    "lab": Linked("Kind of comparison", _kinds, tabs=COMPARE),
+    "pictures_as": Linked("Pictures as", _views, tabs=COMPARE),
     "varying": Linked("What varies", _varying, several=True, tabs=COMPARE),
     "variants": Linked("Variants", reads=lambda text: rows_of(text) is not None, tabs=COMPARE),
     "with_baseline": Linked(

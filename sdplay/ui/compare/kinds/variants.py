@@ -13,7 +13,7 @@ from sdplay.backends import Capabilities
 from sdplay.compare.axes import Typed, axis
 from sdplay.compare.guard import value_text
 from sdplay.errors import BadParams
-from sdplay.params import KNOBS
+from sdplay.params import KNOBS, Params
 from sdplay.schedulers import PRESETS, SCHEDULERS, find
 from sdplay.ui import address
 from sdplay.ui.form.controls import bounded, current
@@ -28,8 +28,8 @@ _ROWS, _IDS = "variants_rows", "variants_ids"
 """What the session keeps: what each column overrides, and a name for its controls."""
 
 
-def pick(studio: Studio) -> list[tuple[str, Typed]]:
-    """All columns as one axis of presets."""
+def pick(studio: Studio, base: Params) -> list[tuple[str, Typed]]:
+    """All columns as one axis of presets; what they inherit stands in the form."""
     capabilities = studio.capabilities
     offered = [
         name for name in VARYING if not KNOBS[name].needs or capabilities.offers(KNOBS[name].needs)

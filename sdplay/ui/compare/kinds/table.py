@@ -13,6 +13,7 @@ from sdplay.compare.planfile import table_rows
 from sdplay.params import KNOBS, Params
 from sdplay.ui import address
 from sdplay.ui.compare.axes import echo
+from sdplay.ui.session import Studio
 from sdplay.ui.share import linked
 
 EXAMPLE = """prompt,thing,style,pictures
@@ -21,8 +22,9 @@ EXAMPLE = """prompt,thing,style,pictures
 """
 
 
-def pick(seed: int) -> list[tuple[str, Typed]]:
-    """All rows as one axis of presets; several pictures of a row count up from this seed."""
+def pick(studio: Studio, base: Params) -> list[tuple[str, Typed]]:
+    """All rows as one axis of presets; several pictures of a row count up from the base's
+    seed."""
     text = st.text_area(
         "Table",
         EXAMPLE,
@@ -32,7 +34,7 @@ def pick(seed: int) -> list[tuple[str, Typed]]:
         "`pictures`, how many of that row. An empty field takes the one above. Paste from a "
         "spreadsheet, or use Open for a file.",
     )
-    rows = table_rows(str(text), seed)
+    rows = table_rows(str(text), base.seed)
     echo(axis("preset").marks, rows, Offer())
     return [("preset", rows)]
 

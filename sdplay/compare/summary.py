@@ -1,0 +1,36 @@
+"""A plan in one line: its axes with their values, and how many pictures they make."""
+
+from sdplay.compare.plan import Plan, Varied
+from sdplay.params import KNOBS
+from sdplay.wording import many
+
+MOST_VALUES, MOST_LETTERS = 6, 24
+"""More values than this, or longer ones, are counted instead."""
+
+
+def axes_line(plan: Plan) -> str:
+    """`Steps 4 · 8 · 15 · 30 × 3 schedulers`."""
+    return " × ".join(map(_values, plan.varied)) or "One picture"
+
+
+def pictures_line(plan: Plan) -> str:
+    """How many pictures all its places hold, those that are skipped left out."""
+    return many(sum(not cell.skip for cell in plan.cells), "picture")
+
+
+def _values(varied: Varied) -> str:
+    labels = [mark.label for mark in varied.marks if not mark.skip]
+    if len(labels) <= MOST_VALUES and sum(map(len, labels)) <= MOST_LETTERS:
+        return f"{varied.axis.label} {' · '.join(labels)}"
+    name = _name(varied)
+    if name.endswith(("s", "}")):
+        return f"{len(labels)} values of {name}"
+    return many(len(labels), name)
+
+
+def _name(varied: Varied) -> str:
+    """The axis inside a sentence."""
+    id, label = varied.axis.id, varied.axis.label
+    if id in KNOBS:
+        return KNOBS[id].name_inside
+    return label if label[:2].isupper() else f"{label[0].lower()}{label[1:]}"

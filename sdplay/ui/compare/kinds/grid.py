@@ -1,0 +1,13 @@
+"""A grid: one axis across, one down."""
+
+from sdplay.compare.axes import Typed
+from sdplay.params import Params
+from sdplay.ui.compare import axes, sweeping
+from sdplay.ui.session import Studio
+from sdplay.ui.share import linked
+
+
+def pick(studio: Studio, base: Params) -> list[tuple[str, Typed]]:
+    """Both axes, as they stand in the form."""
+    offer = sweeping.bench(False).offer(studio.backend.name)
+    return axes.pick_both(axes.GRID, offer, linked.axis_names(studio.capabilities))
