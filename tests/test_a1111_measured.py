@@ -132,6 +132,16 @@ def test_no_two_offered_schedulers_of_one_sampler_make_the_same_picture():
     assert len(set(drawn.values())) == len(drawn)
 
 
+def test_every_other_name_of_a_scheduler_makes_the_picture_of_the_one_in_the_list():
+    with measured() as server:
+        backend = A1111(server.url)
+        aliases = backend.probe().scheduler_aliases
+        listed = {alias.listed for alias in aliases.values()}
+        drawn = {name: pixels(made(backend, scheduler=name).data) for name in {*listed, *aliases}}
+    assert len(aliases) > 40
+    assert {name for name, alias in aliases.items() if drawn[name] != drawn[alias.listed]} == set()
+
+
 @pytest.mark.parametrize(
     ("written", "meant"),
     [

@@ -17,8 +17,11 @@ from PIL import Image
 
 from sdplay.cli.main import main
 from sdplay.metadata import read
+from sdplay.metadata.png import with_texts
 from sdplay.params import Params
+from sdplay.picture import png_bytes
 from tests.fakes import a1111
+from tests.measured_a1111 import measured
 
 ROOT = Path(__file__).parent.parent
 LISTENING = """
@@ -187,6 +190,103 @@ def test_a_bad_plan_ends_with_two_and_a_sentence(tmp_path, plan, sentence):
     assert (sentence or f"{tmp_path / 'nowhere.png'} could not be read") in said
     assert "Traceback" not in said
     assert not (tmp_path / "out").exists()
+
+
+GRID = (
+    "a red apple\nSteps: 2, Sampler: Euler a, Schedule type: Automatic, CFG scale: 3.0, Seed: 7, "
+    "Size: 96x96, ENSD: 31337, Script: X/Y/Z plot, X Type: Sampler, "
+    'X Values: "Euler,DPM++ 2M", Y Type: Seed, Y Values: "-1,5", Fixed Y Values: "8, 5", '
+    "Z Type: Sigma Churn, Z Values: 0, Version: 1.10.1"
+)
+"""Under a grid, as A1111 1.10.1 writes it."""
+
+
+def grid_file(folder, text=GRID):
+    file = folder / "grid.png"
+    file.write_bytes(with_texts(png_bytes(Image.new("RGB", (64, 64))), {"parameters": text}))
+    return file
+
+
+def command(*arguments):
+    """Exit code, output and what was said."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = main([*map(str, arguments)])
+    return code, out.getvalue(), err.getvalue()
+
+
+def test_a_grid_of_a1111_runs_as_a_plan_and_says_what_it_left_out(tmp_path):
+    file, out = grid_file(tmp_path), tmp_path / "out"
+    code, told, said = command("sweep", file, "--out", out, "--json")
+    assert code == 0, said
+    assert json.loads(told.splitlines()[-1])["made"] == 4
+    assert pictures(tmp_path) == [
+        f"scheduler={name}/seed={seed}.png"
+        for name in ("dpmpp_2m_karras", "euler")
+        for seed in (5, 8)
+    ]
+    assert "The axis 'Sigma Churn' is none of ours" in said
+    assert "ENSD: 31337" in said
+
+
+def test_a_sheet_of_ours_runs_again_as_the_plan_behind_it(tmp_path):
+    plan = {**PLAN, "base": {**PLAN["base"], "seed": 3}}
+    sweep(tmp_path, plan, "--json")
+    code, told, said = command(
+        "sweep", tmp_path / "out/sheet.png", "--out", tmp_path / "again", "--json"
+    )
+    assert code == 0, said
+    assert json.loads(told.splitlines()[-1])["reused"] == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "This picture has no settings inside."),
+        (GRID.partition(", Script")[0], "This infotext is of a single picture"),
+        (GRID.replace("96x96", "88x96"), "Width must be a multiple of 32"),
+        (GRID.replace("Euler,DPM", "Euler,Nope,DPM"), "Scheduler: there is no 'Nope'."),
+    ],
+)
+def test_a_picture_that_is_no_plan_for_us_gets_a_sentence(tmp_path, text, sentence):
+    code, _, said = command(
+        "sweep", grid_file(tmp_path, text), "--out", tmp_path / "out", "--dry-run"
+    )
+    assert (code, sentence in said, "Traceback" in said) == (2, True, False), said
+
+
+def test_a_file_of_another_kind_is_told_what_a_plan_is(tmp_path):
+    (tmp_path / "plan.txt").write_text("{}")
+    code, _, said = command("sweep", tmp_path / "plan.txt")
+    assert code == 2
+    assert "or a grid that A1111 saved as a picture, not 'plan.txt'." in said
+
+
+def test_info_shows_the_axes_of_a_grid(tmp_path):
+    file = grid_file(tmp_path)
+    _, told, _ = command("info", file)
+    assert "  Script: X/Y/Z plot\n  X axis: Sampler: Euler,DPM++ 2M\n  Y axis: Seed: 8, 5\n" in told
+    assert f"To make it again: python -m sdplay sweep {file}" in told
+    _, told, _ = command("info", file, "--json")
+    assert json.loads(told)[0]["script"]["Z"] == "Sigma Churn: 0"
+
+
+@pytest.mark.parametrize(
+    "axis",
+    [
+        {"axis": "scheduler", "values": "DPM++ SDE Karras, UniPC Karras, euler"},
+        {"axis": "preset", "values": "dpm++ sde karras 2 || euler 2"},
+    ],
+)
+def test_a_plan_takes_every_name_that_the_server_takes(tmp_path, monkeypatch, axis):
+    with measured() as server:
+        monkeypatch.setenv("SDPLAY_A1111_URL", server.url)
+        plan = {"base": {"prompt": "a car", "steps": 4, "size": "64x64"}, "axes": [axis]}
+        code, said, _ = sweep(tmp_path, plan, "--backend", "a1111")
+        applied = [(acts["sampler"], acts["schedule"]) for acts in server.applied]
+    assert code == 0, said
+    assert ("DPM++ SDE", "karras") in applied
+    assert ("UniPC takes no notice" in said) == ("UniPC" in axis["values"])
 
 
 def test_an_unreachable_server_fails_every_cell_but_ends_well(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Every name that an address may say: a value that cannot be used is told, whichever it is."""
 
 import ast
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from sdplay.params import KNOBS
 from sdplay.ui.share import linked
 from tests.fakes import a1111
 from tests.fakes_predict import address, hosted
+from tests.measured_a1111 import measured
 from tests.paging import ENTRY, sentences
 
 ROOT = Path(ENTRY).parent
@@ -50,6 +52,17 @@ def server(monkeypatch):
         yield fake
 
 
+KARRAS = "DPM++ SDE Karras"
+"""What the server below lists as DPM++ SDE, which takes Karras by itself."""
+
+
+@pytest.fixture
+def own_names(monkeypatch):
+    with measured() as server:
+        monkeypatch.setenv("SDPLAY_A1111_URL", server.url)
+        yield server
+
+
 @pytest.mark.parametrize("view", ["Generate", "Compare", "Library"])
 def test_a_wrong_value_of_every_setting_and_choice_is_told(page, server, view):
     names = [name for name in (*SETTINGS, *CHOICES) if name not in ("backend", "view", "styles")]
@@ -87,6 +100,32 @@ def test_choices_written_as_the_text_of_an_axis_are_chosen(page, says, chosen):
     written = page.query_params[f"{place}_scheduler"]
     assert ([written] if isinstance(written, str) else written) == chosen
     assert f"{place}_values" not in page.query_params
+
+
+@pytest.mark.parametrize("says", [{"y_values": "euler, dpm++ sde karras"}, {"y_scheduler": KARRAS}])
+def test_an_axis_takes_every_name_that_the_server_takes(page, own_names, says):
+    said = arrived(page, backend="a1111", view="Compare", y_axis="scheduler", **says)
+    assert "instead of" not in said
+    assert "DPM++ SDE" in page.query_params["y_scheduler"]
+
+
+@pytest.mark.parametrize("name", ["scheduler", "hires_sampler"])
+def test_a_setting_takes_every_name_that_the_server_takes(page, own_names, name):
+    assert "instead of" not in arrived(page, backend="a1111", hires_scale="2", **{name: KARRAS})
+    assert page.session_state[name] == "DPM++ SDE"
+
+
+def test_a_schedule_type_that_counts_for_nothing_is_told_where_it_is_left_out(page, own_names):
+    said = arrived(page, backend="a1111", scheduler="UniPC Karras")
+    assert "instead of UniPC Karras" in said
+
+
+def test_a_variant_takes_every_name_that_the_server_takes(page, own_names):
+    says = {"lab": "Variants", "varying": "scheduler"}
+    rows = json.dumps([{"scheduler": KARRAS}, {"scheduler": "euler"}])
+    arrived(page, backend="a1111", view="Compare", **says, variants=rows)
+    chosen = [box.value for box in page.selectbox if str(box.key).startswith("variant_")]
+    assert chosen == ["DPM++ SDE", "euler"]
 
 
 def test_the_text_of_an_axis_of_lists_stays_a_text(page, server):

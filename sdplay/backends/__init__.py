@@ -31,6 +31,16 @@ FEATURES = (
 
 
 @dataclass(frozen=True)
+class Alias:
+    """A name that a server takes for a scheduler besides those in its list."""
+
+    listed: str = ""
+    """The one in the list that makes the same picture; empty where none does."""
+    warning: str = ""
+    """A sentence where a part of the name counts for nothing."""
+
+
+@dataclass(frozen=True)
 class Capabilities:
     """What a backend can do.  None, or a name in `unknown`, means it does not tell, which is not a
     no."""
@@ -43,9 +53,8 @@ class Capabilities:
     unknown: frozenset[str] = BASICS
     schedulers: tuple[str, ...] | None = None
     """Our scheduler ids; a name that only this server knows stands as it is."""
-    also_schedulers: Mapping[str, str] = field(default_factory=dict)
-    """Names that it takes besides; with a sentence where such a one makes the same picture as
-    another."""
+    scheduler_aliases: Mapping[str, Alias] = field(default_factory=dict)
+    """Names that it takes besides."""
     models: tuple[str, ...] | None = None
     model: str = ""
     """The model loaded now."""
@@ -84,8 +93,8 @@ class Capabilities:
             for knob in KNOBS.values()
             if not self.offers(knob.needs) and params.sets(knob.name)
         )
-        same = self.also_schedulers.get(params.scheduler, "")
-        return (*homeless, *filter(None, [same]), *params.idle())
+        alias = self.scheduler_aliases.get(params.scheduler, Alias())
+        return (*homeless, *filter(None, [alias.warning]), *params.idle())
 
     def missing(self, params: Params) -> tuple[str, ...]:
         """A sentence for every name in these settings that this backend has not."""
@@ -109,8 +118,16 @@ class Capabilities:
             return entry.id if entry else name
         if entry and entry.id in self.schedulers:
             return entry.id
-        names = {spelled(option): option for option in (*self.also_schedulers, *self.schedulers)}
+        names = {spelled(option): option for option in (*self.scheduler_aliases, *self.schedulers)}
         return names.get(spelled(name)) or (names.get(spelled(entry.id)) if entry else None)
+
+    def listed_scheduler(self, name: str) -> str:
+        """The one in the list that makes exactly what this name says; empty where none does."""
+        chosen = self.scheduler(name)
+        alias = self.scheduler_aliases.get(chosen or "")
+        if alias:
+            return "" if alias.warning else alias.listed
+        return (chosen or "") if self.schedulers is None or chosen in self.schedulers else ""
 
     def nearest_schedulers(self, name: str) -> str:
         """The scheduler names that are most like one that is not there."""

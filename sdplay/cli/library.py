@@ -12,7 +12,6 @@ from sdplay.params import KNOBS
 from sdplay.schedulers import SCHEDULERS
 from sdplay.wording import many
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 QUERY = (
     "Words of the prompt and conditions: fox -blue steps=20 cfg=5..9 stars>=3 tag=good "
     "made>=2026-01-31"
@@ -102,6 +101,7 @@ def _info(options: argparse.Namespace) -> int:
                 "width": contents.width,
                 "height": contents.height,
                 "settings": _our_settings(contents.settings),
+                "script": metadata.script_of(metadata.parse_infotext(contents.text)),
                 "notes": list(contents.notes),
                 "text": contents.text,
             }
@@ -122,8 +122,12 @@ def _print_info(row: dict[str, Any]) -> None:
         ):
             text = SCHEDULERS[value].label if name == "scheduler" and value in SCHEDULERS else value
             print(f"  {KNOBS[name].label}: {text}")
+    for name, value in row["script"].items():
+        print(f"  {name if name == 'Script' else f'{name} axis'}: {value}")
     for note in row["notes"]:
         print(f"  {note}")
+    if row["script"].keys() & set("XYZ"):
+        print(f"  This is a grid. To make it again: python -m sdplay sweep {row['file']}")
 
 
 def _our_settings(settings: Any) -> dict[str, Any]:
@@ -205,9 +209,11 @@ def _import(options: argparse.Namespace) -> int:
 
 def _take(library: Any, source: Path, owner: str, carried: Any) -> Any:
     """One picture, or every picture of a folder."""
+    from sdplay.metadata import SUFFIXES
+
     places = [source]
     if source.is_dir():
-        places = sorted(path for path in source.rglob("*") if path.suffix.lower() in PICTURES)
+        places = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES)
     count, problems = 0, []
     for place in places:
         try:

@@ -19,13 +19,14 @@ from sdplay.compare.evidence.findings import between, find_out
 from sdplay.compare.experiment import Reproduction, read_experiment
 from sdplay.compare.guard import plan_sentence
 from sdplay.compare.plan import Plan, plan
-from sdplay.compare.planfile import Spec, read_plan
+from sdplay.compare.planfile import Spec, read_grid, read_plan
 from sdplay.compare.results import Result
 from sdplay.errors import BadParams, LibraryError
 from sdplay.files.decode import read_picture
 from sdplay.files.picture_file import PictureFile
 from sdplay.jobs import Jobs
 from sdplay.library import Library
+from sdplay.metadata import SUFFIXES
 from sdplay.settings import home, setting
 from sdplay.sharing.room import queue_room
 from sdplay.sweeps import Bench, Folder, Speeds, Sweep
@@ -172,14 +173,10 @@ def _sums(sweep: Sweep) -> dict[str, Any]:
 def _errand(options: argparse.Namespace) -> Errand:
     """Read the plan file and the pictures that it names, which lie beside it."""
     file: Path = options.plan
-    kind = KINDS.get(file.suffix.lower())
-    if kind is None:
-        raise BadParams(f"A plan is a .json, .toml or .csv file, not {file.name!r}.")
     beside = file.parent
-    text = _read_text(file)
-    spec = read_plan(text, kind, lambda name: _read_text(beside / name))
+    text, spec = _text_and_spec(file)
     spec = replace(spec, backend=options.backend or spec.backend)
-    embedded = dict(read_experiment(text).images) if kind == "json" else {}
+    embedded = dict(read_experiment(text).images) if file.suffix.lower() == ".json" else {}
     images = {
         name: embedded[name] if name in embedded else read_picture(beside / name, "The picture")
         for name in spec.picture_names
@@ -187,6 +184,21 @@ def _errand(options: argparse.Namespace) -> Errand:
     out = options.out or Path(f"{file.stem}-sweep")
     pictures, notes = tree(beside / spec.tree, without=out) if spec.tree else ({}, [])
     return Errand(spec, text, out, {**embedded, **images}, pictures, (*spec.notes, *notes))
+
+
+def _text_and_spec(file: Path) -> tuple[str, Spec]:
+    """The plan with the text that it stands in; a grid's text is no experiment file to lay results
+    against."""
+    suffix = file.suffix.lower()
+    if suffix in SUFFIXES:
+        return "", read_grid(_read(file))
+    if suffix not in KINDS:
+        raise BadParams(
+            f"A plan is a .json, .toml or .csv file, or a grid that A1111 saved as a picture, "
+            f"not {file.name!r}."
+        )
+    text = _read_text(file)
+    return text, read_plan(text, KINDS[suffix], lambda name: _read_text(file.parent / name))
 
 
 def _read_text(file: Path) -> str:

@@ -15,7 +15,7 @@ def register(actions: Any) -> None:
         "plan",
         type=Path,
         metavar="PLAN",
-        help="A .json, .toml or .csv plan, or an experiment file.",
+        help="A .json, .toml or .csv plan, an experiment file, or a grid that A1111 saved.",
     )
     sweep.add_argument(
         "--out",

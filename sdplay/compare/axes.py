@@ -47,6 +47,8 @@ class Offer:
     pictures: Mapping[str, bytes | PictureFile] = field(default_factory=dict)
     """Start images and masks by the name under which an axis lists them."""
     controls: Mapping[str, tuple[Control, ...]] = field(default_factory=dict)
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names that an axis takes besides its choices."""
     seed: Callable[[], int] = random_seed
 
 
@@ -149,7 +151,8 @@ def _choice(axis: Axis, value: str, offer: Offer) -> str:
     if choices is None or value in choices or not value:
         return value
     low = value.lower()
-    alike = [choice for choice in choices if choice.lower() == low] or [
+    names = (*choices, *offer.aliases.get(axis.id, ()))
+    alike = [name for name in names if name.lower() == low] or [
         choice for choice in choices if low in choice.lower()
     ]
     if len(alike) != 1:
@@ -293,8 +296,8 @@ def _preset(text: str, offer: Offer) -> Mapping[str, Any]:
     if text in offer.presets:
         return offer.presets[text]
     pair = re.fullmatch(r"(.+?)[ ,]+(\d+)(?: steps)?", text)
-    if pair and (entry := find(pair[1])):
-        return {"scheduler": entry.id, "steps": int(pair[2])}
+    if pair and (scheduler := _scheduler_called(pair[1], offer)):
+        return {"scheduler": scheduler, "steps": int(pair[2])}
     parts = [part.partition("=") for part in text.split(";")]
     if not all(equals and key.strip() for key, equals, _ in parts):
         names = ", ".join(offer.presets) or "none saved yet"
@@ -302,6 +305,15 @@ def _preset(text: str, offer: Offer) -> Mapping[str, Any]:
             f"Preset: there is no {text!r}. There are: {names}. Or write one like this: {_PRESET}"
         )
     return {"name": text, **{key.strip(): value.strip() for key, _, value in parts}}
+
+
+def _scheduler_called(name: str, offer: Offer) -> str:
+    """Ours, or one that only the server has; empty where there is none of that name."""
+    if entry := find(name):
+        return entry.id
+    lists = (offer.choices, offer.aliases)
+    names = (option for listed in lists for option in listed.get("scheduler", ()))
+    return next((option for option in names if option.lower() == name.lower()), "")
 
 
 def _set(name: str) -> Callable[[Setup, Any], Setup]:

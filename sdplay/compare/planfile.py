@@ -14,7 +14,7 @@ from sdplay.compare.plan import Plan, Varied
 from sdplay.errors import BadParams
 from sdplay.files.picture_file import PictureFile
 from sdplay.files.untrusted import read_json, read_rows, read_toml
-from sdplay.metadata import infotext, parse_infotext, scheduler_of, settings_from
+from sdplay.metadata import infotext, parse_infotext, read, scheduler_of, settings_from
 from sdplay.params import KNOBS, Params, random_seed
 from sdplay.schedulers import SCHEDULERS, find
 
@@ -22,6 +22,8 @@ EXAMPLE = (
     '{"base": {"prompt": "a red apple"}, "axes": [{"axis": "scheduler", "values": "euler, ddim"}, '
     '{"axis": "steps", "values": "5-20(+5)"}]}'
 )
+GRID_PIXELS = 1_000_000_000
+"""Of a grid that only its text is read of: A1111 saves some that are larger than any picture."""
 _KEYS = ("base", "axes", "backend", "pictures", "rows", "tree", "upscale", "name")
 
 
@@ -167,6 +169,19 @@ def grid_infotext(plan: Plan) -> str:
             f"{letter} Values: {json.dumps(_a1111(along), ensure_ascii=False)}",
         ]
     return ", ".join([infotext(base), *items])
+
+
+def read_grid(data: bytes) -> Spec:
+    """The sweep behind a grid that A1111 saved as a picture, or behind a sheet of ours."""
+    contents = read(data, GRID_PIXELS)
+    if not contents.text:
+        raise BadParams(
+            "This picture has no settings inside. Choose a grid as A1111 saves it, or an "
+            "experiment."
+        )
+    spec = from_grid(contents.text)
+    damage = [note for note in contents.notes if note not in spec.notes]
+    return replace(spec, notes=(*damage, *spec.notes))
 
 
 def from_grid(text: str) -> Spec:

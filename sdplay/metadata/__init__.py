@@ -4,6 +4,7 @@ beside it."""
 from sdplay.metadata.files import (
     MAX_PIXELS,
     OURS,
+    SUFFIXES,
     VISITOR_PIXELS,
     Found,
     adopted,
@@ -19,6 +20,7 @@ from sdplay.metadata.infotext import (
     infotext,
     parse_infotext,
     scheduler_of,
+    script_of,
     settings_from,
 )
 
@@ -26,6 +28,7 @@ __all__ = [
     "MAX_PIXELS",
     "NAMES",
     "OURS",
+    "SUFFIXES",
     "VISITOR_PIXELS",
     "Found",
     "adopted",
@@ -37,6 +40,7 @@ __all__ = [
     "read",
     "record",
     "scheduler_of",
+    "script_of",
     "settings_from",
     "sign",
 ]

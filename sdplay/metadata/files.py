@@ -18,6 +18,8 @@ from sdplay.picture import Picture, Receipt, Timing, png_bytes
 from sdplay.settings import without_secrets
 
 OURS = "sdplay"
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+"""Files that can carry settings."""
 MAX_PIXELS = 64_000_000
 """What the app itself makes and keeps at most."""
 VISITOR_PIXELS = 17_000_000
@@ -93,10 +95,13 @@ def _without_keys(text: str) -> str:
     return without_secrets(text, shortest=8)
 
 
-def read(data: bytes) -> Found:
-    """What a PNG, JPEG or WebP tells about its making; a sentence when it is no picture at all."""
+def read(data: bytes, most_pixels: int = MAX_PIXELS) -> Found:
+    """What a PNG, JPEG or WebP tells about its making; a sentence when it is no picture at all.
+
+    No pixel is unpacked.
+    """
     notes: list[str] = []
-    width, height = _size(data)
+    width, height = _size(data, most_pixels)
     texts = _texts(data, notes)
     own = _record(texts.get(OURS, ""))
     if own:

@@ -69,6 +69,18 @@ def parse_infotext(text: str) -> dict[str, str]:
     return {"Prompt": prompts[0], "Negative prompt": prompts[1], **items}
 
 
+def script_of(items: Mapping[str, str]) -> dict[str, str]:
+    """What a script of A1111's page wrote under a grid: the script's name, then each axis by its
+    letter."""
+    script = {"Script": items["Script"]} if items.get("Script") else {}
+    for letter in "XYZ":
+        name = items.get(f"{letter} Type", "Nothing")
+        values = items.get(f"Fixed {letter} Values") or items.get(f"{letter} Values", "")
+        if name != "Nothing" and values:
+            script[letter] = f"{name}: {values}"
+    return script
+
+
 def settings_from(text: str) -> tuple[dict[str, Any], list[str]]:
     """Our settings out of infotext, and a sentence for each value that is none of ours."""
     items = parse_infotext(text)

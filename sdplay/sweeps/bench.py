@@ -46,8 +46,10 @@ class Bench:
             "preset": tuple(f"{scheduler} {steps}" for scheduler, steps in PRESETS),
         }
         listed = {axis: choices for axis, choices in lists.items() if choices is not None}
+        named = tuple(capabilities.scheduler_aliases)
+        aliases = {name: named for name, knob in KNOBS.items() if knob.choices == "schedulers"}
         extra = extra or Offer()
-        return replace(extra, choices={**listed, **extra.choices})
+        return replace(extra, choices={**listed, **extra.choices}, aliases=aliases)
 
     def facts(
         self,

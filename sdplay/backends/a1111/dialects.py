@@ -3,13 +3,14 @@ them gets."""
 
 import base64
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
 
 from PIL import Image, ImageOps
 
+from sdplay.backends import Alias
 from sdplay.backends.raw import laid_over, without_nulls
 from sdplay.errors import BadParams
 from sdplay.files.decode import NotAPicture, checked
@@ -219,24 +220,38 @@ class Names:
         pairs = [
             f"{name} {label}"
             for name in self.samplers
-            for label in self._labels(name)
+            for label in self._labels(name, name in others)
             if not self.overlooks(name, label)
         ]
         return tuple(
             dict.fromkeys([*ours, *others, *(pair for pair in pairs if find(pair) is None)])
         )
 
-    def also(self) -> dict[str, str]:
-        """Every other pair of sampler and schedule type, with a sentence where the second counts
-        for nothing."""
-        offered = self.understood() or ()
+    def aliases(self) -> dict[str, Alias]:
+        """Every other pair of sampler and schedule type, with the one in the list that makes the
+        same picture."""
+        listed = self.understood() or ()
         pairs = {
-            f"{name} {label}": self.overlooked(name, label)
+            f"{name} {label}": Alias(
+                self._listed_as(name, schedule, listed), self.overlooked(name, label)
+            )
             for name in self.samplers or ()
-            for label in (self.schedules or {}).values()
+            for schedule, label in (self.schedules or {}).items()
         }
-        ours = {entry.id: text for pair, text in pairs.items() if (entry := find(pair))}
-        return {name: text for name, text in (pairs | ours).items() if name not in offered}
+        ours = {entry.id: alias for pair, alias in pairs.items() if (entry := find(pair))}
+        return {name: alias for name, alias in (pairs | ours).items() if name not in listed}
+
+    def _listed_as(self, sampler: str, schedule: str, listed: Sequence[str]) -> str:
+        """The name in the list that makes the picture of this pair; empty where none does."""
+        labels, own = self.schedules or {}, self.own_schedules.get(sampler, "")
+        if schedule in ("automatic", own) or self.overlooks(sampler, schedule):
+            same = [f"{sampler} {labels.get(own, own)}", sampler] if own else [sampler]
+        elif schedule in _SAME_SCHEDULES:
+            same = [f"{sampler} {labels.get('uniform', 'Uniform')}"] if own else [sampler]
+        else:
+            same = [f"{sampler} {labels[schedule]}"]
+        ids = [entry.id for name in same if name != sampler or not own if (entry := find(name))]
+        return next((name for name in (*ids, *same) if name in listed), "")
 
     def overlooked(self, sampler: str, schedule: str) -> str:
         """A sentence where this schedule type counts for nothing."""
@@ -275,11 +290,14 @@ class Names:
             not schedule or self.schedules is None or schedule in self.schedules
         )
 
-    def _labels(self, sampler: str) -> Iterator[str]:
-        """The schedule types that make another picture than the sampler alone."""
+    def _labels(self, sampler: str, alone: bool) -> Iterator[str]:
+        """The schedule types that make another picture than the sampler alone, where that is in the
+        list as well."""
         own = self.own_schedules.get(sampler, "")
         for name, label in (self.schedules or {}).items():
-            if name != own and (name not in _SAME_SCHEDULES or (own and name == "uniform")):
+            if not (alone and name == own) and (
+                name not in _SAME_SCHEDULES or (own and name == "uniform")
+            ):
                 yield label
 
     def _split(self, text: str) -> tuple[str, str]:

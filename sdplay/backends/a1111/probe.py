@@ -87,7 +87,7 @@ class Server:
             features=yes,
             unknown=unknown,
             schedulers=self._schedulers(),
-            also_schedulers=self.names.also(),
+            scheduler_aliases=self.names.aliases(),
             chips=self._chips(),
             hints=self._hints(),
             models=tuple(self.models) if self.models is not None else None,

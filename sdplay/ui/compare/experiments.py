@@ -7,7 +7,6 @@ from typing import Any
 import streamlit as st
 from PIL import Image
 
-from sdplay import metadata
 from sdplay.compare.axes import Setup, Typed
 from sdplay.compare.evidence.findings import dearest
 from sdplay.compare.experiment import Experiment, read_experiment, reproduced, write_experiment
@@ -15,7 +14,7 @@ from sdplay.compare.exports.animation import animate, ordered
 from sdplay.compare.exports.report import report
 from sdplay.compare.exports.rows import Measured, csv_text, row
 from sdplay.compare.exports.sheet import sheet
-from sdplay.compare.planfile import from_grid, read_plan
+from sdplay.compare.planfile import read_grid, read_plan
 from sdplay.compare.results import Result
 from sdplay.errors import BadParams
 from sdplay.sweeps import Sweep
@@ -163,13 +162,7 @@ def _read(name: str, data: bytes) -> Experiment:
             "python -m sdplay sweep."
         )
     if kind in ("png", "jpg", "jpeg", "webp"):
-        text = metadata.read(data).text
-        if not text:
-            raise BadParams(
-                "This picture has no settings inside. Choose a grid as A1111 saves it, or an "
-                "experiment."
-            )
-        return Experiment(from_grid(text))
+        return Experiment(read_grid(data))
     text = data.decode("utf-8", "replace")
     return read_experiment(text) if kind == "json" else Experiment(read_plan(text, kind))
 

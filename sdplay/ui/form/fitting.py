@@ -157,8 +157,9 @@ def _choice(knob: Knob, text: str, choices: tuple[str, ...], capabilities: Capab
     by_text = {written(knob, choice): choice for choice in choices}
     if text in by_text:
         return Fit(by_text[text], text)
-    entry = find(text) if knob.name == "scheduler" else None
-    same = [entry.id] if entry else [name for name in choices if _stem(name) == _stem(text)]
+    same = [name for name in choices if _stem(name) == _stem(text)]
+    if knob.choices == "schedulers":
+        same = list(filter(None, [capabilities.listed_scheduler(text)]))
     value = next((name for name in same if name in choices), None)
     if value is not None:
         return Fit(value, written(knob, value))

@@ -102,7 +102,7 @@ def of(name: str) -> Linked | None:
         return None
     return Linked(
         f"{AXES[rest].label} in {label}",
-        lambda capabilities: values_of(rest, capabilities),
+        lambda capabilities: _names_of_values(rest, capabilities),
         several=True,
         tabs=COMPARE,
     )
@@ -239,6 +239,19 @@ def values_of(axis: str, capabilities: Capabilities) -> Mapping[str, str] | None
     if axis == "preset":
         choices = tuple(f"{scheduler} {steps}" for scheduler, steps in PRESETS)
     return None if choices is None else {name: scheduler_label(name) for name in choices}
+
+
+def _names_of_values(axis: str, capabilities: Capabilities) -> Mapping[str, str] | None:
+    """The same, each by the other names that a link may say for it too."""
+    values = values_of(axis, capabilities)
+    if values is None or axis not in KNOBS or KNOBS[axis].choices != "schedulers":
+        return values
+    same = {
+        name: values[listed]
+        for name in capabilities.scheduler_aliases
+        if (listed := capabilities.listed_scheduler(name)) in values
+    }
+    return {**same, **values}
 
 
 def rows_of(text: str) -> list[Row] | None:

@@ -14,7 +14,7 @@ from sdplay.compare.axes import Typed, axis
 from sdplay.compare.guard import value_text
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params
-from sdplay.schedulers import PRESETS, SCHEDULERS, find
+from sdplay.schedulers import PRESETS, SCHEDULERS
 from sdplay.ui import address
 from sdplay.ui.form.controls import bounded, current
 from sdplay.ui.session import Studio
@@ -211,10 +211,8 @@ def _fitting(name: str, value: Any, capabilities: Capabilities) -> Any:
     """The value as its control takes it, None when it does not."""
     knob = bounded(KNOBS[name], capabilities)
     if options := _options(name, capabilities):
-        entry = find(str(value)) if name == "scheduler" else None
-        return next(
-            (candidate for candidate in (value, entry and entry.id) if candidate in options), None
-        )
+        same = capabilities.listed_scheduler(str(value)) if name == "scheduler" else ""
+        return next((candidate for candidate in (value, same) if candidate in options), None)
     if knob.kind is str:
         return str(value)
     try:
