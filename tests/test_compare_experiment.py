@@ -22,8 +22,8 @@ from sdplay.compare.evidence.measures import (
 )
 from sdplay.compare.experiment import read_experiment, reproduced, write_experiment
 from sdplay.compare.exports.rows import HEADER, Measured, csv_text, row
-from sdplay.compare.plan import Facts, plan
-from sdplay.compare.results import Load, Result
+from sdplay.compare.plan import Cell, Facts, plan
+from sdplay.compare.results import Load, Result, measured_alike
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Control, Params
 from sdplay.picture import Timing
@@ -321,6 +321,11 @@ def test_pictures_that_are_all_the_same_are_worth_the_cheapest():
     assert "All 3 settings give the same picture; 5 steps (10 evaluations)" in found.sentences[2]
 
 
+def made_in(at_once, state="made"):
+    cell = Cell((0,), ("5",), BASE, 5)
+    return Result(cell, state=state, timing=Timing(2.0, sampling=1.5, at_once=at_once))
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_the_same_pixels_say_the_same_whatever_the_clock_says(seed):
     """Once idle, once under load: other times, other company, another order, and cells from the
@@ -343,6 +348,27 @@ def test_the_same_pixels_say_the_same_whatever_the_clock_says(seed):
     }
     shuffled = {at: loaded[at] for at in random_order(random, loaded)}
     assert find_out(planned, shuffled, between(picture)).sentences == calm
+
+
+@pytest.mark.parametrize(
+    ("second", "compared"),
+    [
+        (made_in(at_once=1.0), True),
+        (made_in(at_once=1.4), True),
+        (made_in(at_once=4.0), False),
+        (made_in(at_once=None), False),
+        (made_in(at_once=1.0, state="reused"), False),
+    ],
+    ids=["alone too", "in hardly more company", "in company", "nobody told", "another day"],
+)
+def test_seconds_are_compared_only_under_like_conditions(second, compared):
+    assert measured_alike([made_in(at_once=1.0), second]) == compared
+    assert measured_alike([second, made_in(at_once=1.0)]) == compared
+
+
+def test_without_any_seconds_none_are_compared():
+    assert not measured_alike([])
+    assert not measured_alike([Result(Cell((0,), ("5",), BASE, 5))])
 
 
 def random_order(random, results):

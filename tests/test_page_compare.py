@@ -298,6 +298,13 @@ def test_the_charts_measure_against_a_chosen_cell_too(page):
     assert "has not settled by 5 steps" in sentences(page)
 
 
+def test_seconds_of_another_day_are_neither_a_scale_nor_a_tint(page):
+    page = finished(opened(page, x_values="2, 3").button(key="run").click().run())
+    page = finished(opened(page, x_values="2, 3, 4").button(key="run").click().run())
+    offered = [page.segmented_control(key=key).options for key in ("scale", "tint")]
+    assert offered == [["Steps", "Model evaluations"], ["No tint", "Difference"]]
+
+
 def test_a_sweep_over_cfg_alone_has_its_chart_and_its_verdict(page):
     page = opened(page, x_axis="CFG scale", x_values="1, 2, 3, 4", y_axis="Nothing")
     page = finished(page.button(key="run").click().run())

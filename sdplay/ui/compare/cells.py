@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from sdplay.compare.evidence.findings import dearest
 from sdplay.compare.evidence.measures import COLOUR, WHAT_THEY_SEE
 from sdplay.compare.plan import Cell, Plan
-from sdplay.compare.results import Result
+from sdplay.compare.results import Result, measured_alike
 from sdplay.sweeps import Sweep
 from sdplay.ui import whole
 from sdplay.ui.compare import sweeping
@@ -164,9 +164,12 @@ def _heat(
     if at_a is None:
         return {}, {}
     st.space("stretch")
+    tints = ["No tint", *["Time"] * measured_alike(results.values()), "Difference"]
+    if st.session_state.get("tint") not in (None, *tints):
+        del st.session_state["tint"]
     tint = st.segmented_control(
         "Tint by",
-        ("No tint", "Time", "Difference"),
+        tints,
         default="No tint",
         required=True,
         key="tint",
