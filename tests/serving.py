@@ -90,4 +90,4 @@ def at_last(told, wanted):
 def generated(page):
     """One click, and the picture is there."""
     page.locator(".st-key-go button").click()
-    page.get_by_text("Receipt: asked, sent, applied").wait_for(timeout=SLOW)
+    page.locator(".st-key-receipt_result").wait_for(timeout=SLOW)

@@ -57,7 +57,10 @@ def test_one_click_makes_the_next_seeds_each_with_its_own_receipt(page):
 
 
 def test_the_price_stands_there_before_the_click(page):
-    assert "model evaluation" not in sentences(opened(page))
+    assert "1 picture, 4 model evaluations." in sentences(opened(page))
+    page.slider(key="steps").set_value(3).run()
+    assert "1 picture, 6 model evaluations." in sentences(page)
+    page.slider(key="steps").set_value(2).run()
     page.number_input(key="count").set_value(3).run()
     assert "3 pictures, 12 model evaluations" in sentences(page)
     assert "Seeds 7 to 9, each a request of its own" in sentences(page)

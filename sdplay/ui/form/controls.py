@@ -22,10 +22,10 @@ FIRST = {"prompt": "a strawberry on a blue background", "seed": 7}
 
 
 def bound() -> dict[str, Any]:
-    """In the link.  While a comparison or several pictures are planned their price follows the form
-    at once; elsewhere nothing runs while a person is still setting things."""
+    """In the link.  Where pictures are asked for, their price follows the form at once; elsewhere
+    nothing runs while a person is still setting things."""
     view = st.session_state.get("view") or st.query_params.get("view")
-    priced = view == "Compare" or st.session_state.get("count", 1) > 1
+    priced = view in (None, "Generate", "Compare")
     return {"bind": "query-params", "on_change": "rerun" if priced else "ignore"}
 
 

@@ -5,7 +5,7 @@ import uuid
 import streamlit as st
 
 from sdplay.compare.axes import Setup
-from sdplay.compare.plan import Plan, limit, plan
+from sdplay.compare.plan import Facts, Plan, limit, plan
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params
 from sdplay.ui import session, whole
@@ -40,16 +40,44 @@ def picked() -> int:
 
 
 def price(studio: Studio, pictures: int) -> None:
-    """What several pictures will cost, and how they are asked for."""
-    if pictures == 1:
-        return
+    """What the pictures of a click will cost, and how they are asked for."""
     with explained():
-        planned = _planned(studio, form.asked(studio.capabilities), pictures)
-        seeds = [cell.params.seed for cell in planned.cells]
-        at_once = min(studio.capabilities.at_once, pictures)
-        how = "one after another" if at_once < 2 else f"up to {at_once} at once"
-        requests = f"Seeds {seeds[0]} to {seeds[-1]}, each a request of its own, {how}."
-        st.caption(literal(f"{planned.sentence} {requests}"))
+        base = form.asked(studio.capabilities)
+        sentence = _price_of_one(studio, base) if pictures == 1 else _price(studio, base, pictures)
+        st.caption(literal(sentence))
+
+
+def _price_of_one(studio: Studio, params: Params) -> str:
+    """Work, seconds and money of a single picture, as far as they are known."""
+    name = studio.backend.name
+    if name == "builtin" and _is_made(studio, params):
+        return "You made this one before: it comes from your library at once."
+    money = studio.capabilities.price
+    facts = Facts(
+        seconds=lambda backend, planned: studio.jobs.estimates.seconds(backend, planned),
+        prices={} if money is None else {name: money},
+    )
+    planned = plan(Setup(name, params), [], facts)
+    unknown = "" if planned.seconds else " How long it takes is known once one was made."
+    return f"{planned.sentence}{unknown}"
+
+
+def _is_made(studio: Studio, params: Params) -> bool:
+    """Whether the library has it.  Only for a backend that tells its version without being asked
+    over the network each time a slider moves."""
+    from sdplay.library import Recipe  # Not above: the prompt is on screen before the database.
+
+    version = studio.backend.model_version(params)
+    recipe = Recipe(params, studio.backend.name, version)
+    return studio.library.made(recipe, studio.owner) is not None
+
+
+def _price(studio: Studio, base: Params, pictures: int) -> str:
+    planned = _planned(studio, base, pictures)
+    seeds = [cell.params.seed for cell in planned.cells]
+    at_once = min(studio.capabilities.at_once, pictures)
+    how = "one after another" if at_once < 2 else f"up to {at_once} at once"
+    return f"{planned.sentence} Seeds {seeds[0]} to {seeds[-1]}, each a request of its own, {how}."
 
 
 def submit(studio: Studio, pictures: int) -> None:

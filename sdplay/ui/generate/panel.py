@@ -1,6 +1,7 @@
 """Generate: one prompt, one click, one picture that proves how it was made."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from sdplay.ui import session, whole
 from sdplay.ui.form import form, local_card
@@ -9,17 +10,22 @@ from sdplay.ui.generate import batch
 from sdplay.ui.session import Studio
 from sdplay.ui.share import links
 
+BLANK_LINE = "\u00a0"
+"""Holds the room of a line that comes later, so that nothing below it moves."""
+
 
 def show(studio: Studio) -> None:
     """The prompt card, then the picture or its progress."""
-    _card(studio)
+    price = _card(studio)
     from sdplay.ui.generate import result  # The card is on screen while this reads the library.
 
+    with price.container():
+        batch.price(studio, batch.picked())
     result.show(studio)
 
 
-def _card(studio: Studio) -> None:
-    """The prompt and its tools."""
+def _card(studio: Studio) -> DeltaGenerator:
+    """The prompt and its tools; returns the line that tells the price."""
     with st.container(border=True, gap="small", key="card"):
         form.prompts(studio.capabilities)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -34,7 +40,9 @@ def _card(studio: Studio) -> None:
                 payload(studio)
             links.share(studio, "Generate")
             _go(studio)
-        batch.price(studio, batch.picked())
+        price = st.empty()
+        price.caption(BLANK_LINE)
+        return price
 
 
 @whole.fragment()

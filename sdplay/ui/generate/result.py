@@ -17,7 +17,9 @@ from sdplay.ui import session, waiting, whole
 from sdplay.ui.components.tiles import Tile, tiles
 from sdplay.ui.form import form
 from sdplay.ui.form.controls import LARGEST_IN_A_BROWSER
+from sdplay.ui.generate import example
 from sdplay.ui.generate.batch import submit
+from sdplay.ui.picture.columns import columns
 from sdplay.ui.picture.details import details, download, hero, start_from
 from sdplay.ui.picture.receipt import receipt, timing
 from sdplay.ui.problems import explained, refused, told
@@ -110,7 +112,7 @@ def _result(studio: Studio, job: Job | None, alone: bool) -> None:
         if picture:
             _picture(studio, picture, job if job and job.kept else None, alone)
         elif not is_ours:
-            _welcome()
+            example.show(studio)
 
 
 def _ends(batch: list[Job]) -> None:
@@ -135,31 +137,9 @@ def _newest(studio: Studio) -> Kept | None:
     return newest[0] if newest else None
 
 
-def _welcome() -> None:
-    with st.container(
-        border=True, height=320, horizontal_alignment="center", vertical_alignment="center"
-    ):
-        st.markdown(
-            ":material/brush: Press **Generate** and your first picture appears here.",
-            text_alignment="center",
-        )
-
-
-def _columns(
-    width: int, height: int
-) -> tuple[st.delta_generator.DeltaGenerator, st.delta_generator.DeltaGenerator]:
-    """Room for the picture and for what is said about it: a wide picture gets more, a tall one
-    less."""
-    ratio = width / max(1, height)
-    hero_column, side = st.columns(
-        [2.1 if ratio > 1.2 else 1.25 if ratio > 0.85 else 0.9, 1], gap="medium"
-    )
-    return hero_column, side
-
-
 def _progress(studio: Studio, job: Job) -> Callable[[], None]:
     """The preview, the bar and the way out; what is returned draws the first two anew."""
-    left, right = _columns(job.params.width, job.params.height)
+    left, right = columns(job.params.width, job.params.height)
     preview = left.empty()
     preview.skeleton(height=420)
     bar = right.empty()
@@ -244,7 +224,7 @@ def _standing(studio: Studio, job: Job) -> str:
 def _picture(studio: Studio, picture: Kept, job: Job | None, alone: bool) -> None:
     """The picture, and beside it how it was made: a tick later where it was waited for, so that it
     is seen sooner."""
-    left, right = _columns(picture.width, picture.height)
+    left, right = columns(picture.width, picture.height)
     with left:
         hero(studio, picture)
     if alone:

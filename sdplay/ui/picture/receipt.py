@@ -67,7 +67,7 @@ def timing(saved: Kept, key: str, waited: float = 0.0, reused: bool = False) -> 
     timebar(_parts(saved.timing, waited), key=f"time_{key}")
 
 
-def receipt(saved: Kept, key: str) -> None:
+def receipt(saved: Kept, key: str, title: str = "Receipt: asked, sent, applied") -> None:
     """The settings with a mark each, a verdict, and the whole receipt in a fold."""
     show = st.info if saved.made_from else st.warning
     for warning in saved.receipt.warnings:
@@ -82,9 +82,7 @@ def receipt(saved: Kept, key: str) -> None:
         hide_header=True,
     )
     st.caption(_verdict(saved.receipt, rows))
-    with st.expander(
-        "Receipt: asked, sent, applied", icon=":material/receipt_long:", key=f"receipt_{key}"
-    ):
+    with st.expander(title, icon=":material/receipt_long:", key=f"receipt_{key}"):
         st.table(
             {
                 "Setting": list(rows),
