@@ -36,6 +36,7 @@ KEYS = {
     "made",
     "reused",
     "failed",
+    "spared",
     "differs",
     "evaluations",
     "estimate_seconds",

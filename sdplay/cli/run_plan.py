@@ -17,10 +17,11 @@ from sdplay.cli import progress_line
 from sdplay.compare.axes import Offer, Setup
 from sdplay.compare.evidence.findings import between, find_out
 from sdplay.compare.experiment import Reproduction, read_experiment
+from sdplay.compare.explore.refine import LEAST, CoarseToFine, refinable, refined_sentence
 from sdplay.compare.guard import plan_sentence
 from sdplay.compare.plan import Plan, plan
 from sdplay.compare.planfile import Spec, read_grid, read_plan
-from sdplay.compare.results import Result
+from sdplay.compare.results import SPARED, Result
 from sdplay.errors import BadParams, LibraryError
 from sdplay.files.decode import read_picture
 from sdplay.files.picture_file import PictureFile
@@ -76,6 +77,7 @@ def _sweep(options: argparse.Namespace, errand: Errand, library: Library) -> int
         *errand.notes,
         *planned.notes,
         planned.cheaper.sentence if planned.cheaper else "",
+        _coarse(planned),
     )
     if options.dry_run:
         return _end(options, errand, planned, {}, None, None)
@@ -124,12 +126,16 @@ class _Desk:
         axes = [*spec.axes, *_tree_axis(errand, spec, capabilities)]
         base = Setup(name, spec.params(capabilities.defaults, errand.images))
         facts = self.bench.facts(name, self.library, self.speeds, extra=offer)
-        planned = plan(base, axes, facts)
+        planned = self._refined(plan(base, axes, facts))
         folder = Folder(errand.out, planned, self.bench.recipe, fresh=self.given.fresh)
         there = {cell.setup for cell in planned.cells if folder.there(cell)}
         if there:
-            planned = plan(base, axes, replace(facts, kept=_kept_too(facts.kept, there)))
+            known = replace(facts, kept=_kept_too(facts.kept, there))
+            planned = self._refined(plan(base, axes, known))
         return planned, folder
+
+    def _refined(self, planned: Plan) -> Plan:
+        return replace(planned, refine=self.given.refine or self.errand.spec.refine)
 
 
 def _kept_too(
@@ -141,6 +147,19 @@ def _kept_too(
     )
 
 
+def _coarse(planned: Plan) -> str:
+    """How many cells coarse to fine begins with."""
+    if not planned.refine:
+        return ""
+    if not refinable(planned):
+        return (
+            f"Coarse to fine saves nothing here: it needs an axis of numbers with {LEAST} values "
+            "or more."
+        )
+    count = len(CoarseToFine(planned).first())
+    return f"Coarse to fine: {many(count, 'cell')} first, then only where neighbours differ."
+
+
 def _run(desk: _Desk, planned: Plan, folder: Folder, before: str) -> int:
     """Run the plan into the folder, beside others that do."""
     sweep = Sweep(planned, desk.bench, desk.jobs, speeds=desk.speeds, shared=folder)
@@ -149,6 +168,7 @@ def _run(desk: _Desk, planned: Plan, folder: Folder, before: str) -> int:
         findings = find_out(planned, results, between(folder.picture))
         drift = folder.laid_against(results, before)
         sentences = [
+            *_spared(planned, results),
             *([drift.sentence] if drift else []),
             *([sweep.trouble] if sweep.trouble else []),
         ]
@@ -157,6 +177,13 @@ def _run(desk: _Desk, planned: Plan, folder: Folder, before: str) -> int:
         folder.account(_sums(sweep))
     _tell(*findings.sentences, *sentences, resources_sentence(sweep.meter))
     return _end(desk.given, desk.errand, planned, results, drift, sweep)
+
+
+def _spared(planned: Plan, results: Mapping[tuple[int, ...], Result]) -> list[str]:
+    cells = [results[cell.at].state for cell in planned.cells if not cell.skip]
+    if not planned.refine or SPARED not in cells:
+        return []
+    return [refined_sentence(len(cells) - cells.count(SPARED), len(cells))]
 
 
 def _sums(sweep: Sweep) -> dict[str, Any]:
@@ -331,11 +358,12 @@ def _end(
         "made": states.count("made"),
         "reused": states.count("reused") if results else planned.free,
     }
-    failed = cells - sum(count.values()) if results else 0
+    failed = cells - sum(count.values()) - states.count(SPARED) if results else 0
     fields = {
         "cells": cells,
         **count,
         "failed": failed,
+        "spared": states.count(SPARED),
         "differs": len(drift.differs) if drift else 0,
         "evaluations": planned.evaluations,
         "estimate_seconds": round(sum(planned.seconds) / 2, 2) if planned.seconds else None,
@@ -378,6 +406,7 @@ def _upscale(options: argparse.Namespace, errand: Errand) -> int:
         "made": states.count("made"),
         "reused": states.count("reused"),
         "failed": states.count("failed"),
+        "spared": 0,
         "differs": 0,
         "evaluations": 0,
         "estimate_seconds": None,

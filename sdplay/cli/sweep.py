@@ -38,6 +38,11 @@ def register(actions: Any) -> None:
         help="Make every picture again, to see if it comes out the same.",
     )
     sweep.add_argument(
+        "--refine",
+        action="store_true",
+        help="Coarse to fine: a sparse grid first, then only where neighbours differ.",
+    )
+    sweep.add_argument(
         "--json", action="store_true", help="End with one JSON object instead of a sentence."
     )
     sweep.set_defaults(run=_sweep)

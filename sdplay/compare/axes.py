@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sdplay.compare.control_units import units_label
+from sdplay.compare.explore import prompt_parts
 from sdplay.compare.grammar import Value, expand, shown
 from sdplay.errors import BadParams
 from sdplay.files.picture_file import PictureFile
@@ -15,6 +16,7 @@ from sdplay.knob import OWN, Knob
 from sdplay.params import KNOBS, Control, Params, random_seed
 from sdplay.schedulers import PRESETS, SCHEDULERS, find, scheduler_label
 
+MOST_REPEATS = 1000
 Typed = str | Sequence[Any]
 """Values as a person types them, or as a list from a file."""
 
@@ -25,6 +27,9 @@ class Setup:
 
     backend: str
     params: Params
+    repeat: int = 0
+    """Which of several pictures of the same settings; each is made anew, none comes from the
+    library.  0: it is not repeated."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ class Offer:
     controls: Mapping[str, tuple[Control, ...]] = field(default_factory=dict)
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Names that an axis takes besides its choices."""
+    prompt: str = ""
+    """The prompt that an axis takes apart."""
     seed: Callable[[], int] = random_seed
 
 
@@ -262,6 +269,39 @@ def _subsets(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark
         yield Mark(" + ".join(used) or "nothing added", used)
 
 
+def _left_out(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
+    """The whole prompt, then each part left out; `each word` and `each part` take it apart."""
+    texts: list[str] = []
+    for value in values:
+        text = str(value.value)
+        apart = _APART.get(text.lower())
+        texts += apart(offer.prompt) if apart else [text]
+    if len(texts) > prompt_parts.MOST_PARTS:
+        raise BadParams(
+            f"{axis.label}: {len(texts)} parts are too many. Name the "
+            f"{prompt_parts.MOST_PARTS} or fewer that matter."
+        )
+    yield Mark("whole prompt", "")
+    for text in dict.fromkeys(texts):
+        yield Mark(f"without {text}", text)
+
+
+_APART: Mapping[str, Callable[[str], list[str]]] = {
+    prompt_parts.EVERY_WORD: prompt_parts.words,
+    prompt_parts.EVERY_PART: prompt_parts.parts,
+}
+
+
+def _repeats(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
+    for typed in values:
+        if not 1 <= typed.value <= MOST_REPEATS:
+            raise BadParams(
+                f"{axis.label} must be from 1 to {MOST_REPEATS}, not {typed.value}. "
+                f"Write it like this: {axis.example}"
+            )
+        yield Mark(shown(typed.value), typed.value, typed.skip)
+
+
 def _presets(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
     for typed in values:
         preset = (
@@ -394,6 +434,17 @@ def _backend(setup: Setup, name: str) -> Setup:
     return replace(setup, backend=name)
 
 
+def _leave_out(setup: Setup, part: str) -> Setup:
+    prompt = setup.params.prompt
+    if part and not prompt_parts.has(prompt, part):
+        raise BadParams(f"Prompt without: {part!r} is not in the prompt {prompt[:60]!r}.")
+    return _prompts(setup, prompt_parts.without(prompt, part)) if part else setup
+
+
+def _repeat(setup: Setup, number: int) -> Setup:
+    return replace(setup, repeat=number)
+
+
 _PRESET = "euler 30  or  scheduler=euler; steps=30"
 _READERS: Mapping[str, Reader] = {
     "scheduler": _schedulers,
@@ -468,6 +519,28 @@ AXES: dict[str, Axis] = {
             _plain,
             rank=7,
             help="Words around the prompt.",
+        ),
+        Axis(
+            "prompt_without",
+            "Prompt without",
+            f"{prompt_parts.EVERY_WORD}  or  fox, red",
+            _leave_out,
+            _left_out,
+            rank=8,
+            help="The whole prompt, then with each of these left out once: `each word`, "
+            "`each part` between commas, or words of your own.",
+        ),
+        Axis(
+            "repeat",
+            "Repeat",
+            "1-11",
+            _repeat,
+            _repeats,
+            kind=int,
+            cost=-1.0,
+            help="The same settings made again so many times, never out of the library: how long "
+            "it takes, and how evenly.",
+            phrase="run {}",
         ),
         Axis(
             "preset",

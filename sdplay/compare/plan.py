@@ -107,6 +107,8 @@ class Plan:
     """The likely least and most."""
     price: float | None = None
     cheaper: Cheaper | None = None
+    refine: bool = False
+    """Coarse to fine: a sparse grid first, then only where neighbours differ."""
 
     @cached_property
     def by_place(self) -> Mapping[tuple[int, ...], Cell]:
@@ -177,6 +179,7 @@ def plan(base: Setup, axes: Sequence[tuple[str, Typed]], facts: Facts | None = N
     """Every combination of the axes' values, slow axes outermost.  A bad cell is told now, before
     any is paid for."""
     facts = facts or Facts()
+    facts = replace(facts, offer=replace(facts.offer, prompt=base.params.prompt))
     varied = tuple(_varied(name, values, facts) for name, values in axes)
     _no_clash(varied)
     cells, notes = _cells(base, varied, facts)

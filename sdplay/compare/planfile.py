@@ -24,7 +24,7 @@ EXAMPLE = (
 )
 GRID_PIXELS = 1_000_000_000
 """Of a grid that only its text is read of: A1111 saves some that are larger than any picture."""
-_KEYS = ("base", "axes", "backend", "pictures", "rows", "tree", "upscale", "name")
+_KEYS = ("base", "axes", "backend", "pictures", "rows", "tree", "upscale", "name", "refine")
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class Spec:
     it."""
     upscale: float = 1.0
     """Enlarge the pictures of the tree by this instead of sending them through img2img."""
+    refine: bool = False
+    """Coarse to fine: a sparse grid first, then only where neighbours differ."""
     notes: tuple[str, ...] = ()
     """A sentence for everything that could not be taken over."""
 
@@ -133,6 +135,7 @@ def plan_of(fields: Any) -> Spec:
         _count(fields.get("pictures", 1)),
         str(fields.get("tree", "")),
         _factor(fields.get("upscale", 1)),
+        _yes_or_no("refine", fields.get("refine", False)),
     )
 
 
@@ -151,6 +154,7 @@ def outline(plan: Plan) -> dict[str, Any]:
         "axes": [
             {"axis": varied.axis.id, "values": _typed_values(varied)} for varied in plan.varied
         ],
+        **({"refine": True} if plan.refine else {}),
     }
 
 
@@ -363,6 +367,12 @@ def _factor(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= 8:
         raise BadParams(f"Upscale must be a number from 1 to 8, not {value!r}.")
     return float(value)
+
+
+def _yes_or_no(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise BadParams(f"{name} is true or false in a plan, not {value!r}.")
+    return value
 
 
 def _table(text: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:

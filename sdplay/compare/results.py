@@ -11,6 +11,8 @@ from sdplay.compare.plan import Cell
 from sdplay.picture import Timing
 from sdplay.wording import many
 
+SPARED = "spared"
+"""The state of a cell that coarse to fine did not make: its neighbours look the same."""
 LIKE_COMPANY = 1.5
 """Seconds of pictures made in company differ little as long as the company does not differ more."""
 
@@ -63,7 +65,7 @@ class Result:
 
     cell: Cell
     state: str = "planned"
-    """planned, queued, running, made, reused, failed, cancelled or skipped."""
+    """planned, queued, running, made, reused, failed, cancelled, skipped or spared."""
     pixels: str = ""
     """The hash of the pixels; empty while there is no picture."""
     look: str = ""
@@ -96,6 +98,8 @@ class Result:
         """The line under a tile."""
         if self.state == "skipped":
             return "skipped"
+        if self.state == SPARED:
+            return "no visible change"
         if self.error:
             return self.error
         time = "" if self.seconds is None else f"{self.seconds:.2f} s"

@@ -69,7 +69,12 @@ class Bench:
                 ready = {
                     key for key in ready if (kept := library.by_key(key, owner)) and kept.has_frames
                 }
-            return {at for at, recipe in enumerate(recipes) if recipe.key in ready}
+            # A repeat is there to be timed: a picture from the library says nothing.
+            return {
+                at
+                for at, recipe in enumerate(recipes)
+                if recipe.key in ready and not setups[at].repeat
+            }
 
         def seconds(name: str, planned: list[Params]) -> tuple[float, float] | None:
             return speeds.seconds(name, planned, self.told(name).at_once)

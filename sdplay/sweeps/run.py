@@ -16,8 +16,9 @@ from PIL import Image
 
 from sdplay import work
 from sdplay.compare.evidence.measures import look, pixels_hash
+from sdplay.compare.explore.refine import Finer
 from sdplay.compare.plan import Cell, Plan
-from sdplay.compare.results import Result
+from sdplay.compare.results import SPARED, Result
 from sdplay.errors import BadParams, LibraryAway, LibraryError, PlayError
 from sdplay.jobs import Job, Jobs
 from sdplay.library import Kept
@@ -49,6 +50,9 @@ class Shared(Protocol):
 
     def share(self, cells: int) -> int:
         """How many of so many open cells may be at work here."""
+
+    def picture(self, result: Result) -> Image.Image | None:
+        """The pixels of a cell that lies there."""
 
 
 class Sweep:
@@ -85,6 +89,13 @@ class Sweep:
             cell.at: Result(cell, "skipped" if cell.skip else "planned") for cell in plan.cells
         }
         self._todo = deque(cell for cell in plan.cells if not cell.skip and cell.twin is None)
+        self._finer = Finer(plan, self._pixels) if plan.refine else None
+        """Says which cells are worth making once those before them are there."""
+        self._later: dict[At, Cell] = {}
+        if self._finer:
+            first = self._finer.first()
+            self._later = {cell.at: cell for cell in self._todo if cell.at not in first}
+            self._todo = deque(cell for cell in self._todo if cell.at in first)
         self._twins = [cell for cell in plan.cells if cell.twin is not None and not cell.skip]
         self._active: dict[At, Job] = {}
         self._lock = threading.RLock()
@@ -98,6 +109,8 @@ class Sweep:
         """How often a cell has lost its backend."""
         self._track = Track(plan.cells, now)
         self._at_once: dict[str, int] = {}
+        self._alone = any(cell.setup.repeat for cell in plan.cells)
+        """Pictures that are there to be timed have no company."""
 
     def start(self) -> "Sweep":
         """Begin, or go on after a retry."""
@@ -113,6 +126,7 @@ class Sweep:
         with self._lock:
             self._todo.clear()
             self._twins.clear()
+            self._later.clear()
             for cell in self.plan.cells:
                 if not cell.skip:
                     picture = pictures.get(cell.at)
@@ -193,6 +207,8 @@ class Sweep:
             parts.append(f"{lasting(seconds)} of work, {lasting(seconds / made)} per picture")
         if "reused" in counts:
             parts.append(f"{counts['reused']:,} from the library or shared")
+        if SPARED in counts:
+            parts.append(f"{counts[SPARED]:,} spared")
         if "failed" in counts:
             parts.append(f"{counts['failed']:,} failed")
         return " · ".join(parts)
@@ -229,12 +245,19 @@ class Sweep:
                 if result.state in ("failed", "cancelled") and at in (None, position):
                     self._results[position] = Result(result.cell)
                     self._track.again(position)
-                    (self._twins if result.cell.twin is not None else self._todo).append(
-                        result.cell
-                    )
+                    self._put_off(result.cell)
         self._stopped.clear()
         self.resume()
         self.start()
+
+    def _put_off(self, cell: Cell) -> None:
+        """Where a cell waits that is to be made after all."""
+        if cell.twin is not None:
+            self._twins.append(cell)
+        elif self._finer and not self._finer.asked(cell.at):
+            self._later[cell.at] = cell
+        else:
+            self._todo.append(cell)
 
     def wait(self, seconds: float | None = None) -> bool:
         """Until it has ended; False when the time was too short."""
@@ -261,7 +284,7 @@ class Sweep:
         """The sweep's own thread: fills the backends' room and takes in what has ended."""
         cpu = _cpu(self._process)
         try:
-            while self._turn():
+            while self._turn() or self._look_closer():
                 time.sleep(POLL_SECONDS)
             self._learn()
         finally:
@@ -280,7 +303,7 @@ class Sweep:
                     self._give_up()
                 elif not self._paused.is_set():
                     self._fill()
-                if not self._active and not self._todo:
+                if not self._active and not self._todo and not self._later:
                     self._share()
             except PlayError as error:  # where it is written to is full, or away
                 self.trouble = str(error)
@@ -292,6 +315,55 @@ class Sweep:
                 self.pause()
                 self._end_lost()
             return bool(self._active or self._todo)
+
+    def _look_closer(self) -> bool:
+        """Take on the cells between neighbours that differ; says whether there is more to do.
+
+        Measuring takes a while, so the page may read the results meanwhile.
+        """
+        if not self._later or self._finer is None:
+            return False
+        try:
+            further = self._finer.further(self.results())
+        except PlayError as error:  # the library is away
+            self.trouble = str(error)
+            self._stopped.set()
+            return True
+        with self._lock:
+            self._todo.extend(self._later.pop(at) for at in further if at in self._later)
+            if not self._todo:
+                self._spare()
+        return True
+
+    def _spare(self) -> None:
+        """What is left lies between neighbours that look the same."""
+        for at, cell in self._later.items():
+            self._results[at] = Result(cell, SPARED)
+            self._track.end(at, made=False)
+        self._later.clear()
+
+    def fill(self) -> None:
+        """Make the cells too that were spared."""
+        with self._lock:
+            self._finer = None
+            for at, result in self._results.items():
+                if result.state == SPARED:
+                    self._results[at] = Result(result.cell)
+                    self._track.again(at)
+                    self._todo.append(result.cell)
+        self._stopped.clear()
+        self.resume()
+        self.start()
+
+    def _pixels(self, result: Result) -> Image.Image | None:
+        """A finished cell's picture, in the library or where others share it."""
+        if result.file and self.shared:
+            return self.shared.picture(result)
+        picture = self.jobs.library.get(result.picture, self.owner) if result.picture else None
+        if picture is None:
+            return None
+        with Image.open(io.BytesIO(self.jobs.library.data(picture))) as opened:
+            return opened.convert("RGB")
 
     def _end_lost(self) -> None:
         """A cell that was taken in and did not get a result has failed."""
@@ -344,7 +416,10 @@ class Sweep:
         others no more than our share."""
         open_cells = len(self._todo) + len(self._active)
         most = self.shared.share(open_cells) if self.shared else open_cells
-        room = {name: min(2 * count, most) for name, count in self._at_once.items()}
+        room = {
+            name: 1 if self._alone else min(2 * count, most)
+            for name, count in self._at_once.items()
+        }
         for at in self._active:
             room[self._results[at].cell.setup.backend] -= 1
         return room
@@ -359,7 +434,7 @@ class Sweep:
                 self.group,
                 at_once,
                 address=self.address,
-                anew=self.anew,
+                anew=self.anew or cell.setup.repeat > 0,
             )
         except BadParams:
             return False  # this owner's queue is full: the cell waits here instead
@@ -475,10 +550,11 @@ class Sweep:
             self.pause()
 
     def _give_up(self) -> None:
-        for cell in (*self._todo, *self._twins):
+        for cell in (*self._todo, *self._twins, *self._later.values()):
             self._results[cell.at] = Result(cell, "cancelled")
         self._todo.clear()
         self._twins.clear()
+        self._later.clear()
 
     def _share(self) -> None:
         """Cells with the same settings as another one show its picture."""

@@ -26,7 +26,11 @@ from sdplay.compare.evidence.answers import (
     sign_test,
     span,
 )
+from sdplay.compare.evidence.contribution import WordByWord, word_by_word
+from sdplay.compare.evidence.latency import AXIS as REPEATS
+from sdplay.compare.evidence.latency import Latencies, latencies
 from sdplay.compare.evidence.measures import COLOUR, MEASURES, Difference, Measure, difference
+from sdplay.compare.evidence.parity import Parity, parities
 from sdplay.compare.plan import Cell, Plan
 from sdplay.compare.results import Pictures, Result
 from sdplay.params import KNOBS
@@ -56,11 +60,27 @@ class Findings:
     test: SignTest | None = None
     amounts: Amounts | None = None
     """What more of one setting does, where no steps were varied."""
+    words: WordByWord | None = None
+    latencies: Latencies | None = None
+    parities: tuple[Parity, ...] = ()
 
     @property
     def sentences(self) -> tuple[str, ...]:
         amounts = self.amounts.sentences if self.amounts else ()
-        return (*self.settling, *self.trade_sentences, *amounts, *self.seed_sentences)
+        return (
+            *self.explored,
+            *self.settling,
+            *self.trade_sentences,
+            *amounts,
+            *self.seed_sentences,
+        )
+
+    @property
+    def explored(self) -> tuple[str, ...]:
+        """What words, repeats and other backends say."""
+        words = self.words.sentences if self.words else ()
+        latencies = self.latencies.sentences if self.latencies else ()
+        return (*words, *latencies, *(parity.sentence for parity in self.parities))
 
     @property
     def trade_sentences(self) -> tuple[str, ...]:
@@ -98,8 +118,13 @@ def find_out(
 ) -> Findings:
     """Measure what the plan's axes allow: against the chosen cell, or each against the dearest of
     its own kind."""
-    sweep = _Sweep(plan, results, measured, chosen, measure)
-    findings = Findings(measure)
+    findings = Findings(
+        measure,
+        words=word_by_word(plan, results, measured, measure),
+        latencies=latencies(plan, results),
+        parities=parities(plan, results, measured),
+    )
+    sweep = _Sweep(plan, _first_runs(plan, results), measured, chosen, measure)
     if "steps" in sweep.names:
         close = sweep.close
         curves = tuple(sweep.curves(close))
@@ -392,6 +417,12 @@ class _Sweep:
     def _line(self, along: int, corner: At) -> list[At]:
         marks = self.plan.varied[along].marks
         return [(*corner[:along], at, *corner[along + 1 :]) for at in range(len(marks))]
+
+
+def _first_runs(plan: Plan, results: Results) -> Results:
+    """Repeats are one picture, which says its piece once."""
+    along = [at for at, varied in enumerate(plan.varied) if varied.axis.id == REPEATS]
+    return {at: result for at, result in results.items() if not any(at[axis] for axis in along)}
 
 
 def _is_number(name: str) -> bool:

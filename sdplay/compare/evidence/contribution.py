@@ -1,0 +1,119 @@
+"""Word by word: how much the picture changes when one part of the prompt is left out."""
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sdplay.compare.evidence.measures import COLOUR, Difference, Measure
+from sdplay.compare.plan import Plan
+from sdplay.compare.results import Result
+from sdplay.wording import listed, many
+
+AXIS = "prompt_without"
+At = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """One part of the prompt and what its absence changes."""
+
+    part: str
+    score: float
+    """The distance between the pictures with and without it; in the middle over the other axes."""
+    low: float
+    high: float
+    at: At
+    """The first picture without it."""
+    distances: tuple[float, ...]
+    """At each place on the other axes."""
+
+
+@dataclass(frozen=True)
+class WordByWord:
+    """The parts of a prompt by what they change, the strongest first."""
+
+    parts: tuple[Contribution, ...]
+    measure: Measure = COLOUR
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self._strongest, self._stable, self._faint, self._idle)))
+
+    @property
+    def _strongest(self) -> str:
+        acting = [part for part in self.parts if part.score > self.measure.unseen]
+        if not acting:
+            return "No part of the prompt changes more than the eye sees."
+        name = self.measure.label
+        text = f"{_quoted(acting[0])} changes the picture most ({name} {acting[0].score:.2f})"
+        rest = [f"{_quoted(part)} ({part.score:.2f})" for part in acting[1:4]]
+        return f"{text}{', then ' if rest else ''}{listed(rest)}."
+
+    @property
+    def _stable(self) -> str:
+        """How often the strongest part is the strongest, where it was tried several times."""
+        count = min(len(part.distances) for part in self.parts)
+        if count < 2 or len(self.parts) < 2:
+            return ""
+        tops = [max(self.parts, key=lambda part: part.distances[at]).part for at in range(count)]
+        wins = tops.count(self.parts[0].part)
+        return f"It is the strongest in {wins} of {many(count, 'comparison')}."
+
+    @property
+    def _faint(self) -> str:
+        faint = [part for part in self.parts if 0 < part.score <= self.measure.unseen]
+        verb = "changes" if len(faint) == 1 else "change"
+        return f"{_all(faint)} {verb} less than the eye sees." if faint else ""
+
+    @property
+    def _idle(self) -> str:
+        idle = [part for part in self.parts if part.score == 0]
+        if not idle:
+            return ""
+        verb, word = ("changes", "it") if len(idle) == 1 else ("change", "any of them")
+        return f"{_all(idle)} {verb} nothing: without {word} the picture is the same."
+
+
+def word_by_word(
+    plan: Plan,
+    results: Mapping[At, Result],
+    measured: Callable[[Result, Result], Difference | None],
+    measure: Measure = COLOUR,
+) -> WordByWord | None:
+    """The parts that were left out, ranked; nothing where the plan leaves none out."""
+    names = [varied.axis.id for varied in plan.varied]
+    if AXIS not in names:
+        return None
+    along = names.index(AXIS)
+    distances: dict[int, list[float]] = {}
+    examples: dict[int, At] = {}
+    for at, result in sorted(results.items()):
+        whole = results.get((*at[:along], 0, *at[along + 1 :]))
+        if not at[along] or whole is None or not (whole.done and result.done):
+            continue
+        if difference := measured(whole, result):
+            examples.setdefault(at[along], at)
+            distance = 0.0 if difference.same else difference.by(measure)
+            distances.setdefault(at[along], []).append(distance)
+    parts = [
+        _contribution(plan.varied[along].marks[number].value, examples[number], values)
+        for number, values in distances.items()
+    ]
+    ranked = tuple(sorted(parts, key=lambda part: -part.score))
+    return WordByWord(ranked, measure) if ranked else None
+
+
+def _contribution(part: str, at: At, values: Sequence[float]) -> Contribution:
+    return Contribution(
+        part, statistics.median(values), min(values), max(values), at, tuple(values)
+    )
+
+
+def _quoted(part: Contribution) -> str:
+    return f"“{part.part}”"
+
+
+def _all(parts: Sequence[Contribution]) -> str:
+    """Every one by name: which words do nothing is what was asked."""
+    *before, last = map(_quoted, parts)
+    return f"{', '.join(before)} and {last}" if before else last

@@ -1,0 +1,37 @@
+"""A prompt taken apart: its words, or the parts between its commas, each left out once."""
+
+import re
+
+EVERY_WORD, EVERY_PART = "each word", "each part"
+MOST_PARTS = 60
+_WORD = re.compile(r"<[^<>]*>|[^\W_]+(?:['’_-][^\W_]+)*")
+_BRACKETS = re.compile(r"\(\s*(?::\s*[\d.]*\s*)?\)|\[\s*(?::\s*[\d.]*\s*)?\]")
+
+
+def words(prompt: str) -> list[str]:
+    """Every word once, in its order; what stands in angle brackets is one."""
+    return list(dict.fromkeys(_WORD.findall(_unweighted(prompt))))
+
+
+def parts(prompt: str) -> list[str]:
+    """What stands between commas, each once."""
+    return list(dict.fromkeys(part for text in prompt.split(",") if (part := text.strip())))
+
+
+def without(prompt: str, part: str) -> str:
+    """The prompt without a part wherever it stands, and without the gap that it leaves."""
+    left = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", "", prompt)
+    left = _BRACKETS.sub("", left)
+    left = re.sub(r"\s*,(?:\s*,)+", ",", left)
+    left = re.sub(r"\s+(?=[,.;])|(?<=\s)\s+", "", left)
+    return left.strip(" ,")
+
+
+def has(prompt: str, part: str) -> bool:
+    """Whether the prompt says it, as a whole word."""
+    return re.search(rf"(?<!\w){re.escape(part)}(?!\w)", prompt) is not None
+
+
+def _unweighted(prompt: str) -> str:
+    """The numbers of `(fox:1.3)` are no words."""
+    return re.sub(r":\s*[\d.]+\s*(?=[)\]])", "", prompt)
