@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -399,3 +400,36 @@ def test_a_terminal_without_these_letters_ends_no_run(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert (tmp_path / "папка/picture.png").is_file()
+
+
+def test_coarse_to_fine_makes_a_part_of_the_cells_and_says_so(tmp_path):
+    plan = {
+        "base": {"prompt": "a red apple", "size": "96x96", "steps": 2, "init": "start.png"},
+        "axes": [{"axis": "strength", "values": "0-1[33]"}],
+        "refine": True,
+    }
+    Image.new("RGB", (96, 96), "red").save(tmp_path / "start.png")
+    _, said, _ = sweep(tmp_path, plan, "--json", "--dry-run")
+    assert "Coarse to fine: 9 cells first, then only where neighbours differ." in said
+    code, said, told = sweep(tmp_path, plan, "--json")
+    assert (code, told["failed"], told["made"] + told["reused"] + told["spared"]) == (0, 0, 33)
+    assert told["spared"] >= 20
+    assert "Coarse to fine: " in said
+    assert json.loads((tmp_path / "out/plan.json").read_text())["refine"] is True
+
+
+def test_a_prompt_is_judged_word_by_word(tmp_path):
+    plan = PLAN | {"axes": [{"axis": "prompt_without", "values": "each word"}]}
+    _, said, told = sweep(tmp_path, plan, "--json")
+    assert told["made"] == 4
+    assert "changes the picture most (colour distance" in said
+    assert (tmp_path / "out/prompt_without/without-apple.png").is_file()
+
+
+def test_repeats_are_timed_past_the_library(tmp_path):
+    plan = PLAN | {"axes": [{"axis": "repeat", "values": "1-4"}]}
+    sweep(tmp_path, PLAN | {"axes": []}, name="before.json")
+    _, said, told = sweep(tmp_path, plan, "--json")
+    assert told["made"] == 4
+    assert re.search(r"Median [\d.]+ s, p90 [\d.]+ s over 3 repeats; the first, cold, took", said)
+    assert "Every repeat gave the same picture, pixel for pixel." in said

@@ -16,7 +16,7 @@ At = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Pair:
+class SameCell:
     """The same cell on two backends."""
 
     left: Result
@@ -40,7 +40,7 @@ class Parity:
 
     left: str
     right: str
-    pairs: tuple[Pair, ...]
+    pairs: tuple[SameCell, ...]
 
     @property
     def level(self) -> Literal["same", "alike", "shapes", "differs"]:
@@ -120,9 +120,9 @@ def parities(
 def _pairs(
     both: Sequence[tuple[Result | None, Result]],
     measured: Callable[[Result, Result], Difference | None],
-) -> tuple[Pair, ...]:
+) -> tuple[SameCell, ...]:
     return tuple(
-        Pair(left, right, difference)
+        SameCell(left, right, difference)
         for left, right in both
         if left and left.done and right.done and (difference := measured(left, right))
     )

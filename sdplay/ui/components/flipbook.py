@@ -14,7 +14,7 @@ _ACTS = ("wanted", "rejected", "beside", "details")
 
 
 @dataclass(frozen=True)
-class Page:
+class Leaf:
     """One picture of the book."""
 
     at: At
@@ -38,7 +38,7 @@ class Turn:
 
 def flipbook(
     axes: Mapping[str, Sequence[str]],
-    pages: Sequence[Page],
+    leaves: Sequence[Leaf],
     key: str,
     *,
     start: At = (),
@@ -49,7 +49,7 @@ def flipbook(
     """Draw the book; pictures come from the thumbnails' store, and `sharp` ones are asked for."""
     fields = {
         "axes": [{"label": label, "marks": list(marks)} for label, marks in axes.items()],
-        "cells": [vars(page) for page in pages],
+        "cells": [vars(leaf) for leaf in leaves],
         "start": list(start),
         "rejected": [",".join(map(str, at)) for at in sorted(rejected)],
         "ratio": ratio,
