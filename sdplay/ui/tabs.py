@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sdplay.ui.session import Studio
 
-FIRST = ("Generate", "Compare", "Library", "Learn")
+FIRST = ("Generate", "Compare", "Sketch", "Library", "Learn")
 """The order of the tabs.  A folder that is not named here comes after them."""
 
 

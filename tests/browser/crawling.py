@@ -17,7 +17,7 @@ sync_api = pytest.importorskip(
 )
 
 SCRIPT = (Path(__file__).parent / "crawl.js").read_text()
-TABS = ("Generate", "Compare", "Library", "Learn")
+TABS = ("Generate", "Compare", "Sketch", "Library", "Learn")
 STARTS = re.compile(r"^(Generate|Run|Continue|Show|Vary|Try|Start$|Beside)")
 RETURNS = re.compile(r"^(Expand sidebar|Close fullscreen|Exit fullscreen)")
 DESTROYS = re.compile(r"\b(delete|empty|remove|cancel|stop|let go|yes)\b", re.IGNORECASE)

@@ -1,5 +1,6 @@
 """What Streamlit has not: each component is a .py with its .html, .css and .js beside it."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,20 +8,33 @@ from typing import Any
 import streamlit as st
 
 FOLDER = Path(__file__).parent
+_IMPORT = re.compile(r'^import \{[^}]*\} from "(\.[\w./]+)";\n', re.MULTILINE)
 
 
 def component(name: str, *looks: str) -> Callable[..., Any]:
-    """The component made of the files of that name; `looks` name style sheets that go before its
-    own."""
+    """The component made of the files of that name, which may lie in a folder; `looks` name style
+    sheets that go before its own."""
     # Streamlit takes files by path only from installed packages, so it gets their text.
     style = "".join(_text(f"{look}.css") for look in (*looks, name))
+    script = FOLDER / f"{name}.js"
     drawn: Callable[..., Any] = st.components.v2.component(
-        f"sdplay_{name}",
+        f"sdplay_{script.stem}",
         html=_text(f"{name}.html"),
         css=style or None,
-        js=_text(f"{name}.js") or None,
+        js=(_joined(script, set()) if script.exists() else "") or None,
     )
     return drawn
+
+
+def _joined(script: Path, read: set[Path]) -> str:
+    """A script and, before it, those that it imports, each once: the browser gets one text, in
+    which all of them share their names."""
+    if script in read:
+        return ""
+    read.add(script)
+    text = script.read_text(encoding="utf-8")
+    imported = ((script.parent / path).resolve() for path in _IMPORT.findall(text))
+    return "".join(_joined(path, read) for path in imported) + _IMPORT.sub("", text)
 
 
 def _text(file: str) -> str:

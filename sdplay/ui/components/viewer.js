@@ -1,23 +1,7 @@
-const LOOKS = new WeakMap(); // what the person has set: it outlives new pictures and other modes
-const BLINK = 600,
-  CLOSEST = 16;
-const within = (value, low, high) => Math.min(Math.max(value, low), high);
+import {CLOSEST, pannedBy, within, zoomedTo} from "./zoom.js";
 
-// Where the picture lies after a push, never with a gap at its edge.
-export const pannedBy = ({x, y, zoom}, dx, dy) => ({
-  x: within(x + dx, 1 - zoom, 0),
-  y: within(y + dy, 1 - zoom, 0),
-});
-// What lies at x, y of the pane stays there.
-export const zoomedTo = (look, zoom, x, y) => {
-  const next = within(zoom, 1, CLOSEST),
-    grown = next / look.zoom,
-    settled = {...look, zoom: next < 1.01 ? 1 : next};
-  return {
-    zoom: settled.zoom,
-    ...pannedBy(settled, (x - look.x) * (1 - grown), (y - look.y) * (1 - grown)),
-  };
-};
+const LOOKS = new WeakMap(); // what the person has set: it outlives new pictures and other modes
+const BLINK = 600;
 
 export default function ({data, parentElement}) {
   const $ = name => parentElement.querySelector(name);

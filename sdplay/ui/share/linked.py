@@ -42,6 +42,7 @@ MOST_PICTURES = 30
 """A click may make so many."""
 Row = dict[str, Any]
 GENERATE, COMPARE, LIBRARY = ("Generate",), ("Compare",), ("Library",)
+SKETCH = ("Sketch",)
 Options = Callable[[Capabilities], Mapping[str, str] | None]
 """What a control offers: the text that it writes, by the short id that a hand may write.  None:
 nobody tells."""
@@ -276,6 +277,18 @@ def _varying(capabilities: Capabilities) -> Mapping[str, str]:
     return {name: KNOBS[name].label for name in offered}
 
 
+def _switch(capabilities: Capabilities) -> Mapping[str, str]:
+    return {"true": "true", "false": "false"}
+
+
+def _is_share(text: str) -> bool:
+    """Whether it is a number from 0 to 1."""
+    try:
+        return 0 <= float(text) <= 1
+    except ValueError:
+        return False
+
+
 def _styles(capabilities: Capabilities) -> Mapping[str, str] | None:
     styles = capabilities.styles
     return None if styles is None else {name: name for name in styles}
@@ -300,13 +313,13 @@ NAMES: Mapping[str, Linked] = {
     "pictures_as": Linked("Pictures as", _views, tabs=COMPARE),
     "varying": Linked("What varies", _varying, several=True, tabs=COMPARE),
     "variants": Linked("Variants", reads=lambda text: rows_of(text) is not None, tabs=COMPARE),
-    "with_baseline": Linked(
-        "With the baseline", lambda capabilities: {"true": "true", "false": "false"}, tabs=COMPARE
-    ),
+    "with_baseline": Linked("With the baseline", _switch, tabs=COMPARE),
     "table": Linked("Table", tabs=COMPARE),
     "measure": Linked("Distance by", _measures, tabs=COMPARE),
     "against": Linked("Distance to", lambda capabilities: GOALS, tabs=COMPARE),
     "look": Linked("Look", _looks, tabs=COMPARE + LIBRARY),
+    "live": Linked("Live", _switch, tabs=SKETCH),
+    "sketch_strength": Linked("Strength of Sketch", reads=_is_share, tabs=SKETCH),
     "find": Linked("Search", tabs=LIBRARY),
     "whose": Linked("Pictures", lambda capabilities: SCOPES, tabs=LIBRARY),
     "picked": Linked("Chosen pictures", several=True, tabs=LIBRARY),

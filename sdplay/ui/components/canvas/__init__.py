@@ -1,0 +1,75 @@
+"""A sheet to draw on with pen, finger, mouse or keys; the drawing stays in the browser."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import streamlit as st
+
+from sdplay.files.decode import NotAPicture, checked, from_base64
+from sdplay.ui.components import component
+
+LARGEST = 12_000_000
+"""Letters of a picture that the browser sends: far below the server's limit for a message."""
+
+
+@dataclass(frozen=True)
+class Backdrop:
+    """A picture to draw on; the browser takes one of a new id once."""
+
+    id: str
+    source: str
+    """As the address that an img element takes."""
+
+
+@dataclass(frozen=True)
+class Pad:
+    """What is drawn on: its name in the browser's storage, and the pixels that are sent."""
+
+    name: str
+    width: int
+    height: int
+    background: Backdrop | None = None
+    largest: int = LARGEST
+
+
+@dataclass(frozen=True)
+class Sketched:
+    """What the browser sent."""
+
+    number: int
+    """A later drawing has a larger one."""
+    data: bytes
+    """A picture file; empty while nothing is drawn."""
+    changed: bool
+    """The person has just drawn, and not only opened the page."""
+    background: str = ""
+    """The id of the last backdrop that the browser took."""
+
+
+_CANVAS = component("canvas/canvas")
+
+
+def canvas(sheet: Pad, key: str, on_drawn: Callable[[], None]) -> None:
+    """Draw the sheet and its tools; after each stroke `on_drawn` runs, in which `drawn` answers."""
+    _CANVAS(key=key, data=asdict(sheet), height="content", on_drawing_change=on_drawn)
+
+
+def drawn(key: str) -> Sketched:
+    """The drawing that has just come; raises NotAPicture for what is none."""
+    fields = st.session_state[key].get("drawing")
+    if not isinstance(fields, Mapping):
+        raise NotAPicture("is missing")
+    picture = str(fields.get("picture") or "")
+    return Sketched(
+        _number(fields.get("number")),
+        checked(from_base64(picture)) if picture else b"",
+        fields.get("why") == "change",
+        str(fields.get("background") or ""),
+    )
+
+
+def _number(value: Any) -> int:
+    """Of a browser, which may send anything."""
+    return int(value) if isinstance(value, int | float) and math.isfinite(value) else 0

@@ -1,0 +1,1 @@
+"""The tab Sketch: draw, and the picture follows."""

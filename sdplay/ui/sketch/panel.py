@@ -1,0 +1,232 @@
+"""Sketch: draw on the left, and the picture that follows stands on the right."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+import streamlit as st
+
+from sdplay.errors import PlayError
+from sdplay.files.decode import NotAPicture
+from sdplay.params import KNOBS, Params
+from sdplay.picture import jpeg_bytes
+from sdplay.ui import waiting, whole
+from sdplay.ui.components.canvas import Pad, canvas, drawn
+from sdplay.ui.components.outcome import Outcome, outcome
+from sdplay.ui.components.viewer import source
+from sdplay.ui.form import form, local_card
+from sdplay.ui.form.controls import current
+from sdplay.ui.problems import explained, told
+from sdplay.ui.session import Studio
+from sdplay.ui.share import linked
+from sdplay.ui.sketch import closeness
+from sdplay.ui.sketch.live import Rendering
+from sdplay.ui.sketch.sitting import PageJobs, Sitting, sitting
+from sdplay.wording import literal
+
+PAD = "sketch_pad"
+QUICK_SECONDS = 0.5
+"""A picture that takes no longer comes in the run that asked for it."""
+SOON_SECONDS = 0.25
+PATIENCE_SECONDS = 10.0
+GLANCE_SECONDS = 0.04
+LARGEST_INSIDE = 2_000_000
+"""Bytes of a picture that goes to the browser as it is."""
+
+
+def show(studio: Studio) -> None:
+    """The prompt, then drawing and picture beside each other."""
+    if not studio.capabilities.offers("img2img"):
+        st.info(
+            f"{literal(studio.backend.label)} cannot start from a picture, so no drawing can "
+            "become one. Choose another backend.",
+            icon=":material/draw:",
+        )
+        return
+    with st.container(border=True, gap="small", key="sketch_card"):
+        form.prompts(studio.capabilities)
+    _both(studio)
+
+
+def _both(studio: Studio) -> None:
+    seat, desk, inline = sitting(), PageJobs(studio), True
+
+    @whole.fragment(every=SOON_SECONDS if seat.live.busy else None, key="sketch")
+    def sketch() -> None:
+        nonlocal inline
+        alone, inline = not inline, False
+        _grant(studio, seat)
+        seat.live.advance(desk)
+        left, right = st.columns(2, gap="medium")
+        with left:
+            _sheet(studio, seat)
+        with right:
+            draw = _results(studio, seat)
+        if alone:
+            _wait(QUICK_SECONDS, seat, desk)
+        draw()
+        if alone and seat.live.busy:
+            _keep_waiting(seat, desk)
+        elif alone:
+            waiting.tick_every(None)
+
+    sketch()
+
+
+def _sheet(studio: Studio, seat: Sitting) -> None:
+    width, height = (int(current(name, studio.capabilities)) for name in ("width", "height"))
+    sheet = Pad("sketch", width, height, seat.backdrop)
+    canvas(sheet, PAD, partial(_drawn, seat))
+
+
+def _drawn(seat: Sitting) -> None:
+    """A drawing has come."""
+    try:
+        seat.drawing = drawn(PAD)
+    except NotAPicture as error:
+        seat.refusal = f"The drawing that came {error}. Reload the page and try again."
+        return
+    if seat.backdrop and seat.drawing.background == seat.backdrop.id:
+        seat.backdrop = None
+    if seat.drawing.changed and st.session_state.get("live"):
+        seat.wish(by_stroke=True)
+
+
+def _grant(studio: Studio, seat: Sitting) -> None:
+    """Ask for what is wished for, or say why that cannot be."""
+    if not seat.asked:
+        return
+    seat.asked, seat.refusal = False, ""
+    try:
+        params = seat.params(studio)
+    except PlayError as error:
+        seat.refusal = str(error)
+        return
+    stroke = seat.drawing.number if seat.drawing else 0
+    seat.live.ask(params, stroke, seat.by_stroke)
+
+
+def _results(studio: Studio, seat: Sitting) -> Callable[[], None]:
+    """All that stands on the right; what is returned draws the picture in its place."""
+    knob = KNOBS["strength"]
+    st.slider(
+        "Strength",
+        0.05,
+        1.0,
+        0.65,
+        0.05,
+        **linked.bound("sketch_strength"),
+        on_change=_again,
+        args=(seat,),
+        help=f"{knob.help} Too low returns the drawing, too high forgets it.",
+    )
+    picture, words = st.container(), st.container()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.toggle(
+            "Live",
+            **linked.bound("live"),
+            on_change=_switch,
+            args=(seat,),
+            help="Every finished stroke asks for a picture, with the same seed.",
+        )
+        st.space("stretch")
+        st.button(
+            "Generate from sketch",
+            icon=":material/auto_awesome:",
+            type="primary",
+            key="sketch_go",
+            disabled=local_card.unready(studio.backend.name, studio.capabilities),
+            on_click=seat.wish,
+            args=(False,),
+        )
+
+    def draw() -> None:
+        with picture, explained():
+            outcome(_look(studio, seat), key="sketch_outcome")
+        with words:
+            _say(studio, seat)
+
+    return draw
+
+
+def _again(seat: Sitting) -> None:
+    if st.session_state.get("live"):
+        seat.wish(by_stroke=False)
+
+
+def _switch(seat: Sitting) -> None:
+    """On asks at once for what is drawn already; off means off."""
+    if not st.session_state["live"]:
+        seat.live.stop()
+    elif seat.drawing and seat.drawing.data:
+        seat.wish(by_stroke=False)
+
+
+def _look(studio: Studio, seat: Sitting) -> Outcome:
+    width, height = (int(current(name, studio.capabilities)) for name in ("width", "height"))
+    answer, live = seat.live.answer, seat.live
+    said = "Drawing the picture" if live.busy else "Up to date" if answer else ""
+    if answer is None:
+        return Outcome(
+            width, height, said=said, empty="Your picture appears here.", working=live.busy
+        )
+    params = answer.picture.params
+    return Outcome(
+        width,
+        height,
+        answer.request.turn,
+        answer.request.stroke,
+        source(_inside(studio, answer)),
+        f"Result: {params.prompt or 'no prompt'}, strength {params.strength:g}",
+        said,
+        working=live.busy,
+        timed=answer.request.timed,
+    )
+
+
+def _inside(studio: Studio, answer: Rendering) -> bytes:
+    """The picture as the page shows it: its own bytes, unless they are many."""
+    data = studio.library.data(answer.picture)
+    if len(data) <= LARGEST_INSIDE:
+        return data
+    from sdplay import metadata
+
+    return jpeg_bytes(metadata.decoded(data), longest=1536, quality=90)
+
+
+def _say(studio: Studio, seat: Sitting) -> None:
+    """What went wrong, and whether strength fits."""
+    for sentence in (seat.refusal, seat.live.trouble):
+        if sentence:
+            told(sentence, warn=True)
+    answer = seat.live.answer
+    if answer is None or seat.live.busy:
+        return
+    with explained():
+        params: Params = answer.request.params
+        apart = closeness.distance(params.init, studio.library.data(answer.picture))
+        if sentence := closeness.advice(apart, params.strength):
+            st.caption(literal(sentence))
+
+
+def _wait(seconds: float, seat: Sitting, desk: PageJobs) -> bool:
+    """Until nothing is at work any more, at most so long; says whether somebody else asks for a
+    run."""
+    until = time.monotonic() + seconds
+    while seat.live.busy and time.monotonic() < until:
+        seat.live.rest(GLANCE_SECONDS)
+        if seat.live.advance(desk):
+            return False
+        if waiting.interrupted():
+            return True
+    return False
+
+
+def _keep_waiting(seat: Sitting, desk: PageJobs) -> None:
+    """The picture takes long: run again as soon as it is there."""
+    waiting.tick_every(PATIENCE_SECONDS)
+    before = seat.live.answer
+    if _wait(PATIENCE_SECONDS, seat, desk):
+        waiting.tick_every(SOON_SECONDS)
+    elif seat.live.answer is not before or not seat.live.busy:
+        st.rerun(scope="fragment")

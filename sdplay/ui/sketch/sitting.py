@@ -1,0 +1,71 @@
+"""What a visit's sketching holds between two runs of the page."""
+
+from copy import copy
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from sdplay.errors import BadParams
+from sdplay.jobs import Job
+from sdplay.params import Params
+from sdplay.ui import session
+from sdplay.ui.components.canvas import Backdrop, Sketched
+from sdplay.ui.form import form
+from sdplay.ui.session import Studio
+from sdplay.ui.sketch.closeness import shows_nothing
+from sdplay.ui.sketch.live import Live
+
+NOTHING = "Nothing is drawn yet. Draw something, or choose a background, and ask again."
+
+
+@dataclass
+class Sitting:
+    """The drawing as it came last, its pictures, and what is wished for in this run."""
+
+    live: Live = field(default_factory=Live)
+    drawing: Sketched | None = None
+    backdrop: Backdrop | None = None
+    """Until the browser has taken it."""
+    refusal: str = ""
+    """Why the last wish was not granted."""
+    asked: bool = False
+    """A picture of the drawing is wished for."""
+    by_stroke: bool = False
+
+    def wish(self, by_stroke: bool) -> None:
+        """Ask for a picture in this run, once the form can be read."""
+        self.asked, self.by_stroke = True, by_stroke
+
+    def params(self, studio: Studio) -> Params:
+        """The form's settings, with the drawing to start from."""
+        if self.drawing is None or not self.drawing.data or shows_nothing(self.drawing.data):
+            raise BadParams(NOTHING)
+        strength = float(st.session_state["sketch_strength"])
+        settings = form.asked(studio.capabilities)
+        return settings.with_(init=self.drawing.data, mask=b"", strength=strength)
+
+
+@dataclass(frozen=True)
+class PageJobs:
+    """The page's jobs, as the live pictures use them."""
+
+    studio: Studio
+
+    def submit(self, params: Params) -> Job:
+        studio = self.studio
+        return studio.jobs.submit(
+            params,
+            copy(studio.backend),
+            studio.owner,
+            at_once=studio.capabilities.at_once,
+            address=session.address(),
+        )
+
+    def forget(self, job: Job) -> None:
+        self.studio.jobs.forget(job)
+
+
+def sitting() -> Sitting:
+    """This visit's."""
+    held: Sitting = st.session_state.setdefault("sketch_sitting", Sitting())
+    return held
