@@ -26,7 +26,14 @@ test("a tap is a round dot as wide as the brush", () => {
 });
 
 test("a stroke is wide where the pen is pressed and thin where it is not", () => {
-  const shapes = strokeShapes([[0, 0, 1], [100, 0, 0.5], [200, 0, 0]], 20);
+  const shapes = strokeShapes(
+    [
+      [0, 0, 1],
+      [100, 0, 0.5],
+      [200, 0, 0],
+    ],
+    20,
+  );
   assert.ok(covered(shapes, [2, 9.5]));
   assert.ok(!covered(shapes, [198, 5]));
   assert.ok(covered(shapes, [198, 3]));
@@ -35,21 +42,29 @@ test("a stroke is wide where the pen is pressed and thin where it is not", () =>
 test("every piece of a stroke turns the same way, so that a loop cuts no hole", () => {
   const loop = Array.from({length: 80}, (_, at) => {
     const angle = at / 6;
-    return [40 * Math.cos(angle), 25 * Math.sin(2 * angle), 0.2 + 0.6 * ((at * 7) % 10) / 10];
+    return [40 * Math.cos(angle), 25 * Math.sin(2 * angle), 0.2 + (0.6 * ((at * 7) % 10)) / 10];
   });
   for (const shape of strokeShapes(loop, 30)) assert.ok(area(shape) > 0);
 });
 
 test("a sharp corner has no gap at its outside", () => {
-  const shapes = strokeShapes([[0, 0, 1], [50, 0, 1], [50, 0, 1], [0, 2, 1]], 10, false);
+  const shapes = strokeShapes(
+    [
+      [0, 0, 1],
+      [50, 0, 1],
+      [50, 0, 1],
+      [0, 2, 1],
+    ],
+    10,
+    false,
+  );
   assert.ok(covered(shapes, [50, 0]));
 });
 
 test("smoothing takes the shaking away and keeps both ends", () => {
   const shaky = Array.from({length: 40}, (_, at) => [at * 5, at % 2 ? 4 : -4, 0.5]);
   const calm = smoothed(shaky),
-    shake = points =>
-      points.slice(5, -5).reduce((most, [, y]) => Math.max(most, Math.abs(y)), 0);
+    shake = points => points.slice(5, -5).reduce((most, [, y]) => Math.max(most, Math.abs(y)), 0);
   assert.ok(shake(calm) < shake(shaky) / 2);
   assert.deepEqual(calm[0], shaky[0]);
   assert.deepEqual(calm.at(-1), shaky.at(-1));
@@ -57,7 +72,12 @@ test("smoothing takes the shaking away and keeps both ends", () => {
 });
 
 test("a curve through few points has no corner", () => {
-  const curve = rounded([[0, 0, 1], [100, 0, 1], [100, 100, 1], [200, 100, 1]]);
+  const curve = rounded([
+    [0, 0, 1],
+    [100, 0, 1],
+    [100, 100, 1],
+    [200, 100, 1],
+  ]);
   const turns = curve.slice(2).map((point, at) => {
     const way = (from, to) => Math.atan2(to[1] - from[1], to[0] - from[0]);
     return Math.abs(way(curve[at], curve[at + 1]) - way(curve[at + 1], point));
@@ -102,7 +122,10 @@ test("a fill is widened by one pixel, and never over the edge", () => {
 test("fill of a large sheet ends", () => {
   const side = 700;
   const {mask} = flooded(new Uint8ClampedArray(4 * side * side).fill(255), side, side, 350, 350);
-  assert.equal(mask.reduce((sum, value) => sum + value, 0), side * side);
+  assert.equal(
+    mask.reduce((sum, value) => sum + value, 0),
+    side * side,
+  );
 });
 
 test("undo and redo walk to the very beginning and back", () => {
@@ -125,7 +148,12 @@ test("a cleared, a rubbed and an empty sheet show nothing; a picture under them 
   assert.ok(blank([{tool: "pen"}, {tool: "clear"}, {tool: "eraser"}]));
   assert.ok(!blank([{tool: "clear"}, {tool: "pen"}]));
   assert.ok(!blank([{tool: "background", picture: "a"}]));
-  assert.ok(blank([{tool: "background", picture: "a"}, {tool: "background", picture: ""}]));
+  assert.ok(
+    blank([
+      {tool: "background", picture: "a"},
+      {tool: "background", picture: ""},
+    ]),
+  );
 });
 
 test("a picture stays as long as undo or redo may bring it back", () => {
@@ -146,7 +174,10 @@ test("a point of the screen and of the drawing are the same point, however it is
 test("the middle of a drawing stays its middle when the picture's shape changes", () => {
   const stage = {left: 0, top: 0, width: 100, height: 100},
     look = {zoom: 1, x: 0, y: 0};
-  for (const size of [{width: 512, height: 512}, {width: 768, height: 512}])
+  for (const size of [
+    {width: 512, height: 512},
+    {width: 768, height: 512},
+  ])
     assert.deepEqual(toUnits(50, 50, stage, look, size), [0, 0]);
 });
 

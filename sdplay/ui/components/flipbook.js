@@ -19,7 +19,7 @@ export const moved = (at, axis, by, lengths, round = false) => {
   const last = lengths[axis] - 1,
     to = at[axis] + by,
     next = [...at];
-  next[axis] = round ? (((to % (last + 1)) + last + 1) % (last + 1)) : within(to, 0, last);
+  next[axis] = round ? ((to % (last + 1)) + last + 1) % (last + 1) : within(to, 0, last);
   return next;
 };
 // What a key does: along which axis and how far; nothing for other keys and axes that are not there.
@@ -63,7 +63,12 @@ export default function ({data, parentElement, setTriggerValue}) {
     side = $(".axes");
   const lengths = data.axes.map(axis => axis.marks.length);
   const cells = new Map(data.cells.map(cell => [cell.at.join(), cell]));
-  const look = LOOKS.get(parentElement) ?? {axis: 0, turned: 0, decoded: new Map(), asked: new Set()};
+  const look = LOOKS.get(parentElement) ?? {
+    axis: 0,
+    turned: 0,
+    decoded: new Map(),
+    asked: new Set(),
+  };
   LOOKS.set(parentElement, look);
   if (!look.at || look.shape !== lengths.join() || look.start !== data.start.join()) {
     look.at = [...data.start];

@@ -45,7 +45,13 @@ export default function ({data, parentElement, setTriggerValue}) {
   window.sdplayThumbnails ??= new Map();
   const store = window.sdplayThumbnails;
   const $ = name => parentElement.querySelector(name);
-  const look = LOOKS.get(parentElement) ?? {sort: "", by: "", falling: false, low: null, high: null};
+  const look = LOOKS.get(parentElement) ?? {
+    sort: "",
+    by: "",
+    falling: false,
+    low: null,
+    high: null,
+  };
   LOOKS.set(parentElement, look);
   const rejected = new Set(data.rejected);
   const named = new Map(data.numbers.map(entry => [entry.id, entry]));

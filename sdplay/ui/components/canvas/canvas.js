@@ -1,10 +1,10 @@
+import {CLOSEST, pannedBy, zoomedTo} from "../zoom.js";
 import {blank, changed, ground, pictures, redo, undo, untouched} from "./changes.js";
 import {remember, remembered} from "./keep.js";
 import {Paper} from "./paper.js";
 import {listen} from "./pointers.js";
 import {fineSize, notched, toStage, toUnits} from "./space.js";
 import {ARROWS, DRAGGED, meaning, OPTIONS, range, TOOLS} from "./tools.js";
-import {CLOSEST, pannedBy, zoomedTo} from "../zoom.js";
 
 const PADS = new Map(); // by name: a drawing outlives the tab that shows it
 const QUICK_PIXELS = 600_000; // so many are written at once, more of them beside the drawing
@@ -102,7 +102,9 @@ class Pad {
     if (!this.data || !this.ink.isConnected) return;
     const box = this.ink.getBoundingClientRect();
     if (!box.width) return;
-    const [width, height] = [box.width, box.height].map(side => Math.round(side * devicePixelRatio));
+    const [width, height] = [box.width, box.height].map(side =>
+      Math.round(side * devicePixelRatio),
+    );
     if (this.ink.width !== width || this.ink.height !== height)
       Object.assign(this.ink, {width, height});
     this.paper.resize(fineSize(this.data, Math.min(width, height)));
@@ -258,7 +260,10 @@ class Pad {
 
   get acts() {
     const step = next => {
-      if (next !== this.changes && (next.done !== this.changes.done || next.undone !== this.changes.undone)) {
+      if (
+        next !== this.changes &&
+        (next.done !== this.changes.done || next.undone !== this.changes.undone)
+      ) {
         this.changes = next;
         this.altered();
       }
@@ -444,7 +449,9 @@ class Pad {
     if (empty && why !== "change") return;
     const picture = empty ? "" : await this.written(number);
     if (picture === null || number !== this.number) return; // a newer one is on its way
-    this.note(picture === undefined ? "This drawing is too large to be sent. Choose a smaller size." : "");
+    this.note(
+      picture === undefined ? "This drawing is too large to be sent. Choose a smaller size." : "",
+    );
     if (picture !== undefined)
       this.send("drawing", {number, picture, why, background: this.received ?? ""});
   }

@@ -2,7 +2,9 @@
 export const untouched = () => ({done: [], undone: []});
 export const changed = (changes, change) => ({done: [...changes.done, change], undone: []});
 export const undo = ({done, undone}) =>
-  done.length ? {done: done.slice(0, -1), undone: [...undone, done[done.length - 1]]} : {done, undone};
+  done.length
+    ? {done: done.slice(0, -1), undone: [...undone, done[done.length - 1]]}
+    : {done, undone};
 export const redo = ({done, undone}) =>
   undone.length
     ? {done: [...done, undone[undone.length - 1]], undone: undone.slice(0, -1)}

@@ -6,7 +6,8 @@ import {covering, SHORT_SIDE} from "./space.js";
 const EVERY = 12;
 const COPIES = 6;
 
-const sheet = (width = 1, height = 1) => Object.assign(document.createElement("canvas"), {width, height});
+const sheet = (width = 1, height = 1) =>
+  Object.assign(document.createElement("canvas"), {width, height});
 const copied = (target, source) => {
   const pen = target.getContext("2d");
   pen.setTransform(1, 0, 0, 1, 0, 0);
@@ -77,7 +78,9 @@ export class Paper {
   copy() {
     const picture = sheet(this.settled.width, this.settled.height);
     copied(picture, this.settled);
-    this.copies = [...this.copies, {picture, painted: [...this.painted], laid: this.laid}].slice(-COPIES);
+    this.copies = [...this.copies, {picture, painted: [...this.painted], laid: this.laid}].slice(
+      -COPIES,
+    );
   }
 
   rewind(changes) {

@@ -33,7 +33,8 @@ export const rounded = (points, step = 3) => {
     const bend = points[at],
       to = at === points.length - 2 ? points[at + 1] : middle(bend, points[at + 1]);
     const length =
-      Math.hypot(bend[0] - from[0], bend[1] - from[1]) + Math.hypot(to[0] - bend[0], to[1] - bend[1]);
+      Math.hypot(bend[0] - from[0], bend[1] - from[1]) +
+      Math.hypot(to[0] - bend[0], to[1] - bend[1]);
     const pieces = Math.max(1, Math.ceil(length / step));
     for (let piece = 1; piece <= pieces; piece++) {
       const t = piece / pieces;
