@@ -13,6 +13,7 @@ LAYERS = (
     "ui",
     "__main__",
     "cli",
+    "lessons",
     "sweeps",
     "jobs",
     "studio",

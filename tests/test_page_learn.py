@@ -1,21 +1,114 @@
-"""Every lesson is a sweep that can run."""
+"""Learn without a browser: predict, run, see the answer, and go on."""
+
+import time
 
 import pytest
 
-from sdplay.ui.learn.panel import LESSONS
+from sdplay.lessons import shelf
 from tests.paging import sentences
 
+COURSE = shelf.course()
 
-@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.icon)
-def test_a_lesson_opens_the_lab_with_one_difference_along_every_axis(page, lesson):
-    page.query_params.update(view="Learn", steps="2")
-    page.run()
-    page.button(key=f"start_{lesson.icon}").click().run()
+
+def opened(page, lesson):
+    page.query_params.update(view="Learn", lesson=lesson)
+    return page.run()
+
+
+def finished(page):
+    """Run again until the lesson's pictures are there."""
+    for _ in range(1200):
+        if not any(button.key == "lesson_cancel" for button in page.button):
+            return page
+        time.sleep(0.05)
+        page.run()
+    raise AssertionError("the lesson never ended")
+
+
+def predicted(page, lesson, choice):
+    page.radio(key=f"predict_{lesson.id}").set_value(choice).run()
+    page.button(key="lesson_run").click().run()
     assert not page.exception
-    assert any(button.key == "run" for button in page.button)
-    assert sentences(page).count("1 thing differs") == len(lesson.axes)
-    assert any(button.key in ("sweep_pause", "take_sheet.png") for button in page.button)
-    page.button(key="sweep_cancel").click().run()
+    return finished(page)
+
+
+@pytest.mark.parametrize("lesson", COURSE, ids=lambda lesson: lesson.id)
+def test_a_lesson_asks_for_a_prediction_before_it_runs(page, lesson):
+    opened(page, lesson.id)
+    assert lesson.question in sentences(page)
+    assert lesson.answer not in sentences(page)
+    assert page.button(key="lesson_run").disabled
+    page.radio(key=f"predict_{lesson.id}").set_value(0).run()
+    assert not page.button(key="lesson_run").disabled
+    assert not page.exception
+
+
+def test_the_answer_says_what_was_predicted_and_over_how_many_prompts_it_held(page):
+    lesson = COURSE[0]
+    opened(page, lesson.id)
+    predicted(page, lesson, 1)
+    said = sentences(page)
+    assert f"You predicted: {lesson.choices[1]}. It is: **{lesson.choices[0]}**" in said
+    assert all(part in said for part in (lesson.answer, *(look.text for look in lesson.look)))
+    assert lesson.measured.sentence in said
+    assert "1 of 10 done" in said
+
+
+def test_a_right_prediction_is_told_and_the_next_lesson_opens(page):
+    lesson = COURSE[4]
+    opened(page, lesson.id)
+    predicted(page, lesson, lesson.right)
+    assert "You predicted it" in sentences(page)
+    page.text_input(key=f"sentence_{lesson.id}").set_value("Another noise.").run()
+    page.button(key="lesson_next").click().run()
+    assert COURSE[5].question in sentences(page)
+    record = page.session_state["lesson_record"].predictions[lesson.id]
+    assert (record.choice, record.sentence) == (lesson.right, "Another noise.")
+
+
+def test_open_in_compare_has_every_picture_already(page):
+    lesson = COURSE[4]
+    opened(page, lesson.id)
+    predicted(page, lesson, 0)
+    page.button(key="lesson_compare").click().run()
+    assert not page.exception
+    assert "1 thing differs" in sentences(page)
+    assert page.session_state["view"] == "Compare"
+
+
+def test_a_stranger_in_the_link_is_named_and_the_lessons_are_there(page):
+    opened(page, "alchemy")
+    assert "There is no lesson called alchemy." in sentences(page)
+    assert COURSE[0].question in sentences(page)
+
+
+def test_a_lesson_behind_this_network_is_refused_in_a_sentence(page):
+    opened(page, "http://127.0.0.1:9/x.toml")
+    assert "No lesson came from" in sentences(page)
+    assert not page.exception
+
+
+def test_a_teachers_lesson_shows_its_text_and_none_of_its_markup(page, monkeypatch, tmp_path):
+    monkeypatch.setenv("SDPLAY_HOME", str(tmp_path))
+    (tmp_path / "lessons").mkdir()
+    text = (shelf.COURSE / "01-steps.toml").read_text()
+    text = text.replace("How many steps?", "![x](http://a.b/c.png) **loud**")
+    (tmp_path / "lessons" / "mine.toml").write_text(text)
+    opened(page, "mine")
+    assert not page.exception
+    assert page.subheader[0].value.startswith("\\!\\[x\\]\\(http")
+
+
+def test_five_questions_before_and_after_tell_the_gain(page):
+    opened(page, "steps")
+    for when in ("before", "after"):
+        page.button(key="lesson_quiz").click().run()
+        for number in range(5):
+            page.radio(key=f"quiz_{when}_{number}").set_value(0)
+        page.run()
+        page.button(key="quiz_done").click().run()
+    assert "Right before the lessons:" in sentences(page)
+    assert not any(button.key == "lesson_quiz" for button in page.button)
 
 
 def test_the_prompt_survives_a_visit_to_a_tab_that_does_not_show_it(page):

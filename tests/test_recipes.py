@@ -9,11 +9,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from sdplay import knob, schedulers
+from sdplay.backends import connect
 from sdplay.compare import axes
 from sdplay.compare.axes import AXES, Setup
 from sdplay.engine.samplers import SAMPLERS
+from sdplay.lessons import checking
+from sdplay.lessons.lesson import read_lesson
 from sdplay.params import Params
-from sdplay.ui.learn import panel
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -58,10 +60,10 @@ def test_a_tab_is_drawn_as_its_recipe_says():
     assert drawn.markdown[0].value == "This is Built-in."
 
 
-def test_a_lesson_is_an_entry_as_its_recipe_says():
-    lesson = eval(recipe("A lesson"), dict(vars(panel)))
-    counts = [len(AXES[axis].marks(values)) for axis, values in lesson.axes]
-    assert counts == [4]
+def test_a_lesson_is_a_file_whose_claim_holds_as_its_recipe_says():
+    lesson = read_lesson(recipe("A lesson"), "one step")
+    verdicts = checking.check(lesson, connect("builtin"))
+    assert [verdict.held for verdict in verdicts] == [True, True]
 
 
 def test_every_room_stands_in_the_readme():

@@ -6,10 +6,10 @@ import sys
 from typing import NoReturn
 
 from sdplay import settings
-from sdplay.cli import cutouts, generate, library, lists, pictures, serve, sweep
+from sdplay.cli import cutouts, generate, lesson, library, lists, pictures, serve, sweep
 from sdplay.errors import BadParams, PlayError
 
-COMMANDS = (generate, lists, library, sweep, serve, cutouts, pictures)
+COMMANDS = (generate, lists, library, sweep, lesson, serve, cutouts, pictures)
 
 
 class Commands(argparse.ArgumentParser):

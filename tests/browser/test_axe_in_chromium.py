@@ -62,12 +62,22 @@ def drawer(page, url):
 
 
 def learn(page, url):
-    page.goto(f"{url}?view=Learn")
-    page.locator(".st-key-start_tune").wait_for()
+    page.goto(f"{url}?view=Learn&lesson=cfg")
+    page.locator(".st-key-lesson_run").wait_for()
+
+
+def lesson(page, url):
+    """A lesson that has its answer."""
+    learn(page, url)
+    page.locator(".st-key-predict_cfg label").nth(1).click()
+    page.locator(".st-key-lesson_run button:not([disabled])").click()
+    page.locator(".st-key-lesson_next").wait_for()
+    page.locator(".st-key-lesson_quiz button").click()
+    page.locator(".st-key-quiz_done").wait_for()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("reach", [generate, compare, plan, library, drawer, learn])
+@pytest.mark.parametrize("reach", [generate, compare, plan, library, drawer, learn, lesson])
 def test_nothing_keeps_anybody_out(browser, stocked, reach, scheme):
     context = browser.new_context(
         viewport={"width": 1440, "height": 900}, color_scheme=scheme, reduced_motion="reduce"

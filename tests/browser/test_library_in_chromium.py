@@ -1,4 +1,4 @@
-"""The library and the lessons in a real browser."""
+"""The library in a real browser."""
 
 import base64
 import re
@@ -263,10 +263,3 @@ def test_a_star_and_the_search_find_a_picture_again(tab, address):
     tab.get_by_label("Search", exact=True).fill("stars>=4")
     tab.get_by_label("Search", exact=True).press("Enter")
     tab.get_by_text("1 picture ·").wait_for(timeout=SLOW)
-
-
-def test_a_lesson_runs_at_one_click(tab, address):
-    tab.goto(f"{address}?view=Learn&steps=2")
-    tab.locator(".st-key-start_tune button").click(timeout=SLOW)
-    tab.get_by_text("Take it away").wait_for(timeout=SLOW)
-    assert at_last(tab.locator("table[role=grid] img[src]").count, 6) == 6

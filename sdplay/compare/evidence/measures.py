@@ -16,6 +16,10 @@ _SIDES = (
     ("left", "the middle", "right"),
     ("bottom left", "bottom", "bottom right"),
 )
+NINTHS = {
+    name: (row, column) for row, line in enumerate(_SIDES) for column, name in enumerate(line)
+}
+"""The row and the column of each ninth of a picture, by its name."""
 _HEAT = (
     (0, (0, 0, 0)),
     (0.25, (66, 10, 104)),

@@ -1,127 +1,335 @@
-"""Learn: what each setting does, as a question that a sweep on this very backend answers."""
+"""Learn: one lesson on one screen (predict, run, look, explain), and the way to all the others."""
 
-from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import streamlit as st
+from streamlit.material_icon_names import ALL_MATERIAL_ICONS
 
-from sdplay.compare.axes import Typed
-from sdplay.schedulers import SCHEDULERS
-from sdplay.ui import address
-from sdplay.ui.compare import axes, sweeping
+from sdplay.errors import BadParams
+from sdplay.lessons import shelf
+from sdplay.lessons.lesson import Lesson
+from sdplay.lessons.record import MOST_LETTERS, Prediction
+from sdplay.sweeps import Sweep
+from sdplay.ui import address, whole
+from sdplay.ui.compare import experiments
+from sdplay.ui.learn import classroom, diary, pictures, runs
+from sdplay.ui.learn.runs import Desk
+from sdplay.ui.problems import explained, text_of_others
 from sdplay.ui.session import Studio
-from sdplay.ui.share import linked
+from sdplay.wording import literal, many
 
-
-@dataclass(frozen=True)
-class Lesson:
-    """A question, what to know, what to watch for, and the sweep that shows it."""
-
-    title: str
-    icon: str
-    text: str
-    watch: str
-    axes: tuple[tuple[str, Typed], ...]
-
-
-LESSONS = (
-    Lesson(
-        "How many steps?",
-        "stairs",
-        "A picture starts as noise. Each step asks the model what the clean picture may look "
-        "like and goes a part "
-        "of the way. More steps cost more time, and soon change little.",
-        "the first column is vague; find the column after which you see no change.",
-        (("steps", "1, 2, 4, 8, 16, 32"),),
-    ),
-    Lesson(
-        "Which scheduler?",
-        "route",
-        "The scheduler is the route from noise to picture. All ask the same model; some take "
-        "smarter strides, and "
-        "ancestral ones throw in fresh noise at every step.",
-        "most routes end at the same picture; the ancestral one never settles.",
-        (
-            ("steps", "5, 10, 20, 40"),
-            ("scheduler", ("euler", "ddim", "dpmpp_2m_karras", "euler_a")),
-        ),
-    ),
-    Lesson(
-        "How much CFG?",
-        "tune",
-        "CFG pushes the picture away from what the model would paint without your words. 1 pushes "
-        "not at all and takes half the time; high values shout.",
-        "colours grow louder from left to right, and burn in the end.",
-        (("cfg", "1, 1.5, 2.5, 4, 8, 15"),),
-    ),
-    Lesson(
-        "What is a seed?",
-        "casino",
-        "The seed names the start noise. The same seed with the same settings gives the same "
-        "picture again, here "
-        "and on every other machine.",
-        "same prompt, other pictures. Run it twice: nothing is made anew, because nothing would "
-        "differ.",
-        (("seed", "1-8"),),
-    ),
-    Lesson(
-        "What does a negative prompt do?",
-        "block",
-        "It takes the place of the empty prompt that CFG pushes away from. At CFG 1 there is no "
-        "push, so it does "
-        "nothing.",
-        "the last row stays as it is, whatever you forbid.",
-        (("negative", "none || red || 3d style || flat style"), ("cfg", "6, 3, 1")),
-    ),
-    Lesson(
-        "Is it the setting, or the seed?",
-        "balance",
-        "One pair of pictures proves little: another seed may turn the verdict around. Look at "
-        "several seeds before "
-        "you call one setting better.",
-        "the sign test under the grid says whether chance could have done it.",
-        (("seed", "1-8"), ("scheduler", ("euler", "dpmpp_2m_karras", "unipc"))),
-    ),
-)
+POLL_SECONDS = 0.5
+LESSON = "lesson"
+"""What the address calls the lesson that is open."""
 
 
 def show(studio: Studio) -> None:
-    """Cards, each a click away from its pictures; then the schedulers in two sentences each."""
-    st.subheader("What does each setting do?", anchor=False)
-    st.caption(
-        "Each lesson is a small fair comparison with your own prompt and backend: one thing "
-        "differs, the rest "
-        "is locked."
+    """The open lesson, its class tools, and cards for the others."""
+    lessons = _lessons()
+    lesson = lessons[_open_name(lessons)]
+    names = list(lessons)
+    number = names.index(lesson.id)
+    _head(names, number)
+    st.subheader(text_of_others(lesson.title, 80), anchor=False)
+    st.markdown(text_of_others(lesson.question, 400))
+    with explained(), st.container(key="lesson_board"):
+        text, room = st.columns([3, 5], gap="large")
+        with text:
+            _lesson(studio, lesson, room, names[(number + 1) % len(names)])
+    _cards(list(lessons.values()), lesson)
+    with explained():
+        classroom.tools(studio, list(lessons.values()), lesson)
+    diary.keep()
+
+
+def _lessons() -> dict[str, Lesson]:
+    """Those in the box, the owner's, and the one that a link brings, by name."""
+    own, sentences = shelf.own()
+    for sentence in sentences:
+        st.warning(literal(sentence), icon=":material/info:")
+    lessons = {lesson.id: lesson for lesson in (*shelf.course(), *own)}
+    name = st.query_params.get(LESSON, "")
+    if shelf.is_address(name):
+        lesson, problem = _brought(name)
+        if lesson:
+            lessons = {lesson.id: lesson, **lessons}
+        else:
+            st.warning(literal(problem), icon=":material/info:")
+    elif name and name not in lessons:
+        st.warning(
+            f"There is no lesson called {literal(name[:60])}. Choose one below.",
+            icon=":material/info:",
+        )
+    return lessons
+
+
+@st.cache_data(show_spinner="Reading the lesson", max_entries=50, ttl=600)
+def _brought(url: str) -> tuple[Lesson | None, str]:
+    """The lesson at an address, or the sentence why there is none."""
+    try:
+        return shelf.from_address(url), ""
+    except BadParams as error:
+        return None, str(error)
+
+
+def _open_name(lessons: dict[str, Lesson]) -> str:
+    name = st.query_params.get(LESSON, "")
+    if name in lessons:
+        return name
+    done = diary.now().predictions
+    return next((name for name in lessons if name not in done), next(iter(lessons)))
+
+
+def _go(name: str) -> None:
+    """Open a lesson; call it from a callback."""
+    address.rewrite({LESSON: name})
+
+
+def _head(names: list[str], number: int) -> None:
+    """Where one is in the course, and the ways on and back."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        st.caption(f"Lesson {number + 1} of {len(names)}")
+        st.space("stretch")
+        for label, icon, to in (
+            ("Lesson before", "arrow_back", number - 1),
+            ("Next lesson", "arrow_forward", number + 1),
+        ):
+            st.button(
+                label,
+                icon=f":material/{icon}:",
+                type="tertiary",
+                key=f"lesson_{icon}",
+                on_click=_go,
+                args=(names[to % len(names)],),
+            )
+
+
+def _lesson(
+    studio: Studio, lesson: Lesson, room: st.delta_generator.DeltaGenerator, after: str
+) -> None:
+    """Prediction or answer on the left, the pictures on the right."""
+    wanted = runs.desk(studio, lesson)
+    sweep = runs.running(studio, wanted)
+    if sweep is None:
+        _predict(studio, wanted)
+        with room:
+            _empty(lesson)
+        return
+    with room:
+        _watch(studio, lesson, sweep)
+    _answer(studio, wanted, sweep, after)
+
+
+def _predict(studio: Studio, wanted: Desk) -> None:
+    """The prediction, a reason in a few words, and the button that runs it."""
+    lesson, said = wanted.lesson, diary.now().predictions.get(wanted.lesson.id)
+    chosen = st.radio(
+        "Your prediction",
+        range(len(lesson.choices)),
+        index=said.choice if said and 0 <= said.choice < len(lesson.choices) else None,
+        key=f"predict_{lesson.id}",
+        format_func=lambda at: text_of_others(lesson.choices[at], 160),
     )
-    for start in range(0, len(LESSONS), 3):
-        for column, lesson in zip(st.columns(3), LESSONS[start : start + 3], strict=True):
-            with column.container(border=True, height="stretch", key=f"lesson_{lesson.icon}"):
-                st.markdown(f":material/{lesson.icon}: **{lesson.title}**")
-                st.caption(lesson.text)
-                st.caption(f":material/visibility: Watch: {lesson.watch}")
-                st.space("stretch")
-                st.button(
-                    "Show me",
-                    icon=":material/play_arrow:",
-                    key=f"start_{lesson.icon}",
-                    on_click=_open,
-                    args=(studio, lesson),
-                )
-    st.subheader("Schedulers", anchor=False)
-    entries = [
-        SCHEDULERS[name]
-        for name in studio.capabilities.schedulers or SCHEDULERS
-        if name in SCHEDULERS
-    ]
-    half = (len(entries) + 1) // 2
-    for column, some in zip(
-        st.columns(2, gap="large"), (entries[:half], entries[half:]), strict=True
+    reason = st.text_input(
+        "Because … (a few words)",
+        said.reason if said else "",
+        key=f"reason_{lesson.id}",
+        max_chars=MOST_LETTERS,
+        placeholder="What makes you think so?",
+    )
+    _where(studio)
+    planned = runs.planned(studio, wanted)
+    pictures_to_make = many(planned.pictures, "picture")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button(
+            f"Run {pictures_to_make}" if planned.pictures else "Show the pictures",
+            icon=":material/play_arrow:",
+            type="primary",
+            key="lesson_run",
+            disabled=chosen is None,
+            on_click=_run,
+            args=(studio, wanted, chosen, reason),
+        )
+        st.caption(
+            "Predict first: a surprise teaches more." if chosen is None else planned.sentence
+        )
+
+
+def _where(studio: Studio) -> None:
+    """The built-in model, or the backend of the form; the lesson's prompt, or one's own."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if studio.backend.name != runs.BUILT_IN:
+            st.segmented_control(
+                "Where",
+                ("Built-in model", studio.backend.label),
+                default="Built-in model",
+                required=True,
+                key="lesson_where",
+                label_visibility="collapsed",
+            )
+        st.toggle(
+            "With my own prompt",
+            key="lesson_own",
+            help="The prompt of the form in place of the lesson's.",
+        )
+
+
+def _run(studio: Studio, wanted: Desk, chosen: int, reason: str) -> None:
+    with explained():
+        runs.start(studio, wanted)
+        said = diary.now().predictions.get(wanted.lesson.id)
+        moment = datetime.now(UTC).isoformat(timespec="seconds")
+        sentence = said.sentence if said else ""
+        diary.say(wanted.lesson.id, Prediction(chosen, reason.strip(), sentence, moment))
+
+
+def _empty(lesson: Lesson) -> None:
+    """Where the pictures will be."""
+    with st.container(
+        border=True,
+        height=420,
+        horizontal_alignment="center",
+        vertical_alignment="center",
+        key="lesson_empty",
     ):
-        for entry in some:
-            column.markdown(f"**{entry.label}**  \n:small[:gray[{entry.about}]]")
+        icon = lesson.icon if lesson.icon in ALL_MATERIAL_ICONS else "school"
+        st.markdown(f"# :material/{icon}:", text_alignment="center")
+        st.caption(
+            "Say what you expect, then run it: the pictures appear here.", text_alignment="center"
+        )
 
 
-def _open(studio: Studio, lesson: Lesson) -> None:
-    """The lesson's axes into the comparison lab, which runs them at once."""
-    axes.put(lesson.axes, sweeping.bench(False).offer(studio.backend.name), tuple(linked.PLACES))
-    address.put({"lab": "Grid"})
-    st.session_state.update(view="Compare", lab_go=True)
+def _watch(studio: Studio, lesson: Lesson, sweep: Sweep) -> None:
+    """The pictures as they come; below them what to look at, once they are there."""
+    moving = sweep.moving
+
+    @whole.fragment(every=POLL_SECONDS if moving else None)
+    def view() -> None:
+        with explained():
+            pictures.wall(studio, lesson, sweep)
+        if moving:
+            st.progress(sweep.fraction, text=sweep.standing)
+        if moving != sweep.moving:
+            st.rerun()
+
+    view()
+    if not sweep.running:
+        pictures.legend(lesson)
+        if lesson.film:
+            pictures.film(studio, sweep)
+
+
+def _answer(studio: Studio, wanted: Desk, sweep: Sweep, after: str) -> None:
+    """What was predicted, what it is, what to look at, and a sentence of one's own."""
+    lesson = wanted.lesson
+    said = diary.now().predictions.get(lesson.id)
+    if sweep.running:
+        if said:
+            st.caption(f"You predicted: {_choice(lesson, said.choice)}")
+        st.button(
+            "Cancel", icon=":material/stop_circle:", key="lesson_cancel", on_click=sweep.cancel
+        )
+        return
+    if sweep.trouble:
+        st.warning(literal(sweep.trouble), icon=":material/pause_circle:")
+    _verdict(lesson, said)
+    st.markdown(text_of_others(lesson.answer, 700))
+    st.caption(_measured(lesson))
+    st.text_input(
+        text_of_others(lesson.reflect, 300),
+        said.sentence if said else "",
+        key=f"sentence_{lesson.id}",
+        max_chars=MOST_LETTERS,
+        placeholder="One sentence of yours",
+        on_change=_explain,
+        args=(lesson.id,),
+    )
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        st.button(
+            "Next lesson",
+            icon=":material/arrow_forward:",
+            type="primary",
+            key="lesson_next",
+            on_click=_go,
+            args=(after,),
+        )
+        st.button(
+            "Open in Compare",
+            icon=":material/grid_on:",
+            key="lesson_compare",
+            on_click=_open_in_compare,
+            args=(studio, wanted),
+        )
+        st.button(
+            "Again",
+            icon=":material/replay:",
+            type="tertiary",
+            key="lesson_again",
+            help="Predict and run this lesson once more.",
+            on_click=runs.board().remove,
+            args=(sweep,),
+        )
+
+
+def _choice(lesson: Lesson, at: int) -> str:
+    return text_of_others(lesson.choices[at], 160) if 0 <= at < len(lesson.choices) else "nothing"
+
+
+def _verdict(lesson: Lesson, said: Prediction | None) -> None:
+    right = _choice(lesson, lesson.right)
+    if said is None:
+        st.markdown(f"**{right}**")
+    elif said.choice == lesson.right:
+        st.markdown(f":green[:material/check_circle:] You predicted it: **{right}**")
+    else:
+        st.markdown(
+            f":orange[:material/lightbulb:] You predicted: {_choice(lesson, said.choice)}. "
+            f"It is: **{right}**"
+        )
+
+
+def _measured(lesson: Lesson) -> str:
+    """Over how many prompts the claim held, and how anybody can measure it again."""
+    claim = f":material/straighten: {text_of_others(lesson.check.claim, 300)}"
+    if lesson.measured is None:
+        return f"{claim} Nobody has measured this yet."
+    return f"{claim} {text_of_others(lesson.measured.sentence, 200)}"
+
+
+def _explain(lesson: str) -> None:
+    said = diary.now().predictions.get(lesson) or Prediction(-1)
+    sentence = str(st.session_state[f"sentence_{lesson}"]).strip()
+    diary.say(lesson, Prediction(said.choice, said.reason, sentence, said.when))
+
+
+def _open_in_compare(studio: Studio, wanted: Desk) -> None:
+    """The lesson's plan into the comparison lab, which runs it at once."""
+    with explained():
+        setup = wanted.setup
+        experiments.into_form(studio, setup, wanted.lesson.plan.axes)
+        st.session_state.update(view="Compare", lab_go=True)
+
+
+def _cards(lessons: list[Lesson], current: Lesson) -> None:
+    """Every lesson, a click away, with what was predicted."""
+    done = diary.now().predictions
+    count = sum(lesson.id in done for lesson in lessons)
+    st.markdown(f"**All lessons** :small[:gray[{count} of {len(lessons)} done]]")
+    with st.container(horizontal=True, gap="xsmall", key="lesson_cards"):
+        for lesson in lessons:
+            _card(lesson, done.get(lesson.id), lesson.id == current.id)
+
+
+def _card(lesson: Lesson, said: Prediction | None, is_open: bool) -> None:
+    icon = lesson.icon if lesson.icon in ALL_MATERIAL_ICONS else "school"
+    if said:
+        icon = "check_circle" if said.choice == lesson.right else "lightbulb"
+    st.button(
+        text_of_others(lesson.about, 40),
+        icon=f":material/{icon}:",
+        key=f"open_{lesson.id}",
+        disabled=is_open,
+        help=text_of_others(lesson.title, 80),
+        on_click=_go,
+        args=(lesson.id,),
+    )

@@ -43,6 +43,7 @@ MOST_PICTURES = 30
 Row = dict[str, Any]
 GENERATE, COMPARE, LIBRARY = ("Generate",), ("Compare",), ("Library",)
 SKETCH = ("Sketch",)
+LEARN = ("Learn",)
 Options = Callable[[Capabilities], Mapping[str, str] | None]
 """What a control offers: the text that it writes, by the short id that a hand may write.  None:
 nobody tells."""
@@ -323,4 +324,5 @@ NAMES: Mapping[str, Linked] = {
     "find": Linked("Search", tabs=LIBRARY),
     "whose": Linked("Pictures", lambda capabilities: SCOPES, tabs=LIBRARY),
     "picked": Linked("Chosen pictures", several=True, tabs=LIBRARY),
+    "lesson": Linked("Lesson", tabs=LEARN),
 }

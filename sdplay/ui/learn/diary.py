@@ -1,0 +1,53 @@
+"""What this visitor predicted: in this visit's memory and in the browser, nowhere else."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from sdplay.lessons.record import FORMS, Prediction, Record, read_record
+from sdplay.ui.components.diary import diary
+
+_RECORD, _READ = "lesson_record", "lesson_record_read"
+
+
+def now() -> Record:
+    """The record as this visit has it."""
+    record: Record = st.session_state.get(_RECORD, Record())
+    return record
+
+
+def put(record: Record) -> None:
+    """Remember this from now on."""
+    st.session_state[_RECORD] = record
+
+
+def forget() -> None:
+    """Nothing was ever predicted."""
+    put(Record())
+
+
+def say(lesson: str, prediction: Prediction) -> None:
+    """Remember what was said about a lesson."""
+    record = now()
+    put(replace(record, predictions={**record.predictions, lesson: prediction}))
+
+
+def keep() -> None:
+    """Exchange the record with the browser; draw it once, last of all."""
+    read = bool(st.session_state.get(_READ))
+    text = diary(now().text() if now() != Record() else "", read)
+    if text is None or read:
+        return
+    st.session_state[_READ] = True
+    put(_joined(read_record(text), now()))
+    st.rerun()
+
+
+def _joined(older: Record, newer: Record) -> Record:
+    """What the browser had, and over it what was said before that came."""
+    return Record(
+        {**older.predictions, **newer.predictions},
+        newer.before or older.before,
+        newer.after or older.after,
+        older.order if older.order in FORMS else newer.order,
+    )

@@ -1,0 +1,115 @@
+"""A lesson in a real browser: by mouse, by keys and by touch; what is remembered, and what is
+loaded."""
+
+import pytest
+
+from tests.serving import SLOW, at_last
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+WHOLE = "document.documentElement.scrollWidth"
+
+
+def opened(tab, address, lesson):
+    tab.goto(f"{address}?view=Learn&lesson={lesson}")
+    tab.locator(".st-key-lesson_run").wait_for(timeout=SLOW)
+    tab.locator("[data-test-script-state=notRunning]").wait_for(timeout=SLOW)
+    return tab
+
+
+def answered(tab):
+    tab.locator(".st-key-lesson_next").wait_for(timeout=SLOW)
+    tab.locator("[data-test-script-state=notRunning]").wait_for(timeout=SLOW)
+
+
+def run(tab, lesson, choice=1):
+    tab.locator(f".st-key-predict_{lesson} label").nth(choice + 1).click()
+    tab.locator(".st-key-lesson_run button:not([disabled])").click()
+    answered(tab)
+
+
+def test_predict_run_look_and_explain_by_mouse(tab, address):
+    opened(tab, address, "cfg")
+    run(tab, "cfg")
+    assert at_last(tab.locator(".piece img").count, 5) == 5
+    assert tab.locator(".mark b").all_inner_texts() == ["1", "2", "3"]
+    tab.locator(".piece").nth(1).click()
+    large = tab.locator("dialog[open]")
+    assert large.locator(".name").inner_text() == "CFG 2.5"
+    large.locator(".next").click()
+    assert large.locator(".name").inner_text() == "CFG 5"
+    large.locator(".close").click()
+    assert tab.locator("dialog[open]").count() == 0
+
+
+def test_predictions_stay_in_the_browser_and_come_back_after_a_reload(tab, address):
+    opened(tab, address, "cfg")
+    tab.locator(".st-key-reason_cfg input").fill("it shouts")
+    run(tab, "cfg")
+    kept = "localStorage.getItem('sdplay_lessons')"
+    tab.wait_for_function(f"() => ({kept} || '').includes('it shouts')", timeout=SLOW)
+    tab.evaluate("document.cookie = 'sdplay_owner=;max-age=0;path=/'")
+    opened(tab, address, "seed")
+    tab.get_by_text("1 of 10 done").wait_for(timeout=SLOW)
+    tab.locator(".st-key-lesson_tools button", has_text="My progress").click()
+    with tab.expect_download() as download:
+        tab.locator(".st-key-progress_csv button").click()
+    assert "it shouts" in download.value.path().read_text()
+    tab.locator(".st-key-progress_forget button").click()
+    tab.wait_for_function(f"() => !({kept} || '').includes('it shouts')", timeout=SLOW)
+    tab.get_by_text("0 of 10 done").wait_for(timeout=SLOW)
+
+
+def test_a_lesson_goes_by_keys_alone(tab, address):
+    opened(tab, address, "seed")
+    tab.locator(".st-key-predict_seed input").first.focus()
+    tab.keyboard.press("Space")
+    tab.locator(".st-key-lesson_run button:not([disabled])").focus()
+    tab.keyboard.press("Enter")
+    answered(tab)
+    assert at_last(tab.locator(".piece img").count, 6) == 6
+    tab.locator(".piece").first.focus()
+    tab.keyboard.press("Enter")
+    name = tab.locator("dialog[open] .name")
+    assert name.inner_text() == "7"
+    tab.keyboard.press("ArrowRight")
+    assert name.inner_text() == "8"
+    tab.keyboard.press("Escape")
+    assert tab.locator("dialog[open]").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_lesson_goes_by_touch_on_a_phone(browser, address, scheme):
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, color_scheme=scheme
+    )
+    context.set_default_timeout(SLOW)
+    phone = opened(context.new_page(), address, "negative")
+    phone.locator(".st-key-predict_negative label").nth(1).tap()
+    phone.locator(".st-key-lesson_run button:not([disabled])").tap()
+    answered(phone)
+    assert at_last(phone.locator(".piece img").count, 6) == 6
+    assert phone.evaluate(WHOLE) == 390
+    wall, answer = (
+        phone.locator(place).first.bounding_box()["y"] for place in (".wall", ".st-key-lesson_next")
+    )
+    assert wall < answer
+    phone.locator(".piece").first.tap()
+    phone.locator("dialog[open] .close").tap()
+    assert phone.locator("dialog[open]").count() == 0
+    context.close()
+
+
+def test_the_film_of_the_long_run_stands_beside_the_short_ones(tab, address):
+    opened(tab, address, "trajectory")
+    run(tab, "trajectory")
+    assert at_last(tab.locator(".piece img").count, 4) == 4
+    tab.get_by_text("Step 32", exact=False).first.wait_for(timeout=SLOW)
+
+
+def test_a_worksheet_is_a_page_with_the_pictures_that_were_made(tab, address):
+    opened(tab, address, "seed")
+    run(tab, "seed")
+    tab.locator(".st-key-lesson_tools button", has_text="For a class").click()
+    with tab.expect_download() as download:
+        tab.locator(".st-key-worksheet button").click()
+    assert download.value.path().read_text().count("data:image/jpeg") == 6
