@@ -50,6 +50,8 @@ class Look:
     at: tuple[int, ...]
     beside: tuple[int, ...] = ()
     """The picture from which the difference is ringed."""
+    guess: bool = False
+    """In what the longest run guessed after as many steps, in place of the picture itself."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class Lesson:
     check: Check
     start: bytes = b""
     film: bool = False
-    """The steps of the longest run are shown beside the pictures."""
+    """Below each picture stands what the longest run guessed after as many steps."""
     measured: Measured | None = None
 
     @property
@@ -236,6 +238,7 @@ def _look(fields: Any, shape: tuple[int, ...]) -> Look:
         _text(fields, "text", 300),
         _at(fields.get("at"), shape),
         () if beside is None else _at(beside, shape),
+        fields.get("guess") is True,
     )
 
 

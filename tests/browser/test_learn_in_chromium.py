@@ -99,11 +99,11 @@ def test_a_lesson_goes_by_touch_on_a_phone(browser, address, scheme):
     context.close()
 
 
-def test_the_film_of_the_long_run_stands_beside_the_short_ones(tab, address):
+def test_what_the_long_run_guessed_stands_below_each_short_one(tab, address):
     opened(tab, address, "trajectory")
     run(tab, "trajectory")
-    assert at_last(tab.locator(".piece img").count, 4) == 4
-    tab.get_by_text("Step 32", exact=False).first.wait_for(timeout=SLOW)
+    assert at_last(tab.locator(".piece img").count, 8) == 8
+    assert tab.locator(".piece .text").nth(5).inner_text() == "after 8 of 32 steps"
 
 
 def test_a_worksheet_is_a_page_with_the_pictures_that_were_made(tab, address):

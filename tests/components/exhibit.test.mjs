@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import {test} from "node:test";
+import test from "node:test";
 import {load} from "./load.mjs";
 
 const {beside} = await load("exhibit");

@@ -215,8 +215,6 @@ def _watch(studio: Studio, lesson: Lesson, sweep: Sweep) -> None:
     view()
     if not sweep.running:
         pictures.legend(lesson)
-        if lesson.film:
-            pictures.film(studio, sweep)
 
 
 def _answer(studio: Studio, wanted: Desk, sweep: Sweep, after: str) -> None:

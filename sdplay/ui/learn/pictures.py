@@ -13,7 +13,6 @@ from sdplay.picture import jpeg_bytes
 from sdplay.sweeps import Sweep
 from sdplay.ui.compare import sweeping
 from sdplay.ui.components.exhibit import Piece, exhibit
-from sdplay.ui.components.filmstrip import Strip, filmstrip
 from sdplay.ui.session import Studio
 from sdplay.wording import literal
 
@@ -34,6 +33,8 @@ def wall(studio: Studio, lesson: Lesson, sweep: Sweep) -> None:
         columns = 4 if lesson.film else 2
     base = sweep.plan.base.params
     pieces = [_piece(studio, lesson, results, at) for at in _in_order(results)]
+    if lesson.film:
+        pieces += _guesses(studio, lesson, results)
     exhibit(
         pieces,
         columns,
@@ -41,14 +42,6 @@ def wall(studio: Studio, lesson: Lesson, sweep: Sweep) -> None:
         flows=single,
         ratio=base.width / base.height,
     )
-
-
-def film(studio: Studio, sweep: Sweep) -> None:
-    """The steps of the longest run, to be stopped at any of them."""
-    last = max(sweep.results().values(), key=lambda result: result.cell.evaluations)
-    saved = sweeping.kept(studio, last)
-    if saved and saved.has_frames:
-        filmstrip([Strip(last.cell.name, studio.library.frames(saved))], f"film_{sweep.group}")
 
 
 def legend(lesson: Lesson) -> None:
@@ -77,18 +70,47 @@ def _piece(studio: Studio, lesson: Lesson, results: Results, at: At) -> Piece:
     jpeg = _jpeg(studio, result.picture) if result.picture else b""
     return Piece(
         result.error or result.cell.name,
-        f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}" if jpeg else "",
+        _address(jpeg),
         "waits" if result.state in ("planned", "queued", "running") else "",
-        tuple(number for number, look in enumerate(lesson.look, 1) if look.at == at),
+        _marks(lesson, at, guess=False),
         _ring(studio, lesson, results, at),
     )
+
+
+def _marks(lesson: Lesson, at: At, *, guess: bool) -> tuple[int, ...]:
+    """The numbers of what there is to look at in a picture."""
+    return tuple(
+        number for number, look in enumerate(lesson.look, 1) if (look.at, look.guess) == (at, guess)
+    )
+
+
+def _guesses(studio: Studio, lesson: Lesson, results: Results) -> list[Piece]:
+    """Below each picture what the longest run guessed after as many steps."""
+    longest = max(results.values(), key=lambda result: result.cell.params.steps)
+    saved = sweeping.kept(studio, longest)
+    frames = {frame.step: frame for frame in studio.library.frames(saved)} if saved else {}
+    pieces = []
+    for at in _in_order(results):
+        steps, all_steps = results[at].cell.params.steps, longest.cell.params.steps
+        source = _address(frames[steps].clean) if steps in frames else ""
+        text = f"after {steps} of {all_steps} steps"
+        waits = "" if source or not longest.cell.to_make else "waits"
+        pieces.append(Piece(text, source, waits, _marks(lesson, at, guess=True)))
+    return pieces
+
+
+def _address(jpeg: bytes) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}" if jpeg else ""
 
 
 def _ring(
     studio: Studio, lesson: Lesson, results: Results, at: At
 ) -> tuple[float, float, float, float] | None:
     """The ninth of the picture in which most of the difference to its neighbour lies."""
-    beside = next((look.beside for look in lesson.look if look.at == at and look.beside), None)
+    beside = next(
+        (look.beside for look in lesson.look if look.at == at and look.beside and not look.guess),
+        None,
+    )
     if beside is None:
         return None
     measured = sweeping.measure(studio, results[at], results[beside])
