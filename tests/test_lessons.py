@@ -12,7 +12,7 @@ from sdplay.errors import BadParams
 from sdplay.lessons import checking, quiz, shelf
 from sdplay.lessons.claims import MEASURES, OF_TWO, read_condition
 from sdplay.lessons.lesson import read_lesson
-from sdplay.lessons.record import Prediction, Record, progress_table, read_record
+from sdplay.lessons.record import Answered, Record, progress_table, read_record
 from sdplay.lessons.worksheet import worksheet
 from tests.fakes import huge, sends, site
 
@@ -114,11 +114,11 @@ def test_a_side_may_have_a_factor_or_be_a_number():
 def test_every_measure_is_a_number_for_any_picture(measure):
     from PIL import Image
 
-    from sdplay.lessons.claims import Shot
+    from sdplay.lessons.claims import Sample
     from sdplay.params import Params
 
     shots = {
-        name: Shot(Params(), Image.new("RGB", (16, 16), colour))
+        name: Sample(Params(), Image.new("RGB", (16, 16), colour))
         for name, colour in {"a": "red", "b": "navy"}.items()
     }
     names = "a, b" if measure in OF_TWO else "a"
@@ -199,7 +199,7 @@ def test_worksheets_are_written_by_the_command(tmp_path, capsys):
 
 
 def test_a_record_comes_back_from_the_browser_as_it_was():
-    record = Record({"steps": Prediction(1, "because", "so it is", "now")}, (0, 1), (2,), "ba")
+    record = Record({"steps": Answered(1, "because", "so it is", "now")}, (0, 1), (2,), "ba")
     assert read_record(record.text()) == record
 
 
@@ -212,7 +212,7 @@ def test_a_damaged_record_is_an_empty_one(text):
 
 
 def test_progress_is_a_table_with_a_row_for_each_lesson():
-    record = Record({COURSE[0].id: Prediction(0, "=1+1", "so", "2026-11-29T04:00:00+00:00")})
+    record = Record({COURSE[0].id: Answered(0, "=1+1", "so", "2026-11-29T04:00:00+00:00")})
     lines = progress_table(record, COURSE).split("\r\n")
     assert lines[0] == "lesson,title,predicted,answer,right,reason,sentence,when"
     assert lines[1].startswith("steps,How many steps?,Early: from 4 to 8 steps,")

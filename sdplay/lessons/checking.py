@@ -11,8 +11,8 @@ from PIL import Image
 
 from sdplay.backends import Backend, Capabilities
 from sdplay.errors import BackendBroken
-from sdplay.lessons.claims import Shot, judged
-from sdplay.lessons.lesson import AFTER, START, Lesson, Measured
+from sdplay.lessons.claims import Sample, judged
+from sdplay.lessons.lesson import AFTER, START, Lesson, Tally
 from sdplay.params import Params
 from sdplay.picture import Picture
 
@@ -22,7 +22,7 @@ Images = Mapping[tuple[Params, int], Image.Image]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Outcome:
     """One prompt: whether the claim held there, and by which numbers."""
 
     prompt: str
@@ -30,7 +30,7 @@ class Verdict:
     figures: tuple[str, ...]
 
 
-def check(lesson: Lesson, backend: Backend) -> tuple[Verdict, ...]:
+def check(lesson: Lesson, backend: Backend) -> tuple[Outcome, ...]:
     """The claim for each of the check's prompts, on this backend."""
     capabilities = backend.probe()
     wanted = [_shots(lesson, backend.name, capabilities, prompt) for prompt in lesson.check.prompts]
@@ -45,13 +45,13 @@ def check(lesson: Lesson, backend: Backend) -> tuple[Verdict, ...]:
     )
 
 
-def counted(verdicts: Sequence[Verdict], model: str) -> Measured:
+def counted(verdicts: Sequence[Outcome], model: str) -> Tally:
     """The verdicts as a lesson's file keeps them."""
     against = tuple(verdict.prompt for verdict in verdicts if not verdict.held)
-    return Measured(model, len(verdicts) - len(against), len(verdicts), against)
+    return Tally(model, len(verdicts) - len(against), len(verdicts), against)
 
 
-def enough(measured: Measured) -> bool:
+def enough(measured: Tally) -> bool:
     """Whether a claim that held so often may be taught."""
     return measured.held >= ENOUGH * measured.of
 
@@ -96,11 +96,11 @@ def _image(key: tuple[Params, int], backend: Backend) -> Image.Image:
 
 def _verdict(
     lesson: Lesson, prompt: str, named: Mapping[str, tuple[Params, int]], pictures: Images
-) -> Verdict:
-    shots = {name: Shot(key[0], pictures[key]) for name, key in named.items()}
+) -> Outcome:
+    shots = {name: Sample(key[0], pictures[key]) for name, key in named.items()}
     if lesson.start:
         start = Image.open(io.BytesIO(lesson.start)).convert("RGB")
-        shots[START] = Shot(next(iter(named.values()))[0], start)
+        shots[START] = Sample(next(iter(named.values()))[0], start)
     conditions = lesson.check.conditions
     figures = tuple(condition.figures(shots) for condition in conditions)
-    return Verdict(prompt, judged(conditions, shots), figures)
+    return Outcome(prompt, judged(conditions, shots), figures)

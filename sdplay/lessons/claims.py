@@ -37,48 +37,48 @@ _PARTED = re.compile(r"\s*(<=|>=|<|>|=)\s*")
 
 
 @dataclass(frozen=True)
-class Shot:
+class Sample:
     """A finished picture of a check, with its settings."""
 
     params: Params
     image: Image.Image
 
 
-def _rgb(shot: Shot) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _rgb(shot: Sample) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     return np.asarray(shot.image.convert("RGB"), np.float64) / 255
 
 
-def _colourful(shot: Shot) -> float:
+def _colourful(shot: Sample) -> float:
     """How far the colours are from grey, 0 to 1."""
     pixels = _rgb(shot)
     return float((pixels.max(axis=2) - pixels.min(axis=2)).mean())
 
 
-def _contrast(shot: Shot) -> float:
+def _contrast(shot: Sample) -> float:
     """How far light and dark are apart, 0 to 1."""
     return float(_rgb(shot).mean(axis=2).std())
 
 
-def _clipped(shot: Shot) -> float:
+def _clipped(shot: Sample) -> float:
     """The share of pixels with a colour at its limit."""
     pixels = np.asarray(shot.image.convert("RGB"))
     return float(((pixels <= 1) | (pixels >= 254)).any(axis=2).mean())
 
 
-def _white(shot: Shot) -> float:
+def _white(shot: Sample) -> float:
     """The share of pixels that are nearly white."""
     return float((_rgb(shot).min(axis=2) > 0.88).mean())
 
 
-def _lightness(shot: Shot) -> float:
+def _lightness(shot: Sample) -> float:
     """How light the picture is, 0 to 1."""
     return float(_rgb(shot).mean())
 
 
-def _of_hue(middle: float) -> Callable[[Shot], float]:
+def _of_hue(middle: float) -> Callable[[Sample], float]:
     """The share of pixels whose colour is near that hue, in degrees."""
 
-    def share(shot: Shot) -> float:
+    def share(shot: Sample) -> float:
         hsv = np.asarray(shot.image.convert("HSV"), np.float64)
         hue, strong = hsv[..., 0] * 360 / 255, (hsv[..., 1] > 64) & (hsv[..., 2] > 48)
         return float((strong & (np.abs((hue - middle + 180) % 360 - 180) < 30)).mean())
@@ -86,12 +86,12 @@ def _of_hue(middle: float) -> Callable[[Shot], float]:
     return share
 
 
-def _evaluations(shot: Shot) -> float:
+def _evaluations(shot: Sample) -> float:
     """How often the model looked at the picture: twice a step with CFG."""
     return float(sum(part.calls * part.rows for part in work.passes(shot.params)))
 
 
-OF_ONE: Mapping[str, Callable[[Shot], float]] = {
+OF_ONE: Mapping[str, Callable[[Sample], float]] = {
     "colourful": _colourful,
     "contrast": _contrast,
     "clipped": _clipped,
@@ -111,14 +111,14 @@ MEASURES = (*OF_TWO, *OF_ONE)
 
 
 @dataclass(frozen=True)
-class Side:
+class Term:
     """A number, or a measure of named pictures times a factor."""
 
     factor: float
     measure: str = ""
     names: tuple[str, ...] = ()
 
-    def value(self, shots: Mapping[str, Shot]) -> float:
+    def value(self, shots: Mapping[str, Sample]) -> float:
         """What it comes to for these pictures."""
         if not self.measure:
             return self.factor
@@ -134,20 +134,20 @@ class Condition:
     """One inequality."""
 
     text: str
-    left: Side
+    left: Term
     sign: str
-    right: Side
+    right: Term
 
     @property
     def names(self) -> tuple[str, ...]:
         """The pictures it speaks of."""
         return (*self.left.names, *self.right.names)
 
-    def holds(self, shots: Mapping[str, Shot]) -> bool:
+    def holds(self, shots: Mapping[str, Sample]) -> bool:
         """Whether it is true for these pictures."""
         return _SIGNS[self.sign](self.left.value(shots), self.right.value(shots))
 
-    def figures(self, shots: Mapping[str, Shot]) -> str:
+    def figures(self, shots: Mapping[str, Sample]) -> str:
         """Both sides as numbers."""
         return f"{self.left.value(shots):.3f} {self.sign} {self.right.value(shots):.3f}"
 
@@ -163,12 +163,12 @@ def read_condition(text: str) -> Condition:
     return Condition(text.strip(), _side(parts[0]), parts[1], _side(parts[2]))
 
 
-def _side(text: str) -> Side:
+def _side(text: str) -> Term:
     match = _SIDE.fullmatch(text)
     if match is None:
         raise BadParams(f"{text[:60]!r} is no side of a claim. Write it like this: {EXAMPLE}")
     if match["number"]:
-        return Side(float(match["number"]))
+        return Term(float(match["number"]))
     measure, names = match["measure"], tuple(match["names"].split(", "))
     if measure not in MEASURES:
         raise BadParams(f"There is no measure {measure!r}. There are: {', '.join(MEASURES)}.")
@@ -177,9 +177,9 @@ def _side(text: str) -> Side:
         raise BadParams(
             f"{measure} measures {count} picture{'s' * (count > 1)}, not {len(names)}: {text[:60]}"
         )
-    return Side(float(match["factor"] or 1), measure, names)
+    return Term(float(match["factor"] or 1), measure, names)
 
 
-def judged(conditions: Sequence[Condition], shots: Mapping[str, Shot]) -> bool:
+def judged(conditions: Sequence[Condition], shots: Mapping[str, Sample]) -> bool:
     """Whether all of them are true."""
     return all(condition.holds(shots) for condition in conditions)

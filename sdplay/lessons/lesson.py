@@ -67,7 +67,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Tally:
     """What the command found: over how many prompts the claim held, with which model."""
 
     model: str
@@ -102,7 +102,7 @@ class Lesson:
     start: bytes = b""
     film: bool = False
     """Below each picture stands what the longest run guessed after as many steps."""
-    measured: Measured | None = None
+    measured: Tally | None = None
 
     @property
     def images(self) -> Mapping[str, bytes]:
@@ -281,11 +281,11 @@ def _check(fields: Mapping[str, Any], start: bytes) -> Check:
     )
 
 
-def _measured(fields: Any) -> Measured | None:
+def _measured(fields: Any) -> Tally | None:
     if not isinstance(fields, Mapping):
         return None
     held, of, against = fields.get("held"), fields.get("of"), fields.get("against", [])
     if not isinstance(held, int) or not isinstance(of, int) or not 0 <= held <= of <= MOST_PROMPTS:
         raise BadParams("[measured] is written by python -m sdplay lesson check FILE --write")
     listed = against if isinstance(against, list) else []
-    return Measured(_text(fields, "model", 80), held, of, tuple(map(str, listed)))
+    return Tally(_text(fields, "model", 80), held, of, tuple(map(str, listed)))

@@ -18,7 +18,7 @@ FORMS = ("ab", "ba")
 
 
 @dataclass(frozen=True)
-class Prediction:
+class Answered:
     """What somebody said about one lesson."""
 
     choice: int
@@ -34,14 +34,14 @@ class Prediction:
 class Record:
     """All that one browser knows of its owner's lessons."""
 
-    predictions: Mapping[str, Prediction] = field(default_factory=dict)
+    predictions: Mapping[str, Answered] = field(default_factory=dict)
     before: tuple[int, ...] = ()
     """The choices of the five questions before the lessons."""
     after: tuple[int, ...] = ()
     order: str = ""
     """Which set of questions came before and which after; drawn with the first."""
 
-    def predicted(self, lesson: Lesson, prediction: Prediction) -> "Record":
+    def predicted(self, lesson: Lesson, prediction: Answered) -> "Record":
         """The same with this said about the lesson."""
         return replace(self, predictions={**self.predictions, lesson.id: prediction})
 
@@ -74,11 +74,11 @@ def read_record(text: str) -> Record:
     )
 
 
-def _prediction(values: Any) -> Prediction | None:
+def _prediction(values: Any) -> Answered | None:
     if not isinstance(values, dict) or not isinstance(values.get("choice"), int):
         return None
     texts = {name: str(values.get(name, ""))[:MOST_LETTERS] for name in ("reason", "sentence")}
-    return Prediction(values["choice"], **texts, when=str(values.get("when", ""))[:40])
+    return Answered(values["choice"], **texts, when=str(values.get("when", ""))[:40])
 
 
 def _choices(values: Any) -> tuple[int, ...]:

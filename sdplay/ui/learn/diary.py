@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from sdplay.lessons.record import FORMS, Prediction, Record, read_record
+from sdplay.lessons.record import FORMS, Answered, Record, read_record
 from sdplay.ui.components.diary import diary
 
 _RECORD, _READ = "lesson_record", "lesson_record_read"
@@ -26,7 +26,7 @@ def forget() -> None:
     put(Record())
 
 
-def say(lesson: str, prediction: Prediction) -> None:
+def say(lesson: str, prediction: Answered) -> None:
     """Remember what was said about a lesson."""
     record = now()
     put(replace(record, predictions={**record.predictions, lesson: prediction}))

@@ -8,7 +8,7 @@ from streamlit.material_icon_names import ALL_MATERIAL_ICONS
 from sdplay.errors import BadParams
 from sdplay.lessons import shelf
 from sdplay.lessons.lesson import Lesson
-from sdplay.lessons.record import MOST_LETTERS, Prediction
+from sdplay.lessons.record import MOST_LETTERS, Answered
 from sdplay.sweeps import Sweep
 from sdplay.ui import address, whole
 from sdplay.ui.compare import experiments
@@ -107,7 +107,7 @@ def _head(names: list[str], number: int) -> None:
 def _lesson(
     studio: Studio, lesson: Lesson, room: st.delta_generator.DeltaGenerator, after: str
 ) -> None:
-    """Prediction or answer on the left, the pictures on the right."""
+    """Answered or answer on the left, the pictures on the right."""
     wanted = runs.desk(studio, lesson)
     sweep = runs.running(studio, wanted)
     if sweep is None:
@@ -180,7 +180,7 @@ def _run(studio: Studio, wanted: Desk, chosen: int, reason: str) -> None:
         said = diary.now().predictions.get(wanted.lesson.id)
         moment = datetime.now(UTC).isoformat(timespec="seconds")
         sentence = said.sentence if said else ""
-        diary.say(wanted.lesson.id, Prediction(chosen, reason.strip(), sentence, moment))
+        diary.say(wanted.lesson.id, Answered(chosen, reason.strip(), sentence, moment))
 
 
 def _empty(lesson: Lesson) -> None:
@@ -273,7 +273,7 @@ def _choice(lesson: Lesson, at: int) -> str:
     return text_of_others(lesson.choices[at], 160) if 0 <= at < len(lesson.choices) else "nothing"
 
 
-def _verdict(lesson: Lesson, said: Prediction | None) -> None:
+def _verdict(lesson: Lesson, said: Answered | None) -> None:
     right = _choice(lesson, lesson.right)
     if said is None:
         st.markdown(f"**{right}**")
@@ -295,9 +295,9 @@ def _measured(lesson: Lesson) -> str:
 
 
 def _explain(lesson: str) -> None:
-    said = diary.now().predictions.get(lesson) or Prediction(-1)
+    said = diary.now().predictions.get(lesson) or Answered(-1)
     sentence = str(st.session_state[f"sentence_{lesson}"]).strip()
-    diary.say(lesson, Prediction(said.choice, said.reason, sentence, said.when))
+    diary.say(lesson, Answered(said.choice, said.reason, sentence, said.when))
 
 
 def _open_in_compare(studio: Studio, wanted: Desk) -> None:
@@ -318,7 +318,7 @@ def _cards(lessons: list[Lesson], current: Lesson) -> None:
             _card(lesson, done.get(lesson.id), lesson.id == current.id)
 
 
-def _card(lesson: Lesson, said: Prediction | None, is_open: bool) -> None:
+def _card(lesson: Lesson, said: Answered | None, is_open: bool) -> None:
     icon = lesson.icon if lesson.icon in ALL_MATERIAL_ICONS else "school"
     if said:
         icon = "check_circle" if said.choice == lesson.right else "lightbulb"
