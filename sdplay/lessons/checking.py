@@ -22,7 +22,7 @@ Images = Mapping[tuple[Params, int], Image.Image]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Finding:
     """One prompt: whether the claim held there, and by which numbers."""
 
     prompt: str
@@ -30,7 +30,7 @@ class Outcome:
     figures: tuple[str, ...]
 
 
-def check(lesson: Lesson, backend: Backend) -> tuple[Outcome, ...]:
+def check(lesson: Lesson, backend: Backend) -> tuple[Finding, ...]:
     """The claim for each of the check's prompts, on this backend."""
     capabilities = backend.probe()
     wanted = [_shots(lesson, backend.name, capabilities, prompt) for prompt in lesson.check.prompts]
@@ -45,7 +45,7 @@ def check(lesson: Lesson, backend: Backend) -> tuple[Outcome, ...]:
     )
 
 
-def counted(verdicts: Sequence[Outcome], model: str) -> Tally:
+def counted(verdicts: Sequence[Finding], model: str) -> Tally:
     """The verdicts as a lesson's file keeps them."""
     against = tuple(verdict.prompt for verdict in verdicts if not verdict.held)
     return Tally(model, len(verdicts) - len(against), len(verdicts), against)
@@ -96,11 +96,11 @@ def _image(key: tuple[Params, int], backend: Backend) -> Image.Image:
 
 def _verdict(
     lesson: Lesson, prompt: str, named: Mapping[str, tuple[Params, int]], pictures: Images
-) -> Outcome:
+) -> Finding:
     shots = {name: Sample(key[0], pictures[key]) for name, key in named.items()}
     if lesson.start:
         start = Image.open(io.BytesIO(lesson.start)).convert("RGB")
         shots[START] = Sample(next(iter(named.values()))[0], start)
     conditions = lesson.check.conditions
     figures = tuple(condition.figures(shots) for condition in conditions)
-    return Outcome(prompt, judged(conditions, shots), figures)
+    return Finding(prompt, judged(conditions, shots), figures)

@@ -107,7 +107,7 @@ def _head(names: list[str], number: int) -> None:
 def _lesson(
     studio: Studio, lesson: Lesson, room: st.delta_generator.DeltaGenerator, after: str
 ) -> None:
-    """Answered or answer on the left, the pictures on the right."""
+    """Prediction or answer on the left, the pictures on the right."""
     wanted = runs.desk(studio, lesson)
     sweep = runs.running(studio, wanted)
     if sweep is None:
