@@ -4,7 +4,7 @@ import streamlit as st
 
 from sdplay import settings
 from sdplay.ui import look, notes, session, tabs, whole
-from sdplay.ui.form import form, local_card, visit
+from sdplay.ui.form import connect, form, local_card, visit
 from sdplay.ui.picture import deleting
 from sdplay.ui.problems import explained
 from sdplay.ui.share import linked, links
@@ -23,6 +23,7 @@ with st.sidebar:
     backend, capabilities = session.reached(name)
     links.fit(capabilities)
     form.health(name, capabilities)
+    connect.menu(name)
     local_card.menu(name)
     form.settings(capabilities)
     owner = session.owner()

@@ -15,7 +15,7 @@ from sdplay.library import Kept, Library
 from sdplay.library.estimates import Estimates
 from sdplay.params import Params
 from sdplay.picture import Progress
-from sdplay.settings import without_secrets
+from sdplay.settings import HIDDEN, without_secrets
 from sdplay.sharing.clock import Clock
 from sdplay.sharing.room import Reached, Room, Share, queue_room
 from sdplay.sharing.turns import Claim, Turns, fits, most_workers
@@ -321,6 +321,7 @@ class Jobs:
 
     def _run(self, job: Job) -> None:
         ASKER.set(Asker(job.owner, job.group))
+        HIDDEN.set(job.backend.secrets)
         clock = self._clocks[job.backend.name]
         events = studio.make(
             job.params, job.backend, self.library, job.owner, clock=clock, anew=job.anew

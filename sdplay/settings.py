@@ -5,7 +5,8 @@ import base64
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -80,10 +81,16 @@ SETTINGS: dict[str, Setting] = {
             "1: everybody, with the "
             "models in SDPLAY_MODELS. 0: nobody.",
         ),
+        Setting(
+            "SDPLAY_CONNECT",
+            "Who may connect a server of their own on the page, for one visit. Empty: everybody, "
+            "from elsewhere only servers on the open internet. 0: nobody.",
+        ),
         Setting("SDPLAY_MODELS", "Folder whose checkpoints the page offers to start.", "models"),
         Setting(
             "SDPLAY_ALLOW_PRIVATE_URLS",
-            "1 lets a start-image URL reach private and loopback addresses.",
+            "1 lets a start-image URL, and a server that a visitor connects, be at a private or "
+            "loopback address.",
         ),
         Setting("SDPLAY_MAX_QUEUED", "Pictures that one browser session may have waiting.", "64"),
         Setting(
@@ -128,7 +135,8 @@ def without_secrets(text: str, shortest: int = 4) -> str:
     For logs, receipts, files and errors that quote a server.  What people write themselves may hold
     a short password by chance: `shortest` says from how many letters on one is blanked.
     """
-    for form in _forms(tuple(os.environ.get(name, "").strip() for name in SETTINGS)):
+    ours = _forms(tuple(os.environ.get(name, "").strip() for name in SETTINGS))
+    for form in (*_all_spellings(HIDDEN.get()), *ours):
         if len(form) >= shortest:
             text = text.replace(form, BLANK)
     return text
@@ -143,6 +151,16 @@ def _forms(values: tuple[str, ...]) -> tuple[str, ...]:
         for secret in _secrets_in(entry, value)
         if len(secret) >= 4
     }
+    return _all_spellings(secrets)
+
+
+HIDDEN: ContextVar[tuple[str, ...]] = ContextVar("HIDDEN", default=())
+"""Secrets that a visitor gave: set by whoever does something with them, so that they are blanked
+there as the owner's are everywhere."""
+
+
+def _all_spellings(secrets: Iterable[str]) -> tuple[str, ...]:
+    """The longest first."""
     return tuple(sorted({form for secret in secrets for form in spellings(secret)}, key=len)[::-1])
 
 
@@ -166,9 +184,9 @@ def _secrets_in(entry: Setting, value: str) -> set[str]:
         return {value}
     sign_in = {password, f"{user}:{password}"} if password else {user}
     secrets = {value} if entry.secret else set()
-    hidden = set(_KEY_IN_PATH.findall(address.path)) if entry.private_path else set()
+    hidden = set(KEY_IN_PATH.findall(address.path)) if entry.private_path else set()
     return secrets | sign_in | hidden | {word for _, word in parse_qsl(address.query)}
 
 
-_KEY_IN_PATH = re.compile(r"(?<=/)(?=[^/]*\d)(?=[^/]*[A-Za-z])[\w~-]{12,}(?=/|$)")
+KEY_IN_PATH = re.compile(r"(?<=/)(?=[^/]*\d)(?=[^/]*[A-Za-z])[\w~-]{12,}(?=/|$)")
 """A part of a path that looks like a key: long, of letters and digits, without a dot."""

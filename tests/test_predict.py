@@ -311,7 +311,7 @@ def test_the_key_never_shows(monkeypatch):
             str(caught.value),
             repr(endpoint.probe()),
             json.dumps(endpoint.payload(SQUARE)),
-            repr(endpoint._wire()),
+            repr(endpoint.wire),
         ]
     assert [KEY in each for each in told] == [False] * len(told)
 

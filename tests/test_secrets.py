@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
+from sdplay.backends import Backend
 from sdplay.backends.a1111 import A1111
 from sdplay.backends.predict import Predict
 from sdplay.errors import PlayError
@@ -117,8 +118,8 @@ def with_text(data, key, text):
 
 @pytest.mark.usefixtures("keys")
 def test_a_bug_is_logged_without_keys(tmp_path, caplog):
-    class Broken:
-        name = "broken"
+    class Broken(Backend):
+        name = label = "broken"
 
         def model_version(self, params):
             return ""

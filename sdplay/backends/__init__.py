@@ -21,6 +21,12 @@ from sdplay.settings import setting
 Event = Progress | Picture
 Status = Literal["ready", "starting", "busy", "down", "unauthorised"]
 
+GUEST_PREFIX = "yours-"
+"""How the name of a server begins that a visitor connected for one visit."""
+NOT_CONNECTED = (
+    "This was made for a server that somebody connected for one visit. Connect it again, with the "
+    "same address, under the list of backends."
+)
 BASICS = frozenset({"negative", "seed", "steps", "cfg", "scheduler"})
 """What nearly every backend has: offered by one that does not tell."""
 FEATURES = (
@@ -174,6 +180,9 @@ class Backend(ABC):
     label: str
     remote: bool = False
     """Settings leave this machine."""
+    secrets: tuple[str, ...] = ()
+    """What nobody may read in what it says or makes, where a visitor gave it; the owner's keys are
+    blanked everywhere."""
     keep_frames: bool = False
     """Set it to get what is seen at every step with the picture, where the feature `frames` is
     offered."""
@@ -232,6 +241,8 @@ def connect(name: str = "") -> Backend:
     """The backend of that name, set up from the settings; the chosen default when empty."""
     name = name or setting("SDPLAY_BACKEND")
     backends = kinds()
+    if name.startswith(GUEST_PREFIX):
+        raise BadParams(NOT_CONNECTED)
     if name not in backends:
         raise BadParams(f"There is no backend called {name!r}. There are: {', '.join(backends)}.")
     return backends[name]()

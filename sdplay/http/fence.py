@@ -2,8 +2,12 @@
 
 import ipaddress
 import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 
-from sdplay.errors import BadParams
+from sdplay.errors import BackendOffline, BadParams
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _NOT_PUBLIC = (
@@ -35,6 +39,47 @@ def public(address: Address) -> bool:
 def anywhere(address: Address) -> bool:
     """The owner's word that every address is fine."""
     return True
+
+
+@dataclass(frozen=True)
+class Guest:
+    """What holds for a server that a visitor named: only these addresses, no redirect, no proxy,
+    and no sentence that repeats its address."""
+
+    allowed: Callable[[Address], bool]
+
+
+_GUEST: ContextVar[Guest | None] = ContextVar("_GUEST", default=None)
+
+
+@contextmanager
+def fenced(guest: Guest | None) -> Iterator[None]:
+    """Connections that this thread opens inside the block keep to the guest's rules."""
+    before = _GUEST.set(guest)
+    try:
+        yield
+    finally:
+        _GUEST.reset(before)
+
+
+def checked_addresses(host: str, port: int) -> list[str]:
+    """Where to connect for a guest, each address checked; nothing where no guest is asked for."""
+    guest = _GUEST.get()
+    if guest is None:
+        return []
+    try:
+        addresses = resolve(host, port)
+    except BadParams as error:
+        raise BackendOffline(
+            "There is no computer of that name. Check the address for typing mistakes."
+        ) from error
+    if not all(map(guest.allowed, addresses)):
+        raise BackendOffline(
+            "The address leads into a private network or to this server itself, where visitors' "
+            "servers may not be reached. Give an address on the open internet, or open this page "
+            "on the machine that serves it."
+        )
+    return list(dict.fromkeys(map(str, addresses)))
 
 
 def resolve(host: str, port: int) -> list[Address]:

@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from sdplay.http.fence import Guest
+
 
 class Peer(Protocol):
     """What a call must know to say in words what went wrong."""
@@ -19,6 +21,10 @@ class Peer(Protocol):
 
     @property
     def connect_seconds(self) -> float: ...
+
+    @property
+    def guest(self) -> Guest | None:
+        """The rules for one that a visitor named."""
 
 
 def too_slow(peer: Peer, seconds: float) -> str:

@@ -1,6 +1,7 @@
 """urllib3's and requests' connections, noted by whoever may have to cut them."""
 
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import urllib3
@@ -8,16 +9,37 @@ import urllib3.connection
 from requests.adapters import HTTPAdapter
 
 from sdplay.http.cutting import noted
+from sdplay.http.fence import checked_addresses
 
 
 class _Connection(urllib3.connection.HTTPConnection):
     def _new_conn(self) -> socket.socket:
-        return noted(super()._new_conn())
+        return noted(_to_checked(self, super()._new_conn))
 
 
 class _SecureConnection(urllib3.connection.HTTPSConnection):
     def _new_conn(self) -> socket.socket:
-        return noted(super()._new_conn())
+        return noted(_to_checked(self, super()._new_conn))
+
+
+def _to_checked(
+    connection: urllib3.connection.HTTPConnection, connect: Callable[[], socket.socket]
+) -> socket.socket:
+    """Connect, for a guest to an address that was checked: a name that resolves differently a
+    moment later gains nothing.  TLS and the Host header keep the name."""
+    host = connection._dns_host
+    addresses = checked_addresses(host, connection.port)
+    try:
+        for address in addresses[:-1]:
+            connection._dns_host = address
+            try:
+                return connect()
+            except urllib3.exceptions.HTTPError:
+                continue  # as create_connection does: the last one's failure is told
+        connection._dns_host = addresses[-1] if addresses else host
+        return connect()
+    finally:
+        connection._dns_host = host
 
 
 class Pool(urllib3.HTTPConnectionPool):

@@ -1,6 +1,8 @@
 """One HTTP exchange by requests, and its failures as sentences."""
 
-from collections.abc import Iterator
+import errno
+import socket
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +12,7 @@ import urllib3
 from sdplay.errors import BackendBroken, BackendError, BackendLost, BackendOffline
 from sdplay.http.address import on_this_machine
 from sdplay.http.cutting import Deadline
+from sdplay.http.fence import fenced
 from sdplay.http.peer import Peer, lost_way, too_slow
 from sdplay.http.pools import Adapter
 
@@ -52,9 +55,9 @@ def sent(
         session.mount("https://", Adapter())
         # A proxy set for the internet is wrong for this machine; a netrc password is never
         # asked for (see _Auth).
-        session.trust_env = not on_this_machine(url)
+        session.trust_env = peer.guest is None and not on_this_machine(url)
         try:
-            with deadline.connections.noted():
+            with deadline.connections.noted(), fenced(peer.guest):
                 answer = session.request(
                     method,
                     url,
@@ -111,8 +114,8 @@ def _translated(peer: Peer, seconds: float, error: BaseException) -> BackendErro
         )
     if any(isinstance(cause, _NOT_CONNECTED) for cause in causes):
         return BackendOffline(
-            f"{peer.label} does not answer at {peer.address}. Is it running, and started with "
-            f"its API on? The address stands in {peer.setting}."
+            f"{peer.label} does not answer at {peer.address}. {_why_not(causes)} "
+            f"Check {peer.setting}."
         )
     if any(isinstance(cause, _TOO_SLOW) for cause in causes):
         return BackendBroken(too_slow(peer, seconds))
@@ -125,6 +128,21 @@ def _translated(peer: Peer, seconds: float, error: BaseException) -> BackendErro
         f"{peer.label} broke off in the middle of its answer. It may have crashed or run out of "
         "memory: look at its console, then try again."
     )
+
+
+def _why_not(causes: Sequence[BaseException]) -> str:
+    """Why nothing could be sent, and what to look at."""
+    for cause in causes:
+        if isinstance(cause, socket.gaierror | urllib3.exceptions.NameResolutionError):
+            return "There is no computer of that name: look for typing mistakes."
+        if isinstance(cause, OSError) and cause.errno in _NO_ROUTE:
+            return "No way leads there from this machine: is the network or the VPN up?"
+        if isinstance(cause, requests.exceptions.ConnectTimeout | TimeoutError):
+            return "It may be switched off, or a firewall on the way lets nothing through."
+    return "Is it running, and started with its API on?"
+
+
+_NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -7,8 +7,8 @@ BackendBroken, because the server may have begun to work.
 
 import re
 import time
-from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urljoin
 
@@ -16,14 +16,14 @@ from sdplay.errors import BackendBroken, BackendOffline, BadParams
 from sdplay.files.decode import NotAPicture, checked, from_base64
 from sdplay.http.address import bare, port, split
 from sdplay.http.address import on_this_machine as on_this_machine
-from sdplay.http.fence import anywhere, public, resolve
+from sdplay.http.fence import Address, Guest, anywhere, public, resolve
 from sdplay.http.peer import lost_way, too_slow
 from sdplay.http.reply import Reply as Reply
 from sdplay.http.reply import error_text as error_text
 from sdplay.http.reply import refusal as refusal
 from sdplay.http.reply import retry_after as retry_after
 from sdplay.picture import Progress
-from sdplay.settings import BLANK, spellings, without_secrets
+from sdplay.settings import BLANK, KEY_IN_PATH, spellings, without_secrets
 
 if TYPE_CHECKING:  # requests and urllib3 come with the first call: the page is on screen before
     from urllib3 import BaseHTTPResponse
@@ -37,10 +37,14 @@ _HARMLESS_HEADERS = {"accept", "content-type", "prefer", "user-agent", "cancel-a
 class Wire:
     """One server: where it is, how to show who we are, and how to call it in a sentence."""
 
-    base: str
+    base: str = field(repr=False)
     label: str = field(kw_only=True)
     setting: str = field(kw_only=True)
     """The environment variable that holds the address: messages tell the person to look there."""
+    key_setting: str = field(default="", kw_only=True)
+    """The one that holds the key."""
+    guest: Guest | None = field(default=None, kw_only=True)
+    """The rules for a server that a visitor named."""
     headers: Mapping[str, str] = field(default_factory=dict, kw_only=True, repr=False)
     auth: tuple[str, str] | None = field(default=None, kw_only=True, repr=False)
     """User and password for HTTP Basic."""
@@ -50,6 +54,8 @@ class Wire:
     @property
     def address(self) -> str:
         """The base address as people may see it: without password, query and trailing slash."""
+        if self.guest:
+            return "the address you gave"
         parts = split(self.base)
         host = parts.netloc.rpartition("@")[2]
         return without_secrets(f"{parts.scheme}://{host}{parts.path}".rstrip("/"))
@@ -94,10 +100,7 @@ class Wire:
                 return answer
             onward = self._onward(url, answer.headers["Location"])
             if not self._may_follow(method, answer.status, onward):
-                raise BackendBroken(
-                    f"{self.label} at {self.address} sends us on to {bare(onward)}. "
-                    f"If that is right, put it into {self.setting}."
-                )
+                raise BackendBroken(self._sent_on(onward))
             url = onward
         raise BackendBroken(
             f"{self.label} at {self.address} redirects in a circle. Check {self.setting}."
@@ -145,7 +148,7 @@ class Wire:
 
     def clean(self, text: str) -> str:
         """The text without any key this wire knows."""
-        forms = {form for secret in self._secrets() for form in spellings(secret)}
+        forms = {form for secret in self.secrets() for form in spellings(secret)}
         for form in sorted(forms, key=len, reverse=True):
             text = text.replace(form, BLANK)
         return without_secrets(text)
@@ -181,7 +184,15 @@ class Wire:
         except ValueError as error:
             raise BackendBroken(lost_way(self)) from error
 
+    def _sent_on(self, onward: str) -> str:
+        sentence = self.clean(f"{self.label} at {self.address} sends us on to {bare(onward)}.")
+        if self.guest:
+            return f"{sentence} If that is right, give that address instead."
+        return f"{sentence} If that is right, put it into {self.setting}."
+
     def _may_follow(self, method: str, status: int, onward: str) -> bool:
+        if self.guest:
+            return False
         if method == "GET":
             return onward.startswith(("http://", "https://"))
         return status in (307, 308) and self.same_host(onward)
@@ -233,7 +244,8 @@ class Wire:
             return unquote(parts.username), unquote(parts.password or "")
         return self.auth
 
-    def _secrets(self) -> set[str]:
+    def secrets(self) -> set[str]:
+        """What nobody may read of how this server is reached."""
         words = [
             word
             for name, value in self.headers.items()
@@ -242,7 +254,14 @@ class Wire:
         ]
         user, password = self._auth() or ("", "")
         words += [f"{user}:{password}", password]
-        words += [value for _, value in parse_qsl(split(self.base).query)]
+        parts = split(self.base)
+        words += [value for _, value in parse_qsl(parts.query)]
+        if self.guest:  # also where it is, for sentences and receipts may be kept
+            words += [
+                parts.netloc,
+                parts.netloc.rpartition("@")[2],
+                *KEY_IN_PATH.findall(parts.path),
+            ]
         return {word for word in words if len(word) >= 4}
 
 
@@ -298,7 +317,7 @@ def _raw_picture(value: Any, wire: Wire) -> bytes:
     try:
         return download(
             value.strip(),
-            allowed=anywhere if _in_private_network(wire) else public,
+            allowed=_reachable_from(wire),
             largest=wire.largest,
             seconds=60,
         )
@@ -308,7 +327,20 @@ def _raw_picture(value: Any, wire: Wire) -> bytes:
         ) from error
 
 
-def _in_private_network(wire: Wire) -> bool:
-    """A server in our own network may name its neighbours there; one on the internet may not."""
+def _reachable_from(wire: Wire) -> Callable[[Address], bool]:
+    """Where pictures may lie that a server names: a server in our own network may name its
+    neighbours there; one on the internet may not."""
+    if wire.guest:
+        return wire.guest.allowed
     parts = split(wire.base)
-    return not all(public(address) for address in resolve(parts.hostname or "", port(parts)))
+    addresses = resolve(parts.hostname or "", port(parts))
+    return public if all(map(public, addresses)) else anywhere
+
+
+def of_guest(wire: Wire, guest: Guest | None) -> Wire:
+    """The same server under a guest's rules, where a visitor named it."""
+    if guest is None:
+        return wire
+    return replace(
+        wire, guest=guest, setting="the address", key_setting="the key", largest=LARGEST_ANSWER // 2
+    )

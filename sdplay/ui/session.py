@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from sdplay.backends import Backend, Capabilities, connect, kinds
+from sdplay.backends.guests import Connected, Visits, is_connected
 from sdplay.params import Params
+from sdplay.settings import setting
 from sdplay.sharing.room import network
 from sdplay.ui import whole
 from sdplay.ui.components import component
+from sdplay.ui.form.visit import from_this_machine
 from sdplay.ui.upload_memory import UploadMemory
 
 if (
@@ -55,21 +58,45 @@ def jobs() -> "Jobs":
     return Jobs(Library.mended())
 
 
-@st.cache_resource(show_spinner=False)
 def labels() -> dict[str, str]:
-    """Every backend's name and label."""
+    """Every backend's name and label, this browser's own ones last."""
+    return {**_kinds(), **{name: entry.backend.label for name, entry in connected().items()}}
+
+
+@st.cache_resource(show_spinner=False)
+def _kinds() -> dict[str, str]:
     return {name: kind.label for name, kind in kinds().items()}
+
+
+@st.cache_resource(show_spinner=False)
+def visits() -> Visits:
+    """The servers that browsers connected."""
+    return Visits()
+
+
+def connected() -> dict[str, Connected]:
+    """The servers that this browser connected, by name."""
+    return visits().of(visitor(), from_this_machine()) if may_connect() else {}
+
+
+def may_connect() -> bool:
+    """Whether the owner of the page lets visitors connect servers of their own."""
+    return setting("SDPLAY_CONNECT") != "0"
 
 
 def reached(name: str) -> tuple[Backend, Capabilities]:
     """A backend, and what it said it can do: a picture begins without asking all that again."""
-    backend, capabilities = _probed(name)
+    own = visits().reached(visitor(), name) if name in connected() else None
+    if own:
+        return copy(own.backend), own.capabilities
+    backend, capabilities = _probed(next(iter(kinds())) if is_connected(name) else name)
     return copy(backend), capabilities
 
 
 def ask_again() -> None:
     """Forget what the backends said; without this it is forgotten after half a minute."""
     _probed.clear()
+    visits().ask_again(visitor())
 
 
 @st.cache_resource(show_spinner=False, ttl=30)

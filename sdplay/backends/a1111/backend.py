@@ -32,11 +32,13 @@ from sdplay.backends.a1111.standing import Standing, swapped, version_of
 from sdplay.backends.shown import shown
 from sdplay.errors import BackendBroken, BackendError, BackendRefused, BadParams
 from sdplay.http.call import Call
+from sdplay.http.fence import Guest
 from sdplay.http.wire import (
     Reply,
     Wire,
     error_text,
     kind_of,
+    of_guest,
     on_this_machine,
     picture_bytes,
     refusal,
@@ -53,17 +55,26 @@ class A1111(Backend):
     label = "Automatic1111, Forge and the like"
 
     def __init__(
-        self, url: str = "", auth: str = "", *, patience: float = 3600.0, idle: float = IDLE_SECONDS
+        self,
+        url: str = "",
+        auth: str = "",
+        *,
+        patience: float = 3600.0,
+        idle: float = IDLE_SECONDS,
+        guest: Guest | None = None,
     ) -> None:
         base = re.sub(r"/(sdapi(/v1)?|docs)?/?$", "", url or setting("SDPLAY_A1111_URL"))
-        user, colon, password = (auth or setting("SDPLAY_A1111_AUTH")).partition(":")
+        ours = "" if guest else setting("SDPLAY_A1111_AUTH")  # no visitor's server gets that
+        user, colon, password = (auth or ours).partition(":")
         self.patience, self.idle = patience, idle
-        self.wire = Wire(
+        wire = Wire(
             base,
             label="The A1111 server",
             setting="SDPLAY_A1111_URL",
+            key_setting="SDPLAY_A1111_AUTH",
             auth=(user, password) if colon else None,
         )
+        self.wire = of_guest(wire, guest)
         self.remote = not on_this_machine(base)
         self._client = secrets.token_hex(4)
         self._server: Server | None = None
@@ -258,7 +269,7 @@ class A1111(Backend):
             )
         if reply.status in (404, 500) and (advice := advice_for(reason)):
             return BackendRefused(self.wire.clean(f"{reply.label} refused: {reason}. {advice}"))
-        name = "SDPLAY_A1111_AUTH" if reply.status in (401, 403) else self.wire.setting
+        name = self.wire.key_setting if reply.status in (401, 403) else self.wire.setting
         return refusal(reply, reply.label, name, self.wire.clean)
 
 

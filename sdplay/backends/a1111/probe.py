@@ -120,16 +120,20 @@ class Server:
     def _hints(self) -> dict[str, str]:
         if not self.progress or self.control_models or "controlnet" in self.dialect.lacks:
             return {}
-        docs = f"What it does offer stands in its own [API pages]({self.address}/docs)."
+        docs = (
+            f" What it does offer stands in its own [API pages]({self.address}/docs)."
+            if self.address
+            else ""
+        )
         if self.has_controlnet():
             return {
                 "controlnet": "This server has ControlNet, but no models for it. Put some into its "
-                f"folder models/ControlNet, then check again. {docs}"
+                f"folder models/ControlNet, then check again.{docs}"
             }
         return {
             "controlnet": "This server has no ControlNet. On its own page open Extensions, Install "
             "from URL, enter https://github.com/Mikubill/sd-webui-controlnet, restart it, and "
-            f"check again. {docs}"
+            f"check again.{docs}"
         }
 
     def _schedulers(self) -> tuple[str, ...] | None:
@@ -170,8 +174,8 @@ def look(wire: Wire) -> Server:
         reason = error_text(reply) or "none was given"
         return Server(
             "unauthorised",
-            f"{wire.label} at {wire.address} wants a password ({reason}). "
-            "Put user:password into SDPLAY_A1111_AUTH.",
+            f"{wire.label} at {wire.address} wants a password ({wire.clean(reason)}). "
+            f"Put user:password into {wire.key_setting}.",
         )
     if reply.status == 503:
         return Server(
@@ -253,7 +257,7 @@ def _server(wire: Wire, state: dict[str, Any] | None, answers: Mapping[str, Any]
         loras=_loras(answers.get("loras")),
         embeddings=_embeddings(answers.get("embeddings")),
         scripts=read_scripts(answers.get("scripts"), answers.get("script_info")),
-        address=wire.address.rstrip("/"),
+        address="" if wire.guest else wire.address.rstrip("/"),
         control_models=_texts(_dict(answers.get("control_models")).get("model_list")),
         control_modules=_texts(_dict(answers.get("control_modules")).get("module_list")),
         fields=fields,

@@ -27,7 +27,8 @@ from sdplay.errors import (
 )
 from sdplay.files.untrusted import read_json
 from sdplay.http.call import Call
-from sdplay.http.wire import Reply, Wire, on_this_machine, picture_bytes, refusal
+from sdplay.http.fence import Guest
+from sdplay.http.wire import Reply, Wire, of_guest, on_this_machine, picture_bytes, refusal
 from sdplay.params import KNOBS, Params
 from sdplay.picture import CutOut, Frame, Picture, Progress, Receipt, Timing, png_bytes
 from sdplay.settings import setting
@@ -54,8 +55,10 @@ class Local(Backend):
         silence: float = SILENT_SECONDS,
         patience: float = PATIENCE_SECONDS,
         process: LocalProcess = OURS,
+        guest: Guest | None = None,
     ) -> None:
         self._base, self._token = url or setting("SDPLAY_LOCAL_URL"), token
+        self._guest = guest
         self.silence, self.patience, self.process = silence, patience, process
         self._about: Mapping[str, Any] = {}
         self.remote = not on_this_machine(self._base)
@@ -64,12 +67,19 @@ class Local(Backend):
     def wire(self) -> Wire:
         """Made anew for every use: a process that we start while a job waits has a token of its
         own."""
-        wire = Wire(self._base, label="The local process", setting="SDPLAY_LOCAL_URL")
-        ours = self.process.token if self.process.child(wire.address) else ""
-        token = self._token or setting("SDPLAY_LOCAL_TOKEN") or ours
-        return dataclasses.replace(
-            wire, headers={"Authorization": f"Bearer {token}"} if token else {}
+        wire = of_guest(
+            Wire(
+                self._base,
+                label="The local process",
+                setting="SDPLAY_LOCAL_URL",
+                key_setting="SDPLAY_LOCAL_TOKEN",
+            ),
+            self._guest,
         )
+        if self._guest:  # no visitor's server gets the owner's token
+            return _with_token(wire, self._token)
+        ours = self.process.token if self.process.child(wire.address) else ""
+        return _with_token(wire, self._token or setting("SDPLAY_LOCAL_TOKEN") or ours)
 
     def probe(self) -> Capabilities:
         child = self.process.child(self.wire.address)
@@ -88,12 +98,12 @@ class Local(Backend):
             return Capabilities(
                 "unauthorised",
                 f"The local process at {self.wire.address} does not take our token. "
-                "Check SDPLAY_LOCAL_TOKEN.",
+                f"Check {self.wire.key_setting}.",
             )
         if not isinstance(told, dict) or "schedulers" not in told:
             return Capabilities(
                 "down",
-                f"Something else answers at {self.wire.address}. Check SDPLAY_LOCAL_URL, or "
+                f"Something else answers at {self.wire.address}. Check {self.wire.setting}, or "
                 f"start a local process: {START}",
             )
         self._about = told
@@ -234,8 +244,8 @@ class Local(Backend):
             return Capabilities("down", f"{process.told} Start it again.")
         return Capabilities(
             "down",
-            f"No local process answers at {address}. Start one: {START}. Its address stands in "
-            "SDPLAY_LOCAL_URL.",
+            f"No local process answers at {address}. Start one: {START}. Check "
+            f"{self.wire.setting}.",
         )
 
     def _again(self, told: Capabilities) -> Capabilities:
@@ -290,7 +300,8 @@ class Local(Backend):
             event = read_json(line)
         except ValueError as error:
             raise BackendBroken(
-                f"What answers at {self.wire.address} is no local process. Check SDPLAY_LOCAL_URL."
+                f"What answers at {self.wire.address} is no local process. "
+                f"Check {self.wire.setting}."
             ) from error
         if event.get("event") == "failed":
             raise BackendRefused(
@@ -301,7 +312,7 @@ class Local(Backend):
         return dict(event)
 
     def _refused(self, reply: Reply) -> BackendError:
-        name = "SDPLAY_LOCAL_TOKEN" if reply.status in (401, 403) else self.wire.setting
+        name = self.wire.key_setting if reply.status in (401, 403) else self.wire.setting
         return refusal(reply, "The local process", name, self.wire.clean)
 
     def _progress(self, event: Mapping[str, Any]) -> Progress:
@@ -346,6 +357,10 @@ class Local(Backend):
             str(event["version"]),
             frames,
         )
+
+
+def _with_token(wire: Wire, token: str) -> Wire:
+    return dataclasses.replace(wire, headers={"Authorization": f"Bearer {token}"} if token else {})
 
 
 def _asker() -> dict[str, str]:

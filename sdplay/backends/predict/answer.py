@@ -109,7 +109,7 @@ class Answer:
 def opened(reply: Reply, wire: Wire) -> Answer:
     """The answer, or the sentence that says what went wrong."""
     if not reply.ok:
-        name = "SDPLAY_PREDICT_KEY" if reply.status in (401, 402, 403) else wire.setting
+        name = wire.key_setting if reply.status in (401, 402, 403) else wire.setting
         raise refusal(reply, wire.label, name, wire.clean)
     if not reply.is_page and reply.body.lstrip()[:1] not in _JSON_BEGINS:
         # The body is the picture itself: its bytes, or base64, which unlike them is plain text.

@@ -14,7 +14,8 @@ from sdplay.backends.predict.request import request
 from sdplay.backends.predict.run import Prediction, meanwhile
 from sdplay.errors import BackendOffline, BadParams
 from sdplay.http.call import Call
-from sdplay.http.wire import Wire, on_this_machine, picture_bytes
+from sdplay.http.fence import Guest
+from sdplay.http.wire import Wire, of_guest, on_this_machine, picture_bytes
 from sdplay.params import Params
 from sdplay.picture import Picture, Progress, Timing
 from sdplay.settings import setting
@@ -36,9 +37,11 @@ class Predict(Backend):
         seconds: float = 3600.0,
         pause: float = 1.0,
         every: float = 0.5,
+        guest: Guest | None = None,
     ) -> None:
         self.seconds, self.pause, self.every = seconds, pause, every
-        self._key = key or setting("SDPLAY_PREDICT_KEY")
+        self._guest = guest
+        self._key = key or ("" if guest else setting("SDPLAY_PREDICT_KEY"))
         self._report: EndpointReport | None = None
         self._point: Endpoint | None = None
         self._problem = ""
@@ -47,7 +50,7 @@ class Predict(Backend):
             self._point = endpoint(
                 preset or setting("SDPLAY_PREDICT_PRESET"),
                 url or setting("SDPLAY_PREDICT_URL"),
-                fields or setting("SDPLAY_PREDICT_FIELDS"),
+                fields or ("" if guest else setting("SDPLAY_PREDICT_FIELDS")),
             )
         except BadParams as error:
             self._problem = str(error)
@@ -62,13 +65,11 @@ class Predict(Backend):
     def model_version(self, params: Params) -> str:
         """The address is a part of it: the same settings elsewhere are another picture."""
         report = self._last_report()
-        return " ".join(
-            (self._wire().address, report.point.preset.name, report.version, params.model)
-        )
+        return " ".join((self.wire.address, report.point.preset.name, report.version, params.model))
 
     def generate(self, params: Params) -> Generator[Event, None, None]:
         started = time.monotonic()
-        wire = self._wire()
+        wire = self.wire
         yield Progress(message=f"Looking for {wire.label[:1].lower()}{wire.label[1:]}")
         report = self._last_report(or_again=True)
         body = request(params, report)
@@ -93,19 +94,22 @@ class Predict(Backend):
             raise BackendOffline(self._problem)
         return self._point
 
-    def _wire(self) -> Wire:
+    @property
+    def wire(self) -> Wire:
         point = self._endpoint()
         # A key that names its own scheme, like "Key abc", is sent as it stands.
         key = self._key if " " in self._key or not self._key else f"Bearer {self._key}"
-        return Wire(
+        wire = Wire(
             point.base,
             label=point.preset.label,
             setting="SDPLAY_PREDICT_URL",
+            key_setting="SDPLAY_PREDICT_KEY",
             headers={"Authorization": key} if key else {},
         )
+        return of_guest(wire, self._guest)
 
     def _look(self) -> EndpointReport:
-        self._report = look(self._wire(), self._endpoint())
+        self._report = look(self.wire, self._endpoint())
         return self._report
 
     def _last_report(self, or_again: bool = False) -> EndpointReport:

@@ -95,7 +95,7 @@ def look(wire: Wire, point: Endpoint) -> EndpointReport:
         return EndpointReport(point, "down", str(error))
     if reply.status in (401, 403):
         return EndpointReport(
-            point, "unauthorised", str(refusal(reply, name, "SDPLAY_PREDICT_KEY", wire.clean))
+            point, "unauthorised", str(refusal(reply, name, wire.key_setting, wire.clean))
         )
     if reply.status >= 500:
         state: Status = "starting" if reply.status == 503 else "down"
@@ -127,7 +127,7 @@ def _cog(wire: Wire, point: Endpoint, reply: Reply) -> EndpointReport:
             point,
             "down",
             f"Something answers at {wire.address}, but it is no Cog server. "
-            f"Check {wire.setting} and SDPLAY_PREDICT_PRESET.",
+            f"Check {wire.setting} and {'its kind' if wire.guest else 'SDPLAY_PREDICT_PRESET'}.",
         )
     try:
         schema = read(_fields(wire.get("openapi.json", seconds=LOOK_SECONDS)))

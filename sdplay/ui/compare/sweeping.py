@@ -1,12 +1,14 @@
 """Sweeps on the page: their backends, their speeds, and those of this browser, at work or done."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from copy import copy
 
 import streamlit as st
 from PIL import Image
 
 from sdplay import settings
+from sdplay.backends.guests import Connected
 from sdplay.compare.evidence.measures import Difference, difference
 from sdplay.compare.plan import Plan
 from sdplay.compare.results import Result
@@ -19,12 +21,29 @@ from sdplay.ui.session import Studio
 
 ORIGINALS = 64 * 2**20
 """Bytes of the cells' pictures that are held in memory for everybody."""
+OWN_BENCHES = 32
+"""Sets of backends that are remembered for browsers with servers of their own."""
+
+
+def bench(frames: bool) -> Bench:
+    """The backends, asked again after half a minute; this browser's own ones are for it alone."""
+    own = session.connected()
+    if not own:
+        return _bench(frames)
+    asked_at = tuple((name, entry.since) for name, entry in own.items())
+    return _own_bench(session.visitor(), asked_at, frames, own)
 
 
 @st.cache_resource(show_spinner=False, ttl=30)
-def bench(frames: bool) -> Bench:
-    """The backends, asked again after half a minute."""
+def _bench(frames: bool) -> Bench:
     return Bench(frames=frames)
+
+
+@st.cache_resource(show_spinner=False, ttl=30, max_entries=OWN_BENCHES)
+def _own_bench(
+    owner: str, asked_at: tuple[tuple[str, float], ...], frames: bool, _own: Mapping[str, Connected]
+) -> Bench:
+    return Bench({name: copy(entry.backend) for name, entry in _own.items()}, frames=frames)
 
 
 @st.cache_resource(show_spinner=False)

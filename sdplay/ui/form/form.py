@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from sdplay.backends import Capabilities
+from sdplay.backends import NOT_CONNECTED, Capabilities
 from sdplay.errors import BadParams
 from sdplay.knob import Knob
 from sdplay.params import KNOBS, Params, random_seed
@@ -56,6 +56,9 @@ ELSEWHERE = ("prompt", "negative", "width", "height")
 def pick_backend() -> str:
     """Where pictures are made."""
     names = session.labels()
+    if st.session_state.get("backend", "") not in ("", *names):
+        del st.session_state["backend"]  # a server that was connected, and forgotten since
+        notes.add(NOT_CONNECTED)
     preferred = setting("SDPLAY_BACKEND")
     chosen = st.selectbox(
         "Backend",
@@ -63,7 +66,7 @@ def pick_backend() -> str:
         **linked.bound("backend"),
         index=list(names).index(preferred) if preferred in names else 0,
         format_func=lambda name: names[name],
-        on_change=_fit_to_backend,
+        on_change=fit_to_backend,
         help="Where pictures are made. Everything below is what this backend offers.",
     )
     return str(chosen)
@@ -251,7 +254,7 @@ def _offered(group: str, capabilities: Capabilities) -> list[Knob]:
     ]
 
 
-def _fit_to_backend() -> None:
+def fit_to_backend() -> None:
     """Another backend: sizes and CFG that suit it, and what else it can take."""
     capabilities = session.reached(_backend())[1]
     values = {name: first_of(KNOBS[name], capabilities) for name in FITTED}

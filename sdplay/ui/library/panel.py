@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from sdplay.backends.guests import label_of
 from sdplay.compare.guard import label, settings_text, value_text
 from sdplay.library import Kept, Query, Total
 from sdplay.library.kept import moment
@@ -254,7 +255,9 @@ def _what_differs(saved: Kept, base: Kept) -> str:
         f"{label(name)} {value_text(name, value) if KNOBS[name].is_plain else ''}"
         for name, (_, value) in differing(base.params, saved.params).items()
     ]
-    return "".join(lasting) or (saved.backend if saved.backend != base.backend else saved.model)
+    return "".join(lasting) or (
+        label_of(saved.backend) if saved.backend != base.backend else saved.model
+    )
 
 
 def _watch(studio: Studio, search: Query) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from sdplay import metadata
+from sdplay.backends.guests import label_of
 from sdplay.library import Kept
 from sdplay.params import KNOBS, Params, differing
 from sdplay.ui import dates, whole
@@ -118,7 +119,7 @@ def _drawer(studio: Studio) -> None:
         strips(studio, picture)
     facts = (
         dates.spoken(picture.made),
-        literal(picture.backend),
+        literal(label_of(picture.backend)),
         literal(picture.model),
     )
     st.caption(" · ".join(fact for fact in facts if fact))

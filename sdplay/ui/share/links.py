@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from sdplay.backends import Capabilities
+from sdplay.backends import NOT_CONNECTED, Capabilities
+from sdplay.backends.guests import is_connected_label
 from sdplay.errors import LibraryError
 from sdplay.files.untrusted import read_json
 from sdplay.knob import OWN
@@ -76,7 +77,9 @@ def name_backend(labels: Mapping[str, str]) -> None:
     linked = st.query_params.get("backend", "")
     if linked and linked not in labels.values():
         address.rewrite({"backend": labels.get(linked)})
-        if linked not in labels:
+        if linked not in labels and is_connected_label(linked):
+            notes.add(NOT_CONNECTED)
+        elif linked not in labels:
             notes.add(
                 f"There is no backend called {fitting.shortened(linked)}. "
                 f"There are: {'; '.join(labels.values())}."

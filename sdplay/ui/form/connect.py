@@ -1,0 +1,229 @@
+"""Connect a server of one's own, for this visit; and what runs on this machine is offered."""
+
+import streamlit as st
+
+from sdplay.backends.guests import KINDS, Connected, Connection, is_connected
+from sdplay.backends.guests.neighbours import Neighbour, Neighbourhood
+from sdplay.errors import PlayError
+from sdplay.settings import setting
+from sdplay.sharing.room import Gate, Room, Share
+from sdplay.ui import notes, session, waiting, whole
+from sdplay.ui.form import form
+from sdplay.ui.form.visit import from_this_machine
+from sdplay.ui.problems import explained
+from sdplay.wording import literal
+
+LOOK_SECONDS = 0.7
+"""So soon the page asks whether looking for servers has ended."""
+FIELDS = ("connect_kind", "connect_url", "connect_key")
+PROMISE = (
+    "For this visit only: address and key stay in this page's memory, are never written down and "
+    "stand in no link. Nobody else sees your server or can use it."
+)
+
+
+def menu(name: str) -> None:
+    """Under the list of backends: connect one, disconnect it, and what is there already."""
+    if not session.may_connect():
+        return
+    with st.container(horizontal=True, gap="small", key="connect_row"):
+        st.button(
+            "Connect a server",
+            icon=":material/add_link:",
+            type="tertiary",
+            key="connect",
+            on_click=_forget_trial,
+            help="Make pictures with a server of yours, for this visit.",
+        )
+        if is_connected(name):
+            st.button(
+                "Disconnect",
+                icon=":material/link_off:",
+                type="tertiary",
+                key="disconnect",
+                on_click=_disconnect,
+                args=(name,),
+                help="Forget its address and key, and stop what waits for it.",
+            )
+    if st.session_state.get("connect"):
+        _ask()
+    if from_this_machine():
+        _offer(name)
+
+
+@st.cache_resource(show_spinner=False)
+def neighbourhood() -> Neighbourhood:
+    """What runs beside this page."""
+    return Neighbourhood()
+
+
+@st.cache_resource(show_spinner=False)
+def _gate() -> Gate:
+    return Gate(Room(1, 4, 8), "test")
+
+
+@whole.dialog("Connect a server")
+def _ask() -> None:
+    """Kind, address, key and a test."""
+    st.caption(PROMISE)
+    with st.form("connect_form", border=False):
+        st.selectbox(
+            "Kind",
+            ["", *KINDS],
+            key="connect_kind",
+            format_func=lambda kind: _kind_label(kind) if kind else "Find out",
+            help="What it speaks. A hosted model is named as owner/name.",
+        )
+        st.text_input(
+            "Address",
+            key="connect_url",
+            placeholder=_example(),
+            autocomplete="off",
+            help="Where it answers, like a browser's address, with its port.",
+        )
+        st.text_input(
+            "Key",
+            key="connect_key",
+            type="password",
+            placeholder="Only if it asks for one",
+            autocomplete="new-password",
+            help="An API key or token; user:password for an A1111 server.",
+        )
+        pressed = st.form_submit_button("Test", icon=":material/network_check:")
+    if pressed:
+        with st.spinner("Asking the server"):
+            _test()
+    _result()
+
+
+def _kind_label(kind: str) -> str:
+    label = KINDS[kind].label
+    return f"{label[0].upper()}{label[1:]}"
+
+
+def _example() -> str:
+    return KINDS["a1111"].example if from_this_machine() else "https://gpu.example.com:7860"
+
+
+def _test() -> None:
+    """Ask the server that is described; what comes of it stands below the form."""
+    from sdplay.backends.guests.trial import tried  # Not above: it brings requests.
+
+    kind, url, key = (str(st.session_state.get(field) or "") for field in FIELDS)
+    _forget_trial()
+    owner = session.visitor()
+    try:
+        with _gate().entered(Share(owner, session.address())):
+            connection = Connection(kind, url, key, nearby=from_this_machine())
+            st.session_state["connect_trial"] = tried(connection, owner)
+    except PlayError as error:
+        st.session_state["connect_trial"] = error
+
+
+def _result() -> None:
+    trial = st.session_state.get("connect_trial")
+    if isinstance(trial, PlayError):
+        with explained():
+            raise trial
+    if not isinstance(trial, Connected):
+        return
+    st.success(literal(_found(trial)), icon=":material/check_circle:")
+    st.button(
+        "Use this server",
+        icon=":material/link:",
+        type="primary",
+        key="connect_use",
+        on_click=_use,
+        args=(trial,),
+    )
+
+
+def _found(trial: Connected) -> str:
+    """What answered, in a sentence with its numbers."""
+    capabilities = trial.capabilities
+    counts = [
+        f"{len(names)} {noun if len(names) > 1 else noun[:-1]}"
+        for names, noun in (
+            (capabilities.schedulers, "schedulers"),
+            (capabilities.models, "models"),
+        )
+        if names
+    ]
+    listed = f" It offers {' and '.join(counts)}." if counts else ""
+    return f"{capabilities.message}{listed}"
+
+
+def _use(trial: Connected) -> None:
+    """Take it among the backends, and choose it."""
+    whole.due()
+    with explained() as refusals:
+        session.visits().add(session.visitor(), trial)
+        for field in (*FIELDS, "connect_trial"):
+            st.session_state.pop(field, None)
+        _choose(trial.backend.name)
+    for refusal in refusals:
+        notes.say(str(refusal))
+
+
+def _choose(name: str) -> None:
+    st.session_state["backend"] = name
+    form.fit_to_backend()
+
+
+def _forget_trial() -> None:
+    st.session_state.pop("connect_trial", None)
+
+
+def _disconnect(name: str) -> None:
+    """Forget it; what waits for it is stopped, what was made stays."""
+    owner = session.visitor()
+    for job in session.jobs().of(owner):
+        if job.backend.name == name and job.active:
+            job.cancel()
+    session.visits().remove(owner, name)
+    preferred = setting("SDPLAY_BACKEND")
+    _choose(preferred if preferred in session.labels() else next(iter(session.labels())))
+
+
+def _offer(name: str) -> None:
+    """Servers on this machine that could be used, as soon as they are found."""
+    neighbourhood().present()  # begins to look
+    connected = {entry.connection.url for entry in session.connected().values()}
+
+    @whole.fragment(every=LOOK_SECONDS if neighbourhood().looking else None, key="offers")
+    def offers() -> None:
+        if not neighbourhood().looking:
+            waiting.tick_every(None)
+        for neighbour in neighbourhood().present():
+            if neighbour.backend != name and neighbour.address not in connected:
+                _offer_one(neighbour)
+
+    offers()
+
+
+def _offer_one(neighbour: Neighbour) -> None:
+    st.button(
+        f"Use {neighbour.label}",
+        icon=":material/bolt:",
+        type="tertiary",
+        key=f"offer_{neighbour.address.rpartition(':')[2]}",
+        on_click=_take,
+        args=(neighbour,),
+        help="It runs on this machine.",
+    )
+
+
+def _take(neighbour: Neighbour) -> None:
+    """Choose a server that runs on this machine."""
+    whole.due()
+    if neighbour.backend:
+        _choose(neighbour.backend)
+        return
+    from sdplay.backends.guests.trial import tried  # Not above: it brings requests.
+
+    try:
+        entry = tried(neighbour.connection, session.visitor())
+        session.visits().add(session.visitor(), entry)
+        _choose(entry.backend.name)
+    except PlayError as error:
+        notes.say(str(error))
