@@ -9,6 +9,7 @@ from sdplay.backends.local import Local
 from sdplay.backends.local.process import LocalProcess
 from sdplay.backends.predict import Predict
 from sdplay.errors import BackendOffline, BadParams
+from sdplay.http.address import split
 from sdplay.http.fence import Guest, anywhere, public
 from sdplay.settings import setting
 
@@ -67,6 +68,11 @@ class Connection:
         """The rules for it."""
         free = self.nearby or setting("SDPLAY_ALLOW_PRIVATE_URLS") == "1"
         return Guest(anywhere if free else public)
+
+    @property
+    def host(self) -> str:
+        """Where it is, for the eyes of its visitor: without password, path and query."""
+        return split(self.url).netloc.rpartition("@")[2]
 
     def name(self, owner: str) -> str:
         """The same for the same server in the same browser, so that its pictures are found again;

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from sdplay.backends.guests import KINDS, Connected, Connection, is_connected
+from sdplay.backends.guests import KINDS, Connected, Connection
 from sdplay.backends.guests.neighbours import Neighbour, Neighbourhood
 from sdplay.errors import PlayError
 from sdplay.settings import setting
@@ -26,6 +26,18 @@ def menu(name: str) -> None:
     """Under the list of backends: connect one, disconnect it, and what is there already."""
     if not session.may_connect():
         return
+    with st.container(gap="xxsmall", key="connect_box"):
+        _ways(name)
+        if from_this_machine():
+            _offer(name)
+    if st.session_state.get("connect"):
+        _ask()
+
+
+def _ways(name: str) -> None:
+    """Connect another one; of the one that is chosen, where it is and how to leave it."""
+    if mine := session.connected().get(name):
+        st.caption(f":material/dns: {literal(mine.connection.host)}")
     with st.container(horizontal=True, gap="small", key="connect_row"):
         st.button(
             "Connect a server",
@@ -35,7 +47,7 @@ def menu(name: str) -> None:
             on_click=_forget_trial,
             help="Make pictures with a server of yours, for this visit.",
         )
-        if is_connected(name):
+        if mine:
             st.button(
                 "Disconnect",
                 icon=":material/link_off:",
@@ -45,10 +57,6 @@ def menu(name: str) -> None:
                 args=(name,),
                 help="Forget its address and key, and stop what waits for it.",
             )
-    if st.session_state.get("connect"):
-        _ask()
-    if from_this_machine():
-        _offer(name)
 
 
 @st.cache_resource(show_spinner=False)
