@@ -19,7 +19,7 @@ LONGEST = 2000
 
 
 @dataclass(frozen=True)
-class Kind:
+class GuestKind:
     """One kind of server that can be connected."""
 
     label: str
@@ -29,20 +29,20 @@ class Kind:
     """What its key is."""
 
 
-KINDS: dict[str, Kind] = {
-    "a1111": Kind(
+KINDS: dict[str, GuestKind] = {
+    "a1111": GuestKind(
         "A1111 server", "http://127.0.0.1:7860", "user:password, if it was started with --api-auth."
     ),
-    "local": Kind("local process", "http://127.0.0.1:7861", "Its token, if it asks for one."),
-    "cog": Kind("Cog server", "http://127.0.0.1:5000"),
-    "openai-images": Kind("image API", "https://api.example.com/v1"),
-    "replicate": Kind("Replicate model", "stability-ai/sdxl", "Your Replicate token."),
-    "hf-inference": Kind(
+    "local": GuestKind("local process", "http://127.0.0.1:7861", "Its token, if it asks for one."),
+    "cog": GuestKind("Cog server", "http://127.0.0.1:5000"),
+    "openai-images": GuestKind("image API", "https://api.example.com/v1"),
+    "replicate": GuestKind("Replicate model", "stability-ai/sdxl", "Your Replicate token."),
+    "hf-inference": GuestKind(
         "Hugging Face model",
         "stabilityai/stable-diffusion-xl-base-1.0",
         "Your Hugging Face token.",
     ),
-    "octoai": Kind("OctoAI-style endpoint", "https://example.com/predict"),
+    "octoai": GuestKind("OctoAI-style endpoint", "https://example.com/predict"),
 }
 """By the name that the settings have for it."""
 

@@ -30,7 +30,7 @@ def menu(name: str) -> None:
         _ways(name)
         if from_this_machine():
             _offer(name)
-    if st.session_state.get("connect"):
+    if st.session_state.get("connecting"):
         _ask()
 
 
@@ -44,7 +44,7 @@ def _ways(name: str) -> None:
             icon=":material/add_link:",
             type="tertiary",
             key="connect",
-            on_click=_forget_trial,
+            on_click=_open,
             help="Make pictures with a server of yours, for this visit.",
         )
         if mine:
@@ -70,7 +70,18 @@ def _gate() -> Gate:
     return Gate(Room(1, 4, 8), "test")
 
 
-@whole.dialog("Connect a server")
+def _open() -> None:
+    _close()
+    st.session_state["connecting"] = True
+
+
+def _close() -> None:
+    """The dialog is left, and what was tested in it forgotten."""
+    for name in ("connecting", "connect_trial"):
+        st.session_state.pop(name, None)
+
+
+@whole.dialog("Connect a server", on_dismiss=_close)
 def _ask() -> None:
     """Kind, address, key and a test."""
     st.caption(PROMISE)
@@ -118,7 +129,7 @@ def _test() -> None:
     from sdplay.backends.guests.trial import tried  # Not above: it brings requests.
 
     kind, url, key = (str(st.session_state.get(field) or "") for field in FIELDS)
-    _forget_trial()
+    st.session_state.pop("connect_trial", None)
     owner = session.visitor()
     try:
         with _gate().entered(Share(owner, session.address())):
@@ -166,7 +177,8 @@ def _use(trial: Connected) -> None:
     whole.due()
     with explained() as refusals:
         session.visits().add(session.visitor(), trial)
-        for field in (*FIELDS, "connect_trial"):
+        _close()
+        for field in FIELDS:
             st.session_state.pop(field, None)
         _choose(trial.backend.name)
     for refusal in refusals:
@@ -178,13 +190,14 @@ def _choose(name: str) -> None:
     form.fit_to_backend()
 
 
-def _forget_trial() -> None:
-    st.session_state.pop("connect_trial", None)
-
-
 def _disconnect(name: str) -> None:
     """Forget it; what waits for it is stopped, what was made stays."""
     owner = session.visitor()
+    from sdplay.ui.compare import sweeping  # Not above: the form is on screen before it is read.
+
+    for sweep in sweeping.board().of(owner):
+        if sweep.running and any(cell.setup.backend == name for cell in sweep.plan.cells):
+            sweep.cancel()
     for job in session.jobs().of(owner):
         if job.backend.name == name and job.active:
             job.cancel()
