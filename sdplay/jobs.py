@@ -5,8 +5,10 @@ import threading
 import time
 import uuid
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from traceback import format_exc
+from types import MappingProxyType
 
 from sdplay import studio
 from sdplay.backends import ASKER, Asker, Backend
@@ -41,6 +43,8 @@ class Job:
     address: str = ""
     """The network address that it was asked from; empty for this machine's own, or when unknown."""
     anew: bool = False
+    written: Mapping[str, str] = field(default_factory=dict)
+    """The prompts as a person wrote them, where others are sent; the receipt repeats them."""
     """Made although the library has it."""
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     state: str = "queued"
@@ -111,10 +115,11 @@ class Jobs:
         *,
         address: str = "",
         anew: bool = False,
+        written: Mapping[str, str] = MappingProxyType({}),
     ) -> Job:
         """Queue one picture; refuses when this browser, its address or all together have too many
         waiting.  `anew` makes it even if the library has it."""
-        job = Job(params, backend, owner, group, address, anew)
+        job = Job(params, backend, owner, group, address, anew, written)
         with self._lock:
             self._check_images(job)
             full = self._full_for(job)
@@ -324,7 +329,13 @@ class Jobs:
         HIDDEN.set(job.backend.secrets)
         clock = self._clocks[job.backend.name]
         events = studio.make(
-            job.params, job.backend, self.library, job.owner, clock=clock, anew=job.anew
+            job.params,
+            job.backend,
+            self.library,
+            job.owner,
+            clock=clock,
+            anew=job.anew,
+            written=job.written,
         )
         try:
             job.reused = True

@@ -112,6 +112,10 @@ class Receipt:
         for name in ("asked", "sent", "applied"):
             object.__setattr__(self, name, _frozen(getattr(self, name)))
 
+    def as_written(self, texts: Mapping[str, str]) -> "Receipt":
+        """The same, with the prompts as a person wrote them where others were sent."""
+        return dataclasses.replace(self, asked={**self.asked, **texts}) if texts else self
+
     def as_dict(self) -> dict[str, Any]:
         return {
             "asked": dict(self.asked),

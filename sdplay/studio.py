@@ -4,6 +4,7 @@ on from there."""
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from PIL import Image
@@ -26,12 +27,13 @@ def make(
     *,
     clock: Clock | None = None,
     anew: bool = False,
+    written: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Progress | Kept]:
     """Yield progress, then the kept picture.  Stop iterating and the backend stops too.
 
     The same recipe of the same owner is never made twice, unless frames are wanted that were not
     kept, or it is made `anew`.  `clock` is what the backend's pictures share; without one this
-    picture is alone.
+    picture is alone.  `written` are the prompts as a person wrote them, for the receipt.
     """
     recipe = Recipe(params, backend.name, backend.model_version(params))
     saved = None if anew else library.made(recipe, owner)
@@ -43,7 +45,8 @@ def make(
     try:
         for event in events:
             if isinstance(event, Picture):
-                noted = replace(event, timing=share.noted(event.timing))
+                receipt = event.receipt.as_written(written)
+                noted = replace(event, timing=share.noted(event.timing), receipt=receipt)
                 for companion in event.others:
                     library.save(companion, owner)
                 # Somebody may have changed the server's model since it was named.

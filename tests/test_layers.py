@@ -27,6 +27,7 @@ LAYERS = (
     "metadata",
     "work",
     "sharing",
+    "prompting",
     "picture",
     "params",
     "schedulers",

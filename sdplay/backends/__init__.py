@@ -81,6 +81,8 @@ class Capabilities:
     """Knob values that suit this backend better than ours."""
     chips: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Words it knows, by group: offered under the prompt."""
+    negatives: tuple[str, ...] = ()
+    """Negative prompts to pick from; the page begins with the first, which may be empty."""
     hints: Mapping[str, str] = field(default_factory=dict)
     """What to do to get a feature that is not there, by its name."""
     inputs: tuple[Mapping[str, Any], ...] = ()

@@ -118,6 +118,8 @@ class Builtin(Backend):
             size_step=STEP,
             defaults={"width": 128, "height": 128, "cfg": CFG},
             chips={"Things": card.things, "Styles": card.styles, "Colours": card.colours},
+            # It learnt from clean icons: nothing needs to be kept away unless somebody wants to.
+            negatives=("", *card.styles, "a white background"),
             at_once=16,
         )
 

@@ -1,6 +1,7 @@
 """What outlives a rerun: the library, the jobs, the backends, and who this browser is."""
 
 import uuid
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -144,7 +145,9 @@ def _cookie() -> str:
     return name if len(name) == 32 and name.isalnum() else ""
 
 
-def submit(studio: Studio, params: Params, group: str = "") -> None:
+def submit(
+    studio: Studio, params: Params, group: str = "", written: Mapping[str, str] | None = None
+) -> None:
     """Queue one picture, alone or with the others of its click, and show it from now on."""
     job = studio.jobs.submit(
         params,
@@ -153,6 +156,7 @@ def submit(studio: Studio, params: Params, group: str = "") -> None:
         group,
         at_once=studio.capabilities.at_once,
         address=address(),
+        written=written or {},
     )
     st.session_state["job"] = job.id
 

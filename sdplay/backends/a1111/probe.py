@@ -15,6 +15,7 @@ from sdplay.backends.a1111.scripts import CONTROLNET, Script, read_scripts
 from sdplay.errors import BackendError, BackendOffline
 from sdplay.http.call import Call
 from sdplay.http.wire import Reply, Wire, error_text
+from sdplay.prompting import NEGATIVES
 
 FIRST_SECONDS = 2.0
 ALL_SECONDS = 2.8
@@ -100,6 +101,7 @@ class Server:
             scripts=tuple(dict.fromkeys(map(str, self.scripts or ()))),
             size_limits=(64, dialect.largest),
             defaults=self._defaults(),
+            negatives=NEGATIVES,
         )
 
     def weights(self, model: str) -> str:

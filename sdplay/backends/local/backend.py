@@ -31,6 +31,7 @@ from sdplay.http.fence import Guest
 from sdplay.http.wire import Reply, Wire, of_guest, on_this_machine, picture_bytes, refusal
 from sdplay.params import KNOBS, Params
 from sdplay.picture import CutOut, Frame, Picture, Progress, Receipt, Timing, png_bytes
+from sdplay.prompting import NEGATIVES
 from sdplay.settings import setting
 
 START = "python -m sdplay serve --model <folder or .safetensors file>"
@@ -404,6 +405,7 @@ def _capabilities(told: Mapping[str, Any], address: str) -> Capabilities:
         limits={"steps": (1, float(told["limits"]["steps"]))},
         at_once=int(told["at_once"]),
         defaults=dict.fromkeys(("width", "height"), native) if told.get("size") else {},
+        negatives=NEGATIVES,
         chips={group: names for group, names in words.items() if names},
     )
     if told.get("failure") and not told.get("loaded"):

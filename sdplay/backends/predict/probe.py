@@ -11,6 +11,7 @@ from sdplay.backends.predict.schema import Schema, read
 from sdplay.errors import BackendBroken, BackendError
 from sdplay.http.wire import Reply, Wire, refusal
 from sdplay.params import KNOBS
+from sdplay.prompting import NEGATIVES
 
 LOOK_SECONDS = 4.0
 
@@ -59,6 +60,7 @@ class EndpointReport:
             models=self.models,
             model=self.model,
             defaults=self._defaults(),
+            negatives=("", *NEGATIVES),
             at_once=self.point.preset.at_once,
             limits=self.limits,
             **({"inputs": self.schema.own(), **self.schema.shapes()} if self.schema else {}),

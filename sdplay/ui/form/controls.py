@@ -71,7 +71,8 @@ def draw(knob: Knob, capabilities: Capabilities) -> None:
 
 def default(knob: Knob, capabilities: Capabilities) -> Any:
     """The backend's own, else ours, inside its range."""
-    value = knob.check(capabilities.defaults.get(knob.name, FIRST.get(knob.name, knob.default)))
+    first = {**FIRST, "negative": next(iter(capabilities.negatives), "")}
+    value = knob.check(capabilities.defaults.get(knob.name, first.get(knob.name, knob.default)))
     if value is None or not knob.is_number:
         return value
     return knob.kind(clamped(knob, value, capabilities))

@@ -12,10 +12,11 @@ from sdplay.backends import NOT_CONNECTED, Capabilities
 from sdplay.errors import BadParams
 from sdplay.knob import Knob
 from sdplay.params import KNOBS, Params, random_seed
+from sdplay.prompting import Written
 from sdplay.schedulers import PRESETS, SCHEDULERS, Scheduler, find, scheduler_label
 from sdplay.settings import setting
 from sdplay.ui import address, notes, session, whole
-from sdplay.ui.form import controlnet, fitting, start_image
+from sdplay.ui.form import controlnet, fitting, ideas, start_image
 from sdplay.ui.form.controls import (
     LARGEST_IN_A_BROWSER,
     bound,
@@ -48,6 +49,8 @@ GROUPS = {
 }
 FITTED = ("width", "height", "cfg")
 """Main knobs that suit one backend or model and not the next."""
+FOLLOWING = (*FITTED, "negative")
+"""Settings that begin with the backend's own value, until somebody changes them."""
 PROMPTS = {"prompt": "Describe a picture", "negative": "What to avoid"}
 ELSEWHERE = ("prompt", "negative", "width", "height")
 """Main knobs that are not drawn one under the other."""
@@ -122,8 +125,8 @@ def settings(capabilities: Capabilities) -> None:
 
 
 def prompts(capabilities: Capabilities) -> None:
-    """The prompt and what to keep away from."""
-    fields = [name for name in PROMPTS if name == "prompt" or capabilities.offers(name)]
+    """The prompt and what to keep away from, and what of them is sent where that is another."""
+    fields = _prompts_of(capabilities)
     for name, column in zip(fields, st.columns([2, 1][: len(fields)]), strict=True):
         knob = KNOBS[name]
         column.text_area(
@@ -135,29 +138,36 @@ def prompts(capabilities: Capabilities) -> None:
             placeholder=PROMPTS[name],
             **bound(),
         )
+    ideas.preview(_written(capabilities), current("seed", capabilities), capabilities)
 
 
 def words(capabilities: Capabilities) -> None:
-    """Words the model knows: a click adds one to the prompt; or a prompt made of them by chance."""
-    if not capabilities.chips:
-        return
-    with st.popover("Words it knows", icon=":material/add:", type="tertiary"):
-        for group, words in capabilities.chips.items():
-            st.pills(group, words, key=f"word_{group}", on_change=_add_word, args=(group,))
-    if "Things" in capabilities.chips:
+    """Words the model knows: a click adds one to the prompt; ideas for any model; or a prompt by
+    chance."""
+    if capabilities.chips:
+        _chips(capabilities)
+    ideas.menu(capabilities)
+    if "Things" in capabilities.chips or ideas.can_surprise():
         st.button(
             "Surprise me",
-            icon=":material/lightbulb:",
+            icon=":material/casino:",
             type="tertiary",
             key="surprise",
             on_click=_surprise,
             args=(capabilities,),
-            help="A random prompt, made of words this model knows.",
+            help="A random prompt, of words this model knows where it knows few.",
         )
 
 
-def asked(capabilities: Capabilities) -> Params:
-    """The form as Params; a sentence when a value is out of range."""
+def _chips(capabilities: Capabilities) -> None:
+    with st.popover("Words it knows", icon=":material/add:", type="tertiary"):
+        for group, words in capabilities.chips.items():
+            st.pills(group, words, key=f"word_{group}", on_change=_add_word, args=(group,))
+
+
+def asked(capabilities: Capabilities, seed: int | None = None) -> Params:
+    """The form as Params, with this seed if there is one; a sentence when a value is out of
+    range."""
     state = st.session_state
     values = {
         name: state[name]
@@ -170,6 +180,8 @@ def asked(capabilities: Capabilities) -> Params:
     for name in PROMPTS:
         if capabilities.offers(KNOBS[name].needs) and not address.bound(name):
             values[name] = current(name, capabilities)  # its control is on another tab
+    values |= {} if seed is None else {"seed": seed}
+    values |= _sent(values, capabilities)
     for name, value in values.items():
         if KNOBS[name].is_number and (why := fitting.misfit(KNOBS[name], value, capabilities)):
             raise BadParams(why)
@@ -184,6 +196,27 @@ def asked(capabilities: Capabilities) -> Params:
             {**own, **Params(extra=values.get("extra", "")).extra_fields()}
         )
     return Params(**values)
+
+
+def as_written(params: Params, capabilities: Capabilities) -> dict[str, str]:
+    """The prompts as they stand in the form, where others are sent with these settings."""
+    texts = {"prompt": params.prompt, "negative": params.negative}
+    return ideas.differences(_written(capabilities), texts)
+
+
+def _written(capabilities: Capabilities) -> Written:
+    return Written(**{name: current(name, capabilities) for name in _prompts_of(capabilities)})
+
+
+def _prompts_of(capabilities: Capabilities) -> list[str]:
+    return [name for name in PROMPTS if capabilities.offers(KNOBS[name].needs)]
+
+
+def _sent(values: Mapping[str, Any], capabilities: Capabilities) -> dict[str, str]:
+    """The prompts as the backend gets them."""
+    texts = {name: values.get(name, "") for name in _prompts_of(capabilities)}
+    ready = ideas.sent(Written(**texts), int(values.get("seed", 0)), capabilities)
+    return {name: getattr(ready, name) for name in texts}
 
 
 def use(params: Params, source: str = "the picture") -> None:
@@ -257,7 +290,10 @@ def _offered(group: str, capabilities: Capabilities) -> list[Knob]:
 def fit_to_backend() -> None:
     """Another backend: sizes and CFG that suit it, and what else it can take."""
     capabilities = session.reached(_backend())[1]
+    state = st.session_state
     values = {name: first_of(KNOBS[name], capabilities) for name in FITTED}
+    if state.get("negative") == state.get("fitted", ("", {}))[1].get("negative"):
+        values["negative"] = first_of(KNOBS["negative"], capabilities)
     for name in {*capabilities.limits, "scheduler"} - {*FITTED}:
         if name in st.session_state:
             text = written(KNOBS[name], st.session_state[name])
@@ -268,9 +304,10 @@ def fit_to_backend() -> None:
 
 def _follow(capabilities: Capabilities) -> None:
     """What nobody changed follows the backend's own values: one that starts tells them late."""
-    state, now = st.session_state, {name: default(KNOBS[name], capabilities) for name in FITTED}
+    state = st.session_state
+    now = {name: default(KNOBS[name], capabilities) for name in FOLLOWING}
     backend, before = state.get("fitted", ("", now))
-    for name in FITTED if backend == state.get("backend") else ():
+    for name in FOLLOWING if backend == state.get("backend") else ():
         if state.get(name) == before[name] != now[name]:
             state[name] = now[name]
     state["fitted"] = state.get("backend"), now
@@ -407,6 +444,9 @@ def _add_word(group: str) -> None:
 
 
 def _surprise(capabilities: Capabilities) -> None:
+    if "Things" not in capabilities.chips:
+        ideas.surprise()
+        return
     st.session_state["prompt"] = ""
     for group in capabilities.chips:
         st.session_state[f"word_{group}"] = random.choice(capabilities.chips[group])

@@ -84,7 +84,7 @@ def submit(studio: Studio, pictures: int) -> None:
     """Queue as many; those that find no place in the queue are told."""
     base = form.asked(studio.capabilities)
     if pictures == 1:
-        session.submit(studio, base)
+        session.submit(studio, base, written=form.as_written(base, studio.capabilities))
         return
     planned = _planned(studio, base, pictures)
     if planned.needs_confirmation:
@@ -95,7 +95,8 @@ def submit(studio: Studio, pictures: int) -> None:
     group = f"{session.BATCH}{uuid.uuid4().hex[:12]}"
     for queued, cell in enumerate(planned.cells):
         try:
-            session.submit(studio, cell.params, group)
+            params = form.asked(studio.capabilities, cell.params.seed)  # with words of its own
+            session.submit(studio, params, group, form.as_written(params, studio.capabilities))
         except BadParams as error:
             started = f"Only {queued} of {pictures} pictures are queued. " if queued else ""
             raise BadParams(f"{started}{error}") from error

@@ -15,12 +15,14 @@ from sdplay.ui.components.timebar import timebar
 from sdplay.ui.problems import text_of_others
 from sdplay.wording import lasting, literal, many
 
-SAME, OTHER, SILENT = (
+SAME, OTHER, SILENT, OWN_WORDS = (
     ":green[:material/check:]",
     ":orange[:material/swap_horiz:]",
     ":gray[:material/help:]",
+    ":gray[:material/edit:]",
 )
-MORE = {"size": "Size", "server_options": "Server's own options"}
+WRITTEN = {"written_prompt": "As you wrote it", "written_negative": "To avoid, as you wrote it"}
+MORE = {**WRITTEN, "size": "Size", "server_options": "Server's own options"}
 """Rows that are no knob's."""
 LONGEST_WARNING = 300
 """Letters; the record of an old picture may list a thousand words."""
@@ -75,7 +77,7 @@ def receipt(saved: Kept, key: str, title: str = "Receipt: asked, sent, applied")
     rows = _rows(saved.receipt)
     st.table(
         {
-            label: f"{shown(name, got if mark != SILENT else requested)} {mark}"
+            label: f"{shown(name, requested if mark in (SILENT, OWN_WORDS) else got)} {mark}"
             for label, (name, requested, got, mark) in rows.items()
         },
         border="horizontal",
@@ -116,7 +118,7 @@ def _rows(lasting: Receipt) -> dict[str, tuple[str, Any, Any, str]]:
     requested, applied = _with_size(lasting.asked), _with_size(lasting.applied)
     names = [
         name
-        for name in (*KNOBS, *MORE)
+        for name in dict.fromkeys((*WRITTEN, *KNOBS, *MORE))
         if name not in HIDDEN and (requested.get(name) or applied.get(name) or name in requested)
     ]
     return {
@@ -137,6 +139,8 @@ def _requested(name: str, settings: Mapping[str, Any]) -> Any:
 
 
 def _mark(name: str, settings: Mapping[str, Any], applied: Mapping[str, Any]) -> str:
+    if name in WRITTEN:
+        return OWN_WORDS
     if name not in applied:
         return SILENT
     same = settings.get(name) in (None, applied[name])

@@ -310,6 +310,12 @@ NAMES: Mapping[str, Linked] = {
         lambda capabilities: {str(number): str(number) for number in range(1, MOST_PICTURES + 1)},
         tabs=GENERATE,
     ),
+    "brackets": Linked(
+        "Brackets are negative",
+        lambda capabilities: {"false": "false", "true": "true"},
+        needs="negative",
+        tabs=GENERATE + COMPARE,
+    ),
     "lab": Linked("Kind of comparison", _kinds, tabs=COMPARE),
     "pictures_as": Linked("Pictures as", _views, tabs=COMPARE),
     "varying": Linked("What varies", _varying, several=True, tabs=COMPARE),

@@ -1,0 +1,180 @@
+"""Ideas for a prompt, with any backend: words by chance, artists, styles, and what to avoid."""
+
+import random
+from collections.abc import Mapping
+
+import streamlit as st
+
+from sdplay.backends import Capabilities
+from sdplay.prompting import (
+    Style,
+    WordList,
+    Written,
+    ideas,
+    is_template,
+    placeholder,
+    styles,
+    word_lists,
+)
+from sdplay.prompting.lists import IDEAS
+from sdplay.prompting.styles import joined
+from sdplay.ui import address
+from sdplay.ui.problems import text_of_others
+from sdplay.ui.share import linked
+from sdplay.wording import literal
+
+LONGEST = 400
+"""Letters of a prompt that are repeated under its box."""
+REREAD_SECONDS = 5
+
+
+def menu(capabilities: Capabilities) -> None:
+    """Everything that writes into the prompts at a click."""
+    with st.popover(
+        "Ideas",
+        icon=":material/lightbulb:",
+        type="tertiary",
+        key="ideas",
+        help="Random words, artists, styles, and what to avoid.",
+    ):
+        _draw_words()
+        _lay_style()
+        if capabilities.offers("negative"):
+            _avoid(capabilities)
+            st.toggle(
+                "[Brackets] are negative",
+                **linked.bound("brackets"),
+                help="`a harbour [boats, fog]` asks for a harbour without boats and fog. Off, "
+                "brackets go to the backend as they stand.",
+            )
+        st.caption(
+            "Lists of your own: text files with a word a line, and `styles.csv`, in the folder "
+            "`words` of `SDPLAY_HOME`."
+        )
+
+
+def sent(written: Written, seed: int, capabilities: Capabilities) -> Written:
+    """What of these texts goes to the backend: words drawn, brackets moved."""
+    has_negative = capabilities.offers("negative")
+    return written.sent(seed, _lists(), has_negative and _are_brackets_negative())
+
+
+def preview(written: Written, seed: int, capabilities: Capabilities) -> None:
+    """Say what is sent where that is not what stands in the boxes."""
+    ready = sent(written, seed, capabilities)
+    if ready != written:
+        parts = [f"Sent: {text_of_others(ready.prompt, LONGEST) or 'an empty prompt'}"]
+        if ready.negative != written.negative:
+            parts.append(f"to avoid: {text_of_others(ready.negative, LONGEST)}")
+        anew = is_template(written.prompt) or is_template(written.negative)
+        more = " Another seed draws other words." if anew else ""
+        st.caption(f":material/subdirectory_arrow_right: {'; '.join(parts)}.{more}")
+    if unknown := written.unknown(_lists()):
+        names = ", ".join(_lists())
+        st.caption(
+            f":orange[:material/info:] {literal(', '.join(unknown))}: there is no such word list, "
+            f"so it is sent as it stands. There are: {literal(names)}."
+        )
+
+
+def surprise() -> None:
+    """Put a whole prompt by chance in place of the one that stands there."""
+    if prompts := ideas(_lists()):
+        st.session_state["prompt"] = prompts[0]
+
+
+def can_surprise() -> bool:
+    """Whether there are whole prompts to draw from."""
+    return IDEAS in _lists()
+
+
+@st.cache_data(show_spinner=False, ttl=REREAD_SECONDS)
+def _lists() -> dict[str, WordList]:
+    return word_lists()
+
+
+@st.cache_data(show_spinner=False, ttl=REREAD_SECONDS)
+def _styles() -> dict[str, Style]:
+    return styles()
+
+
+def _are_brackets_negative() -> bool:
+    """As the switch says; where it is not on the screen, as the address does."""
+    if address.bound("brackets") and not address.arrived():
+        return bool(st.session_state.get("brackets", False))
+    return st.query_params.get("brackets", "") == "true"
+
+
+def _draw_words() -> None:
+    names = [name for name in _lists() if name != IDEAS]
+    st.pills(
+        "Words by chance",
+        names,
+        key="idea_list",
+        on_change=_add_words,
+        format_func=lambda name: f"{name} ★" if _lists()[name].is_own else name,
+        help="Where you wrote `__animals__`, each picture has a word of that list. The seed "
+        "decides which, so the same seed has the same words.",
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.number_input("Words at once", 1, 9, 1, key="idea_count", width=130)
+        st.toggle(
+            "Draw anew for every seed",
+            True,
+            key="idea_lasting",
+            help="Off: the words are drawn now and written into the prompt.",
+        )
+
+
+def _add_words() -> None:
+    state = st.session_state
+    name, state["idea_list"] = state["idea_list"], None
+    if not name:
+        return
+    text = placeholder(name, int(state.get("idea_count", 1)))
+    if not state.get("idea_lasting", True):
+        text = Written(text).sent(random.getrandbits(32), _lists(), brackets=False).prompt
+    phrase = f"in the manner of {text}" if name == "artists" else text
+    state["prompt"] = _added(state.get("prompt", ""), phrase)
+
+
+def _lay_style() -> None:
+    st.pills(
+        "Style",
+        list(_styles()),
+        key="idea_style",
+        on_change=_use_style,
+        help="Writes the style around your prompt, and what does not go with it beside.",
+    )
+
+
+def _use_style() -> None:
+    state = st.session_state
+    style, state["idea_style"] = _styles().get(state["idea_style"] or ""), None
+    if style:
+        state["prompt"] = style.around(state.get("prompt", ""))
+        if style.negative and "negative" in state:
+            state["negative"] = style.avoiding(state["negative"])
+
+
+def _avoid(capabilities: Capabilities) -> None:
+    examples = [text for text in capabilities.negatives if text]
+    if examples:
+        st.pills("What to avoid", examples, key="idea_negative", on_change=_add_negative)
+
+
+def _add_negative() -> None:
+    state = st.session_state
+    example, state["idea_negative"] = state["idea_negative"], None
+    state["negative"] = joined(state.get("negative", ""), example or "")
+
+
+def _added(prompt: str, phrase: str) -> str:
+    before = prompt.strip().rstrip(",")
+    return f"{before}, {phrase}" if before else phrase
+
+
+def differences(written: Written, params: Mapping[str, str]) -> dict[str, str]:
+    """The texts as they were written, for the receipt, where others were sent."""
+    texts = {"prompt": written.prompt, "negative": written.negative}
+    return {f"written_{name}": text for name, text in texts.items() if text != params[name]}
