@@ -60,6 +60,8 @@ OPTIONS = {
     "training_tensorboard_flush_every": 120,
 }
 """What stands there when nobody has changed anything."""
+UNIT = {"enabled": False, "module": "none", "model": "None", "weight": 1.0, "image": None}
+"""What stands for a unit of ControlNet, whose arguments have no names; the true one has 33 keys."""
 SCRIPTS = {
     "prompt matrix": (
         False,
@@ -71,7 +73,7 @@ SCRIPTS = {
             "Grid margins (px)": (0, 0, 500),
         },
     ),
-    "controlnet": (True, {"": (None,), " ": (None,), "  ": (None,)}),
+    "controlnet": (True, {"": (UNIT,), " ": (UNIT,), "  ": (UNIT,)}),
     "refiner": (True, {"Refiner": (False,), "Checkpoint": ("",), "Switch at": (0.8, 0.01, 1.0)}),
     "sampler": (True, {"Sampling steps": (20, 1, 150), "Sampling method": ("DPM++ 2M",)}),
     "seed": (True, {"Seed": (-1,)}),
@@ -269,6 +271,7 @@ class Measured:
             "sd_vae_name": None if acts["vae"] in ("Automatic", "None") else acts["vae"],
             "clip_skip": acts["clip_skip"],
             "index_of_first_image": 0,
+            "styles": body.get("styles") or [],
             "infotexts": texts,
             "job_timestamp": begun,
             "version": "1.10.1",
@@ -427,8 +430,6 @@ class Measured:
             items |= _hires_items(acts["hires"], acts)
         if acts["refiner"]:
             items["Refiner"], items["Refiner switch at"] = acts["refiner"]
-        if body.get("styles"):
-            items["Style names"] = ", ".join(body["styles"])
         return items
 
 

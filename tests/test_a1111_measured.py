@@ -11,7 +11,7 @@ from contextlib import closing
 
 import pytest
 import requests
-from PIL import Image
+from PIL import Image, ImageOps
 
 from sdplay import studio
 from sdplay.backends.a1111 import A1111
@@ -247,6 +247,44 @@ def test_the_scripts_of_a_server_are_told_with_their_arguments(backend):
     assert any(each.startswith("refiner (alwayson_scripts): Refiner = false") for each in scripts)
 
 
+def test_arguments_without_a_name_are_told_by_their_place_and_what_they_are():
+    with measured(extensions=("controlnet",)) as server:
+        scripts = A1111(server.url).probe().scripts
+    assert (
+        "controlnet (alwayson_scripts): arguments 1 to 3, each = an object with enabled, module, "
+        "model, weight, image"
+    ) in scripts
+
+
+def test_no_script_of_the_true_server_is_told_in_riddles(backend):
+    scripts = backend.probe().scripts
+    assert not any("null, argument" in each or len(each) > 2000 for each in scripts)
+    if any(each.startswith("controlnet ") for each in scripts):
+        assert any("arguments 1 to 3, each = an object with " in each for each in scripts)
+
+
+def test_a_style_acts_and_is_read_back(backend):
+    (style, *_) = backend.probe().styles
+    plain, styled = made(backend), made(backend, styles=style)
+    assert pixels(plain.data) != pixels(styled.data)
+    assert (styled.receipt.warnings, styled.receipt.applied.get("styles")) == ((), style)
+    assert styled.receipt.applied["prompt"] != plain.receipt.applied["prompt"]
+
+
+def test_a_style_that_changes_nothing_is_told():
+    with measured(styles={"nothing": "{prompt}"}) as server:
+        warnings = made(A1111(server.url), styles="nothing").receipt.warnings
+    assert warnings == ("Styles: the server's prompts are the same as without them.",)
+
+
+def test_the_padding_of_a_masked_part_acts_by_itself(backend):
+    masked = {**MASKED, "mask": MIDDLE, "only_masked": True}
+    near, far = (made(backend, **masked, masked_padding=padding) for padding in (0, 48))
+    assert pixels(near.data) != pixels(far.data)
+    assert [each.receipt.applied["masked_padding"] for each in (near, far)] == [0, 48]
+    assert [each.receipt.warnings for each in (near, far)] == [(), ()]
+
+
 def test_a_guide_picture_for_a_server_without_controlnet_is_refused_with_what_to_install():
     with measured() as server:
         with pytest.raises(BadParams, match=r"Install from URL, enter .*sd-webui-controlnet"):
@@ -298,6 +336,8 @@ def test_a_server_without_controlnet_says_what_to_install():
 
 HIRES = {"hires_scale": 2.0, "hires_strength": 0.6, "scheduler": "euler"}
 HALF = png_bytes(Image.linear_gradient("L").resize((64, 64)).point(lambda grey: 255 * (grey > 128)))
+MIDDLE = png_bytes(ImageOps.expand(Image.new("L", (16, 16), 255), 24, 0))
+"""White in the middle; half of a picture has no room around it to paint."""
 MASKED = {"init": png(), "mask": HALF, "strength": 0.6, "scheduler": "euler"}
 
 

@@ -13,7 +13,8 @@ from fakes_predict import address, hosted
 
 from sdplay.backends import kinds
 from sdplay.backends.a1111 import A1111
-from sdplay.backends.a1111.dialects import DIALECTS, FILLS
+from sdplay.backends.a1111.dialects import DIALECTS
+from sdplay.backends.a1111.fields import FILLS
 from sdplay.backends.builtin import Builtin
 from sdplay.backends.local import Local
 from sdplay.backends.predict import Predict

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from PIL import Image, ImageOps
 
 from sdplay.backends import Alias
+from sdplay.backends.a1111.fields import FIELDS, FILLS, OPTIONS
 from sdplay.backends.raw import laid_over, without_nulls
 from sdplay.errors import BadParams
 from sdplay.files.decode import NotAPicture, checked
@@ -132,45 +133,6 @@ DIALECTS: dict[str, Dialect] = {
         Dialect("other", "The A1111-compatible server"),
     )
 }
-
-FIELDS: dict[str, str] = {
-    "prompt": "prompt",
-    "negative_prompt": "negative",
-    "steps": "steps",
-    "cfg_scale": "cfg",
-    "seed": "seed",
-    "width": "width",
-    "height": "height",
-    "subseed": "variation_seed",
-    "subseed_strength": "variation_strength",
-    "eta": "eta",
-    "tiling": "tiling",
-    "mask_blur": "mask_blur",
-    "refiner_checkpoint": "refiner",
-    "refiner_switch_at": "refiner_at",
-    "styles": "styles",
-    "denoising_strength": "strength",
-    "hr_scale": "hires_scale",
-    "hr_second_pass_steps": "hires_steps",
-    "hr_upscaler": "hires_upscaler",
-    "hr_checkpoint_name": "hires_model",
-    "hr_prompt": "hires_prompt",
-    "hr_negative_prompt": "hires_negative",
-    "restore_faces": "faces",
-    "inpainting_fill": "inpaint_fill",
-    "inpaint_full_res": "only_masked",
-    "inpaint_full_res_padding": "masked_padding",
-}
-"""A1111's field names and our knobs."""
-FILLS = ("fill", "original", "latent noise", "latent nothing")
-"""A1111's words for what a masked part starts from; a request says their place."""
-OPTIONS: dict[str, str] = {
-    "sd_model_checkpoint": "model",
-    "CLIP_stop_at_last_layers": "clip_skip",
-    "sd_vae": "vae",
-}
-"""A1111's options that a request overrides, and our knobs."""
-
 
 _SAME_SCHEDULES = ("automatic", "default", "uniform", "discrete", "normal")
 """Schedule types that are no other than the plain one, or the sampler's own."""

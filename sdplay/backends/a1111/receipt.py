@@ -8,7 +8,8 @@ from pathlib import PurePath
 from typing import Any
 
 from sdplay import metadata
-from sdplay.backends.a1111.dialects import FIELDS, OPTIONS, Dialect, Names, goes_out, value_of
+from sdplay.backends.a1111.dialects import Dialect, Names, goes_out, value_of
+from sdplay.backends.a1111.fields import FIELDS, OPTIONS
 from sdplay.files.untrusted import read_json
 from sdplay.params import KNOBS, Params
 from sdplay.schedulers import find
@@ -78,6 +79,8 @@ def reported(info: Mapping[str, Any], data: bytes) -> dict[str, Any]:
         name: info[key] for name, key in _INFO.items() if info.get(key) not in (None, "", [])
     }
     fields |= _size(written) if "width" not in fields else {}
+    if isinstance(styles := info.get("styles"), list) and styles:
+        fields["styles"] = "|".join(map(str, styles))
     seeds = info.get("all_seeds")
     fields |= {"seed": seeds[0]} if isinstance(seeds, list) and seeds else {}
     fields |= (
@@ -143,12 +146,22 @@ def differences(
     for name in ("prompt", "negative"):
         if name in fields and not params.styles:
             yield from _reworded(name, str(settings[name] or ""), str(fields[name]))
+    if params.styles and goes_out("styles", params, dialect) and _is_unstyled(settings, fields):
+        yield "Styles: the server's prompts are the same as without them."
     for name in _compared(params, dialect):
         if name in done and not _same(settings[name], done[name]):
             yield (
                 f"{KNOBS[name].label}: the server used {number(done[name])} instead of "
                 f"{number(settings[name])}."
             )
+
+
+def _is_unstyled(settings: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
+    """Whether the server read both prompts as they were sent."""
+    return "prompt" in fields and all(
+        str(fields.get(name, "")).split() == str(settings[name] or "").split()
+        for name in ("prompt", "negative")
+    )
 
 
 def _reworded(name: str, wanted_text: str, used: str) -> Iterator[str]:

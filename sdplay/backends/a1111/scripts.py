@@ -2,11 +2,16 @@
 or drop."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 CONTROLNET = "controlnet"
+MOST_KEYS = 16
+"""Of an object's keys that are listed."""
+MOST_LETTERS = 60
+"""Of a default that is repeated."""
 _PAGE_ONLY = {
     "sampler": "Steps and Scheduler",
     "seed": "Seed, Variation seed and Variation strength",
@@ -26,8 +31,13 @@ class Argument:
     choices: tuple[Any, ...] = ()
 
     def __str__(self) -> str:
-        default = json.dumps(self.default, ensure_ascii=False)
-        return f"{self.label or 'one without a name'} = {default}"
+        """What stands there when nobody says otherwise; of an object only its keys."""
+        if isinstance(self.default, Mapping) and self.default:
+            keys = list(map(str, self.default))
+            rest = f" and {len(keys) - MOST_KEYS} more" if len(keys) > MOST_KEYS else ""
+            return f"an object with {', '.join(keys[:MOST_KEYS])}{rest}"
+        text = json.dumps(self.default, ensure_ascii=False)
+        return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]}…"
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,7 @@ class Script:
         field = "alwayson_scripts" if self.always else "script_name"
         if self.arguments is None or self.always is None:
             return self.name
-        return f"{self.name} ({field}): {', '.join(map(str, self.arguments)) or 'no arguments'}"
+        return f"{self.name} ({field}): {', '.join(_in_words(self.arguments)) or 'no arguments'}"
 
 
 def read_scripts(names: Any, details: Any) -> tuple[Script, ...] | None:
@@ -175,14 +185,26 @@ def _miscounted(script: Script, always: bool, values: Any) -> Iterator[str]:
         )
 
 
+def _in_words(arguments: Sequence[Argument]) -> Iterator[str]:
+    """Each argument with its default; those without a name by their place, like ones together."""
+    for argument, places in groupby(enumerate(arguments, 1), key=lambda numbered: numbered[1]):
+        numbers = [number for number, _ in places]
+        if argument.label:
+            yield from [f"{argument.label} = {argument}"] * len(numbers)
+        elif len(numbers) == 1:
+            yield f"argument {numbers[0]} = {argument}"
+        else:
+            yield f"arguments {numbers[0]} to {numbers[-1]}, each = {argument}"
+
+
 def _arguments(count: int) -> str:
     return {0: "no arguments", 1: "1 argument"}.get(count, f"{count} arguments")
 
 
 def _listed(arguments: tuple[Argument, ...]) -> str:
     """Their labels, for the end of a sentence."""
-    labels = [argument.label for argument in arguments]
-    return f": {', '.join(label or '(no name)' for label in labels)}" if any(labels) else ""
+    names = [argument.label or f"argument {number}" for number, argument in enumerate(arguments, 1)]
+    return f": {', '.join(names)}" if any(argument.label for argument in arguments) else ""
 
 
 def _odd(script: Script, argument: Argument, value: Any) -> Iterator[str]:

@@ -6,12 +6,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from sdplay.backends.a1111.fields import FIELDS, OPTIONS
 from sdplay.errors import BadParams
 from sdplay.files.decode import NotAPicture, checked, from_base64
 from sdplay.http.fetch import fetch_public
 from sdplay.metadata import settings_from
 from sdplay.metadata.infotext import scheduler_of
-from sdplay.params import Control, Params, random_seed
+from sdplay.params import KNOBS, Control, Params, random_seed
 from sdplay.picture import png_bytes
 from sdplay.schedulers import SCHEDULERS, find
 from sdplay.server.a1111.mask import Masking, masked, resized, upright
@@ -143,19 +144,12 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "styles": ([],),
 }
 """Fields that this process does not serve, and the values with which they mean nothing."""
-OPTIONS = ("sd_model_checkpoint", "CLIP_stop_at_last_layers")
+SERVED_OPTIONS = tuple(option for option, name in OPTIONS.items() if name in ("model", "clip_skip"))
 """The options that a request may override here."""
 _DIRECT = {
-    "prompt": "prompt",
-    "negative_prompt": "negative",
-    "steps": "steps",
-    "cfg_scale": "cfg",
-    "seed": "seed",
-    "width": "width",
-    "height": "height",
-    "subseed": "variation_seed",
-    "subseed_strength": "variation_strength",
+    field: name for field, name in FIELDS.items() if KNOBS[name].group in ("main", "variation")
 }
+"""Fields that are taken as they stand, and our settings for them."""
 
 
 def picture_requests(body: Processing, limits: Limits, owner: str) -> list[PictureRequest]:
@@ -236,9 +230,10 @@ def _refuse_what_has_no_place(body: Processing) -> None:
         if name.lower() != "controlnet":
             raise BadParams(f"Script {name!r} not found. There is: controlnet.")
     for name in body.override_settings or {}:
-        if name not in OPTIONS:
+        if name not in SERVED_OPTIONS:
             raise BadParams(
-                f"The option {name!r} cannot be overridden here. There are: {', '.join(OPTIONS)}."
+                f"The option {name!r} cannot be overridden here. "
+                f"There are: {', '.join(SERVED_OPTIONS)}."
             )
 
 
