@@ -31,6 +31,9 @@ IMAGES_ROOM = Room(64 * 2**20, 128 * 2**20, 256 * 2**20)
 """Bytes of start images and guides that waiting pictures may hold."""
 DIED = "The picture's worker broke down; another one has taken its place. Try again."
 
+IDLE = "idle-"
+"""How the group of jobs begins that nobody waits for."""
+
 
 @dataclass
 class Job:
@@ -67,6 +70,11 @@ class Job:
     @property
     def active(self) -> bool:
         return self.state in ("queued", "running")
+
+    @property
+    def idle(self) -> bool:
+        """Nobody waits for it: it is made while its backend has nothing else to do."""
+        return self.group.startswith(IDLE)
 
     def cancel(self) -> None:
         """Stop it, in the queue at once, at work before its next step."""
@@ -268,13 +276,26 @@ class Jobs:
             ]
 
     def _order(self, backend: str) -> list[Job]:
-        """What waits and is not paused, whose turn is next first."""
+        """What waits and is not paused, whose turn is next first; what nobody waits for only when
+        nothing else is there."""
         ready = [
             job
             for job in self._waiting.get(backend, ())
             if job.state == "queued" and job.group not in self._paused
         ]
+        if self._people(backend):
+            ready = [job for job in ready if not job.idle]
         return self._turns[backend].order(ready, _claim) if ready else []
+
+    def _people(self, backend: str) -> bool:
+        """Whether somebody waits for a picture of this backend."""
+        return any(
+            job.active
+            and not job.idle
+            and job.backend.name == backend
+            and job.group not in self._paused
+            for job in self._jobs.values()
+        )
 
     def _hire(self, backend: str, wanted: int) -> None:
         """Start workers for so many waiting jobs, up to what the backend wants at once."""

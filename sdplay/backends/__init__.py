@@ -90,6 +90,8 @@ class Capabilities:
     maximum, choices, help."""
     at_once: int = 1
     """Jobs it wants at the same time."""
+    idle_is_free: bool = False
+    """Pictures that nobody waits for may be made while it rests: they cost no money."""
     price: float | None = None
     """Money per picture in US dollars, where known."""
 

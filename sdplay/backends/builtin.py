@@ -121,6 +121,7 @@ class Builtin(Backend):
             # It learnt from clean icons: nothing needs to be kept away unless somebody wants to.
             negatives=("", *card.styles, "a white background"),
             at_once=16,
+            idle_is_free=True,
         )
 
     def warm_up(self) -> None:

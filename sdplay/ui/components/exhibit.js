@@ -78,11 +78,14 @@ export default function ({data, parentElement}) {
   const turn = step => look(beside(pictures, open, step));
   dialog.querySelector(".before").onclick = () => turn(-1);
   dialog.querySelector(".next").onclick = () => turn(1);
+  dialog.querySelector(".close").onclick = () => dialog.close();
   dialog.onkeydown = event => {
     const step = {ArrowLeft: -1, ArrowRight: 1}[event.key];
     if (step) turn(step);
   };
-  dialog.onclick = event => event.target === dialog && dialog.close();
+  dialog.onclick = event => {
+    if (event.target === dialog) dialog.close();
+  };
   let began = null;
   dialog.ontouchstart = event => {
     began = event.touches[0].clientX;

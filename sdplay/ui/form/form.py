@@ -16,7 +16,7 @@ from sdplay.prompting import Written
 from sdplay.schedulers import PRESETS, SCHEDULERS, Scheduler, find, scheduler_label
 from sdplay.settings import setting
 from sdplay.ui import address, notes, session, whole
-from sdplay.ui.form import controlnet, fitting, ideas, start_image
+from sdplay.ui.form import controlnet, fitting, ideas, lens, start_image
 from sdplay.ui.form.controls import (
     LARGEST_IN_A_BROWSER,
     bound,
@@ -100,13 +100,17 @@ def settings(capabilities: Capabilities) -> None:
         st.session_state["extra"] = st.session_state.pop("extra_next")
     if capabilities.offers("scheduler"):
         _presets(capabilities)
+    lens.take_over()
+    lens.switch()
     for knob in _offered("main", capabilities):
         SPECIAL.get(knob.name, draw)(knob, capabilities)
+        lens.strip(knob, capabilities, asked)
     if capabilities.offers("size"):
         _size(capabilities)
     if capabilities.offers("img2img"):
         with st.expander("Start image", icon=":material/image:", key="fold_start"):
             start_image.choose(capabilities)
+            lens.strip(KNOBS["strength"], capabilities, asked)
     if capabilities.offers("controlnet"):
         with st.expander(KNOBS["control"].label, icon=":material/polyline:", key="fold_control"):
             controlnet.choose(capabilities)
