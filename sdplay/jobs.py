@@ -11,7 +11,7 @@ from traceback import format_exc
 from types import MappingProxyType
 
 from sdplay import studio
-from sdplay.backends import ASKER, Asker, Backend
+from sdplay.backends import ASKER, GUEST_PREFIX, Asker, Backend
 from sdplay.errors import BackendLost, BackendOffline, BadParams, LibraryAway, PlayError
 from sdplay.library import Kept, Library
 from sdplay.library.estimates import Estimates
@@ -194,6 +194,20 @@ class Jobs:
         left = self.seconds_left(first)
         wait = "" if left is None else f" and is there in {duration(left, left)}"
         return f" The next of them is number {self.ahead(first) + 1:,} in the queue{wait}."
+
+    def lines(self) -> dict[str, list[Job]]:
+        """By backend what is at work, then what waits, whose turn is next first, then what is
+        paused."""
+        with self._lock:
+            return {name: self._line(name) for name in self._waiting}
+
+    def _line(self, backend: str) -> list[Job]:
+        active = [job for job in self._jobs.values() if job.active and job.backend.name == backend]
+        order = self._order(backend)
+        listed = {job.id for job in order}
+        working = [job for job in active if job.state == "running"]
+        paused = [job for job in active if job.state == "queued" and job.id not in listed]
+        return [*working, *order, *paused]
 
     def _queued(self) -> list[Job]:
         """All that waits, by backend, whose turn is next first."""
@@ -385,6 +399,15 @@ class Jobs:
             # A generator: closing it stops the backend.
             events.close()  # type: ignore[attr-defined]
 
+    def _is_over(self, backend: str) -> bool:
+        """Whether nobody uses a visitor's server any more: there is no end of their names."""
+        return (
+            backend.startswith(GUEST_PREFIX)
+            and not self._waiting[backend]
+            and not self._busy.get(backend)
+            and not any(job.active and job.backend.name == backend for job in self._jobs.values())
+        )
+
     def forget(self, job: Job) -> None:
         """Its asker has what it needs of this ended job, whose pictures would stay in memory."""
         with self._lock:
@@ -393,6 +416,9 @@ class Jobs:
 
     def _forget(self) -> None:
         """Old finished jobs go; their pictures are in the library."""
+        for name in [name for name in self._waiting if self._is_over(name)]:
+            for memory in (self._waiting, self._busy, self._at_once, self._turns, self._clocks):
+                memory.pop(name, None)
         images: dict[int, int] = {}
         finished = [job for job in reversed(self._jobs.values()) if not job.active]
         for number, job in enumerate(finished):

@@ -12,6 +12,8 @@ Range = tuple[float, float]
 """The likely least and most."""
 ROWS = 200
 REREAD_SECONDS = 5.0
+MOST_BACKENDS = 64
+"""Remembered ones; visitors may name any number of servers."""
 MOST_GAIN = 4
 """Pictures made together take no less than this part of the time that they take one by one."""
 MOST_LOSS = 2
@@ -55,6 +57,8 @@ class Estimates:
         at, rows = self._read.get(backend, (0.0, []))
         if not rows or time.monotonic() - at > REREAD_SECONDS:
             rows = self.library.timings(backend, ROWS)
+            if len(self._read) >= MOST_BACKENDS:
+                self._read.clear()
             self._read[backend] = (time.monotonic(), rows)
         return rows
 

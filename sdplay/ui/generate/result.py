@@ -17,7 +17,7 @@ from sdplay.ui import session, waiting, whole
 from sdplay.ui.components.tiles import Tile, tiles
 from sdplay.ui.form import form
 from sdplay.ui.form.controls import LARGEST_IN_A_BROWSER
-from sdplay.ui.generate import example
+from sdplay.ui.generate import example, queue_list
 from sdplay.ui.generate.batch import submit
 from sdplay.ui.picture.columns import columns
 from sdplay.ui.picture.details import details, download, hero, start_from
@@ -72,6 +72,8 @@ def show(studio: Studio) -> None:
         _result(studio, job, alone=was_awaited)
 
     result()
+    if not (latest and latest.active):
+        queue_list.of_others(studio)
     _recent(studio, max(RECENT, len(session.batch_of(studio, latest)) if latest else 0))
 
 
@@ -82,7 +84,7 @@ def _submit(studio: Studio, pictures: int) -> list[PlayError]:
     return refusals
 
 
-def _wait(studio: Studio, job: Job, draw: Callable[[], None]) -> None:
+def _wait(studio: Studio, job: Job, draw: Callable[[], bool]) -> None:
     """Until the job has ended, draw what is new, and run again as soon as it has."""
     waiting.tick_every(PATIENCE_SECONDS)
     due = time.monotonic() + (pause := _pause(studio))
@@ -91,7 +93,8 @@ def _wait(studio: Studio, job: Job, draw: Callable[[], None]) -> None:
             waiting.tick_every(SOON_SECONDS)
             return
         if time.monotonic() >= due:
-            draw()
+            if not draw():
+                break  # others came or went
             due = time.monotonic() + (pause := _pause(studio))
     st.rerun(scope="fragment")  # the picture, without waiting for the browser's next tick
 
@@ -137,23 +140,26 @@ def _newest(studio: Studio) -> Kept | None:
     return newest[0] if newest else None
 
 
-def _progress(studio: Studio, job: Job) -> Callable[[], None]:
-    """The preview, the bar and the way out; what is returned draws the first two anew."""
+def _progress(studio: Studio, job: Job) -> Callable[[], bool]:
+    """The preview, the bar, the way out and the queue; what is returned draws anew what changed,
+    and says whether that was all."""
     left, right = columns(job.params.width, job.params.height)
     preview = left.empty()
     preview.skeleton(height=420)
     bar = right.empty()
     with right:
         _ways_out(studio, job)
+        draw_queue = queue_list.show(studio)
     drawn: Progress | None = None
 
-    def draw() -> None:
+    def draw() -> bool:
         nonlocal drawn
         now = job.progress
         if not (drawn and drawn.preview is now.preview) and (look := now.look()):
             preview.html(_inside(look))
         bar.progress(min(1.0, now.fraction or 0.0), text=_standing(studio, job))
         drawn = now
+        return draw_queue()
 
     draw()
     return draw

@@ -1,0 +1,107 @@
+"""The whole queue as a list: whose pictures they are, what they are, and when their turn is."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+MOST = 6
+"""Entries of others that are listed; one's own all are."""
+
+
+class Queued(Protocol):
+    """What a job tells of itself."""
+
+    id: str
+    owner: str
+    group: str
+    state: str
+
+
+J = TypeVar("J", bound=Queued)
+J_co = TypeVar("J_co", bound=Queued, covariant=True)
+
+
+class Lines(Protocol[J_co]):
+    """What the jobs of a server tell of themselves."""
+
+    def lines(self) -> Mapping[str, Sequence[J_co]]:
+        """By backend those at work, then those that wait in the order of their turns."""
+
+    def paused(self, group: str) -> bool: ...
+
+
+@dataclass(frozen=True)
+class QueueEntry(Generic[J]):
+    """The pictures of one click or one comparison."""
+
+    jobs: tuple[J, ...]
+    """The next one first."""
+    mine: bool
+    position: int
+    """0 at work; else as which its next picture begins at its backend."""
+    paused: bool = False
+
+    @property
+    def key(self) -> str:
+        """The same as long as it is in the queue."""
+        return self.jobs[0].group or self.jobs[0].id
+
+    @property
+    def is_comparison(self) -> bool:
+        return self.jobs[0].group.startswith("sweep-")
+
+
+@dataclass(frozen=True)
+class Lineup(Generic[J]):
+    """What is listed, and how many pictures of others stand behind it."""
+
+    entries: tuple[QueueEntry[J], ...]
+    further: int = 0
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(entry.key for entry in self.entries)
+
+
+def lineup(jobs: Lines[J], owner: str, is_private: Callable[[str], bool]) -> Lineup[J]:
+    """The queue as this browser may see it, whose turn is next first.
+
+    What others make with servers of their own, whose backends are private, is theirs alone, and
+    holds nobody up.
+    """
+    lines = [
+        [job for job in line if job.owner == owner or not is_private(name)]
+        for name, line in jobs.lines().items()
+    ]
+    entries = sorted(_grouped(jobs, lines, owner), key=lambda entry: (entry.paused, entry.position))
+    others = [entry for entry in entries if not entry.mine]
+    left_out = {entry.key for entry in others[MOST:]}
+    further = sum(len(entry.jobs) for entry in others[MOST:])
+    return Lineup(tuple(entry for entry in entries if entry.key not in left_out), further)
+
+
+def _grouped(jobs: Lines[J], lines: Sequence[Sequence[J]], owner: str) -> list[QueueEntry[J]]:
+    groups: dict[tuple[str, str], list[J]] = {}
+    positions: dict[str, int] = {}
+    for line in lines:
+        for position, job in _numbered(line):
+            groups.setdefault((job.owner, job.group or job.id), []).append(job)
+            positions[job.id] = position
+    return [
+        QueueEntry(
+            tuple(members),
+            members[0].owner == owner,
+            positions[members[0].id],
+            all(jobs.paused(job.group) and job.state == "queued" for job in members),
+        )
+        for members in groups.values()
+    ]
+
+
+def _numbered(line: Sequence[J]) -> list[tuple[int, J]]:
+    """Each with its place, those at work with 0."""
+    working = sum(job.state == "running" for job in line)
+    return [
+        (0 if job.state == "running" else max(1, at + 1 - working), job)
+        for at, job in enumerate(line)
+    ]
