@@ -102,6 +102,13 @@ def test_a_database_that_another_process_has_just_begun_is_waited_for(tmp_path):
             assert library.recent() == []
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other rights")
+def test_no_other_user_of_the_machine_reads_a_picture(library):
+    saved = library.save(finished())
+    for kind, name in (("originals", saved.file), ("records", saved.id)):
+        assert library.files.place(kind, name).stat().st_mode & 0o077 == 0
+
+
 def test_a_full_disk_is_said_and_loses_nothing(library):
     kept = library.save(finished(seed=1))
     with (
@@ -112,7 +119,7 @@ def test_a_full_disk_is_said_and_loses_nothing(library):
     ):
         library.save(finished(seed=2))
     assert ids(library.recent()) == {kept.id}
-    assert list(library.files.folder.rglob(".new-*")) == []
+    assert list(library.files.folder.rglob("*.new")) == []
     assert library.save(finished(seed=2)).id in ids(library.recent())
 
 
@@ -294,9 +301,10 @@ def test_a_record_cut_in_half_is_counted_not_listed(library):
     assert (found.listed, found.damaged, found.without_owner) == (1, 1, 1)
 
 
-def test_what_a_killed_process_left_is_swept_away(library):
+@pytest.mark.parametrize("name", [".0123456789ab.new", ".new-half"], ids=["today", "before"])
+def test_what_a_killed_process_left_is_swept_away(library, name):
     library.save(finished())
-    half = library.files.folder / "originals" / "ab" / ".new-half"
+    half = library.files.folder / "originals" / "ab" / name
     half.parent.mkdir(exist_ok=True)
     half.write_bytes(b"half")
     os.utime(half, (0, 0))
@@ -307,7 +315,8 @@ def test_what_a_killed_process_left_is_swept_away(library):
 def test_what_a_killed_process_left_is_swept_away_at_the_start(library, tmp_path, monkeypatch):
     monkeypatch.setenv("SDPLAY_HOME", str(tmp_path))
     saved = library.save(finished())
-    old, fresh = (library.files.folder / "records" / "ab" / f".new-{name}" for name in "ab")
+    place = library.files.folder / "records" / "ab"
+    old, fresh = place / ".aaaaaaaaaaaa.new", place / ".bbbbbbbbbbbb.new"
     beside = tmp_path / ".0123456789ab.new"
     old.parent.mkdir(exist_ok=True)
     for half in (old, fresh, beside):

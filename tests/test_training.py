@@ -245,7 +245,7 @@ def test_a_pack_gives_back_its_scenes_and_latents(run_folder):
 def test_a_run_takes_in_packs_that_are_written_while_it_trains(run_folder):
     pool = packs.Packs(run_folder / "packs")
     _pack(run_folder, "128-00001", autoencoder.build(), seed=1)
-    (run_folder / "packs/128-00002.new").write_bytes(b"half")
+    (run_folder / "packs/.0123456789ab.new").write_bytes(b"half")
     pool.refresh()
     assert len(pool) == len(pool.buckets[16].latents) == 64
 

@@ -38,6 +38,8 @@ from sdplay.sweeps.upscale import Enlarged, Enlarging, Upscale
 from sdplay.wording import many
 
 PLAINEST = "Lanczos"
+JOIN_TRIES, JOIN_SECONDS = 20, 0.1
+"""How often and how long to wait for the plan of another machine that began in the same moment."""
 KINDS = {".json": "json", ".toml": "toml", ".csv": "csv"}
 
 
@@ -83,16 +85,7 @@ def _sweep(options: argparse.Namespace, errand: Errand, library: Library) -> int
         return _end(options, errand, planned, {}, None, None)
     _confirm(options, planned)
     before = errand.text if _has_results(errand.text) else earlier(errand.out)
-    for tries_left in range(20, -1, -1):
-        try:
-            folder.begin()
-            break
-        except OtherPlan:
-            if not errand.spec.by_chance or not tries_left:
-                raise
-            # Another machine drew its seeds a moment earlier: they will be in its plan file soon.
-            time.sleep(0.1)
-            planned, folder = desk.planned()
+    planned, folder = desk.joined(planned, folder)
     try:
         return _run(desk, planned, folder, before)
     finally:
@@ -136,6 +129,20 @@ class _Desk:
 
     def _refined(self, planned: Plan) -> Plan:
         return replace(planned, refine=self.given.refine or self.errand.spec.refine)
+
+    def joined(self, planned: Plan, folder: Folder) -> tuple[Plan, Folder]:
+        """Take part in the folder's sweep.  Where another machine drew its seeds of chance a moment
+        earlier, its plan counts, which lies there soon; any other plan is refused."""
+        for tries_left in range(JOIN_TRIES, -1, -1):
+            try:
+                folder.begin()
+                break
+            except OtherPlan:
+                if not self.errand.spec.by_chance or not tries_left:
+                    raise
+                time.sleep(JOIN_SECONDS)
+                planned, folder = self.planned()
+        return planned, folder
 
 
 def _kept_too(

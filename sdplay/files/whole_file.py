@@ -2,6 +2,7 @@
 time."""
 
 import hashlib
+import os
 import time
 import uuid
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,8 @@ HALF = ".????????????.new"
 """What a file is called while it is written."""
 STALE = 3600
 """Seconds after which nobody is still writing a file."""
+_BINARY = getattr(os, "O_BINARY", 0)
+"""Windows changes line ends without it."""
 
 
 def write_whole(file: Path, data: bytes) -> None:
@@ -19,6 +22,18 @@ def write_whole(file: Path, data: bytes) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with whole(file) as beside:
         beside.write_bytes(data)
+
+
+def write_lasting(file: Path, data: bytes) -> None:
+    """The same, and it survives a power cut; only this user can read it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with whole(file) as beside:
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
+        with os.fdopen(handle, "wb") as opened:
+            opened.write(data)
+            opened.flush()
+            os.fsync(opened.fileno())
+    _settle(file.parent)
 
 
 @contextmanager
@@ -31,6 +46,17 @@ def whole(file: Path) -> Iterator[Path]:
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def _settle(folder: Path) -> None:
+    """Make the renaming itself survive a power cut; Windows does not open folders."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def sweep_up(halves: Iterable[Path]) -> None:

@@ -1,14 +1,12 @@
 """Files that are whole or not there: written beside, synced, renamed; named by their content."""
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 from sdplay.errors import LibraryError
-from sdplay.files.whole_file import sweep_up
+from sdplay.files.whole_file import HALF, sweep_up, write_lasting
 
 SUFFIXES = {
     "originals": ".png",
@@ -19,6 +17,8 @@ SUFFIXES = {
     "links": ".txt",
 }
 """The kinds of files, and how their names end."""
+OLD_HALF = ".new-*"
+"""What earlier versions called a file while they wrote it."""
 
 
 class Store(Protocol):
@@ -53,9 +53,7 @@ class Files:
         if path.exists() and not again:
             return
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _written(path, data)
-            _settled(path.parent)
+            write_lasting(path, data)
         except OSError as error:
             raise LibraryError(
                 f"The picture could not be written to {self.folder}: {error.strerror}. Make "
@@ -95,7 +93,8 @@ class Files:
 
     def sweep(self) -> None:
         """Remove what killed processes left half-written."""
-        sweep_up(self.folder.glob("*/??/.new-*"))
+        for pattern in (HALF, OLD_HALF):
+            sweep_up(self.folder.glob(f"*/??/{pattern}"))
 
     def many(self, kind: str, names: list[str]) -> dict[str, bytes]:
         """Several at once; what is not there is left out."""
@@ -111,27 +110,3 @@ def path_of(kind: str, name: str) -> str:
     if not (name.isascii() and name.isalnum()):
         raise LibraryError("That is not the name of a picture in this library.")
     return f"{kind}/{name[:2]}/{name}{SUFFIXES[kind]}"
-
-
-def _written(path: Path, data: bytes) -> None:
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
-
-
-def _settled(folder: Path) -> None:
-    """Make the renaming itself survive a power cut; Windows does not open folders."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from sdplay.files.whole_file import HALF, sweep_up, whole
+
 
 class Log:
     """Prints a line with the time and appends it to train.log."""
@@ -24,10 +26,10 @@ class Log:
 
 
 def save(state: dict[str, Any], file: Path) -> None:
-    """Write beside, then rename: a checkpoint is whole or it is the one before."""
-    beside = file.with_suffix(".new")
-    torch.save(state, beside)
-    beside.replace(file)
+    """A checkpoint is whole or it is the one before; what a killed run left half-written goes."""
+    sweep_up(file.parent.glob(HALF))
+    with whole(file) as beside:
+        torch.save(state, beside)
 
 
 def rotate(file: Path) -> None:

@@ -15,6 +15,7 @@ import torch
 from diffusers import AutoencoderKL
 from PIL import Image
 
+from sdplay.files.whole_file import whole
 from sdplay.training.log import Log
 from sdplay.training.networks.pace import autocast
 from sdplay.training.pictures.compose import PIXELS, as_array
@@ -62,10 +63,9 @@ def write(drawn: Iterable[tuple[Scene, Image.Image, str]], vae: AutoencoderKL, f
         for at in range(0, len(listed), BATCH)
     ]
     scenes = json.dumps([as_json(scene) for scene, _, _ in listed])
-    beside = file.with_suffix(".new")
-    with beside.open("wb") as opened:
+    # Given a path, savez would put .npz behind its name.
+    with whole(file) as beside, beside.open("wb") as opened:
         np.savez(opened, latents=torch.cat(latents).half().numpy(), scenes=np.array(scenes))
-    beside.replace(file)
 
 
 def packed(folder: Path, pixels: int | None = None) -> list[Path]:
