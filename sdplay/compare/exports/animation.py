@@ -35,13 +35,13 @@ def ordered(
         result = results.get(row[at].at)
         picture = pictures(result) if result and result.done else None
         if picture:
-            frames.append((marks[at].label, _within(MOST_PIXELS / len(marks), picture)))
+            frames.append((marks[at].label, smaller(picture, len(marks))))
     return frames
 
 
-def _within(pixels: float, image: Image.Image) -> Image.Image:
-    """The picture, made smaller where it has more pixels than that."""
-    share = math.sqrt(pixels / (image.width * image.height))
+def smaller(image: Image.Image, frames: int) -> Image.Image:
+    """The picture, made smaller where so many of its size would have no room in the memory."""
+    share = math.sqrt(MOST_PIXELS / frames / (image.width * image.height))
     if share >= 1:
         return image
     size = (max(1, int(image.width * share)), max(1, int(image.height * share)))

@@ -19,7 +19,7 @@ from sdplay.ui.form.controls import current
 from sdplay.ui.problems import explained, told
 from sdplay.ui.session import Studio
 from sdplay.ui.share import linked
-from sdplay.ui.sketch import closeness
+from sdplay.ui.sketch import backdrop, closeness, film
 from sdplay.ui.sketch.live import Rendering
 from sdplay.ui.sketch.sitting import PageJobs, Sitting, sitting
 from sdplay.wording import literal
@@ -60,6 +60,9 @@ def _both(studio: Studio) -> None:
         left, right = st.columns(2, gap="medium")
         with left:
             _sheet(studio, seat)
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                backdrop.choose(studio, seat)
+                film.offer(studio, seat)
         with right:
             draw = _results(studio, seat)
         if alone:

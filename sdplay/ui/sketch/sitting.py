@@ -26,6 +26,8 @@ class Sitting:
     drawing: Sketched | None = None
     backdrop: Backdrop | None = None
     """Until the browser has taken it."""
+    backdrop_refusal: str = ""
+    backdrop_note: str = ""
     refusal: str = ""
     """Why the last wish was not granted."""
     asked: bool = False

@@ -427,7 +427,7 @@ class Pad {
       const button = this.$(`[data-layer=${layer}]`);
       button.hidden = !picture;
       button.setAttribute("aria-pressed", this.paper.seen[layer]);
-      button.title = `Show the ${layer}`;
+      button.title = `Show the ${layer}, also in what is sent`;
     }
     const percent = Math.round(this.look.zoom * 100);
     this.$(".level").textContent = `${percent} %`;
