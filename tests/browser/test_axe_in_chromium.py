@@ -8,6 +8,7 @@ import pytest
 from sdplay.library import Library
 from tests.making import finished
 from tests.serving import SLOW, opened, served
+from tests.sketching import stroke
 
 pytest.importorskip("axe_playwright_python", reason="needs axe-core: pip install '.[dev]'")
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -76,8 +77,15 @@ def lesson(page, url):
     page.locator(".st-key-quiz_done").wait_for()
 
 
+def sketch(page, url):
+    page.goto(f"{url}?view=Sketch&steps=2&live=true")
+    page.locator("[data-tool=pen][aria-pressed]").wait_for()
+    stroke(page, (0.2, 0.5), (0.8, 0.5))
+    page.get_by_text("s from stroke to picture").wait_for()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("reach", [generate, compare, plan, library, drawer, learn, lesson])
+@pytest.mark.parametrize("reach", [generate, compare, plan, library, drawer, learn, lesson, sketch])
 def test_nothing_keeps_anybody_out(browser, stocked, reach, scheme):
     context = browser.new_context(
         viewport={"width": 1440, "height": 900}, color_scheme=scheme, reduced_motion="reduce"

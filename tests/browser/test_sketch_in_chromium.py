@@ -1,103 +1,459 @@
 """Sketch in a real browser: drawn by mouse, pen, finger and keys, and a picture that follows."""
 
-import base64
 import io
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageOps
 
-from tests.serving import SLOW
+from tests.fakes import a1111
+from tests.serving import SLOW, at_last, served
+from tests.sketching import (
+    INK,
+    Unsteady,
+    colour,
+    dark,
+    fingers,
+    pen,
+    places,
+    result,
+    saved,
+    screen,
+    sketch,
+    stroke,
+    thickness,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+ACROSS = ((0.2, 0.5), (0.8, 0.5))
 
 
-def sketch(tab, address, query="steps=2"):
-    tab.goto(f"{address}?view=Sketch&{query}")
-    tab.get_by_label("Drawing", exact=True).wait_for()
-    tab.locator("[data-test-script-state=notRunning]").wait_for()
-    tab.get_by_label("Pen", exact=True).and_(tab.locator("[aria-pressed]")).wait_for()
-    return tab
+def press(tab, name):
+    tab.get_by_label(name, exact=True).and_(tab.locator("button")).click()
 
 
-def points(tab, *shares):
-    tab.locator("canvas.ink").scroll_into_view_if_needed()
-    box = tab.locator("canvas.ink").bounding_box()
-    return [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in shares]
+@pytest.fixture(scope="module")
+def remote(browser, tmp_path_factory):
+    """A page whose A1111 answers with the drawing's negative."""
+    with a1111() as fake:
+        process, url = served(tmp_path_factory.mktemp("remote"), SDPLAY_A1111_URL=fake.url)
+        fake.page = url
+        yield fake
+        process.terminate()
+        process.wait(10)
 
 
-def stroke(tab, *shares):
-    start, *way = points(tab, *shares)
-    tab.mouse.move(*start)
-    tab.mouse.down()
-    for point in way:
-        tab.mouse.move(*point, steps=6)
-    tab.mouse.up()
-
-
-def screen(tab):
-    """The canvas as it stands on the screen."""
-    tab.wait_for_timeout(60)
-    text = tab.locator("canvas.ink").evaluate("ink => ink.toDataURL()")
-    return Image.open(io.BytesIO(base64.b64decode(text.split(",")[1]))).convert("RGB")
-
-
-def dark(image, x, y):
-    return sum(image.getpixel((int(image.width * x), int(image.height * y)))) < 300
-
-
-def saved(tab):
-    """The PNG that Save as PNG gives."""
-    with tab.expect_download() as download:
-        tab.get_by_label("Save as PNG").click()
-    return Image.open(download.value.path()).convert("RGB")
+@pytest.fixture
+def phone(browser, address):
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844},
+        has_touch=True,
+        is_mobile=True,
+        device_scale_factor=3,
+    )
+    context.set_default_timeout(SLOW)
+    yield context.new_page()
+    context.close()
 
 
 def test_a_stroke_becomes_a_picture_of_the_size_that_is_asked_for(tab, address):
     sketch(tab, address, "steps=2&width=192&height=128")
-    stroke(tab, (0.2, 0.5), (0.8, 0.5))
+    stroke(tab, *ACROSS)
     tab.get_by_role("button", name="Generate from sketch").click()
-    result = tab.get_by_role("img", name="Result")
-    result.wait_for()
-    assert result.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [192, 128]
+    assert result(tab).size == (192, 128)
     picture = saved(tab)
     assert picture.size == (192, 128)
     assert dark(picture, 0.5, 0.5)
     assert not dark(picture, 0.5, 0.2)
 
 
+def test_the_server_gets_the_drawing_in_exactly_the_size_asked_for(tab, remote):
+    server = Unsteady().put_into(remote)
+    sketch(tab, remote.page, "backend=a1111&steps=2&width=520&height=264")
+    stroke(tab, *ACROSS)
+    tab.get_by_role("button", name="Generate from sketch").click()
+    shown = result(tab)
+    with Image.open(io.BytesIO(server.drawings[-1])) as sent:
+        assert sent.size == (520, 264)
+        assert dark(sent.convert("RGB"), 0.5, 0.5)
+    assert not dark(shown, 0.5, 0.5)
+    assert dark(shown, 0.5, 0.2)
+
+
 def test_live_follows_every_stroke_and_tells_how_long_it_took(tab, address):
     sketch(tab, address, "steps=2&live=true")
     stroke(tab, (0.2, 0.2), (0.8, 0.2))
-    tab.get_by_text("s from stroke to picture").wait_for(timeout=SLOW)
+    tab.get_by_text("s from stroke to picture").wait_for()
     first = tab.locator("figure img").get_attribute("src")
     stroke(tab, (0.2, 0.8), (0.8, 0.8))
-    tab.wait_for_function(
-        "([selector, before]) => [...document.querySelectorAll('*')].some(each => each.shadowRoot"
-        "?.querySelector(selector) && each.shadowRoot.querySelector(selector).src !== before)",
-        arg=["figure img", first],
+    assert at_last(lambda: tab.locator("figure img").get_attribute("src") != first, True)
+    tab.get_by_role("button", name="Animation").click()
+    with tab.expect_download() as download:
+        tab.get_by_role("button", name="Save it").click()
+    with Image.open(download.value.path()) as film:
+        assert (film.format, film.n_frames) == ("GIF", 2)
+
+
+def test_off_means_off(tab, address):
+    sketch(tab, address)
+    stroke(tab, *ACROSS)
+    tab.wait_for_timeout(1500)
+    tab.get_by_text("Your picture appears here.").wait_for()
+    assert tab.locator("figure img[src]").count() == 0
+
+
+def test_turning_live_on_asks_for_what_is_drawn_already(tab, address):
+    sketch(tab, address)
+    stroke(tab, *ACROSS)
+    tab.get_by_text("Live", exact=True).click()
+    assert result(tab).size == (128, 128)
+
+
+def test_the_last_drawing_is_shown_whatever_the_server_does(tab, remote):
+    server = Unsteady((0.05, 0.6), failing=0.2).put_into(remote)
+    sketch(tab, remote.page, "backend=a1111&steps=2&width=128&height=128&live=true")
+    for at in range(30):
+        stroke(tab, (0.1, 0.03 * at + 0.05), (0.6, 0.03 * at + 0.05))
+        tab.wait_for_timeout(60)
+    expected = ImageOps.invert(saved(tab)).tobytes()
+    assert at_last(lambda: result(tab).tobytes() == expected, True)
+    assert server.most_at_once == 1
+    assert len(server.drawings) < 30
+
+
+def test_a_server_that_always_fails_leaves_the_page_alive(tab, remote):
+    Unsteady(failing=1.0).put_into(remote)
+    sketch(tab, remote.page, "backend=a1111&steps=2&width=128&height=128&live=true")
+    stroke(tab, *ACROSS)
+    tab.get_by_text("out of memory").wait_for()
+    Unsteady().put_into(remote)
+    stroke(tab, (0.2, 0.8), (0.8, 0.8))
+    assert dark(result(tab), 0.1, 0.1)
+
+
+def test_a_pen_draws_wide_where_it_is_pressed(tab, address):
+    sketch(tab, address)
+    pen(tab, *((0.1 + at / 20, 0.5, 0.05 + at / 17) for at in range(17)))
+    image = screen(tab)
+    assert thickness(image, 0.8) > 1.6 * thickness(image, 0.15) > 0
+
+
+def test_a_finger_draws_and_the_page_stands_still(phone, address):
+    sketch(phone, address)
+    phone.locator(INK).scroll_into_view_if_needed()
+    top = phone.locator(INK).bounding_box()["y"]
+    fingers(phone, *([(0.5, 0.2 + at / 20)] for at in range(12)))
+    assert dark(screen(phone), 0.5, 0.5)
+    assert phone.locator(INK).bounding_box()["y"] == top
+    assert phone.locator(INK).evaluate("ink => ink.width") == pytest.approx(
+        3 * phone.locator(INK).bounding_box()["width"], abs=2
     )
+
+
+def test_two_fingers_zoom_and_draw_nothing(phone, address):
+    sketch(phone, address)
+    fingers(phone, *([(0.5 - at / 30, 0.5), (0.5 + at / 30, 0.5)] for at in range(2, 10)))
+    phone.locator(".level").wait_for()
+    assert int(phone.locator(".level").inner_text().split()[0]) > 200
+    assert phone.get_by_label("Undo").is_disabled()
+
+
+def test_a_phone_has_room_for_every_control(phone, address):
+    sketch(phone, address)
+    boxes = [each.bounding_box() for each in phone.locator(".pad button:visible").all()]
+    assert len(boxes) > 20
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)
 
 
 def test_erasing_and_undoing_bring_the_sheet_back(tab, address):
     sketch(tab, address)
-    stroke(tab, (0.2, 0.5), (0.8, 0.5))
+    stroke(tab, *ACROSS)
     assert dark(screen(tab), 0.5, 0.5)
-    tab.get_by_label("Eraser", exact=True).click()
+    press(tab, "Eraser")
     stroke(tab, (0.5, 0.3), (0.5, 0.7))
     assert not dark(screen(tab), 0.5, 0.5)
-    tab.get_by_label("Undo").click()
-    assert dark(screen(tab), 0.5, 0.5)
-    tab.get_by_label("Undo").click()
+    for name, is_dark in (
+        ("Undo", True),
+        ("Undo", False),
+        ("Redo", True),
+        ("Clear", False),
+        ("Undo", True),
+    ):
+        press(tab, name)
+        assert dark(screen(tab), 0.5, 0.5) == is_dark
+
+
+def test_undo_goes_back_through_a_hundred_strokes(tab, address):
+    sketch(tab, address)
+    press(tab, "Line")
+    for at in range(100):
+        stroke(tab, (0.1, at / 110 + 0.05), (0.15, at / 110 + 0.05))
+    whole = screen(tab)
+    for _ in range(100):
+        tab.keyboard.press("Control+z")
+    assert tab.get_by_label("Undo").is_disabled()
+    assert screen(tab).getextrema() == ((255, 255),) * 3
+    for _ in range(100):
+        tab.keyboard.press("Control+Shift+Z")
+    assert ImageChops.difference(screen(tab), whole).getbbox() is None
+
+
+@pytest.mark.parametrize(
+    ("tool", "filled", "hollow"),
+    [("Rectangle", (0.5, 0.5), (0.5, 0.3)), ("Ellipse", (0.5, 0.5), (0.5, 0.3))],
+)
+def test_a_shape_follows_the_hand_filled_or_as_outline(tab, address, tool, filled, hollow):
+    sketch(tab, address)
+    press(tab, tool)
+    start, end = places(tab, (0.3, 0.3), (0.7, 0.7))
+    tab.mouse.move(*start)
+    tab.mouse.down()
+    tab.mouse.move(*end, steps=4)
+    assert dark(screen(tab), *filled)
+    tab.mouse.up()
+    assert dark(screen(tab), *filled)
+    press(tab, "Undo")
+    press(tab, "Filled")
+    stroke(tab, (0.3, 0.3), (0.7, 0.7))
+    assert not dark(screen(tab), *filled)
+    assert dark(screen(tab), *hollow)
+
+
+def test_a_line_is_straight_and_fill_stops_at_it(tab, address):
+    sketch(tab, address)
+    press(tab, "Line")
+    stroke(tab, (0.0, 0.5), (0.4, 0.9), (1.0, 0.5))
+    image = screen(tab)
+    assert all(dark(image, x / 10, 0.5) for x in range(1, 10))
+    press(tab, "Red")
+    press(tab, "Fill")
+    tab.mouse.click(*places(tab, (0.5, 0.8))[0])
+    image = screen(tab)
+    assert colour(image, 0.1, 0.95) == (229, 72, 77)
+    assert colour(image, 0.5, 0.2) == (255, 255, 255)
+
+
+def test_text_stands_at_its_point_in_its_colour_and_size(tab, address):
+    sketch(tab, address)
+    press(tab, "Blue")
+    press(tab, "Text")
+    tab.mouse.click(*places(tab, (0.3, 0.5))[0])
+    tab.get_by_label("Text to draw").fill("HHH")
+    tab.keyboard.press("Enter")
+    box = ImageOps.invert(screen(tab)).getbbox()
+    width, height = screen(tab).size
+    assert box[0] / width == pytest.approx(0.3, abs=0.03)
+    assert box[3] / height == pytest.approx(0.5, abs=0.03)
+    small = box[3] - box[1]
+    press(tab, "Undo")
+    tab.get_by_label("Text size").fill("120")
+    tab.mouse.click(*places(tab, (0.3, 0.5))[0])
+    tab.get_by_label("Text to draw").fill("HHH")
+    tab.keyboard.press("Enter")
+    image = screen(tab)
+    large = ImageOps.invert(image).getbbox()
+    assert large[3] - large[1] > 2 * small
+    assert (59, 130, 246) in {pixel for _, pixel in image.getcolors(100_000)}
+
+
+def test_a_colour_comes_from_palette_picker_or_drawing(tab, address):
+    sketch(tab, address)
+    press(tab, "Green")
+    stroke(tab, (0.1, 0.2), (0.9, 0.2))
+    tab.get_by_label("Any colour").fill("#aa00bb")
+    stroke(tab, *ACROSS)
+    press(tab, "Pipette")
+    tab.mouse.click(*places(tab, (0.5, 0.2))[0])
+    stroke(tab, (0.1, 0.8), (0.9, 0.8))
+    image = screen(tab)
+    assert colour(image, 0.5, 0.5) == (170, 0, 187)
+    assert colour(image, 0.5, 0.8) == colour(image, 0.5, 0.2) == (47, 168, 79)
+
+
+def test_width_follows_slider_keys_and_wheel(tab, address):
+    sketch(tab, address)
+    slider = tab.get_by_label("Width", exact=True).and_(tab.locator("input[type=range]"))
+    slider.fill("60")
+    stroke(tab, *ACROSS)
+    assert thickness(screen(tab), 0.5) > 30
+    slider.fill("1")
+    tab.locator(INK).focus()
+    tab.keyboard.press("]")
+    assert slider.input_value() == "2"
+    tab.mouse.move(*places(tab, (0.5, 0.5))[0])
+    tab.keyboard.down("Shift")
+    tab.mouse.wheel(0, -100)
+    tab.keyboard.up("Shift")
+    assert at_last(slider.input_value, "3") == "3"
+
+
+def test_smoothing_can_be_switched_off(tab, address):
+    sketch(tab, address)
+    zigzag = [(0.1 + at / 25, 0.5 + 0.02 * (-1) ** at) for at in range(20)]
+    heights = []
+    for _ in range(2):
+        stroke(tab, *zigzag)
+        image = screen(tab)
+        middle = image.crop((image.width // 4, 0, image.width // 2, image.height))
+        box = ImageOps.invert(middle).getbbox()
+        heights.append(box[3] - box[1])
+        press(tab, "Clear")
+        press(tab, "Smooth the line")
+    assert heights[0] < heights[1]
+
+
+def test_every_tool_has_a_key_and_arrows_draw(tab, address):
+    sketch(tab, address)
+    tab.locator(INK).focus()
+    for button in tab.locator("[data-tool]").all():
+        tab.keyboard.press(button.get_attribute("data-key").lower())
+        assert button.get_attribute("aria-pressed") == "true"
+    tab.keyboard.press("b")
+    tab.keyboard.press("Space")
+    for _ in range(8):
+        tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("Space")
+    tab.get_by_label("Undo").focus()
+    image = screen(tab)
+    assert dark(image, 0.55, 0.5)
+    assert not dark(image, 0.45, 0.5)
+
+
+def test_what_is_drawn_while_zoomed_lies_where_it_was_drawn(tab, address):
+    sketch(tab, address)
+    tab.mouse.move(*places(tab, (0.25, 0.25))[0])
+    tab.keyboard.down("Control")
+    for _ in range(3):
+        tab.mouse.wheel(0, -100)
+    tab.keyboard.up("Control")
+    stroke(tab, (0.25, 0.25), (0.26, 0.25))
+    press(tab, "Move the view")
+    stroke(tab, (0.5, 0.5), (0.3, 0.3))
+    tab.get_by_label("Show the whole drawing").click()
+    image = screen(tab)
+    assert dark(image, 0.25, 0.25)
+    assert not dark(image, 0.5, 0.5)
+
+
+def test_the_drawing_survives_other_tabs_and_a_reload(tab, address):
+    sketch(tab, address)
+    stroke(tab, *ACROSS)
+    tab.get_by_role("tab", name="Library").click()
+    tab.locator(INK).wait_for(state="detached")
+    tab.get_by_role("tab", name="Sketch").click()
+    tab.locator("[data-tool=pen][aria-pressed]").wait_for()
+    assert at_last(lambda: dark(screen(tab), 0.5, 0.5), True)
+    tab.reload()
+    tab.locator("[data-tool=pen][aria-pressed]").wait_for()
+    assert at_last(lambda: dark(screen(tab), 0.5, 0.5), True)
+    press(tab, "Undo")
     assert not dark(screen(tab), 0.5, 0.5)
-    tab.get_by_label("Redo").click()
-    assert dark(screen(tab), 0.5, 0.5)
-    tab.get_by_label("Clear").click()
-    assert not dark(screen(tab), 0.5, 0.5)
-    tab.get_by_label("Undo").click()
-    assert dark(screen(tab), 0.5, 0.5)
+    press(tab, "Redo")
+    tab.locator("[data-test-script-state=notRunning]").wait_for()
+    tab.get_by_role("button", name="Generate from sketch").click()
+    assert result(tab).size == (128, 128)
+
+
+def test_a_new_size_keeps_the_drawing(tab, address):
+    sketch(tab, address)
+    stroke(tab, *ACROSS)
+    tab.get_by_text("192×128").click()
+    assert at_last(lambda: saved(tab).size, (192, 128)) == (192, 128)
+    assert dark(saved(tab), 0.5, 0.5)
 
 
 def test_nothing_drawn_is_answered_with_a_sentence(tab, address):
     sketch(tab, address)
     tab.get_by_role("button", name="Generate from sketch").click()
     tab.get_by_text("Nothing is drawn yet.").wait_for()
+
+
+def test_the_eraser_brings_the_picture_under_the_drawing_back(tab, address, tmp_path):
+    Image.new("RGB", (300, 200), "#3366cc").save(tmp_path / "blue.png")
+    sketch(tab, address)
+    tab.get_by_text("Choose a background").click()
+    tab.locator("[data-testid=stPopoverBody] input[type=file]").set_input_files(
+        tmp_path / "blue.png"
+    )
+    assert at_last(lambda: colour(screen(tab), 0.5, 0.5), (51, 102, 204)) == (51, 102, 204)
+    tab.keyboard.press("Escape")
+    stroke(tab, *ACROSS)
+    assert dark(screen(tab), 0.5, 0.5)
+    press(tab, "Eraser")
+    stroke(tab, (0.4, 0.5), (0.6, 0.5))
+    assert colour(screen(tab), 0.5, 0.5) == (51, 102, 204)
+    press(tab, "Back to the original")
+    stroke(tab, (0.4, 0.5), (0.6, 0.5))
+    assert colour(screen(tab), 0.5, 0.5) == (255, 255, 255)
+    press(tab, "Remove the background")
+    assert colour(screen(tab), 0.1, 0.1) == (255, 255, 255)
+    press(tab, "Undo")
+    assert colour(screen(tab), 0.1, 0.1) == (51, 102, 204)
+
+
+def test_an_unusable_background_is_answered_with_a_sentence(tab, address, tmp_path):
+    Image.new("RGB", (1, 1), "red").save(tmp_path / "dot.png")
+    Image.new("1", (9000, 9000)).save(tmp_path / "huge.png")
+    Image.new("RGBA", (64, 64), (255, 0, 0, 0)).save(tmp_path / "clear.png")
+    sketch(tab, address)
+    tab.get_by_text("Choose a background").click()
+    chooser = tab.locator("[data-testid=stPopoverBody] input[type=file]")
+    for name, sentence in (
+        ("dot.png", "1 × 1 pixels, which shows nothing"),
+        ("huge.png", "more than 40 megapixels are not opened"),
+        ("clear.png", "Its transparent parts are white here."),
+    ):
+        chooser.set_input_files(tmp_path / name)
+        tab.get_by_text(sentence).wait_for()
+
+
+def test_strength_is_told_when_it_returns_or_forgets_the_drawing(tab, address):
+    sketch(tab, address, "steps=8&sketch_strength=0.05")
+    stroke(tab, *ACROSS)
+    tab.get_by_role("button", name="Generate from sketch").click()
+    tab.get_by_text("The picture is nearly your drawing").wait_for()
+    tab.get_by_role("slider", name="Strength").first.focus()
+    tab.keyboard.press("End")
+    tab.get_by_role("button", name="Generate from sketch").click()
+    tab.get_by_text("most of your drawing is forgotten").wait_for()
+
+
+def test_the_last_result_and_the_library_can_lie_under_the_drawing(tab, address):
+    sketch(tab, address)
+    stroke(tab, *ACROSS)
+    tab.get_by_role("button", name="Generate from sketch").click()
+    result(tab)
+    press(tab, "Clear")
+    tab.get_by_text("Choose a background").click()
+    tab.get_by_role("button", name="The last result").click()
+    assert at_last(lambda: colour(screen(tab), 0.5, 0.5) != (255, 255, 255), True)
+    press(tab, "Undo")
+    tab.get_by_text("Choose a background").click()
+    tab.locator("[data-testid=stPopoverBody] [role=listitem] button").first.click()
+    assert at_last(lambda: colour(screen(tab), 0.5, 0.5) != (255, 255, 255), True)
+
+
+def test_layers_are_seen_and_sent_together_or_alone(tab, address, tmp_path):
+    Image.new("RGB", (300, 200), "#3366cc").save(tmp_path / "blue.png")
+    sketch(tab, address)
+    stroke(tab, *ACROSS)
+    tab.get_by_text("Choose a background").click()
+    tab.locator("[data-testid=stPopoverBody] input[type=file]").set_input_files(
+        tmp_path / "blue.png"
+    )
+    tab.get_by_label("Show the background").wait_for()
+    tab.keyboard.press("Escape")
+    press(tab, "Show the background")
+    assert colour(saved(tab), 0.1, 0.1) == (255, 255, 255)
+    press(tab, "Show the background")
+    press(tab, "Show the drawing")
+    assert colour(saved(tab), 0.5, 0.5) == (51, 102, 204)
+
+
+def test_what_the_browser_sends_stays_small(tab, address):
+    sizes = []
+    tab.on("websocket", lambda socket: socket.on("framesent", lambda data: sizes.append(len(data))))
+    sketch(tab, address, "steps=2&width=256&height=256")
+    for at in range(5):
+        stroke(tab, (0.1, 0.1 + at / 8), (0.9, 0.2 + at / 8))
+    tab.wait_for_timeout(500)
+    assert 1000 < max(sizes) < 100_000

@@ -60,14 +60,15 @@ def _both(studio: Studio) -> None:
         left, right = st.columns(2, gap="medium")
         with left:
             _sheet(studio, seat)
-            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                backdrop.choose(studio, seat)
-                film.offer(studio, seat)
+            tools = st.container(horizontal=True, vertical_alignment="center", gap="small")
         with right:
             draw = _results(studio, seat)
         if alone:
             _wait(QUICK_SECONDS, seat, desk)
         draw()
+        with tools:
+            backdrop.choose(studio, seat)
+            film.offer(studio, seat)
         if alone and seat.live.busy:
             _keep_waiting(seat, desk)
         elif alone:

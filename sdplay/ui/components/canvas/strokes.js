@@ -2,7 +2,7 @@
 // A point is [x, y, pressure], pressure from 0 to 1; lengths are the drawing's own units.
 const THINNEST = 0.35; // of the full width, at no pressure
 const FASTEST = 4; // units in a millisecond: as thin as speed makes it
-const STEADINESS = 0.55; // how much of a hand's shaking is taken away
+const STEADINESS = 10; // units: what shakes within this length is taken away
 const ARC = Math.PI / 8;
 
 // How hard a hand without a pen seems to press: the faster it goes the less, never by a jump.
@@ -12,15 +12,24 @@ export const pressureOfSpeed = (before, distance, milliseconds) => {
   return before + (aim - before) * 0.25;
 };
 
-// The same way without the hand's shaking; it begins and ends where the hand did.
+// The same way without the hand's shaking: calmed forwards and backwards, so that it lags behind
+// nowhere, and it begins and ends where the hand did.
+const calmed = points => {
+  const calm = [points[0]];
+  for (let at = 1; at < points.length; at++) {
+    const last = calm[at - 1],
+      [dx, dy] = [points[at][0] - points[at - 1][0], points[at][1] - points[at - 1][1]],
+      share = 1 - Math.exp(-Math.hypot(dx, dy) / STEADINESS);
+    calm.push(last.map((value, axis) => value + (points[at][axis] - value) * share));
+  }
+  return calm;
+};
 export const smoothed = points => {
   if (points.length < 3) return points;
-  const calm = [points[0]];
-  for (const point of points.slice(1, -1)) {
-    const last = calm[calm.length - 1];
-    calm.push(last.map((value, axis) => value + (point[axis] - value) * (1 - STEADINESS)));
-  }
-  return [...calm, points[points.length - 1]];
+  const forwards = calmed(points),
+    backwards = calmed([...points].reverse()).reverse(),
+    middle = (point, at) => point.map((value, axis) => (value + backwards[at][axis]) / 2);
+  return [points[0], ...forwards.map(middle).slice(1, -1), points[points.length - 1]];
 };
 
 // Points so near each other that no corner is seen: a curve through the middles of the pieces.
