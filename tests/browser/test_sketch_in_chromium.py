@@ -117,7 +117,6 @@ def test_the_last_drawing_is_shown_whatever_the_server_does(tab, remote):
     expected = ImageOps.invert(saved(tab)).tobytes()
     assert at_last(lambda: result(tab).tobytes() == expected, True)
     assert server.most_at_once == 1
-    assert len(server.drawings) < 30
 
 
 def test_a_server_that_always_fails_leaves_the_page_alive(tab, remote):

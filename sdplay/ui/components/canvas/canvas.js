@@ -1,14 +1,14 @@
-import {CLOSEST, pannedBy, zoomedTo} from "../zoom.js";
-import {blank, changed, ground, pictures, redo, undo, untouched} from "./changes.js";
+import {pannedBy, zoomedTo} from "../zoom.js";
+import {blank, changed, pictures, redo, undo, untouched} from "./changes.js";
+import {refresh, wire} from "./controls.js";
 import {remember, remembered} from "./keep.js";
 import {Paper} from "./paper.js";
-import {listen} from "./pointers.js";
+import {marked, save, written} from "./sending.js";
 import {fineSize, notched, toStage, toUnits} from "./space.js";
-import {ARROWS, DRAGGED, meaning, OPTIONS, range, TOOLS} from "./tools.js";
+import {DRAGGED, range} from "./tools.js";
+import {write} from "./words.js";
 
 const PADS = new Map(); // by name: a drawing outlives the tab that shows it
-const QUICK_PIXELS = 600_000; // so many are written at once, more of them beside the drawing
-const MARKS = 30; // strokes whose moment is remembered
 const FIRST = {
   tool: "pen",
   colour: "#18181f",
@@ -71,7 +71,7 @@ class Pad {
     this.parent = parent;
     this.$ = selector => parent.querySelector(selector);
     this.ink = this.$(".ink");
-    this.wire();
+    wire(this);
     this.watch = new ResizeObserver(() => this.fit());
     this.watch.observe(this.ink);
   }
@@ -83,7 +83,7 @@ class Pad {
     const resized = width !== undefined && (width !== data.width || height !== data.height);
     this.loaded.then(() => {
       this.fit();
-      this.refresh();
+      refresh(this);
       this.receiveBackground(data.background);
       if (width === undefined || resized) this.tell(resized ? "size" : "there");
     });
@@ -170,7 +170,7 @@ class Pad {
       this.now = {tool, width, calm: true, white: !original, points: [point]};
     else if (DRAGGED.includes(tool)) this.now = {tool, colour, width, filled, from: at, to: at};
     else if (tool === "fill") this.change({tool, colour, at});
-    else if (tool === "text") this.write(at);
+    else if (tool === "text") write(this, at);
     else if (tool === "pipette") this.takeColour(at);
     this.draw();
     return Boolean(this.now);
@@ -183,8 +183,9 @@ class Pad {
     this.draw();
   }
 
-  finish() {
+  finish(moment = null) {
     const now = this.now;
+    this.lifted = moment;
     this.now = null;
     if (now) this.change(now);
   }
@@ -203,40 +204,13 @@ class Pad {
     this.paper.settle(this.changes.done);
     remember(`${this.name} changes`, this.changes);
     this.draw();
-    this.refresh();
+    refresh(this);
     this.tell("change");
   }
 
   takeColour(at) {
     const colour = this.paper.colourAt(at);
     if (colour) this.set({colour, tool: this.before ?? "pen"});
-  }
-
-  write(at) {
-    const field = this.$(".words"),
-      [left, top] = toStage(at, this.look, this.data),
-      box = this.ink.getBoundingClientRect(),
-      {size, colour} = this.settings,
-      pixels = (size * this.look.zoom * Math.min(box.width, box.height)) / 512;
-    field.style.setProperty("--left", `${left * box.width}px`);
-    field.style.setProperty("--top", `${top * box.height - pixels}px`);
-    field.style.setProperty("--size", `${pixels}px`);
-    Object.assign(field, {hidden: false, value: ""});
-    field.style.color = colour === "#ffffff" ? "#18181f" : colour;
-    const close = done => {
-      field.onblur = field.onkeydown = null;
-      field.hidden = true;
-      const text = field.value.trim();
-      if (done && text) this.change({tool: "text", colour, size, at, text});
-      this.ink.focus({preventScroll: true});
-    };
-    field.onblur = () => close(true);
-    field.onkeydown = event => {
-      event.stopPropagation();
-      if (event.key === "Enter") close(true);
-      if (event.key === "Escape") close(false);
-    };
-    setTimeout(() => field.focus({preventScroll: true})); // after the click that opened it
   }
 
   // Looking ----------------------------------------------------------------------------------
@@ -246,7 +220,7 @@ class Pad {
       x = event ? (event.clientX - box.left) / box.width : 0.5,
       y = event ? (event.clientY - box.top) / box.height : 0.5;
     Object.assign(this.look, zoomedTo(this.look, this.look.zoom * factor, x, y));
-    this.refresh();
+    refresh(this);
     this.draw();
   }
 
@@ -278,7 +252,7 @@ class Pad {
       whole: () => this.zoomBy(1 / this.look.zoom),
       wider: () => this.notch(true),
       thinner: () => this.notch(false),
-      export: () => this.save(),
+      export: () => save(this),
     };
   }
 
@@ -292,7 +266,7 @@ class Pad {
       this.before = DRAWING.includes(this.tool) ? this.tool : this.before;
     Object.assign(this.settings, settings);
     remember(`${this.name} settings`, this.settings);
-    this.refresh();
+    refresh(this);
   }
 
   get amount() {
@@ -304,45 +278,6 @@ class Pad {
     this.set({[this.amount]: notched(this.settings[this.amount], wider, low, high)});
   }
 
-  wire() {
-    const keys = {};
-    for (const button of this.parent.querySelectorAll("[data-tool]")) {
-      const {tool, key} = button.dataset;
-      keys[key.toLowerCase()] = tool;
-      button.setAttribute("aria-label", TOOLS[tool]);
-      button.title = `${TOOLS[tool]} (${key})`;
-      button.onclick = () => this.set({tool: tool === this.tool ? "pen" : tool});
-    }
-    for (const button of this.parent.querySelectorAll("[data-act]"))
-      button.onclick = () => this.acts[button.dataset.act]();
-    for (const button of this.parent.querySelectorAll("[data-layer]"))
-      button.onclick = () => this.toggleLayer(button.dataset.layer);
-    for (const button of this.parent.querySelectorAll("[data-colour]")) {
-      button.style.setProperty("--swatch", button.dataset.colour);
-      button.onclick = () => this.choose(button.dataset.colour);
-    }
-    this.$(".any").oninput = event => this.choose(event.target.value);
-    const width = this.$(".width");
-    width.oninput = () => this.set({[this.amount]: Number(width.value)});
-    width.onwheel = event => {
-      event.preventDefault();
-      this.notch(event.deltaY < 0);
-    };
-    this.$(".option").onclick = () => {
-      const {name} = OPTIONS[this.tool];
-      this.set({[name]: !this.settings[name]});
-    };
-    listen(this.ink, this);
-    this.$(".pad").onkeydown = event => this.typed(event, keys);
-    this.ink.onblur = () => {
-      this.ink.classList.remove("pointed");
-      this.cursor = null;
-      this.byKeys = false;
-      if (this.now) this.finish();
-      this.draw();
-    };
-  }
-
   choose(colour) {
     const paints = !["eraser", "pipette", "hand"].includes(this.tool);
     this.set({colour, tool: paints ? this.tool : (this.before ?? "pen")});
@@ -351,89 +286,8 @@ class Pad {
   toggleLayer(layer) {
     this.paper.seen[layer] = !this.paper.seen[layer];
     this.draw();
-    this.refresh();
+    refresh(this);
     this.tell("change");
-  }
-
-  typed(event, keys) {
-    const sliding = event.target === this.$(".width");
-    if (event.target === this.ink && this.drawsByKeys(event)) event.preventDefault();
-    else {
-      const {tool, act} = meaning(event, keys) ?? {};
-      if (!tool && !act) {
-        if (event.key.length === 1 && !event.ctrlKey && !event.metaKey) event.stopPropagation();
-        return;
-      }
-      if (sliding && !act) return;
-      event.preventDefault();
-      if (tool) this.set({tool});
-      else this.acts[act]();
-    }
-    event.stopPropagation(); // a letter means something else to the page
-  }
-
-  // Arrow keys move a pen that Space puts down and lifts.
-  drawsByKeys({key, shiftKey}) {
-    const arrow = ARROWS[key];
-    if (!arrow && key !== " " && key !== "Enter") return key === "Escape" && Boolean(this.now);
-    this.cursor ??= [0, 0];
-    if (arrow) {
-      const step = shiftKey ? 2 : 12;
-      this.cursor = this.cursor.map((value, axis) => value + step * arrow[axis]);
-      this.extend([...this.cursor, 0.8]);
-    } else if (this.now) this.finish();
-    else {
-      this.byKeys = true;
-      const begun = this.begin([...this.cursor, 0.8]);
-      if (begun && key === "Enter") this.finish();
-    }
-    this.draw();
-    return true;
-  }
-
-  refresh() {
-    const {settings} = this,
-      option = OPTIONS[settings.tool],
-      {low, high} = range(settings.tool),
-      amount = settings[this.amount],
-      picture = ground(this.changes.done);
-    for (const button of this.parent.querySelectorAll("[data-tool]"))
-      button.setAttribute("aria-pressed", button.dataset.tool === settings.tool);
-    const swatches = [...this.parent.querySelectorAll("[data-colour]")];
-    for (const button of swatches)
-      button.setAttribute("aria-pressed", button.dataset.colour === settings.colour);
-    const own = swatches.every(button => button.dataset.colour !== settings.colour);
-    this.$(".any").value = settings.colour;
-    this.$(".picker").classList.toggle("chosen", own);
-    this.$(".picker").style.setProperty("--swatch", settings.colour);
-    this.$(".ink").classList.toggle("hand", settings.tool === "hand");
-    const toggle = this.$(".option");
-    toggle.disabled = !option;
-    toggle.setAttribute("aria-pressed", Boolean(option && settings[option.name]));
-    toggle.setAttribute("aria-label", option?.label ?? "This tool has no choices");
-    toggle.title = option?.label ?? "";
-    toggle.querySelector("path").setAttribute("d", option?.sign ?? "M6 12h12");
-    const slider = this.$(".width");
-    Object.assign(slider, {min: low, max: high, value: amount});
-    const label = this.amount === "size" ? "Text size" : "Width";
-    slider.setAttribute("aria-label", label);
-    slider.title = `${label} ([ and ], or Shift and the wheel)`;
-    this.$(".amount").textContent = amount;
-    this.$("[data-act=undo]").disabled = !this.changes.done.length;
-    this.$("[data-act=redo]").disabled = !this.changes.undone.length;
-    this.$("[data-act=clear]").disabled = blank(this.inked());
-    this.$("[data-act=remove]").hidden = !picture;
-    for (const layer of ["background", "drawing"]) {
-      const button = this.$(`[data-layer=${layer}]`);
-      button.hidden = !picture;
-      button.setAttribute("aria-pressed", this.paper.seen[layer]);
-      button.title = `Show the ${layer}, also in what is sent`;
-    }
-    const percent = Math.round(this.look.zoom * 100);
-    this.$(".level").textContent = `${percent} %`;
-    this.$(".level").setAttribute("aria-label", `Zoom ${percent} %. Show the whole drawing.`);
-    this.$("[data-act=out]").disabled = this.$(".level").disabled = this.look.zoom <= 1;
-    this.$("[data-act=in]").disabled = this.look.zoom >= CLOSEST;
   }
 
   // Away from here ---------------------------------------------------------------------------
@@ -445,9 +299,9 @@ class Pad {
     const number = Math.max(this.number + 1, Date.now()),
       empty = blank(this.changes.done);
     this.number = number;
-    this.mark(number);
+    marked(this, number);
     if (empty && why !== "change") return;
-    const picture = empty ? "" : await this.written(number);
+    const picture = empty ? "" : await written(this, number);
     if (picture === null || number !== this.number) return; // a newer one is on its way
     this.note(
       picture === undefined ? "This drawing is too large to be sent. Choose a smaller size." : "",
@@ -456,48 +310,12 @@ class Pad {
       this.send("drawing", {number, picture, why, background: this.received ?? ""});
   }
 
-  // The moment of a stroke, for whoever measures how long its picture takes.
-  mark(number) {
-    performance.mark(`sdplay-stroke-${number}`);
-    this.marks.push(number);
-    if (this.marks.length > MARKS) performance.clearMarks(`sdplay-stroke-${this.marks.shift()}`);
-  }
-
-  // A PNG, or a JPEG where that would be too large; undefined where both are, null when outdated.
-  async written(number) {
-    const {width, height, largest} = this.data,
-      exact = this.paper.exported(width, height),
-      fits = text => text.length <= largest;
-    const png =
-      width * height <= QUICK_PIXELS ? exact.toDataURL("image/png") : await encoded(exact);
-    if (number !== this.number) return null;
-    if (fits(png)) return png;
-    return [0.92, 0.75].map(quality => exact.toDataURL("image/jpeg", quality)).find(fits);
-  }
-
-  save() {
-    const {width, height} = this.data,
-      link = document.createElement("a");
-    link.download = "sketch.png";
-    link.href = this.paper.exported(width, height).toDataURL("image/png");
-    link.click();
-  }
-
   note(text) {
     this.$(".note").textContent = text;
   }
 }
 
 const DRAWING = ["pen", "eraser", "line", "rectangle", "ellipse", "fill", "text"];
-const encoded = canvas =>
-  new Promise(resolve => {
-    canvas.toBlob(blob => {
-      const reader = new FileReader();
-      reader.onload = () => resolve(reader.result);
-      reader.readAsDataURL(blob);
-    }, "image/png");
-  });
-
 export default function ({data, parentElement, setTriggerValue}) {
   if (!PADS.has(data.name)) PADS.set(data.name, new Pad(data.name));
   const pad = PADS.get(data.name);

@@ -72,7 +72,7 @@ export const listen = (stage, pad) => {
     fingers.delete(event.pointerId);
     if (drawing?.id !== event.pointerId) return;
     drawing = null;
-    if (event.type === "pointerup") pad.finish();
+    if (event.type === "pointerup") pad.finish(event.timeStamp);
     else pad.abandon();
   };
   stage.onwheel = event => {
