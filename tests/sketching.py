@@ -18,7 +18,7 @@ def sketch(tab, address, query="steps=2"):
     """The tab, ready to be drawn on."""
     tab.goto(f"{address}?view=Sketch&{query}")
     tab.locator(INK).wait_for()
-    tab.locator("[data-tool=pen][aria-pressed]").wait_for()
+    tab.locator("[data-tool=pen][aria-checked]").wait_for()
     tab.locator("[data-test-script-state=notRunning]").wait_for()
     return tab
 

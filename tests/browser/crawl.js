@@ -78,6 +78,7 @@ window.crawler = (() => {
     if (each.getAttribute("aria-haspopup") === "listbox") return "opener";
     if (type === "range" || role === "slider") return "slider";
     if (type === "number") return "number";
+    if (type === "color") return "colour";
     if (each.tagName === "TEXTAREA" || (each.tagName === "INPUT" && ["text", "search", "password"].includes(type)))
       return "text";
     if (role === "tab") return "tab";

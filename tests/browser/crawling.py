@@ -411,6 +411,11 @@ def _number(page, handle):
     handle.press("Tab")
 
 
+def _colour(page, handle):
+    """The system's own dialog is not opened."""
+    handle.fill("#2a9d8f" if handle.input_value() == "#9a5fb5" else "#9a5fb5")
+
+
 def _open_list(page, handle):
     handle.click(timeout=8000)
     return lambda: page.keyboard.press("Escape")
@@ -450,6 +455,7 @@ PRESS = {
     "toggle": _toggle,
     "text": _text,
     "number": _number,
+    "colour": _colour,
     "slider": _slide,
     "combobox": _choose,
     "opener": _open_list,

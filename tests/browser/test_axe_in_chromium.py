@@ -79,7 +79,7 @@ def lesson(page, url):
 
 def sketch(page, url):
     page.goto(f"{url}?view=Sketch&steps=2&live=true")
-    page.locator("[data-tool=pen][aria-pressed]").wait_for()
+    page.locator("[data-tool=pen][aria-checked]").wait_for()
     stroke(page, (0.2, 0.5), (0.8, 0.5))
     page.get_by_text("s from stroke to picture").wait_for()
 

@@ -305,7 +305,7 @@ def test_every_tool_has_a_key_and_arrows_draw(tab, address):
     tab.locator(INK).focus()
     for button in tab.locator("[data-tool]").all():
         tab.keyboard.press(button.get_attribute("data-key").lower())
-        assert button.get_attribute("aria-pressed") == "true"
+        assert button.get_attribute("aria-checked") == "true"
     tab.keyboard.press("b")
     tab.keyboard.press("Space")
     for _ in range(8):
@@ -339,10 +339,10 @@ def test_the_drawing_survives_other_tabs_and_a_reload(tab, address):
     tab.get_by_role("tab", name="Library").click()
     tab.locator(INK).wait_for(state="detached")
     tab.get_by_role("tab", name="Sketch").click()
-    tab.locator("[data-tool=pen][aria-pressed]").wait_for()
+    tab.locator("[data-tool=pen][aria-checked]").wait_for()
     assert at_last(lambda: dark(screen(tab), 0.5, 0.5), True)
     tab.reload()
-    tab.locator("[data-tool=pen][aria-pressed]").wait_for()
+    tab.locator("[data-tool=pen][aria-checked]").wait_for()
     assert at_last(lambda: dark(screen(tab), 0.5, 0.5), True)
     press(tab, "Undo")
     assert not dark(screen(tab), 0.5, 0.5)

@@ -1,3 +1,5 @@
+const MEASURED = "sdplay-stroke-to-picture",
+  MOST = 500; // times that the browser remembers
 const LATEST = new WeakMap(); // the last request whose picture stands here
 // Whether an answer may take the place of the one that stands: an older one never does.
 export const isNewer = (standing, turn) => standing === undefined || turn >= standing;
@@ -30,7 +32,9 @@ export default function ({data, parentElement}) {
       const marks = name => performance.getEntriesByName(name, "mark"),
         taken = sinceStroke(data.stroke, performance.now(), marks);
       if (taken === null) return;
-      performance.measure("sdplay-stroke-to-picture", `sdplay-stroke-${data.stroke}`);
+      if (performance.getEntriesByName(MEASURED).length >= MOST)
+        performance.clearMeasures(MEASURED);
+      performance.measure(MEASURED, `sdplay-stroke-${data.stroke}`);
       $(".time").textContent = `${(taken / 1000).toFixed(2)} s from stroke to picture`;
     },
     () => {}, // the next one came before this was decoded

@@ -58,7 +58,11 @@ def canvas(sheet: Pad, key: str, on_drawn: Callable[[], None]) -> None:
 
 def drawn(key: str) -> Sketched:
     """The drawing that has just come; raises NotAPicture for what is none."""
-    fields = st.session_state[key].get("drawing")
+    return received(st.session_state[key].get("drawing"))
+
+
+def received(fields: Any) -> Sketched:
+    """The drawing in what a browser sent, which may be anything."""
     if not isinstance(fields, Mapping):
         raise NotAPicture("is missing")
     picture = str(fields.get("picture") or "")

@@ -12,7 +12,7 @@ export const wire = pad => {
     keys[key.toLowerCase()] = tool;
     button.setAttribute("aria-label", TOOLS[tool]);
     button.title = `${TOOLS[tool]} (${key})`;
-    button.onclick = () => pad.set({tool: tool === pad.tool ? "pen" : tool});
+    button.onclick = () => pad.set({tool});
   }
   for (const button of pad.parent.querySelectorAll("[data-act]"))
     button.onclick = () => pad.acts[button.dataset.act]();
@@ -51,10 +51,10 @@ export const refresh = pad => {
     amount = settings[pad.amount],
     picture = ground(pad.changes.done);
   for (const button of pad.parent.querySelectorAll("[data-tool]"))
-    button.setAttribute("aria-pressed", button.dataset.tool === settings.tool);
+    button.setAttribute("aria-checked", button.dataset.tool === settings.tool);
   const swatches = [...pad.parent.querySelectorAll("[data-colour]")];
   for (const button of swatches)
-    button.setAttribute("aria-pressed", button.dataset.colour === settings.colour);
+    button.setAttribute("aria-checked", button.dataset.colour === settings.colour);
   const own = swatches.every(button => button.dataset.colour !== settings.colour);
   pad.$(".any").value = settings.colour;
   pad.$(".picker").classList.toggle("chosen", own);

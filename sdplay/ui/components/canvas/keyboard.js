@@ -1,8 +1,16 @@
 import {ARROWS, meaning} from "./tools.js";
 
-// Arrow keys move a pen that Space puts down and lifts.
+const NEAR = 2, // units that an arrow key moves the pen, with Shift
+  FAR = 12;
+const PUSH = 40; // pixels of the screen that it moves the view
+
+// Arrow keys move a pen that Space puts down and lifts; or the view, with the hand.
 const drawsByKeys = (pad, {key, shiftKey}) => {
   const arrow = ARROWS[key];
+  if (arrow && pad.tool === "hand") {
+    pad.pan(-PUSH * arrow[0], -PUSH * arrow[1]);
+    return true;
+  }
   if (key === "Escape" && pad.now) {
     pad.abandon();
     return true;
@@ -10,7 +18,7 @@ const drawsByKeys = (pad, {key, shiftKey}) => {
   if (!arrow && key !== " " && key !== "Enter") return false;
   pad.cursor ??= [0, 0];
   if (arrow) {
-    const step = shiftKey ? 2 : 12;
+    const step = shiftKey ? NEAR : FAR;
     pad.cursor = pad.cursor.map((value, axis) => value + step * arrow[axis]);
     pad.extend([...pad.cursor, 0.8]);
   } else if (pad.now) pad.finish();

@@ -1,0 +1,134 @@
+"""What the page makes of a drawing and of the picture under it, without a browser."""
+
+import base64
+import io
+
+import pytest
+from PIL import Image, ImageDraw
+from streamlit.testing.v1 import AppTest
+
+from sdplay.compare.exports.animation import MOST_PIXELS, smaller
+from sdplay.errors import BadParams
+from sdplay.files.decode import NotAPicture
+from sdplay.picture import png_bytes
+from sdplay.ui.components.canvas import received
+from sdplay.ui.sketch.backdrop import LARGEST, prepared
+from sdplay.ui.sketch.closeness import advice, distance, shows_nothing
+from tests.making import colour
+
+
+def drawing(size=128):
+    image = Image.new("RGB", (size, size), "white")
+    ImageDraw.Draw(image).line((20, 20, 100, 90), "black", 12)
+    return png_bytes(image)
+
+
+def sent(**fields):
+    """What a browser sends, as the page reads it."""
+    return received({"number": 5, "picture": "", "why": "change", "background": ""} | fields)
+
+
+def address(data):
+    return f"data:image/png;base64,{base64.b64encode(data).decode()}"
+
+
+def test_a_drawing_arrives_as_it_was_sent():
+    came = sent(picture=address(drawing()), number=1790000000000)
+    assert (came.number, came.data, came.changed) == (1790000000000, drawing(), True)
+
+
+def test_an_empty_sheet_is_no_picture():
+    assert sent().data == b""
+
+
+@pytest.mark.parametrize("picture", ["data:image/png;base64,####", address(b"GIF89a but not"), "x"])
+def test_what_is_no_picture_is_refused(picture):
+    with pytest.raises(NotAPicture):
+        sent(picture=picture)
+
+
+def test_a_message_that_is_none_is_refused():
+    with pytest.raises(NotAPicture):
+        received("nonsense")
+
+
+@pytest.mark.parametrize("number", [None, "7", float("nan"), [1]])
+def test_a_number_that_is_none_is_nothing(number):
+    assert sent(number=number).number == 0
+
+
+def test_a_white_sheet_shows_nothing_and_a_light_stroke_does():
+    assert shows_nothing(png_bytes(Image.new("RGBA", (64, 64), "white")))
+    light = Image.new("RGB", (64, 64), "white")
+    light.putpixel((3, 3), (220, 220, 220))
+    assert not shows_nothing(png_bytes(light))
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (png_bytes(Image.new("RGB", (1, 1))), "is 1 × 1 pixels, which shows nothing. Choose one"),
+        (png_bytes(Image.new("1", (9000, 9000))), "more than 40 megapixels are not opened"),
+        (b"", "The background is empty. Choose a PNG"),
+        (b"<svg/>", "The background is no picture"),
+    ],
+)
+def test_an_unusable_background_ends_in_a_sentence(data, sentence):
+    with pytest.raises(BadParams, match=sentence.replace(".", r"\.")):
+        prepared(data)
+
+
+def test_a_transparent_background_is_white_where_nothing_is():
+    clear = Image.new("RGBA", (40, 40), (255, 0, 0, 0))
+    clear.putpixel((5, 5), (255, 0, 0, 255))
+    laid = prepared(png_bytes(clear))
+    assert (laid.mode, laid.getpixel((0, 0)), laid.getpixel((5, 5))) == (
+        "RGB",
+        (255, 255, 255),
+        (255, 0, 0),
+    )
+
+
+def test_a_large_background_is_made_smaller_and_a_turned_one_upright():
+    assert max(prepared(png_bytes(Image.new("RGB", (5000, 2500)))).size) == LARGEST
+    turned, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (60, 30)).save(turned, "JPEG", exif=exif)
+    assert prepared(turned.getvalue()).size == (30, 60)
+
+
+def test_too_little_strength_is_told_by_the_distance():
+    assert distance(drawing(), drawing()) == 0
+    assert advice(0.0, 0.1) == (
+        "The picture is nearly your drawing (colour distance 0.00): at strength 0.1 little may "
+        "change. Try 0.4."
+    )
+
+
+def test_too_much_strength_is_told_and_the_middle_is_left_alone():
+    apart = distance(drawing(), png_bytes(colour(size=128)))
+    assert advice(apart, 0.95).startswith("Strength 0.95 begins with almost pure noise")
+    assert advice(apart, 0.6) == ""
+
+
+def test_a_long_session_fits_into_one_animation():
+    frame = smaller(Image.new("RGB", (1024, 1024)), 400)
+    assert frame.width * frame.height * 400 <= MOST_PIXELS
+
+
+def page():
+    """The panel alone, with a backend that has only these features."""
+    return AppTest.from_string(
+        "from types import SimpleNamespace as Of\n"
+        "from sdplay.ui.sketch.panel import show\n"
+        "refuses = Of(offers=lambda feature: False)\n"
+        "show(Of(backend=Of(label='A *writer*'), capabilities=refuses))"
+    ).run()
+
+
+def test_a_backend_without_start_images_is_answered_with_a_sentence():
+    drawn = page()
+    assert not drawn.exception
+    assert drawn.info[0].value.endswith(
+        "cannot start from a picture, so no drawing can become one. Choose another backend."
+    )
