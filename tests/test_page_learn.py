@@ -5,7 +5,7 @@ import time
 import pytest
 
 from sdplay.lessons import shelf
-from tests.paging import sentences
+from tests.paging import sentences, settled
 
 COURSE = shelf.course()
 
@@ -109,6 +109,43 @@ def test_five_questions_before_and_after_tell_the_gain(page):
         page.button(key="quiz_done").click().run()
     assert "Right before the lessons:" in sentences(page)
     assert not any(button.key == "lesson_quiz" for button in page.button)
+
+
+def step(page, number):
+    page.query_params.update(view="Learn")
+    page.session_state["view"] = "Learn"
+    page.run()
+    page.button(key=f"path_{number}").click().run()
+    assert not page.exception
+    return page.session_state["view"]
+
+
+def test_the_path_leads_from_eight_seeds_to_a_larger_picture(page):
+    page.query_params.update(steps="2", seed="5")
+    page.run()
+    assert step(page, 0) == "Generate"
+    settled(page)
+    from sdplay.ui import session
+
+    library, owner = session.jobs().library, page.session_state["owner"]
+    assert library.total(owner=owner).count == 8
+    assert step(page, 1) == "Library"
+    assert step(page, 2) == "Compare"
+    assert "1 thing differs: CFG scale" in sentences(page)
+    while any(button.key == "sweep_cancel" for button in page.button):
+        time.sleep(0.05)
+        page.run()
+    assert step(page, 3) == "Generate"
+    settled(page)
+    newest = library.recent(owner, 1)[0].params
+    assert (newest.width, newest.height, newest.strength) == (192, 192, 0.4)
+    assert newest.init
+
+
+def test_a_step_that_this_backend_cannot_take_says_so(page):
+    opened(page, "steps")
+    assert page.button(key="path_4").disabled
+    assert "This backend cannot; another one can." in sentences(page)
 
 
 def test_the_prompt_survives_a_visit_to_a_tab_that_does_not_show_it(page):

@@ -12,7 +12,7 @@ from sdplay.lessons.record import MOST_LETTERS, Answered
 from sdplay.sweeps import Sweep
 from sdplay.ui import address, whole
 from sdplay.ui.compare import experiments
-from sdplay.ui.learn import classroom, diary, pictures, runs
+from sdplay.ui.learn import classroom, diary, path, pictures, runs
 from sdplay.ui.learn.runs import Desk
 from sdplay.ui.problems import explained, text_of_others
 from sdplay.ui.session import Studio
@@ -39,6 +39,7 @@ def show(studio: Studio) -> None:
     _cards(list(lessons.values()), lesson)
     with explained():
         classroom.tools(studio, list(lessons.values()), lesson)
+        path.show(studio)
     diary.keep()
 
 
