@@ -106,6 +106,24 @@ def test_what_the_long_run_guessed_stands_below_each_short_one(tab, address):
     assert tab.locator(".piece .text").nth(5).inner_text() == "after 8 of 32 steps"
 
 
+def test_the_start_image_stands_before_what_came_of_it(tab, address):
+    opened(tab, address, "strength")
+    tab.locator(".st-key-lesson_empty img").wait_for(timeout=SLOW)
+    run(tab, "strength")
+    assert at_last(tab.locator(".piece img").count, 6) == 6
+    assert tab.locator(".piece .text").first.inner_text() == "start image"
+
+
+def test_a_click_in_a_strip_of_the_lens_sets_its_control(tab, address):
+    tab.goto(f"{address}?steps=2&seed=91")
+    tab.locator(".st-key-go button").wait_for(timeout=SLOW)
+    tab.locator(".st-key-lens label").click()
+    tiles = tab.locator(".st-key-lens_cfg .tiles button")
+    assert at_last(tiles.count, 5) == 5
+    tiles.nth(3).click()
+    tab.wait_for_url("**cfg=8**", timeout=SLOW)
+
+
 def test_a_worksheet_is_a_page_with_the_pictures_that_were_made(tab, address):
     opened(tab, address, "seed")
     run(tab, "seed")

@@ -23,7 +23,7 @@ CFG_VALUES = "1, 2, 3, 5, 8"
 
 
 @dataclass(frozen=True)
-class Stage:
+class PathStep:
     """One step of the way."""
 
     title: str
@@ -61,7 +61,7 @@ def show(studio: Studio) -> None:
                 )
 
 
-def _text(stage: Stage, studio: Studio) -> str:
+def _text(stage: PathStep, studio: Studio) -> str:
     if studio.capabilities.offers(stage.feature):
         return stage.text
     return f"{stage.text} This backend cannot; another one can."
@@ -118,27 +118,27 @@ def _upscale(studio: Studio) -> None:
 
 
 STAGES = (
-    Stage(
+    PathStep(
         "Explore",
         "Your prompt with eight seeds: see what the model makes of it.",
         f"Make {EXPLORED} pictures",
         _explore,
     ),
-    Stage(
+    PathStep(
         "Fix the seed",
         "Click the picture you like best; *Use these settings* brings its seed into the form.",
         "Choose one",
         _choose,
         needs_picture=True,
     ),
-    Stage(
+    PathStep(
         "Reduce change",
         "The seed stays, and one thing varies: here the CFG scale.",
         "Vary one thing",
         _reduce,
         feature="cfg",
     ),
-    Stage(
+    PathStep(
         "Enlarge",
         "Start from it at one and a half times the size, with a strength of 0.4: it gains detail "
         "and stays itself.",
@@ -147,7 +147,7 @@ STAGES = (
         needs_picture=True,
         feature="img2img",
     ),
-    Stage(
+    PathStep(
         "Upscale",
         "An upscaler adds pixels, no ideas: *Enlarge* in the picture's drawer.",
         "Open the newest",

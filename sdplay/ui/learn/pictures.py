@@ -35,13 +35,20 @@ def wall(studio: Studio, lesson: Lesson, sweep: Sweep) -> None:
     pieces = [_piece(studio, lesson, results, at) for at in _in_order(results)]
     if lesson.film:
         pieces += _guesses(studio, lesson, results)
+    if lesson.start and single:
+        pieces.insert(0, Piece("start image", _address(start_jpeg(lesson))))
     exhibit(
         pieces,
         columns,
         f"exhibit_{sweep.group}",
-        flows=single,
+        flows=single and not lesson.film,
         ratio=base.width / base.height,
     )
+
+
+def start_jpeg(lesson: Lesson) -> bytes:
+    """The picture that a lesson starts from."""
+    return jpeg_bytes(Image.open(io.BytesIO(lesson.start)), LONGEST, 88)
 
 
 def legend(lesson: Lesson) -> None:
