@@ -43,6 +43,7 @@ with explained():
                 tabs.show(title, studio)
     session.wanted_again()
     look.signs()
+    look.floating()
 
     # Not above: the form is on screen before this reads the library.
     from sdplay.ui.picture import details

@@ -2,6 +2,8 @@
 
 import pytest
 
+from sdplay import settings
+from sdplay.backends import connect
 from sdplay.prompting import NEGATIVES, word_lists
 from sdplay.ui import session
 from tests.fakes import a1111
@@ -30,13 +32,14 @@ def clicked(page):
 
 def test_a_word_list_writes_a_placeholder_that_each_seed_fills_with_its_own_word(page):
     page = opened(page, prompt="a", count="3")
-    page.pills(key="idea_list").set_value("animals").run()
-    assert page.text_area(key="prompt").value == "a, __animals__"
+    page.pills(key="idea_list").set_value("things").run()
+    assert page.text_area(key="prompt").value == "a, __things__"
     clicked(page)
     prompts = {kept.params.seed: kept.params.prompt for kept in made(page)}
     assert len(set(prompts.values())) > 1
-    assert set(prompts.values()) <= {f"a, {word}" for word in word_lists()["animals"].words}
-    assert page.text_area(key="prompt").value == "a, __animals__"
+    words = connect("builtin").probe().chips["Things"]
+    assert set(prompts.values()) <= {f"a, {word}" for word in words}
+    assert page.text_area(key="prompt").value == "a, __things__"
 
 
 def test_what_is_sent_stands_under_the_prompt_before_the_click_and_in_the_receipt_after(page):
@@ -59,8 +62,18 @@ def test_a_prompt_that_is_sent_as_it_stands_is_not_said_again(page):
 def test_words_may_be_drawn_at_once(page):
     page = opened(page, prompt="")
     page.toggle(key="idea_lasting").set_value(False)
-    page.pills(key="idea_list").set_value("animals").run()
-    assert page.text_area(key="prompt").value in word_lists()["animals"].words
+    page.pills(key="idea_list").set_value("styles").run()
+    assert page.text_area(key="prompt").value in connect("builtin").probe().chips["Styles"]
+
+
+def test_a_model_that_knows_few_words_offers_those_and_the_owners_lists(page, server, monkeypatch):
+    words = settings.home() / "words"
+    words.mkdir()
+    (words / "mine.txt").write_text("crown\n")
+    offered = opened(page).pills(key="idea_list").options
+    assert set(offered) == {"mine ★", "things", "styles", "colours"}
+    page.selectbox(key="backend").set_value("a1111").run()
+    assert {"animals", "artists", "mine ★"} < set(page.pills(key="idea_list").options)
 
 
 def test_brackets_are_negative_only_where_that_is_switched_on(page, server):

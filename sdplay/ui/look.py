@@ -6,6 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from sdplay.ui.components import component
+
 ASSETS = Path(__file__).parent / "assets"
 ICON = ASSETS / "favicon.png"
 _FONT = base64.b64encode((ASSETS / "inter-latin-wght-normal.woff2").read_bytes()).decode()
@@ -23,6 +25,16 @@ _FACE = st.components.v2.component(
     css=_FACE_RULE + Path(__file__).with_suffix(".css").read_text(encoding="utf-8"),
     isolate_styles=False,
 )
+
+
+_THEME, _ENLARGE = component("theme"), component("enlarge")
+
+
+def floating() -> None:
+    """The button that changes between light and dark, and pictures that grow under the pointer or
+    at a click.  Outside of the sidebar, which a phone moves away."""
+    _THEME(key="theme")
+    _ENLARGE(key="enlarge")
 
 
 def signs() -> None:

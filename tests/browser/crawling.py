@@ -20,6 +20,9 @@ SCRIPT = (Path(__file__).parent / "crawl.js").read_text()
 TABS = ("Generate", "Compare", "Sketch", "Library", "Learn")
 STARTS = re.compile(r"^(Generate|Run|Continue|Show|Vary|Try|Start$|Beside)")
 RETURNS = re.compile(r"^(Expand sidebar|Close fullscreen|Exit fullscreen)")
+RELOADS = re.compile(r"^(Dark|Light) colours$")
+"""Loads the page anew, and the crawl's own script with it: test_generate_in_chromium.py
+presses it."""
 DESTROYS = re.compile(r"\b(delete|empty|remove|cancel|stop|let go|yes)\b", re.IGNORECASE)
 STREAMLITS = re.compile(r"^(Show data|Download as|Copy Vega|Copied!|Fullscreen$)")
 """Of a chart's toolbar, which is not ours: most of it asks the system where to put a file."""
@@ -202,6 +205,8 @@ class Crawl:
     def _wanted(self, control, state):
         if RETURNS.match(control.name):
             return True
+        if RELOADS.match(control.name):
+            return False
         if control.kind == "tab" or STREAMLITS.match(control.name) or control.key in self.pressed:
             return False
         if control.kind in ("radio", "button") and control.chosen:

@@ -3,7 +3,7 @@ whole form."""
 
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -232,6 +232,18 @@ def use(params: Params, source: str = "the picture") -> None:
     notes.say(*sentences)
     start_image.hold(params.init, params.mask)
     controlnet.hold(params.control)
+
+
+def use_one(params: Params, names: Sequence[str]) -> None:
+    """Put these of a picture's settings into the form, and leave the rest; call it from a
+    callback."""
+    whole.due()
+    capabilities = session.reached(_backend())[1]
+    recalled = {name: getattr(params, name) for name in names}
+    changed = asked(capabilities).with_(**recalled)
+    values, sentences = fitting.fitted(changed, capabilities, "the picture")
+    _put({name: values[name] for name in names}, capabilities)
+    notes.say(*sentences)
 
 
 def restore(params: Params) -> None:

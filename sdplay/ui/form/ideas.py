@@ -35,9 +35,8 @@ def menu(capabilities: Capabilities) -> None:
         icon=":material/lightbulb:",
         type="tertiary",
         key="ideas",
-        help="Random words, artists, styles, and what to avoid.",
     ):
-        _draw_words()
+        _draw_words(capabilities)
         _lay_style()
         if capabilities.offers("negative"):
             _avoid(capabilities)
@@ -56,7 +55,8 @@ def menu(capabilities: Capabilities) -> None:
 def sent(written: Written, seed: int, capabilities: Capabilities) -> Written:
     """What of these texts goes to the backend: words drawn, brackets moved."""
     has_negative = capabilities.offers("negative")
-    return written.sent(seed, _lists(), has_negative and _are_brackets_negative())
+    lists = _lists_for(capabilities)
+    return written.sent(seed, lists, has_negative and _are_brackets_negative())
 
 
 def preview(written: Written, seed: int, capabilities: Capabilities) -> None:
@@ -69,8 +69,8 @@ def preview(written: Written, seed: int, capabilities: Capabilities) -> None:
         anew = is_template(written.prompt) or is_template(written.negative)
         more = " Another seed draws other words." if anew else ""
         st.caption(f":material/subdirectory_arrow_right: {'; '.join(parts)}.{more}")
-    if unknown := written.unknown(_lists()):
-        names = ", ".join(_lists())
+    if unknown := written.unknown(_lists_for(capabilities)):
+        names = ", ".join(_lists_for(capabilities))
         st.caption(
             f":orange[:material/info:] {literal(', '.join(unknown))}: there is no such word list, "
             f"so it is sent as it stands. There are: {literal(names)}."
@@ -86,6 +86,30 @@ def surprise() -> None:
 def can_surprise() -> bool:
     """Whether there are whole prompts to draw from."""
     return IDEAS in _lists()
+
+
+def _lists_for(capabilities: Capabilities) -> dict[str, WordList]:
+    """Every list; where a model knows few words, those of its own that it has a list of."""
+    known = {
+        group.lower(): words
+        for group, words in capabilities.chips.items()
+        if _knows_few(capabilities)
+    }
+    return {**_lists(), **{name: WordList(name, words) for name, words in known.items()}}
+
+
+def _offered(capabilities: Capabilities) -> list[str]:
+    """The lists to pick from: for a model that knows few words its own, and the owner's."""
+    lists = _lists_for(capabilities)
+    if not _knows_few(capabilities):
+        return [name for name in lists if name != IDEAS]
+    own = {group.lower() for group in capabilities.chips}
+    return [name for name, entry in lists.items() if name in own or entry.is_own]
+
+
+def _knows_few(capabilities: Capabilities) -> bool:
+    """Whether the model has told all the words that it knows."""
+    return "Things" in capabilities.chips
 
 
 @st.cache_data(show_spinner=False, ttl=REREAD_SECONDS)
@@ -105,14 +129,15 @@ def _are_brackets_negative() -> bool:
     return st.query_params.get("brackets", "") == "true"
 
 
-def _draw_words() -> None:
-    names = [name for name in _lists() if name != IDEAS]
+def _draw_words(capabilities: Capabilities) -> None:
+    lists = _lists_for(capabilities)
     st.pills(
         "Words by chance",
-        names,
+        _offered(capabilities),
         key="idea_list",
         on_change=_add_words,
-        format_func=lambda name: f"{name} ★" if _lists()[name].is_own else name,
+        args=(lists,),
+        format_func=lambda name: f"{name} ★" if lists[name].is_own else name,
         help="Where you wrote `__animals__`, each picture has a word of that list. The seed "
         "decides which, so the same seed has the same words.",
     )
@@ -126,14 +151,14 @@ def _draw_words() -> None:
         )
 
 
-def _add_words() -> None:
+def _add_words(lists: Mapping[str, WordList]) -> None:
     state = st.session_state
     name, state["idea_list"] = state["idea_list"], None
     if not name:
         return
     text = placeholder(name, int(state.get("idea_count", 1)))
     if not state.get("idea_lasting", True):
-        text = Written(text).sent(random.getrandbits(32), _lists(), brackets=False).prompt
+        text = Written(text).sent(random.getrandbits(32), lists, brackets=False).prompt
     phrase = f"in the manner of {text}" if name == "artists" else text
     state["prompt"] = _added(state.get("prompt", ""), phrase)
 

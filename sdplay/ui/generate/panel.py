@@ -49,7 +49,11 @@ def _card(studio: Studio) -> DeltaGenerator:
 def _go(studio: Studio) -> None:
     """The button, in a part of its own: its click need not draw the whole page."""
     with st.container(
-        horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"
+        horizontal=True,
+        horizontal_alignment="right",
+        vertical_alignment="center",
+        gap="small",
+        key="going",
     ):
         batch.pick()
         st.button(

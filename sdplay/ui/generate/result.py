@@ -21,6 +21,7 @@ from sdplay.ui.generate import example, queue_list
 from sdplay.ui.generate.batch import submit
 from sdplay.ui.picture.columns import columns
 from sdplay.ui.picture.details import details, download, hero, start_from
+from sdplay.ui.picture.recall import recall
 from sdplay.ui.picture.receipt import receipt, timing
 from sdplay.ui.problems import explained, refused, told
 from sdplay.ui.session import Studio
@@ -36,6 +37,9 @@ LOOKS_A_SECOND = 8.0
 """What is new about all waiting pictures together comes so often, about one at most four times."""
 RECENT = 12
 """Pictures in the strip below; of a larger click all."""
+PARTS_OF_A_RESULT = 12
+"""So much may stand beside the picture before, and would stay there, greyed, while the next one is
+made."""
 LINGER_SECONDS = 0.4
 """A finished picture has the browser to itself, before the whole page is drawn anew."""
 
@@ -112,10 +116,11 @@ def _result(studio: Studio, job: Job | None, alone: bool) -> None:
         _ends(session.batch_of(studio, job))
     with explained():
         picture = job.kept if job and job.kept else _newest(studio)
-        if picture:
-            _picture(studio, picture, job if job and job.kept else None, alone)
-        elif not is_ours:
-            example.show(studio)
+        with st.container(key="stage"):
+            if picture:
+                _picture(studio, picture, job if job and job.kept else None, alone)
+            elif not is_ours:
+                example.show(studio)
 
 
 def _ends(batch: list[Job]) -> None:
@@ -143,13 +148,16 @@ def _newest(studio: Studio) -> Kept | None:
 def _progress(studio: Studio, job: Job) -> Callable[[], bool]:
     """The preview, the bar, the way out and the queue; what is returned draws anew what changed,
     and says whether that was all."""
-    left, right = columns(job.params.width, job.params.height)
+    with st.container(key="stage"):
+        left, right = columns(job.params.width, job.params.height)
     preview = left.empty()
     preview.skeleton(height=420)
     bar = right.empty()
     with right:
         _ways_out(studio, job)
         draw_queue = queue_list.show(studio)
+        for _ in range(PARTS_OF_A_RESULT):
+            st.empty()
     drawn: Progress | None = None
 
     def draw() -> bool:
@@ -186,6 +194,8 @@ def _ways_out(studio: Studio, job: Job) -> None:
             shortcut="esc",
             help="What was made stays." if len(batch) > 1 else None,
         )
+        for _ in range(PARTS_OF_A_RESULT):
+            st.empty()
     others = [
         neighbour
         for neighbour in studio.jobs.of(studio.owner)
@@ -250,6 +260,8 @@ def _picture(studio: Studio, picture: Kept, job: Job | None, alone: bool) -> Non
                 help="The same settings with the next seed.",
             )
             start_from(studio, picture, "result")
+            with st.popover("Use one", icon=":material/replay:", key="use_one"):
+                recall(picture, f"recall_result_{picture.id}")
 
 
 def _vary(params: Params) -> None:

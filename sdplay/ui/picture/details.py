@@ -13,6 +13,7 @@ from sdplay.ui import dates, whole
 from sdplay.ui.form import form, start_image
 from sdplay.ui.picture.afterwards import strips, tools
 from sdplay.ui.picture.deleting import delete
+from sdplay.ui.picture.recall import recall
 from sdplay.ui.picture.receipt import receipt, timing
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
@@ -167,6 +168,7 @@ def _use(studio: Studio, saved: Kept) -> None:
                 icon=":material/grid_on:",
             )
             start_from(studio, saved, "details")
+            recall(saved, f"recall_{saved.id}", _close)
             st.caption("As A1111 writes it:")
             st.code(
                 metadata.infotext(saved.params, model=saved.model), language=None, wrap_lines=True
