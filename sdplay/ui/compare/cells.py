@@ -9,8 +9,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from sdplay.compare.evidence.findings import dearest
 from sdplay.compare.evidence.measures import COLOUR, WHAT_THEY_SEE
+from sdplay.compare.explore.refine import CoarseToFine
 from sdplay.compare.plan import Cell, Plan
-from sdplay.compare.results import Result, measured_alike
+from sdplay.compare.results import SPARED, Result, measured_alike
 from sdplay.sweeps import Sweep
 from sdplay.ui import whole
 from sdplay.ui.compare import sweeping
@@ -34,15 +35,17 @@ def sheet(studio: Studio, sweep: Sweep, results: Results, tools: DeltaGenerator)
     columns, rows, fixed = _laid_out(sweep)
     table = _drawn(plan.table(rows, columns, fixed))
     at_a, at_b = picked(sweep, results)
-    _send(studio, sweep, results)
+    send(studio, sweep, results)
     with tools:
         _ways(sweep, fixed, {"A": at_a, "B": at_b})
         heat, captions = _heat(studio, results, at_a)
     flows = rows is None and len(table[0]) > LONG_ROW
+    likely = stand_ins(sweep, results)
     cells = [
         _tile(
             cell,
             results[cell.at],
+            likely.get(cell.at),
             heat,
             captions,
             "A" if cell.at == at_a else "B" if cell.at == at_b else "",
@@ -61,7 +64,7 @@ def sheet(studio: Studio, sweep: Sweep, results: Results, tools: DeltaGenerator)
         cells,
         f"grid_{sweep.group}",
         _corner(plan, rows, columns),
-        ratio=_ratio(plan),
+        ratio=ratio(plan),
     ):
         pick(sweep, tuple(map(int, clicked.split(","))))
         st.rerun(scope="fragment")
@@ -125,7 +128,7 @@ def pick(sweep: Sweep, at_b: At, at_a: At | None = None) -> None:
         st.session_state[f"first_{sweep.group}"] = at_a
 
 
-def _send(studio: Studio, sweep: Sweep, results: Results) -> None:
+def send(studio: Studio, sweep: Sweep, results: Results) -> None:
     """Every thumbnail to the browser, new ones after those it has."""
     sent: dict[str, str] = st.session_state.setdefault(f"sent_{sweep.group}", {})
     new = [
@@ -198,6 +201,7 @@ def _shares(measured: Mapping[At, float]) -> dict[At, float]:
 def _tile(
     cell: Cell,
     result: Result,
+    stand_in: Result | None,
     heat: Mapping[At, float],
     captions: Mapping[At, str],
     badge: str,
@@ -211,7 +215,7 @@ def _tile(
         result.state,
         label,
         title,
-        result.picture,
+        stand_in.picture if stand_in else result.picture,
         badge,
         heat.get(cell.at),
     )
@@ -221,5 +225,21 @@ def _corner(plan: Plan, *axes: int | None) -> str:
     return " / ".join(plan.varied[at].axis.label for at in axes if at is not None)
 
 
-def _ratio(plan: Plan) -> float:
+def stand_ins(sweep: Sweep, results: Results) -> dict[At, Result]:
+    """For each spared cell the made one that it looks like: the nearest."""
+    spared = [at for at, result in results.items() if result.state == SPARED]
+    made = [at for at, result in results.items() if result.picture]
+    if not spared or not made:
+        return {}
+    key, state = f"stand_ins_{sweep.group}", (len(spared), len(made))
+    if st.session_state.get(key, (None, None))[0] != state:
+        grid = CoarseToFine(sweep.plan)
+        nearest = {at: grid.nearest(at, made) for at in spared}
+        st.session_state[key] = (state, nearest)
+    places: dict[At, At] = st.session_state[key][1]
+    return {at: results[near] for at, near in places.items()}
+
+
+def ratio(plan: Plan) -> float:
+    """Width by height of its pictures."""
     return plan.base.params.width / plan.base.params.height

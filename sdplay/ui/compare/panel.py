@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from sdplay.compare.axes import Setup, Typed
+from sdplay.compare.explore.refine import refinable
 from sdplay.compare.guard import guard, guard_axes, label, plan_sentence, settings_text
 from sdplay.compare.plan import Plan, limit, plan
 from sdplay.params import Params
@@ -70,7 +71,7 @@ def _card(studio: Studio, view: str) -> None:
 
 def _varied(studio: Studio, base: Params, view: str) -> list[tuple[str, Typed]]:
     """What this view varies, and further axes on request."""
-    offer = sweeping.bench(False).offer(studio.backend.name)
+    offer = replace(sweeping.bench(False).offer(studio.backend.name), prompt=base.prompt)
     names = linked.axis_names(studio.capabilities)
     varied: list[tuple[str, Typed]] = KINDS[view].module.pick(studio, base)
     with _more_axes():
@@ -115,6 +116,7 @@ def _price(studio: Studio, plan: Plan, run_at_once: bool) -> None:
                 help="Keep what was seen at every step, for the "
                 "filmstrip: slower, each is decoded. Pictures kept without are made again.",
             )
+        plan = _coarse_to_fine(plan)
         sure = not plan.needs_confirmation or st.checkbox(
             f"Yes, {many(plan.pictures, 'picture')}",
             key="lab_sure",
@@ -137,11 +139,25 @@ def _price(studio: Studio, plan: Plan, run_at_once: bool) -> None:
             st.button("Use it", type="tertiary", key="cheaper", on_click=_cheaper, args=(plan,))
 
 
+def _coarse_to_fine(plan: Plan) -> Plan:
+    """The same with a sparse grid first, where there is anything to spare."""
+    if not refinable(plan):
+        return plan
+    refine = st.toggle(
+        "Coarse to fine",
+        key="lab_refine",
+        help="A sparse grid first, then only where neighbours differ: fewer pictures, and none "
+        "where nothing changes.",
+    )
+    return replace(plan, refine=bool(refine))
+
+
 def _go(studio: Studio, plan: Plan) -> str:
     """What the button says: what a click will cost."""
     if not plan.pictures:
         return "Show what the library has"
     verb = "Continue with" if sweeping.edited(studio) else "Run"
+    verb += " up to" * plan.refine
     return f"{verb} {many(plan.pictures, 'picture')}"
 
 

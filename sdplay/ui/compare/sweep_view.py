@@ -55,9 +55,11 @@ def newest(studio: Studio) -> None:
     if not sweep.running:
         from sdplay.ui.compare import (
             answers,  # its charts cost a quarter of a second: not at the first paint of the page
+            explored,
         )
 
         with explained():
+            explored.show(studio, sweep)
             answers.show(studio, sweep)
             experiments.take_away(studio, sweep)
 

@@ -1,6 +1,7 @@
 const LOOKS = new WeakMap(); // where the person stands: it outlives new pictures
 const RESTED = 140, // milliseconds without a step until sharp pictures are asked for
   FRAME = 450, // between two pictures while it plays
+  PATIENCE = 4000, // until a picture that did not come is asked for again
   NOTCH = 40, // a wheel's pixels for one step
   DECODED = 120; // pictures held ready to be shown
 const ICONS = {play: "M8 5l11 7-11 7z", pause: "M7 5h3v14H7zM14 5h3v14h-3z"};
@@ -67,7 +68,7 @@ export default function ({data, parentElement, setTriggerValue}) {
     axis: 0,
     turned: 0,
     decoded: new Map(),
-    asked: new Set(),
+    asked: new Map(),
   };
   LOOKS.set(parentElement, look);
   if (!look.at || look.shape !== lengths.join() || look.start !== data.start.join()) {
@@ -92,12 +93,11 @@ export default function ({data, parentElement, setTriggerValue}) {
   const around = () => neighbours(look.at, lengths, look.axis).map(at => cells.get(at.join()));
   const rest = () => {
     for (const cell of around()) ready(cell);
-    if (!data.sharp) return;
     const missing = [here(), ...around()]
       .map(cell => cell?.picture)
-      .filter(id => id && !sharp.has(id) && !look.asked.has(id));
+      .filter(id => id && !sharp.has(id) && Date.now() - (look.asked.get(id) ?? 0) > PATIENCE);
     if (!missing.length) return;
-    for (const id of missing) look.asked.add(id);
+    for (const id of missing) look.asked.set(id, Date.now());
     setTriggerValue("wanted", [...new Set(missing)]);
   };
 

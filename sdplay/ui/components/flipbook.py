@@ -1,8 +1,10 @@
 """A flipbook: one large picture of a comparison and a slider for each of its axes, turned by keys,
 wheel, finger, or by itself."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+import streamlit as st
 
 from sdplay.ui.components import component
 from sdplay.ui.components.viewer import source
@@ -10,7 +12,7 @@ from sdplay.ui.components.viewer import source
 At = tuple[int, ...]
 _FLIPBOOK = component("flipbook")
 _PICTURES = component("pictures")
-_ACTS = ("wanted", "rejected", "beside", "details")
+_ACTS = ("wanted", "beside", "details")
 
 
 @dataclass(frozen=True)
@@ -30,40 +32,41 @@ class Turn:
 
     wanted: tuple[str, ...] = ()
     """Pictures to send at full size: the one that is looked at, and its neighbours."""
-    rejected: frozenset[At] | None = None
-    """All that are rejected now."""
     beside: At | None = None
     details: At | None = None
 
 
 def flipbook(
-    axes: Mapping[str, Sequence[str]],
+    axes: Sequence[tuple[str, Sequence[str]]],
     leaves: Sequence[Leaf],
     key: str,
     *,
     start: At = (),
     rejected: frozenset[At] = frozenset(),
+    on_reject: Callable[[frozenset[At]], None],
     ratio: float = 1.0,
-    sharp: bool = False,
 ) -> Turn:
-    """Draw the book; pictures come from the thumbnails' store, and `sharp` ones are asked for."""
+    """Draw the book: thumbnails from their store at once, and large pictures as they come.
+
+    `on_reject` hears of all cells that are rejected now, before the page is drawn again: a run that
+    another click cuts short would lose them.
+    """
     fields = {
-        "axes": [{"label": label, "marks": list(marks)} for label, marks in axes.items()],
+        "axes": [{"label": label, "marks": list(marks)} for label, marks in axes],
         "cells": [vars(leaf) for leaf in leaves],
         "start": list(start),
         "rejected": [",".join(map(str, at)) for at in sorted(rejected)],
         "ratio": ratio,
-        "sharp": sharp,
     }
     heard = _FLIPBOOK(
         key=key,
         data=fields,
         height="content",
+        on_rejected_change=lambda: on_reject(places(st.session_state[key]["rejected"])),
         **{f"on_{act}_change": _heard for act in _ACTS},
     )
     return Turn(
         tuple(map(str, heard.get("wanted") or ())),
-        None if heard.get("rejected") is None else frozenset(map(place, heard["rejected"])),
         place(heard["beside"]) if heard.get("beside") is not None else None,
         place(heard["details"]) if heard.get("details") is not None else None,
     )
@@ -78,6 +81,11 @@ def large_pictures(pictures: Mapping[str, bytes]) -> None:
 def place(text: str) -> At:
     """A cell's place as the browser writes it."""
     return tuple(int(number) for number in text.split(",") if number)
+
+
+def places(texts: Sequence[str] | None) -> frozenset[At]:
+    """Several of them."""
+    return frozenset(map(place, texts or ()))
 
 
 def _heard() -> None:

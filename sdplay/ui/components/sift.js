@@ -96,7 +96,16 @@ export default function ({data, parentElement, setTriggerValue}) {
     item.append(open, away);
     return item;
   };
+  // Drawn anew, the tile that had the focus has it again.
   const draw = () => {
+    const focused = parentElement.getRootNode().activeElement,
+      at = focused?.closest(".tile")?.dataset.at;
+    redraw();
+    if (at === undefined) return;
+    const tiles = [...parentElement.querySelectorAll(".tile")];
+    tiles.find(each => each.dataset.at === at)?.querySelector(`.${focused.className}`)?.focus();
+  };
+  const redraw = () => {
     const inside = data.cells.filter(cell => !rejected.has(cell.at)),
       fitting = inside.filter(cell => fits(cell, look.by, look.low, look.high)),
       beyond = inside.length - fitting.length,

@@ -1,13 +1,15 @@
 """The pictures of a comparison sorted and filtered by any number; what is rejected folds away."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import streamlit as st
+
 from sdplay.ui.components import component
-from sdplay.ui.components.flipbook import At, place
+from sdplay.ui.components.flipbook import At, place, places
 
 _SIFT = component("sift")
-_ACTS = ("wanted", "rejected", "opened")
+_ACTS = ("wanted", "opened")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,6 @@ class Choice:
 
     wanted: str = ""
     """A number that is to be counted."""
-    rejected: frozenset[At] | None = None
     opened: At | None = None
 
 
@@ -48,9 +49,11 @@ def sift(
     key: str,
     *,
     rejected: frozenset[At] = frozenset(),
+    on_reject: Callable[[frozenset[At]], None],
     ratio: float = 1.0,
 ) -> Choice:
-    """Draw the pictures; thumbnails come from their store."""
+    """Draw the pictures; thumbnails come from their store.  `on_reject` hears of all cells that are
+    rejected now."""
     fields = {
         "cells": [{**vars(entry), "at": _text(entry.at)} for entry in pictures],
         "numbers": [vars(number) for number in numbers],
@@ -61,11 +64,11 @@ def sift(
         key=key,
         data=fields,
         height="content",
+        on_rejected_change=lambda: on_reject(places(st.session_state[key]["rejected"])),
         **{f"on_{act}_change": _heard for act in _ACTS},
     )
     return Choice(
         str(heard.get("wanted") or ""),
-        None if heard.get("rejected") is None else frozenset(map(place, heard["rejected"])),
         None if heard.get("opened") is None else place(heard["opened"]),
     )
 

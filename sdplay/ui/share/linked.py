@@ -38,6 +38,8 @@ PLACES = {
 NOTHING = "Nothing"
 """What the list of axes says where none is chosen."""
 MOST_VARIANTS = 12
+RUNS = ("5", "11", "21", "51")
+"""How often a latency may be measured with a click."""
 MOST_PICTURES = 30
 """A click may make so many."""
 Row = dict[str, Any]
@@ -290,6 +292,10 @@ def _is_share(text: str) -> bool:
         return False
 
 
+def _counts(*numbers: str) -> Options:
+    return lambda capabilities: {number: number for number in numbers}
+
+
 def _styles(capabilities: Capabilities) -> Mapping[str, str] | None:
     styles = capabilities.styles
     return None if styles is None else {name: name for name in styles}
@@ -318,6 +324,10 @@ NAMES: Mapping[str, Linked] = {
     ),
     "lab": Linked("Kind of comparison", _kinds, tabs=COMPARE),
     "pictures_as": Linked("Pictures as", _views, tabs=COMPARE),
+    "leave_out": Linked("Leave out", tabs=COMPARE),
+    "word_seeds": Linked("Seeds", _counts("1", "2", "4", "8"), tabs=COMPARE),
+    "runs": Linked("Runs", _counts(*RUNS), first=RUNS[1], tabs=COMPARE),
+    "other_backend": Linked("Against", _backends, tabs=COMPARE),
     "varying": Linked("What varies", _varying, several=True, tabs=COMPARE),
     "variants": Linked("Variants", reads=lambda text: rows_of(text) is not None, tabs=COMPARE),
     "with_baseline": Linked("With the baseline", _switch, tabs=COMPARE),

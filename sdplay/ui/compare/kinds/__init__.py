@@ -29,5 +29,8 @@ KINDS = {
         Kind("Grid", "grid"),
         Kind("Variants", "variants", row="Variant"),
         Kind("Table", "table", row="Row of the table"),
+        Kind("Word by word", "words"),
+        Kind("Latency", "latency"),
+        Kind("Two backends", "parity"),
     )
 }

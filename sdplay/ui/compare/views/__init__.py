@@ -43,5 +43,7 @@ VIEWS = {
     for view in (
         View("Grid", "grid", "grid_on"),
         View("A / B", "glass", "compare", needs_two=True),
+        View("Flipbook", "flipbook", "auto_stories", needs_two=True),
+        View("Sort", "sift", "sort", needs_two=True),
     )
 }

@@ -1,0 +1,25 @@
+"""Latency: the same picture made again and again, past the library."""
+
+import streamlit as st
+
+from sdplay.compare.axes import Typed
+from sdplay.params import Params
+from sdplay.ui.session import Studio
+from sdplay.ui.share import linked
+
+
+def pick(studio: Studio, base: Params) -> list[tuple[str, Typed]]:
+    """How often; further axes say of what."""
+    runs = st.segmented_control(
+        "Runs of each picture",
+        linked.RUNS,
+        default=linked.RUNS[1],
+        required=True,
+        **linked.bound("runs"),
+        help="The first, cold, stands apart; median and p90 are of the others.",
+    )
+    st.caption(
+        "One after the other, none out of the library. Under *More axes* stands what else to "
+        "compare, like schedulers or backends."
+    )
+    return [("repeat", f"1-{runs}")]
