@@ -297,7 +297,8 @@ def test_few_repeats_are_said_to_be_few_and_other_pixels_are_told():
     results[(1, 2)] = replace(results[(1, 2)], pixels="y")
     told = latencies(planned, results).sentences
     assert (
-        told[0] == "Euler: median 1.00 s, p90 1.00 s over 2 repeats; the first, cold, took 1.00 s."
+        told[0]
+        == "Euler: median 1.00 s, p90 1.00 s over 2 repeats; the first was no slower (1.00 s)."
     )
     assert told[2].startswith("2 repeats are few for a p90")
     assert told[3].startswith("The same settings gave up to 2 different pictures")

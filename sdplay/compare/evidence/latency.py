@@ -14,6 +14,8 @@ from sdplay.wording import lasting, many
 AXIS = "repeat"
 TELLING = 10
 """With fewer repeats the slowest tenth is a single picture."""
+SLOWER = 1.2
+"""So many times the median is a cold start."""
 At = tuple[int, ...]
 
 
@@ -44,11 +46,17 @@ class Latency:
             f"median {lasting(self.median)}, p90 {lasting(self.p90)} over "
             f"{many(len(self.warm), 'repeat')}"
         )
-        ratio = self.cold / self.median if self.median else 1.0
-        slower = f", {ratio:.1f} times the median" if ratio >= 1.2 else ""
         start = f"{self.label}: " if self.label else ""
-        text = f"{times}; the first, cold, took {lasting(self.cold)}{slower}."
+        text = f"{times}; {self._first}."
         return f"{start}{text if start else text[0].upper() + text[1:]}"
+
+    @property
+    def _first(self) -> str:
+        """The first picture, which may have had to wait for the model."""
+        ratio = self.cold / self.median if self.median else 1.0
+        if ratio < SLOWER:
+            return f"the first was no slower ({lasting(self.cold)})"
+        return f"the first, cold, took {lasting(self.cold)}, {ratio:.1f} times the median"
 
 
 @dataclass(frozen=True)

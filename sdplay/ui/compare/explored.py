@@ -16,7 +16,7 @@ from sdplay.ui.session import Studio
 from sdplay.wording import literal
 
 DOTS = {
-    "height": 220,
+    "height": 300,
     "mark": {"type": "point", "filled": True, "size": 70, "tooltip": True},
     "encoding": {
         "x": {"field": "run", "type": "ordinal", "title": "Run", "axis": {"labelAngle": 0}},
@@ -74,7 +74,7 @@ def _words(studio: Studio, sweep: Sweep, results: Results, words: WordByWord) ->
             for part in words.parts
             if (id := results[part.at].picture) in small
         ]
-        opened = tiles(ranked, f"words_{sweep.group}", width=128, strip=True)
+        opened = tiles(ranked, f"words_{sweep.group}", width=112)
         for sentence in words.sentences:
             st.markdown(f":material/match_word: {literal(sentence)}")
     if opened:

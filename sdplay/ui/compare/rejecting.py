@@ -29,7 +29,7 @@ def save_rest(sweep: Sweep) -> None:
         return
     st.download_button(
         f"Plan of the other {many(staying, 'picture')}",
-        lambda: write_experiment(without(sweep.plan, out), {}),
+        lambda: plan_of_rest(sweep, out),
         "sdplay-plan.json",
         "application/json",
         icon=":material/download:",
@@ -38,6 +38,11 @@ def save_rest(sweep: Sweep) -> None:
         help="A plan without the rejected pictures: open it here, or run it with "
         "python -m sdplay sweep.",
     )
+
+
+def plan_of_rest(sweep: Sweep, cells: frozenset[At]) -> str:
+    """A file with the plan without these cells."""
+    return write_experiment(without(sweep.plan, cells), {})
 
 
 def _key(sweep: Sweep) -> str:

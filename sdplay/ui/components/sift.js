@@ -103,7 +103,10 @@ export default function ({data, parentElement, setTriggerValue}) {
     redraw();
     if (at === undefined) return;
     const tiles = [...parentElement.querySelectorAll(".tile")];
-    tiles.find(each => each.dataset.at === at)?.querySelector(`.${focused.className}`)?.focus();
+    tiles
+      .find(each => each.dataset.at === at)
+      ?.querySelector(`.${focused.className}`)
+      ?.focus();
   };
   const redraw = () => {
     const inside = data.cells.filter(cell => !rejected.has(cell.at)),

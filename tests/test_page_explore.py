@@ -1,0 +1,83 @@
+"""Compare's further questions on the page, without a browser: word by word, latency, two backends,
+coarse to fine, and what is left when pictures were rejected."""
+
+import json
+
+import pytest
+
+from sdplay.compare.planfile import plan_of
+from sdplay.ui.compare import rejecting
+from tests.fakes import a1111
+from tests.paging import sentences
+from tests.test_page_compare import finished, newest, opened
+
+
+def ran(page, **settings):
+    return finished(opened(page, **settings).button(key="run").click().run())
+
+
+def test_the_words_of_the_prompt_are_ranked_under_the_pictures(page):
+    page = ran(page, lab="Word by word", prompt="a red fox")
+    assert [cell.name for cell in newest().plan.cells] == [
+        "whole prompt",
+        "without a",
+        "without red",
+        "without fox",
+    ]
+    assert "Which words matter?" in sentences(page)
+    assert "changes the picture most" in sentences(page)
+
+
+def test_parts_and_seeds_of_word_by_word_stand_in_the_address(page):
+    opened(page, lab="Word by word", prompt="a fox, in snow", leave_out="each part", word_seeds="2")
+    assert not page.exception
+    assert "6 pictures" in sentences(page)
+
+
+def test_a_latency_is_made_anew_and_told_with_its_spread(page):
+    settings = {"lab": "Latency", "runs": "5", "prompt": "a fox"}
+    ran(page, **settings)
+    page = finished(page.button(key="run").click().run())
+    assert newest().counts() == {"made": 5}
+    assert "p90" in sentences(page)
+    assert "Every repeat gave the same picture, pixel for pixel." in sentences(page)
+
+
+def test_two_backends_are_laid_against_each_other(page, monkeypatch):
+    with a1111() as fake:
+        monkeypatch.setenv("SDPLAY_A1111_URL", fake.url)
+        page = ran(page, lab="Two backends", other_backend="a1111", scheduler="euler")
+        assert "builtin and a1111 " in sentences(page)
+
+
+def test_coarse_to_fine_spares_pictures_and_makes_them_on_request(page):
+    opened(page, x_values="1-17", y_axis="", scheduler="euler")
+    page.toggle(key="lab_refine").set_value(True).run()
+    assert page.button(key="run").label == "Run up to 17 pictures"
+    page = finished(page.button(key="run").click().run())
+    counts = newest().counts()
+    assert counts.get("made", 0) + counts.get("spared", 0) == 17
+    if "spared" in counts:
+        assert "Coarse to fine: " in sentences(page)
+        finished(page.button(key="sweep_fill").click().run())
+        assert newest().counts() == {"made": 17}
+
+
+@pytest.mark.parametrize("view", ["Flipbook", "Sort"])
+def test_what_stays_can_be_saved_as_a_plan(page, view):
+    page = ran(page)
+    page.session_state["pictures_as"] = view
+    page.session_state[f"rejected_{newest().group}"] = frozenset({(0, 0), (0, 1), (0, 2)})
+    page.run()
+    assert not page.exception
+    (button,) = [each for each in page.get("download_button") if each.key == "take_rest"]
+    assert button.label == "Plan of the other 3 pictures"
+
+
+def test_the_saved_plan_has_only_what_stays(page):
+    ran(page)
+    text = rejecting.plan_of_rest(newest(), frozenset({(0, 0), (0, 1), (0, 2)}))
+    assert plan_of(json.loads(text)).axes == (
+        ("steps", [3]),
+        ("scheduler", ["euler", "ddim", "dpmpp_2m_karras"]),
+    )
