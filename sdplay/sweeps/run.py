@@ -133,7 +133,7 @@ class Sweep:
                     self._results[cell.at] = (
                         self._found(cell, picture, "reused")
                         if picture
-                        else Result(cell, "cancelled")
+                        else Result(cell, SPARED if self.plan.refine else "cancelled")
                     )
                     if picture:
                         self._track.end(cell.at, made=False)

@@ -105,6 +105,7 @@ def _take(studio: Studio, name: str, data: bytes) -> None:
         spec = experiment.spec.settled()
         setup = Setup(spec.backend, spec.params(studio.capabilities.defaults, experiment.images))
         into_form(studio, setup, spec.axes)
+        st.session_state["lab_refine"] = spec.refine
         st.session_state["experiment"] = experiment
         for note in spec.notes:
             told(note, warn=True)
@@ -119,6 +120,7 @@ def edit(studio: Studio, sweep: Sweep) -> None:
             sweep.plan.base,
             [(varied.axis.id, varied.typed) for varied in sweep.plan.varied],
         )
+        st.session_state["lab_refine"] = sweep.plan.refine
         sweeping.edit(sweep)
 
 

@@ -1,6 +1,7 @@
 """A sweep under a link: its plan and its pictures go in, and come out as a sheet for whoever may
 see them."""
 
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -69,7 +70,8 @@ def arrive(studio: Studio) -> None:
     }
     spec = plan_of(fields)
     base = Setup(spec.backend, links.params(spec.base))
-    planned = plan(base, spec.axes, Facts(sweeping.bench(False).offer(spec.backend)))
+    drawn_up = plan(base, spec.axes, Facts(sweeping.bench(False).offer(spec.backend)))
+    planned = replace(drawn_up, refine=spec.refine)
     sweep = Sweep(
         planned,
         sweeping.bench(False),

@@ -45,6 +45,7 @@ def show(stage: Stage) -> None:
         counted.add(choice.wanted)
         st.rerun(scope="fragment")
     if choice.opened is not None:
+        st.session_state.pop(f"stars_{sweep.group}", None)  # they are given in the drawer
         details(stage.results[choice.opened].picture)
 
 
@@ -70,12 +71,23 @@ def _text(name: str, value: float) -> str:
 
 def _counted(stage: Stage, name: str, at_a: At | None) -> dict[At, float]:
     if name == "stars":
-        return {
-            at: float(saved.stars)
-            for at, result in stage.results.items()
-            if (saved := sweeping.kept(stage.studio, result))
-        }
+        return _stars(stage)
     if at_a is None:
         return {}
     measured = sweeping.differences(stage.studio, stage.results[at_a], stage.results.values())
     return {at: difference.by(COLOUR) for at, difference in measured.items()}
+
+
+def _stars(stage: Stage) -> dict[At, float]:
+    """Asked of the library once for each state of the sweep: hundreds of pictures take a while."""
+    key = f"stars_{stage.sweep.group}"
+    count = sum(result.done for result in stage.results.values())
+    if st.session_state.get(key, (None, None))[0] != count:
+        stars = {
+            at: float(saved.stars)
+            for at, result in stage.results.items()
+            if (saved := sweeping.kept(stage.studio, result))
+        }
+        st.session_state[key] = (count, stars)
+    there: dict[At, float] = st.session_state[key][1]
+    return there
