@@ -133,6 +133,18 @@ def test_a_sweep_makes_only_the_cells_between_neighbours_that_differ(jobs):
     assert run.counts() == {"made": 66}
 
 
+def test_a_recalled_sweep_spares_what_it_has_no_picture_of(jobs):
+    planned = replace(plan(Setup("painter", BASE.params), [("steps", "1-17")]), refine=True)
+    run = swept(jobs, planned, Threshold())
+    pictures = {
+        at: jobs.library.get(result.picture)
+        for at, result in run.results().items()
+        if result.picture
+    }
+    again = Sweep(planned, Bench({"painter": Threshold()}), jobs).recall(pictures)
+    assert again.counts() == {"reused": len(pictures), SPARED: 17 - len(pictures)}
+
+
 def test_a_cancelled_sweep_goes_on_from_coarse_to_fine(jobs):
     planned = replace(plan(Setup("painter", BASE.params), [("steps", "1-33")]), refine=True)
     run = Sweep(planned, Bench({"painter": Threshold(0.01)}), jobs).start()

@@ -81,3 +81,12 @@ def test_the_saved_plan_has_only_what_stays(page):
         ("steps", [3]),
         ("scheduler", ["euler", "ddim", "dpmpp_2m_karras"]),
     )
+
+
+def test_coarse_to_fine_comes_back_with_the_plan(page):
+    opened(page, x_values="1-17", y_axis="", scheduler="euler")
+    page.toggle(key="lab_refine").set_value(True).run()
+    page = finished(page.button(key="run").click().run())
+    page.toggle(key="lab_refine").set_value(False).run()
+    page.button(key="sweep_edit").click().run()
+    assert page.toggle(key="lab_refine").value is True

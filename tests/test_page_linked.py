@@ -31,6 +31,7 @@ TEXTS = {
     "init_url": ("nope", "Generate", "nope"),
     "variants": ("[[[", "Compare", "instead of [[["),
     "table": ("steps\nabc", "Compare", "abc"),
+    "leave_out": ("zebra", "Compare", "Prompt without: 'zebra' is not in the prompt"),
     "find": ("steps=abc", "Library", "abc"),
     "picked": ("nope", "Library", "A chosen picture is gone"),
     **{f"{place}_values": ("4, lots", "Compare", "lots") for place in linked.PLACES},
@@ -80,7 +81,8 @@ def test_a_wrong_backend_tab_or_style_is_told(page, server, name, text):
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_wrong_text_is_told_by_whoever_reads_it(page, name):
     text, view, sentence = TEXTS[name]
-    beside = {"lab": name.capitalize()} if name in ("table", "variants") else {}
+    labs = {"table": "Table", "variants": "Variants", "leave_out": "Word by word"}
+    beside = {"lab": labs[name]} if name in labs else {}
     if name.endswith("_values"):
         beside = {name.replace("_values", "_axis"): "cfg"}
     assert sentence in arrived(page, **{"view": view, **beside, name: text})

@@ -46,6 +46,22 @@ def compare(page, url):
     page.locator("[data-testid=stVegaLiteChart] svg").first.wait_for()
 
 
+def word_by_word(page, url):
+    page.goto(f"{url}?view=Compare&lab=Word+by+word&prompt=a+red+fox&steps=2")
+    page.locator(".st-key-run button").click()
+    page.locator(".st-key-word_by_word .tiles").wait_for()
+    page.locator("button", has_text="Flipbook").first.click()
+    page.locator(".flipbook img[src]").wait_for()
+
+
+def latency(page, url):
+    page.goto(f"{url}?view=Compare&lab=Latency&runs=5&steps=2")
+    page.locator(".st-key-run button").click()
+    page.locator(".st-key-latency svg").first.wait_for()
+    page.locator("button", has_text="Sort").first.click()
+    page.locator(".sift .tile").first.wait_for()
+
+
 def plan(page, url):
     page.goto(f"{url}?view=Compare&lab=Variants")
     page.locator(".st-key-variant_add").wait_for()
@@ -84,8 +100,11 @@ def sketch(page, url):
     page.get_by_text("s from stroke to picture").wait_for()
 
 
+REACHES = (generate, compare, word_by_word, latency, plan, library, drawer, learn, lesson, sketch)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("reach", [generate, compare, plan, library, drawer, learn, lesson, sketch])
+@pytest.mark.parametrize("reach", REACHES)
 def test_nothing_keeps_anybody_out(browser, stocked, reach, scheme):
     context = browser.new_context(
         viewport={"width": 1440, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
