@@ -1,6 +1,7 @@
 """Flipbook and sorting in a real browser: by mouse, wheel, keys and finger, and what Python hears
 of it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -171,6 +172,31 @@ def test_a_number_that_takes_a_while_is_asked_for_once_it_is_needed(tab, compone
     sieve(tab, components)
     tab.get_by_label("Sort by").select_option(label="Stars")
     tab.get_by_text("wanted stars").wait_for()
+
+
+def test_a_finger_rejects_and_nothing_overflows_on_a_phone(phone, components):
+    sieve(phone, components)
+    phone.get_by_role("button", name="Reject picture 1").tap()
+    phone.get_by_text("Rejected: [(1,)]").wait_for()
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_sweep_is_leafed_through_and_the_rest_saved_as_a_plan(tab, address):
+    tab.goto(f"{address}?view=Compare&steps=2&x_values=1,2,3,4&y_axis=&scheduler=euler")
+    tab.locator(".st-key-run button").click()
+    tab.get_by_text("Take it away").wait_for()
+    tab.locator("button", has_text="Flipbook").first.click()
+    tab.locator(".flipbook img[src]").wait_for()
+    tab.locator(".flipbook .stage").focus()
+    tab.keyboard.press("ArrowRight")
+    assert name(tab) == "2 steps"
+    tab.keyboard.press("x")
+    with tab.expect_download() as saved:
+        tab.get_by_role("button", name="Plan of the other 3 pictures").click()
+    plan = json.loads(saved.value.path().read_text())["plan"]
+    assert plan["axes"] == [{"axis": "steps", "values": [1, 3, 4]}]
+    tab.locator(".flipbook .details").click()
+    tab.get_by_role("button", name="Use these settings").wait_for()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
