@@ -29,6 +29,7 @@ TEXTS = {
     "start_mask": ("nope", "Generate", "The mask of this link is gone"),
     "guides": ("nope", "Generate", "no such setting: Guide pictures nope"),
     "init_url": ("nope", "Generate", "nope"),
+    "sketch_strength": ("7", "Sketch", "instead of 7"),
     "variants": ("[[[", "Compare", "instead of [[["),
     "table": ("steps\nabc", "Compare", "abc"),
     "leave_out": ("zebra", "Compare", "Prompt without: 'zebra' is not in the prompt"),
@@ -64,7 +65,7 @@ def own_names(monkeypatch):
         yield server
 
 
-@pytest.mark.parametrize("view", ["Generate", "Compare", "Library"])
+@pytest.mark.parametrize("view", ["Generate", "Compare", "Sketch", "Library"])
 def test_a_wrong_value_of_every_setting_and_choice_is_told(page, server, view):
     names = [name for name in (*SETTINGS, *CHOICES) if name not in ("backend", "view", "styles")]
     wrong = {name: f"zz{number}" for number, name in enumerate(names, 10)}

@@ -191,7 +191,7 @@ NAMES = (
 )
 
 
-@pytest.mark.parametrize("view", ["Generate", "Compare", "Library"])
+@pytest.mark.parametrize("view", ["Generate", "Compare", "Sketch", "Library"])
 @pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
 def test_no_link_takes_the_page_away(page, value, view):
     page.query_params.update(dict.fromkeys(NAMES, value) | {"view": view})

@@ -284,10 +284,10 @@ def _switch(capabilities: Capabilities) -> Mapping[str, str]:
     return {"true": "true", "false": "false"}
 
 
-def _is_share(text: str) -> bool:
-    """Whether it is a number from 0 to 1."""
+def _is_strength(text: str) -> bool:
+    """Whether the slider of Sketch reaches it."""
     try:
-        return 0 <= float(text) <= 1
+        return 0.05 <= float(text) <= 1
     except ValueError:
         return False
 
@@ -336,7 +336,7 @@ NAMES: Mapping[str, Linked] = {
     "against": Linked("Distance to", lambda capabilities: GOALS, tabs=COMPARE),
     "look": Linked("Look", _looks, tabs=COMPARE + LIBRARY),
     "live": Linked("Live", _switch, tabs=SKETCH),
-    "sketch_strength": Linked("Strength of Sketch", reads=_is_share, tabs=SKETCH),
+    "sketch_strength": Linked("Strength of Sketch", reads=_is_strength, tabs=SKETCH),
     "find": Linked("Search", tabs=LIBRARY),
     "whose": Linked("Pictures", lambda capabilities: SCOPES, tabs=LIBRARY),
     "picked": Linked("Chosen pictures", several=True, tabs=LIBRARY),
