@@ -163,7 +163,7 @@ export class Paper {
       whole = half;
     }
     const exact = sheet(width, height),
-      pen = exact.getContext("2d");
+      pen = exact.getContext("2d", {alpha: false}); // a quarter less to send
     pen.imageSmoothingQuality = "high";
     pen.drawImage(whole, 0, 0, width, height);
     return exact;
