@@ -12,7 +12,10 @@ from sdplay.lessons.lesson import Lesson
 
 _PAGE = Template(Path(__file__).with_suffix(".html").read_text(encoding="utf-8"))
 _LESSON = Template(Path(__file__).with_name("worksheet_lesson.html").read_text(encoding="utf-8"))
-MOST_COLUMNS = 6
+MOST_COLUMNS = 3
+"""Pictures beside each other where a lesson has one axis."""
+PICTURES_TALL = 78
+"""Millimetres that all lines of pictures may take, so that a lesson fits on one page."""
 Pictures = Mapping[tuple[int, ...], bytes]
 """JPEGs by their place on the lesson's axes."""
 
@@ -25,15 +28,18 @@ def worksheet(
     `where` says in a sentence how a class gets to the lesson.  What people wrote is escaped, and
     nothing is loaded from elsewhere.
     """
-    columns = max((min(MOST_COLUMNS, len(_labels(lesson)[0])) for lesson in lessons), default=1)
     body = "".join(
         _lesson(lesson, (pictures or {}).get(lesson.id, {}), where) for lesson in lessons
     )
     title = lessons[0].title if len(lessons) == 1 else "Lessons"
-    return _PAGE.substitute(title=html.escape(title), columns=columns, lessons=body)
+    return _PAGE.substitute(title=html.escape(title), lessons=body)
 
 
 def _lesson(lesson: Lesson, pictures: Pictures, where: str) -> str:
+    across = len(_labels(lesson)[0])
+    columns = across if len(lesson.plan.axes) > 1 else min(MOST_COLUMNS, across)
+    figures = _figures(lesson, pictures)
+    lines = -(-len(figures) // columns)
     texts = {
         "title": lesson.title,
         "question": lesson.question,
@@ -47,7 +53,9 @@ def _lesson(lesson: Lesson, pictures: Pictures, where: str) -> str:
         {name: html.escape(text) for name, text in texts.items()},
         choices=_items(lesson.choices),
         look=_items([look.text for look in lesson.look]),
-        pictures="".join(_figures(lesson, pictures)),
+        pictures="".join(figures),
+        columns=columns,
+        tall=PICTURES_TALL // lines - 5,
     )
 
 

@@ -1,8 +1,15 @@
 """A lesson in a real browser: by mouse, by keys and by touch; what is remembered, and what is
 loaded."""
 
+import itertools
+import re
+
 import pytest
 
+from sdplay.compare.axes import axis
+from sdplay.lessons import shelf
+from sdplay.lessons.worksheet import worksheet
+from tests.fakes import png
 from tests.serving import SLOW, at_last
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -104,6 +111,20 @@ def test_what_the_long_run_guessed_stands_below_each_short_one(tab, address):
     run(tab, "trajectory")
     assert at_last(tab.locator(".piece img").count, 8) == 8
     assert tab.locator(".piece .text").nth(5).inner_text() == "after 8 of 32 steps"
+
+
+@pytest.mark.parametrize("lesson", shelf.course(), ids=lambda lesson: lesson.id)
+def test_a_worksheet_is_printed_on_one_page(tab, lesson):
+    columns, rows = ([*map(len, plan_shape(lesson)), 1])[:2]
+    square = png((256, 256))
+    pictures = dict.fromkeys(itertools.product(*map(range, (columns, rows))), square)
+    pictures |= {(at,): square for at in range(columns)}
+    tab.set_content(worksheet([lesson], {lesson.id: pictures}, "https://example.org/?lesson=x"))
+    assert len(re.findall(rb"/Type\s*/Page\b", tab.pdf(prefer_css_page_size=True))) == 1
+
+
+def plan_shape(lesson):
+    return [axis(name).marks(typed) for name, typed in lesson.plan.axes]
 
 
 def test_the_start_image_stands_before_what_came_of_it(tab, address):

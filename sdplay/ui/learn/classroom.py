@@ -116,6 +116,7 @@ def _progress(lessons: list[Lesson]) -> None:
             icon=":material/delete:",
             type="tertiary",
             key="progress_forget",
+            disabled=record == Record(),
             on_click=diary.forget,
         )
 
