@@ -6,13 +6,21 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from traceback import format_exc
 from types import MappingProxyType
 
 from sdplay import studio
 from sdplay.backends import ASKER, GUEST_PREFIX, Asker, Backend
-from sdplay.errors import BackendLost, BackendOffline, BadParams, LibraryAway, PlayError
+from sdplay.errors import (
+    BackendLost,
+    BackendOffline,
+    BadParams,
+    LibraryAway,
+    LibraryError,
+    PlayError,
+)
 from sdplay.library import Kept, Library
 from sdplay.library.estimates import Estimates
 from sdplay.params import Params
@@ -20,7 +28,7 @@ from sdplay.picture import Progress
 from sdplay.settings import HIDDEN, without_secrets
 from sdplay.sharing.clock import Clock
 from sdplay.sharing.room import Reached, Room, Share, queue_room
-from sdplay.sharing.turns import Claim, Turns, fits, most_workers
+from sdplay.sharing.turns import BATCH, Claim, Turns, fits, most_workers
 from sdplay.wording import duration, many
 
 LOG = logging.getLogger(__name__)
@@ -388,13 +396,13 @@ class Jobs:
             job.lost = isinstance(error, BackendOffline | BackendLost)
             job.library_away = isinstance(error, LibraryAway)
             job.error = without_secrets(str(error))
-            job._end("cancelled" if job.stop.is_set() else "failed")
+            self._fail(job)
         except Exception:
             # A worker serves everybody: a bug in one job is logged and told, and the next one runs.
             failure = without_secrets(format_exc())
             LOG.error("job %s failed\n%s", job.id, failure)  # noqa: TRY400 - that prints keys
             job.error = "Something went wrong inside the app; the log has the details. Try again."
-            job._end("failed")
+            self._fail(job)
         finally:
             # A generator: closing it stops the backend.
             events.close()  # type: ignore[attr-defined]
@@ -407,6 +415,16 @@ class Jobs:
             and not self._busy.get(backend)
             and not any(job.active and job.backend.name == backend for job in self._jobs.values())
         )
+
+    def _fail(self, job: Job) -> None:
+        """End a job that made no picture.  What a person asked for leaves a trace in the library;
+        a sweep tells of its own cells."""
+        stopped = job.stop.is_set()
+        if not (stopped or job.library_away) and (not job.group or job.group.startswith(BATCH)):
+            with suppress(LibraryError):
+                failures = self.library.failures
+                failures.add(job.owner, job.backend.name, job.params, job.error)
+        job._end("cancelled" if stopped else "failed")
 
     def forget(self, job: Job) -> None:
         """Its asker has what it needs of this ended job, whose pictures would stay in memory."""

@@ -15,6 +15,7 @@ SUFFIXES = {
     "frames": ".bin",
     "records": ".json",
     "links": ".txt",
+    "failures": ".json",
 }
 """The kinds of files, and how their names end."""
 OLD_HALF = ".new-*"

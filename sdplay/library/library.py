@@ -18,6 +18,7 @@ from sdplay import metadata
 from sdplay.errors import BadParams, LibraryError
 from sdplay.files.recent import Recent
 from sdplay.files.whole_file import HALF, sweep_up
+from sdplay.library.failures import Failures
 from sdplay.library.files import Files, Store
 from sdplay.library.kept import Group, Kept, Page, Timed, Total
 from sdplay.library.query import FACTS, Query, query
@@ -61,6 +62,7 @@ class Library:
                 "Choose another with SDPLAY_HOME."
             ) from error
         self.files = _store(store, home / "pictures")
+        self.failures = Failures(self.files)
         self._closed = threading.Event()
         self.damaged: set[str] = set()
         """Pictures left out because their record is damaged, in the index and in its file."""

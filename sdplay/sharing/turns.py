@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 T = TypeVar("T")
+BATCH = "batch-"
+"""How the group of pictures begins that one click asked for."""
 REMEMBERED = 1000
 """Owners with nothing waiting; of more, all are forgotten."""
 

@@ -14,6 +14,7 @@ from sdplay.backends.guests import Connected, Visits, is_connected
 from sdplay.params import Params
 from sdplay.settings import setting
 from sdplay.sharing.room import network
+from sdplay.sharing.turns import BATCH
 from sdplay.ui import whole
 from sdplay.ui.components import component
 from sdplay.ui.form.visit import from_this_machine
@@ -26,8 +27,6 @@ if (
     from sdplay.library import Library
 
 COOKIE = "sdplay_owner"
-BATCH = "batch-"
-"""How the group of jobs begins that one click asked for."""
 _REMEMBER = component("owner")
 
 

@@ -4,6 +4,32 @@ const made = (tag, kind) => {
   each.className = kind;
   return each;
 };
+const failed = (trace, trigger) => {
+  const node = made("section", "failed"),
+    acts = made("div", "acts");
+  for (const [tag, text] of [
+    ["h4", trace.title],
+    ["p", trace.told],
+    ["strong", `Failed: ${trace.sentence}`],
+  ]) {
+    const line = made(tag, "");
+    line.textContent = text;
+    node.append(line);
+  }
+  for (const [label, what] of [
+    ["Try again", "again"],
+    ["Forget it", "forgotten"],
+  ]) {
+    const button = made("button", "act");
+    button.type = "button";
+    button.textContent = label;
+    button.setAttribute("aria-label", `${label}: ${trace.title}`);
+    button.onclick = () => trigger(what, trace.id);
+    acts.append(button);
+  }
+  node.append(acts);
+  return {node, at: trace.at};
+};
 const newestFirst = (one, other) => other.at - one.at;
 
 export default function ({data, parentElement, setTriggerValue}) {
@@ -13,7 +39,7 @@ export default function ({data, parentElement, setTriggerValue}) {
     drop = $(".drop");
   let list = LISTS.get(parentElement);
   if (list?.name !== data.name) {
-    list = {name: data.name, tiles: new Map(), groups: new Map(), whole: false};
+    list = {name: data.name, tiles: new Map(), groups: new Map(), traces: new Map(), whole: false};
     LISTS.set(parentElement, list);
     place.replaceChildren();
   }
@@ -106,7 +132,23 @@ export default function ({data, parentElement, setTriggerValue}) {
       one.told.textContent = told;
     }
   }
-  [...list.groups.values()].sort(newestFirst).forEach((one, at) => {
+  const oldest = list.whole ? 0 : Math.min(...[...list.tiles.values()].map(held => held.at));
+  const traces = data.traces.filter(trace => trace.at >= oldest);
+  const current = new Set(traces.map(trace => trace.id));
+  for (const [id, {node}] of list.traces) {
+    if (current.has(id)) continue;
+    node.remove();
+    list.traces.delete(id);
+  }
+  for (const trace of traces) {
+    if (!list.traces.has(trace.id)) list.traces.set(trace.id, failed(trace, setTriggerValue));
+    const {node} = list.traces.get(trace.id);
+    const owner = list.groups.get(trace.group)?.node;
+    node.classList.toggle("inside", Boolean(owner));
+    if (owner && node.parentElement !== owner) owner.append(node);
+  }
+  const alone = [...list.traces.values()].filter(({node}) => !node.classList.contains("inside"));
+  [...list.groups.values(), ...alone].sort(newestFirst).forEach((one, at) => {
     if (place.children[at] !== one.node) place.insertBefore(one.node, place.children[at] ?? null);
   });
   const chosen = data.chosen && new Set(data.chosen);

@@ -2,7 +2,7 @@
 one stretch of it."""
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -40,6 +40,19 @@ class Heading:
 
 
 @dataclass(frozen=True)
+class Trace:
+    """A request that made no picture: when, the group it belongs to (0 is none), and what is said
+    of it."""
+
+    id: str
+    at: int
+    group: int
+    title: str
+    told: str
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Done:
     """What the person just did."""
 
@@ -66,8 +79,11 @@ def gallery(
     stretches: Iterable[Stretch],
     headings: Mapping[int, Heading],
     chosen: Sequence[str] | None,
+    traces: Sequence[Trace] = (),
+    act: Callable[[str, str], None] = lambda what, id: None,
 ) -> Done:
     """Draw a list; one of another name begins anew.  With `chosen` a click chooses, and these are.
+    `act` is called with "again" or "forgotten" and the id of a trace.
 
     In the run after the end came into sight, `asked_for()` tells from where to go on.
     """
@@ -85,7 +101,12 @@ def gallery(
         "headings": {str(id): asdict(heading) for id, heading in headings.items()},
         "chosen": None if chosen is None else list(chosen),
         "largest": LARGEST,
+        "traces": [asdict(trace) for trace in traces],
     }
+
+    def pressed(what: str) -> Callable[[], None]:
+        return lambda: act(what, str(st.session_state["gallery"].get(what) or ""))
+
     event = _GALLERY(
         key="gallery",
         data=data,
@@ -94,6 +115,8 @@ def gallery(
         on_more_change=_load_further,
         on_dropped_change=lambda: None,
         on_refused_change=lambda: None,
+        on_again_change=pressed("again"),
+        on_forgotten_change=pressed("forgotten"),
     )
     return Done(
         str(event.get("opened") or ""),

@@ -8,6 +8,7 @@ from sdplay.compare.axes import Setup
 from sdplay.compare.plan import Facts, Plan, limit, plan
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params
+from sdplay.sharing.turns import BATCH
 from sdplay.ui import session, whole
 from sdplay.ui.form import form
 from sdplay.ui.form.controls import LARGEST_IN_A_BROWSER, bounded
@@ -92,7 +93,7 @@ def submit(studio: Studio, pictures: int) -> None:
             f"More than {limit()} pictures at one click need a confirmation: vary the seed in "
             "Compare, where it is asked for."
         )
-    group = f"{session.BATCH}{uuid.uuid4().hex[:12]}"
+    group = f"{BATCH}{uuid.uuid4().hex[:12]}"
     for queued, cell in enumerate(planned.cells):
         try:
             params = form.asked(studio.capabilities, cell.params.seed)  # with words of its own

@@ -14,7 +14,7 @@ from sdplay.params import KNOBS, differing
 from sdplay.ui import dates, whole
 from sdplay.ui.components.gallery import Heading, Placed, Stretch, asked_for, gallery
 from sdplay.ui.components.tiles import Tile, tiles
-from sdplay.ui.library import carry, chosen, foreign
+from sdplay.ui.library import carry, chosen, foreign, traces
 from sdplay.ui.picture.details import details
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
@@ -181,7 +181,12 @@ def _list(studio: Studio, search: Query, choosing: bool) -> None:
     if after is None:
         stretches += [_again(studio, search, at) for at in st.session_state.get("looked_at", ())]
     done = gallery(
-        repr((search, studio.owner)), stretches, headings, chosen.ids() if choosing else None
+        repr((search, studio.owner)),
+        stretches,
+        headings,
+        chosen.ids() if choosing else None,
+        traces.traces(studio, search, groups.values()),
+        lambda what, id: _ON_TRACE[what](studio, id),
     )
     if done.refused:
         st.toast(done.refused, icon=":material/info:", duration="long")
@@ -193,6 +198,9 @@ def _list(studio: Studio, search: Query, choosing: bool) -> None:
     elif done.opened and (picture := studio.library.get(done.opened, studio.owner)):
         st.session_state["looked_at"] = [picture.at, *st.session_state.get("looked_at", ())][:20]
         details(picture.id)
+
+
+_ON_TRACE = {"again": traces.try_again, "forgotten": traces.forget}
 
 
 def _again(studio: Studio, search: Query, at: int) -> Stretch:
