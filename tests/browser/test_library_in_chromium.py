@@ -8,6 +8,7 @@ import pytest
 
 from sdplay import metadata
 from sdplay.library import Library
+from sdplay.params import Params
 from tests.fakes import png
 from tests.making import finished
 from tests.serving import SLOW, at_last, generated, opened, served
@@ -263,3 +264,35 @@ def test_a_star_and_the_search_find_a_picture_again(tab, address):
     tab.get_by_label("Search", exact=True).fill("stars>=4")
     tab.get_by_label("Search", exact=True).press("Enter")
     tab.get_by_text("1 picture ·").wait_for(timeout=SLOW)
+
+
+@pytest.fixture
+def failed(browser, tmp_path):
+    """A library whose owner has two pictures, a request that failed beside them, and one alone."""
+    library = Library(tmp_path)
+    for seed in (1, 2):
+        library.save(finished(prompt="a fox", seed=seed), OWNER)
+    for prompt in ("a fox", "a lonely hill"):
+        library.failures.add(
+            OWNER, "builtin", Params(prompt=prompt, steps=2, width=128), "No luck."
+        )
+    library.close()
+    process, url = served(tmp_path)
+    yield url
+    process.terminate()
+    process.wait(10)
+
+
+def test_a_failed_request_stands_in_its_group_and_can_be_asked_again_or_forgotten(failed, tab):
+    tab.context.add_cookies([{"name": "sdplay_owner", "value": OWNER, "url": failed}])
+    tab.goto(f"{failed}?view=Library")
+    traces = tab.locator(".gallery .failed")
+    traces.nth(1).wait_for(timeout=SLOW)
+    assert tab.locator(".gallery section:has(.tiles) .failed").count() == 1
+    assert "Failed: No luck." in traces.first.inner_text()
+    traces.filter(has_text="a fox").get_by_role("button", name="Forget it").press("Enter")
+    traces.nth(1).wait_for(state="detached", timeout=SLOW)
+    traces.get_by_role("button", name="Try again").click()
+    tab.locator(".st-key-prompt textarea").wait_for(timeout=SLOW)
+    prompt = tab.get_by_label("Prompt", exact=True)
+    assert at_last(prompt.input_value, "a lonely hill") == "a lonely hill"
