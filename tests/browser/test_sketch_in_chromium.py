@@ -456,3 +456,36 @@ def test_what_the_browser_sends_stays_small(tab, address):
         stroke(tab, (0.1, 0.1 + at / 8), (0.9, 0.2 + at / 8))
     tab.wait_for_timeout(500)
     assert 1000 < max(sizes) < 100_000
+
+
+def test_a_drawing_that_is_too_large_for_a_message_goes_as_jpeg(tab, remote, tmp_path):
+    server = Unsteady().put_into(remote)
+    bands = [Image.effect_noise((2048, 2048), 120) for _ in range(3)]
+    Image.merge("RGB", bands).save(tmp_path / "noise.jpg", quality=95, subsampling=0)
+    sketch(tab, remote.page, "backend=a1111&steps=2&width=2048&height=2048")
+    tab.get_by_text("Choose a background").click()
+    chooser = tab.locator("[data-testid=stPopoverBody] input[type=file]")
+    chooser.set_input_files(tmp_path / "noise.jpg")
+    tab.get_by_label("Show the background").wait_for()
+    tab.keyboard.press("Escape")
+    tab.get_by_role("button", name="Generate from sketch").click()
+    assert at_last(lambda: len(server.drawings), 1) == 1
+    with Image.open(io.BytesIO(server.drawings[-1])) as sent:
+        assert (sent.format, sent.size) == ("JPEG", (2048, 2048))
+
+
+def test_the_picture_has_its_receipt(tab, address):
+    sketch(tab, address)
+    stroke(tab, *ACROSS)
+    tab.get_by_role("button", name="Generate from sketch").click()
+    tab.get_by_role("button", name="Details").click()
+    tab.get_by_role("dialog").get_by_text("Receipt: asked, sent, applied").wait_for()
+
+
+def test_an_address_that_is_not_on_the_open_internet_is_not_fetched(tab, address):
+    sketch(tab, address)
+    tab.get_by_text("Choose a background").click()
+    box = tab.locator("[data-testid=stPopoverBody]")
+    box.get_by_label("Or its address", exact=True).fill("http://127.0.0.1:9/a.png")
+    tab.keyboard.press("Enter")
+    tab.get_by_text("which is not on the open internet").wait_for()

@@ -149,6 +149,7 @@ def _results(studio: Studio, seat: Sitting) -> Callable[[], None]:
             outcome(_look(studio, seat), key="sketch_outcome")
         with words:
             _say(studio, seat)
+            _details(seat)
 
     return draw
 
@@ -211,6 +212,21 @@ def _say(studio: Studio, seat: Sitting) -> None:
         apart = closeness.distance(params.init, studio.library.data(answer.picture))
         if sentence := closeness.advice(apart, params.strength):
             st.caption(literal(sentence))
+
+
+def _details(seat: Sitting) -> None:
+    """The way to the picture's receipt, and to what else can be made of it."""
+    answer = seat.live.answer
+    if answer and st.button(
+        "Details",
+        icon=":material/receipt_long:",
+        type="tertiary",
+        key="sketch_details",
+        help="The picture large, with its receipt: asked, sent, applied.",
+    ):
+        from sdplay.ui.picture.details import details
+
+        details(answer.picture.id)
 
 
 def _wait(seconds: float, seat: Sitting, desk: PageJobs) -> bool:
