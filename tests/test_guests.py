@@ -4,6 +4,7 @@ import json
 import logging
 import socket
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -269,7 +270,7 @@ def test_a_server_beside_the_page_is_not_reached_from_elsewhere():
     assert visits.of(OWNER, nearby=False) == {}
 
 
-def test_few_servers_for_a_browser_and_for_all(monkeypatch):
+def test_few_servers_for_a_browser_and_for_all():
     visits = Visits()
     for number in range(4):
         visits.add(OWNER, silent_entry(number))
@@ -279,6 +280,17 @@ def test_few_servers_for_a_browser_and_for_all(monkeypatch):
     for browser in range(200):
         visits.add(f"{browser:032d}", silent_entry())
     assert sum(len(visits.of(f"{browser:032d}", nearby=True)) for browser in range(200)) == 128
+
+
+def test_forged_cookies_from_one_address_drive_nobody_out():
+    visits = Visits()
+    visits.add(OWNER, silent_entry())
+    for browser in range(16):
+        visits.add(f"{browser:032d}", replace(silent_entry(), address="203.0.113.5"))
+    with pytest.raises(BadParams, match="from your network address"):
+        visits.add("a" * 32, replace(silent_entry(), address="203.0.113.5"))
+    visits.add("b" * 32, replace(silent_entry(), address="198.51.100.7"))
+    assert visits.of(OWNER, nearby=True)
 
 
 def test_a_server_is_forgotten_in_time():

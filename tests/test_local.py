@@ -12,6 +12,8 @@ import pytest
 
 from sdplay import studio
 from sdplay.backends import ASKER, Asker
+from sdplay.backends.guests import Connection
+from sdplay.backends.guests.trial import tried
 from sdplay.backends.local import Local
 from sdplay.backends.local.process import Launch, LocalProcess
 from sdplay.errors import BackendBroken, BackendOffline, BackendRefused, BadParams
@@ -49,6 +51,13 @@ def test_a_picture_comes_with_progress_and_an_honest_receipt(url):
     assert picture.receipt.warnings == ()
     assert picture.timing.sampling > 0
     assert picture.model.startswith("alpha [")
+
+
+def test_a_visitor_connects_it_without_saying_what_it_is(url):
+    entry = tried(Connection("", url, nearby=True), "f" * 32)
+    assert (entry.connection.kind, entry.capabilities.status) == ("local", "ready")
+    picture = made(entry.backend, SMALL)
+    assert (picture.backend, picture.receipt.warnings) == (entry.backend.name, ())
 
 
 @contextmanager

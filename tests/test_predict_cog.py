@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from sdplay.backends.guests import Connection
+from sdplay.backends.guests.trial import tried
 from sdplay.backends.predict import Predict
 from sdplay.errors import BackendRefused
 from sdplay.params import Params
@@ -115,6 +117,15 @@ def test_what_the_model_says_went_wrong_is_said(cog):
 def test_a_request_that_the_model_refuses_names_the_field(cog):
     with pytest.raises(BackendRefused, match="422: num_outputs: 9 is greater than"):
         made(cog, SMALL.with_(extra='{"num_outputs": 9}'))
+
+
+@pytest.mark.usefixtures("cog")
+def test_a_visitor_connects_it_without_saying_what_it_is(url):
+    entry = tried(Connection("", url, nearby=True), "f" * 32)
+    assert (entry.connection.kind, entry.capabilities.status) == ("cog", "ready")
+    assert made(entry.backend, SMALL).backend == entry.backend.name
+    with pytest.raises(BackendRefused, match="It answers like this kind: Cog server"):
+        tried(Connection("a1111", url, nearby=True), "f" * 32)
 
 
 def test_several_pictures_are_said(cog):

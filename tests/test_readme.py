@@ -95,6 +95,17 @@ def test_every_setting_is_explained_in_the_example_file():
     assert [name for name in SETTINGS if f"\n{name}=" not in example] == []
 
 
+def test_the_notebook_in_the_readme_works():
+    code = re.search(r"```python\n(from sdplay.*?)```", README.read_text(), re.DOTALL)[1]
+    names = {}
+    exec(compile(code, "notebook.py", "exec"), names)
+    steps = [event.step for event in names["progress"] if event.step]
+    assert (steps[-1], names["picture"].receipt.warnings) == (8, ())
+    assert {*names["by_scheduler"]} == {"euler", "ddim"}
+    looks = {picture.image().tobytes() for picture in names["by_scheduler"].values()}
+    assert len(looks) == 2
+
+
 def test_the_backend_in_the_readme_works(tmp_path):
     code = re.search(r"```python\n(\"\"\"Paints.*?)```", README.read_text(), re.DOTALL)[1]
     names = {}

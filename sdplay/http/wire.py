@@ -342,5 +342,9 @@ def of_guest(wire: Wire, guest: Guest | None) -> Wire:
     if guest is None:
         return wire
     return replace(
-        wire, guest=guest, setting="the address", key_setting="the key", largest=LARGEST_ANSWER // 2
+        wire,
+        guest=guest,
+        setting="the address",
+        key_setting="the key field",
+        largest=LARGEST_ANSWER // 2,
     )

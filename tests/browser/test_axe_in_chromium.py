@@ -78,6 +78,14 @@ def drawer(page, url):
     page.get_by_role("button", name="Use these settings").wait_for()
 
 
+def connect(page, url):
+    opened(page, url)
+    page.get_by_role("button", name="Connect a server").click()
+    page.locator(".st-key-connect_url input").fill("http://127.0.0.1:9")
+    page.get_by_role("button", name="Test").click()
+    page.get_by_text("does not answer").wait_for()
+
+
 def learn(page, url):
     page.goto(f"{url}?view=Learn&lesson=cfg")
     page.locator(".st-key-lesson_run").wait_for()
@@ -100,7 +108,7 @@ def sketch(page, url):
     page.get_by_text("s from stroke to picture").wait_for()
 
 
-REACHES = (generate, compare, word_by_word, latency, plan, library, drawer, learn, lesson, sketch)
+REACHES = (generate, connect, compare, word_by_word, latency, plan, library, drawer, learn, lesson, sketch)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

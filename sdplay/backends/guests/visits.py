@@ -12,6 +12,8 @@ from sdplay.errors import BadParams
 
 MOST = 4
 """Servers of one browser."""
+MOST_OF_AN_ADDRESS = 16
+"""A browser is a cookie, which costs nothing."""
 MOST_OF_ALL = 128
 FORGOTTEN_AFTER = 2 * 3600.0
 """Seconds without use."""
@@ -27,6 +29,8 @@ class Connected:
     backend: Backend
     capabilities: Capabilities
     since: float = field(default_factory=time.monotonic)
+    address: str = ""
+    """The network address that the visit comes from; empty for this machine, or when unknown."""
 
 
 class Visits:
@@ -38,7 +42,7 @@ class Visits:
         self._used: dict[tuple[str, str], float] = {}
 
     def add(self, owner: str, entry: Connected) -> None:
-        """Connect one more; refuses where this browser has enough."""
+        """Connect one more; refuses where this browser, or its network address, has enough."""
         key = (owner, entry.backend.name)
         with self._lock:
             self._forget()
@@ -47,6 +51,12 @@ class Visits:
                 raise BadParams(
                     f"You are connected to {len(mine)} servers already, as many as a visit may "
                     "have. Disconnect one first."
+                )
+            near = [other for other in self._entries.values() if other.address == entry.address]
+            if entry.address and len(near) >= MOST_OF_AN_ADDRESS and key not in self._entries:
+                raise BadParams(
+                    f"{len(near)} servers are connected from your network address already, as many "
+                    "as may be. Disconnect one first, or try again later."
                 )
             self._entries[key] = entry
             self._touch(key)

@@ -1,5 +1,7 @@
 """Connect a server of one's own, for this visit; and what runs on this machine is offered."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from sdplay.backends.guests import KINDS, Connected, Connection
@@ -176,7 +178,7 @@ def _use(trial: Connected) -> None:
     """Take it among the backends, and choose it."""
     whole.due()
     with explained() as refusals:
-        session.visits().add(session.visitor(), trial)
+        session.visits().add(session.visitor(), replace(trial, address=session.address()))
         _close()
         for field in FIELDS:
             st.session_state.pop(field, None)
