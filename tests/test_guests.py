@@ -250,6 +250,22 @@ def test_an_address_that_cannot_be_read_is_told(kind, url):
 # Memory
 
 
+def test_endless_lists_are_not_remembered():
+    models = [{"title": f"model {number} {'x' * 60}"} for number in range(8000)]
+    with a1111() as server:
+        server.site.routes["GET /sdapi/v1/sd-models"] = sends(models)
+        assert "more models, names or inputs" in refusal(near(server.url, "a1111"))
+
+
+def test_a_question_brings_no_more_than_a_list_and_a_picture_may_be_larger():
+    large = png((1400, 1400), text="x" * 3_000_000)
+    with site({"*": sends(large, kind="image/png")}) as served:
+        wire = guest_wire(served.url)
+        with pytest.raises(BackendError, match="more than 2 MB"):
+            wire.get("sdapi/v1/options")
+        assert picture_bytes(f"{served.url}/a.png", wire) == large
+
+
 def silent_entry(number=0, nearby=True, owner=OWNER):
     """Connected once, to a server that has gone since."""
     connection = Connection("octoai", f"http://127.0.0.1:9/{number}", nearby=nearby)

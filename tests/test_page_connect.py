@@ -8,6 +8,8 @@ from sdplay.ui.compare import sweeping
 from tests.fakes import a1111, send, site
 from tests.local_process import until
 from tests.paging import new_page, sentences, settled
+from tests.serving import served
+from tests.visiting import Visitor
 
 KEY = "me:s3cret-k3y-of-mine"
 
@@ -52,14 +54,29 @@ def test_a_stranger_cannot_name_a_server_in_this_network(page, server):
     described(page, server.url, KEY)
     assert "private network" in sentences(page)
     assert not has(page, "connect_use")
-    assert server.asked == []
+    assert server.site.asked == []
+
+
+def test_a_visit_through_a_proxy_is_fenced_and_offered_nothing(tmp_path, server):
+    process, url = served(tmp_path, SDPLAY_A1111_URL=server.url)
+    try:
+        with Visitor(url, address="203.0.113.5") as visitor:
+            visitor.press("connect")
+            visitor.set("connect_url", string_value=server.url)
+            visitor.press("Test")
+            texts, offers = " ".join(visitor.texts), [key for key in visitor.ids if "offer" in key]
+    finally:
+        process.kill()
+        process.wait(10)
+    assert "private network" in texts
+    assert (offers, server.site.asked) == ([], [])
 
 
 def test_a_stranger_is_offered_nothing_of_this_machine(page, server, monkeypatch):
     monkeypatch.setenv("SDPLAY_A1111_URL", server.url)
     page.run()
     assert not any(button.key.startswith("offer_") for button in page.button)
-    assert server.asked == []
+    assert server.site.asked == []
 
 
 def test_the_owner_can_forbid_it(page, monkeypatch):
@@ -147,13 +164,33 @@ def test_a_comparison_runs_on_it_and_its_file_tells_no_address(page, server):
     file = write_experiment(sweep.plan, sweep.results())
     for secret in (server.url.removeprefix("http://"), KEY.partition(":")[2]):
         assert secret not in file
-    before = len(server.asked)
+    before = len(server.site.asked)
     again = swept(page.run())
     assert (sum(again.counts().values()), painted(server, before)) == (2, 0)
 
 
+@pytest.mark.usefixtures("anywhere")
+def test_a_comparison_goes_on_where_its_server_was_left_and_connected_again(page):
+    page.query_params.update({**SWEEP, "x_values": "2, 3, 4, 5"})
+    with a1111(step_seconds=0.2) as server:
+        connected(page, server.url, "")
+        page.button(key="run").click().run()
+        sweep = sweeping.board()._sweeps[-1]
+        until(lambda: sweep.counts().get("made"))
+        page.button(key="disconnect").click().run()
+        until(lambda: not sweep.running)
+        assert not page.exception
+        sweep.retry()
+        until(lambda: sweep.trouble)
+        assert "Connect it again" in sweep.trouble
+        server.hurry.set()
+        connected(page, server.url, "")
+        sweep.resume()
+        until(lambda: sweep.counts() == {"made": 4})
+
+
 def painted(server, before):
-    return sum("txt2img" in asked.path for asked in server.asked[before:])
+    return sum("txt2img" in asked.path for asked in server.site.asked[before:])
 
 
 @pytest.mark.usefixtures("anywhere")

@@ -29,6 +29,8 @@ if TYPE_CHECKING:  # requests and urllib3 come with the first call: the page is 
     from urllib3 import BaseHTTPResponse
 
 LARGEST_ANSWER = 64 * 1024 * 1024
+LARGEST_TO_GUEST = 2 * 1024 * 1024
+"""What a visitor's server may answer to a question; its pictures may be larger."""
 CONNECT_SECONDS = 5.0
 _HARMLESS_HEADERS = {"accept", "content-type", "prefer", "user-agent", "cancel-after"}
 
@@ -50,6 +52,8 @@ class Wire:
     """User and password for HTTP Basic."""
     largest: int = field(default=LARGEST_ANSWER, kw_only=True)
     connect_seconds: float = field(default=CONNECT_SECONDS, kw_only=True)
+    largest_told: int | None = field(default=None, kw_only=True)
+    """The most that an answer to GET may bring, where that is less."""
 
     @property
     def address(self) -> str:
@@ -127,7 +131,8 @@ class Wire:
             endless=True,
         ) as answer:
             if answer.status_code != 200:
-                body = self._body(answer.raw, time.monotonic() + silence, silence)
+                until = time.monotonic() + silence
+                body = self._body(answer.raw, until, silence, self.largest)
                 yield Reply(answer.status_code, answer.headers, body, self.label)
                 return
             yield from self._split(answer.raw)
@@ -220,18 +225,19 @@ class Wire:
             headers={**(self.headers if ours else {}), **headers},
             **body,
         ) as answer:
-            data = self._body(answer.raw, until, seconds)
+            largest = self.largest_told if method == "GET" else None
+            data = self._body(answer.raw, until, seconds, largest or self.largest)
         return Reply(
             answer.status_code, answer.headers, data, self.label, time.monotonic() - started
         )
 
-    def _body(self, raw: "BaseHTTPResponse", until: float, seconds: float) -> bytes:
+    def _body(self, raw: "BaseHTTPResponse", until: float, seconds: float, largest: int) -> bytes:
         buffer = bytearray()
         while chunk := raw.read1(65536, decode_content=True):
             buffer += chunk
-            if len(buffer) > self.largest:
+            if len(buffer) > largest:
                 raise BackendBroken(
-                    f"{self.label} sends more than {self.largest // 2**20} MB, which is no single "
+                    f"{self.label} sends more than {largest // 2**20} MB, which is no single "
                     "picture, so it was cut off. Ask for a smaller size."
                 )
             if time.monotonic() > until:
@@ -308,7 +314,7 @@ def _raw_picture(value: Any, wire: Wire) -> bytes:
     if not value.lstrip()[:8].lower().startswith(("http://", "https://")):
         return from_base64(value)
     if wire.same_host(value):
-        reply = wire.get(value.strip(), seconds=60)
+        reply = replace(wire, largest_told=None).get(value.strip(), seconds=60)
         if not reply.ok:
             raise refusal(reply, wire.label, wire.setting, wire.clean)
         return reply.body
@@ -347,4 +353,5 @@ def of_guest(wire: Wire, guest: Guest | None) -> Wire:
         setting="the address",
         key_setting="the key field",
         largest=LARGEST_ANSWER // 2,
+        largest_told=LARGEST_TO_GUEST,
     )

@@ -1,6 +1,6 @@
 """The backends of a sweep: set up and asked once, and what a plan needs to know of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sdplay.backends import Backend, Capabilities, connect, kinds
@@ -17,17 +17,26 @@ class Bench:
     """Backends by name, made when first named and probed once."""
 
     def __init__(
-        self, backends: Mapping[str, Backend] | None = None, *, frames: bool = False
+        self,
+        backends: Mapping[str, Backend] | None = None,
+        *,
+        frames: bool = False,
+        connect: Callable[[str], Backend] = connect,
     ) -> None:
         self._backends: dict[str, Backend] = {}
         self._told: dict[str, Capabilities] = {}
-        self._frames = frames
+        self._frames, self._connect = frames, connect
         for backend in (backends or {}).values():
             self._add(backend)
 
     def backend(self, name: str) -> Backend:
         """The backend of that name; a sentence when there is none."""
-        return self._backends[name] if name in self._backends else self._add(connect(name))
+        return self._backends[name] if name in self._backends else self._add(self._connect(name))
+
+    def forget(self, name: str) -> None:
+        """Whoever names it next connects it anew."""
+        self._backends.pop(name, None)
+        self._told.pop(name, None)
 
     def told(self, name: str) -> Capabilities:
         """What it can do."""

@@ -108,7 +108,19 @@ def sketch(page, url):
     page.get_by_text("s from stroke to picture").wait_for()
 
 
-REACHES = (generate, connect, compare, word_by_word, latency, plan, library, drawer, learn, lesson, sketch)
+REACHES = (
+    generate,
+    connect,
+    compare,
+    word_by_word,
+    latency,
+    plan,
+    library,
+    drawer,
+    learn,
+    lesson,
+    sketch,
+)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sdplay.backends import Capabilities
 from sdplay.backends.guests.connection import KINDS, Connection
-from sdplay.backends.guests.visits import Connected
+from sdplay.backends.guests.visits import Connected, asked
 from sdplay.errors import BackendBroken, BackendError, BackendOffline, BackendRefused, BadParams
 from sdplay.http.address import split
 from sdplay.http.wire import Reply, Wire
@@ -23,7 +23,7 @@ def tried(connection: Connection, owner: str) -> Connected:
     reply = None if connection.kind in NAMED else _first_reply(connection)
     if not connection.kind:
         return _recognised(connection, owner, reply)
-    entry = _asked(connection, owner)
+    entry = asked(connection, owner)
     if speaks(connection.kind, entry.capabilities) and not _is_lost(connection.kind, reply):
         return entry
     raise BackendRefused(f"{_why_not(entry)}{_hint(connection, owner)}")
@@ -84,14 +84,9 @@ def _recognised(connection: Connection, owner: str, reply: Reply | None) -> Conn
 def _candidates(connection: Connection, owner: str) -> Iterator[Connected]:
     for kind in RECOGNISED:
         try:
-            yield _asked(replace(connection, kind=kind), owner)
+            yield asked(replace(connection, kind=kind), owner)
         except BadParams:
             continue  # no address of that kind
-
-
-def _asked(connection: Connection, owner: str) -> Connected:
-    backend = connection.backend(owner)
-    return Connected(connection, backend, backend.probe())
 
 
 def _is_lost(kind: str, reply: Reply | None) -> bool:

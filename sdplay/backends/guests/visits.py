@@ -21,6 +21,10 @@ ASKED_AGAIN_AFTER = 30.0
 """Seconds after which a server is asked anew what it can do."""
 
 
+LARGEST_REPORT = 400_000
+"""Letters of what a server may say that it can do: it is remembered as long as the visit."""
+
+
 @dataclass(frozen=True, eq=False)
 class Connected:
     """A server that answered, and what it said."""
@@ -31,6 +35,16 @@ class Connected:
     since: float = field(default_factory=time.monotonic)
     address: str = ""
     """The network address that the visit comes from; empty for this machine, or when unknown."""
+
+
+def asked(connection: Connection, owner: str, backend: Backend | None = None) -> Connected:
+    """A server and what it says now; one that says endlessly much counts as broken."""
+    backend = backend or connection.backend(owner)
+    capabilities = backend.probe()
+    if len(repr(capabilities)) <= LARGEST_REPORT:
+        return Connected(connection, backend, capabilities)
+    sentence = "The server lists more models, names or inputs than this page can hold."
+    return Connected(connection, connection.backend(owner), Capabilities("down", sentence))
 
 
 class Visits:
@@ -83,7 +97,9 @@ class Visits:
             self._touch((owner, name))
         if self._now() - entry.since < ASKED_AGAIN_AFTER:
             return entry
-        fresh = replace(entry, capabilities=entry.backend.probe(), since=self._now())
+        fresh = replace(
+            asked(entry.connection, owner, entry.backend), since=self._now(), address=entry.address
+        )
         with self._lock:
             if (owner, name) in self._entries:
                 self._entries[owner, name] = fresh

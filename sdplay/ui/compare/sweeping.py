@@ -3,12 +3,14 @@
 import io
 from collections.abc import Iterable, Mapping
 from copy import copy
+from functools import partial
 
 import streamlit as st
 from PIL import Image
 
 from sdplay import settings
-from sdplay.backends.guests import Connected
+from sdplay.backends import Backend, connect
+from sdplay.backends.guests import Connected, Visits
 from sdplay.compare.evidence.measures import Difference, difference
 from sdplay.compare.plan import Plan
 from sdplay.compare.results import Result
@@ -43,7 +45,23 @@ def _bench(frames: bool) -> Bench:
 def _own_bench(
     owner: str, asked_at: tuple[tuple[str, float], ...], frames: bool, _own: Mapping[str, Connected]
 ) -> Bench:
-    return Bench({name: copy(entry.backend) for name, entry in _own.items()}, frames=frames)
+    backends = {name: copy(entry.backend) for name, entry in _own.items()}
+    return Bench(backends, frames=frames, connect=partial(_connected, session.visits(), owner))
+
+
+def _connected(visits: Visits, owner: str, name: str) -> Backend:
+    """Also one that was left and connected again."""
+    entry = visits.reached(owner, name)
+    return copy(entry.backend) if entry else connect(name)
+
+
+def forget(owner: str, name: str) -> None:
+    """A server is left: the comparisons that use it rest, and hold its key no longer."""
+    for sweep in board().of(owner):
+        if any(cell.setup.backend == name for cell in sweep.plan.cells):
+            if sweep.running:
+                sweep.cancel()
+            sweep.bench.forget(name)
 
 
 @st.cache_resource(show_spinner=False)

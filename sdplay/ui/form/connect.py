@@ -197,12 +197,11 @@ def _disconnect(name: str) -> None:
     owner = session.visitor()
     from sdplay.ui.compare import sweeping  # Not above: the form is on screen before it is read.
 
-    for sweep in sweeping.board().of(owner):
-        if sweep.running and any(cell.setup.backend == name for cell in sweep.plan.cells):
-            sweep.cancel()
+    sweeping.forget(owner, name)
     for job in session.jobs().of(owner):
-        if job.backend.name == name and job.active:
+        if job.backend.name == name:
             job.cancel()
+            session.jobs().forget(job)
     session.visits().remove(owner, name)
     preferred = setting("SDPLAY_BACKEND")
     _choose(preferred if preferred in session.labels() else next(iter(session.labels())))
