@@ -210,7 +210,7 @@ def test_few_settings_carry_no_recommendation(count):
 
 def test_the_reference_is_named_with_its_cost():
     assert HEUN.sentence == (
-        "Measured against Heun · 40 steps, the most expensive that settles (79 evaluations)."
+        "Measured against Heun · 40 steps, the most expensive that can settle (79 evaluations)."
     )
 
 

@@ -4,8 +4,17 @@ asked for."""
 import pytest
 
 from sdplay.compare.axes import Setup
-from sdplay.compare.guard import guard, guard_axes, lock, plan_sentence, settings_text, value_text
+from sdplay.compare.guard import (
+    fairness,
+    guard,
+    guard_axes,
+    lock,
+    plan_sentence,
+    settings_text,
+    value_text,
+)
 from sdplay.compare.plan import plan
+from sdplay.compare.summary import axes_line
 from sdplay.params import KNOBS, Control, Params
 
 IMAGE = b"picture"
@@ -159,3 +168,30 @@ def test_settings_are_told_in_words():
     asked = {"prompt": "a fox", "scheduler": "euler", "cfg": 7.0, "width": 64}
     assert settings_text(asked, ["steps"]) == ["scheduler Euler", "CFG scale 7"]
     assert settings_text({"control": ()})[0].startswith("ControlNet ")
+
+
+@pytest.mark.parametrize(
+    ("axes", "words"),
+    [
+        ([("steps", "2, 4"), ("scheduler", ["euler", "ddim"])], "one thing differs per axis"),
+        ([("steps", "2, 4")], "Fair: one thing differs"),
+        ([("preset", "euler 30, ddim 20")], "Not fair: scheduler and steps differ together"),
+        ([("steps", "4")], "One picture: nothing to compare yet"),
+    ],
+)
+def test_the_pill_says_whether_one_thing_differs(axes, words):
+    answer = fairness(plan(Setup("builtin", Params("a fox")), axes))
+    assert words in answer.words
+    assert bool(answer.mixed) == words.startswith("Not fair")
+
+
+@pytest.mark.parametrize(
+    ("axes", "line"),
+    [
+        ([("steps", "4, 8"), ("scheduler", ["euler", "ddim"])], "Steps 4 · 8 × 2 schedulers"),
+        ([("cfg", "1-12")], "12 CFG scales"),
+        ([("steps", "1-12")], "12 values of steps"),
+    ],
+)
+def test_a_plan_is_told_in_one_line(axes, line):
+    assert axes_line(plan(Setup("builtin", Params("a fox")), axes)) == line

@@ -10,6 +10,8 @@ from sdplay.compare.experiment import write_experiment
 from sdplay.params import KNOBS
 from sdplay.ui.compare import cells, sweeping
 from sdplay.ui.compare.answers import WRAPPED
+from sdplay.ui.compare.kinds import KINDS
+from sdplay.ui.compare.views import VIEWS
 from sdplay.ui.share import linked
 from tests.fakes import a1111
 from tests.paging import sentences
@@ -48,7 +50,7 @@ def opened(page, **settings):
 def test_the_price_and_the_guard_stand_above_the_button(page):
     opened(page)
     assert "6 pictures" in sentences(page)
-    assert "Along Steps, 1 thing differs" in sentences(page)
+    assert "Fair: one thing differs per axis" in sentences(page)
 
 
 def test_a_sweep_runs_and_answers(page):
@@ -76,9 +78,9 @@ def test_one_click_leaves_a_single_difference(page):
 @pytest.mark.parametrize("view", ["Variants", "Table"])
 def test_the_rest_is_locked_where_it_is_said(page, view):
     opened(page, lab=view, table="scheduler,steps\neuler,3\nddim,2\n")
-    assert "2 things differ: scheduler and steps" in sentences(page)
+    assert "Not fair: scheduler and steps differ together" in sentences(page)
     page.button(key="plan_lock_steps").click().run()
-    assert "1 thing differs: steps." in sentences(page)
+    assert "Fair: one thing differs" in sentences(page)
 
 
 def test_two_variants_under_the_glass_can_be_told_apart_in_one_thing(page):
@@ -111,9 +113,9 @@ def test_values_that_cannot_be_read_are_answered_beside_the_field(page):
 def test_variants_differ_in_what_was_chosen_only(page):
     opened(page, lab="Variants")
     assert "4 pictures" in sentences(page)
-    assert "2 things differ: scheduler and steps" in sentences(page)
+    assert "Not fair: scheduler and steps differ together" in sentences(page)
     page.session_state["varying"] = ["scheduler"]
-    assert "1 thing differs: scheduler" in sentences(page.run())
+    assert "Fair: one thing differs" in sentences(page.run())
 
 
 def test_a_variant_inherits_what_it_does_not_override(page):
@@ -148,7 +150,7 @@ def test_variants_are_added_copied_and_taken_away(page):
 def test_what_a_column_overrides_waits_while_it_may_not_vary(page):
     opened(page, lab="Variants", variants='[{"scheduler":"ddim","steps":9}]')
     page.pills(key="varying").set_value(["scheduler"]).run()
-    assert "1 thing differs: scheduler." in sentences(page)
+    assert "Fair: one thing differs" in sentences(page)
     page.pills(key="varying").set_value(["scheduler", "steps"]).run()
     assert page.session_state["variants_rows"] == [{"scheduler": "ddim", "steps": 9}]
 
@@ -215,7 +217,7 @@ def test_one_cell_is_tried_again_without_the_others(page):
     picked(cancelled(page), (0,)).button(key="cell_retry").click().run()
     newest().wait(30)
     assert [result.state for result in newest().results().values()] == ["made", "cancelled"]
-    assert "1 of 2" in page.run().get("progress")[0].proto.text
+    assert "1 of 2 pictures" in sentences(page.run())
 
 
 def test_an_edited_plan_goes_on_with_what_is_left(page):
@@ -246,7 +248,7 @@ def test_a_slot_of_the_prompt_is_an_axis(page):
     opened(
         page, prompt="a {thing} on snow", x_axis="{thing}", x_values="fox, owl", y_axis="Nothing"
     )
-    assert "Along Thing, 1 thing differs: prompt" in sentences(page)
+    assert "Fair: one thing differs" in sentences(page)
 
 
 def test_a_csv_is_opened_as_a_table(page):
@@ -354,3 +356,46 @@ def test_a_and_b_say_which_setting_each_number_is(page):
         (0, 0),
     )
     assert "CFG scale: 2 → 1" in sentences(page)
+
+
+def test_a_plan_that_was_run_is_one_line(page):
+    page = finished(opened(page).button(key="run").click().run())
+    assert "**Steps 2 · 3 × 3 schedulers** · 6 pictures" in sentences(page)
+    page.button(key="sweep_edit").click().run()
+    assert page.button(key="plan_new").label == "Close"
+
+
+def test_run_again_makes_every_picture_anew_and_says_whether_it_is_the_same(page):
+    page = finished(opened(page).button(key="run").click().run())
+    page.button(key="sweep_again").click().run()
+    page = finished(page)
+    assert {result.state for result in newest().results().values()} == {"made"}
+    assert "Reproduced: all 6 pictures are the same, pixel for pixel." in sentences(page)
+
+
+def test_the_verdict_is_one_sentence_and_the_charts_below_say_no_other(page):
+    page = opened(page, x_values="2, 4, 8, 16", y_axis="Nothing")
+    page = finished(page.button(key="run").click().run())
+    assert "**Nothing comes close to 16 steps: it still changes" in sentences(page)
+    assert "has not settled by 16 steps" in sentences(page)
+
+
+def test_presets_in_a_grid_can_be_told_apart_in_one_setting(page):
+    opened(page, x_axis="Preset", y_axis="Nothing")
+    page.button(key="plan_lock_steps").click().run()
+    assert "Fair: one thing differs" in sentences(page)
+
+
+@pytest.mark.parametrize("title", VIEWS)
+def test_every_view_shows_a_finished_sweep(page, title):
+    page = opened(page, pictures_as=title)
+    page = finished(page.button(key="run").click().run())
+    assert page.session_state["pictures_as"] == title
+    assert not page.exception
+
+
+@pytest.mark.parametrize("title", KINDS)
+def test_every_kind_of_plan_can_be_drawn_up(page, title):
+    opened(page, lab=title)
+    assert not page.exception
+    assert "picture" in page.button(key="run").label

@@ -72,7 +72,7 @@ def test_open_in_compare_has_every_picture_already(page):
     predicted(page, lesson, 0)
     page.button(key="lesson_compare").click().run()
     assert not page.exception
-    assert "1 thing differs" in sentences(page)
+    assert "Fair: one thing differs" in sentences(page)
     assert page.session_state["view"] == "Compare"
 
 

@@ -149,9 +149,21 @@ def read_experiment(text: str) -> Experiment:
 
 def reproduced(experiment: Experiment, results: Mapping[tuple[int, ...], Result]) -> Reproduction:
     """Lay a rerun against what the file says."""
+    return same_again(experiment.cells, results)
+
+
+def recorded(results: Mapping[tuple[int, ...], Result]) -> Mapping[tuple[int, ...], Told]:
+    """What is remembered of a run, for the next one to be laid against."""
+    return {at: _recorded(_cell(result)) for at, result in results.items()}
+
+
+def same_again(
+    before: Mapping[tuple[int, ...], Told], results: Mapping[tuple[int, ...], Result]
+) -> Reproduction:
+    """Lay a rerun against the run before it."""
     same, missing = 0, 0
     drifts = []
-    for at, then in experiment.cells.items():
+    for at, then in before.items():
         now = results.get(at)
         if not then.pixels or now is None or not now.pixels:
             missing += bool(then.pixels or (now and now.pixels))

@@ -4,7 +4,7 @@ from sdplay.compare.plan import Plan, Varied
 from sdplay.params import KNOBS
 from sdplay.wording import many
 
-MOST_VALUES, MOST_LETTERS = 6, 24
+MOST_VALUES, MOST_LETTERS = 8, 6
 """More values than this, or longer ones, are counted instead."""
 
 
@@ -20,7 +20,12 @@ def pictures_line(plan: Plan) -> str:
 
 def _values(varied: Varied) -> str:
     labels = [mark.label for mark in varied.marks if not mark.skip]
-    if len(labels) <= MOST_VALUES and sum(map(len, labels)) <= MOST_LETTERS:
+    are_numbers = varied.axis.id not in KNOBS or KNOBS[varied.axis.id].is_number
+    if (
+        are_numbers
+        and len(labels) <= MOST_VALUES
+        and max(map(len, labels), default=0) <= MOST_LETTERS
+    ):
         return f"{varied.axis.label} {' · '.join(labels)}"
     name = _name(varied)
     if name.endswith(("s", "}")):

@@ -232,7 +232,7 @@ class Reference:
         if self.up_to > self.cost:
             cost = f"{self.cost:.3g} to {cost}"
         if not self.tied:
-            return f"Measured against {self.name}, the most expensive that settles ({cost})."
+            return f"Measured against {self.name}, the most expensive that can settle ({cost})."
         return (
             f"Measured against {self.name} ({cost}). {listed(self.tied)} "
             f"{'costs' if len(self.tied) == 1 else 'cost'} as much; {self.name} was taken because "

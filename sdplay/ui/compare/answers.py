@@ -12,13 +12,12 @@ import streamlit as st
 
 from sdplay.compare.evidence.amounts import Amounts, Course
 from sdplay.compare.evidence.answers import Convergence, Point, Scale
-from sdplay.compare.evidence.findings import Findings, find_out
+from sdplay.compare.evidence.findings import Findings
 from sdplay.compare.evidence.measures import COLOUR, MEASURES, WHAT_THEY_SEE, Measure
 from sdplay.compare.results import measured_alike
 from sdplay.sweeps import Sweep
 from sdplay.ui import whole
-from sdplay.ui.compare import cells, sweeping
-from sdplay.ui.compare.cells import Results
+from sdplay.ui.compare import cells, sweeping, verdict
 from sdplay.ui.session import Studio
 from sdplay.ui.share import linked
 from sdplay.wording import literal
@@ -45,8 +44,7 @@ LINES = "split(datum.label, '\\n')"
 
 def show(studio: Studio, sweep: Sweep) -> None:
     """The charts that the axes allow; nothing where they carry none."""
-    results = sweep.results()
-    findings = _findings(studio, sweep, results)
+    findings = verdict.findings(studio, sweep, sweep.results())
     if not (findings.curves or findings.trade or findings.amounts or findings.bands):
         return
     with st.container(border=True, key="answers"):
@@ -83,25 +81,6 @@ def _choices(findings: Findings) -> None:
                 help="What every picture is measured against.",
             )
     st.caption(literal(WHAT_THEY_SEE))
-
-
-def _findings(studio: Studio, sweep: Sweep, results: Results) -> Findings:
-    """Judged once for each state of the sweep, reference and measure; pairs are measured once."""
-    chosen = cells.picked(sweep, results)[0] if st.session_state.get("against") == "A" else None
-    measure = MEASURES.get(st.session_state.get("measure", ""), COLOUR)
-    key = f"found_{sweep.group}"
-    state = (chosen, measure.id, sum(result.done for result in results.values()))
-    if st.session_state.get(key, (None, None))[0] != state:
-        with st.spinner("Measuring"):
-            findings = find_out(
-                sweep.plan,
-                results,
-                lambda left, right: sweeping.measure(studio, left, right),
-                chosen=results[chosen] if chosen else None,
-                measure=measure,
-            )
-            st.session_state[key] = (state, findings)
-    return st.session_state[key][1]  # type: ignore[no-any-return]
 
 
 @whole.fragment()

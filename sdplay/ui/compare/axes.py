@@ -22,11 +22,26 @@ SHOWN = 14
 
 
 def pick(position: str, offer: Offer, names: Mapping[str, str]) -> list[tuple[str, Typed]]:
-    """The axis of that place as it stands in the form; nothing while there is none."""
+    """The axis of that place as it stands in the form, its values beside it; nothing while there
+    is none."""
+    left, right = st.columns([2, 3], gap="small")
+    with left:
+        name = _name(position, names)
+    if not name:
+        return []
+    first = FIRST_VALUES.get(position, "") if name == PLACES[position][1] else ""
+    with right:
+        typed = _values(position, name, first, offer)
+        echo(axis(name).marks, typed, offer)
+    return [(name, typed)]
+
+
+def _name(position: str, names: Mapping[str, str]) -> str:
+    """Which axis is chosen for that place."""
     label, default = PLACES[position]
     if st.session_state.get(f"{position}_axis", default) not in names:
         st.session_state[f"{position}_axis"] = ""  # its slot is gone from the prompt
-    name = st.selectbox(
+    name: str = st.selectbox(
         label,
         list(names),
         index=list(names).index(default),
@@ -36,13 +51,7 @@ def pick(position: str, offer: Offer, names: Mapping[str, str]) -> list[tuple[st
         args=(position,),
         help=axis(st.session_state.get(f"{position}_axis") or default or "steps").help,
     )
-    if not name:
-        return []
-    typed = _values(
-        position, name, FIRST_VALUES.get(position, "") if name == default else "", offer
-    )
-    echo(axis(name).marks, typed, offer)
-    return [(name, typed)]
+    return name
 
 
 def pick_both(

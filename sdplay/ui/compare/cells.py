@@ -21,6 +21,8 @@ from sdplay.wording import literal, many
 
 AT_ONCE = 600
 """Cells drawn on one page of the grid."""
+LARGE_CELLS = 24
+"""Up to so many cells are drawn so large that a thumbnail would be blurred."""
 LONG_ROW = 8
 """More cells than this along a single axis are drawn line after line, each with its own label."""
 STATES = {"queued": "waits", "running": "at work", "cancelled": "stopped"}
@@ -55,15 +57,14 @@ def sheet(studio: Studio, sweep: Sweep, results: Results, tools: DeltaGenerator)
         for cell in line
     ]
     across = (
-        [] if flows else [cell.labels[columns] if columns is not None else "" for cell in table[0]]
+        [] if flows else [cell.said[columns] if columns is not None else "" for cell in table[0]]
     )
-    down = [line[0].labels[rows] if rows is not None else "" for line in table]
+    down = [line[0].said[rows] if rows is not None else "" for line in table]
     if clicked := grid(
         across,
         down,
         cells,
         f"grid_{sweep.group}",
-        _corner(plan, rows, columns),
         ratio=ratio(plan),
     ):
         pick(sweep, tuple(map(int, clicked.split(","))))
@@ -136,7 +137,8 @@ def send(studio: Studio, sweep: Sweep, results: Results) -> None:
         for result in results.values()
         if result.picture and result.picture not in sent
     ]
-    sent |= {id: b64encode(jpeg).decode() for id, jpeg in sweeping.thumbnails(studio, new).items()}
+    files = sweeping.previews if len(results) <= LARGE_CELLS else sweeping.thumbnails
+    sent |= {id: b64encode(jpeg).decode() for id, jpeg in files(studio, new).items()}
     thumbnails(sent)
 
 
@@ -219,10 +221,6 @@ def _tile(
         badge,
         heat.get(cell.at),
     )
-
-
-def _corner(plan: Plan, *axes: int | None) -> str:
-    return " / ".join(plan.varied[at].axis.label for at in axes if at is not None)
 
 
 def stand_ins(sweep: Sweep, results: Results) -> dict[At, Result]:

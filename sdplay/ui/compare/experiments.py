@@ -9,7 +9,14 @@ from PIL import Image
 
 from sdplay.compare.axes import Setup, Typed
 from sdplay.compare.evidence.findings import dearest
-from sdplay.compare.experiment import Experiment, read_experiment, reproduced, write_experiment
+from sdplay.compare.experiment import (
+    Experiment,
+    Reproduction,
+    Told,
+    read_experiment,
+    same_again,
+    write_experiment,
+)
 from sdplay.compare.exports.animation import animate, ordered
 from sdplay.compare.exports.report import report
 from sdplay.compare.exports.rows import Measured, csv_text, row
@@ -25,7 +32,6 @@ from sdplay.ui.form import form, visit
 from sdplay.ui.problems import explained, told
 from sdplay.ui.session import Studio
 from sdplay.ui.share import linked
-from sdplay.wording import literal
 
 KINDS = ["json", "toml", "csv", "png", "jpg", "webp"]
 MOST_MEGABYTES = {"json": 24, "toml": 1, "csv": 4}
@@ -80,7 +86,7 @@ def take_away(studio: Studio, sweep: Sweep) -> None:
 
 def open_file(studio: Studio) -> None:
     """An experiment, a plan, or a grid of A1111's, into the form."""
-    with st.popover("Open", icon=":material/folder_open:", type="tertiary"):
+    with st.popover("Open", icon=":material/folder_open:", type="tertiary", key="open_file"):
         upload = st.file_uploader(
             "Experiment, plan or grid",
             KINDS,
@@ -142,7 +148,7 @@ def into_form(studio: Studio, base: Setup, varied: Sequence[tuple[str, Typed]]) 
     elif view == "Table":
         table.put(rows, base.params)
     address.put({"lab": view})
-    st.session_state[sweeping.fold_key(studio)] = True
+    sweeping.open_plan(studio)
 
 
 def _rows(name: str, typed: Typed) -> list[Mapping[str, Any]]:
@@ -214,16 +220,15 @@ def _animation(studio: Studio, sweep: Sweep) -> None:
     _download("Save it", make, f"morph.{kind}", f"image/{kind}", ":material/animation:")
 
 
-def compared_with_file(sweep: Sweep) -> None:
-    """The sentence of a rerun, when the file that was opened has this plan's cells."""
+def reproduction(sweep: Sweep) -> Reproduction | None:
+    """A rerun laid against the run before it, or against the opened file that has its cells."""
+    before = st.session_state.get(f"before_{sweep.group}") or _opened_cells(sweep)
+    return same_again(before, sweep.results()) if before else None
+
+
+def _opened_cells(sweep: Sweep) -> Mapping[tuple[int, ...], Told]:
+    """The cells of the opened file, where it is of this plan."""
     experiment: Experiment | None = st.session_state.get("experiment")
-    if (
-        experiment
-        and experiment.cells
-        and {cell.at for cell in sweep.plan.cells} == set(experiment.cells)
-    ):
-        reproduction = reproduced(experiment, sweep.results())
-        st.info(
-            literal(f"Against the opened experiment: {reproduction.sentence}"),
-            icon=":material/science:",
-        )
+    labels = {cell.at: cell.labels for cell in sweep.plan.cells}
+    saved = {at: cell.labels for at, cell in experiment.cells.items()} if experiment else {}
+    return experiment.cells if experiment and labels == saved else {}

@@ -8,11 +8,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from sdplay.compare.axes import Setup, Typed
 from sdplay.compare.explore.refine import refinable
-from sdplay.compare.guard import guard, guard_axes, label, plan_sentence, settings_text
+from sdplay.compare.guard import settings_text
 from sdplay.compare.plan import Plan, limit, plan
 from sdplay.params import Params
 from sdplay.ui import whole
-from sdplay.ui.compare import axes, experiments, sweep_view, sweeping
+from sdplay.ui.compare import axes, experiments, plan_line, sweep_view, sweeping
+from sdplay.ui.compare.fairness_pill import pill
 from sdplay.ui.compare.kinds import KINDS
 from sdplay.ui.form import form, local_card
 from sdplay.ui.problems import explained
@@ -22,40 +23,38 @@ from sdplay.wording import literal, many
 
 
 def show(studio: Studio) -> None:
-    """What to vary, what it costs, then the newest sweep."""
+    """One line for a plan that was run, else what to vary and what it costs; then the pictures."""
     with explained():
         sweep_link.arrive(studio)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        view = st.segmented_control(
-            "Kind of comparison",
-            list(KINDS),
-            default="Grid",
-            **linked.bound("lab"),
-            required=True,
-            label_visibility="collapsed",
-        )
-        st.space("stretch")
-        links.share(studio, "Compare", lambda: sweep_link.offered(studio))
-        experiments.open_file(studio)
-    with _plan_fold(studio), st.container(border=True, gap="small", key="lab_card"):
-        form.prompts(studio.capabilities)
-        _card(studio, str(view))
-    sweep_view.newest(studio)
+    sweep = plan_line.show(studio, lambda: _files(studio)) if sweeping.mine(studio) else None
+    opened = sweeping.plan_open(studio)
+    # Folded away it is drawn all the same: its controls would forget what they hold.
+    with st.container(gap="small", key="plan_opened" if opened else "plan_folded"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+            kind = st.segmented_control(
+                "Kind of comparison",
+                list(KINDS),
+                default="Grid",
+                **linked.bound("lab"),
+                required=True,
+                label_visibility="collapsed",
+            )
+            if not sweep:
+                st.space("stretch")
+                _files(studio)
+        with st.container(border=True, gap="small", key="lab_card"):
+            form.prompts(studio.capabilities)
+            _card(studio, str(kind))
+    if sweep:
+        sweep_view.show(studio, sweep)
+    else:
+        sweep_view.welcome()
 
 
-def _plan_fold(studio: Studio) -> DeltaGenerator:
-    """The plan is one line once it has run, so that its pictures stand in the upper part; what
-    brings a plan opens it."""
-    count = len(sweeping.mine(studio))
-    if not count:
-        return st.container()
-    return st.expander(
-        "Plan another comparison",
-        icon=":material/edit_note:",
-        type="compact",
-        key=sweeping.fold_key(studio),
-        on_change="rerun",
-    )
+def _files(studio: Studio) -> None:
+    """A link to what is on the screen, and a plan out of a file."""
+    links.share(studio, "Compare", lambda: sweep_link.offered(studio))
+    experiments.open_file(studio)
 
 
 @whole.fragment()
@@ -84,6 +83,7 @@ def _more_axes() -> DeltaGenerator:
     return st.expander(
         f"More axes: {literal(' and '.join(names))}" if names else "More axes",
         expanded=bool(names),
+        type="compact",
         icon=":material/layers:",
         key="more_axes",
     )
@@ -99,14 +99,12 @@ def _planned(studio: Studio, base: Params, view: str) -> Plan:
 
 
 def _price(studio: Studio, plan: Plan, run_at_once: bool) -> None:
-    """The guard's verdict, the price, a cheaper way, and the button."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f":material/balance: {literal(_verdict(plan))}", width="content")
-        _locks(plan)
+    """Whether it is fair, what it costs, a cheaper way, and the button."""
     for note in plan.notes:
         st.caption(f":orange[:material/info:] {literal(note)}")
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(literal(plan.sentence))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="price"):
+        pill(plan, "plan")
+        st.caption(literal(plan.sentence), width="content")
         st.space("stretch")
         frames = False
         if studio.capabilities.offers("frames"):
@@ -135,7 +133,7 @@ def _price(studio: Studio, plan: Plan, run_at_once: bool) -> None:
             st.rerun()
     if plan.cheaper:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.caption(f":material/savings: {literal(plan.cheaper.sentence)}")
+            st.caption(f":material/savings: {literal(plan.cheaper.sentence)}", width="content")
             st.button("Use it", type="tertiary", key="cheaper", on_click=_cheaper, args=(plan,))
 
 
@@ -159,31 +157,6 @@ def _go(studio: Studio, plan: Plan) -> str:
     verb = "Continue with" if sweeping.edited(studio) else "Run"
     verb += " up to" * plan.refine
     return f"{verb} {many(plan.pictures, 'picture')}"
-
-
-def _verdict(plan: Plan) -> str:
-    """Along every axis; whole presets are compared with each other."""
-    if [varied.axis.id for varied in plan.varied] == ["preset"]:
-        return guard([cell.setup for cell in plan.cells]).sentence
-    return plan_sentence(plan)
-
-
-def _locks(plan: Plan) -> None:
-    """Where several settings of a preset differ: buttons that let one of them vary alone."""
-    presets = [verdict for verdict in guard_axes(plan) if verdict.level == "confounded"]
-    if [varied.axis.id for varied in plan.varied][:1] != ["preset"] or not presets:
-        return
-    only = KINDS[st.session_state["lab"]].module.only
-    for name in presets[0].names:
-        st.button(
-            f"Only {label(name)}",
-            icon=":material/lock:",
-            type="tertiary",
-            key=f"plan_lock_{name}",
-            on_click=only,
-            args=(name,),
-            help="Locks the rest to the form.",
-        )
 
 
 def _cheaper(plan: Plan) -> None:

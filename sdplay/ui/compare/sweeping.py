@@ -12,10 +12,12 @@ from sdplay import settings
 from sdplay.backends import Backend, connect
 from sdplay.backends.guests import Connected, Visits
 from sdplay.compare.evidence.measures import Difference, difference
+from sdplay.compare.experiment import recorded
 from sdplay.compare.plan import Plan
 from sdplay.compare.results import Result
 from sdplay.files.recent import Recent
 from sdplay.library import Kept
+from sdplay.picture import jpeg_bytes
 from sdplay.sharing.room import Share
 from sdplay.sweeps import Bench, Board, Speeds, Sweep
 from sdplay.ui import session
@@ -34,6 +36,10 @@ def bench(frames: bool) -> Bench:
         return _bench(frames)
     asked_at = tuple((name, entry.since) for name, entry in own.items())
     return _own_bench(session.visitor(), asked_at, frames, own)
+
+
+PREVIEW_SIDE = 640
+"""Pixels of a large cell's picture, as much as a fine screen shows of it."""
 
 
 @st.cache_resource(show_spinner=False, ttl=30)
@@ -81,9 +87,18 @@ def mine(studio: Studio) -> list[Sweep]:
     return board().of(studio.owner)
 
 
-def fold_key(studio: Studio) -> str:
-    """The name under which the page keeps whether the plan is open: closed again after each run."""
-    return f"plan_after_{len(mine(studio))}"
+def plan_open(studio: Studio) -> bool:
+    """Whether the plan can be changed now: until it runs, and when it is asked for."""
+    return not mine(studio) or bool(st.session_state.get(_plan_key(studio)))
+
+
+def open_plan(studio: Studio, opened: bool = True) -> None:
+    """Show the plan's controls, or fold them away."""
+    st.session_state[_plan_key(studio)] = opened
+
+
+def _plan_key(studio: Studio) -> str:
+    return f"plan_after_{len(mine(studio))}"  # another one after each run, which folds it away
 
 
 def start(studio: Studio, plan: Plan, frames: bool) -> None:
@@ -98,6 +113,24 @@ def start(studio: Studio, plan: Plan, frames: bool) -> None:
         plan, bench(frames), studio.jobs, owner=studio.owner, address=address, speeds=speeds()
     )
     board().add(sweep.start())
+    open_plan(studio, opened=False)
+
+
+def start_again(studio: Studio, sweep: Sweep) -> None:
+    """Make all of it anew, and remember what it is laid against."""
+    address = session.address()
+    board().check(Share(studio.owner, address, len(sweep.plan.cells)))
+    again = Sweep(
+        sweep.plan,
+        bench(False),
+        studio.jobs,
+        owner=studio.owner,
+        address=address,
+        speeds=speeds(),
+        anew=True,
+    )
+    st.session_state[f"before_{again.group}"] = recorded(sweep.results())
+    board().add(again.start())
 
 
 def edit(sweep: Sweep) -> None:
@@ -126,6 +159,17 @@ def thumbnails(studio: Studio, pictures: Iterable[str]) -> dict[str, bytes]:
     ]
     small = studio.library.thumbnails(saved)
     return {picture.id: jpeg for picture, jpeg in zip(saved, small, strict=True) if jpeg}
+
+
+def previews(studio: Studio, pictures: Iterable[str]) -> dict[str, bytes]:
+    """JPEGs for large cells, made of the originals, by the picture's id."""
+    files = {picture: original(studio, picture) for picture in pictures}
+    return {picture: _preview(data) for picture, data in files.items() if data}
+
+
+def _preview(data: bytes) -> bytes:
+    with Image.open(io.BytesIO(data)) as image:
+        return jpeg_bytes(image, PREVIEW_SIDE, quality=88)
 
 
 def original(studio: Studio, picture: str) -> bytes:

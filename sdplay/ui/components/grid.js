@@ -1,30 +1,30 @@
-const made = (tag, kind, text) => {
-  const each = document.createElement(tag);
-  if (kind) each.className = kind;
-  if (text !== undefined) each.textContent = text;
-  return each;
+const element = (tag, kind, text) => {
+  const made = document.createElement(tag);
+  if (kind) made.className = kind;
+  if (text !== undefined) made.textContent = text;
+  return made;
 };
 function drawn(cell, button) {
   window.sdplayThumbnails ??= new Map();
   const store = window.sdplayThumbnails;
-  const told = JSON.stringify(cell) + store.has(cell.picture);
-  if (button.dataset.told === told) return;
-  button.dataset.told = told;
+  const state = JSON.stringify(cell) + store.has(cell.picture);
+  if (button.dataset.state === state) return;
+  button.dataset.state = state;
   button.className = cell.state + (cell.badge ? " chosen" : "");
   button.setAttribute("aria-label", cell.title);
   button.title = cell.title;
-  const frame = made("span", "picture"),
+  const frame = element("span", "picture"),
     image = new Image();
   image.alt = "";
   if (store.has(cell.picture)) image.src = store.get(cell.picture);
   frame.append(image);
   if (cell.heat !== null) {
-    const tone = made("span", "tone");
+    const tone = element("span", "tone");
     tone.style.setProperty("--heat", cell.heat);
     frame.append(tone);
   }
-  if (cell.badge) frame.append(made("span", "badge", cell.badge));
-  button.replaceChildren(frame, made("span", "text", cell.text));
+  if (cell.badge) frame.append(element("span", "badge", cell.badge));
+  button.replaceChildren(frame, element("span", "text", cell.text));
 }
 // The cell that an arrow key leads to, none at an edge; `wide` cells stand in a row.
 export const neighbour = (from, key, wide, count) => {
@@ -35,54 +35,68 @@ export const neighbour = (from, key, wide, count) => {
   const sameRow = Math.floor(to / wide) === Math.floor(from / wide);
   return sideways && wide > 1 && !sameRow ? null : to;
 };
+// How wide headers must be so that none breaks inside a word: their longest word, within bounds.
+export const room = (labels, width, least, most) => {
+  const words = labels.flatMap(label => label.split(/\s+/)).filter(Boolean);
+  return Math.min(most, Math.max(least, ...words.map(width)));
+};
+function measure(table, data) {
+  const pen = (table.pen ??= document.createElement("canvas").getContext("2d"));
+  const head = table.querySelector("thead th:last-child span");
+  if (head) pen.font = getComputedStyle(head).font;
+  const width = text => Math.ceil(pen.measureText(text).width) + 10;
+  const rows = data.rows.filter(Boolean);
+  const whole = Math.max(0, ...rows.map(width));
+  const side = rows.length ? room(rows, width, Math.min(whole, 132), 220) : 0;
+  table.style.setProperty("--side", `${side}px`);
+  table.style.setProperty("--least", `${room(data.columns, width, 88, 220)}px`);
+}
+function build(table, data) {
+  const head = element("thead"),
+    top = element("tr"),
+    body = element("tbody");
+  const header = (label, scope) => {
+    const cell = element("th");
+    cell.scope = scope;
+    cell.title = label;
+    cell.append(element("span", "", label));
+    return cell;
+  };
+  top.append(element("td"), ...data.columns.map(label => header(label, "col")));
+  head.append(top);
+  data.rows.forEach((label, row) => {
+    const line = element("tr");
+    line.append(header(label, "row"));
+    for (let column = 0; column < (data.columns.length || data.cells.length); column++) {
+      const cell = element("td"),
+        button = element("button");
+      button.type = "button";
+      button.tabIndex = row || column ? -1 : 0;
+      cell.append(button);
+      line.append(cell);
+    }
+    body.append(line);
+  });
+  table.replaceChildren(head, body);
+}
 export default function ({data, parentElement, setTriggerValue}) {
   const table = parentElement.querySelector("table");
-  const shape = JSON.stringify([data.corner, data.columns, data.rows, data.cells.length]);
-  const flows = !data.columns.length;
+  const shape = JSON.stringify([data.columns, data.rows, data.cells.length]);
+  const flows = !data.columns.length,
+    single = data.rows.every(label => !label);
   table.classList.toggle("flow", flows);
-  table.classList.toggle(
-    "single",
-    data.rows.every(label => !label),
-  );
+  table.classList.toggle("single", single);
   table.style.setProperty("--most", `${data.most}px`);
   table.style.setProperty("--count", data.columns.length || 1);
-  table.style.setProperty(
-    "--side",
-    data.rows.every(label => !label) ? "0px" : "clamp(72px, 14cqw, 150px)",
-  );
   table.style.setProperty("--ratio", data.ratio);
   if (table.dataset.shape !== shape) {
     table.dataset.shape = shape;
-    const head = made("thead"),
-      top = made("tr"),
-      body = made("tbody");
-    const header = (label, scope) => {
-      const each = made("th"),
-        text = made("span", "", label);
-      each.scope = scope;
-      each.title = label;
-      each.append(text);
-      return each;
-    };
-    top.append(header(data.corner, "col"), ...data.columns.map(label => header(label, "col")));
-    head.append(top);
-    data.rows.forEach((label, row) => {
-      const line = made("tr");
-      line.append(header(label, "row"));
-      for (let column = 0; column < (data.columns.length || data.cells.length); column++) {
-        const place = made("td"),
-          button = made("button");
-        button.type = "button";
-        button.tabIndex = row || column ? -1 : 0;
-        place.append(button);
-        line.append(place);
-      }
-      body.append(line);
-    });
-    table.replaceChildren(head, body);
+    build(table, data);
+    measure(table, data);
+    document.fonts?.ready.then(() => measure(table, data));
   }
   const buttons = [...table.querySelectorAll("button")],
-    upper = each => each.getBoundingClientRect().top;
+    upper = button => button.getBoundingClientRect().top;
   const refresh = () => {
     for (const [n, cell] of data.cells.entries()) drawn(cell, buttons[n]);
   };
@@ -92,7 +106,7 @@ export default function ({data, parentElement, setTriggerValue}) {
   });
   table.onkeydown = event => {
     const wide = flows
-      ? buttons.filter(each => upper(each) === upper(buttons[0])).length
+      ? buttons.filter(button => upper(button) === upper(buttons[0])).length
       : data.columns.length;
     const from = buttons.indexOf(event.target);
     const to = neighbour(from, event.key, wide, buttons.length);
@@ -102,6 +116,14 @@ export default function ({data, parentElement, setTriggerValue}) {
     buttons[to].tabIndex = 0;
     buttons[to].focus();
   };
+  const frame = table.parentElement;
+  const fit = () => frame.classList.toggle("fits", table.scrollWidth <= frame.clientWidth + 1);
+  const watcher = new ResizeObserver(fit);
+  watcher.observe(frame);
+  watcher.observe(table);
   window.addEventListener("sdplay-thumbnails", refresh);
-  return () => window.removeEventListener("sdplay-thumbnails", refresh);
+  return () => {
+    watcher.disconnect();
+    window.removeEventListener("sdplay-thumbnails", refresh);
+  };
 }

@@ -46,17 +46,15 @@ def grid(
     rows: Sequence[str],
     cells: Sequence[GridCell],
     key: str,
-    corner: str = "",
-    most: int = 400,
+    most: int = 640,
     ratio: float = 1.0,
 ) -> str:
     """The place of the cell that was just picked, else nothing.  Cells take the room there is, up
-    to `most` pixels; without columns they fill line after line."""
+    to `most` pixels wide; without columns they fill line after line."""
     fields = {
         "columns": columns,
         "rows": rows,
         "cells": [vars(cell) for cell in cells],
-        "corner": corner,
         "most": most,
         "ratio": ratio,
     }

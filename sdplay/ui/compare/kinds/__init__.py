@@ -13,7 +13,8 @@ class Kind:
     """On the page and in a link."""
     file: str
     """In this folder.  `pick(studio, base)` draws its controls and returns its axes with their
-    values; where it has rows of settings, `only(name)` locks all but one of these to the form."""
+    values; where it has rows of settings, `only(name, values)` locks all but one of these to the
+    form."""
     row: str = ""
     """What a row of settings is called in sentences; elsewhere it is a preset."""
 

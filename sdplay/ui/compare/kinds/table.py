@@ -39,7 +39,7 @@ def pick(studio: Studio, base: Params) -> list[tuple[str, Typed]]:
     return [("preset", rows)]
 
 
-def only(name: str) -> None:
+def only(name: str, values: Sequence[Any]) -> None:
     """Take every column of settings but this one away; call it from a callback."""
     lines = list(csv.reader(io.StringIO(st.session_state["table"])))
     columns = [

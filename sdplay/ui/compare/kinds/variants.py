@@ -67,7 +67,7 @@ def put(rows: Sequence[Mapping[str, Any]]) -> None:
     state.pop(_IDS, None)
 
 
-def only(name: str) -> None:
+def only(name: str, values: Sequence[Any]) -> None:
     """Lock all but this setting to the form; call it from a callback."""
     st.session_state["varying"] = [name]
 

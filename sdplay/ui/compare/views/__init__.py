@@ -30,8 +30,6 @@ class View:
     file: str
     """In this folder; its `show(stage)` draws the view."""
     icon: str
-    needs_two: bool = False
-    """Whether it is offered only once there are two pictures to look at."""
 
     def show(self, stage: Stage) -> None:
         """Draw it; its file is imported when it is first looked at."""
@@ -42,8 +40,8 @@ VIEWS = {
     view.title: view
     for view in (
         View("Grid", "grid", "grid_on"),
-        View("A / B", "glass", "compare", needs_two=True),
-        View("Flipbook", "flipbook", "auto_stories", needs_two=True),
-        View("Sort", "sift", "sort", needs_two=True),
+        View("A / B", "pair", "compare"),
+        View("Flipbook", "flipbook", "auto_stories"),
+        View("Sort", "sift", "sort"),
     )
 }

@@ -1,0 +1,42 @@
+"""The pill that says whether one thing differs, and how to lock the rest where several do."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from sdplay.compare.guard import Verdict, fairness, label, plan_sentence
+from sdplay.compare.plan import Plan
+from sdplay.ui.compare.kinds import KINDS
+from sdplay.wording import literal
+
+
+def pill(plan: Plan, key: str, before: Callable[[], None] = lambda: None) -> None:
+    """Whether a plan is fair; `before` brings it into the form before anything is locked there."""
+    answer = fairness(plan)
+    st.badge(
+        literal(answer.words),
+        icon=":material/balance:" if answer.fair else ":material/warning:",
+        color="green" if answer.fair else "orange",
+        help=literal(plan_sentence(plan)),
+    )
+    if answer.mixed and any(varied.axis.id == "preset" for varied in plan.varied):
+        _locks(answer.mixed, key, before)
+
+
+def _locks(mixed: Verdict, key: str, before: Callable[[], None]) -> None:
+    with st.popover("Lock the rest", icon=":material/lock:", key=f"{key}_lock"):
+        st.caption("Let one of them vary. The others are locked to the form.")
+        for name in mixed.names:
+            st.button(
+                f"Only {label(name)}",
+                icon=":material/lock:",
+                type="tertiary",
+                key=f"{key}_lock_{name}",
+                on_click=_lock,
+                args=(name, mixed, before),
+            )
+
+
+def _lock(name: str, mixed: Verdict, before: Callable[[], None]) -> None:
+    before()
+    KINDS[st.session_state["lab"]].module.only(name, mixed.values[name])

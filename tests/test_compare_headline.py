@@ -1,0 +1,103 @@
+"""The sentence above a comparison: it names the cheapest that is enough, and never says what its
+curves deny."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from sdplay.compare.axes import Setup
+from sdplay.compare.evidence.findings import find_out
+from sdplay.compare.evidence.headline import headline, setting_words
+from sdplay.compare.evidence.measures import Difference
+from sdplay.compare.plan import plan
+from sdplay.compare.results import Result
+from sdplay.params import Params
+
+BASE = Params("a fox", steps=8, scheduler="euler", width=64, height=64)
+
+
+def swept(axes, look):
+    """A plan's results; `look` gives each cell a number, and numbers are as far apart as they
+    differ."""
+    planned = plan(Setup("builtin", BASE), axes)
+    results = {
+        cell.at: Result(cell, "made", f"{look(cell.params):.6f}", picture=str(cell.at))
+        for cell in planned.cells
+    }
+    looks = {cell.at: look(cell.params) for cell in planned.cells}
+
+    def between(left, right):
+        gap = abs(looks[left.cell.at] - looks[right.cell.at])
+        return Difference(gap, 1 - gap, math.inf, gap, gap, gap, None)
+
+    findings = find_out(planned, results, between)
+    return headline(findings, results, between), findings
+
+
+def test_the_cheapest_that_is_enough_is_named_with_the_reason():
+    sentence, _ = swept([("steps", "2, 4, 8, 16, 32")], lambda p: 0.9 * math.exp(-p.steps / 2))
+    assert sentence == "8 steps are enough here: more steps change less than the eye sees."
+
+
+def test_little_is_not_called_invisible():
+    sentence, _ = swept([("steps", "2, 4, 8, 16, 32")], lambda p: 0.9 * math.exp(-p.steps / 3.6))
+    assert sentence == "8 steps are enough here: more steps change little."
+
+
+def test_a_scheduler_that_still_moves_is_not_called_enough():
+    def look(params):
+        if params.scheduler == "ddim":
+            return 0.0
+        return {4: 0.3, 8: 0.0, 16: 0.4, 32: 0.8}[params.steps]
+
+    axes = [("steps", "4, 8, 16, 32"), ("scheduler", ["euler", "ddim"])]
+    sentence, findings = swept(axes, look)
+    assert "enough here" not in sentence or "Euler" not in sentence
+    assert any("has not settled" in settling for settling in findings.settling)
+
+
+def test_nothing_that_comes_close_is_said_so():
+    sentence, _ = swept([("steps", "2, 4, 8, 16")], lambda p: p.steps / 20)
+    assert sentence == "Nothing comes close to 16 steps: it still changes; try more steps."
+
+
+@pytest.mark.parametrize("axes", [[("steps", "2, 4, 8")], [("cfg", "1, 2, 3")], [("seed", "1-3")]])
+def test_equal_pictures_are_called_the_same(axes):
+    sentence, _ = swept(axes, lambda p: 0.5)
+    assert sentence.startswith("All 3 pictures are the same, pixel for pixel")
+
+
+def test_an_amount_is_named_by_its_setting():
+    sentence, _ = swept([("cfg", "1, 3, 5")], lambda p: p.cfg / 10)
+    assert sentence.startswith("More CFG scale changes the picture about evenly, by 0.20")
+
+
+def test_pictures_on_no_scale_are_laid_against_one_of_them():
+    looks = {"euler": 0.0, "ddim": 0.1, "lms": 0.4}
+    sentence, _ = swept([("scheduler", [*looks])], lambda p: looks[p.scheduler])
+    assert sentence == (
+        "Measured against Euler, DDIM is closest (colour distance 0.10) and LMS is farthest (0.40)."
+    )
+
+
+def test_what_the_eye_cannot_tell_apart_looks_the_same():
+    looks = {"euler": 0.0, "ddim": 0.01, "lms": 0.02}
+    sentence, _ = swept([("scheduler", [*looks])], lambda p: looks[p.scheduler])
+    assert sentence.startswith("They all look the same")
+
+
+def test_one_picture_is_no_comparison():
+    sentence, _ = swept([("steps", "4")], lambda p: 0.5)
+    assert sentence == "One picture: there is nothing to compare yet."
+
+
+def test_pictures_that_failed_say_nothing():
+    planned = plan(Setup("builtin", BASE), [("steps", "2, 4")])
+    results = {cell.at: replace(Result(cell), state="failed") for cell in planned.cells}
+    findings = find_out(planned, results, lambda left, right: None)
+    assert headline(findings, results, lambda left, right: None) == ""
+
+
+def test_settings_read_like_words():
+    assert setting_words("DPM++ 2M Karras · 15 steps") == "DPM++ 2M Karras at 15 steps"
