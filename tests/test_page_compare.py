@@ -9,7 +9,7 @@ import pytest
 from sdplay.compare.experiment import write_experiment
 from sdplay.params import KNOBS
 from sdplay.ui.compare import cells, sweeping
-from sdplay.ui.compare.answers import WRAPPED
+from sdplay.ui.compare.answers.shapes import WRAPPED
 from sdplay.ui.compare.kinds import KINDS
 from sdplay.ui.compare.views import VIEWS
 from sdplay.ui.share import linked
@@ -399,3 +399,22 @@ def test_every_kind_of_plan_can_be_drawn_up(page, title):
     opened(page, lab=title)
     assert not page.exception
     assert "picture" in page.button(key="run").label
+
+
+def test_every_chart_has_a_table_of_what_it_draws(page):
+    page = opened(page, x_values="2, 3, 4, 5", y_axis="Seed", y_values="1, 2")
+    page = finished(page.button(key="run").click().run())
+    for key in ("curves", "trade", "bands"):
+        page.session_state[f"as_{key}"] = "Table"
+    tables = [table.value for table in page.run().dataframe]
+    assert [len(table) for table in tables] == [8, 4, 3]
+    assert list(tables[0]) == ["Curve", "Picture", "Steps", "Colour distance", "1 − SSIM"]
+
+
+def test_curves_of_one_scheduler_are_grouped_around_their_median(page):
+    page = opened(page, x_values="2, 3, 4, 5", y_axis="Seed", y_values="1, 2")
+    page = finished(page.button(key="run").click().run())
+    assert "Strong lines run through the median" not in sentences(page)
+    page = opened(page, z_axis="Scheduler")
+    page = finished(page.button(key="run").click().run())
+    assert "Strong lines run through the median" in sentences(page)

@@ -153,6 +153,18 @@ def test_a_click_on_a_chart_shows_that_picture_and_puts_it_beside_a(tab, address
     tab.get_by_text(re.compile("^B: 2 steps")).wait_for(timeout=SLOW)
 
 
+def test_a_chart_shows_pictures_under_the_pointer_and_is_a_table_and_a_file_too(tab, address):
+    opened(tab, address, x_values="2,3,4,20").locator(".st-key-run button").click()
+    finished(tab)
+    tab.locator("[data-testid=stVegaLiteChart]").first.hover(position={"x": 300, "y": 100})
+    tab.locator("#vg-tooltip-element img[src^='data:image/jpeg']").wait_for(timeout=SLOW)
+    with tab.expect_download() as saved:
+        tab.locator(".st-key-csv_curves").get_by_role("button", name="CSV").last.click()
+    assert saved.value.path().read_text().startswith("Curve,Picture,Steps,Colour distance")
+    tab.locator(".st-key-as_curves").get_by_role("radio", name="Table").click()
+    tab.get_by_test_id("stDataFrame").wait_for(timeout=SLOW)
+
+
 def test_a_batch_from_a_table_flows_in_lines(tab, address):
     opened(
         tab, address, lab="Table", prompt="a+{thing}", steps=2, table="thing,pictures%0Afox,10%0A"

@@ -8,7 +8,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from sdplay.sweeps import Sweep
 from sdplay.ui import whole
-from sdplay.ui.compare import experiments, verdict
+from sdplay.ui.compare import experiments
+from sdplay.ui.compare.answers import verdict
 from sdplay.ui.compare.views import VIEWS, Stage
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
@@ -40,14 +41,13 @@ def show(studio: Studio, sweep: Sweep) -> None:
     if not sweep.running:
         with above, explained():
             verdict.show(studio, sweep)
-        from sdplay.ui.compare import (
-            answers,  # its charts cost a quarter of a second: not at the first paint of the page
-            explored,
-        )
+        # Their library costs a quarter of a second: not at the first paint of the page.
+        from sdplay.ui.compare import explored
+        from sdplay.ui.compare.answers import charts
 
         with explained():
             explored.show(studio, sweep)
-            answers.show(studio, sweep)
+            charts.show(studio, sweep)
             experiments.take_away(studio, sweep)
 
 
@@ -105,7 +105,6 @@ def _shown_as(studio: Studio, sweep: Sweep, tools: DeltaGenerator) -> None:
             default="Grid",
             **linked.bound("pictures_as"),
             required=True,
-            format_func=lambda title: f":material/{VIEWS[title].icon}: {title}",
             label_visibility="collapsed",
         )
         _ended(sweep)

@@ -29,7 +29,6 @@ class View:
     """On the page and in a link."""
     file: str
     """In this folder; its `show(stage)` draws the view."""
-    icon: str
 
     def show(self, stage: Stage) -> None:
         """Draw it; its file is imported when it is first looked at."""
@@ -39,9 +38,9 @@ class View:
 VIEWS = {
     view.title: view
     for view in (
-        View("Grid", "grid", "grid_on"),
-        View("A / B", "pair", "compare"),
-        View("Flipbook", "flipbook", "auto_stories"),
-        View("Sort", "sift", "sort"),
+        View("Grid", "grid"),
+        View("A / B", "pair"),
+        View("Flipbook", "flipbook"),
+        View("Sort", "sift"),
     )
 }

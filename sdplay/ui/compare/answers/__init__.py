@@ -1,0 +1,1 @@
+"""What a finished comparison answers: its verdict in a sentence, and its charts."""

@@ -1,0 +1,198 @@
+"""The charts' shapes, built once each: Altair takes longer over one than the rest of the page."""
+
+import json
+import textwrap
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import altair as alt
+
+from sdplay.compare.evidence.measures import MEASURES, Measure
+
+SHAPES = 32
+"""Charts remembered as text: their titles hold what people wrote."""
+WRAPPED = 28
+"""Letters of a label before it goes on in the next line."""
+ROWS = alt.NamedData("rows")
+GREY = "#7f8794"
+"""Seen on light and on dark."""
+PICK = alt.selection_point(name="picked", fields=["at"], nearest=True, toggle=False)
+"""A click anywhere takes the point that is nearest."""
+LINES = "split(datum.label, '\\n')"
+LABEL = alt.Tooltip("label:N", title="Setting")
+PICTURE = alt.Tooltip("picture:N", title="Picture")
+"""Names a thumbnail; the page shows the picture in its place."""
+
+
+def wrapped(label: str) -> str:
+    """A label in lines, so that no chart cuts it."""
+    return "\n".join(textwrap.wrap(label, WRAPPED)) or label
+
+
+def upper(text: str) -> str:
+    """As a sentence begins."""
+    return f"{text[0].upper()}{text[1:]}"
+
+
+@dataclass(frozen=True)
+class Legend:
+    """A legend under its chart: how many columns fit a phone, and how high it becomes."""
+
+    columns: int
+    height: int
+    scheme: str
+    """Ten colours that are easy to tell apart, or twenty."""
+
+    @property
+    def drawn(self) -> alt.Legend | None:
+        """As Altair takes it; nothing where one line needs no name."""
+        if not self.columns:
+            return None
+        return alt.Legend(
+            orient="bottom", columns=self.columns, labelLimit=0, labelExpr=LINES, symbolOpacity=1
+        )
+
+    @classmethod
+    def none(cls) -> "Legend":
+        return cls(0, 0, "tableau10")
+
+    @classmethod
+    def of(cls, labels: Collection[str]) -> "Legend":
+        columns = 2 if max(map(len, labels)) <= 18 else 1
+        lines = sum(wrapped(label).count("\n") + 1 for label in labels)
+        scheme = "tableau10" if len(labels) <= 10 else "tableau20"
+        return cls(columns, 30 * -(-lines // columns), scheme)
+
+
+@lru_cache(SHAPES)
+def curves(across: str, measure: Measure, legend: Legend, grouped: bool = False) -> str:
+    """Lines with their knees; `grouped`: several of one colour are thin beside their median."""
+    base = _lines(across, measure, legend)
+    knees = base.transform_filter("datum.marked").mark_point(size=180, strokeWidth=2.5, aria=False)
+    lines = base.mark_line()
+    if grouped:
+        lines = base.mark_line(opacity=0.3, strokeWidth=1.2) + _medians(base)
+    dots = base.mark_circle(size=60)
+    return _text(
+        _close_enough() + lines + knees + dots.add_params(PICK),
+        f"{upper(measure.label)} over {across.lower()}; a ring where more steps change little.",
+        280 + legend.height,
+    )
+
+
+@lru_cache(SHAPES)
+def moves(across: str, measure: Measure, legend: Legend) -> str:
+    """Lines from value to value; below the rule the eye sees no change."""
+    clipped = alt.Tooltip("clipped:Q", title="Pixels with a colour at its limit", format=".0%")
+    base = _lines(across, measure, legend, clipped).encode(
+        y=alt.Y("distance:Q", title=[upper(measure.label), "to the value before"])
+    )
+    return _text(
+        _close_enough() + base.mark_line() + base.mark_circle(size=60).add_params(PICK),
+        f"{upper(measure.label)} to the picture at the value before, over {across}.",
+        280 + legend.height,
+    )
+
+
+def _medians(base: alt.Chart) -> alt.Chart:
+    """One strong line for each colour, through the middle of its curves."""
+    return base.mark_line(strokeWidth=3.5, aria=False).encode(
+        y="median(distance):Q",
+        detail="colour:N",
+        tooltip=[
+            alt.Tooltip("colour:N", title="Curve"),
+            alt.Tooltip("median(distance):Q", title="Median", format=".3f"),
+        ],
+    )
+
+
+def _lines(across: str, measure: Measure, legend: Legend, *tooltips: alt.Tooltip) -> alt.Chart:
+    """Curves in colours that the legend names."""
+    return _over(across, measure, LABEL, *tooltips).encode(
+        detail="curve:N",
+        color=alt.Color(
+            "colour:N",
+            title=None,
+            sort=None,
+            scale=alt.Scale(scheme=legend.scheme),
+            legend=legend.drawn,
+        ),
+    )
+
+
+@lru_cache(SHAPES)
+def front(measure: Measure, cost: str) -> str:
+    """Dots, the frontier among them joined, the cheapest close ones ringed, and the reference."""
+    base = _over(cost, measure, LABEL)
+    dots = base.mark_circle(size=70).encode(
+        opacity=alt.condition("datum.marked", alt.value(1), alt.value(0.35))
+    )
+    reference = base.transform_filter("datum.reference")
+    goal = reference.mark_point(shape="diamond", size=130, filled=True, aria=False)
+    name = reference.mark_text(
+        align="right", dx=-10, dy=-10, baseline="bottom", lineBreak="\n", limit=0, color=GREY
+    ).encode(text="reference:N")
+    rings = base.transform_filter("datum.winner").mark_point(size=180, strokeWidth=2.5, aria=False)
+    line = base.transform_filter("datum.marked").mark_line(strokeDash=[4, 3])
+    close = _close_enough()
+    return _text(
+        close + line + rings + goal + name + dots.add_params(PICK),
+        f"{upper(measure.label)} to the reference over {cost[0].lower()}{cost[1:]}; rings around "
+        "the cheapest that come close.",
+    )
+
+
+@lru_cache(SHAPES)
+def bands(height: int, measure: Measure, goal: str) -> str:
+    """Bars from low to high with a dot in the middle."""
+    axis = alt.Axis(labelLimit=0, labelExpr=LINES)
+    base = alt.Chart(ROWS).encode(y=alt.Y("label:N", title=None, sort=None, axis=axis))
+    title = [f"{upper(measure.label)},", "over the seeds, to", *goal.split("\n")]
+    low = alt.X("low:Q", title=title, axis=alt.Axis(tickCount=8))
+    dots = base.mark_point(filled=True, size=80).encode(
+        x="middle:Q",
+        tooltip=[
+            LABEL,
+            alt.Tooltip("middle:Q", title="Median", format=".3f"),
+            alt.Tooltip("seeds:Q", title="Seeds"),
+        ],
+    )
+    bars = base.mark_bar(height=10, opacity=0.35).encode(x=low, x2="high:Q")
+    return _text(bars + dots, f"{upper(measure.label)} of each setting over the seeds.", height)
+
+
+def _close_enough() -> alt.Chart:
+    """A line below which distances count as close."""
+    rule = alt.Chart(ROWS).mark_rule(strokeDash=[2, 3], color=GREY, aria=False)
+    return rule.encode(
+        y="mean(close):Q",
+        tooltip=alt.Tooltip("mean(close):Q", title="Close enough", format=".3f"),
+    )
+
+
+def _over(across: str, measure: Measure, *tooltips: str | alt.Tooltip) -> alt.Chart:
+    """Distance over what it costs."""
+    beside = next(candidate for candidate in MEASURES.values() if candidate is not measure)
+    return alt.Chart(ROWS).encode(
+        x=alt.X("x:Q", title=across, axis=alt.Axis(tickCount=8)),
+        y=alt.Y("distance:Q", title=upper(measure.label)),
+        tooltip=[
+            *tooltips,
+            alt.Tooltip("x:Q", title=across, format=".4~g"),
+            alt.Tooltip("distance:Q", title=upper(measure.label), format=".3f"),
+            alt.Tooltip("beside:Q", title=upper(beside.label), format=".3f"),
+            PICTURE,
+        ],
+    )
+
+
+def _text(chart: alt.LayerChart, description: str, height: int = 280) -> str:
+    """The chart as text."""
+    return str(chart.properties(height=height, description=description).to_json())
+
+
+def filled(chart: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A shape with its points."""
+    return {**json.loads(chart), "datasets": {ROWS.name: list(rows)}}
