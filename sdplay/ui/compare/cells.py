@@ -210,7 +210,7 @@ def _tile(
     named: bool,
 ) -> GridCell:
     text = captions.get(cell.at) or result.caption or STATES.get(result.state, "")
-    title = ", ".join(filter(None, (cell.name, result.state, result.caption)))
+    title = ", ".join(filter(None, (cell.name, badge, result.state, result.caption)))
     label = " · ".join(filter(None, (*cell.said, text))) if named else text
     return GridCell(
         ",".join(map(str, cell.at)),

@@ -23,7 +23,11 @@ function drawn(cell, button) {
     tone.style.setProperty("--heat", cell.heat);
     frame.append(tone);
   }
-  if (cell.badge) frame.append(element("span", "badge", cell.badge));
+  if (cell.badge) {
+    const badge = element("span", "badge");
+    badge.dataset.letter = cell.badge; // drawn by the style sheet: the button's name has it already
+    frame.append(badge);
+  }
   button.replaceChildren(frame, element("span", "text", cell.text));
 }
 // The cell that an arrow key leads to, none at an edge; `wide` cells stand in a row.
