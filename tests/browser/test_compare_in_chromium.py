@@ -70,8 +70,61 @@ def test_the_grid_takes_the_room_there_is_and_stands_in_the_upper_part(tab, addr
         "each => [each.scrollWidth, each.clientWidth, each.scrollHeight, each.clientHeight]"
     )
     assert (wide, high if high < 700 else tall) == (room, tall)
-    assert frame.bounding_box()["y"] < 400
+    assert frame.bounding_box()["y"] < 300
     assert frame.locator(".picture").first.bounding_box()["width"] >= least
+    boxes = [frame.locator("img").last.bounding_box(), frame.bounding_box()]
+    ends = [box["x"] + box["width"] for box in boxes]
+    assert abs(ends[0] - ends[1]) < 16
+
+
+def test_a_plan_that_was_run_is_one_line_until_it_is_edited(tab, address):
+    opened(tab, address, x_values="2,3,4,5", y_axis="scheduler").locator(
+        ".st-key-run button"
+    ).click()
+    finished(tab)
+    assert tab.locator(".st-key-plan_line").bounding_box()["height"] < 50
+    assert not tab.locator(".st-key-run button").is_visible()
+    tab.locator(".st-key-sweep_edit").get_by_role("button", name="Edit").last.click()
+    tab.locator(".st-key-run button").wait_for(timeout=SLOW)
+    tab.locator(".st-key-plan_new").get_by_role("button", name="Close").last.click()
+    tab.locator(".st-key-run button").wait_for(state="hidden", timeout=SLOW)
+
+
+def test_run_again_says_above_the_grid_that_it_was_reproduced(tab, address):
+    opened(tab, address, x_values="2,3").locator(".st-key-run button").click()
+    finished(tab)
+    tab.locator(".st-key-sweep_again").get_by_role("button", name="Run again").last.click()
+    verdict = tab.locator(".st-key-verdict").get_by_text("Reproduced: all 6 pictures are the same")
+    verdict.wait_for(timeout=SLOW)
+    grid = tab.locator(".frame:has(table[role=grid])")
+    assert verdict.bounding_box()["y"] < grid.bounding_box()["y"]
+
+
+def test_on_a_phone_columns_are_swiped_with_their_headers(browser, address):
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    context.set_default_timeout(SLOW)
+    page = context.new_page()
+    opened(page, address, x_values="2,3,4,5", y_axis="scheduler").locator(
+        ".st-key-run button"
+    ).tap()
+    finished(page)
+    frame = page.locator(".frame:has(table[role=grid])")
+    frame.locator("img[src]").first.wait_for()
+    frame.scroll_into_view_if_needed()
+    box = frame.bounding_box()
+    page.context.new_cdp_session(page).send(
+        "Input.synthesizeScrollGesture",
+        {"x": 300, "y": box["y"] + 120, "xDistance": -170, "yDistance": 0, "speed": 400},
+    )
+    assert at_last(lambda: frame.evaluate("each => each.scrollLeft > 100"), True)
+    head = page.locator("table[role=grid] thead th", has_text="3 steps").bounding_box()
+    picture = cell(page, "3 steps · Euler").bounding_box()
+    assert abs(head["x"] - picture["x"]) < 3
+    row = page.locator("table[role=grid] tbody th").first.bounding_box()
+    assert 0 <= row["x"] < 40
+    context.close()
 
 
 def test_headers_never_break_inside_a_word(tab, address):
