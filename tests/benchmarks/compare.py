@@ -77,6 +77,8 @@ def drawn(browser, home: Path, steps: int, seeds: int) -> None:
     )
     tab.locator(".st-key-run button").click(timeout=SLOW)
     tab.get_by_text("Take it away").wait_for(timeout=SLOW)
+    tab.locator(".st-key-plan_new").get_by_role("button", name="New").last.click()
+    tab.locator(".st-key-lab").wait_for(timeout=SLOW)
     tab.evaluate(GAPS)
     script, worked, whole, clicks, frames = [], [], [], [], []
     for at in range(TIMES):

@@ -13,7 +13,7 @@ from sdplay.compare.results import measured_alike
 from sdplay.sweeps import Sweep
 from sdplay.ui import whole
 from sdplay.ui.compare.answers import shapes, verdict
-from sdplay.ui.compare.answers.drawn import Drawn, draw
+from sdplay.ui.compare.answers.drawn import Plotted, draw
 from sdplay.ui.compare.answers.shapes import Legend, upper, wrapped
 from sdplay.ui.session import Studio
 from sdplay.ui.share import linked
@@ -84,8 +84,8 @@ def _convergence(studio: Studio, sweep: Sweep, findings: Findings) -> None:
     shape = shapes.curves(across, findings.measure, Legend.of(colours), len(colours) < len(curves))
     marked = next((curve.knee for curve in curves if curve.knee), curves[0].points[-1])
     columns = {"curve": "Curve", **_columns(across, findings.measure)}
-    drawn = Drawn("curves", "How many steps are enough?", shape, rows, columns)
-    draw(studio, sweep, drawn, marked.at, lambda: _scale(sweep))
+    plotted = Plotted("curves", "How many steps are enough?", shape, rows, columns)
+    draw(studio, sweep, plotted, marked.at, lambda: _scale(sweep))
     if len(colours) < len(curves):
         st.caption("Strong lines run through the median of the thin ones of their colour.")
     if len(findings.curves) > MOST_CURVES:
@@ -156,14 +156,14 @@ def _trade(studio: Studio, sweep: Sweep, findings: Findings) -> None:
     )
     rows = [row | {"close": findings.close} for row in rows]
     across = upper(goal.unit)
-    drawn = Drawn(
+    plotted = Plotted(
         "trade",
         "What is worth its cost?",
         shapes.front(findings.measure, across),
         rows,
         _columns(across, findings.measure),
     )
-    draw(studio, sweep, drawn, winners[0].at if winners else goal.at)
+    draw(studio, sweep, plotted, winners[0].at if winners else goal.at)
     for sentence in findings.trade_sentences:
         st.markdown(f":material/savings: {literal(sentence)}")
 
@@ -175,14 +175,14 @@ def _amounts(studio: Studio, sweep: Sweep, amounts: Amounts) -> None:
     labels = {course.label for course in courses}
     legend = Legend.of(labels) if len(labels) > 1 else Legend.none()
     columns = {"curve": "Curve", **_columns(amounts.setting, amounts.measure)}
-    drawn = Drawn(
+    plotted = Plotted(
         "amounts",
         f"What does more {amounts.setting} change?",
         shapes.moves(amounts.setting, amounts.measure, legend),
         _amount_rows(amounts, courses),
         columns,
     )
-    draw(studio, sweep, drawn, courses[0].levels[-1].at)
+    draw(studio, sweep, plotted, courses[0].levels[-1].at)
     if len(amounts.courses) > MOST_CURVES:
         st.caption(f"The first {MOST_CURVES} of {len(amounts.courses)} curves are drawn.")
     for sentence in amounts.sentences:
@@ -230,7 +230,7 @@ def _spread(studio: Studio, sweep: Sweep, findings: Findings) -> None:
         "high": "High",
         "seeds": "Seeds",
     }
-    draw(studio, sweep, Drawn("bands", "Is it the setting, or the seed?", shape, rows, columns))
+    draw(studio, sweep, Plotted("bands", "Is it the setting, or the seed?", shape, rows, columns))
     if len(findings.bands) > MOST_BANDS:
         st.caption(f"The {MOST_BANDS} closest of {len(findings.bands)} settings are drawn.")
     for sentence in findings.seed_sentences:

@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Plotted:
     """One chart with what it draws."""
 
     key: str
@@ -47,7 +47,7 @@ class Drawn:
 def draw(
     studio: Studio,
     sweep: Sweep,
-    drawn: Drawn,
+    drawn: Plotted,
     initial: tuple[int, ...] = (),
     controls: Callable[[], None] = lambda: None,
 ) -> None:
@@ -71,7 +71,7 @@ def draw(
         _picture(studio, sweep, at, drawn.key)
 
 
-def _head(drawn: Drawn, controls: Callable[[], None]) -> str:
+def _head(drawn: Plotted, controls: Callable[[], None]) -> str:
     """The question, and how it is answered."""
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.markdown(f"**{literal(drawn.question)}**", width="content")
