@@ -26,7 +26,8 @@ def headline(findings: Findings, results: Mapping[At, Result], between: Between)
     if len({result.pixels for result in done}) == 1:
         return f"All {len(done)} pictures are the same, pixel for pixel: nothing here changes them."
     return (
-        _worth(findings)
+        next(iter(findings.explored), "")
+        or _worth(findings)
         or _settling(findings)
         or (findings.amounts.headline if findings.amounts else "")
         or (findings.test.sentence if findings.test else "")
