@@ -23,11 +23,12 @@ def headline(findings: Findings, results: Mapping[At, Result], between: Between)
     done = [result for result in results.values() if result.done]
     if len(done) < 2:
         return "One picture: there is nothing to compare yet." if done else ""
+    if findings.explored:
+        return findings.explored[0]
     if len({result.pixels for result in done}) == 1:
         return f"All {len(done)} pictures are the same, pixel for pixel: nothing here changes them."
     return (
-        next(iter(findings.explored), "")
-        or _worth(findings)
+        _worth(findings)
         or _settling(findings)
         or (findings.amounts.headline if findings.amounts else "")
         or (findings.test.sentence if findings.test else "")

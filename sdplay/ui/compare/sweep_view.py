@@ -42,8 +42,7 @@ def show(studio: Studio, sweep: Sweep) -> None:
         with above, explained():
             verdict.show(studio, sweep)
         # Their library costs a quarter of a second: not at the first paint of the page.
-        from sdplay.ui.compare import explored
-        from sdplay.ui.compare.answers import charts
+        from sdplay.ui.compare.answers import charts, explored
 
         with explained():
             explored.show(studio, sweep)

@@ -22,6 +22,8 @@ LONGEST = 1600
 def show(stage: Stage) -> None:
     """The flipbook at B, or at the first picture there is."""
     sweep = stage.sweep
+    if not any(result.picture for result in stage.results.values()):
+        st.caption("The pictures appear here as soon as they are made.")
     cells.send(stage.studio, sweep, stage.results)
     with stage.tools:
         st.space("stretch")

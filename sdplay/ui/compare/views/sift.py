@@ -20,6 +20,8 @@ ON_REQUEST = ("distance", "stars")
 def show(stage: Stage) -> None:
     """All that have a picture, in the order that was asked for."""
     sweep = stage.sweep
+    if not any(result.picture for result in stage.results.values()):
+        st.caption("The pictures appear here as soon as they are made.")
     cells.send(stage.studio, sweep, stage.results)
     with stage.tools:
         st.space("stretch")

@@ -1,48 +1,54 @@
 """What a sweep says of words, of repeats and of two backends, with the pictures that it means."""
 
+import json
+
 import streamlit as st
 
-from sdplay.compare.evidence.contribution import WordByWord, word_by_word
-from sdplay.compare.evidence.latency import Latencies, latencies
-from sdplay.compare.evidence.parity import parities
+from sdplay.compare.evidence.contribution import WordByWord
+from sdplay.compare.evidence.latency import Latencies
 from sdplay.compare.explore.refine import refined_sentence
 from sdplay.compare.results import SPARED
 from sdplay.sweeps import Sweep
 from sdplay.ui.compare import sweeping
+from sdplay.ui.compare.answers.drawn import Plotted, draw
+from sdplay.ui.compare.answers.shapes import ROWS
+from sdplay.ui.compare.answers.verdict import findings
 from sdplay.ui.compare.cells import Results
 from sdplay.ui.components.tiles import Tile, tiles
 from sdplay.ui.picture.details import details
 from sdplay.ui.session import Studio
 from sdplay.wording import literal
 
-DOTS = {
-    "height": 300,
-    "mark": {"type": "point", "filled": True, "size": 70, "tooltip": True},
-    "encoding": {
-        "x": {"field": "run", "type": "ordinal", "title": "Run", "axis": {"labelAngle": 0}},
-        "y": {"field": "seconds", "type": "quantitative", "title": "Seconds"},
-        "color": {
-            "field": "cell",
-            "type": "nominal",
-            "title": None,
-            "legend": {"orient": "bottom", "labelLimit": 0},
+DOTS = json.dumps(
+    {
+        "data": {"name": ROWS.name},
+        "height": 300,
+        "mark": {"type": "point", "filled": True, "size": 70, "tooltip": True},
+        "encoding": {
+            "x": {"field": "run", "type": "ordinal", "title": "Run", "axis": {"labelAngle": 0}},
+            "y": {"field": "seconds", "type": "quantitative", "title": "Seconds"},
+            "color": {
+                "field": "cell",
+                "type": "nominal",
+                "title": None,
+                "legend": {"orient": "bottom", "labelLimit": 0, "columns": 2},
+            },
         },
-    },
-    "description": "Seconds of each run.",
-}
+        "description": "Seconds of each run.",
+    }
+)
 
 
 def show(studio: Studio, sweep: Sweep) -> None:
     """One part for each question that the plan asks; nothing where it asks none of them."""
-    plan, results = sweep.plan, sweep.results()
+    results = sweep.results()
     _spared(sweep, results)
-
-    words = word_by_word(plan, results, lambda a, b: sweeping.measure(studio, a, b))
-    if words:
-        _words(studio, sweep, results, words)
-    if timed := latencies(plan, results):
-        _latencies(timed)
-    for parity in parities(plan, results, lambda a, b: sweeping.measure(studio, a, b)):
+    judged = findings(studio, sweep, results)
+    if judged.words:
+        _words(studio, sweep, results, judged.words)
+    if judged.latencies:
+        _latencies(studio, sweep, judged.latencies)
+    for parity in judged.parities:
         with st.container(border=True, key=f"parity_{parity.right}"):
             icon = "check_circle" if parity.level in ("same", "alike") else "difference"
             st.markdown(f":material/{icon}: {literal(parity.sentence)}")
@@ -81,15 +87,16 @@ def _words(studio: Studio, sweep: Sweep, results: Results, words: WordByWord) ->
         details(opened)
 
 
-def _latencies(timed: Latencies) -> None:
+def _latencies(studio: Studio, sweep: Sweep, timed: Latencies) -> None:
     """Every run as a dot, and the figures."""
     with st.container(border=True, key="latency"):
-        st.markdown("**How long does it take, and how evenly?**")
         rows = [
             {"cell": cell.label or "this picture", "run": run, "seconds": round(seconds, 4)}
             for cell in timed.cells
             for run, seconds in enumerate((cell.cold, *cell.warm), 1)
         ]
-        st.vega_lite_chart({**DOTS, "data": {"values": rows}}, width="stretch")
+        columns = {"cell": "Picture", "run": "Run", "seconds": "Seconds"}
+        question = "How long does it take, and how evenly?"
+        draw(studio, sweep, Plotted("latency", question, DOTS, rows, columns))
         for sentence in timed.sentences:
             st.markdown(f":material/timer: {literal(sentence)}")
