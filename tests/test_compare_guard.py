@@ -191,6 +191,8 @@ def test_the_pill_says_whether_one_thing_differs(axes, words):
         ([("steps", "4, 8"), ("scheduler", ["euler", "ddim"])], "Steps 4 · 8 × 2 schedulers"),
         ([("cfg", "1-12")], "12 CFG scales"),
         ([("steps", "1-12")], "12 values of steps"),
+        ([("prompt_without", "a, fox")], "Prompt without each of 2 parts"),
+        ([("repeat", "1-11")], "11 repeats"),
     ],
 )
 def test_a_plan_is_told_in_one_line(axes, line):

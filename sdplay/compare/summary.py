@@ -27,6 +27,8 @@ def _values(varied: Varied) -> str:
         and max(map(len, labels), default=0) <= MOST_LETTERS
     ):
         return f"{varied.axis.label} {' · '.join(labels)}"
+    if varied.axis.id == "prompt_without":
+        return f"Prompt without each of {many(len(labels) - 1, 'part')}"
     name = _name(varied)
     if name.endswith(("s", "}")):
         return f"{len(labels)} values of {name}"
