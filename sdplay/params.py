@@ -578,8 +578,8 @@ class Params:
         """
         named = {
             name: value
-            for name, value in self.as_dict().items()
-            if value != _json(KNOBS[name].first_default)
+            for name, first in _FIRST_DEFAULTS.items()
+            if (value := _json(getattr(self, name))) != first
         }
         text = json.dumps([KEY_VERSION, named, *also], sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
@@ -664,6 +664,8 @@ def random_seed() -> int:
 
 
 def _json(value: Any) -> Any:
+    if isinstance(value, str | int | float):  # most are: a large plan asks for every one of them
+        return value
     if isinstance(value, bytes):
         return image_name(value) if value else ""
     if isinstance(value, PictureFile):
@@ -671,6 +673,9 @@ def _json(value: Any) -> Any:
     if isinstance(value, tuple):
         return [{**dataclasses.asdict(unit), "image": _json(unit.image)} for unit in value]
     return value
+
+
+_FIRST_DEFAULTS = {name: _json(knob.first_default) for name, knob in KNOBS.items()}
 
 
 def _controls(units: Any, images: Mapping[str, Any]) -> Iterator[Control]:

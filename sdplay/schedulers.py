@@ -8,6 +8,7 @@ servers need
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from sdplay.errors import BadParams
@@ -444,6 +445,7 @@ PRESETS: tuple[tuple[str, int], ...] = (("dpmpp_2m", 20), ("euler", 30), ("euler
 """Known good pairs of scheduler and steps: they change nothing else."""
 
 
+@lru_cache(maxsize=1024)  # a large plan asks for the same few names thousands of times
 def spelled(name: str) -> str:
     """A name as it is compared: in small letters, underscores and spaces alike."""
     return " ".join(name.replace("_", " ").lower().split())

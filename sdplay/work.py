@@ -57,12 +57,14 @@ def pictures(params: Params) -> int:
 def is_counted(params: Params) -> bool:
     """Whether these settings tell how much work they are: a server's script may do anything, and
     some samplers choose their own steps."""
-    raw = _raw(params)
-    if raw.get("script_name"):
-        return False
-    fields = [name for name, knob in _RAW.items() if knob in ("scheduler", "hires_sampler")]
-    samplers = [params.scheduler, params.hires_sampler, *(raw.get(name, "") for name in fields)]
-    return all(schedulers.is_counted(str(name)) for name in samplers)
+    samplers = [params.scheduler, params.hires_sampler]
+    if params.extra:
+        raw = _raw(params)
+        if raw.get("script_name"):
+            return False
+        fields = [name for name, knob in _RAW.items() if knob in ("scheduler", "hires_sampler")]
+        samplers += [str(raw.get(name, "")) for name in fields]
+    return all(map(schedulers.is_counted, samplers))
 
 
 def calls(params: Params) -> int:

@@ -80,6 +80,11 @@ class Cell:
     def params(self) -> Params:
         return self.setup.params
 
+    @cached_property
+    def work(self) -> float:
+        """What the picture's time grows with."""
+        return work.of(self.params)
+
     @property
     def to_make(self) -> bool:
         return not (self.skip or self.kept or self.twin)

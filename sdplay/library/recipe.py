@@ -4,6 +4,7 @@ picture."""
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 
 from sdplay.params import FIRST_KNOBS, Params
 
@@ -17,7 +18,7 @@ class Recipe:
     version: str = ""
     """The weights, as `Backend.model_version` names them."""
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The key of today's version."""
         return self.params.key(self.backend, self.version)

@@ -150,7 +150,7 @@ def dearest(results: Iterable[Result]) -> Result | None:
 
 
 def _dearness(cell: Cell) -> tuple[bool, float]:
-    return not adds_noise(cell.params), work.of(cell.params)
+    return not adds_noise(cell.params), cell.work
 
 
 @dataclass(frozen=True)
