@@ -129,6 +129,16 @@ def test_a_server_that_always_fails_leaves_the_page_alive(tab, remote):
     assert dark(result(tab), 0.1, 0.1)
 
 
+def test_a_slow_picture_tells_its_step_and_can_be_cancelled(tab, address):
+    sketch(tab, address, "steps=400&width=256&height=256")
+    stroke(tab, *ACROSS)
+    tab.get_by_role("button", name="Generate from sketch").click()
+    tab.locator(".said").get_by_text("Step ").wait_for()
+    tab.get_by_role("button", name="Cancel").click()
+    tab.get_by_role("button", name="Cancel").wait_for(state="detached")
+    assert tab.locator("figure img[src]").count() == 0
+
+
 def test_a_pen_draws_wide_where_it_is_pressed(tab, address):
     sketch(tab, address)
     pen(tab, *((0.1 + at / 20, 0.5, 0.05 + at / 17) for at in range(17)))

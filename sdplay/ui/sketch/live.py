@@ -12,6 +12,7 @@ from sdplay.errors import PlayError
 from sdplay.jobs import Job
 from sdplay.library import Kept
 from sdplay.params import Params
+from sdplay.picture import Progress
 
 SLOW_SECONDS = 1.5
 """While pictures take longer than this, a few strokes in a row are waited for."""
@@ -85,6 +86,11 @@ class Live:
     def busy(self) -> bool:
         """Whether a picture is at work or waits for its turn."""
         return self._errand is not None or self._waiting is not None
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far the picture at work is; nothing while none is."""
+        return self._errand.job.progress if self._errand else None
 
     @property
     def waits(self) -> int:

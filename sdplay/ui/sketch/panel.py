@@ -29,6 +29,7 @@ QUICK_SECONDS = 0.5
 """A picture that takes no longer comes in the run that asked for it."""
 SOON_SECONDS = 0.25
 PATIENCE_SECONDS = 10.0
+NEWS_SECONDS = 1.0
 GLANCE_SECONDS = 0.04
 LARGEST_INSIDE = 2_000_000
 """Bytes of a picture that goes to the browser as it is."""
@@ -134,6 +135,7 @@ def _results(studio: Studio, seat: Sitting) -> Callable[[], None]:
             help="Every finished stroke asks for a picture, with the same seed.",
         )
         st.space("stretch")
+        way_out = st.container(width="content")
         st.button(
             "Generate from sketch",
             icon=":material/auto_awesome:",
@@ -150,6 +152,14 @@ def _results(studio: Studio, seat: Sitting) -> Callable[[], None]:
         with words:
             _say(studio, seat)
             _details(seat)
+        if seat.live.busy:
+            way_out.button(
+                "Cancel",
+                icon=":material/stop_circle:",
+                type="tertiary",
+                key="sketch_cancel",
+                on_click=seat.live.stop,
+            )
 
     return draw
 
@@ -170,7 +180,7 @@ def _switch(seat: Sitting) -> None:
 def _look(studio: Studio, seat: Sitting) -> Outcome:
     width, height = (int(current(name, studio.capabilities)) for name in ("width", "height"))
     answer, live = seat.live.answer, seat.live
-    said = "Drawing the picture" if live.busy else "Up to date" if answer else ""
+    said = _standing(seat) if live.busy else "Up to date" if answer else ""
     if answer is None:
         return Outcome(
             width, height, said=said, empty="Your picture appears here.", working=live.busy
@@ -187,6 +197,13 @@ def _look(studio: Studio, seat: Sitting) -> Outcome:
         working=live.busy,
         timed=answer.request.timed,
     )
+
+
+def _standing(seat: Sitting) -> str:
+    now = seat.live.progress
+    if now and now.step:
+        return f"Step {now.step} of {now.steps}"
+    return (now and now.message) or "Drawing the picture"
 
 
 def _inside(studio: Studio, answer: Rendering) -> bytes:
@@ -243,10 +260,10 @@ def _wait(seconds: float, seat: Sitting, desk: PageJobs) -> bool:
 
 
 def _keep_waiting(seat: Sitting, desk: PageJobs) -> None:
-    """The picture takes long: run again as soon as it is there."""
+    """The picture takes long: run again as soon as it is there, and now and then to tell its
+    step."""
     waiting.tick_every(PATIENCE_SECONDS)
-    before = seat.live.answer
-    if _wait(PATIENCE_SECONDS, seat, desk):
+    if _wait(NEWS_SECONDS, seat, desk):
         waiting.tick_every(SOON_SECONDS)
-    elif seat.live.answer is not before or not seat.live.busy:
+    else:
         st.rerun(scope="fragment")
