@@ -1,5 +1,6 @@
 """Several pictures at one click: priced before, each on its own, stopped together."""
 
+import re
 import time
 
 import pytest
@@ -66,6 +67,14 @@ def test_the_price_stands_there_before_the_click(page):
     assert "Seeds 7 to 9, each a request of its own" in sentences(page)
     page.slider(key="steps").set_value(4).run()
     assert "3 pictures, 24 model evaluations" in sentences(page)
+
+
+def test_seconds_stand_there_once_a_picture_was_made(page):
+    assert "known once one was made" in sentences(opened(page))
+    settled(clicked(page))
+    assert "You made this one before" in sentences(page.run())
+    page.slider(key="steps").set_value(3).run()
+    assert re.search(r"1 picture, 6 model evaluations; (less than|about|\d)", sentences(page))
 
 
 def test_what_was_made_before_costs_nothing(page):

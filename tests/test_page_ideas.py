@@ -147,6 +147,12 @@ def test_surprise_me_writes_a_whole_prompt_with_any_backend(page, server):
     assert "__" not in page.text_area(key="prompt").value
 
 
+def test_an_empty_prompt_is_answered_before_the_click(page):
+    assert "The prompt is empty" in sentences(opened(page, prompt=""))
+    page.text_area(key="prompt").set_value("a fox").run()
+    assert "The prompt is empty" not in sentences(page)
+
+
 def test_a_list_that_is_not_there_is_told(page):
     page = opened(page, prompt="a __dragons__")
     assert "__dragons__: there is no such word list, so it is sent as it stands." in sentences(page)

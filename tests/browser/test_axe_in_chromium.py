@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sdplay.library import Library
+from sdplay.params import Params
 from tests.making import finished
 from tests.serving import SLOW, opened, served
 from tests.sketching import stroke
@@ -26,6 +27,7 @@ def stocked(browser, tmp_path_factory):
     """A page whose owner has some pictures."""
     home = tmp_path_factory.mktemp("axe")
     library = Library(Path(home))
+    library.failures.add(OWNER, "builtin", Params(prompt="a hill"), "The model ran out of memory.")
     for seed in range(6):
         library.save(finished(prompt="a fox", seed=seed), OWNER)
     library.close()
@@ -37,6 +39,12 @@ def stocked(browser, tmp_path_factory):
 
 def generate(page, url):
     opened(page, url)
+
+
+def ideas(page, url):
+    opened(page, f"{url}?prompt=a+__things__")
+    page.get_by_role("button", name="Ideas").click()
+    page.get_by_text("Words by chance").wait_for()
 
 
 def compare(page, url):
@@ -111,6 +119,7 @@ def sketch(page, url):
 REACHES = (
     generate,
     connect,
+    ideas,
     compare,
     word_by_word,
     latency,

@@ -62,6 +62,8 @@ def sent(written: Written, seed: int, capabilities: Capabilities) -> Written:
 def preview(written: Written, seed: int, capabilities: Capabilities) -> None:
     """Say what is sent where that is not what stands in the boxes."""
     ready = sent(written, seed, capabilities)
+    if not written.prompt.strip():
+        st.caption(":orange[:material/info:] The prompt is empty: the model paints what it likes.")
     if ready != written:
         parts = [f"Sent: {text_of_others(ready.prompt, LONGEST) or 'an empty prompt'}"]
         if ready.negative != written.negative:
