@@ -183,3 +183,29 @@ def test_a_foreign_pictures_settings_are_used_and_what_does_not_fit_is_said(page
     assert "instead of 832 × 1216" in told
     assert "no such setting: Model gone; Clip skip 2." in told
     assert page.query_params["prompt"] == "a hill"
+
+
+def test_one_setting_of_a_picture_goes_into_the_form_alone(stocked):
+    picture = mine(stocked)[0]
+    stocked.query_params["picture"] = picture.id
+    stocked.run()
+    stocked.pills(key=f"recall_{picture.id}").set_value("cfg").run()
+    assert "picture" not in stocked.query_params
+    form = {name: stocked.session_state[name] for name in ("cfg", "prompt", "steps", "seed")}
+    assert form == {
+        "cfg": 5.0,
+        "prompt": "a strawberry on a blue background",
+        "steps": 20,
+        "seed": 7,
+    }
+
+
+def test_a_recalled_size_that_the_model_cannot_make_is_told(stocked):
+    owner = stocked.session_state["owner"]
+    large = session.jobs().library.save(finished(prompt="x", width=512, height=256), owner)
+    stocked.query_params["picture"] = large.id
+    stocked.run()
+    stocked.pills(key=f"recall_{large.id}").set_value("size").run()
+    assert "A value of the picture does not fit here" in sentences(stocked)
+    size = (stocked.session_state["width"], stocked.session_state["height"])
+    assert size[0] == 2 * size[1]
