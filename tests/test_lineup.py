@@ -84,13 +84,13 @@ def test_others_with_servers_of_their_own_are_not_listed(jobs):
     assert len(lineup(jobs, "ann").entries) == 2
 
 
-def test_of_a_long_queue_all_own_entries_and_some_of_others_are_listed(jobs):
+def test_of_a_long_queue_some_entries_are_listed_and_the_rest_is_counted(jobs):
     for number in range(MOST + 4):
         submitted(jobs, f"stranger {number}")
-    submitted(jobs, "ann", pictures=2)
+    submitted(jobs, "ann", pictures=MOST + 2)
     listed = lineup(jobs, "ann")
-    assert sum(entry.mine for entry in listed.entries) == 2
-    assert (len(listed.entries), listed.further) == (MOST + 2, 4)
+    assert sum(entry.mine for entry in listed.entries) == MOST
+    assert (len(listed.entries), listed.further_mine, listed.further) == (2 * MOST, 2, 4)
 
 
 def test_a_visitors_server_leaves_nothing_behind(jobs):

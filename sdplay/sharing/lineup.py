@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 MOST = 6
-"""Entries of others that are listed; one's own all are."""
+"""Entries that are listed, of one's own and of others."""
 
 
 class Queued(Protocol):
@@ -53,9 +53,10 @@ class QueueEntry(Generic[J]):
 
 @dataclass(frozen=True)
 class Lineup(Generic[J]):
-    """What is listed, and how many pictures of others stand behind it."""
+    """What is listed, and how many pictures stand behind it, own ones and others'."""
 
     entries: tuple[QueueEntry[J], ...]
+    further_mine: int = 0
     further: int = 0
 
     @property
@@ -74,10 +75,15 @@ def lineup(jobs: Lines[J], owner: str, is_private: Callable[[str], bool]) -> Lin
         for name, line in jobs.lines().items()
     ]
     entries = sorted(_grouped(jobs, lines, owner), key=lambda entry: (entry.paused, entry.position))
+    mine = [entry for entry in entries if entry.mine]
     others = [entry for entry in entries if not entry.mine]
-    left_out = {entry.key for entry in others[MOST:]}
-    further = sum(len(entry.jobs) for entry in others[MOST:])
-    return Lineup(tuple(entry for entry in entries if entry.key not in left_out), further)
+    left_out = {entry.key for entry in (*mine[MOST:], *others[MOST:])}
+    listed = tuple(entry for entry in entries if entry.key not in left_out)
+    return Lineup(listed, _pictures(mine[MOST:]), _pictures(others[MOST:]))
+
+
+def _pictures(entries: Sequence[QueueEntry[J]]) -> int:
+    return sum(len(entry.jobs) for entry in entries)
 
 
 def _grouped(jobs: Lines[J], lines: Sequence[Sequence[J]], owner: str) -> list[QueueEntry[J]]:

@@ -29,8 +29,9 @@ def show(studio: Studio) -> Callable[[], bool]:
             st.caption(f"The queue: {many(studio.jobs.crowd(), 'picture')}")
             for entry in listed.entries:
                 spots[entry.key] = _row(studio, entry)
-            if listed.further:
-                st.caption(f"And {many(listed.further, 'more picture')} of others.")
+            for pictures, whose in ((listed.further_mine, "yours"), (listed.further, "others")):
+                if pictures:
+                    st.caption(f"And {many(pictures, 'more picture')} of {whose}.")
 
     def draw() -> bool:
         now = lineup(studio.jobs, studio.owner, is_connected)
