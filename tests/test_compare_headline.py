@@ -62,6 +62,16 @@ def test_nothing_that_comes_close_is_said_so():
     assert sentence == "Nothing comes close to 16 steps: it still changes; try more steps."
 
 
+@pytest.mark.parametrize(
+    ("schedulers", "them"), [(["euler", "ddim"], "both"), (["euler", "ddim", "lms"], "all")]
+)
+def test_a_tie_is_called_a_tie(schedulers, them):
+    axes = [("steps", "4, 8, 16, 32"), ("scheduler", schedulers)]
+    sentence, _ = swept(axes, lambda p: 0.9 * math.exp(-p.steps / 2))
+    assert sentence.startswith("Tie: Euler at 8 steps")
+    assert f"and {them} come close to Euler at 32 steps." in sentence
+
+
 @pytest.mark.parametrize("axes", [[("steps", "2, 4, 8")], [("cfg", "1, 2, 3")], [("seed", "1-3")]])
 def test_equal_pictures_are_called_the_same(axes):
     sentence, _ = swept(axes, lambda p: 0.5)

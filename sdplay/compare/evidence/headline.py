@@ -47,7 +47,8 @@ def _worth(findings: Findings) -> str:
         return f"Nothing comes close to {goal}{more}."
     names = [setting_words(point.label) for point in winners]
     if len(winners) > 1:
-        return f"Tie: {listed(names)} cost the same, and all come close to {goal}."
+        them = "both" if len(names) == 2 else "all"
+        return f"Tie: {listed(names)} cost the same, and {them} come close to {goal}."
     verb = "are" if names[0].endswith("steps") and " at " not in names[0] else "is"
     more = _more_steps(findings, winners[0])
     if not more:
