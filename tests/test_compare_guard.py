@@ -192,6 +192,7 @@ def test_the_pill_says_whether_one_thing_differs(axes, words):
         ([("cfg", "1-12")], "12 CFG scales"),
         ([("steps", "1-12")], "12 values of steps"),
         ([("prompt_without", "a, fox")], "Prompt without each of 2 parts"),
+        ([("prompt_without", "fox")], "Prompt without 1 part"),
         ([("repeat", "1-11")], "11 repeats"),
     ],
 )

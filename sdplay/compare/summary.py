@@ -28,7 +28,8 @@ def _values(varied: Varied) -> str:
     ):
         return f"{varied.axis.label} {' · '.join(labels)}"
     if varied.axis.id == "prompt_without":
-        return f"Prompt without each of {many(len(labels) - 1, 'part')}"
+        parts = len(labels) - 1
+        return f"Prompt without {'each of ' * (parts > 1)}{many(parts, 'part')}"
     name = _name(varied)
     if name.endswith(("s", "}")):
         return f"{len(labels)} values of {name}"

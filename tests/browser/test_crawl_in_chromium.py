@@ -19,6 +19,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 OWNER = "c" * 32
 EXCEPTIONS = (
     ("'Blink'", "the pictures change places by themselves, which is what it is for"),
+    ("'Play along", "the flipbook turns its pages by itself, which is what it is for"),
+    ("'Stop along", "so it does until it is stopped"),
     ("Built-in model's weights ·", "the memory that a process holds changes by itself"),
     ("stMultiSelectTagsContainer", "Streamlit's: the field for typing stands after the chips"),
 )
