@@ -166,13 +166,13 @@ class Jobs:
 
     def _check_images(self, job: Job) -> None:
         """Refuses when the pictures to start from that wait already take much memory."""
-        held: dict[int, Share] = {}
+        waiting: dict[int, Share] = {}
         for other in self._jobs.values():
             if other.active:
                 sizes = _images(other.params)
-                held |= {at: Share(other.owner, other.address, sizes[at]) for at in sizes}
-        size = sum(size for at, size in _images(job.params).items() if at not in held)
-        full = IMAGES_ROOM.reached(Share(job.owner, job.address, size), [*held.values()])
+                waiting |= {at: Share(other.owner, other.address, sizes[at]) for at in sizes}
+        size = sum(size for at, size in _images(job.params).items() if at not in waiting)
+        full = IMAGES_ROOM.reached(Share(job.owner, job.address, size), [*waiting.values()])
         if size and full and (full.size or full.who != "browser"):  # one picture always has room
             raise BadParams(
                 "The start images and guides of the pictures that wait already are as large as "
@@ -196,12 +196,12 @@ class Jobs:
 
     def _standing(self, job: Job, who: str) -> str:
         """Where the first of those that wait is in the queue, and the wait where it is known."""
-        first = next((other for other in self._queued() if _belongs(other, job, who)), None)
-        if first is None:
+        earliest = next((other for other in self._queued() if _belongs(other, job, who)), None)
+        if earliest is None:
             return ""
-        left = self.seconds_left(first)
+        left = self.seconds_left(earliest)
         wait = "" if left is None else f" and is there in {duration(left, left)}"
-        return f" The next of them is number {self.ahead(first) + 1:,} in the queue{wait}."
+        return f" The next of them is number {self.ahead(earliest) + 1:,} in the queue{wait}."
 
     def lines(self) -> dict[str, list[Job]]:
         """By backend what is at work, then what waits, whose turn is next first, then what is
@@ -319,10 +319,10 @@ class Jobs:
             for job in self._jobs.values()
         )
 
-    def _hire(self, backend: str, wanted: int) -> None:
+    def _hire(self, backend: str, waiting: int) -> None:
         """Start workers for so many waiting jobs, up to what the backend wants at once."""
         most = most_workers(self._at_once.get(backend, 1))
-        for _ in range(min(wanted, most - self._busy.get(backend, 0))):
+        for _ in range(min(waiting, most - self._busy.get(backend, 0))):
             threading.Thread(
                 target=self._work, args=(backend,), name=f"job-{backend}", daemon=True
             ).start()
@@ -461,8 +461,8 @@ def _claim(job: Job) -> Claim:
 
 def _images(params: Params) -> dict[int, int]:
     """The bytes of each picture inside, by the object that holds them: many cells share one."""
-    held = [params.init, params.mask, *(unit.image for unit in params.control)]
-    return {id(data): len(data) for data in held if isinstance(data, bytes) and data}
+    pictures = [params.init, params.mask, *(unit.image for unit in params.control)]
+    return {id(data): len(data) for data in pictures if isinstance(data, bytes) and data}
 
 
 def _sharing_images(kept: Kept, params: Params) -> Kept:

@@ -30,7 +30,15 @@ def url(tmp_path_factory):
 
 @pytest.fixture
 def visitor(url):
+    """Somebody whose pictures take long enough to look at while they are made."""
     with Visitor(url + LONG) as visitor:
+        yield visitor
+
+
+@pytest.fixture
+def hasty(url):
+    """Somebody whose pictures are there at once."""
+    with Visitor(url + SHORT) as visitor:
         yield visitor
 
 
@@ -75,11 +83,11 @@ def test_a_click_in_another_part_is_answered_while_a_picture_is_waited_for(visit
     assert visitor.see(1)
 
 
-def test_a_click_on_generate_draws_no_page_before_the_picture(visitor):
-    runs = visitor.runs
-    visitor.generate(1)
-    assert visitor.see(1)
-    assert visitor.runs == runs
+def test_a_click_on_generate_draws_no_page_before_the_picture(hasty):
+    runs = hasty.runs
+    hasty.generate(1)
+    assert hasty.see(1)
+    assert hasty.runs == runs
 
 
 def test_a_picture_has_every_setting_that_was_changed_before_the_click(visitor):
@@ -140,12 +148,12 @@ def test_a_reload_finds_the_picture_that_was_waited_for(url):
         assert after.see(1)
 
 
-def test_a_finished_picture_stands_in_the_page_that_is_drawn_after_it(visitor):
-    visitor.generate(1)
-    visitor.see(1)
-    runs = visitor.runs
-    assert visitor.look(lambda: visitor.runs > runs and not visitor.running)
-    assert not visitor.intervals()
+def test_a_finished_picture_stands_in_the_page_that_is_drawn_after_it(hasty):
+    hasty.generate(1)
+    hasty.see(1)
+    runs = hasty.runs
+    assert hasty.look(lambda: hasty.runs > runs and not hasty.running)
+    assert not hasty.intervals()
 
 
 def test_everybody_gets_their_own_pictures_in_turns(url):

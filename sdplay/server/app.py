@@ -69,8 +69,8 @@ def _unreadable(request: Request, error: Exception) -> JSONResponse:
     lines = [
         f"{'.'.join(map(str, fault['loc'][1:])) or 'body'}: {fault['msg']}" for fault in faults
     ]
-    told = "; ".join(lines[:5]).encode("utf-8", "replace").decode()
-    body = {"error": "BadParams", "detail": f"{told}.", "body": "", "errors": ""}
+    sentence = "; ".join(lines[:5]).encode("utf-8", "replace").decode()
+    body = {"error": "BadParams", "detail": f"{sentence}.", "body": "", "errors": ""}
     return JSONResponse(body, 422)
 
 

@@ -96,33 +96,33 @@ class Doorman:
         """Bearer TOKEN, or basic with the token as password or as user:password; compared in
         constant time."""
         kind, _, value = header.partition(" ")
-        given = [value.strip()]
+        secrets = [value.strip()]
         if kind.lower() == "basic":
             try:
                 pair = base64.b64decode(value.strip(), validate=True).decode("utf-8", "replace")
             except (binascii.Error, ValueError):
                 return False
-            given = [pair, pair.partition(":")[2]]
+            secrets = [pair, pair.partition(":")[2]]
         elif kind.lower() != "bearer":
             return False
         right = self.token.encode()
-        return any(hmac.compare_digest(each.encode(), right) for each in given)
+        return any(hmac.compare_digest(each.encode(), right) for each in secrets)
 
     def _measured(self, receive: Receive) -> Receive:
         """A body that says nothing about its length is counted as it comes; one that does not come
         is not waited for."""
-        seen, until, whole = 0, time.monotonic() + self.limits.body_seconds, False
+        length, until, whole = 0, time.monotonic() + self.limits.body_seconds, False
 
         async def counted() -> MutableMapping[str, Any]:
-            nonlocal seen, whole
+            nonlocal length, whole
             left = None if whole else max(0.0, until - time.monotonic())
             try:
                 message = await asyncio.wait_for(receive(), left)
             except TimeoutError:
                 return {"type": "http.disconnect"}
             whole = whole or not message.get("more_body", False)
-            seen += len(message.get("body", b""))
-            if seen > self.limits.megabytes * 2**20:
+            length += len(message.get("body", b""))
+            if length > self.limits.megabytes * 2**20:
                 return {"type": "http.disconnect"}
             return message
 

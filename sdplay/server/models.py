@@ -114,8 +114,11 @@ class Models:
     def version(self, model: ModelEntry) -> str:
         """Names the weights, the number format and tiles, which change pixels too."""
         dtype = self.machine.dtype or usual_dtype(self.device, model.stock)
-        more = ["" if dtype == "fp32" else dtype, "in tiles" if self.machine.thrift.tiling else ""]
-        return " ".join(filter(None, [model.title, *more]))
+        details = [
+            "" if dtype == "fp32" else dtype,
+            "in tiles" if self.machine.thrift.tiling else "",
+        ]
+        return " ".join(filter(None, [model.title, *details]))
 
     @property
     def native(self) -> int | None:
@@ -149,15 +152,15 @@ class Models:
 
     def net(self, name: str) -> Any:
         """A ControlNet, loaded at its first use and kept."""
-        known = name.split(" [")[0]
-        if known not in self.nets:
+        bare_name = name.split(" [")[0]
+        if bare_name not in self.nets:
             raise BadParams(
                 f"There is no ControlNet called {name!r}. There are: "
                 f"{', '.join(self.nets) or 'none'}."
             )
-        if known not in self._nets:
-            self._nets[known] = load_controlnet(self.nets[known])
-        return self._nets[known]
+        if bare_name not in self._nets:
+            self._nets[bare_name] = load_controlnet(self.nets[bare_name])
+        return self._nets[bare_name]
 
     def lora(self, name: str) -> Path:
         """The file of a LoRA; a sentence that names the choices."""
@@ -170,9 +173,9 @@ class Models:
     def named(self, name: str) -> ModelEntry:
         """The model of that name, title or mark; the chosen one when empty; a sentence that names
         the choices."""
-        wanted = name.strip() or self.chosen
+        searched = name.strip() or self.chosen
         for model in self.by_name.values():
-            if wanted in (model.name, model.title, model.mark):
+            if searched in (model.name, model.title, model.mark):
                 return model
         raise BadParams(f"There is no model called {name!r}. There are: {', '.join(self.by_name)}.")
 
@@ -237,14 +240,14 @@ class Models:
             raise
         self.loaded, self.failure = model.name, ""
 
-    def _loaded(self, place: str) -> Engine | Stock:
+    def _loaded(self, source: str) -> Engine | Stock:
         machine = self.machine
-        if is_stock(place):
+        if is_stock(source):
             return load_stock(
-                place, device=machine.device, dtype=machine.dtype, thrift=machine.thrift
+                source, device=machine.device, dtype=machine.dtype, thrift=machine.thrift
             )
         model = load(
-            place,
+            source,
             device=machine.device,
             dtype=machine.dtype,
             config=machine.config,
@@ -274,26 +277,26 @@ class _Waiting:
     since: float
 
 
-def _inside(place: str) -> list[str]:
+def _inside(source: str) -> list[str]:
     """A model is itself; a folder of models is what lies in it."""
-    path = Path(place).expanduser()
-    if place == BUILTIN or not path.is_dir() or (path / "model_index.json").exists():
-        return [place]
-    found = checkpoints_in(path)
-    if not found:
+    path = Path(source).expanduser()
+    if source == BUILTIN or not path.is_dir() or (path / "model_index.json").exists():
+        return [source]
+    checkpoints = checkpoints_in(path)
+    if not checkpoints:
         raise BadParams(
-            f"There is no model in {place}. Give a diffusers folder or a .safetensors file."
+            f"There is no model in {source}. Give a diffusers folder or a .safetensors file."
         )
-    return [str(each) for each in found]
+    return [str(each) for each in checkpoints]
 
 
-def _nets_inside(place: str) -> list[str]:
-    path = Path(place).expanduser()
+def _nets_inside(source: str) -> list[str]:
+    path = Path(source).expanduser()
     if path.is_file() or (path / "config.json").exists():
         return [str(path)]
     if not path.is_dir():
         raise BadParams(
-            f"There is no ControlNet at {place}. Give a diffusers folder or a .safetensors file."
+            f"There is no ControlNet at {source}. Give a diffusers folder or a .safetensors file."
         )
     return [
         str(each)

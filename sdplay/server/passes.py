@@ -61,19 +61,19 @@ def job_of(request: PictureRequest, model: Any, models: Models) -> LoopJob:
     )
 
 
-def enlarged(job: LoopJob, made: Made, params: Params, models: Models) -> LoopJob:
+def enlarged(job: LoopJob, small: Made, params: Params, models: Models) -> LoopJob:
     """Hires fix: the small picture enlarged, then painted over from a middle noise level."""
-    assert made.latent is not None
-    factor = job.width // made.latent.shape[3]
+    assert small.latent is not None
+    factor = job.width // small.latent.shape[3]
     width, height = (
         round(side * params.hires_scale / factor) * factor for side in (job.width, job.height)
     )
     start = latent = None
     if params.hires_upscaler == "Latent":
-        latent = enlarged_latent(made.latent, (width // factor, height // factor))
+        latent = enlarged_latent(small.latent, (width // factor, height // factor))
     else:
         picture = models.upscalers.enlarged(
-            Image.fromarray(made.pixels), (width, height), params.hires_upscaler
+            Image.fromarray(small.pixels), (width, height), params.hires_upscaler
         )
         start = np.asarray(picture, np.float32).transpose(2, 0, 1) / 127.5 - 1
     return replace(

@@ -116,8 +116,8 @@ class Queue:
                 for ticket in self.tickets.values()
             )
 
-    def _hire(self, wanted: int) -> None:
-        for _ in range(min(wanted, most_workers(self.at_once) - self._workers)):
+    def _hire(self, waiting: int) -> None:
+        for _ in range(min(waiting, most_workers(self.at_once) - self._workers)):
             threading.Thread(target=self._work, name="queue", daemon=True).start()
             self._workers += 1
 

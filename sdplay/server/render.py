@@ -196,9 +196,9 @@ class _Rendering:
         self, engine: Engine | Stock, end: "End", warnings: Sequence[str]
     ) -> Iterator[Rendered]:
         """The picture, or what there is of it."""
-        made = end if isinstance(end, Made) else None
-        if made:
-            pixels = made.pixels
+        picture = end if isinstance(end, Made) else None
+        if picture:
+            pixels = picture.pixels
         elif isinstance(engine, Engine) and self.clean is not None:
             pixels = engine.decode(self.clean)
         else:
@@ -215,8 +215,8 @@ class _Rendering:
             self.models.version(model),
             seconds,
             tuple(warnings),
-            _frames(made),
-            partial=made is None,
+            _frames(picture),
+            partial=picture is None,
         )
 
 
@@ -231,10 +231,10 @@ def as_image(pixels: Array) -> Image.Image:
 
 def preview_of(model: Any, latent: Array, rough: bool) -> bytes:
     """What a latent looks like, as a small JPEG."""
-    shown = as_image(model.preview(latent, rough))
-    if max(shown.size) < 128:
-        shown = shown.resize((shown.width * 8, shown.height * 8), Image.Resampling.BICUBIC)
-    return jpeg_bytes(shown)
+    image = as_image(model.preview(latent, rough))
+    if max(image.size) < 128:
+        image = image.resize((image.width * 8, image.height * 8), Image.Resampling.BICUBIC)
+    return jpeg_bytes(image)
 
 
 def _step(moment: Moment, model: Any, before: RenderStep, left: float) -> RenderStep:

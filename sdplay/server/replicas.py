@@ -298,13 +298,13 @@ async def _give_up(incoming: Incoming, send: Send, begun: bool) -> None:
 
 async def _whole(receive: Receive) -> bytes | None:
     """The request's body; None when its sender left.  The doorman has limited it."""
-    body, more = bytearray(), True
-    while more:
+    body, is_more_to_come = bytearray(), True
+    while is_more_to_come:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None
         body += message.get("body", b"")
-        more = message.get("more_body", False)
+        is_more_to_come = message.get("more_body", False)
     return bytes(body)
 
 

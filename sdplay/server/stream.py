@@ -152,10 +152,10 @@ def _schedulers(models: Models) -> list[str]:
 def features(models: Models) -> list[str]:
     """What this process can do; with a safety checker nothing is shown that it has not seen."""
     unseen = {"preview", "frames"} if models.checker else set()
-    more = {"controlnet": models.nets, "cutouts": models.cutter.source}
+    dependent = {"controlnet": models.nets, "cutouts": models.cutter.source}
     return [
         *(feature for feature in FEATURES if feature not in unseen),
-        *(name for name, there in more.items() if there),
+        *(name for name, there in dependent.items() if there),
     ]
 
 
@@ -190,7 +190,7 @@ async def _lines(queue: Queue, ticket: Ticket) -> AsyncIterator[str]:
     """What happens to a job, until it is over; whoever stops listening stops the job."""
     loop, changed = asyncio.get_running_loop(), asyncio.Event()
     # Half a pause ahead of a page that looks once in each; the only picture shows its first step.
-    shown = loop.time() - max(PREVIEW_SECONDS, _preview_pause(queue) / 2)
+    preview_sent = loop.time() - max(PREVIEW_SECONDS, _preview_pause(queue) / 2)
 
     def tell() -> None:
         with contextlib.suppress(RuntimeError):  # the loop is gone when the process ends
@@ -200,10 +200,10 @@ async def _lines(queue: Queue, ticket: Ticket) -> AsyncIterator[str]:
         with ticket.watched(tell):
             while not ticket.over:
                 changed.clear()
-                due = loop.time() - shown >= _preview_pause(queue)
+                due = loop.time() - preview_sent >= _preview_pause(queue)
                 preview = ticket.step.preview if due else None
                 yield _line(await run_in_threadpool(_status, queue, ticket, preview))
-                shown = loop.time() if preview else shown
+                preview_sent = loop.time() if preview else preview_sent
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(changed.wait(), BEAT_SECONDS)
         yield _line(await run_in_threadpool(_end, queue, ticket))
@@ -284,8 +284,8 @@ def _applied(rendered: Rendered, capabilities: Capabilities) -> dict[str, Any]:
     """What was done, in our names: what was asked of what there is here, with the true size and
     model."""
     width, height = rendered.image.size
-    asked = rendered.params.asked().items()
-    done = {name: value for name, value in asked if capabilities.offers(KNOBS[name].needs)}
+    settings = rendered.params.asked().items()
+    done = {name: value for name, value in settings if capabilities.offers(KNOBS[name].needs)}
     return {**done, "width": width, "height": height, "model": rendered.model}
 
 

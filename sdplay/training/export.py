@@ -37,9 +37,9 @@ Parts = tuple[UNet2DConditionModel, AutoencoderKL, CLIPTextModel, list[str]]
 """U-Net, autoencoder, text encoder and vocabulary."""
 
 
-def export(folder: Path, made: Parts, version: str, pictures: Iterable[Image.Image]) -> None:
+def export(folder: Path, networks: Parts, version: str, pictures: Iterable[Image.Image]) -> None:
     """Write the whole model folder; the map for previews is fitted to these pictures."""
-    unet, vae, text, words = made
+    unet, vae, text, words = networks
     preview = colours(vae.eval().float(), pictures)
     folder.mkdir(parents=True, exist_ok=True)
     parts = [module.eval().half() for module in (vae, text, unet)]

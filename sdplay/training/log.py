@@ -49,7 +49,7 @@ def load(file: Path) -> dict[str, Any] | None:
 
 def checkpoint(file: Path) -> dict[str, Any]:
     """The last checkpoint, which an earlier stage must have left."""
-    kept = load(file)
-    if kept is None:
+    state = load(file)
+    if state is None:
         raise SystemExit(f"{file} is missing: run the stage before this one first.")
-    return kept
+    return state

@@ -203,8 +203,8 @@ def chosen_scheduler(sampler: str, schedule: str) -> str:
     """Our scheduler for A1111's pair; a sentence that names the choices."""
     automatic = schedule.lower() in ("", "automatic")
     id = scheduler_of(sampler, "automatic" if automatic else schedule, [])
-    if id not in SCHEDULERS_HERE and automatic and (plain := find(sampler)):
-        id = plain.id
+    if id not in SCHEDULERS_HERE and automatic and (unscheduled := find(sampler)):
+        id = unscheduled.id
     if id not in SCHEDULERS_HERE:
         names = [
             " ".join(filter(None, entry.a1111 or (entry.label,)))
@@ -238,11 +238,11 @@ def _refuse_what_has_no_place(body: Processing) -> None:
 
 
 def _values(body: Processing) -> dict[str, Any]:
-    told, _ = settings_from(body.infotext) if body.infotext else ({}, [])
-    values = dict(told)
+    from_text, _ = settings_from(body.infotext) if body.infotext else ({}, [])
+    values = dict(from_text)
     for theirs, ours in _DIRECT.items():
         value = getattr(body, theirs)
-        if value is not None and (theirs in body.model_fields_set or ours not in told):
+        if value is not None and (theirs in body.model_fields_set or ours not in from_text):
             values[ours] = value
     if not body.infotext or body.sampler_name or body.scheduler:
         values["scheduler"] = chosen_scheduler(
@@ -267,9 +267,11 @@ def _values(body: Processing) -> dict[str, Any]:
 
 def _units(body: Processing) -> Iterator[Control]:
     """The ControlNet units that are switched on."""
-    for name, told in (body.alwayson_scripts or {}).items():
+    for name, script in (body.alwayson_scripts or {}).items():
         for unit in (
-            told.get("args", ()) if name.lower() == "controlnet" and isinstance(told, dict) else ()
+            script.get("args", ())
+            if name.lower() == "controlnet" and isinstance(script, dict)
+            else ()
         ):
             if not isinstance(unit, dict) or not unit.get("enabled", True):
                 continue

@@ -107,8 +107,12 @@ def schedules() -> list[dict[str, Any]]:
 
 def memory() -> dict[str, Any]:
     """Of this process and of its card, in bytes."""
-    told = psutil.virtual_memory()
-    ram = {"free": told.available, "used": psutil.Process().memory_info().rss, "total": told.total}
+    machine = psutil.virtual_memory()
+    ram = {
+        "free": machine.available,
+        "used": psutil.Process().memory_info().rss,
+        "total": machine.total,
+    }
     if not torch.cuda.is_available():
         return {"ram": ram, "cuda": {"error": "unavailable"}}
     free, total = torch.cuda.mem_get_info()
@@ -168,16 +172,16 @@ def _add_options(routes: APIRouter, models: Models) -> None:
         }
 
     @routes.post("/options")
-    def choose(wanted: dict[str, Any]) -> None:
+    def choose(changes: dict[str, Any]) -> None:
         """Only the model can be chosen for everybody; the rest belongs into a request."""
-        known = options()
-        for name, value in wanted.items():
-            if name not in known or (name != "sd_model_checkpoint" and value != known[name]):
+        current = options()
+        for name, value in changes.items():
+            if name not in current or (name != "sd_model_checkpoint" and value != current[name]):
                 raise BadParams(
                     f"The option {name!r} cannot be set here, only sd_model_checkpoint."
                 )
-        if "sd_model_checkpoint" in wanted:
-            models.chosen = models.named(str(wanted["sd_model_checkpoint"])).name
+        if "sd_model_checkpoint" in changes:
+            models.chosen = models.named(str(changes["sd_model_checkpoint"])).name
 
 
 def _add_addons(routes: APIRouter, models: Models) -> None:
@@ -194,12 +198,12 @@ def _add_addons(routes: APIRouter, models: Models) -> None:
         one."""
         fields: dict[str, dict[str, Any]] = {"loaded": {}, "skipped": {}}
         for name in models.embeddings:
-            found = models.embedding(name)
-            fields["loaded" if found.fits else "skipped"][name] = {
+            embedding = models.embedding(name)
+            fields["loaded" if embedding.fits else "skipped"][name] = {
                 "step": None,
                 "sd_checkpoint": None,
                 "sd_checkpoint_name": None,
-                "shape": found.vectors[-1].shape[1],
-                "vectors": len(found.vectors[-1]),
+                "shape": embedding.vectors[-1].shape[1],
+                "vectors": len(embedding.vectors[-1]),
             }
         return fields

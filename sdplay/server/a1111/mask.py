@@ -63,11 +63,11 @@ def masked(start: Image.Image, mask: Image.Image, size: Size, masking: Masking) 
         )
     mask = mask.resize(start.size, Image.Resampling.LANCZOS)
     mask = ImageOps.invert(mask) if masking.inverted else mask
-    given = start if masking.fill == 1 else filled(start, mask)
+    below = start if masking.fill == 1 else filled(start, mask)
     box = _neighbourhood(mask, size, masking.padding) if masking.only_masked else None
     if box is None:
         return Masked(
-            png_bytes(resized(given, size, masking.mode)),
+            png_bytes(resized(below, size, masking.mode)),
             png_bytes(resized(mask, size, masking.mode)),
         )
     soft = mask.filter(ImageFilter.GaussianBlur(masking.blur)).crop(box)
@@ -77,19 +77,19 @@ def masked(start: Image.Image, mask: Image.Image, size: Size, masking: Masking) 
         whole.paste(rendered.resize(soft.size, Image.Resampling.LANCZOS), box, soft)
         return whole
 
-    near, under = (each.crop(box).resize(size, Image.Resampling.LANCZOS) for each in (given, mask))
+    near, under = (each.crop(box).resize(size, Image.Resampling.LANCZOS) for each in (below, mask))
     return Masked(png_bytes(near), png_bytes(under), put_back)
 
 
 def filled(image: Image.Image, mask: Image.Image) -> Image.Image:
     """The picture with the colours from around the mask blurred into it, from far to near."""
-    known = ImageOps.invert(mask)
-    outside = Image.composite(image, Image.new("RGB", image.size), known)
+    around = ImageOps.invert(mask)
+    outside = Image.composite(image, Image.new("RGB", image.size), around)
     colours = np.asarray(image, np.float32)
     for radius in (128, 32, 8, 2):
         blurred = np.asarray(outside.filter(ImageFilter.GaussianBlur(radius)), np.float32)
         share = (
-            np.asarray(known.filter(ImageFilter.GaussianBlur(radius)), np.float32)[..., None] / 255
+            np.asarray(around.filter(ImageFilter.GaussianBlur(radius)), np.float32)[..., None] / 255
         )
         colours = np.where(share > 0.02, blurred / np.maximum(share, 0.02), colours)
     soft = Image.fromarray(colours.clip(0, 255).astype(np.uint8))
@@ -99,14 +99,14 @@ def filled(image: Image.Image, mask: Image.Image) -> Image.Image:
 def _neighbourhood(mask: Image.Image, size: Size, padding: int) -> tuple[int, int, int, int] | None:
     """The mask's box with padding, grown to the asked shape inside the picture; None where nothing
     is masked."""
-    found = mask.point(lambda value: 255 * (value > 0)).getbbox()
-    if found is None:
+    box = mask.point(lambda value: 255 * (value > 0)).getbbox()
+    if box is None:
         return None
     left, top, right, bottom = (
-        found[0] - padding,
-        found[1] - padding,
-        found[2] + padding,
-        found[3] + padding,
+        box[0] - padding,
+        box[1] - padding,
+        box[2] + padding,
+        box[3] + padding,
     )
     width, height = right - left, bottom - top
     wide, high = max(width, height * size[0] / size[1]), max(height, width * size[1] / size[0])
@@ -117,8 +117,8 @@ def _neighbourhood(mask: Image.Image, size: Size, padding: int) -> tuple[int, in
     return left, top, right, bottom
 
 
-def _span(start: float, length: float, wanted: float, whole: int) -> tuple[int, int]:
+def _span(start: float, length: float, target: float, whole: int) -> tuple[int, int]:
     """A stretch of that length around another, moved and cut so that it lies inside."""
-    wanted = min(round(wanted), whole)
-    begin = min(max(round(start + length / 2 - wanted / 2), 0), whole - wanted)
-    return int(begin), int(begin + wanted)
+    target = min(round(target), whole)
+    begin = min(max(round(start + length / 2 - target / 2), 0), whole - target)
+    return int(begin), int(begin + target)

@@ -29,21 +29,21 @@ def without_tags(prompt: str) -> str:
 
 def loras_in(prompt: str) -> tuple[Named, ...]:
     """The LoRAs that a prompt names; one that is named twice acts as strongly as both together."""
-    found: dict[str, Named] = {}
+    loras: dict[str, Named] = {}
     for tag in _TAG.finditer(prompt):
         new = _named(tag[1].strip(), tag[2].split(":")[1:], tag[0])
-        old = found.get(new.name, Named(new.name, 0.0, 0.0))
-        found[new.name] = Named(
+        old = loras.get(new.name, Named(new.name, 0.0, 0.0))
+        loras[new.name] = Named(
             new.name, old.weight + new.weight, old.text_weight + new.text_weight
         )
-    return tuple(found.values())
+    return tuple(loras.values())
 
 
 def beside(models: Iterable[str], folder: str) -> list[str]:
     """The folders of that name in or next to the models, where there are any."""
     places = [place for place in (Path(each).expanduser() for each in models) if place.exists()]
-    found = [around / folder for place in places for around in _around(place)]
-    return [str(each) for each in dict.fromkeys(found) if each.is_dir()]
+    folders = [around / folder for place in places for around in _around(place)]
+    return [str(each) for each in dict.fromkeys(folders) if each.is_dir()]
 
 
 def _around(path: Path) -> tuple[Path, ...]:
@@ -75,13 +75,13 @@ def _named(name: str, sentences: list[str], tag: str) -> Named:
     """`0.8` is for both; `0.5:0.8` is prompt, then picture; `te=0.5` and `unet=0.8` say which they
     mean."""
     parts = [each.partition("=") for each in sentences]
-    given = {key.strip(): value for key, equals, value in parts if equals}
-    plain = [value for value, equals, _ in parts if not equals]
-    if len(plain) > 2 or not set(given) <= {"te", "unet"}:
+    named = {key.strip(): value for key, equals, value in parts if equals}
+    unnamed = [value for value, equals, _ in parts if not equals]
+    if len(unnamed) > 2 or not set(named) <= {"te", "unet"}:
         raise BadParams(f"{tag} could not be read. Write it like this: <lora:{name}:0.8>")
     try:
-        text = float(given.get("te", plain[0] if plain else 1.0))
-        return Named(name, float(given.get("unet", plain[-1] if plain else text)), text)
+        text = float(named.get("te", unnamed[0] if unnamed else 1.0))
+        return Named(name, float(named.get("unet", unnamed[-1] if unnamed else text)), text)
     except ValueError as error:
         raise BadParams(
             f"{tag} could not be read. Write it like this: <lora:{name}:0.8>"
