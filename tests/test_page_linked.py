@@ -35,6 +35,7 @@ TEXTS = {
     "leave_out": ("zebra", "Compare", "Prompt without: 'zebra' is not in the prompt"),
     "find": ("steps=abc", "Library", "abc"),
     "picked": ("nope", "Library", "A chosen picture is gone"),
+    "lesson": ("nope", "Learn", "There is no lesson called nope"),
     **{f"{place}_values": ("4, lots", "Compare", "lots") for place in linked.PLACES},
 }
 """Texts that whoever reads them judges: a wrong one, the tab that reads it, and what is said."""
