@@ -116,19 +116,28 @@ def test_a_long_session_fits_into_one_animation():
     assert frame.width * frame.height * 400 <= MOST_PIXELS
 
 
-def page():
-    """The panel alone, with a backend that has only these features."""
+def page(about):
+    """The panel alone, with a backend that says this about itself."""
     return AppTest.from_string(
         "from types import SimpleNamespace as Of\n"
+        "from sdplay.backends import Capabilities\n"
         "from sdplay.ui.sketch.panel import show\n"
-        "refuses = Of(offers=lambda feature: False)\n"
-        "show(Of(backend=Of(label='A *writer*'), capabilities=refuses))"
+        f"capabilities = Capabilities(unknown=frozenset(), {about})\n"
+        "show(Of(backend=Of(label='A *writer*'), capabilities=capabilities))"
     ).run()
 
 
 def test_a_backend_without_start_images_is_answered_with_a_sentence():
-    drawn = page()
+    drawn = page("status='ready'")
     assert not drawn.exception
+    assert drawn.text_area[0].label == "Prompt"
     assert drawn.info[0].value.endswith(
         "cannot start from a picture, so no drawing can become one. Choose another backend."
+    )
+
+
+def test_a_backend_that_is_down_is_not_said_to_lack_anything():
+    drawn = page("status='down', message='It does not answer. Start it.'")
+    assert drawn.info[0].value.endswith(
+        "is not ready, so nothing can be drawn yet. It does not answer. Start it."
     )

@@ -37,16 +37,23 @@ LARGEST_INSIDE = 2_000_000
 
 def show(studio: Studio) -> None:
     """The prompt, then drawing and picture beside each other."""
-    if not studio.capabilities.offers("img2img"):
-        st.info(
-            f"{literal(studio.backend.label)} cannot start from a picture, so no drawing can "
-            "become one. Choose another backend.",
-            icon=":material/draw:",
-        )
-        return
     with st.container(border=True, gap="small", key="sketch_card"):
         form.prompts(studio.capabilities)
-    _both(studio)
+    if studio.capabilities.offers("img2img"):
+        _both(studio)
+    else:
+        st.info(_why_not(studio), icon=":material/draw:")
+
+
+def _why_not(studio: Studio) -> str:
+    """Why no drawing becomes a picture on this backend, and what to do."""
+    label, capabilities = literal(studio.backend.label), studio.capabilities
+    if capabilities.status in ("ready", "busy"):
+        return (
+            f"{label} cannot start from a picture, so no drawing can become one. Choose another "
+            "backend."
+        )
+    return f"{label} is not ready, so nothing can be drawn yet. {literal(capabilities.message)}"
 
 
 def _both(studio: Studio) -> None:
