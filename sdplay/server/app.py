@@ -55,7 +55,7 @@ def build(
 
 
 def _load(queue: Queue) -> None:
-    """So that the first picture need not wait."""
+    """Load the first model now, so that the first picture need not wait for it."""
     try:
         with queue.models.engine(""):
             LOG.info("ready with %s", queue.models.loaded)
@@ -64,7 +64,8 @@ def _load(queue: Queue) -> None:
 
 
 def _unreadable(request: Request, error: Exception) -> JSONResponse:
-    """What does not fit the schema, field by field; never the value, which may not be sendable."""
+    """Answer 422 with what is wrong, field by field; never the value, which may hold half a
+    character."""
     faults = error.errors() if isinstance(error, RequestValidationError) else []
     lines = [
         f"{'.'.join(map(str, fault['loc'][1:])) or 'body'}: {fault['msg']}" for fault in faults

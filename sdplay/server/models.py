@@ -146,7 +146,7 @@ class Models:
         self.upscalers.files = files_in(self.machine.upscalers or beside(self.sources, "upscalers"))
 
     def embedding(self, name: str) -> Embedding:
-        """As the loaded model understands it."""
+        """The embedding of that name, in the vectors of the loaded model."""
         model, file = self._model, self.embeddings[name]
         return model.embedding(file) if model else load_embedding(file)
 
@@ -195,7 +195,7 @@ class Models:
                 self._turn.notify_all()
 
     def unload(self) -> None:
-        """Give the memory back, once nobody uses the model."""
+        """Drop the loaded model to free its memory, once nobody uses it."""
         self.upscalers.unload()
         self.cutter.unload()
         with self._turn:
@@ -278,7 +278,7 @@ class _Waiting:
 
 
 def _inside(source: str) -> list[str]:
-    """A model is itself; a folder of models is what lies in it."""
+    """The models at a place: the model itself, or those that a folder of models holds."""
     path = Path(source).expanduser()
     if source == BUILTIN or not path.is_dir() or (path / "model_index.json").exists():
         return [source]

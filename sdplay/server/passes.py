@@ -24,7 +24,7 @@ from sdplay.server.request import PictureRequest
 
 
 def job_of(request: PictureRequest, model: Any, models: Models) -> LoopJob:
-    """The settings in the engine's words."""
+    """The engine's job for these settings."""
     params, entry = request.params, known(request.params.scheduler)
     if params.width % model.factor or params.height % model.factor:
         raise BadParams(

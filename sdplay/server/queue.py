@@ -148,12 +148,12 @@ class Queue:
         return ticket
 
     def _order(self) -> list[Ticket]:
-        """What waits, whose turn is next first."""
+        """The waiting tickets in the order of their turns."""
         waiting = [ticket for ticket in self.tickets.values() if ticket.state == "queued"]
         return self._turns.order(waiting, _claim)
 
     def _startable(self) -> list[Ticket]:
-        """What may start now, beside what is at work."""
+        """The waiting tickets that may start beside those at work."""
         tickets = self.tickets.values()
         working = [_claim(ticket) for ticket in tickets if ticket.state == "running"]
         return [each for each in self._order() if fits(_claim(each), working, self.at_once)]

@@ -165,7 +165,7 @@ class _Rendering:
         return None
 
     def _count(self, event: Event, brought: float) -> None:
-        """Where a pass's seconds went; `brought` is what an earlier part of it had spent."""
+        """Add a pass's seconds to the sums; `brought` is what an earlier part of it had spent."""
         if isinstance(event, Made):
             own, decode = event.sampling - brought, event.decode
         else:

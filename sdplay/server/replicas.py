@@ -224,7 +224,8 @@ class Router:
         await _give_up(incoming, send, begun)
 
     async def _serve_everywhere(self, incoming: Incoming, send: Send) -> None:
-        """What is set or refreshed holds for all; the answers are alike."""
+        """Send a request that sets or refreshes something to every replica; the first answer
+        stands for all."""
         answers = []
         for slot in self._up():
             try:
@@ -240,7 +241,7 @@ class Router:
             await send(message)
 
     def _up(self) -> Sequence[Slot]:
-        """Those that are not dead; when all are, it is one of them that will be back."""
+        """The replicas that are alive; all of them where none is, for one will be started anew."""
         return [slot for slot in self.slots if slot not in self.down] or self.slots
 
     def _slot(self, incoming: Incoming) -> Slot:
@@ -377,7 +378,7 @@ def serve_replicas(queue: Queue, limits: Limits, count: int) -> Iterator[Router]
 
 
 def _share(device: str, count: int) -> dict[str, int]:
-    """What of the machine one replica gets."""
+    """The share of the machine that one replica gets."""
     if not device.startswith("cuda"):
         return {"num_cpus": max(1, (os.cpu_count() or 1) // count)}
     cards = torch.cuda.device_count()

@@ -74,7 +74,7 @@ class Claims:
         revived("claims", self._beat)
 
     def leave(self) -> None:
-        """Give everything back; the others go on."""
+        """Give up all of this run's claims, so that other runs take them over."""
         self._ended.set()
         for thing in list(self._claimed):
             self.give_back(thing)
@@ -82,7 +82,7 @@ class Claims:
             self._own.unlink(missing_ok=True)
 
     def take(self, thing: str) -> bool:
-        """Whether this run may do it now: nobody alive has it."""
+        """Claim a thing for this run; False where another run that is alive has it."""
         if time.monotonic() < self._busy.get(thing, 0.0):
             return False
         with _explained(self.folder):
@@ -95,7 +95,7 @@ class Claims:
         return claimed
 
     def give_back(self, thing: str) -> None:
-        """It is done, or was left: others may look."""
+        """Give up the claim on a thing that is done or was left, so that others may take it."""
         claim = self._claim(thing)
         with contextlib.suppress(OSError):
             if _text(claim) == self.id:

@@ -89,7 +89,7 @@ class Folder:
         return self
 
     def end(self) -> None:
-        """Leave it to the others."""
+        """End the part in the sweep, so that other runs take over what is open."""
         self.claims.leave()
 
     def place(self, cell: Cell) -> Path:
@@ -218,7 +218,7 @@ class Folder:
         return _digest(*parts)
 
     def _recipe_of(self, setup: Setup) -> Recipe:
-        """Asked once: some backends ask their server each time."""
+        """The recipe of a setup, remembered because some backends ask their server for it."""
         if setup not in self._recipes:
             self._recipes[setup] = self._recipe(setup)
         return self._recipes[setup]

@@ -219,7 +219,7 @@ class Sweep:
         self.jobs.pause(self.group)
 
     def resume(self) -> None:
-        """Go on."""
+        """Let cells start again after a pause."""
         self.trouble, self._alike, self._absence = "", ("", 0), None
         self._paused.clear()
         self.jobs.resume(self.group)
@@ -251,7 +251,7 @@ class Sweep:
         self.start()
 
     def _put_off(self, cell: Cell) -> None:
-        """Where a cell waits that is to be made after all."""
+        """Put a cell back among those that are still to be made."""
         if cell.twin is not None:
             self._twins.append(cell)
         elif self._finer and not self._finer.asked(cell.at):
@@ -274,7 +274,7 @@ class Sweep:
         self._track.rest()
 
     def _expected(self, backend: str, cells: list[Cell]) -> Range | None:
-        """What the plan says for these, by the same estimate."""
+        """The seconds that the plan says for these cells, by the same estimate."""
         if not self.speeds:
             return None
         planned = [cell.params for cell in cells]
@@ -336,7 +336,7 @@ class Sweep:
         return True
 
     def _spare(self) -> None:
-        """What is left lies between neighbours that look the same."""
+        """Spare the cells that are left: they lie between neighbours that look the same."""
         for at, cell in self._later.items():
             self._results[at] = Result(cell, SPARED)
             self._track.end(at, made=False)
@@ -518,7 +518,7 @@ class Sweep:
         return self._found(cell, job.kept, "reused" if job.reused else "made")
 
     def _found(self, cell: Cell, picture: Kept, state: str) -> Result:
-        """A cell with its picture."""
+        """The result of a cell whose picture is there."""
         try:
             with Image.open(io.BytesIO(self.jobs.library.data(picture))) as opened:
                 image = opened.convert("RGB")

@@ -113,7 +113,7 @@ class Track:
             self._lanes[backend].divided += passed / max(1, company[backend])
 
     def rest(self) -> None:
-        """Nothing was at work until now."""
+        """Leave the time since the last look out of the count: nothing was at work."""
         self._looked = self._now()
 
     def at_work(self, at: At, fraction: float | None) -> None:

@@ -47,7 +47,7 @@ WAIT_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Enlarging:
-    """By what, and how much."""
+    """The backend, the factor and the upscaler to enlarge with."""
 
     backend: Backend
     factor: float
@@ -102,7 +102,7 @@ class Upscale:
             self.rows.merge()
 
     def _one(self, name: str, path: PurePosixPath) -> Enlarged | None:
-        """None: another machine is at it."""
+        """Enlarge one picture; None where another machine is doing it."""
         record_name = self._record_name(name, path)
         if self._there(record_name, path):
             return Enlarged(name, "reused")

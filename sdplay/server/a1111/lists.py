@@ -31,7 +31,7 @@ LABELS = {
 
 
 def lists(models: Models) -> APIRouter:
-    """Everything that only tells."""
+    """Add the routes that only read something."""
     routes = APIRouter(prefix="/sdapi/v1", tags=["a1111"])
     for name in EMPTY:
         routes.add_api_route(f"/{name}", lambda: [], name=name)
@@ -106,7 +106,7 @@ def schedules() -> list[dict[str, Any]]:
 
 
 def memory() -> dict[str, Any]:
-    """Of this process and of its card, in bytes."""
+    """Memory of this process and of its graphics card, in bytes."""
     machine = psutil.virtual_memory()
     ram = {
         "free": machine.available,

@@ -118,7 +118,8 @@ def _neighbourhood(mask: Image.Image, size: Size, padding: int) -> tuple[int, in
 
 
 def _span(start: float, length: float, target: float, whole: int) -> tuple[int, int]:
-    """A stretch of that length around another, moved and cut so that it lies inside."""
+    """Grow a stretch to the target length around its middle, moved so that it lies inside the
+    whole."""
     target = min(round(target), whole)
     begin = min(max(round(start + length / 2 - target / 2), 0), whole - target)
     return int(begin), int(begin + target)

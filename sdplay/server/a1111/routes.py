@@ -81,7 +81,7 @@ class Batch:
         )
 
     def forget(self) -> None:
-        """The answer is on its way: keep the numbers, not the pictures."""
+        """Drop the pictures of an answered request; its numbers are still asked for."""
         for ticket in self.tickets:
             ticket.rendered, ticket.step = None, replace(ticket.step, preview=None)
 
@@ -110,7 +110,7 @@ class Requests:
         self.all: deque[Batch] = deque(maxlen=1000)
 
     def of(self, client: Caller) -> Batch | None:
-        """What this client waits for longest, else its last request."""
+        """The request that this client has waited for the longest, or else its last one."""
         own = [batch for batch in self.all if batch.client == client]
         return next((batch for batch in own if not batch.over), own[-1] if own else None)
 

@@ -39,6 +39,6 @@ class Cutter:
             return self._loaded.cut(image, points, boxes, most)
 
     def unload(self) -> None:
-        """Give the memory back."""
+        """Drop the loaded model to free its memory."""
         with self._turn:
             self._loaded = None

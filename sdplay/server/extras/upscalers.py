@@ -43,7 +43,7 @@ class Upscalers:
         return large
 
     def unload(self) -> None:
-        """Give the memory back."""
+        """Drop the loaded network to free its memory."""
         with self._turn:
             self._loaded = None
 

@@ -23,7 +23,7 @@ class EnergyMeter(Protocol):
     name: str
 
     def joules(self) -> float:
-        """Since some moment; never less than before."""
+        """The joules counted since some moment; the number never falls."""
 
 
 class Meter:
