@@ -83,6 +83,7 @@ window.crawler = (() => {
       return "text";
     if (role === "tab") return "tab";
     if (type === "checkbox" || role === "switch") return "toggle";
+    if (type === "radio") return "option";
     if (role === "radio") return "radio";
     if (each.tagName === "SUMMARY") return "fold";
     if (each.hasAttribute("aria-pressed")) return "choice";
@@ -98,7 +99,7 @@ window.crawler = (() => {
         members: group ? group.querySelectorAll("button, [role=radio]").length : 0,
         primary: each.getAttribute("kind") === "primary",
         chosen: ["aria-checked", "aria-selected"].some(name => each.getAttribute(name) === "true")
-          || each.classList.contains("chosen"),
+          || each.classList.contains("chosen") || (each.type === "radio" && each.checked),
         disabled: each.disabled || each.getAttribute("aria-disabled") === "true",
       };
     });

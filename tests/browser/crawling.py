@@ -26,7 +26,7 @@ presses it."""
 DESTROYS = re.compile(r"\b(delete|empty|remove|cancel|stop|let go|yes)\b", re.IGNORECASE)
 STREAMLITS = re.compile(r"^(Show data|Download as|Copy Vega|Copied!|Fullscreen$)")
 """Of a chart's toolbar, which is not ours: most of it asks the system where to put a file."""
-AT_WORK = ".st-key-cancel, .st-key-sweep_pause"
+AT_WORK = ".st-key-cancel, .st-key-sweep_pause, .st-key-lesson_cancel, [class*=st-key-lens_at_work]"
 MOST_PRESSES = 400
 """On one tab: more of them means going round in circles."""
 MOST_OPTIONS = 6
@@ -209,7 +209,7 @@ class Crawl:
             return False
         if control.kind == "tab" or STREAMLITS.match(control.name) or control.key in self.pressed:
             return False
-        if control.kind in ("radio", "button") and control.chosen:
+        if control.kind in ("radio", "option", "button") and control.chosen:
             return False  # it says what is so already
         most = 2 if control.group in ("list", "grid") else 3
         if control.group in ("list", "grid") or control.members > MOST_OPTIONS:
@@ -458,6 +458,7 @@ PRESS = {
     "link": _link,
     "help": _hover,
     "toggle": _toggle,
+    "option": _toggle,
     "text": _text,
     "number": _number,
     "colour": _colour,

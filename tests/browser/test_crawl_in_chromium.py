@@ -52,10 +52,17 @@ def generating(page):
         page.locator(".st-key-cancel button").wait_for(timeout=SLOW)
 
 
+def taught(page):
+    page.locator(".st-key-predict_seed label").nth(2).click()
+    page.locator(".st-key-lesson_run button:not([disabled])").click()
+    page.locator(".st-key-lesson_next").wait_for(timeout=SLOW)
+
+
 LONG = "steps=400&width=256&height=256"
 STATES = {
     "empty": {},
     "with pictures": {"owner": OWNER},
+    "a lesson done": {"query": "lesson=seed", "tabs": ("Learn",), "begin": taught},
     "a picture at work": {
         "query": LONG,
         "tabs": ("Generate",),

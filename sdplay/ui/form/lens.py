@@ -125,7 +125,8 @@ def _draw(row: _Row, makes: bool) -> None:
             when = "are made when the server is idle" if makes else "are not in your library yet"
             if missing == 1:
                 when = when.replace("are", "is", 1)
-            st.caption(f"{many(missing, 'picture')} {when}.")
+            with st.container(key=f"lens_at_work_{row.name}" if makes else None):
+                st.caption(f"{many(missing, 'picture')} {when}.")
         settles = settles_sentence(row.name, row.values, _gaps(row)) if not missing else ""
         st.caption(f"{SENTENCES[row.name]} {settles}")
 

@@ -197,7 +197,7 @@ def _empty(lesson: Lesson) -> None:
             st.image(pictures.start_jpeg(lesson), "The start image", width=220)
         else:
             icon = lesson.icon if lesson.icon in ALL_MATERIAL_ICONS else "school"
-            st.markdown(f"# :material/{icon}:", text_alignment="center")
+            st.subheader(f":material/{icon}:", anchor=False, text_alignment="center")
         st.caption(
             "Say what you expect, then run it: the pictures appear here.", text_alignment="center"
         )
