@@ -45,7 +45,8 @@ export const room = (labels, width, least, most) => {
   return Math.min(most, Math.max(least, ...words.map(width)));
 };
 function measure(table, data) {
-  const pen = (table.pen ??= document.createElement("canvas").getContext("2d"));
+  table.pen ??= document.createElement("canvas").getContext("2d");
+  const {pen} = table;
   const head = table.querySelector("thead th:last-child span");
   if (head) pen.font = getComputedStyle(head).font;
   const width = text => Math.ceil(pen.measureText(text).width) + 10;
