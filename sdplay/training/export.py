@@ -210,10 +210,10 @@ def _places(folder: Path, file: str) -> dict[str, tuple[str, int, int]]:
     return {
         key: (
             file,
-            8 + size + told["data_offsets"][0],
-            told["data_offsets"][1] - told["data_offsets"][0],
+            8 + size + entry["data_offsets"][0],
+            entry["data_offsets"][1] - entry["data_offsets"][0],
         )
-        for key, told in header.items()
+        for key, entry in header.items()
     }
 
 

@@ -138,7 +138,7 @@ def _verdicts(ask: Ask, seen: Sequence[Sighting]) -> Iterator[tuple[str, float]]
 
 
 def _there(figure: Figure, seen: Sequence[Sighting]) -> bool:
-    return any(one.things[0] == figure.thing.word for one in seen)
+    return any(sighting.things[0] == figure.thing.word for sighting in seen)
 
 
 def _stands(scene: Scene, seen: Sequence[Sighting]) -> bool:

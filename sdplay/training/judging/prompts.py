@@ -65,8 +65,8 @@ def _coloured(world: World, dice: random.Random, table: str) -> Iterator[Ask]:
         for thing in dice.sample(able, 5):
             styles = [name for name in DRAWN if colour in world.colours(thing, name)]
             for scene in _new((Figure(thing, colour),), styles, dice):
-                said = f"{_a(f'{colour} {thing.word}')}, {scene.style} style"
-                yield Ask(f"{said}, {scene.ground} background", scene, table)
+                phrase = f"{_a(f'{colour} {thing.word}')}, {scene.style} style"
+                yield Ask(f"{phrase}, {scene.ground} background", scene, table)
 
 
 def _counted(world: World, dice: random.Random, table: str) -> Iterator[Ask]:
@@ -76,16 +76,16 @@ def _counted(world: World, dice: random.Random, table: str) -> Iterator[Ask]:
             name = thing.word if count == 1 else plural(thing.word)
             figures = (Figure(thing, count=count),)
             for scene in _new(figures, _drawn(world, figures, dice), dice):
-                said = f"{NUMBERS[count]} {name}, {scene.style} style"
-                yield Ask(f"{said}, on {scene.ground}", scene, table)
+                phrase = f"{NUMBERS[count]} {name}, {scene.style} style"
+                yield Ask(f"{phrase}, on {scene.ground}", scene, table)
 
 
 def _placed(world: World, dice: random.Random, table: str) -> Iterator[Ask]:
-    for relation, said in PLACED.items():
+    for relation, phrase in PLACED.items():
         for figures in _pairs(12, dice):
             for scene in _new(figures, _drawn(world, figures, dice), dice, relation):
                 first, second = (_a(figure.thing.word) for figure in figures)
-                text = f"{first} {said} {second}, {scene.style} style, on {scene.ground}"
+                text = f"{first} {phrase} {second}, {scene.style} style, on {scene.ground}"
                 yield Ask(text, scene, table)
 
 
@@ -100,8 +100,8 @@ def _styled(world: World, dice: random.Random, table: str) -> Iterator[Ask]:
         able = [thing for thing in things() if style in (*MADE, *world.icons.of(thing, DRAWN))]
         for thing in dice.sample(able, 12):
             for scene in _new((Figure(thing),), [style], dice):
-                said = f"{_a(thing.word)}, {style}{'' if style in NAMED else ' style'}"
-                yield Ask(f"{said}, {scene.ground} background", scene, table)
+                phrase = f"{_a(thing.word)}, {style}{'' if style in NAMED else ' style'}"
+                yield Ask(f"{phrase}, {scene.ground} background", scene, table)
 
 
 def _large(world: World, dice: random.Random, table: str) -> Iterator[Ask]:
@@ -171,8 +171,8 @@ def _new(
     figures: tuple[Figure, ...], styles: Sequence[str], dice: random.Random, relation: str = ""
 ) -> Iterator[Scene]:
     """One scene of these that is held out of training; rarely none."""
-    taken = {"white", *(figure.colour for figure in figures)}
-    grounds = [colour for colour in COLOURS if colour not in taken]
+    used = {"white", *(figure.colour for figure in figures)}
+    grounds = [colour for colour in COLOURS if colour not in used]
     dice.shuffle(grounds)
     scenes = (Scene(figures, style, ground, relation) for ground in grounds for style in styles)
     return islice(filter(held_out, scenes), 1)

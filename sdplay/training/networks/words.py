@@ -52,8 +52,8 @@ def vectors(
     from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(str(sentence_model), device="cpu")
-    spoken = [word for word in words if word not in SPECIAL]
-    full = dict(zip(spoken, model.encode(spoken, batch_size=256), strict=True))
+    ordinary = [word for word in words if word not in SPECIAL]
+    full = dict(zip(ordinary, model.encode(ordinary, batch_size=256), strict=True))
     meant = _projected(full, list(full) if anchors is None else [w for w in anchors if w in full])
     special = np.random.default_rng(0).normal(0, 0.3, (len(SPECIAL), WIDTH))
     meant |= dict(zip(SPECIAL, special, strict=True))

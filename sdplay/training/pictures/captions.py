@@ -92,8 +92,8 @@ def names(scene_or_names: Sequence[str]) -> list[str]:
 
 
 def _sentence(scene: Scene, dice: random.Random) -> str:
-    said = _styled(_figures(scene, dice) + _place(scene, dice), scene.style, dice)
-    return said + _ground(scene.ground, dice)
+    text = _styled(_figures(scene, dice) + _place(scene, dice), scene.style, dice)
+    return text + _ground(scene.ground, dice)
 
 
 def _figures(scene: Scene, dice: random.Random) -> str:
@@ -130,18 +130,18 @@ def _place(scene: Scene, dice: random.Random) -> str:
     return f" {dice.choice(PLACE_WORDS[scene.place])}" if scene.place else ""
 
 
-def _styled(said: str, style: str, dice: random.Random) -> str:
+def _styled(text: str, style: str, dice: random.Random) -> str:
     if style in styles.MADE:
-        return dice.choice(STYLE_WORDS[style]).format(said) if dice.random() < 0.9 else said
+        return dice.choice(STYLE_WORDS[style]).format(text) if dice.random() < 0.9 else text
     if dice.random() > 0.65:
-        return said
+        return text
     way = dice.choice(DRAWN_STYLE).replace("@", style)
-    first, _, rest = said.partition(" ")
+    first, _, rest = text.partition(" ")
     if way.startswith(style) and first in ("a", "an"):
         return f"a {style} {rest}"
     if way.startswith(style) and any(first in number for number in NUMBERS.values()):
         return f"{first} {style} {rest}"
-    return way.format(said)
+    return way.format(text)
 
 
 def _ground(name: str, dice: random.Random) -> str:

@@ -67,14 +67,16 @@ def paint(
     pipe: StableDiffusionPipeline, prompts: Sequence[str], seeds: Sequence[int], **more: Any
 ) -> list[Image.Image]:
     """One picture for each prompt and seed."""
-    made: list[Image.Image] = []
-    asked = {"num_inference_steps": STEPS, "guidance_scale": CFG, **more}
-    negative = asked.pop("negative_prompt", "")
+    pictures: list[Image.Image] = []
+    settings = {"num_inference_steps": STEPS, "guidance_scale": CFG, **more}
+    negative = settings.pop("negative_prompt", "")
     for at in range(0, len(prompts), BATCH):
-        said = list(prompts[at : at + BATCH])
+        batch = list(prompts[at : at + BATCH])
         dice = [torch.Generator().manual_seed(seed) for seed in seeds[at : at + BATCH]]
-        made += pipe(said, negative_prompt=[negative] * len(said), generator=dice, **asked).images
-    return made
+        pictures += pipe(
+            batch, negative_prompt=[negative] * len(batch), generator=dice, **settings
+        ).images
+    return pictures
 
 
 def sheet(pictures: Sequence[Image.Image], columns: int, labels: Sequence[str] = ()) -> Image.Image:

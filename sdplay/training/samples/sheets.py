@@ -82,8 +82,8 @@ def _write(
 
 def _uncurated(pipe: StableDiffusionPipeline, world: World, folder: Path) -> None:
     dice = random.Random(0)
-    said = [caption(world.any_scene(dice), dice) for _ in range(64)]
-    _write(paint(pipe, said, range(64)), 8, said, folder / "uncurated.jpg")
+    prompts = [caption(world.any_scene(dice), dice) for _ in range(64)]
+    _write(paint(pipe, prompts, range(64)), 8, prompts, folder / "uncurated.jpg")
 
 
 def _rows(pipe: StableDiffusionPipeline, file: Path, knob: str, values: Sequence[Any]) -> None:
@@ -95,9 +95,9 @@ def _rows(pipe: StableDiffusionPipeline, file: Path, knob: str, values: Sequence
 
 def _seeds(pipe: StableDiffusionPipeline, file: Path) -> None:
     seeds = range(1, 8)
-    said = [prompt for prompt in TAUGHT for _ in seeds]
+    prompts = [prompt for prompt in TAUGHT for _ in seeds]
     _write(
-        paint(pipe, said, [*seeds] * len(TAUGHT)),
+        paint(pipe, prompts, [*seeds] * len(TAUGHT)),
         len(seeds),
         [f"seed {n}" for n in seeds] * len(TAUGHT),
         file,
