@@ -78,6 +78,7 @@ window.crawler = (() => {
     if (each.getAttribute("aria-haspopup") === "listbox") return "opener";
     if (type === "range" || role === "slider") return "slider";
     if (type === "number") return "number";
+    if (each.tagName === "SELECT") return "select";
     if (type === "color") return "colour";
     if (each.tagName === "TEXTAREA" || (each.tagName === "INPUT" && ["text", "search", "password"].includes(type)))
       return "text";
@@ -114,7 +115,7 @@ window.crawler = (() => {
       if (["STYLE", "SCRIPT"].includes(node.tagName) || (lasting && node.matches(PASSING))) return;
       if (!node.checkVisibility({visibilityProperty: true}) && getComputedStyle(node).display !== "contents") return;
       for (const name of CHANGING) if (node.hasAttribute(name)) told.push(`${name}=${node.getAttribute(name).slice(0, 200)}`);
-      if (["INPUT", "TEXTAREA"].includes(node.tagName)) told.push(`=${node.value}${node.checked}`);
+      if (["INPUT", "TEXTAREA", "SELECT"].includes(node.tagName)) told.push(`=${node.value}${node.checked}`);
       if (node.tagName === "CANVAS" && node.width) told.push(node.toDataURL().slice(-200));
       for (const child of (node.shadowRoot ?? node).childNodes) visit(child);
     };

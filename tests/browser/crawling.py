@@ -416,6 +416,21 @@ def _number(page, handle):
     handle.press("Tab")
 
 
+def _choice(page, handle):
+    """What plays by itself is stopped again."""
+    plays = (handle.get_attribute("aria-label") or "").startswith("Play ")
+    _click(page, handle)
+    return (lambda: handle.evaluate("each => each.click()")) if plays else None
+
+
+def _select(page, handle):
+    """The browser's own list is not opened: another choice is made, and taken back afterwards."""
+    old = handle.input_value()
+    values = handle.evaluate("each => [...each.options].map(option => option.value)")
+    handle.select_option(next(value for value in values if value != old))
+    return lambda: handle.select_option(old) if handle.is_visible() else None
+
+
 def _colour(page, handle):
     """The system's own dialog is not opened."""
     handle.fill("#2a9d8f" if handle.input_value() == "#9a5fb5" else "#9a5fb5")
@@ -461,6 +476,8 @@ PRESS = {
     "option": _toggle,
     "text": _text,
     "number": _number,
+    "select": _select,
+    "choice": _choice,
     "colour": _colour,
     "slider": _slide,
     "combobox": _choose,

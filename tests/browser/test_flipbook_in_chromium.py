@@ -105,6 +105,15 @@ def test_it_plays_along_an_axis_until_it_is_stopped(tab, components):
     assert tab.get_by_role("button", name="Play along Steps").count() == 1
 
 
+def test_to_reject_a_picture_stops_the_play(tab, components):
+    book(tab, components)
+    tab.get_by_role("button", name="Play along Steps").click()
+    assert at_last(lambda: name(tab), "3 steps · CFG 0") == "3 steps · CFG 0"
+    tab.locator(".flipbook .reject").click()
+    tab.get_by_role("button", name="Play along Steps").wait_for()
+    assert tab.locator(".flipbook.rejected").count() == 1
+
+
 def test_the_large_picture_takes_the_thumbnails_place_and_neighbours_come_with_it(tab, components):
     book(tab, components)
     wide = "() => [...document.querySelectorAll('*')].map(e => e.shadowRoot).filter(Boolean)"

@@ -156,12 +156,17 @@ export default function ({data, parentElement, setTriggerValue}) {
       button.setAttribute("aria-label", button.title);
     });
   };
-  const reject = () => {
+  // Who acts on a picture means the one that is there now.
+  const held = act => () => {
+    stop();
+    act();
+  };
+  const reject = held(() => {
     const at = look.at.join();
     rejected.has(at) ? rejected.delete(at) : rejected.add(at);
     setTriggerValue("rejected", [...rejected]);
     draw();
-  };
+  });
 
   if (side.dataset.shape !== JSON.stringify(data.axes)) {
     side.dataset.shape = JSON.stringify(data.axes);
@@ -247,8 +252,8 @@ export default function ({data, parentElement, setTriggerValue}) {
     act();
   };
   $(".reject").onclick = reject;
-  $(".beside").onclick = () => setTriggerValue("beside", look.at.join());
-  $(".details").onclick = () => setTriggerValue("details", look.at.join());
+  $(".beside").onclick = held(() => setTriggerValue("beside", look.at.join()));
+  $(".details").onclick = held(() => setTriggerValue("details", look.at.join()));
   $(".full").hidden = !document.fullscreenEnabled;
   $(".full").onclick = () =>
     document.fullscreenElement ? document.exitFullscreen() : book.requestFullscreen();
