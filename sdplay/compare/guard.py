@@ -88,31 +88,35 @@ class Fairness:
 
     words: str
     fair: bool
+    sentence: str
+    """The same axis by axis."""
     mixed: Verdict | None = None
     """What differs along the axis that changes several things."""
 
 
 def fairness(plan: Plan) -> Fairness:
     """The pill of a plan."""
+    of_axes = guard_axes(plan)
+    sentence = plan_sentence(plan, of_axes)
     verdicts = [
         verdict
-        for varied, verdict in zip(plan.varied, guard_axes(plan), strict=True)
+        for varied, verdict in zip(plan.varied, of_axes, strict=True)
         if sum(not mark.skip for mark in varied.marks) > 1
     ]
     if not verdicts:
-        return Fairness("One picture: nothing to compare yet", fair=True)
+        return Fairness("One picture: nothing to compare yet", True, sentence)
     if mixed := next((verdict for verdict in verdicts if verdict.level == "confounded"), None):
         names = listed([label(name) for name in mixed.names])
-        return Fairness(f"Not fair: {names} differ together", fair=False, mixed=mixed)
+        return Fairness(f"Not fair: {names} differ together", False, sentence, mixed)
     if all(verdict.level == "same" for verdict in verdicts):
-        return Fairness("Nothing differs: the settings are the same", fair=False)
-    return Fairness(f"Fair: one thing differs{' per axis' * (len(verdicts) > 1)}", fair=True)
+        return Fairness("Nothing differs: the settings are the same", False, sentence)
+    return Fairness(f"Fair: one thing differs{' per axis' * (len(verdicts) > 1)}", True, sentence)
 
 
-def plan_sentence(plan: Plan) -> str:
-    """The guard's line above a grid."""
+def plan_sentence(plan: Plan, verdicts: Sequence[Verdict] = ()) -> str:
+    """The guard's line above a grid; `verdicts` are those of its axes, where they are known."""
     sentences = []
-    for varied, verdict in zip(plan.varied, guard_axes(plan), strict=True):
+    for varied, verdict in zip(plan.varied, verdicts or guard_axes(plan), strict=True):
         if sum(not mark.skip for mark in varied.marks) > 1:
             sentences.append(
                 f"Along {varied.axis.label}, {verdict.sentence[0].lower()}{verdict.sentence[1:]}"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from sdplay.compare.guard import Verdict, fairness, label, plan_sentence
+from sdplay.compare.guard import Verdict, fairness, label
 from sdplay.compare.plan import Plan
 from sdplay.ui.compare.kinds import KINDS
 from sdplay.wording import literal
@@ -17,7 +17,7 @@ def pill(plan: Plan, key: str, before: Callable[[], None] = lambda: None) -> Non
         literal(answer.words),
         icon=":material/balance:" if answer.fair else ":material/warning:",
         color="green" if answer.fair else "orange",
-        help=literal(plan_sentence(plan)),
+        help=literal(answer.sentence),
     )
     if answer.mixed and any(varied.axis.id == "preset" for varied in plan.varied):
         _locks(answer.mixed, key, before)
