@@ -345,7 +345,7 @@ class Crawl:
 
 DRAWN = """() => !document.querySelector(".st-key-go")
   || !document.querySelector("[role=tabpanel] [data-testid=stImage]")
-  || document.querySelector(".st-key-receipt_result")"""
+  || document.querySelector(".st-key-receipt_result, .st-key-time_example")"""
 """A finished picture has the page to itself for a moment; then its receipt stands beside it."""
 CLICK = "each => each.click()"
 MARK = "crawler.mark()"
