@@ -66,6 +66,13 @@ def test_a_right_prediction_is_told_and_the_next_lesson_opens(page):
     assert (record.choice, record.sentence) == (lesson.right, "Another noise.")
 
 
+def test_a_lesson_that_opened_by_itself_stays_open_when_it_runs(page):
+    page.query_params.update(view="Learn")
+    page.run()
+    predicted(page, COURSE[0], 0)
+    assert COURSE[0].answer in sentences(page)
+
+
 def test_open_in_compare_has_every_picture_already(page):
     lesson = COURSE[4]
     opened(page, lesson.id)

@@ -176,6 +176,7 @@ def _where(studio: Studio) -> None:
 
 
 def _run(studio: Studio, wanted: Desk, chosen: int, reason: str) -> None:
+    _go(wanted.lesson.id)  # it stays open, though it is no longer the first that is not done
     with explained():
         runs.start(studio, wanted)
         said = diary.now().predictions.get(wanted.lesson.id)
