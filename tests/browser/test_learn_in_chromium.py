@@ -66,6 +66,14 @@ def test_predictions_stay_in_the_browser_and_come_back_after_a_reload(tab, addre
     tab.get_by_text("0 of 10 done").wait_for(timeout=SLOW)
 
 
+def test_two_windows_of_a_browser_keep_what_was_predicted_in_either(tab, address):
+    other = opened(tab.context.new_page(), address, "seed")
+    run(opened(tab, address, "cfg"), "cfg")
+    run(other, "seed")
+    both = "() => ['cfg', 'seed'].every(name => localStorage.sdplay_lessons?.includes(name))"
+    other.wait_for_function(both, timeout=SLOW)
+
+
 def test_a_lesson_goes_by_keys_alone(tab, address):
     opened(tab, address, "seed")
     tab.locator(".st-key-predict_seed input").first.focus()
