@@ -264,6 +264,17 @@ def test_text_stands_at_its_point_in_its_colour_and_size(tab, address):
     assert (59, 130, 246) in {pixel for _, pixel in image.getcolors(100_000)}
 
 
+def test_a_click_elsewhere_ends_the_text_and_goes_where_it_was_meant(tab, address):
+    sketch(tab, address)
+    press(tab, "Text")
+    tab.mouse.click(*places(tab, (0.3, 0.5))[0])
+    tab.get_by_label("Text to draw").fill("HHH")
+    prompt = tab.locator(".st-key-sketch_card textarea").first
+    prompt.click()
+    assert prompt.evaluate("field => field === document.activeElement")
+    assert ImageOps.invert(screen(tab)).getbbox()
+
+
 def test_a_colour_comes_from_palette_picker_or_drawing(tab, address):
     sketch(tab, address)
     press(tab, "Green")

@@ -207,3 +207,11 @@ test("keys mean tools and acts, and leave the browser's own keys alone", () => {
   assert.equal(key("r", {ctrlKey: true}), null);
   assert.equal(key("q"), null);
 });
+
+test("keys keep their places where a keyboard writes Cyrillic letters", () => {
+  const key = (key, code, more = {}) => meaning({key, code, ...more}, {e: "eraser"});
+  assert.deepEqual(key("у", "KeyE"), {tool: "eraser"});
+  assert.deepEqual(key("я", "KeyZ", {ctrlKey: true}), {act: "undo"});
+  assert.deepEqual(key("ъ", "BracketRight"), {act: "wider"});
+  assert.deepEqual(key("e", "KeyD"), {tool: "eraser"});
+});

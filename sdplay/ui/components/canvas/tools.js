@@ -26,10 +26,16 @@ export const OPTIONS = {
   eraser: {name: "original", label: "Back to the original", sign: BACK},
 };
 
+// Keys by their place, for keyboards that write other letters there than Latin ones.
+const SIGNS = {BracketLeft: "[", BracketRight: "]"};
+const latin = (key, code = "") =>
+  key.length === 1 && key > "~" ? (SIGNS[code] ?? code.replace(/^Key/, "")) : key;
+
 // What a key means on the pad: a tool, or something to do; nothing for keys of others.
-export const meaning = ({key, ctrlKey, metaKey, shiftKey, altKey}, keys) => {
+export const meaning = ({key: typed, code, ctrlKey, metaKey, shiftKey, altKey}, keys) => {
   if (altKey) return null;
-  const letter = key.toLowerCase();
+  const key = latin(typed, code),
+    letter = key.toLowerCase();
   if (ctrlKey || metaKey) {
     if (letter === "z") return {act: shiftKey ? "redo" : "undo"};
     return letter === "y" ? {act: "redo"} : null;

@@ -12,18 +12,18 @@ export const write = (pad, at) => {
   field.style.setProperty("--size", `${pixels}px`);
   Object.assign(field, {hidden: false, value: ""});
   field.style.color = colour === "#ffffff" ? "#18181f" : colour;
-  const close = done => {
+  const close = (done, byKey) => {
     field.onblur = field.onkeydown = null;
     field.hidden = true;
     const text = field.value.trim();
     if (done && text) pad.change({tool: "text", colour, size, at, text});
-    pad.ink.focus({preventScroll: true});
+    if (byKey) pad.ink.focus({preventScroll: true}); // else the person has gone elsewhere
   };
-  field.onblur = () => close(true);
+  field.onblur = () => close(true, false);
   field.onkeydown = event => {
     event.stopPropagation();
-    if (event.key === "Enter") close(true);
-    if (event.key === "Escape") close(false);
+    if (event.key === "Enter") close(true, true);
+    if (event.key === "Escape") close(false, true);
   };
   setTimeout(() => field.focus({preventScroll: true})); // after the click that opened it
 };
