@@ -101,6 +101,36 @@ def test_off_means_off(tab, address):
     assert tab.locator("figure img[src]").count() == 0
 
 
+def test_a_picture_is_up_to_date_only_for_this_drawing_and_these_settings(tab, address):
+    sketch(tab, address, "steps=2&live=true")
+    now, old = tab.get_by_text("Up to date"), tab.get_by_text("Made before your last change")
+    stroke(tab, *ACROSS)
+    now.wait_for()
+    press(tab, "Clear")
+    old.wait_for()
+    assert tab.get_by_text("Nothing is drawn yet").count() == 0
+    press(tab, "Undo")
+    now.wait_for()
+    prompt = tab.locator(".st-key-sketch_card textarea").first
+    prompt.fill("a red fox")
+    prompt.press("Control+Enter")
+    old.wait_for()
+    tab.get_by_role("button", name="Generate from sketch").click()
+    now.wait_for()
+    tab.get_by_text("Live", exact=True).click()
+    stroke(tab, (0.2, 0.8), (0.8, 0.8))
+    old.wait_for()
+
+
+def test_a_refusal_is_gone_with_the_next_stroke(tab, address):
+    sketch(tab, address)
+    tab.get_by_role("button", name="Generate from sketch").click()
+    refusal = tab.get_by_text("Nothing is drawn yet")
+    refusal.wait_for()
+    stroke(tab, *ACROSS)
+    refusal.wait_for(state="detached")
+
+
 def test_turning_live_on_asks_for_what_is_drawn_already(tab, address):
     sketch(tab, address)
     stroke(tab, *ACROSS)

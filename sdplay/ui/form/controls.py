@@ -22,11 +22,12 @@ FIRST = {"prompt": "a strawberry on a blue background", "seed": 7}
 
 
 def bound() -> dict[str, Any]:
-    """In the link.  Where pictures are asked for, their price follows the form at once; elsewhere
-    nothing runs while a person is still setting things."""
+    """In the link.  Where pictures are asked for, their price follows the form at once, and so does
+    whether a sketch's picture is up to date; elsewhere nothing runs while a person is still
+    setting things."""
     view = st.session_state.get("view") or st.query_params.get("view")
-    priced = view in (None, "Generate", "Compare")
-    return {"bind": "query-params", "on_change": "rerun" if priced else "ignore"}
+    follows = view in (None, "Generate", "Compare", "Sketch")
+    return {"bind": "query-params", "on_change": "rerun" if follows else "ignore"}
 
 
 def draw(knob: Knob, capabilities: Capabilities) -> None:

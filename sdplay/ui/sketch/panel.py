@@ -100,8 +100,8 @@ def _drawn(seat: Sitting) -> None:
         return
     if seat.backdrop and seat.drawing.background == seat.backdrop.id:
         seat.backdrop = None
-    if seat.drawing.changed and st.session_state.get("live"):
-        seat.wish(by_stroke=True)
+    if seat.drawing.changed:
+        seat.follow(bool(st.session_state.get("live")))
 
 
 def _grant(studio: Studio, seat: Sitting) -> None:
@@ -187,7 +187,7 @@ def _switch(seat: Sitting) -> None:
 def _look(studio: Studio, seat: Sitting) -> Outcome:
     width, height = (int(current(name, studio.capabilities)) for name in ("width", "height"))
     answer, live = seat.live.answer, seat.live
-    said = _standing(seat) if live.busy else "Up to date" if answer else ""
+    said = _standing(seat) if live.busy else _age(studio, seat) if answer else ""
     if answer is None:
         return Outcome(
             width, height, said=said, empty="Your picture appears here.", working=live.busy
@@ -204,6 +204,10 @@ def _look(studio: Studio, seat: Sitting) -> Outcome:
         working=live.busy,
         timed=answer.request.timed,
     )
+
+
+def _age(studio: Studio, seat: Sitting) -> str:
+    return "Up to date" if seat.is_current(studio) else "Made before your last change"
 
 
 def _standing(seat: Sitting) -> str:

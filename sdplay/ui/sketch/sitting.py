@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from sdplay.errors import BadParams
+from sdplay.errors import BadParams, PlayError
 from sdplay.jobs import Job
 from sdplay.params import Params
 from sdplay.ui import session
@@ -37,6 +37,24 @@ class Sitting:
     def wish(self, by_stroke: bool) -> None:
         """Ask for a picture in this run, once the form can be read."""
         self.asked, self.by_stroke = True, by_stroke
+
+    def follow(self, live: bool) -> None:
+        """The drawing has changed: live, its picture is wished for, and of an empty sheet none."""
+        self.refusal = ""
+        if live and self.drawing and self.drawing.data:
+            self.wish(by_stroke=True)
+        elif live:
+            self.live.stop()
+
+    def is_current(self, studio: Studio) -> bool:
+        """Whether the picture is that of this drawing, with these settings, on this backend."""
+        answer = self.live.answer
+        if answer is None or answer.picture.backend != studio.backend.name:
+            return False
+        try:
+            return answer.request.params == self.params(studio)
+        except PlayError:
+            return False
 
     def params(self, studio: Studio) -> Params:
         """The form's settings, with the drawing to start from."""
