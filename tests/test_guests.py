@@ -17,7 +17,7 @@ from sdplay.http.wire import Wire, of_guest, picture_bytes
 from sdplay.jobs import Jobs
 from sdplay.library import Library
 from sdplay.params import Params
-from tests.fakes import a1111, b64, dripping, huge, png, send, sends, site, stalled
+from tests.fakes import a1111, b64, dripping, dying, huge, png, send, sends, site, stalled
 from tests.fakes_predict import hosted
 from tests.local_process import free_port, until
 
@@ -194,6 +194,11 @@ def test_tls_where_there_is_none_is_told():
 def test_silence_is_told():
     with site({"*": stalled}) as served:
         assert "has not answered within" in refusal(near(served.url))
+
+
+def test_a_server_that_breaks_off_at_once_is_not_said_to_be_silent():
+    with site({"*": dying}) as served:
+        assert "breaks off without an answer" in refusal(near(served.url))
 
 
 @pytest.mark.parametrize("route", [huge, dripping])

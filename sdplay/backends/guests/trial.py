@@ -6,7 +6,14 @@ from dataclasses import replace
 from sdplay.backends import Capabilities
 from sdplay.backends.guests.connection import KINDS, Connection
 from sdplay.backends.guests.visits import Connected, asked
-from sdplay.errors import BackendBroken, BackendError, BackendOffline, BackendRefused, BadParams
+from sdplay.errors import (
+    BackendBroken,
+    BackendError,
+    BackendLost,
+    BackendOffline,
+    BackendRefused,
+    BadParams,
+)
 from sdplay.http.address import split
 from sdplay.http.wire import Reply, Wire
 
@@ -45,6 +52,11 @@ def _first_reply(connection: Connection) -> Reply:
         return wire.get("sdplay/v1/about", seconds=FIRST_SECONDS)
     except BackendOffline:
         raise
+    except BackendLost as error:
+        raise BackendBroken(
+            "The server takes connections, but breaks off without an answer: it may speak something "
+            "else than HTTP. Check scheme, host and port, and test again."
+        ) from error
     except BackendBroken as error:
         if "sends us on" in str(error):
             raise
