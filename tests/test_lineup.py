@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 
 from sdplay.backends.guests import is_connected
-from sdplay.jobs import Jobs
+from sdplay.jobs import IDLE, Jobs
 from sdplay.library import Library
 from sdplay.params import Params
 from sdplay.sharing import lineup as queue_list
@@ -80,8 +80,16 @@ def test_others_with_servers_of_their_own_are_not_listed(jobs):
     guest.name = "yours-a1111-000000000000"
     submitted(jobs, "ann", backend=guest)
     submitted(jobs, "ben")
-    assert len(lineup(jobs, "ben").entries) == 1
-    assert len(lineup(jobs, "ann").entries) == 2
+    assert (len(lineup(jobs, "ben").entries), lineup(jobs, "ben").pictures) == (1, 1)
+    assert (len(lineup(jobs, "ann").entries), lineup(jobs, "ann").pictures) == (2, 2)
+
+
+def test_what_is_made_while_nobody_waits_is_nobody_elses_place(jobs):
+    submitted(jobs, "ann-lens", f"{IDLE}steps")
+    until(lambda: jobs.lines()["painter"][0].state == "running")
+    assert lineup(jobs, "ann").pictures == 0
+    submitted(jobs, "ann")
+    assert seen(jobs, "ann") == [(True, 1, 1)]
 
 
 def test_of_a_long_queue_some_entries_are_listed_and_the_rest_is_counted(jobs):

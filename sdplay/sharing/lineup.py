@@ -16,6 +16,10 @@ class Queued(Protocol):
     group: str
     state: str
 
+    @property
+    def idle(self) -> bool:
+        """Nobody waits for it."""
+
 
 J = TypeVar("J", bound=Queued)
 J_co = TypeVar("J_co", bound=Queued, covariant=True)
@@ -60,6 +64,11 @@ class Lineup(Generic[J]):
     further: int = 0
 
     @property
+    def pictures(self) -> int:
+        """All of them, listed or not."""
+        return _pictures(self.entries) + self.further_mine + self.further
+
+    @property
     def keys(self) -> tuple[str, ...]:
         return tuple(entry.key for entry in self.entries)
 
@@ -68,10 +77,10 @@ def lineup(jobs: Lines[J], owner: str, is_private: Callable[[str], bool]) -> Lin
     """The queue as this browser may see it, whose turn is next first.
 
     What others make with servers of their own, whose backends are private, is theirs alone, and
-    holds nobody up.
+    holds nobody up.  What is made while nobody waits stands in no queue.
     """
     lines = [
-        [job for job in line if job.owner == owner or not is_private(name)]
+        [job for job in line if not job.idle and (job.owner == owner or not is_private(name))]
         for name, line in jobs.lines().items()
     ]
     entries = sorted(_grouped(jobs, lines, owner), key=lambda entry: (entry.paused, entry.position))

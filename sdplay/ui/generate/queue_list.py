@@ -26,7 +26,7 @@ def show(studio: Studio) -> Callable[[], bool]:
     spots: dict[str, st.delta_generator.DeltaGenerator] = {}
     if len(listed.entries) > 1:
         with st.container(border=True, gap="xxsmall", key="queue"):
-            st.caption(f"The queue: {many(studio.jobs.crowd(), 'picture')}")
+            st.caption(f"The queue: {many(listed.pictures, 'picture')}")
             for entry in listed.entries:
                 spots[entry.key] = _row(studio, entry)
             for pictures, whose in ((listed.further_mine, "yours"), (listed.further, "others")):
@@ -46,10 +46,10 @@ def show(studio: Studio) -> Callable[[], bool]:
 
 def of_others(studio: Studio) -> None:
     """While nothing of one's own is on its way: how many others' are, and which."""
-    if not (crowd := studio.jobs.crowd()):
+    if not (pictures := lineup(studio.jobs, studio.owner, is_connected).pictures):
         return
     fold = st.popover(
-        f"{many(crowd, 'picture')} in the queue",
+        f"{many(pictures, 'picture')} in the queue",
         icon=":material/format_list_numbered:",
         type="tertiary",
         key="queue_open",
