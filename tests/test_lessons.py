@@ -104,6 +104,20 @@ def test_a_file_that_is_no_lesson_is_refused_in_one_sentence(text, reason):
     assert len(str(refused.value)) < 500
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("held = 8\nof = 8", "held = 24\nof = 24"),
+        ("held = 8\nof = 8", "held = 0\nof = 0"),
+        ('"an owl, flat style on a green background",', ""),
+    ],
+)
+def test_what_was_measured_with_other_prompts_is_not_said_of_these(old, new):
+    text = (shelf.COURSE / "05-seed.toml").read_text()
+    assert read_lesson(text, "seed").measured
+    assert read_lesson(changed(old, new, text), "seed").measured is None
+
+
 def test_a_side_may_have_a_factor_or_be_a_number():
     condition = read_condition("2.5 * distance(a, b) >= 0.3")
     assert (condition.left.factor, condition.left.names) == (2.5, ("a", "b"))

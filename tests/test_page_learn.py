@@ -1,5 +1,6 @@
 """Learn without a browser: predict, run, see the answer, and go on."""
 
+import re
 import time
 
 import pytest
@@ -100,10 +101,14 @@ def test_a_teachers_lesson_shows_its_text_and_none_of_its_markup(page, monkeypat
     (tmp_path / "lessons").mkdir()
     text = (shelf.COURSE / "01-steps.toml").read_text()
     text = text.replace("How many steps?", "![x](http://a.b/c.png) **loud**")
+    text = re.sub('text = "', 'text = "https://a.b/look ', text)
     (tmp_path / "lessons" / "mine.toml").write_text(text)
     opened(page, "mine")
     assert not page.exception
     assert page.subheader[0].value.startswith("\\!\\[x\\]\\(http")
+    predicted(page, shelf.read_file(tmp_path / "lessons" / "mine.toml"), 0)
+    assert "//a.b/look" in sentences(page)
+    assert "://a.b/look" not in sentences(page)
 
 
 def test_five_questions_before_and_after_tell_the_gain(page):

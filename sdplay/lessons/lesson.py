@@ -137,6 +137,7 @@ def _lesson(fields: Mapping[str, Any], name: str) -> Lesson:
         raise BadParams(f"right says which choice is right, from 1 to {len(choices)}")
     start = _start(fields.get("start", ""))
     plan, shape = _plan(_table(fields, "plan"), start)
+    check = _check(_table(fields, "check"), start)
     return Lesson(
         id=name,
         **texts,
@@ -144,10 +145,10 @@ def _lesson(fields: Mapping[str, Any], name: str) -> Lesson:
         right=right - 1,
         look=_looks(fields.get("look", []), shape),
         plan=plan,
-        check=_check(_table(fields, "check"), start),
+        check=check,
         start=start,
         film=fields.get("film") is True,
-        measured=_measured(fields.get("measured")),
+        measured=_measured(fields.get("measured"), check.prompts),
     )
 
 
@@ -281,11 +282,14 @@ def _check(fields: Mapping[str, Any], start: bytes) -> Check:
     )
 
 
-def _measured(fields: Any) -> Tally | None:
+def _measured(fields: Any, prompts: tuple[str, ...]) -> Tally | None:
+    """What was measured; nothing where that was done with other prompts than the check has now."""
     if not isinstance(fields, Mapping):
         return None
     held, of, against = fields.get("held"), fields.get("of"), fields.get("against", [])
     if not isinstance(held, int) or not isinstance(of, int) or not 0 <= held <= of <= MOST_PROMPTS:
         raise BadParams("[measured] is written by python -m sdplay lesson check FILE --write")
     listed = against if isinstance(against, list) else []
+    if of != len(prompts) or of - held != len(listed) or not {*map(str, listed)} <= {*prompts}:
+        return None
     return Tally(_text(fields, "model", 80), held, of, tuple(map(str, listed)))

@@ -13,8 +13,8 @@ from sdplay.picture import jpeg_bytes
 from sdplay.sweeps import Sweep
 from sdplay.ui.compare import sweeping
 from sdplay.ui.components.exhibit import Piece, exhibit
+from sdplay.ui.problems import text_of_others
 from sdplay.ui.session import Studio
-from sdplay.wording import literal
 
 LONGEST = 512
 """Pixels of a picture as it is sent."""
@@ -55,7 +55,7 @@ def legend(lesson: Lesson) -> None:
     """What to look at, by the numbers in the pictures."""
     with st.container(gap="xxsmall", key="lesson_look"):
         for number, look in enumerate(lesson.look, 1):
-            st.markdown(f"**{number}**  {literal(look.text)}")
+            st.markdown(f"**{number}**  {text_of_others(look.text, 300)}")
 
 
 def jpegs(studio: Studio, sweep: Sweep) -> dict[At, bytes]:
