@@ -160,6 +160,17 @@ def test_a_step_that_this_backend_cannot_take_says_so(page):
     assert "This backend cannot; another one can." in sentences(page)
 
 
+@pytest.mark.parametrize(
+    ("prompt", "sentence"),
+    [("a red fox", "Your prompt: a red fox"), ("", "the lesson's own is used")],
+)
+def test_a_lesson_says_with_whose_prompt_it_runs(page, prompt, sentence):
+    page.query_params.update(prompt=prompt)
+    opened(page, "cfg")
+    page.toggle(key="lesson_own").set_value(True).run()
+    assert sentence in sentences(page)
+
+
 def test_the_prompt_survives_a_visit_to_a_tab_that_does_not_show_it(page):
     page.run()
     page.text_area(key="prompt").set_value("two green frogs").run()

@@ -54,8 +54,8 @@ def _first_reply(connection: Connection) -> Reply:
         raise
     except BackendLost as error:
         raise BackendBroken(
-            "The server takes connections, but breaks off without an answer: it may speak something "
-            "else than HTTP. Check scheme, host and port, and test again."
+            "The server takes connections, but breaks off without an answer: it may speak "
+            "something else than HTTP. Check scheme, host and port, and test again."
         ) from error
     except BackendBroken as error:
         if "sends us on" in str(error):

@@ -139,6 +139,7 @@ def _predict(studio: Studio, wanted: Desk) -> None:
         placeholder="What makes you think so?",
     )
     _where(studio)
+    _own_prompt(wanted)
     planned = runs.planned(studio, wanted)
     pictures_to_make = many(planned.pictures, "picture")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -173,6 +174,16 @@ def _where(studio: Studio) -> None:
             key="lesson_own",
             help="The prompt of the form in place of the lesson's.",
         )
+
+
+def _own_prompt(wanted: Desk) -> None:
+    """Which prompt stands in place of the lesson's, where that is chosen."""
+    if not st.session_state.get("lesson_own"):
+        return
+    if wanted.prompt:
+        st.caption(f"Your prompt: {text_of_others(wanted.prompt, 160)}")
+    else:
+        st.caption("Your prompt is empty, so the lesson's own is used. Write one in Generate.")
 
 
 def _run(studio: Studio, wanted: Desk, chosen: int, reason: str) -> None:
