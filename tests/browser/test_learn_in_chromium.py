@@ -99,6 +99,7 @@ def test_a_lesson_goes_by_touch_on_a_phone(browser, address, scheme):
     )
     context.set_default_timeout(SLOW)
     phone = opened(context.new_page(), address, "negative")
+    assert phone.locator(".st-key-predict_negative").bounding_box()["y"] < 844 / 2
     phone.locator(".st-key-predict_negative label").nth(1).tap()
     phone.locator(".st-key-lesson_run button:not([disabled])").tap()
     answered(phone)
