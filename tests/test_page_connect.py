@@ -2,6 +2,7 @@
 
 import pytest
 
+from sdplay.backends.guests.visits import FORGOTTEN_AFTER
 from sdplay.compare.experiment import write_experiment
 from sdplay.ui import session
 from sdplay.ui.compare import sweeping
@@ -77,6 +78,12 @@ def test_a_stranger_is_offered_nothing_of_this_machine(page, server, monkeypatch
     page.run()
     assert not any(button.key.startswith("offer_") for button in page.button)
     assert server.site.asked == []
+
+
+def test_it_says_when_an_address_is_forgotten(page):
+    page.run()
+    page.button(key="connect").click().run()
+    assert f"{FORGOTTEN_AFTER / 3600:g} hours without use" in sentences(page)
 
 
 def test_the_owner_can_forbid_it(page, monkeypatch):

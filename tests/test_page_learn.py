@@ -6,6 +6,7 @@ import time
 import pytest
 
 from sdplay.lessons import shelf
+from tests.fakes import sends, site
 from tests.paging import sentences, settled
 
 COURSE = shelf.course()
@@ -94,6 +95,18 @@ def test_a_lesson_behind_this_network_is_refused_in_a_sentence(page):
     opened(page, "http://127.0.0.1:9/x.toml")
     assert "No lesson came from" in sentences(page)
     assert not page.exception
+
+
+def test_a_linked_lesson_that_was_mended_comes_with_another_try(page, monkeypatch):
+    monkeypatch.setenv("SDPLAY_ALLOW_PRIVATE_URLS", "1")
+    text = (shelf.COURSE / "05-seed.toml").read_text()
+    with site({"GET /x.toml": sends(b"title = 1")}) as served:
+        opened(page, f"{served.url}/x.toml")
+        assert "cannot be used" in sentences(page)
+        served.routes["GET /x.toml"] = sends(text.encode())
+        page.button(key="lesson_retry").click().run()
+        assert COURSE[4].question in sentences(page)
+    assert not any(button.key == "lesson_retry" for button in page.button)
 
 
 def test_a_teachers_lesson_shows_its_text_and_none_of_its_markup(page, monkeypatch, tmp_path):

@@ -6,6 +6,7 @@ import streamlit as st
 
 from sdplay.backends.guests import KINDS, Connected, Connection
 from sdplay.backends.guests.neighbours import Neighbour, Neighbourhood
+from sdplay.backends.guests.visits import FORGOTTEN_AFTER
 from sdplay.errors import PlayError
 from sdplay.settings import setting
 from sdplay.sharing.room import Gate, Room, Share
@@ -20,7 +21,8 @@ LOOK_SECONDS = 0.7
 FIELDS = ("connect_kind", "connect_url", "connect_key")
 PROMISE = (
     "For this visit only: address and key stay in this page's memory, are never written down and "
-    "stand in no link. Nobody else sees your server or can use it."
+    "stand in no link. Nobody else sees your server or can use it. Disconnect forgets it, and so "
+    f"do {FORGOTTEN_AFTER / 3600:g} hours without use."
 )
 
 

@@ -56,6 +56,13 @@ def _lessons() -> dict[str, Lesson]:
             lessons = {lesson.id: lesson, **lessons}
         else:
             st.warning(literal(problem), icon=":material/info:")
+            st.button(
+                "Try again",
+                icon=":material/refresh:",
+                key="lesson_retry",
+                on_click=_brought.clear,
+                args=(name,),
+            )
     elif name and name not in lessons:
         st.warning(
             f"There is no lesson called {literal(name[:60])}. Choose one below.",
