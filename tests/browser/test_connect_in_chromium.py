@@ -78,7 +78,9 @@ def test_it_is_reached_by_keys_alone_and_left_again(page, tab, server):
     tab.keyboard.press("Enter")
     tab.get_by_role("button", name="Disconnect").wait_for(state="detached")
     tab.locator(".st-key-connect_box").wait_for()
+    tab.locator("[data-test-script-state=notRunning]").wait_for()
     assert "Your" not in tab.url
+    assert tab.get_by_text("somebody connected for one visit").count() == 0
 
 
 def test_a_server_on_this_machine_is_offered_by_itself(page, tab):

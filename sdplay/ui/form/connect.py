@@ -10,7 +10,7 @@ from sdplay.backends.guests.visits import FORGOTTEN_AFTER
 from sdplay.errors import PlayError
 from sdplay.settings import setting
 from sdplay.sharing.room import Gate, Room, Share
-from sdplay.ui import notes, session, waiting, whole
+from sdplay.ui import address, notes, session, waiting, whole
 from sdplay.ui.form import form
 from sdplay.ui.form.visit import from_this_machine
 from sdplay.ui.problems import explained
@@ -190,7 +190,7 @@ def _use(trial: Connected) -> None:
 
 
 def _choose(name: str) -> None:
-    st.session_state["backend"] = name
+    address.put({"backend": name})  # the address names the one before, which may be gone
     form.fit_to_backend()
 
 
