@@ -84,6 +84,28 @@ def test_what_differs_is_shown_with_its_reason(changes, why):
     assert told.sentence.startswith(f"1 of 2 pictures differs. The first (10 steps): {why}")
 
 
+def test_what_came_out_of_the_library_reproduces_nothing():
+    planned, results = ran([("steps", "5, 10")])
+    kept = read_experiment(write_experiment(planned, results))
+    reused = {at: replace(result, state="reused") for at, result in results.items()}
+    nothing = reproduced(kept, reused)
+    assert nothing.sentence.startswith("Nothing was made anew: all 2 pictures are the same")
+    half = reproduced(kept, {**results, (0,): reused[(0,)]})
+    assert (nothing.is_proof, half.is_proof) == (False, True)
+    assert half.sentence.endswith("pixel for pixel; 1 of them was in the library already.")
+
+
+def test_a_cell_with_another_ones_picture_is_as_new_as_that():
+    rows = [{"name": "one", "steps": 5}, {"name": "same", "steps": 5}]
+    planned, results = ran([("preset", rows)])
+    kept = read_experiment(write_experiment(planned, results))
+    twins = {
+        at: replace(result, state="reused") if result.cell.twin else result
+        for at, result in results.items()
+    }
+    assert reproduced(kept, twins).sentence.startswith("Reproduced: all 2 pictures")
+
+
 def test_cells_without_a_picture_are_counted_apart():
     planned, results = ran([("steps", "5, 10")])
     kept = read_experiment(write_experiment(planned, results))
@@ -227,7 +249,7 @@ def test_costs_of_a_sweep_over_sizes_count_pixels():
         "10 steps · width 256": 10,
         "10 steps · width 512": 20,
     }
-    assert "settles (50 to 100 evaluations at 512 × 64)." in found.sentences[-2]
+    assert "can settle (50 to 100 evaluations at 512 × 64)." in found.sentences[-2]
     assert "5 steps · width 256 (5 evaluations at 512 × 64)" in found.sentences[-1]
     assert found.trade.reference.unit == "model evaluations at 512 × 64"
 

@@ -193,7 +193,21 @@ def test_an_opened_experiment_says_whether_it_was_reproduced(page):
     ).run()
     page.button(key="open_take").click().run()
     page = finished(page.button(key="run").click().run())
-    assert "Reproduced: all 6 pictures are the same" in sentences(page)
+    assert "Nothing was made anew: all 6 pictures are the same" in sentences(page)
+    page.button(key="sweep_again").click().run()
+    assert "Reproduced: all 6 pictures are the same" in sentences(finished(page))
+
+
+def test_an_opened_experiment_is_not_laid_against_another_prompt(page):
+    page = finished(opened(page).button(key="run").click().run())
+    text = write_experiment(newest().plan, newest().results()).encode()
+    page.file_uploader(key="open_plan").set_value(
+        ("experiment.json", text, "application/json")
+    ).run()
+    page.button(key="open_take").click().run()
+    page.text_area(key="prompt").set_value("a fox").run()
+    page = finished(page.button(key="run").click().run())
+    assert "pictures differ" not in sentences(page)
 
 
 @pytest.mark.parametrize("name", ["plan.json", "plan.toml", "plan.csv"])

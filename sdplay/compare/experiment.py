@@ -69,6 +69,8 @@ class Reproduction:
     differs: tuple[Drift, ...] = ()
     missing: int = 0
     """Cells without a picture now or then."""
+    reused: int = 0
+    """Of the same ones, those that were there already: they prove nothing."""
 
     @property
     def sentence(self) -> str:
@@ -83,13 +85,27 @@ class Reproduction:
                 f"The first ({earliest.name}): {earliest.why}"
             )
         else:
-            text = (
-                "Reproduced: the picture is"
-                if count == 1
-                else f"Reproduced: all {count} pictures are"
-            )
-            text += " the same, pixel for pixel."
+            text = self._all_same
         return text + (f" {self.missing} could not be compared." if self.missing else "")
+
+    @property
+    def is_proof(self) -> bool:
+        """Whether a picture was made anew and came out the same, and none differs."""
+        return not self.differs and self.same > self.reused
+
+    @property
+    def _all_same(self) -> str:
+        pictures = "the picture is" if self.same == 1 else f"all {self.same} pictures are"
+        same = f"{pictures} the same, pixel for pixel"
+        if not self.is_proof:
+            were = "it was" if self.same == 1 else "they were"
+            return (
+                f"Nothing was made anew: {same}, for {were} in the library. Run again says whether "
+                "it can be reproduced."
+            )
+        verb = "was" if self.reused == 1 else "were"
+        rest = f"; {self.reused} of them {verb} in the library already" if self.reused else ""
+        return f"Reproduced: {same}{rest}."
 
 
 def write_experiment(
@@ -161,7 +177,7 @@ def same_again(
     before: Mapping[tuple[int, ...], Told], results: Mapping[tuple[int, ...], Result]
 ) -> Reproduction:
     """Lay a rerun against the run before it."""
-    same, missing = 0, 0
+    same, missing, reused = 0, 0, 0
     drifts = []
     for at, then in before.items():
         now = results.get(at)
@@ -169,9 +185,17 @@ def same_again(
             missing += bool(then.pixels or (now and now.pixels))
         elif now.pixels == then.pixels:
             same += 1
+            reused += _is_reused(now, results)
         else:
             drifts.append(Drift(at, now.cell.name, _why(then, now)))
-    return Reproduction(same, tuple(drifts), missing)
+    return Reproduction(same, tuple(drifts), missing, reused)
+
+
+def _is_reused(result: Result, results: Mapping[tuple[int, ...], Result]) -> bool:
+    """Whether a picture was there already; a cell that shares another one's picture is as new as
+    that."""
+    origin = results.get(result.cell.twin) if result.cell.twin is not None else result
+    return origin is not None and origin.state == "reused"
 
 
 def _why(then: Told, now: Result) -> str:

@@ -24,6 +24,7 @@ from sdplay.compare.exports.sheet import sheet
 from sdplay.compare.planfile import read_grid, read_plan
 from sdplay.compare.results import Result
 from sdplay.errors import BadParams
+from sdplay.params import Params, differing
 from sdplay.sweeps import Sweep
 from sdplay.ui import address, session, whole
 from sdplay.ui.compare import axes, sweeping
@@ -113,6 +114,7 @@ def _take(studio: Studio, name: str, data: bytes) -> None:
         into_form(studio, setup, spec.axes)
         st.session_state["lab_refine"] = spec.refine
         st.session_state["experiment"] = experiment
+        st.session_state["experiment_base"] = setup.params
         for note in spec.notes:
             told(note, warn=True)
         whole.note("It is in the form now.", icon=":material/science:")
@@ -229,6 +231,15 @@ def reproduction(sweep: Sweep) -> Reproduction | None:
 def _opened_cells(sweep: Sweep) -> Mapping[tuple[int, ...], Told]:
     """The cells of the opened file, where it is of this plan."""
     experiment: Experiment | None = st.session_state.get("experiment")
+    if experiment is None or _changed_since(sweep):
+        return {}
     labels = {cell.at: cell.labels for cell in sweep.plan.cells}
-    saved = {at: cell.labels for at, cell in experiment.cells.items()} if experiment else {}
-    return experiment.cells if experiment and labels == saved else {}
+    saved = {at: cell.labels for at, cell in experiment.cells.items()}
+    return experiment.cells if labels == saved else {}
+
+
+def _changed_since(sweep: Sweep) -> set[str]:
+    """The settings that all cells share and that are not those of the opened file any more."""
+    opened: Params = st.session_state["experiment_base"]
+    varied = {along.axis.id for along in sweep.plan.varied}
+    return set(differing(opened, sweep.plan.base.params)) - varied

@@ -5,6 +5,7 @@ import streamlit as st
 from sdplay.compare.evidence.findings import Findings, find_out
 from sdplay.compare.evidence.headline import headline
 from sdplay.compare.evidence.measures import COLOUR, MEASURES, Difference
+from sdplay.compare.experiment import Reproduction
 from sdplay.compare.results import Result
 from sdplay.sweeps import Sweep
 from sdplay.ui.compare import cells, experiments, sweeping
@@ -26,10 +27,15 @@ def show(studio: Studio, sweep: Sweep) -> None:
     again = experiments.reproduction(sweep)
     with st.container(gap="xsmall", key="verdict"):
         if again:
-            icon = "orange[:material/warning:]" if again.differs else "green[:material/verified:]"
-            st.markdown(f":{icon} {literal(again.sentence)}")
+            st.markdown(f":{_icon(again)} {literal(again.sentence)}")
         if sentence := _sentence(studio, sweep):
             st.markdown(f":primary[:material/lightbulb:] **{literal(sentence)}**")
+
+
+def _icon(again: Reproduction) -> str:
+    if again.differs:
+        return "orange[:material/warning:]"
+    return "green[:material/verified:]" if again.is_proof else "gray[:material/info:]"
 
 
 def _sentence(studio: Studio, sweep: Sweep) -> str:
