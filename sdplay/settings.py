@@ -69,6 +69,10 @@ SETTINGS: dict[str, Setting] = {
             '"negative": null}.',
         ),
         Setting(
+            "SDPLAY_PREDICT_PRICE",
+            "US dollars that one picture costs there, e.g. 0.0023. It stands before each click.",
+        ),
+        Setting(
             "SDPLAY_LOCAL_URL",
             "Address of `python -m sdplay serve`.",
             "http://127.0.0.1:7861",

@@ -41,6 +41,11 @@ def size(count: int) -> str:
     return f"{count / 2**30:.1f} GB" if count >= 2**30 else f"{count / 2**20:.0f} MB"
 
 
+def dollars(amount: float) -> str:
+    """Money as a person says it: $12.50, $0.06, and $0.0023 where it is less than a cent."""
+    return f"${amount:.2f}" if amount >= 0.1 else f"${float(f'{amount:.2g}'):f}".rstrip("0")
+
+
 def number(value: Any) -> str:
     """A number without needless zeros; anything else as it is written."""
     return f"{value:g}" if isinstance(value, float) else str(value)

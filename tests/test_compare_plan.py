@@ -118,9 +118,14 @@ def test_backends_work_side_by_side_or_hinder_each_other():
 
 
 def test_money_is_added_up():
-    made = plan(BASE, [("backend", "one, two"), ("seed", "1-3")], Facts(prices={"one": 0.02}))
+    made = plan(BASE, [("backend", "one, two"), ("seed", "1-3")], Facts(price={"one": 0.02}.get))
     assert made.price == pytest.approx(0.06)
     assert "$0.06" in made.sentence
+
+
+def test_money_of_less_than_a_cent_is_not_nothing():
+    made = plan(BASE, [], Facts(price=lambda backend: 0.0023))
+    assert "$0.0023" in made.sentence
 
 
 def test_the_owners_cap_asks_for_confirmation(monkeypatch):
@@ -219,6 +224,10 @@ def test_of_many_seeds_the_first_half_is_cheaper_and_told_in_short():
 def test_a_cheaper_plan_says_what_is_really_saved(changes, axis, saves):
     base = Setup("builtin", Params("a fox").with_(**changes))
     assert plan(base, [axis]).cheaper.sentence.endswith(saves)
+
+
+def test_fewer_repeats_are_not_proposed():
+    assert plan(BASE, [("repeat", "1-11")]).cheaper is None
 
 
 def test_a_small_plan_needs_no_cheaper_one():

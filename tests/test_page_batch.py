@@ -7,6 +7,7 @@ import pytest
 
 from sdplay.ui import session
 from tests.fakes import a1111
+from tests.fakes_predict import address, hosted
 from tests.paging import sentences, settled
 
 
@@ -16,6 +17,15 @@ def slow(monkeypatch):
     with a1111(step_seconds=0.2) as fake:
         monkeypatch.setenv("SDPLAY_A1111_URL", fake.url)
         yield fake
+
+
+@pytest.fixture
+def paid(monkeypatch):
+    """An endpoint that takes money."""
+    with hosted("cog") as endpoint:
+        monkeypatch.setenv("SDPLAY_PREDICT_URL", address("cog", endpoint))
+        monkeypatch.setenv("SDPLAY_PREDICT_PRICE", "0.0023")
+        yield endpoint
 
 
 def opened(page, **says):
@@ -131,3 +141,18 @@ def test_a_reload_finds_the_pictures_that_are_still_at_work(page, slow):
     del page.session_state["job"]
     assert "0 of 4 pictures are made" in standing(page.run())
     page.button(key="cancel").click().run()
+
+
+@pytest.mark.usefixtures("paid")
+@pytest.mark.parametrize(("count", "money"), [("1", "$0.0023"), ("4", "$0.0092")])
+def test_money_stands_before_the_click(page, count, money):
+    opened(page, backend="predict", count=count)
+    assert money in sentences(page)
+    assert jobs_of(page) == []
+
+
+@pytest.mark.usefixtures("paid")
+def test_money_of_another_backend_stands_before_the_comparison_too(page):
+    opened(page, view="Compare", lab="Two backends", other_backend="predict", scheduler="ddim")
+    assert "2 pictures" in sentences(page)
+    assert "$0.0023" in sentences(page)

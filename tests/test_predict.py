@@ -346,6 +346,8 @@ def test_without_an_address_a_picture_is_refused_with_the_same_sentence():
         ({"FIELDS": '{"steps": 3}'}, "must map our settings to field names or null"),
         ({"FIELDS": '{"stepz": "n"}'}, "'stepz', which is none of our settings"),
         ({"PRESET": "replicate"}, "must name a model at Replicate"),
+        ({"PRICE": "cheap"}, "SDPLAY_PREDICT_PRICE must be a number of US dollars, not 'cheap'"),
+        ({"PRICE": "nan"}, "must be a number of US dollars"),
     ],
 )
 def test_a_wrong_setting_is_explained_and_never_raises_in_the_probe(

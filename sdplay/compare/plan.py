@@ -13,7 +13,7 @@ from sdplay.compare.grammar import Value, shown, written
 from sdplay.errors import BadParams
 from sdplay.params import KNOBS, Params
 from sdplay.settings import setting
-from sdplay.wording import duration, many
+from sdplay.wording import dollars, duration, many
 
 MOST_CELLS = 20_000
 MOST_LETTERS = 10_000_000
@@ -38,8 +38,8 @@ class Facts:
     seconds: Callable[[str, list[Params]], tuple[float, float] | None] = lambda backend, planned: (
         None
     )
-    prices: Mapping[str, float] = field(default_factory=dict)
-    """US dollars per picture by backend."""
+    price: Callable[[str], float | None] = lambda backend: None
+    """US dollars that a backend takes for a picture, where that is known."""
     called: Mapping[str, str] = field(default_factory=dict)
     """What the page calls an axis, where it is not the axis' own label."""
 
@@ -176,7 +176,7 @@ class Plan:
         if self.seconds and self.pictures:
             parts.append(duration(*self.seconds))
         if self.price:
-            parts.append(f"${self.price:.2f}")
+            parts.append(dollars(self.price))
         return "; ".join(parts) + "."
 
 
@@ -388,9 +388,13 @@ def _seconds(cells: Sequence[Cell], facts: Facts) -> tuple[float, float] | None:
 
 
 def _price(cells: Sequence[Cell], facts: Facts) -> float | None:
-    if not any(cell.setup.backend in facts.prices for cell in cells):
+    prices = {
+        backend: facts.price(backend)
+        for backend in dict.fromkeys(cell.setup.backend for cell in cells)
+    }
+    if all(price is None for price in prices.values()):
         return None
-    return sum(facts.prices.get(cell.setup.backend, 0.0) for cell in cells)
+    return sum((prices[cell.setup.backend] or 0.0) * work.pictures(cell.params) for cell in cells)
 
 
 def _cheaper(full: Plan) -> Cheaper | None:
@@ -401,6 +405,8 @@ def _cheaper(full: Plan) -> Cheaper | None:
         values = [mark.value for mark in along.marks if not mark.skip]
         if len(values) < 5 or not all(isinstance(value, int | float) for value in values):
             continue
+        if along.axis.id == "repeat":
+            continue  # fewer repeats tell less
         fewer = (
             values[: (len(values) + 1) // 2] if along.axis.id.endswith("seed") else thinned(values)
         )

@@ -88,12 +88,10 @@ class Bench:
         def seconds(name: str, planned: list[Params]) -> tuple[float, float] | None:
             return speeds.seconds(name, planned, self.told(name).at_once)
 
-        prices = {
-            backend: price
-            for backend, capabilities in self._told.items()
-            if (price := capabilities.price) is not None
-        }
-        return Facts(self.offer(name, extra), self.check, kept, seconds, prices)
+        def price(name: str) -> float | None:
+            return self.told(name).price
+
+        return Facts(self.offer(name, extra), self.check, kept, seconds, price)
 
     def recipe(self, setup: Setup) -> Recipe:
         """What the library finds this cell's picture by."""

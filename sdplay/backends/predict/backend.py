@@ -1,8 +1,11 @@
 """One hosted endpoint: Cog, Replicate, OpenAI-style images, Hugging Face inference, OctoAI-style;
 presets are data."""
 
+import math
 import time
 from collections.abc import Generator
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from sdplay.backends import Backend, Capabilities, Event
@@ -44,6 +47,7 @@ class Predict(Backend):
         self._key = key or ("" if guest else setting("SDPLAY_PREDICT_KEY"))
         self._report: EndpointReport | None = None
         self._point: Endpoint | None = None
+        self._price: float | None = None
         self._problem = ""
         """Kept for whoever asks: a list of backends must not fail because one is not set up."""
         try:
@@ -52,12 +56,15 @@ class Predict(Backend):
                 url or setting("SDPLAY_PREDICT_URL"),
                 fields or ("" if guest else setting("SDPLAY_PREDICT_FIELDS")),
             )
+            self._price = None if guest else _dollars(setting("SDPLAY_PREDICT_PRICE"))
         except BadParams as error:
-            self._problem = str(error)
+            self._point, self._problem = None, str(error)
         self.remote = self._point is not None and not on_this_machine(self._point.base)
 
     def probe(self) -> Capabilities:
-        return self._look().capabilities() if self._point else Capabilities("down", self._problem)
+        if not self._point:
+            return Capabilities("down", self._problem)
+        return replace(self._look().capabilities(), price=self._price)
 
     def payload(self, params: Params) -> dict[str, Any]:
         return request(params, self._last_report())
@@ -136,3 +143,16 @@ def _timing(total: float, answer: Answer, run: Prediction) -> Timing:
     alone = not run.point.preset.follow and answer.working is not None
     network = max(0.0, answer.seconds - (answer.working or 0)) if alone else None
     return Timing(total, queued=run.waited, network=network, sampling=answer.working)
+
+
+def _dollars(text: str) -> float | None:
+    """SDPLAY_PREDICT_PRICE, checked."""
+    if not text:
+        return None
+    with suppress(ValueError):
+        if math.isfinite(price := float(text)) and price >= 0:
+            return price
+    raise BadParams(
+        f"SDPLAY_PREDICT_PRICE must be a number of US dollars, not {text!r}. Set it like this: "
+        "0.0023"
+    )

@@ -56,7 +56,7 @@ def _price_of_one(studio: Studio, params: Params) -> str:
     money = studio.capabilities.price
     facts = Facts(
         seconds=lambda backend, planned: studio.jobs.estimates.seconds(backend, planned),
-        prices={} if money is None else {name: money},
+        price=lambda backend: money,
     )
     planned = plan(Setup(name, params), [], facts)
     unknown = "" if planned.seconds else " How long it takes is known once one was made."
