@@ -177,6 +177,7 @@ def test_settings_are_told_in_words():
         ([("steps", "2, 4")], "Fair: one thing differs"),
         ([("preset", "euler 30, ddim 20")], "Not fair: scheduler and steps differ together"),
         ([("steps", "4")], "One picture: nothing to compare yet"),
+        ([("repeat", "1-5")], "Fair: the same settings, run after run"),
     ],
 )
 def test_the_pill_says_whether_one_thing_differs(axes, words):

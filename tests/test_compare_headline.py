@@ -40,6 +40,24 @@ def test_the_cheapest_that_is_enough_is_named_with_the_reason():
     assert sentence == "8 steps are enough here: more steps change less than the eye sees."
 
 
+def test_pictures_that_are_missing_are_counted_beside_the_verdict():
+    planned = plan(Setup("builtin", BASE), [("seed", "1, 2"), ("steps", "4, 8, 16")])
+    results = {cell.at: Result(cell, "made", str(cell.at)) for cell in planned.cells}
+    for at in ((1, 1), (1, 2), (0, 2)):
+        results[at] = replace(results[at], state="cancelled", pixels="")
+
+    def between(left, right):
+        return Difference(0.3, 0.7, math.inf, 0.3, 0.3, 0.3, None)
+
+    findings = find_out(planned, results, between)
+    assert headline(findings, results, between).endswith(
+        " 3 pictures are missing, which may change this."
+    )
+    assert findings.trade.reference.sentence == (
+        "Measured against 4 steps (8 evaluations): what costs more has fewer pictures so far."
+    )
+
+
 def test_little_is_not_called_invisible():
     sentence, _ = swept([("steps", "2, 4, 8, 16, 32")], lambda p: 0.9 * math.exp(-p.steps / 3.6))
     assert sentence == "8 steps are enough here: more steps change little."

@@ -12,7 +12,7 @@ from sdplay.compare.axes import Offer, Setup, axis
 from sdplay.compare.evidence.contribution import word_by_word
 from sdplay.compare.evidence.findings import between, find_out
 from sdplay.compare.evidence.latency import latencies
-from sdplay.compare.evidence.measures import COLOUR, pixels_hash
+from sdplay.compare.evidence.measures import COLOUR, Difference, pixels_hash
 from sdplay.compare.evidence.parity import parities
 from sdplay.compare.experiment import read_experiment, write_experiment
 from sdplay.compare.explore import prompt_parts
@@ -254,6 +254,22 @@ def test_words_are_ranked_by_what_they_change_and_one_without_effect_scores_noth
     assert "“zebra” changes nothing: without it the picture is the same." in found.sentences
 
 
+def test_words_are_counted_where_all_have_a_picture():
+    base = Setup("painter", BASE.params.with_(prompt="red fox"))
+    planned = plan(base, [("prompt_without", "red, fox"), ("seed", "1-3")])
+    results = {cell.at: Result(cell, "made", str(cell.at)) for cell in planned.cells}
+    results[(1, 0)] = replace(results[(1, 0)], state="failed", pixels="")
+    apart = {(1, 1): 0.9, (1, 2): 0.9, (2, 0): 0.99, (2, 1): 0.1, (2, 2): 0.1}
+
+    def measured(whole, result):
+        gap = apart[result.cell.at]
+        return Difference(gap, 1 - gap, 10.0, gap, gap, gap, None)
+
+    sentences = word_by_word(planned, results, measured).sentences
+    assert sentences[0].startswith("“red” changes the picture most")
+    assert sentences[1] == "It is the strongest in 2 of 2 comparisons."
+
+
 def test_repeats_are_made_anew_each_time_though_the_library_has_the_picture(jobs):
     painter = Painter()
     base = Setup("painter", BASE.params.with_(steps=1))
@@ -301,6 +317,12 @@ def test_the_first_picture_is_apart_from_median_and_p90():
         "median.",
         "Every repeat gave the same picture, pixel for pixel.",
     )
+
+
+def test_a_first_picture_like_the_slowest_of_the_others_is_not_called_cold():
+    planned = plan(BASE, [("repeat", "1-4")])
+    (cell,) = latencies(planned, timed(planned, [7.0, 6.0, 6.0, 8.0])).cells
+    assert cell.sentence.endswith("; the first took 2.00 s, no more than the slowest of them.")
 
 
 def test_few_repeats_are_said_to_be_few_and_other_pixels_are_told():
@@ -352,6 +374,17 @@ def test_two_backends_that_disagree_are_told_with_the_receipts_reason():
     assert told.startswith("one and two ")
     assert "agree" not in told.split(":")[0] or "do not agree" in told
     assert told.endswith("Their receipts name a reason: scheduler euler on one, ddim on two.")
+
+
+def test_a_cell_that_only_one_backend_made_is_counted_apart():
+    planned = plan(BASE, [("backend", "one, two"), ("seed", "1, 2")])
+    results = {cell.at: Result(cell, "made", "x") for cell in planned.cells}
+    results[(1, 1)] = replace(results[(1, 1)], state="failed", pixels="")
+    (parity,) = parities(planned, results, between(lambda result: RED))
+    assert parity.sentence == (
+        "one and two give the same picture, pixel for pixel. 1 more cell could not be compared: a "
+        "picture is missing."
+    )
 
 
 def made_with(planned):

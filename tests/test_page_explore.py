@@ -91,3 +91,19 @@ def test_coarse_to_fine_comes_back_with_the_plan(page):
     page.toggle(key="lab_refine").set_value(False).run()
     page.button(key="sweep_edit").click().run()
     assert page.toggle(key="lab_refine").value is True
+
+
+def test_a_picture_is_not_laid_against_itself_where_the_other_backend_failed(page, monkeypatch):
+    monkeypatch.setenv("SDPLAY_A1111_URL", "http://127.0.0.1:9")
+    page = ran(page, lab="Two backends", prompt="a fox")
+    assert "1 failed" in sentences(page)
+    assert "pixel for pixel" not in sentences(page)
+
+
+def test_fewer_seeds_are_offered_only_where_they_are_typed(page):
+    opened(page, lab="Word by word", prompt="a red fox", word_seeds="8")
+    assert not any(button.key == "cheaper" for button in page.button)
+    page.segmented_control(key="lab").set_value("Grid").run()
+    page.text_input(key="x_values").set_value("1, 2, 3, 4, 5, 6, 7, 8").run()
+    page.button(key="cheaper").click().run()
+    assert page.text_input(key="x_values").value == "1, 2, 3, 5, 8"

@@ -109,6 +109,8 @@ def fairness(plan: Plan) -> Fairness:
         names = listed([label(name) for name in mixed.names])
         return Fairness(f"Not fair: {names} differ together", False, sentence, mixed)
     if all(verdict.level == "same" for verdict in verdicts):
+        if any(cell.setup.repeat for cell in plan.cells):
+            return Fairness("Fair: the same settings, run after run", True, sentence)
         return Fairness("Nothing differs: the settings are the same", False, sentence)
     return Fairness(f"Fair: one thing differs{' per axis' * (len(verdicts) > 1)}", True, sentence)
 

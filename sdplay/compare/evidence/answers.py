@@ -206,6 +206,8 @@ class Reference:
     """What it costs where the pictures are largest: each size has its own reference."""
     size: str = ""
     """The size of the evaluations that all are weighed in, like 512 × 512."""
+    dearest: bool = True
+    """Whether nothing that can settle costs more; of what does, pictures may be missing."""
 
     @property
     def cost(self) -> float:
@@ -231,6 +233,10 @@ class Reference:
         cost = self.price(max(self.cost, self.up_to))
         if self.up_to > self.cost:
             cost = f"{self.cost:.3g} to {cost}"
+        if not self.dearest:
+            return (
+                f"Measured against {self.name} ({cost}): what costs more has fewer pictures so far."
+            )
         if not self.tied:
             return f"Measured against {self.name}, the most expensive that can settle ({cost})."
         return (

@@ -24,7 +24,7 @@ class Contribution:
     high: float
     at: At
     """The first picture without it."""
-    distances: tuple[float, ...]
+    distances: Mapping[At, float]
     """At each place on the other axes."""
 
 
@@ -52,12 +52,14 @@ class WordByWord:
     @property
     def _stable(self) -> str:
         """How often the strongest part is the strongest, where it was tried several times."""
-        count = min(len(part.distances) for part in self.parts)
-        if count < 2 or len(self.parts) < 2:
+        first, *others = self.parts
+        places = set(first.distances).intersection(*(part.distances for part in others))
+        if len(places) < 2 or not others or first.score <= self.measure.unseen:
             return ""
-        tops = [max(self.parts, key=lambda part: part.distances[at]).part for at in range(count)]
-        wins = tops.count(self.parts[0].part)
-        return f"It is the strongest in {wins} of {many(count, 'comparison')}."
+        wins = sum(
+            first.distances[at] >= max(part.distances[at] for part in others) for at in places
+        )
+        return f"It is the strongest in {wins} of {many(len(places), 'comparison')}."
 
     @property
     def _faint(self) -> str:
@@ -85,7 +87,7 @@ def word_by_word(
     if AXIS not in names:
         return None
     along = names.index(AXIS)
-    distances: dict[int, list[float]] = {}
+    distances: dict[int, dict[At, float]] = {}
     examples: dict[int, At] = {}
     for at, result in sorted(results.items()):
         whole = results.get((*at[:along], 0, *at[along + 1 :]))
@@ -94,7 +96,7 @@ def word_by_word(
         if difference := measured(whole, result):
             examples.setdefault(at[along], at)
             distance = 0.0 if difference.same else difference.by(measure)
-            distances.setdefault(at[along], []).append(distance)
+            distances.setdefault(at[along], {})[whole.cell.at] = distance
     parts = [
         _contribution(plan.varied[along].marks[number].value, examples[number], values)
         for number, values in distances.items()
@@ -103,10 +105,9 @@ def word_by_word(
     return WordByWord(ranked, measure) if ranked else None
 
 
-def _contribution(part: str, at: At, values: Sequence[float]) -> Contribution:
-    return Contribution(
-        part, statistics.median(values), min(values), max(values), at, tuple(values)
-    )
+def _contribution(part: str, at: At, distances: Mapping[At, float]) -> Contribution:
+    values = distances.values()
+    return Contribution(part, statistics.median(values), min(values), max(values), at, distances)
 
 
 def _quoted(part: Contribution) -> str:

@@ -351,7 +351,8 @@ class _Sweep:
         same = [result.cell for result, corner in zip(done, places, strict=True) if corner == best]
         most = max(self._weighed(cell) or 0.0 for cell in same)
         name = self._described(cell, without=others) or cell.name
-        return replace(self._goal(cell, name), tied=names, up_to=most)
+        dearest = max(_dearness(first.cell) for first in firsts.values()) == _dearness(cell)
+        return replace(self._goal(cell, name), tied=names, up_to=most, dearest=dearest)
 
     def _goal(self, cell: Cell, name: str) -> Reference:
         size = "{} × {}".format(*self._size) if self._size else ""

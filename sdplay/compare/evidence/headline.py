@@ -10,7 +10,7 @@ from sdplay.compare.evidence.answers import Convergence, Point, Trade
 from sdplay.compare.evidence.findings import At, Between, Findings, dearest
 from sdplay.compare.evidence.measures import Measure
 from sdplay.compare.results import Result
-from sdplay.wording import listed
+from sdplay.wording import listed, many
 
 FEWEST_SETTINGS = 3
 """With fewer beside the reference nothing is recommended."""
@@ -19,7 +19,17 @@ MOST_MEASURED = 200
 
 
 def headline(findings: Findings, results: Mapping[At, Result], between: Between) -> str:
-    """What these pictures say, with its reason; empty while there are none."""
+    """What these pictures say, with its reason, and how many are missing; empty while there are
+    none."""
+    sentence = _of_those_made(findings, results, between)
+    missing = sum(result.state in ("failed", "cancelled") for result in results.values())
+    if not sentence or not missing or findings.parities:
+        return sentence
+    verb = "is" if missing == 1 else "are"
+    return f"{sentence} {many(missing, 'picture')} {verb} missing, which may change this."
+
+
+def _of_those_made(findings: Findings, results: Mapping[At, Result], between: Between) -> str:
     done = [result for result in results.values() if result.done]
     if len(done) < 2:
         return "One picture: there is nothing to compare yet." if done else ""

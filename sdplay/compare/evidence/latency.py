@@ -56,6 +56,8 @@ class Latency:
         ratio = self.cold / self.median if self.median else 1.0
         if ratio < SLOWER:
             return f"the first was no slower ({lasting(self.cold)})"
+        if self.cold <= max(self.warm):
+            return f"the first took {lasting(self.cold)}, no more than the slowest of them"
         return f"the first, cold, took {lasting(self.cold)}, {ratio:.1f} times the median"
 
 

@@ -41,6 +41,8 @@ class Parity:
     left: str
     right: str
     pairs: tuple[SameCell, ...]
+    missing: int = 0
+    """Cells that one of them has not made."""
 
     @property
     def level(self) -> Literal["same", "alike", "shapes", "differs"]:
@@ -67,7 +69,12 @@ class Parity:
             "shapes": f"{names} draw the same shapes in other colours ({far}).",
             "differs": f"{names} do not agree: {self._unlike} ({far}).",
         }
-        return " ".join(filter(None, (verdicts[self.level], self._reason)))
+        return " ".join(filter(None, (verdicts[self.level], self._reason, self._gap)))
+
+    @property
+    def _gap(self) -> str:
+        cells = many(self.missing, "more cell")
+        return f"{cells} could not be compared: a picture is missing." if self.missing else ""
 
     @property
     def _unlike(self) -> str:
@@ -110,10 +117,10 @@ def parities(
         both = [
             (results.get((*at[:along], 0, *at[along + 1 :])), result)
             for at, result in sorted(results.items())
-            if at[along] == number
+            if at[along] == number and result.state != "skipped"
         ]
         if pairs := _pairs(both, measured):
-            judged.append(Parity(labels[0], label, pairs))
+            judged.append(Parity(labels[0], label, pairs, len(both) - len(pairs)))
     return tuple(judged)
 
 

@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from sdplay.compare.axes import Setup, Typed
 from sdplay.compare.explore.refine import refinable
 from sdplay.compare.guard import settings_text
-from sdplay.compare.plan import Plan, limit, plan
+from sdplay.compare.plan import Cheaper, Plan, limit, plan
 from sdplay.params import Params
 from sdplay.ui import whole
 from sdplay.ui.compare import axes, experiments, plan_line, sweep_view, sweeping
@@ -65,6 +65,7 @@ def _card(studio: Studio, view: str) -> None:
         base = form.asked(studio.capabilities)
         plan = _planned(studio, base, view)
         _price(studio, plan, run_at_once)
+        _offer_cheaper(plan, view)
         st.caption(f"Everything else is as in the form: {literal(_rest(plan))}")
 
 
@@ -99,7 +100,7 @@ def _planned(studio: Studio, base: Params, view: str) -> Plan:
 
 
 def _price(studio: Studio, plan: Plan, run_at_once: bool) -> None:
-    """Whether it is fair, what it costs, a cheaper way, and the button."""
+    """Whether it is fair, what it costs, and the button."""
     for note in plan.notes:
         st.caption(f":orange[:material/info:] {literal(note)}")
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="price"):
@@ -131,10 +132,6 @@ def _price(studio: Studio, plan: Plan, run_at_once: bool) -> None:
         if (pressed or run_at_once) and allowed:
             sweeping.start(studio, plan, frames)
             st.rerun()
-    if plan.cheaper:
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.caption(f":material/savings: {literal(plan.cheaper.sentence)}", width="content")
-            st.button("Use it", type="tertiary", key="cheaper", on_click=_cheaper, args=(plan,))
 
 
 def _coarse_to_fine(plan: Plan) -> Plan:
@@ -159,11 +156,25 @@ def _go(studio: Studio, plan: Plan) -> str:
     return f"{verb} {many(plan.pictures, 'picture')}"
 
 
-def _cheaper(plan: Plan) -> None:
-    if plan.cheaper:
-        for position in linked.PLACES:
-            if st.session_state.get(f"{position}_axis") == plan.cheaper.axis:
-                st.session_state[f"{position}_values"] = plan.cheaper.values
+def _offer_cheaper(plan: Plan, view: str) -> None:
+    """The same with fewer values, where they are typed: a click writes them there."""
+    places = linked.PLACES if view == "Grid" else axes.PAGES
+    if cheaper := plan.cheaper:
+        for place in places:
+            if st.session_state.get(f"{place}_axis") == cheaper.axis:
+                with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                    st.caption(f":material/savings: {literal(cheaper.sentence)}", width="content")
+                    st.button(
+                        "Use it",
+                        type="tertiary",
+                        key="cheaper",
+                        on_click=_use,
+                        args=(place, cheaper),
+                    )
+
+
+def _use(place: str, cheaper: Cheaper) -> None:
+    st.session_state[f"{place}_values"] = cheaper.values
 
 
 def _rest(plan: Plan) -> str:

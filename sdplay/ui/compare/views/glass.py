@@ -23,6 +23,8 @@ def show(stage: Stage) -> None:
     if at_b is not None and results[at_b].state in ("failed", "cancelled"):
         _undone(sweep, results[at_b])
         return
+    if sum(bool(result.picture) for result in results.values()) < 2:
+        return  # beside itself a picture would be said to be the same
     if at_a is None or at_b is None:
         return
     result_a, result_b = results[at_a], results[at_b]
