@@ -96,6 +96,11 @@ def _frozen(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return MappingProxyType(dict(values))
 
 
+WRITTEN = "written_"
+"""Stands before a prompt's name in a receipt: what a person wrote, where something else was
+sent."""
+
+
 @dataclass(frozen=True)
 class Receipt:
     """What was asked, what was sent, what the backend says it applied; and a sentence for every

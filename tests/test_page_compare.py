@@ -14,7 +14,7 @@ from sdplay.ui.compare.kinds import KINDS
 from sdplay.ui.compare.views import VIEWS
 from sdplay.ui.share import linked
 from tests.fakes import a1111
-from tests.paging import sentences
+from tests.paging import new_page, sentences
 
 
 def finished(page):
@@ -385,6 +385,9 @@ def test_run_again_makes_every_picture_anew_and_says_whether_it_is_the_same(page
     page = finished(page)
     assert {result.state for result in newest().results().values()} == {"made"}
     assert "Reproduced: all 6 pictures are the same, pixel for pixel." in sentences(page)
+    reloaded = new_page()
+    reloaded.session_state["owner"] = page.session_state["owner"]
+    assert "Reproduced: all 6 pictures" in sentences(opened(reloaded))
 
 
 def test_the_verdict_is_one_sentence_and_the_charts_below_say_no_other(page):

@@ -8,6 +8,7 @@ from sdplay.prompting import NEGATIVES, word_lists
 from sdplay.ui import session
 from tests.fakes import a1111
 from tests.paging import sentences, settled
+from tests.test_page_compare import finished
 
 
 @pytest.fixture
@@ -156,3 +157,13 @@ def test_an_empty_prompt_is_answered_before_the_click(page):
 def test_a_list_that_is_not_there_is_told(page):
     page = opened(page, prompt="a __dragons__")
     assert "__dragons__: there is no such word list, so it is sent as it stands." in sentences(page)
+
+
+def test_a_comparison_keeps_what_was_written_where_no_axis_changed_it(page):
+    opened(page, view="Compare", prompt="a __colours__ apple", x_axis="prompt_replace")
+    page.text_input(key="x_values").set_value("apple, apple, pear").run()
+    page = finished(page.button(key="run").click().run())
+    kept = {picture.params.prompt: picture.receipt.asked for picture in made(page)}
+    written = [asked.get("written_prompt") for text, asked in kept.items() if "apple" in text]
+    assert set(written) == {"a __colours__ apple"}
+    assert [a for text, a in kept.items() if "pear" in text and "written_prompt" in a] == []

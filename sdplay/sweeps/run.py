@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Protocol
 
 import psutil
@@ -16,6 +17,7 @@ from PIL import Image
 
 from sdplay import work
 from sdplay.compare.evidence.measures import look, pixels_hash
+from sdplay.compare.experiment import Told
 from sdplay.compare.explore.refine import Finer
 from sdplay.compare.plan import Cell, Plan
 from sdplay.compare.results import SPARED, Result
@@ -23,6 +25,8 @@ from sdplay.errors import BadParams, LibraryAway, LibraryError, PlayError
 from sdplay.jobs import Job, Jobs
 from sdplay.library import Kept
 from sdplay.library.estimates import Range
+from sdplay.params import differing
+from sdplay.picture import WRITTEN
 from sdplay.sweeps.absence import TRIES, Absence
 from sdplay.sweeps.bench import Bench
 from sdplay.sweeps.machine.meter import Meter
@@ -71,6 +75,7 @@ class Sweep:
         now: Callable[[], float] = time.monotonic,
         shared: "Shared | None" = None,
         anew: bool = False,
+        written: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.plan, self.bench, self.jobs, self.owner, self.speeds = plan, bench, jobs, owner, speeds
         self.address = address
@@ -80,6 +85,10 @@ class Sweep:
         """Why it paused by itself."""
         self.anew = anew
         """Whether every picture is made although the library has it."""
+        self.written = written
+        """The base's prompts as a person wrote them, by the names that a receipt has for them."""
+        self.before: Mapping[At, Told] = {}
+        """The run that this one repeats, to be laid against."""
         self.shared = shared
         """Where other machines work at the same plan."""
         self.meter = Meter()
@@ -435,11 +444,21 @@ class Sweep:
                 at_once,
                 address=self.address,
                 anew=self.anew or cell.setup.repeat > 0,
+                written=self._as_written(cell),
             )
         except BadParams:
             return False  # this owner's queue is full: the cell waits here instead
         self._results[cell.at] = Result(cell, "queued")
         return True
+
+    def _as_written(self, cell: Cell) -> dict[str, str]:
+        """What a person wrote for this cell, where no axis has changed that prompt."""
+        changed = set(differing(self.plan.base.params, cell.params))
+        return {
+            name: text
+            for name, text in self.written.items()
+            if name.removeprefix(WRITTEN) not in changed
+        }
 
     def _take_in(self) -> None:
         self._track.tick({job.backend.name for job in self._active.values() if _works(job)})

@@ -224,7 +224,7 @@ def _animation(studio: Studio, sweep: Sweep) -> None:
 
 def reproduction(sweep: Sweep) -> Reproduction | None:
     """A rerun laid against the run before it, or against the opened file that has its cells."""
-    before = st.session_state.get(f"before_{sweep.group}") or _opened_cells(sweep)
+    before = sweep.before or _opened_cells(sweep)
     return same_again(before, sweep.results()) if before else None
 
 

@@ -130,7 +130,8 @@ def _price(studio: Studio, plan: Plan, run_at_once: bool) -> None:
             disabled=not allowed,
         )
         if (pressed or run_at_once) and allowed:
-            sweeping.start(studio, plan, frames)
+            written = form.as_written(plan.base.params, studio.capabilities)
+            sweeping.start(studio, plan, frames, written)
             st.rerun()
 
 

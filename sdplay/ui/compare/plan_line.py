@@ -57,6 +57,8 @@ def _named(sweep: Sweep) -> str:
 
 
 def _shortened(prompt: str) -> str:
+    if not prompt.strip():
+        return "no prompt"
     return prompt if len(prompt) <= LETTERS else f"{prompt[: LETTERS - 1].rstrip()}…"
 
 

@@ -101,16 +101,22 @@ def _plan_key(studio: Studio) -> str:
     return f"plan_after_{len(mine(studio))}"  # another one after each run, which folds it away
 
 
-def start(studio: Studio, plan: Plan, frames: bool) -> None:
+def start(studio: Studio, plan: Plan, frames: bool, written: Mapping[str, str]) -> None:
     """Run it, and show it from now on; it takes the place of a sweep that was paused to be
-    edited."""
+    edited.  `written` are its prompts before words were drawn and brackets moved."""
     address, old = session.address(), edited(studio)
     board().check(Share(studio.owner, address, len(plan.cells)), instead=old)
     if old:
         old.cancel()
         board().remove(old)
     sweep = Sweep(
-        plan, bench(frames), studio.jobs, owner=studio.owner, address=address, speeds=speeds()
+        plan,
+        bench(frames),
+        studio.jobs,
+        owner=studio.owner,
+        address=address,
+        speeds=speeds(),
+        written=written,
     )
     board().add(sweep.start())
     open_plan(studio, opened=False)
@@ -128,8 +134,9 @@ def start_again(studio: Studio, sweep: Sweep) -> None:
         address=address,
         speeds=speeds(),
         anew=True,
+        written=sweep.written,
     )
-    st.session_state[f"before_{again.group}"] = recorded(sweep.results())
+    again.before = recorded(sweep.results())
     board().add(again.start())
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from sdplay.backends import Capabilities
+from sdplay.picture import WRITTEN
 from sdplay.prompting import (
     Style,
     WordList,
@@ -204,4 +205,4 @@ def _added(prompt: str, phrase: str) -> str:
 def differences(written: Written, params: Mapping[str, str]) -> dict[str, str]:
     """The texts as they were written, for the receipt, where others were sent."""
     texts = {"prompt": written.prompt, "negative": written.negative}
-    return {f"written_{name}": text for name, text in texts.items() if text != params[name]}
+    return {f"{WRITTEN}{name}": text for name, text in texts.items() if text != params[name]}
