@@ -58,6 +58,16 @@ def test_pictures_that_are_missing_are_counted_beside_the_verdict():
     )
 
 
+def test_a_share_of_the_work_is_not_told_where_the_reference_has_several_costs():
+    axes = [("cfg", "7, 1"), ("steps", "2, 4, 8")]
+    sentence, findings = swept(axes, lambda p: 0.0 if p.steps > 2 else 0.9)
+    assert "is the cheapest that comes close to 8 steps" in sentence
+    assert "%" not in sentence
+    assert findings.trade.reference.sentence == (
+        "Measured against 8 steps, the most expensive that can settle (8 to 16 evaluations)."
+    )
+
+
 def test_little_is_not_called_invisible():
     sentence, _ = swept([("steps", "2, 4, 8, 16, 32")], lambda p: 0.9 * math.exp(-p.steps / 3.6))
     assert sentence == "8 steps are enough here: more steps change little."

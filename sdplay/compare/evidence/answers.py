@@ -203,7 +203,7 @@ class Reference:
     weighed: float | None = None
     """Its evaluations weighed by their pixels, in a sweep where these differ."""
     up_to: float = 0.0
-    """What it costs where the pictures are largest: each size has its own reference."""
+    """What it costs where it costs most: each size and each CFG has its own reference."""
     size: str = ""
     """The size of the evaluations that all are weighed in, like 512 × 512."""
     dearest: bool = True

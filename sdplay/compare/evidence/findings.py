@@ -349,10 +349,11 @@ class _Sweep:
         cell = firsts[best].cell
         names = tuple(self._described(firsts[corner].cell, without=others) for corner in tied)
         same = [result.cell for result, corner in zip(done, places, strict=True) if corner == best]
-        most = max(self._weighed(cell) or 0.0 for cell in same)
+        costs = [self._weighed(cell) or cell.evaluations for cell in same]
+        least, most = same[costs.index(min(costs))], float(max(costs))
         name = self._described(cell, without=others) or cell.name
         dearest = max(_dearness(first.cell) for first in firsts.values()) == _dearness(cell)
-        return replace(self._goal(cell, name), tied=names, up_to=most, dearest=dearest)
+        return replace(self._goal(least, name), tied=names, up_to=most, dearest=dearest)
 
     def _goal(self, cell: Cell, name: str) -> Reference:
         size = "{} × {}".format(*self._size) if self._size else ""
