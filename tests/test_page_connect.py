@@ -163,6 +163,14 @@ def swept(page):
 
 
 @pytest.mark.usefixtures("anywhere")
+def test_a_comparison_with_it_calls_it_by_its_kind(page, server):
+    page.query_params.update({**SWEEP, "x_values": "2", "y_axis": "Backend"})
+    connected(page, server.url)
+    page.multiselect(key="y_backend").set_value(["builtin", name(page)]).run()
+    assert "builtin · Connected A1111 server" in sentences(page)
+
+
+@pytest.mark.usefixtures("anywhere")
 def test_a_comparison_runs_on_it_and_its_file_tells_no_address(page, server):
     page.query_params.update(SWEEP)
     connected(page, server.url)

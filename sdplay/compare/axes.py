@@ -54,6 +54,8 @@ class Offer:
     controls: Mapping[str, tuple[Control, ...]] = field(default_factory=dict)
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Names that an axis takes besides its choices."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """What a value is called, where it does not say so itself."""
     prompt: str = ""
     """The prompt that an axis takes apart."""
     seed: Callable[[], int] = random_seed
@@ -148,7 +150,7 @@ def _spelled(name: str) -> str:
 def _plain(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
     for typed in values:
         value = _choice(axis, str(typed.value), offer)
-        yield Mark(value or "(none)", value, typed.skip)
+        yield Mark(offer.labels.get(value, value) or "(none)", value, typed.skip)
 
 
 def _choice(axis: Axis, value: str, offer: Offer) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sdplay.backends import Backend, Capabilities, connect, kinds
+from sdplay.backends.guests import is_connected, label_of
 from sdplay.compare.axes import Offer, Setup
 from sdplay.compare.plan import Facts
 from sdplay.errors import BadParams
@@ -58,7 +59,8 @@ class Bench:
         named = tuple(capabilities.scheduler_aliases)
         aliases = {name: named for name, knob in KNOBS.items() if knob.choices == "schedulers"}
         extra = extra or Offer()
-        return replace(extra, choices={**listed, **extra.choices}, aliases=aliases)
+        labels = {name: label_of(name) for name in self._backends if is_connected(name)}
+        return replace(extra, choices={**listed, **extra.choices}, aliases=aliases, labels=labels)
 
     def facts(
         self,
