@@ -99,7 +99,8 @@ def test_a_plan_becomes_a_folder_and_runs_only_once(tmp_path):
     assert again | {"made": 0, "reused": 6, "differs": 0, "evaluations": 0} == again
     with (tmp_path / "out/results.csv").open(newline="") as file:
         assert [row["state"] for row in csv.DictReader(file)] == ["made"] * 6
-    assert "Reproduced: all 6 pictures are the same" in (tmp_path / "out/report.html").read_text()
+    report = (tmp_path / "out/report.html").read_text()
+    assert "Nothing was made anew: all 6 pictures are the same" in report
 
 
 def test_a_dry_run_prices_and_writes_nothing(tmp_path):

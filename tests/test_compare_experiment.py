@@ -92,7 +92,7 @@ def test_what_came_out_of_the_library_reproduces_nothing():
     assert nothing.sentence.startswith("Nothing was made anew: all 2 pictures are the same")
     half = reproduced(kept, {**results, (0,): reused[(0,)]})
     assert (nothing.is_proof, half.is_proof) == (False, True)
-    assert half.sentence.endswith("pixel for pixel; 1 of them was in the library already.")
+    assert half.sentence.endswith("pixel for pixel; 1 of them was there already.")
 
 
 def test_a_cell_with_another_ones_picture_is_as_new_as_that():

@@ -100,11 +100,11 @@ class Reproduction:
         if not self.is_proof:
             were = "it was" if self.same == 1 else "they were"
             return (
-                f"Nothing was made anew: {same}, for {were} in the library. Run again says whether "
-                "it can be reproduced."
+                f"Nothing was made anew: {same}, for {were} there already. Only making it again "
+                "says whether it can be reproduced."
             )
         verb = "was" if self.reused == 1 else "were"
-        rest = f"; {self.reused} of them {verb} in the library already" if self.reused else ""
+        rest = f"; {self.reused} of them {verb} there already" if self.reused else ""
         return f"Reproduced: {same}{rest}."
 
 
