@@ -228,9 +228,9 @@ class Params:
         0.0,
         1.0,
         0.1,
-        "How much fresh noise DDIM, ancestral and SDE samplers add at every step: at 0 none, so "
-        "that they settle. Empty is the sampler's own: 0 for DDIM, 1 for the others, unless the "
-        "server is set up otherwise.",
+        "How much fresh noise DDIM, TCD, ancestral and SDE samplers add at every step: at 0 none, "
+        "so that they settle. Empty is the sampler's own: 0 for DDIM, 0.3 for TCD, 1 for the "
+        "others, unless the server is set up otherwise.",
         kind=float,
         unset="The sampler's own",
         group="sampler",

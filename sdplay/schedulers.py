@@ -61,12 +61,12 @@ class Scheduler:
     @property
     def takes_eta(self) -> bool:
         """Whether eta says how much fresh noise it adds."""
-        return self.stochastic or self.sampler == "ddim"
+        return self.stochastic or self.sampler in OWN_ETA
 
     @property
     def own_eta(self) -> float:
         """Eta where nobody asks for another."""
-        return 1.0 if self.stochastic else 0.0
+        return OWN_ETA.get(self.sampler, 1.0 if self.stochastic else 0.0)
 
     def adds_noise(self, eta: float | None) -> bool:
         """Whether more steps lead to another picture instead of closer to one."""
@@ -96,6 +96,9 @@ class Scheduler:
         return run + 1 if self.sampler == "pndm" and steps > 1 and run > 0 else max(0, run)
 
 
+OWN_ETA: Mapping[str, float] = {"ddim": 0.0, "tcd": 0.3}
+"""The share of fresh noise where nobody asks for another, by the engine's algorithm; others that
+add any add all of it.  TCD's is the one its authors advise."""
 _DPM_PAPER = Source("DPM-Solver++, Lu et al. 2022", "https://arxiv.org/abs/2211.01095")
 _KARRAS = Source("Karras et al. 2022", "https://arxiv.org/abs/2206.00364")
 _CROWSON = Source("k-diffusion, Katherine Crowson", "https://github.com/crowsonkb/k-diffusion")
@@ -111,6 +114,9 @@ SOURCES: Mapping[str, Source] = {
     "unipc": Source("UniPC, Zhao et al. 2023", "https://arxiv.org/abs/2302.04867"),
     "deis": Source("DEIS, Zhang and Chen 2022", "https://arxiv.org/abs/2204.13902"),
     "lcm": Source("Latent consistency, Luo et al. 2023", "https://arxiv.org/abs/2310.04378"),
+    "tcd": Source(
+        "Trajectory consistency distillation, Zheng et al. 2024", "https://arxiv.org/abs/2402.19159"
+    ),
     "flow_euler": Source("Rectified flow, Esser et al. 2024", "https://arxiv.org/abs/2403.03206"),
 }
 """By the engine's algorithm."""
@@ -425,6 +431,21 @@ SCHEDULERS: dict[str, Scheduler] = {
             also=("LCMScheduler",),
         ),
         Scheduler(
+            "tcd",
+            "TCD",
+            "tcd",
+            "Consistency",
+            stochastic=True,
+            about="LCM's successor for models distilled to a few steps: it keeps part of the noise "
+            "that is there, and Eta says how much comes fresh. It gains detail with more steps "
+            "where LCM loses it. " + _NEVER,
+            diffusers=("TCDScheduler", {}),
+            sdnext="TCD",
+            sdcpp=("tcd", "discrete"),
+            draw_things="TCD",
+            also=("TCDScheduler",),
+        ),
+        Scheduler(
             "flow_euler",
             "Flow Euler",
             "flow_euler",
@@ -498,7 +519,7 @@ def adds_noise(name: str, eta: float | None) -> bool:
 
 _OWN_STEPS = ("dpm adaptive ", "restart ")
 """Samplers of servers that choose how often they ask the model themselves."""
-_FRESH = {"a", "ancestral", "sde", "lcm", "restart", "ddpm"}
+_FRESH = {"a", "ancestral", "sde", "lcm", "tcd", "restart", "ddpm"}
 """Words in the names of samplers that add fresh noise."""
 _TWICE = ("heun", "dpm2", "dpm++ 2s", "dpm++2s", "dpm++ sde")
 """Samplers of servers that ask the model twice a step, whatever schedule type stands behind."""

@@ -32,6 +32,7 @@ def latents(pipe, entry, job, **more):
         guidance_scale=job.cfg,
         generator=torch.Generator().manual_seed(job.seed),
         output_type="latent",
+        eta=entry.own_eta if job.eta is None else job.eta,
         **more,
     ).images.numpy()
 

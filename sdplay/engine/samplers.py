@@ -10,8 +10,8 @@ So one loop runs them all, on numpy and on torch arrays.  Grids and coefficients
 0.42, which the tests
 use as the oracle.  Papers: DDIM 2010.02502, PNDM 2202.09778, Karras/Heun/Euler 2206.00364,
 DPM-Solver++ 2211.01095,
-UniPC 2302.04867, DEIS 2204.13902, LCM 2310.04378, beta spacing 2407.12173, flow matching
-2403.03206.
+UniPC 2302.04867, DEIS 2204.13902, LCM 2310.04378, TCD 2402.19159, beta spacing 2407.12173,
+flow matching 2403.03206.
 """
 
 import math
@@ -20,6 +20,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sdplay.schedulers import OWN_ETA
 
 Floats = NDArray[np.float64]
 
@@ -108,7 +110,7 @@ def plan(
     """The plan of one run; with a start image only the last `strength` share of the steps is run.
     Without an eta, the sampler's own counts."""
     if eta is None:
-        eta = 0.0 if sampler == "ddim" else 1.0
+        eta = OWN_ETA.get(sampler, 1.0)
     whole = SAMPLERS[sampler](levels, steps, spacing, eta, 0)
     if not from_image:
         return whole
@@ -494,12 +496,17 @@ def _unipc_corrector(sigmas: Floats, i: int, order: int) -> Mix:
     return Mix((0.0, sigma / sigma1), (push * new, push * carried, push * old / ratio))
 
 
-def _lcm(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> SamplerPlan:
+def _distilled_times(levels: Levels, steps: int) -> list[int]:
+    """Times of LCM and TCD: taken evenly from the fifty that such models are trained on."""
     stride = len(levels.signal) // max(50, steps)
     learned = [at * stride - 1 for at in range(1, max(50, steps) + 1)][::-1]
-    times = [
+    return [
         learned[int(at)] for at in np.floor(np.linspace(0, len(learned), steps, endpoint=False))
     ]
+
+
+def _lcm(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> SamplerPlan:
+    times = _distilled_times(levels, steps)
     planned = []
     for i in range(skip, steps):
         alpha, sigma = _at(levels, times[i])
@@ -520,6 +527,32 @@ def _lcm(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> Sam
                 clean,
                 Mix((alpha2 * keep + stays,), (alpha2 * out - stays * alpha,)),
                 noise=eta * sigma2,
+                after=(alpha2, sigma2),
+            )
+        )
+    return SamplerPlan(tuple(planned), _at(levels, times[skip]) if skip else (0.0, 1.0))
+
+
+def _tcd(levels: Levels, steps: int, spacing: str, eta: float, skip: int) -> SamplerPlan:
+    times = _distilled_times(levels, steps)
+    planned = []
+    for t, then in zip(times[skip:], [*times[skip + 1 :], 0], strict=True):
+        (alpha, sigma), (alpha2, sigma2) = _at(levels, t), _at(levels, then)
+        # It steps below the next time and goes back up with fresh noise.  diffusers multiplies in
+        # single precision.
+        below, remaining = _at(levels, int(np.float32(1 - eta) * np.float32(then)))
+        up = alpha2 / below
+        clean, _ = _split(levels, alpha, sigma)
+        carry = up * remaining / sigma
+        planned.append(
+            Step(
+                t,
+                sigma / alpha,
+                1.0,
+                clean,
+                clean,
+                Mix((carry,), (alpha2 - carry * alpha,)),
+                noise=math.sqrt(1 - up**2),
                 after=(alpha2, sigma2),
             )
         )
@@ -562,5 +595,6 @@ SAMPLERS: dict[str, Callable[[Levels, int, str, float, int], SamplerPlan]] = {
     "unipc": _unipc,
     "deis": _deis,
     "lcm": _lcm,
+    "tcd": _tcd,
     "flow_euler": _flow_euler,
 }
