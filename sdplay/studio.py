@@ -11,7 +11,9 @@ from PIL import Image
 
 from sdplay import metadata
 from sdplay.backends import Backend
+from sdplay.engine.framing import cropped
 from sdplay.errors import BackendBroken
+from sdplay.files.picture_file import image_name
 from sdplay.library import Kept, Library, Recipe
 from sdplay.metadata import png
 from sdplay.params import Params
@@ -104,6 +106,24 @@ def cut_out(saved: Kept, backend: Backend, library: Library, owner: str = "") ->
         after = _After(cut.image, "cut-out", text, sentence, how, key, seconds / len(cuts))
         pictures.append(library.by_key(key, owner) or _keep(after, saved, library, owner))
     return pictures
+
+
+def keep_original(params: Params, library: Library, owner: str = "") -> Kept:
+    """A start image that a mask is painted over, kept before what is made of it: it stands first in
+    their group.  The same is not kept twice."""
+    size = params.width, params.height
+    key = f"{image_name(params.init)} {size[0]}x{size[1]} original of {params.prompt}"
+    if already := library.by_key(key, owner):
+        return already
+    sentence = "This is the original, as it was before anything in it was made anew."
+    picture = Picture(
+        png_bytes(cropped(params.init, size)),
+        Params(params.prompt, width=size[0], height=size[1]),
+        "start image",
+        Timing(0.0),
+        Receipt({}, {}, {"width": size[0], "height": size[1]}, (sentence,)),
+    )
+    return library.save(picture, owner, ("original",), key)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ import threading
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from sdplay.backends import builtin
 from sdplay.backends.builtin import Builtin
@@ -99,15 +99,16 @@ def test_strength_keeps_or_forgets_the_start_image():
     assert np.abs(faint - orange).mean() < np.abs(strong - orange).mean()
 
 
-def test_outside_the_mask_the_start_image_stays():
+@pytest.mark.parametrize("blur", [0, 6])
+def test_outside_the_mask_are_the_start_images_own_pixels(blur):
+    noise = np.random.default_rng(3).integers(0, 256, (96, 96, 3), np.uint8)
     mask = Image.new("L", (96, 96))
     mask.paste(255, (48, 0, 96, 96))
-    whole = pixels(made(init=start(), strength=0.0))
-    painted = pixels(made(init=start(), mask=png_bytes(mask), mask_blur=0, strength=1.0, steps=6))
-    left, right = (
-        np.abs(painted - whole)[:, part].mean() for part in (slice(0, 32), slice(64, 96))
-    )
-    assert left < right / 2
+    pictures = {"init": png_bytes(Image.fromarray(noise)), "mask": png_bytes(mask)}
+    painted = pixels(made(**pictures, mask_blur=blur, strength=1.0, steps=4))
+    soft = np.asarray(mask.filter(ImageFilter.GaussianBlur(blur)) if blur else mask)
+    assert np.array_equal(painted[soft == 0], noise[soft == 0])
+    assert np.abs(painted[:, 72:] - noise[:, 72:].astype(float)).mean() > 20
 
 
 def test_the_receipt_names_the_start_image_and_the_mask_that_were_used():

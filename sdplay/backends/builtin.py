@@ -239,7 +239,7 @@ class Builtin(Backend):
             params.asked(), self.payload(params), applied, self._warnings(params, job)
         )
         return Picture(
-            png_bytes(Image.fromarray(result.pixels)),
+            png_bytes(Image.fromarray(_finished(result, params))),
             params,
             self.name,
             timing,
@@ -259,6 +259,15 @@ class Builtin(Backend):
                 "Strength times steps is below one step, so the start image came back as it was."
             )
         return (*warnings, *self.probe().unused(params))
+
+
+def _finished(result: "Made", params: Params) -> Any:
+    """The picture's pixels; around a mask they are the start image's own."""
+    if not (params.init and params.mask):
+        return result.pixels
+    from sdplay.engine.start import with_surroundings
+
+    return with_surroundings(result.pixels, params)
 
 
 def _left_out(name: str, reading: "Reading") -> str:

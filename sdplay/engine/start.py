@@ -42,13 +42,27 @@ def enlarged_latent(latent: Any, size: tuple[int, int]) -> Any:
 
 def mask_cells(params: Params, factor: int = 8) -> Any:
     """The mask at latent size: 1 where it is painted anew."""
-    fitted = ImageOps.fit(
-        _opened(params.mask, "mask"), (params.width, params.height), Image.Resampling.LANCZOS
-    )
-    if params.mask_blur:
-        fitted = fitted.filter(ImageFilter.GaussianBlur(params.mask_blur))
-    small = fitted.resize((params.width // factor, params.height // factor), Image.Resampling.BOX)
+    soft = _soft_mask(params, (params.width, params.height))
+    small = soft.resize((params.width // factor, params.height // factor), Image.Resampling.BOX)
     return np.asarray(small, np.float32) / 255
+
+
+def with_surroundings(pixels: Any, params: Params) -> Any:
+    """Finished pixels [h, w, 3] with the start image's own around the mask: a decoder moves colours
+    even where nothing was painted."""
+    size = pixels.shape[1], pixels.shape[0]
+    fitted = ImageOps.fit(_opened(params.init, "start image"), size, Image.Resampling.LANCZOS)
+    original = np.asarray(fitted, np.float32)
+    share = np.asarray(_soft_mask(params, size), np.float32)[..., None] / 255
+    return np.rint(original + (pixels - original) * share).astype(np.uint8)
+
+
+def _soft_mask(params: Params, size: tuple[int, int]) -> Image.Image:
+    """The mask at this size, its edge softened as asked."""
+    fitted = ImageOps.fit(_opened(params.mask, "mask"), size, Image.Resampling.LANCZOS)
+    if not params.mask_blur:
+        return fitted
+    return fitted.filter(ImageFilter.GaussianBlur(params.mask_blur))
 
 
 def _opened(data: bytes, label: str) -> Image.Image:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from sdplay.engine.loop import Engine, Event, LoopJob, Made, Moment, Snapshot
 from sdplay.engine.noise import Array
+from sdplay.engine.start import with_surroundings
 from sdplay.engine.torch.stock import Stock
 from sdplay.errors import BackendError, BadParams
 from sdplay.params import Params
@@ -203,7 +204,10 @@ class _Rendering:
             pixels = engine.decode(self.clean)
         else:
             return
-        image, model = Image.fromarray(pixels), self.models.named(self.request.params.model)
+        image, model = (
+            Image.fromarray(self._around_mask(engine, pixels)),
+            self.models.named(self.request.params.model),
+        )
         image = self.request.finish(image) if self.request.finish else image
         if self.models.checker and not self.models.checker.passed(image):
             image, warnings = Image.new("RGB", image.size), (*warnings, BLACKENED)
@@ -218,6 +222,14 @@ class _Rendering:
             _frames(picture),
             partial=picture is None,
         )
+
+    def _around_mask(self, engine: Engine | Stock, pixels: Any) -> Any:
+        """The pixels, around a mask the start image's own; stock pipelines paint no masks, and a
+        part that is put back somewhere brings its own surroundings."""
+        params = self.params
+        if isinstance(engine, Stock) or self.request.finish or not (params.init and params.mask):
+            return pixels
+        return with_surroundings(pixels, params)
 
 
 End = Made | Snapshot | None

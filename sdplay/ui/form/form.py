@@ -189,10 +189,11 @@ def asked(capabilities: Capabilities, seed: int | None = None) -> Params:
     for name, value in values.items():
         if KNOBS[name].is_number and (why := fitting.misfit(KNOBS[name], value, capabilities)):
             raise BadParams(why)
+    frame = frame_of(capabilities)
     if capabilities.offers("img2img"):
-        values["init"] = start_image.asked("init")
+        values["init"] = start_image.framed("init", frame)
     if capabilities.offers("inpaint") and values.get("init"):
-        values["mask"] = start_image.asked("mask")
+        values["mask"] = start_image.framed("mask", frame)
     if capabilities.offers("controlnet"):
         values["control"] = state.get("control_units", ())
     if own := _own_inputs(capabilities):
@@ -200,6 +201,12 @@ def asked(capabilities: Capabilities, seed: int | None = None) -> Params:
             {**own, **Params(extra=values.get("extra", "")).extra_fields()}
         )
     return Params(**values)
+
+
+def frame_of(capabilities: Capabilities) -> tuple[int, int]:
+    """Width and height of the next picture, as the form says them."""
+    width, height = (int(current(name, capabilities)) for name in ("width", "height"))
+    return width, height
 
 
 def as_written(params: Params, capabilities: Capabilities) -> dict[str, str]:

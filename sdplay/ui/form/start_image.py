@@ -7,6 +7,7 @@ import streamlit as st
 from PIL import Image
 
 from sdplay.backends import Capabilities
+from sdplay.engine.framing import Size, fits, letterboxed
 from sdplay.errors import BadParams
 from sdplay.files.decode import NotAPicture, checked
 from sdplay.params import KNOBS
@@ -106,6 +107,37 @@ def asked(name: str) -> bytes:
     return bytes(data)
 
 
+def framed(name: str, frame: Size) -> bytes:
+    """The same in the shape that was chosen: untouched to be cropped, else between bars; a mask
+    keeps those."""
+    data = asked(name)
+    if not data or not is_letterboxed():
+        return data
+    return _letterboxed(data, frame, "black" if name == "mask" else "")
+
+
+def is_letterboxed() -> bool:
+    """Whether a start image of another shape comes whole, between bars."""
+    return bool(st.session_state.get("init_frame") == "letterbox")
+
+
+def reframe() -> None:
+    """Crop what is letterboxed, and the other way round; call it from a callback."""
+    whole.due()
+    st.session_state["init_frame"] = "crop" if is_letterboxed() else "letterbox"
+
+
+_letterboxed = st.cache_data(show_spinner=False, max_entries=8)(letterboxed)
+
+
+def hold_whole(data: bytes, picture: str, size: Size, capabilities: Capabilities) -> None:
+    """Start from a picture in its own size, or the nearest that the backend makes; call it from a
+    callback."""
+    hold(data, picture=picture)
+    width, height = shape_that_fits(size, size[0] * size[1], capabilities)
+    st.session_state.update(width=width, height=height)
+
+
 def hold(data: bytes, mask: bytes = b"", picture: str = "") -> None:
     """Start from these bytes until another picture is given; empty takes it away.  Call it from a
     callback.
@@ -130,8 +162,10 @@ def _put(held: Mapping[str, bytes], ids: Mapping[str, str]) -> None:
 
 def _shown(data: bytes, capabilities: Capabilities) -> None:
     """The picture small, a way to take it away, and a way to a result of its shape."""
-    size, state = _size_of(data), st.session_state
-    st.image(small(data), width=140, alt="Start image")
+    size, state = size_of(data), st.session_state
+    now = (current("width", capabilities), current("height", capabilities))
+    look = _letterboxed(data, now) if is_letterboxed() else data
+    st.image(small(look), width=140, alt="Start image")
     st.button(
         "Remove",
         icon=":material/close:",
@@ -140,12 +174,10 @@ def _shown(data: bytes, capabilities: Capabilities) -> None:
         on_click=hold,
         args=(b"",),
     )
-    now = (current("width", capabilities), current("height", capabilities))
     fitting = shape_that_fits(size, now[0] * now[1], capabilities)
+    if capabilities.offers("size") and not fits(size, now):
+        _frame(size, now)
     if capabilities.offers("size") and fitting != now:
-        st.caption(
-            f"It is {size[0]} × {size[1]}. In a picture of {now[0]} × {now[1]} its edges are cut."
-        )
         st.button(
             f"Make it {fitting[0]} × {fitting[1]}",
             icon=":material/aspect_ratio:",
@@ -155,13 +187,28 @@ def _shown(data: bytes, capabilities: Capabilities) -> None:
         )
 
 
+def _frame(size: Size, now: Size) -> None:
+    """Ask how its shape becomes the picture's, and say what that does."""
+    way = st.segmented_control(
+        "To the picture's shape",
+        list(linked.FRAMES),
+        default="crop",
+        required=True,
+        **linked.bound("init_frame"),
+        format_func=linked.FRAMES.__getitem__,
+        help="Crop cuts what stands out. Letterbox shows all of it, between bars of its colours.",
+    )
+    outcome = "it is shown whole, between bars" if way == "letterbox" else "its edges are cut"
+    st.caption(f"It is {size[0]} × {size[1]}. In a picture of {now[0]} × {now[1]} {outcome}.")
+
+
 def _mask(capabilities: Capabilities) -> None:
     state = st.session_state
     upload = _uploaded("mask")
     data = upload or state.get("start_mask_held", b"")
     state["mask_bytes"] = None
     with explained():
-        if data and _size_of(data, "mask") and not upload:
+        if data and size_of(data, "mask") and not upload:
             st.image(small(data), width=140, alt="Mask")
             st.button(
                 "Remove the mask",
@@ -193,7 +240,8 @@ def _fetched(address: str) -> bytes:
 
 
 @st.cache_data(show_spinner=False, max_entries=20)
-def _size_of(data: bytes, what: str = "start image") -> tuple[int, int]:
+def size_of(data: bytes, what: str = "start image") -> tuple[int, int]:
+    """Its width and height; a sentence when it is no picture."""
     try:
         with Image.open(io.BytesIO(checked(data))) as opened:
             return opened.size

@@ -20,7 +20,7 @@ from sdplay.ui.form.controls import LARGEST_IN_A_BROWSER
 from sdplay.ui.generate import example, queue_list
 from sdplay.ui.generate.batch import submit
 from sdplay.ui.picture.columns import columns
-from sdplay.ui.picture.details import details, download, hero, start_from
+from sdplay.ui.picture.details import details, download, hero, inpaint, start_from
 from sdplay.ui.picture.recall import recall
 from sdplay.ui.picture.receipt import receipt, timing
 from sdplay.ui.problems import explained, refused, told
@@ -260,6 +260,7 @@ def _picture(studio: Studio, picture: Kept, job: Job | None, alone: bool) -> Non
                 help="The same settings with the next seed.",
             )
             start_from(studio, picture, "result")
+            inpaint(studio, picture, "result")
             with st.popover("Use one", icon=":material/replay:", key="use_one"):
                 recall(picture, f"recall_result_{picture.id}")
 

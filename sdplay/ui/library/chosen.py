@@ -10,6 +10,7 @@ from sdplay.library import Kept
 from sdplay.ui.compare import sweeping
 from sdplay.ui.library import carry
 from sdplay.ui.picture import deleting
+from sdplay.ui.picture.details import inpaint
 from sdplay.ui.picture.pair import Side, locks_into_form, pair
 from sdplay.ui.problems import explained, told
 from sdplay.ui.session import Studio
@@ -49,6 +50,8 @@ def show(studio: Studio) -> None:
         )
         if pictures:
             carry.out(studio, [saved.id for saved in pictures], len(pictures), "chosen")
+        if len(pictures) == 1:
+            inpaint(studio, pictures[0], "chosen")
         if mine:
             st.button(
                 "Share them",

@@ -62,6 +62,28 @@ def start_from(studio: Studio, saved: Kept, key: str) -> None:
     )
 
 
+def inpaint(studio: Studio, saved: Kept, key: str) -> None:
+    """Lay this picture under a mask to paint."""
+    if not studio.capabilities.offers("inpaint"):
+        return
+    st.button(
+        "Inpaint",
+        icon=":material/ink_eraser:",
+        key=f"inpaint_{key}",
+        on_click=_inpaint,
+        args=(studio, saved),
+        help="Paint over what should be made anew; the rest stays as it is.",
+    )
+
+
+def _inpaint(studio: Studio, saved: Kept) -> None:
+    _close()
+    with explained():
+        size, data = (saved.width, saved.height), studio.library.data(saved)
+        start_image.hold_whole(data, saved.id, size, studio.capabilities)
+        st.session_state.update(view="Sketch", sketch_as="mask")
+
+
 def details(id: str) -> None:
     """Open the drawer in a run of the whole page; the address says so, and opened again it shows
     the same.
@@ -138,6 +160,7 @@ def _use(studio: Studio, saved: Kept) -> None:
     )
     with st.container(horizontal=True, gap="xsmall", key="actions"):
         download(studio, saved, "details")
+        inpaint(studio, saved, "details")
         with st.popover("Link", icon=":material/link:"):
             st.code(links.picture(saved.id), language=None, wrap_lines=True)
             st.caption(

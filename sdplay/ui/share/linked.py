@@ -15,6 +15,8 @@ from sdplay.schedulers import PRESETS, scheduler_label
 from sdplay.ui.form import controls, fitting
 
 SCOPES = {"mine": "Mine", "shared": "Shared", "all": "All", "bin": "Bin"}
+FRAMES = {"crop": "Crop", "letterbox": "Letterbox"}
+SKETCHES = {"draw": "Draw", "mask": "Inpaint"}
 GOALS = {"own": "The same at its most steps", "A": "A"}
 VARYING = (
     "scheduler",
@@ -310,6 +312,7 @@ NAMES: Mapping[str, Linked] = {
     "start_mask": Linked("Mask", needs="inpaint"),
     "guides": Linked("Guide pictures", several=True, needs="controlnet"),
     "init_url": Linked("Start image's address"),
+    "init_frame": Linked("To the picture's shape", lambda capabilities: FRAMES, needs="img2img"),
     "style_names": Linked(KNOBS["styles"].label, _styles, several=True, needs="styles"),
     "count": Linked(
         "Number of pictures",
@@ -336,6 +339,9 @@ NAMES: Mapping[str, Linked] = {
     "against": Linked("Distance to", lambda capabilities: GOALS, tabs=COMPARE),
     "look": Linked("Look", _looks, tabs=COMPARE + LIBRARY),
     "live": Linked("Live", _switch, tabs=SKETCH),
+    "sketch_as": Linked(
+        "What the canvas is for", lambda capabilities: SKETCHES, needs="inpaint", tabs=SKETCH
+    ),
     "sketch_strength": Linked("Strength of Sketch", reads=_is_strength, tabs=SKETCH),
     "find": Linked("Search", tabs=LIBRARY),
     "whose": Linked("Pictures", lambda capabilities: SCOPES, tabs=LIBRARY),

@@ -121,7 +121,7 @@ def _lay(seat: Sitting, data: bytes) -> None:
         seat.backdrop_refusal = str(error)
         return
     digest = hashlib.sha256(data).hexdigest()[:16]
-    seat.backdrop = Backdrop(f"{digest}-{time.time_ns()}", source(_small_file(picture)))
+    seat.backdrop = Backdrop(f"{digest}-{time.time_ns()}", source(small_file(picture)))
     if _is_transparent(data):
         seat.backdrop_note = "Its transparent parts are white here."
 
@@ -161,7 +161,8 @@ def _is_transparent(data: bytes) -> bool:
     return lowest != 255
 
 
-def _small_file(picture: Image.Image) -> bytes:
+def small_file(picture: Image.Image) -> bytes:
+    """As it goes to the browser: without any loss where it is small."""
     if picture.width * picture.height <= PNG_PIXELS:
         return png_bytes(picture)
     buffer = io.BytesIO()

@@ -19,7 +19,7 @@ from sdplay.ui.form.controls import current
 from sdplay.ui.problems import explained, told
 from sdplay.ui.session import Studio
 from sdplay.ui.share import linked
-from sdplay.ui.sketch import backdrop, closeness, film
+from sdplay.ui.sketch import backdrop, closeness, film, inpaint
 from sdplay.ui.sketch.live import Rendering
 from sdplay.ui.sketch.sitting import PageJobs, Sitting, sitting
 from sdplay.wording import literal
@@ -67,15 +67,19 @@ def _both(studio: Studio) -> None:
         seat.live.advance(desk)
         left, right = st.columns(2, gap="medium")
         with left:
-            _sheet(studio, seat)
+            if masking := inpaint.choose(studio):
+                inpaint.sheet(studio, seat)
+            else:
+                _sheet(studio, seat)
             tools = st.container(horizontal=True, vertical_alignment="center", gap="small")
         with right:
-            draw = _results(studio, seat)
+            draw = _results(studio, seat, masking)
         if alone:
             _wait(QUICK_SECONDS, seat, desk)
         draw()
         with tools:
-            backdrop.choose(studio, seat)
+            if not masking:
+                backdrop.choose(studio, seat)
             film.offer(studio, seat)
         if alone and seat.live.busy:
             _keep_waiting(seat, desk)
@@ -109,16 +113,19 @@ def _grant(studio: Studio, seat: Sitting) -> None:
     if not seat.asked:
         return
     seat.asked, seat.refusal = False, ""
+    masking = inpaint.is_chosen(studio)
     try:
-        params = seat.params(studio)
+        params = inpaint.params(studio, seat) if masking else seat.params(studio)
+        if masking:
+            inpaint.keep_its_original(studio, params)
     except PlayError as error:
         seat.refusal = str(error)
         return
-    stroke = seat.drawing.number if seat.drawing else 0
-    seat.live.ask(params, stroke, seat.by_stroke)
+    came = seat.mask if masking else seat.drawing
+    seat.live.ask(params, came.number if came else 0, seat.by_stroke)
 
 
-def _results(studio: Studio, seat: Sitting) -> Callable[[], None]:
+def _results(studio: Studio, seat: Sitting, masking: bool) -> Callable[[], None]:
     """All that stands on the right; what is returned draws the picture in its place."""
     knob = KNOBS["strength"]
     st.slider(
@@ -132,6 +139,8 @@ def _results(studio: Studio, seat: Sitting) -> Callable[[], None]:
         args=(seat,),
         help=f"{knob.help} Too low returns the drawing, too high forgets it.",
     )
+    if masking:
+        inpaint.soften(studio)
     picture, words = st.container(), st.container()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.toggle(
@@ -144,7 +153,7 @@ def _results(studio: Studio, seat: Sitting) -> Callable[[], None]:
         st.space("stretch")
         way_out = st.container(width="content")
         st.button(
-            "Generate from sketch",
+            "Inpaint" if masking else "Generate from sketch",
             icon=":material/auto_awesome:",
             type="primary",
             key="sketch_go",
@@ -180,7 +189,7 @@ def _switch(seat: Sitting) -> None:
     """On asks at once for what is drawn already; off means off."""
     if not st.session_state["live"]:
         seat.live.stop()
-    elif seat.drawing and seat.drawing.data:
+    elif any(came and came.data for came in (seat.drawing, seat.mask)):
         seat.wish(by_stroke=False)
 
 
@@ -233,7 +242,7 @@ def _say(studio: Studio, seat: Sitting) -> None:
         if sentence:
             told(sentence, warn=True)
     answer = seat.live.answer
-    if answer is None or seat.live.busy:
+    if answer is None or seat.live.busy or answer.request.params.mask:
         return
     with explained():
         params: Params = answer.request.params

@@ -26,6 +26,10 @@ class Sitting:
     drawing: Sketched | None = None
     backdrop: Backdrop | None = None
     """Until the browser has taken it."""
+    mask: Sketched | None = None
+    """The mask as it came last, over the original that it names."""
+    original: Backdrop | None = None
+    """What a mask is painted over."""
     backdrop_refusal: str = ""
     backdrop_note: str = ""
     refusal: str = ""

@@ -32,6 +32,10 @@ class Pad:
     height: int
     background: Backdrop | None = None
     largest: int = LARGEST
+    mask: bool = False
+    """What is drawn is a mask over the background, which cannot be taken away."""
+    soft: int = 0
+    """By how many pixels the mask's edge is shown blurred."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Sketched:
     number: int
     """A later drawing has a larger one."""
     data: bytes
-    """A picture file; empty while nothing is drawn."""
+    """A picture file, of a mask white on black; empty while nothing is drawn."""
     changed: bool
     """The person has just drawn, and not only opened the page."""
     background: str = ""

@@ -5,10 +5,11 @@ import {remember, remembered} from "./keep.js";
 import {Paper} from "./paper.js";
 import {marked, save, written} from "./sending.js";
 import {fineSize, notched, toStage, toUnits} from "./space.js";
-import {DRAGGED, range} from "./tools.js";
+import {DRAGGED, MASKING, range, VEILED} from "./tools.js";
 import {write} from "./words.js";
 
 const PADS = new Map(); // by name: a drawing outlives the tab that shows it
+const WIDE = 40; // a mask's brush, at first
 const FIRST = {
   tool: "pen",
   colour: "#18181f",
@@ -20,13 +21,15 @@ const FIRST = {
 };
 
 class Pad {
-  constructor(name) {
+  constructor({name, mask}) {
     this.name = name;
+    this.mask = mask;
     this.changes = untouched();
     this.images = new Map();
     this.sources = new Map();
     this.paper = new Paper(this.images);
-    this.settings = {...FIRST};
+    this.paper.mask = mask;
+    this.settings = mask ? {...FIRST, width: WIDE, colour: VEILED} : {...FIRST};
     this.look = {zoom: 1, x: 0, y: 0};
     this.now = null; // the change that is being drawn
     this.cursor = null; // where the keyboard's pen is
@@ -38,11 +41,16 @@ class Pad {
   // Begin with what this browser remembers.
   async load() {
     const [changes, settings, sources] = await Promise.all(
-      ["changes", "settings", "pictures"].map(part => remembered(`${this.name} ${part}`)),
+      [`${this.name} changes`, this.memory, `${this.name} pictures`].map(remembered),
     );
     Object.assign(this.settings, settings);
     await Promise.all([...(sources ?? [])].map(([id, source]) => this.picture(id, source)));
     if (changes) this.changes = changes;
+  }
+
+  // Where tool and width are remembered: those of one mask are those of the next.
+  get memory() {
+    return `${this.mask ? "mask" : this.name} settings`;
   }
 
   picture(id, source) {
@@ -81,6 +89,7 @@ class Pad {
     Object.assign(this, {data, send});
     this.$(".stage").style.setProperty("--ratio", data.width / data.height);
     const resized = width !== undefined && (width !== data.width || height !== data.height);
+    this.paper.soft = data.soft / data.width;
     this.loaded.then(() => {
       this.fit();
       refresh(this);
@@ -94,8 +103,19 @@ class Pad {
     if (!background || this.received === background.id) return;
     this.received = background.id;
     await this.picture(background.id, background.source);
+    if (this.mask) return this.veil(background.id);
     this.change({tool: "background", picture: background.id});
     this.keepPictures();
+  }
+
+  // The picture under a mask is no part of what was drawn: Undo leaves it where it is.
+  veil(id) {
+    for (const other of [...this.images.keys()].filter(other => other !== id))
+      this.images.delete(other);
+    this.paper.base = id;
+    this.paper.forget();
+    this.fit();
+    this.tell("there");
   }
 
   fit() {
@@ -167,7 +187,7 @@ class Pad {
       at = point.slice(0, 2);
     if (tool === "pen") this.now = {tool, colour, width, calm: smooth, points: [point]};
     else if (tool === "eraser")
-      this.now = {tool, width, calm: true, white: !original, points: [point]};
+      this.now = {tool, width, calm: true, white: !original && !this.mask, points: [point]};
     else if (DRAGGED.includes(tool)) this.now = {tool, colour, width, filled, from: at, to: at};
     else if (tool === "fill") this.change({tool, colour, at});
     else if (tool === "text") write(this, at);
@@ -246,6 +266,7 @@ class Pad {
       undo: () => step(undo(this.changes)),
       redo: () => step(redo(this.changes)),
       clear: () => !blank(this.inked()) && this.change({tool: "clear"}),
+      invert: () => this.mask && this.change({tool: "invert", colour: VEILED}),
       remove: () => this.change({tool: "background", picture: ""}),
       in: () => this.zoomBy(1.5),
       out: () => this.zoomBy(1 / 1.5),
@@ -262,10 +283,11 @@ class Pad {
   }
 
   set(settings) {
+    if (this.mask && settings.tool && !MASKING.includes(settings.tool)) return;
     if (settings.tool && ["pipette", "hand"].includes(settings.tool) && settings.tool !== this.tool)
       this.before = DRAWING.includes(this.tool) ? this.tool : this.before;
     Object.assign(this.settings, settings);
-    remember(`${this.name} settings`, this.settings);
+    remember(this.memory, this.settings);
     refresh(this);
   }
 
@@ -297,10 +319,10 @@ class Pad {
   async tell(why) {
     if (!this.data) return;
     const number = Math.max(this.number + 1, Date.now()),
-      empty = blank(this.changes.done);
+      empty = blank(this.mask ? this.inked() : this.changes.done);
     this.number = number;
     marked(this, number);
-    if (empty && why !== "change") return;
+    if (empty && why !== "change" && !(this.mask && this.received)) return;
     const picture = empty ? "" : await written(this, number);
     if (picture === null || number !== this.number) return; // a newer one is on its way
     this.note(
@@ -316,8 +338,19 @@ class Pad {
 }
 
 const DRAWING = ["pen", "eraser", "line", "rectangle", "ellipse", "fill", "text"];
+// One mask at a time holds its pixels; the others lie in the browser's storage.
+const leaveOtherMasks = () => {
+  for (const [name, pad] of PADS)
+    if (pad.mask) {
+      pad.watch?.disconnect();
+      PADS.delete(name);
+    }
+};
 export default function ({data, parentElement, setTriggerValue}) {
-  if (!PADS.has(data.name)) PADS.set(data.name, new Pad(data.name));
+  if (!PADS.has(data.name)) {
+    if (data.mask) leaveOtherMasks();
+    PADS.set(data.name, new Pad(data));
+  }
   const pad = PADS.get(data.name);
   if (pad.parent !== parentElement) pad.mount(parentElement);
   pad.receive(data, setTriggerValue);

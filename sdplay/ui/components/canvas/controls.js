@@ -2,7 +2,7 @@ import {CLOSEST} from "../zoom.js";
 import {blank, ground} from "./changes.js";
 import {typed} from "./keyboard.js";
 import {listen} from "./pointers.js";
-import {OPTIONS, range, TOOLS} from "./tools.js";
+import {MASKING, OPTIONS, range, TOOLS} from "./tools.js";
 
 // Every control of the pad: what it does, and what it says now.
 export const wire = pad => {
@@ -46,12 +46,17 @@ export const wire = pad => {
 
 export const refresh = pad => {
   const {settings} = pad,
-    option = OPTIONS[settings.tool],
+    option = pad.mask && settings.tool === "eraser" ? undefined : OPTIONS[settings.tool],
     {low, high} = range(settings.tool),
     amount = settings[pad.amount],
     picture = ground(pad.changes.done);
-  for (const button of pad.parent.querySelectorAll("[data-tool]"))
+  for (const button of pad.parent.querySelectorAll("[data-tool]")) {
     button.setAttribute("aria-checked", button.dataset.tool === settings.tool);
+    button.hidden = pad.mask && !MASKING.includes(button.dataset.tool);
+  }
+  pad.$(".swatches").hidden = pad.mask;
+  pad.$(".ink").setAttribute("aria-label", pad.mask ? "Mask" : "Drawing");
+  pad.$(".pad").setAttribute("aria-label", pad.mask ? "Mask over the picture" : "Sketch pad");
   const swatches = [...pad.parent.querySelectorAll("[data-colour]")];
   for (const button of swatches)
     button.setAttribute("aria-checked", button.dataset.colour === settings.colour);
@@ -74,6 +79,7 @@ export const refresh = pad => {
   pad.$(".amount").textContent = amount;
   pad.$("[data-act=undo]").disabled = !pad.changes.done.length;
   pad.$("[data-act=redo]").disabled = !pad.changes.undone.length;
+  pad.$("[data-act=invert]").hidden = !pad.mask;
   pad.$("[data-act=clear]").disabled = blank(pad.inked());
   pad.$("[data-act=remove]").hidden = !picture;
   for (const layer of ["background", "drawing"]) {

@@ -67,6 +67,11 @@ const PAINTERS = {
     pen.setTransform(1, 0, 0, 1, 0, 0);
     pen.clearRect(0, 0, pen.canvas.width, pen.canvas.height);
   },
+  invert(pen) {
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.globalCompositeOperation = "xor";
+    pen.fillRect(0, 0, pen.canvas.width, pen.canvas.height);
+  },
   background(_pen, {picture}, paper) {
     paper.lay(picture);
   },

@@ -5,6 +5,8 @@ import {covering, SHORT_SIDE} from "./space.js";
 // was done is kept as changes; a copy of the layer now and then makes undo quick.
 const EVERY = 12;
 const COPIES = 6;
+const VEIL = 0.65; // how much of the picture a mask over it hides
+const HATCH = 12; // pixels from one stripe of a mask to the next
 
 const sheet = (width = 1, height = 1) =>
   Object.assign(document.createElement("canvas"), {width, height});
@@ -15,6 +17,20 @@ const copied = (target, source) => {
   pen.drawImage(source, 0, 0);
 };
 
+// One tile of white stripes, on nothing.
+const hatched = () => {
+  const tile = sheet(HATCH, HATCH),
+    pen = tile.getContext("2d");
+  Object.assign(pen, {strokeStyle: WHITE, lineWidth: HATCH / 5});
+  for (const shift of [-HATCH, 0, HATCH]) {
+    pen.beginPath();
+    pen.moveTo(shift - 1, HATCH + 1);
+    pen.lineTo(shift + HATCH + 1, -1);
+    pen.stroke();
+  }
+  return tile;
+};
+
 export class Paper {
   constructor(images) {
     this.images = images; // loaded pictures by their id
@@ -22,6 +38,9 @@ export class Paper {
     this.layer = sheet(); // the same with the one that is being drawn
     this.under = sheet();
     this.laid = "";
+    this.base = ""; // the picture that a mask lies over; it cannot be taken away
+    this.mask = false; // what is drawn is a mask
+    this.soft = 0; // how far a mask's edge is blurred, as a share of the width
     this.seen = {background: true, drawing: true};
     this.forget();
   }
@@ -90,7 +109,7 @@ export class Paper {
     const nearest = this.copies[this.copies.length - 1];
     this.started = true;
     this.painted = nearest ? [...nearest.painted] : [];
-    this.lay(nearest?.laid ?? "");
+    this.lay(nearest?.laid || this.base);
     if (nearest) copied(this.settled, nearest.picture);
     else paint(this.settled.getContext("2d"), {tool: "clear"}, this);
   }
@@ -113,14 +132,43 @@ export class Paper {
     pen.fillStyle = WHITE;
     pen.fillRect(left, top, width, height);
     if (this.seen.background) pen.drawImage(this.under, left, top, width, height);
-    if (this.seen.drawing) pen.drawImage(layer, left, top, width, height);
+    if (this.mask) this.veil(pen, left, top, width, height, layer);
+    else if (this.seen.drawing) pen.drawImage(layer, left, top, width, height);
   }
 
-  // What is seen now, as RGBA.
+  // A mask over its picture, as soft as it will be; striped, so that it is seen on any colour.
+  veil(pen, left, top, width, height, layer) {
+    const cloth = sheet(pen.canvas.width, pen.canvas.height),
+      brush = cloth.getContext("2d");
+    if (this.soft) brush.filter = `blur(${this.soft * width}px)`;
+    brush.drawImage(layer, left, top, width, height);
+    brush.filter = "none";
+    brush.globalCompositeOperation = "source-atop";
+    brush.fillStyle = brush.createPattern(hatched(), "repeat");
+    brush.fillRect(0, 0, cloth.width, cloth.height);
+    pen.globalAlpha = VEIL;
+    pen.drawImage(cloth, 0, 0);
+    pen.globalAlpha = 1;
+  }
+
+  // A mask by itself: white where it was painted, on black.
+  stamp(pen) {
+    const {width, height} = this.settled;
+    pen.drawImage(this.settled, 0, 0);
+    for (const [operation, colour] of [
+      ["source-in", WHITE],
+      ["destination-over", "#000000"],
+    ]) {
+      Object.assign(pen, {globalCompositeOperation: operation, fillStyle: colour});
+      pen.fillRect(0, 0, width, height);
+    }
+  }
+
+  // What a fill goes by, as RGBA: all that is drawn, and the picture under it unless that is masked.
   pixels() {
     const whole = sheet(this.layer.width, this.layer.height),
       pen = whole.getContext("2d", {willReadFrequently: true});
-    pen.drawImage(this.under, 0, 0);
+    if (!this.mask) pen.drawImage(this.under, 0, 0);
     pen.drawImage(this.settled, 0, 0);
     return pen.getImageData(0, 0, whole.width, whole.height).data;
   }
@@ -152,10 +200,11 @@ export class Paper {
     return cut;
   }
 
-  // What is seen, in exactly so many pixels.
+  // What is seen, or the mask, in exactly so many pixels.
   exported(width, height) {
     let whole = sheet(this.layer.width, this.layer.height);
-    this.show(whole.getContext("2d"), 0, 0, whole.width, whole.height, this.settled);
+    if (this.mask) this.stamp(whole.getContext("2d"));
+    else this.show(whole.getContext("2d"), 0, 0, whole.width, whole.height, this.settled);
     // By halves: one large step would leave out pixels, and thin lines with them.
     while (whole.width >= 2 * width) {
       const half = sheet(Math.ceil(whole.width / 2), Math.ceil(whole.height / 2));

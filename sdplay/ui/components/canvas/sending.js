@@ -31,7 +31,7 @@ export const written = async (pad, number) => {
 export const save = pad => {
   const {width, height} = pad.data,
     link = document.createElement("a");
-  link.download = "sketch.png";
+  link.download = pad.mask ? "mask.png" : "sketch.png";
   link.href = pad.paper.exported(width, height).toDataURL("image/png");
   link.click();
 };

@@ -13,6 +13,9 @@ export const TOOLS = {
 export const WIDTHS = {low: 1, high: 60};
 export const SIZES = {low: 8, high: 160};
 export const range = tool => (tool === "text" ? SIZES : WIDTHS);
+// What paints a mask, and in which colour it lies over its picture.
+export const MASKING = ["pen", "eraser", "line", "rectangle", "ellipse", "fill", "hand"];
+export const VEILED = "#8b3dff";
 export const DRAGGED = ["line", "rectangle", "ellipse"];
 
 // The one choice that a tool has beside its width: its name, what it stands for, its sign.
