@@ -116,6 +116,14 @@ def sketch(page, url):
     page.get_by_text("s from stroke to picture").wait_for()
 
 
+def inpaint(page, url):
+    page.goto(f"{url}?steps=2&prompt=a fox")
+    page.locator(".st-key-go button").click()
+    page.locator(".st-key-inpaint_result button").first.click()
+    page.locator("canvas[aria-label=Mask]").wait_for()
+    stroke(page, (0.2, 0.5), (0.8, 0.5))
+
+
 REACHES = (
     generate,
     connect,
@@ -129,6 +137,7 @@ REACHES = (
     learn,
     lesson,
     sketch,
+    inpaint,
 )
 
 
