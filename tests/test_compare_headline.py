@@ -100,6 +100,20 @@ def test_a_tie_is_called_a_tie(schedulers, them):
     assert f"and {them} come close to Euler at 32 steps." in sentence
 
 
+def test_in_a_tie_what_still_changes_by_its_own_curve_is_not_named():
+    looks = {
+        "euler": {4: 0.4, 8: 0.1, 16: 0.01, 32: 0.0},
+        "ddim": {4: 0.6, 8: 0.12, 16: -0.02, 32: -0.1},
+    }
+    axes = [("steps", "4, 8, 16, 32"), ("scheduler", [*looks])]
+    sentence, findings = swept(axes, lambda p: looks[p.scheduler][p.steps])
+    assert len(findings.trade.winners) == 2
+    assert sentence == (
+        "Euler at 8 steps is enough here: more steps change little, and nothing cheaper comes "
+        "close to Euler at 32 steps."
+    )
+
+
 @pytest.mark.parametrize("axes", [[("steps", "2, 4, 8")], [("cfg", "1, 2, 3")], [("seed", "1-3")]])
 def test_equal_pictures_are_called_the_same(axes):
     sentence, _ = swept(axes, lambda p: 0.5)
