@@ -15,6 +15,7 @@ from pathlib import Path
 
 from PIL import Image, PngImagePlugin
 
+STYLES = ("watercolour", "ink")
 KARRAS = {
     "karras": "Karras",
     "exponential": "Exponential",
@@ -309,7 +310,7 @@ class A1111Server:
                 lambda: [{"model_name": name, "filename": name} for name in self.vaes]
             ),
             "GET /sdapi/v1/prompt-styles": self.say(
-                lambda: [{"name": name, "prompt": "{prompt}"} for name in ("watercolour", "ink")]
+                lambda: [{"name": name, "prompt": "{prompt}, " + name} for name in STYLES]
             ),
             "POST /sdapi/v1/extra-single-image": self.upscale,
         }
@@ -472,7 +473,7 @@ class A1111Server:
         known = {name.lower(): name for name in self.samplers}
         sampler = known.get(str(body.get("sampler_name", "Euler")).lower(), self.samplers[0])
         return {
-            "prompt": body.get("prompt", ""),
+            "prompt": ", ".join([body.get("prompt", ""), *(body.get("styles") or ())]),
             "seed": body.get("seed", -1),
             "steps": body.get("steps", 50),
             "cfg_scale": body.get("cfg_scale", 7),
