@@ -391,8 +391,11 @@ def _hover(page, handle):
 
 
 def _toggle(page, handle):
+    """The lens is switched off again: every other press would wait for its pictures."""
     handle.evaluate("each => (each.labels?.[0] ?? each).scrollIntoView({block: 'center'})")
     handle.evaluate(CLICK)
+    is_lens = handle.evaluate("each => Boolean(each.closest('.st-key-lens'))")
+    return (lambda: handle.evaluate(CLICK)) if is_lens else None
 
 
 def _text(page, handle):
