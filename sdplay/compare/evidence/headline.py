@@ -52,7 +52,7 @@ def _worth(findings: Findings) -> str:
     if trade is None or len(trade.points) < FEWEST_SETTINGS:
         return ""
     goal, winners = setting_words(trade.reference.name), trade.winners
-    winners = [point for point in winners if _more_steps(findings, point)] or winners
+    winners = tuple(point for point in winners if _more_steps(findings, point)) or winners
     if not winners:
         more = "" if trade.reference.chosen else ": it still changes; try more steps"
         return f"Nothing comes close to {goal}{more}."
