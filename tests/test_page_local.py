@@ -92,7 +92,6 @@ def test_loras_and_embeddings_are_offered_under_the_prompt(local):
     for group, word in (("LoRA", "ink"), ("Embeddings", "paper")):
         local.pills(key=f"word_{group}").set_value(word).run()
     assert local.text_area(key="prompt").value == "a fox <lora:ink:1>, paper"
-    assert not has(local, "surprise")
 
 
 def test_a_click_is_not_lost_when_the_process_has_just_changed(local):

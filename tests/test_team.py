@@ -71,6 +71,7 @@ def test_cancel_ends_a_run_that_waits(visitor):
 
 
 def test_a_click_in_another_part_is_answered_while_a_picture_is_waited_for(visitor):
+    visitor.fill(steps=400)
     visitor.generate(1)
     waiting(visitor)
     visitor.press("request")

@@ -33,6 +33,7 @@ TRIED = {
 NOBODY_WAITS = {
     "server/app.py": "loads a model ahead of time; the first picture loads it otherwise",
     "backends/builtin.py": "loads the model ahead of time; the first picture does otherwise",
+    "backends/guests/neighbours.py": "looks for servers here; the next look has its own thread",
     "http/cutting.py": "a timer that cuts connections",
     "cli/serve.py": "ends the process when its input ends or breaks",
 }

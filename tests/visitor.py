@@ -56,6 +56,7 @@ class Visitor:
         )
         self._ask()
         self.look(lambda: "go" in self._controls and not self.running)
+        self.pictures.clear()  # what came with the app is nobody's
 
     def __enter__(self):
         return self

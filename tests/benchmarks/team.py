@@ -38,6 +38,8 @@ STEPS = 10
 PROMPT = "a strawberry on a blue background"
 SIZE = {"width": 128, "height": 128}
 LOST_SECONDS = 300.0
+EXAMPLE = 0
+"""The picture that came with the app has a small seed."""
 
 
 @dataclass
@@ -55,7 +57,8 @@ class Person:
         return self.number * 100_000 + len(self.waits)
 
     def saw(self, seeds: Sequence[int]) -> None:
-        self.foreign += sum(seed // 100_000 != self.number for seed in seeds)
+        numbers = [seed // 100_000 for seed in seeds]
+        self.foreign += sum(number not in (EXAMPLE, self.number) for number in numbers)
 
 
 @dataclass(frozen=True)
