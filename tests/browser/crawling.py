@@ -29,7 +29,7 @@ STREAMLITS = re.compile(r"^(Show data|Download as|Copy Vega|Copied!|Fullscreen$)
 AT_WORK = ".st-key-cancel, .st-key-sweep_pause, .st-key-lesson_cancel, [class*=st-key-lens_at_work]"
 MOST_PRESSES = 400
 """On one tab: more of them means going round in circles."""
-MOST_OPTIONS = 6
+MOST_OPTIONS = 4
 """More choices than this in one control, or any number of tiles, are sampled."""
 
 
@@ -211,7 +211,7 @@ class Crawl:
             return False
         if control.kind in ("radio", "option", "button") and control.chosen:
             return False  # it says what is so already
-        most = 2 if control.group in ("list", "grid") else 3
+        most = 2
         if control.group in ("list", "grid") or control.members > MOST_OPTIONS:
             return sum(family == control.family for family in self.pressed.values()) < most
         return True
