@@ -453,10 +453,15 @@ def _slide(page, handle):
 
 
 def _choose(page, handle):
-    """Another option than the one that stands there."""
-    handle.click(timeout=8000)
+    """Another option than the one that stands there; a list that the page closed by being drawn
+    in that moment is opened again."""
     options = page.locator("[role=option]:visible")
-    options.first.wait_for(timeout=8000)
+    handle.click(timeout=8000)
+    try:
+        options.first.wait_for(timeout=4000)
+    except sync_api.TimeoutError:
+        handle.click(timeout=8000)
+        options.first.wait_for(timeout=8000)
     chosen = [each.get_attribute("aria-selected") == "true" for each in options.all()]
     options.nth(chosen.index(False) if False in chosen else 0).click(timeout=8000)
 
