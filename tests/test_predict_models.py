@@ -130,7 +130,7 @@ def test_the_seed_is_read_from_the_logs_and_the_time_from_the_metrics():
 
 
 def test_cog_shows_every_step_while_it_works():
-    with hosted("cog", step_seconds=0.05) as fake:
+    with hosted("cog", step_seconds=0.2) as fake:
         *events, _ = backend("cog", fake).generate(SMALL.with_(steps=8))
         assert len(fake.running) == 0
     seen = [event.step for event in events if event.step]

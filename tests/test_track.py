@@ -55,7 +55,7 @@ class Machine:
         self.queue, self.running = [], []
         self.rest = {}
 
-    def submit(self, params, backend, owner, group, at_once, *, address, anew):
+    def submit(self, params, backend, owner, group, at_once, *, address, anew, written):
         job = Job(params, backend, owner, group)
         # Some cells are slower than others, the whole is as fast as it is.
         mood = (0.8, 1.2, 1.1, 0.9)[len(self.rest) % 4]

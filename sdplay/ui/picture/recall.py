@@ -22,6 +22,7 @@ def recall(saved: Kept, key: str, before: Callable[[], None] = lambda: None) -> 
             before()
             with explained():
                 form.use_one(saved.params, ("width", "height") if name == SIZE else (name,))
+                st.toast(f"In the form: {_label(saved, name)}.", icon=":material/check:")
 
     st.pills(
         "Use one of its settings",
