@@ -161,7 +161,7 @@ def _use(studio: Studio, saved: Kept) -> None:
     with st.container(horizontal=True, gap="xsmall", key="actions"):
         download(studio, saved, "details")
         inpaint(studio, saved, "details")
-        with st.popover("Link", icon=":material/link:"):
+        with st.popover("Link", icon=":material/link:", key="picture_link"):
             st.code(links.picture(saved.id), language=None, wrap_lines=True)
             st.caption(
                 "Everybody who has it sees the picture."
