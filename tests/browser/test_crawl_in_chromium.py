@@ -22,6 +22,7 @@ EXCEPTIONS = (
     ("'Play along", "the flipbook turns its pages by itself, which is what it is for"),
     ("'Stop along", "so it does until it is stopped"),
     ("Built-in model's weights ·", "the memory that a process holds changes by itself"),
+    ("out of 5 stars' in dialog", "the tiles behind the drawer are drawn when it closes"),
     ("stMultiSelectTagsContainer", "Streamlit's: the field for typing stands after the chips"),
 )
 """What may be as it is: a part of the fault's sentence, and why."""
