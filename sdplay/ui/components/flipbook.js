@@ -52,7 +52,7 @@ const drawing = path => {
   return svg;
 };
 
-export default function ({data, parentElement, setTriggerValue}) {
+export default function ({data, parentElement, setStateValue, setTriggerValue}) {
   window.sdplayThumbnails ??= new Map();
   window.sdplayPictures ??= new Map();
   const small = window.sdplayThumbnails,
@@ -98,7 +98,8 @@ export default function ({data, parentElement, setTriggerValue}) {
       .filter(id => id && !sharp.has(id) && Date.now() - (look.asked.get(id) ?? 0) > PATIENCE);
     if (!missing.length) return;
     for (const id of missing) look.asked.set(id, Date.now());
-    setTriggerValue("wanted", [...new Set(missing)]);
+    // As a state: of two triggers before one run only the later arrives, and clicks are triggers.
+    setStateValue("wanted", {pictures: [...new Set(missing)], asked: Date.now()});
   };
 
   const draw = () => {

@@ -12,7 +12,7 @@ from sdplay.ui.components.viewer import source
 At = tuple[int, ...]
 _FLIPBOOK = component("flipbook")
 _PICTURES = component("pictures")
-_ACTS = ("wanted", "beside", "details")
+_ACTS = ("beside", "details")
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,11 @@ def flipbook(
         data=fields,
         height="content",
         on_rejected_change=lambda: on_reject(places(st.session_state[key]["rejected"])),
+        on_wanted_change=lambda: _remember(key),
         **{f"on_{act}_change": _heard for act in _ACTS},
     )
     return Turn(
-        tuple(map(str, heard.get("wanted") or ())),
+        tuple(map(str, st.session_state.pop(f"{key}_wanted", ()))),
         place(heard["beside"]) if heard.get("beside") is not None else None,
         place(heard["details"]) if heard.get("details") is not None else None,
     )
@@ -86,6 +87,12 @@ def place(text: str) -> At:
 def places(texts: Sequence[str] | None) -> frozenset[At]:
     """Several of them."""
     return frozenset(map(place, texts or ()))
+
+
+def _remember(key: str) -> None:
+    """Which pictures the browser has just asked for: they are brought once."""
+    wanted = st.session_state[key].get("wanted") or {}
+    st.session_state[f"{key}_wanted"] = wanted.get("pictures", ())
 
 
 def _heard() -> None:
