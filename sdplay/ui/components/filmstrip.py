@@ -55,7 +55,7 @@ class Way:
     """Where each frame of each run lies, on the scrubber's scale."""
 
 
-_FILM = component("filmstrip")
+_FILM = component("filmstrip", "slider")
 
 
 def filmstrip(strips: Sequence[Strip], key: str) -> None:

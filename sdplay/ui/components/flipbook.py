@@ -10,7 +10,7 @@ from sdplay.ui.components import component
 from sdplay.ui.components.viewer import source
 
 At = tuple[int, ...]
-_FLIPBOOK = component("flipbook")
+_FLIPBOOK = component("flipbook", "slider")
 _PICTURES = component("pictures")
 _ACTS = ("beside", "details")
 

@@ -18,7 +18,7 @@ class Shown:
     """The file as it is kept: PNG, JPEG, WebP or GIF."""
 
 
-_VIEWER = component("viewer")
+_VIEWER = component("viewer", "slider")
 
 
 def viewer(left: Shown, right: Shown, mode: str, key: str, difference: bytes = b"") -> None:
