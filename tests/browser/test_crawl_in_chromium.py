@@ -23,7 +23,6 @@ EXCEPTIONS = (
     ("'Stop along", "so it does until it is stopped"),
     ("Built-in model's weights ·", "the memory that a process holds changes by itself"),
     ("radio 'Flipbook'", "the large picture takes the thumbnail's place a moment later"),
-    ("in main/beside_trade: has no effect", "that picture is B already"),
     ("out of 5 stars' in dialog", "the tiles behind the drawer are drawn when it closes"),
     ("stMultiSelectTagsContainer", "Streamlit's: the field for typing stands after the chips"),
 )

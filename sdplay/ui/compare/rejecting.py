@@ -6,19 +6,31 @@ import streamlit as st
 from sdplay.compare.experiment import write_experiment
 from sdplay.compare.explore.sift import without
 from sdplay.sweeps import Sweep
+from sdplay.ui.compare import cells
 from sdplay.ui.compare.cells import At
+from sdplay.ui.compare.views import Stage
 from sdplay.wording import many
+
+
+def begin(stage: Stage) -> None:
+    """What stands before every view in which pictures are rejected."""
+    if not any(result.picture for result in stage.results.values()):
+        st.caption("The pictures appear here as soon as they are made.")
+    cells.send(stage.studio, stage.sweep, stage.results)
+    with stage.tools:
+        st.space("stretch")
+        save_rest(stage.sweep)
 
 
 def rejected(sweep: Sweep) -> frozenset[At]:
     """Where they stand."""
-    cells: frozenset[At] = st.session_state.get(_key(sweep), frozenset())
-    return cells
+    places: frozenset[At] = st.session_state.get(_key(sweep), frozenset())
+    return places
 
 
-def reject(sweep: Sweep, cells: frozenset[At]) -> None:
+def reject(sweep: Sweep, places: frozenset[At]) -> None:
     """These and no others are rejected from now on."""
-    st.session_state[_key(sweep)] = cells
+    st.session_state[_key(sweep)] = places
 
 
 def save_rest(sweep: Sweep) -> None:
@@ -40,9 +52,9 @@ def save_rest(sweep: Sweep) -> None:
     )
 
 
-def plan_of_rest(sweep: Sweep, cells: frozenset[At]) -> str:
+def plan_of_rest(sweep: Sweep, places: frozenset[At]) -> str:
     """A file with the plan without these cells."""
-    return write_experiment(without(sweep.plan, cells), {})
+    return write_experiment(without(sweep.plan, places), {})
 
 
 def _key(sweep: Sweep) -> str:

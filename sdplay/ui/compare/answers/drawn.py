@@ -101,7 +101,8 @@ def _head(drawn: Plotted, controls: Callable[[], None]) -> str:
 
 
 def _picture(studio: Studio, sweep: Sweep, at: tuple[int, ...], key: str) -> None:
-    result = sweep.results().get(at)
+    results = sweep.results()
+    result = results.get(at)
     if result is None or not result.picture:
         return
     with st.container(gap="xsmall", key=f"seen_{key}"):
@@ -119,6 +120,7 @@ def _picture(studio: Studio, sweep: Sweep, at: tuple[int, ...], key: str) -> Non
             key=f"beside_{key}",
             on_click=cells.pick,
             args=(sweep, at),
+            disabled=at == cells.picked(sweep, results)[1],
             help="Make it B: under the glass, above.",
         ):
             st.rerun()

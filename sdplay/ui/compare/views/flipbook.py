@@ -22,12 +22,7 @@ LONGEST = 1600
 def show(stage: Stage) -> None:
     """The flipbook at B, or at the first picture there is."""
     sweep = stage.sweep
-    if not any(result.picture for result in stage.results.values()):
-        st.caption("The pictures appear here as soon as they are made.")
-    cells.send(stage.studio, sweep, stage.results)
-    with stage.tools:
-        st.space("stretch")
-        rejecting.save_rest(sweep)
+    rejecting.begin(stage)
     turn = flipbook(
         [(along.axis.label, [mark.label for mark in along.marks]) for along in sweep.plan.varied],
         _leaves(stage),

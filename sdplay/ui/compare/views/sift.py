@@ -20,12 +20,7 @@ ON_REQUEST = ("distance", "stars")
 def show(stage: Stage) -> None:
     """All that have a picture, in the order that was asked for."""
     sweep = stage.sweep
-    if not any(result.picture for result in stage.results.values()):
-        st.caption("The pictures appear here as soon as they are made.")
-    cells.send(stage.studio, sweep, stage.results)
-    with stage.tools:
-        st.space("stretch")
-        rejecting.save_rest(sweep)
+    rejecting.begin(stage)
     counted = st.session_state.setdefault(f"counted_{sweep.group}", set())
     at_a, _ = cells.picked(sweep, stage.results)
     numbers = {name: _counted(stage, name, at_a) for name in ON_REQUEST if name in counted}
