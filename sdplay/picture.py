@@ -96,6 +96,8 @@ def _frozen(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return MappingProxyType(dict(values))
 
 
+GAP = "…"
+"""Stands in an applied prompt where something was left out."""
 WRITTEN = "written_"
 """Stands before a prompt's name in a receipt: what a person wrote, where something else was
 sent."""

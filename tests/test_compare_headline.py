@@ -2,6 +2,7 @@
 curves deny."""
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -153,3 +154,13 @@ def test_pictures_that_failed_say_nothing():
 
 def test_settings_read_like_words():
     assert setting_words("DPM++ 2M Karras · 15 steps") == "DPM++ 2M Karras at 15 steps"
+
+
+def test_cfg_costs_the_same_so_no_value_of_it_is_called_the_cheapest():
+    looks = {3: {2: 0.5, 4: 0.1, 8: 0.0, 16: 0.0}, 5: {2: 0.7, 4: 0.6, 8: 0.0, 16: 0.0}}
+    axes = [("cfg", "3, 5"), ("steps", "2, 4, 8, 16")]
+    sentence, findings = swept(axes, lambda p: looks[p.cfg][p.steps])
+    said = f"{sentence} {' '.join(findings.sentences)}"
+    assert not re.search(r"CFG[^.]*cheapest", said)
+    assert "Each is the middle of all its values of CFG scale." in said
+    assert {point.label for point in findings.trade.points} == {"2 steps", "4 steps", "8 steps"}

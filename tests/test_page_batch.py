@@ -95,6 +95,12 @@ def test_what_was_made_before_costs_nothing(page):
     assert len(made(page)) == 3
 
 
+def test_the_price_knows_the_words_that_each_seed_draws(page):
+    page = settled(clicked(opened(page, prompt="a __things__", count="3")))
+    page.number_input(key="count").set_value(4).run()
+    assert "1 picture, 4 model evaluations; 3 already made" in sentences(page)
+
+
 def test_cancel_stops_the_rest_and_what_was_made_stays(page, slow):
     page = clicked(opened(page, backend="a1111", count="4"))
     page = until(page, 1)

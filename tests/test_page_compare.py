@@ -432,3 +432,36 @@ def test_curves_of_one_scheduler_are_grouped_around_their_median(page):
     page = opened(page, z_axis="Seed", z_values="1, 2")
     page = finished(page.button(key="run").click().run())
     assert "Strong lines run through the median" in sentences(page)
+
+
+def test_a_comparison_draws_its_words_once_and_says_so(page):
+    opened(page, prompt="a __things__", x_axis="Seed", x_values="1-3", y_axis="(nothing)")
+    assert "The words are drawn once, by the form's seed" in sentences(page)
+    finished(page.button(key="run").click().run())
+    prompts = {cell.params.prompt for cell in newest().plan.cells}
+    assert len(prompts) == 1
+    assert "__" not in prompts.pop()
+
+
+def test_lists_in_the_values_of_an_axis_are_drawn_too(page):
+    axes = {"x_axis": "Prompt", "x_values": "a __things__ || __things__", "y_axis": "(nothing)"}
+    finished(opened(page, **axes).button(key="run").click().run())
+    assert all("__" not in cell.params.prompt for cell in newest().plan.cells)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "sentence"),
+    [
+        ("Кот на крыше", "The model read no word of the prompt: what is said here is not about it"),
+        ("a fox and qwertz", "The model did not read 1 word of the prompt (qwertz)"),
+    ],
+)
+def test_a_verdict_says_what_of_the_prompt_was_not_read(page, prompt, sentence):
+    finished(opened(page, prompt=prompt).button(key="run").click().run())
+    assert sentence in sentences(page.run())
+
+
+def test_a_prompt_that_was_read_whole_is_not_spoken_of(page):
+    finished(opened(page, prompt="a fox").button(key="run").click().run())
+    assert "read no word" not in sentences(page.run())
+    assert "did not read" not in sentences(page)

@@ -42,6 +42,8 @@ class Facts:
     """US dollars that a backend takes for a picture, where that is known."""
     called: Mapping[str, str] = field(default_factory=dict)
     """What the page calls an axis, where it is not the axis' own label."""
+    settled: Callable[[Setup], Setup] = lambda setup: setup
+    """What is sent of a cell's prompts: words drawn from lists, brackets moved."""
 
 
 @dataclass(frozen=True)
@@ -244,7 +246,7 @@ def _cells(
     base: Setup, varied: Sequence[Varied], facts: Facts
 ) -> tuple[list[Cell], tuple[str, ...]]:
     places = list(_places(varied))
-    setups = list(_setups(base, varied, places))
+    setups = [setup and facts.settled(setup) for setup in _setups(base, varied, places)]
     notes: dict[str, int] = {}
     for at, setup in zip(places, setups, strict=True):
         if setup:

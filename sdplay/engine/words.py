@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdplay.engine.emphasis import unmarked, weighed
+from sdplay.picture import GAP
 
-GAP = "…"
-"""Stands in a prompt where something was left out."""
 _TOKEN = re.compile("[a-z0-9]+")
 _GAPS = re.compile(rf"{GAP}(?:[\s,.;:!?、，。…]*{GAP})+")
 

@@ -257,6 +257,8 @@ class Trade:
     """Distances up to this one count as close."""
     unseen: float = COLOUR.unseen
     """Differences below this are hard to see."""
+    over: tuple[str, ...] = ()
+    """What else was varied, and each setting is counted over."""
 
     @property
     def best(self) -> tuple[Point, ...]:
@@ -290,6 +292,10 @@ class Trade:
                 self._cheapest,
                 f"{beaten} of {len(self.points)} settings {'is' if beaten == 1 else 'are'} beaten "
                 "by another that costs no more and is no farther.",
+                *(
+                    [f"Each is the middle of all its values of {listed(self.over)}."]
+                    * bool(self.over)
+                ),
             )
         )
 

@@ -31,6 +31,7 @@ from sdplay.compare.evidence.latency import AXIS as REPEATS
 from sdplay.compare.evidence.latency import Latencies, latencies
 from sdplay.compare.evidence.measures import COLOUR, MEASURES, Difference, Measure, difference
 from sdplay.compare.evidence.parity import Parity, parities
+from sdplay.compare.evidence.unread import unread
 from sdplay.compare.plan import Cell, Plan
 from sdplay.compare.results import Pictures, Result
 from sdplay.params import KNOBS
@@ -63,11 +64,14 @@ class Findings:
     words: WordByWord | None = None
     latencies: Latencies | None = None
     parities: tuple[Parity, ...] = ()
+    unread: str = ""
+    """What the model left out of the prompts."""
 
     @property
     def sentences(self) -> tuple[str, ...]:
         amounts = self.amounts.sentences if self.amounts else ()
         return (
+            *((self.unread,) if self.unread else ()),
             *self.explored,
             *self.settling,
             *self.trade_sentences,
@@ -123,6 +127,7 @@ def find_out(
         words=word_by_word(plan, results, measured, measure),
         latencies=latencies(plan, results),
         parities=parities(plan, results, measured),
+        unread=unread(results),
     )
     sweep = _Sweep(plan, _first_runs(plan, results), measured, chosen, measure)
     if "steps" in sweep.names:
@@ -281,18 +286,41 @@ class _Sweep:
         if reference is None:
             return None
         settings: dict[str, list[Point]] = {}
-        seeds = {at for at, name in enumerate(self.names) if name == "seed"}
+        folded = self._folded(free)
         for result in self._done():
             goal = self.chosen or self._at(reference, result.cell, free)
             if goal and result is not goal and (point := self._point(result, goal)):
-                label = self._described(result.cell, without=seeds)
+                label = self._described(result.cell, without=folded)
                 settings.setdefault(label, []).append(replace(point, label=label))
         points = [_over(points) for points in settings.values()]
         if self.chosen:
             cell = self.chosen.cell
             chosen_goal = replace(self._goal(cell, cell.name), chosen=True)
             return Trade(chosen_goal, tuple(points), close, self.measure.unseen)
-        return Trade(reference, tuple(points), close, self.measure.unseen)
+        over = tuple(
+            varied.axis.label
+            for at, varied in enumerate(self.plan.varied)
+            if at in folded and varied.axis.id not in ("seed", REPEATS)
+        )
+        return Trade(reference, tuple(points), close, self.measure.unseen, over)
+
+    def _folded(self, free: Collection[int]) -> set[int]:
+        """The axes over which a setting is counted, not told apart: seeds, and what has a picture
+        of its own to come close to and costs the same, as most values of CFG do."""
+        seeds = {at for at, name in enumerate(self.names) if name == "seed"}
+        if self.chosen:
+            return seeds
+        others = {at for at in range(len(self.names)) if at not in free}
+        return seeds | {at for at in others if self._costs_alike(at)}
+
+    def _costs_alike(self, along: int) -> bool:
+        """Whether a picture costs the same all along this axis, wherever the others stand."""
+        costs: dict[At, set[float]] = {}
+        for cell in self.plan.cells:
+            if not cell.skip:
+                elsewhere = (*cell.at[:along], *cell.at[along + 1 :])
+                costs.setdefault(elsewhere, set()).add(cell.work)
+        return all(len(group) == 1 for group in costs.values())
 
     def over_seeds(self, findings: Findings) -> Findings:
         """Distance of every setting to the dearest one, seed by seed; then the two closest against

@@ -96,12 +96,23 @@ def _planned(studio: Studio, base: Params, view: str) -> Plan:
         studio.backend.name, studio.library, sweeping.speeds(), owner=studio.owner
     )
     called = {"preset": KINDS[view].row} if KINDS[view].row else {}
-    return plan(Setup(studio.backend.name, base), varied, replace(facts, called=called))
+
+    def settled(setup: Setup) -> Setup:
+        # By the form's seed, also where seeds are varied: other words would be a second difference.
+        drawn = form.drawn(setup.params, base.seed, studio.capabilities)
+        return setup if drawn is setup.params else replace(setup, params=drawn)
+
+    facts = replace(facts, called=called, settled=settled)
+    return plan(Setup(studio.backend.name, base), varied, facts)
 
 
 def _price(studio: Studio, plan: Plan, run_at_once: bool) -> None:
     """Whether it is fair, what it costs, and the button."""
-    for note in plan.notes:
+    notes = list(plan.notes)
+    if form.draws_words(studio.capabilities):
+        seed = plan.base.params.seed
+        notes.append(f"The words are drawn once, by the form's seed {seed}, for all pictures.")
+    for note in notes:
         st.caption(f":orange[:material/info:] {literal(note)}")
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="price"):
         pill(plan, "plan")

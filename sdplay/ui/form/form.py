@@ -12,7 +12,7 @@ from sdplay.backends import NOT_CONNECTED, Capabilities
 from sdplay.errors import BadParams
 from sdplay.knob import Knob
 from sdplay.params import KNOBS, Params, random_seed
-from sdplay.prompting import Written
+from sdplay.prompting import Written, is_template
 from sdplay.schedulers import PRESETS, SCHEDULERS, Scheduler, find, scheduler_label
 from sdplay.settings import setting
 from sdplay.ui import address, notes, session, whole
@@ -201,6 +201,20 @@ def asked(capabilities: Capabilities, seed: int | None = None) -> Params:
             {**own, **Params(extra=values.get("extra", "")).extra_fields()}
         )
     return Params(**values)
+
+
+def drawn(params: Params, seed: int, capabilities: Capabilities) -> Params:
+    """The same with what is sent of its prompts: words drawn by this seed, brackets moved."""
+    texts = {name: getattr(params, name) for name in _prompts_of(capabilities)}
+    ready = ideas.sent(Written(**texts), seed, capabilities)
+    changed = {name: getattr(ready, name) for name in texts if getattr(ready, name) != texts[name]}
+    return params.with_(**changed) if changed else params
+
+
+def draws_words(capabilities: Capabilities) -> bool:
+    """Whether a prompt of the form has words of a list in it, other ones for each seed."""
+    written = _written(capabilities)
+    return is_template(written.prompt) or is_template(written.negative)
 
 
 def frame_of(capabilities: Capabilities) -> tuple[int, int]:

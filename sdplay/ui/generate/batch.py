@@ -1,6 +1,7 @@
 """Several pictures at one click: the same settings with the next seeds, priced before the click."""
 
 import uuid
+from dataclasses import replace
 
 import streamlit as st
 
@@ -117,5 +118,12 @@ def _planned(studio: Studio, base: Params, pictures: int) -> Plan:
     facts = sweeping.bench(False).facts(
         studio.backend.name, studio.library, sweeping.speeds(), owner=studio.owner
     )
+    if form.draws_words(studio.capabilities):
+        facts = replace(facts, settled=lambda setup: _with_own_words(studio, setup))
     seeds = list(range(base.seed, last + 1))
     return plan(Setup(studio.backend.name, base), [("seed", seeds)], facts)
+
+
+def _with_own_words(studio: Studio, setup: Setup) -> Setup:
+    """The words that this seed draws."""
+    return replace(setup, params=form.asked(studio.capabilities, setup.params.seed))

@@ -30,6 +30,8 @@ def show(studio: Studio, sweep: Sweep) -> None:
             st.markdown(f":{_icon(again)} {literal(again.sentence)}")
         if sentence := _sentence(studio, sweep):
             st.markdown(f":primary[:material/lightbulb:] **{literal(sentence)}**")
+        if unread := findings(studio, sweep, sweep.results()).unread:
+            st.markdown(f":orange[:material/warning:] {literal(unread)}")
 
 
 def _icon(again: Reproduction) -> str:
