@@ -18,7 +18,9 @@ from sdplay.picture import Picture
 
 ENOUGH = 0.8
 """A claim that holds for fewer of its prompts is not taught."""
-Images = Mapping[tuple[Params, int], Image.Image]
+Look = tuple[Params, int]
+"""A picture's settings, and after how many of its steps it is looked at; 0 is the end."""
+Images = Mapping[Look, Image.Image]
 
 
 @dataclass(frozen=True)
@@ -33,15 +35,11 @@ class Finding:
 def check(lesson: Lesson, backend: Backend) -> tuple[Finding, ...]:
     """The claim for each of the check's prompts, on this backend."""
     capabilities = backend.probe()
-    wanted = [_shots(lesson, backend.name, capabilities, prompt) for prompt in lesson.check.prompts]
-    pictures = _make(
-        list(dict.fromkeys(key for named in wanted for key in named.values())),
-        backend,
-        capabilities.at_once,
-    )
+    named = [_looks(lesson, backend.name, capabilities, prompt) for prompt in lesson.check.prompts]
+    images = _images([look for looks in named for look in looks.values()], backend)
     return tuple(
-        _verdict(lesson, prompt, named, pictures)
-        for prompt, named in zip(lesson.check.prompts, wanted, strict=True)
+        _verdict(lesson, prompt, looks, images)
+        for prompt, looks in zip(lesson.check.prompts, named, strict=True)
     )
 
 
@@ -56,9 +54,9 @@ def enough(measured: Tally) -> bool:
     return measured.held >= ENOUGH * measured.of
 
 
-def _shots(
+def _looks(
     lesson: Lesson, backend: str, capabilities: Capabilities, prompt: str
-) -> dict[str, tuple[Params, int]]:
+) -> dict[str, Look]:
     """Every named picture of one prompt: its settings, and after how many steps it is looked at."""
     base = lesson.setup(backend, capabilities, **lesson.check.base, prompt=prompt).params
     return {
@@ -71,36 +69,43 @@ def _without_after(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name != AFTER}
 
 
-def _make(keys: Sequence[tuple[Params, int]], backend: Backend, at_once: int) -> Images:
-    with ThreadPoolExecutor(max(1, at_once)) as workers:
-        images = list(workers.map(lambda key: _image(key, copy(backend)), keys))
-    return dict(zip(keys, images, strict=True))
+def _images(looks: Sequence[Look], backend: Backend) -> Images:
+    """Every look at its picture; a picture that is looked at twice is made once."""
+    watched = {params for params, after in looks if after}
+    settings = list(dict.fromkeys(params for params, _ in looks))
+    with ThreadPoolExecutor(max(1, backend.probe().at_once)) as workers:
+        made = workers.map(
+            lambda params: _picture(params, copy(backend), params in watched), settings
+        )
+        pictures = dict(zip(settings, made, strict=True))
+    return {look: _image(pictures[look[0]], look[1], backend.label) for look in looks}
 
 
-def _image(key: tuple[Params, int], backend: Backend) -> Image.Image:
-    """The finished picture, or the guess after so many of its steps."""
-    params, after = key
-    backend.previews, backend.keep_frames = False, bool(after)
+def _picture(params: Params, backend: Backend, frames: bool) -> Picture:
+    backend.previews, backend.keep_frames = False, frames
     *_, picture = backend.generate(params)
     if not isinstance(picture, Picture):
         raise BackendBroken(f"{backend.label} ended without a picture. Try again.")
+    return picture
+
+
+def _image(picture: Picture, after: int, label: str) -> Image.Image:
+    """The finished picture, or the guess after so many of its steps."""
     if not after:
         return picture.image()
     frame = next((frame for frame in picture.frames if frame.step == after), None)
     if frame is None:
         raise BackendBroken(
-            f"{backend.label} kept no look at step {after} of {params.steps}. Choose another step."
+            f"{label} kept no look at step {after} of {picture.params.steps}. Choose another step."
         )
     return Image.open(io.BytesIO(frame.clean))
 
 
-def _verdict(
-    lesson: Lesson, prompt: str, named: Mapping[str, tuple[Params, int]], pictures: Images
-) -> Finding:
-    shots = {name: Sample(key[0], pictures[key]) for name, key in named.items()}
+def _verdict(lesson: Lesson, prompt: str, looks: Mapping[str, Look], images: Images) -> Finding:
+    shots = {name: Sample(look[0], images[look]) for name, look in looks.items()}
     if lesson.start:
         start = Image.open(io.BytesIO(lesson.start)).convert("RGB")
-        shots[START] = Sample(next(iter(named.values()))[0], start)
+        shots[START] = Sample(next(iter(looks.values()))[0], start)
     conditions = lesson.check.conditions
     figures = tuple(condition.figures(shots) for condition in conditions)
     return Finding(prompt, judged(conditions, shots), figures)
