@@ -24,7 +24,7 @@ def local(page, monkeypatch):
     page.query_params.update(backend="local", steps="3")
     yield page.run()
     OURS.stop()
-    OURS.told = ""
+    OURS.sentence = ""
 
 
 def started(page):
@@ -97,7 +97,7 @@ def test_loras_and_embeddings_are_offered_under_the_prompt(local):
 def test_a_click_is_not_lost_when_the_process_has_just_changed(local):
     started(local)
     os.kill(OURS._child.pid, signal.SIGKILL)
-    until(lambda: OURS.told)
+    until(lambda: OURS.sentence)
     settled(local.button(key="go").click().run())
     assert len(local.image) >= 1
 

@@ -113,4 +113,4 @@ def test_a_local_process_is_read_from_and_watched_though_a_thread_died():
         until(lambda: process.log(5) and process._tend.times == 2)
     finally:
         process.stop()
-    assert "The local process is off" in process.told
+    assert "The local process is off" in process.sentence

@@ -87,8 +87,8 @@ class Doorman:
         # browser.
         if not self.token and not self.any_host and _host(headers.get("host", "")) not in LOOPBACK:
             return 403, "Without a token this process answers only to this machine's own names."
-        told = headers.get("content-length", "0")
-        if told.isdigit() and int(told) > self.limits.megabytes * 2**20:
+        length = headers.get("content-length", "0")
+        if length.isdigit() and int(length) > self.limits.megabytes * 2**20:
             return 413, f"The request is larger than {self.limits.megabytes} MB."
         return None
 
@@ -106,7 +106,7 @@ class Doorman:
         elif kind.lower() != "bearer":
             return False
         right = self.token.encode()
-        return any(hmac.compare_digest(each.encode(), right) for each in secrets)
+        return any(hmac.compare_digest(secret.encode(), right) for secret in secrets)
 
     def _measured(self, receive: Receive) -> Receive:
         """A body that says nothing about its length is counted as it comes; one that does not come

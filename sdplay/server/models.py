@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ class Models:
         self.sources = tuple(sources)
         self.by_name: dict[str, ModelEntry] = {}
         self.nets: dict[str, str] = {}
-        """ControlNets: name to place."""
+        """ControlNets: the path of each by its name."""
         self._nets: dict[str, Any] = {}
         self.loras: dict[str, Path] = {}
         self.upscalers = Upscalers(self.device)
@@ -126,10 +127,9 @@ class Models:
         return self._model.native if self._model else None
 
     def refresh(self) -> None:
-        """Look again at what lies in the places given; a folder of models counts as each of
-        them."""
+        """List again the models in the files and folders that this process was started with."""
         model_entries: dict[str, ModelEntry] = {}
-        for source in dict.fromkeys(each for place in self.sources for each in _inside(place)):
+        for source in dict.fromkeys(chain.from_iterable(map(_inside, self.sources))):
             entry = _entry(source)
             name = entry.name
             while name in model_entries:
@@ -137,9 +137,9 @@ class Models:
             model_entries[name] = replace(entry, name=name)
         self.by_name = model_entries
         self.nets = {
-            Path(each).stem: each
-            for place in self.machine.controlnets
-            for each in _nets_inside(place)
+            Path(net).stem: net
+            for source in self.machine.controlnets
+            for net in _nets_inside(source)
         }
         self.loras = files_in(self.machine.loras or beside(self.sources, "loras"))
         self.embeddings = files_in(self.machine.embeddings or beside(self.sources, "embeddings"))
@@ -287,7 +287,7 @@ def _inside(source: str) -> list[str]:
         raise BadParams(
             f"There is no model in {source}. Give a diffusers folder or a .safetensors file."
         )
-    return [str(each) for each in checkpoints]
+    return [str(file) for file in checkpoints]
 
 
 def _nets_inside(source: str) -> list[str]:
@@ -299,9 +299,9 @@ def _nets_inside(source: str) -> list[str]:
             f"There is no ControlNet at {source}. Give a diffusers folder or a .safetensors file."
         )
     return [
-        str(each)
-        for each in sorted(path.iterdir())
-        if each.suffix == ".safetensors" or (each / "config.json").exists()
+        str(entry)
+        for entry in sorted(path.iterdir())
+        if entry.suffix == ".safetensors" or (entry / "config.json").exists()
     ]
 
 
@@ -319,9 +319,9 @@ def _mark(path: Path) -> str:
     """A fingerprint of the weights that is quick for many gigabytes: sizes, beginnings and ends of
     all files."""
     inside = [
-        each
-        for each in sorted(path.rglob("*.safetensors"))
-        if each.relative_to(path).parts[0] not in FOLDERS
+        file
+        for file in sorted(path.rglob("*.safetensors"))
+        if file.relative_to(path).parts[0] not in FOLDERS
     ]
     files = [path] if path.is_file() else inside
     if not files:

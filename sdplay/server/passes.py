@@ -123,15 +123,15 @@ def until_refined(job: LoopJob, params: Params, model: Any) -> LoopJob:
 
 def later_steps(params: Params) -> int:
     """Calls of hires fix, behind the first pass."""
-    return sum(each.calls for each in list(work.passes(params))[1:])
+    return sum(later.calls for later in list(work.passes(params))[1:])
 
 
 def warnings_of(params: Params, job: LoopJob, model: Any) -> tuple[str, ...]:
     """What this model does otherwise than asked, in sentences."""
     sentences = [
         f"The embedding {name} was made for another kind of model: its name was read as words."
-        for name, each in job.embeddings
-        if not each.fits
+        for name, embedding in job.embeddings
+        if not embedding.fits
     ]
     for name, text in (("The prompt", job.prompt), ("The negative prompt", job.negative)):
         if cut := model.cut_off(text, job.embeddings):
@@ -156,8 +156,8 @@ def _named_files(params: Params, model: Any, models: Models, loras: bool = True)
     """The LoRAs and embeddings that the prompts name, as this model takes them."""
     files, both = models.embeddings, f"{params.prompt}\n{params.negative}"
     worn = (
-        Worn(model.lora(models.lora(each.name)), each.weight, each.text_weight)
-        for each in loras_in(params.prompt)
+        Worn(model.lora(models.lora(lora.name)), lora.weight, lora.text_weight)
+        for lora in loras_in(params.prompt)
     )
     return {
         "loras": tuple(worn) if loras else (),

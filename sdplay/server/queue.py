@@ -156,7 +156,7 @@ class Queue:
         """The waiting tickets that may start beside those at work."""
         tickets = self.tickets.values()
         working = [_claim(ticket) for ticket in tickets if ticket.state == "running"]
-        return [each for each in self._order() if fits(_claim(each), working, self.at_once)]
+        return [ticket for ticket in self._order() if fits(_claim(ticket), working, self.at_once)]
 
     def _serve(self, ticket: Ticket) -> None:
         events = render(self.models, ticket.request, ticket.stop.is_set)

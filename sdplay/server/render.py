@@ -254,13 +254,13 @@ def _step(moment: Moment, model: Any, before: RenderStep, left: float) -> Render
     return RenderStep(moment.step, moment.steps, left, preview)
 
 
-def _frames(made: Made | None) -> tuple[Frame, ...]:
+def _frames(finished: Made | None) -> tuple[Frame, ...]:
     return tuple(
         Frame(
             moment.step,
             moment.sigma,
             moment.seconds,
-            *(jpeg_bytes(Image.fromarray(each)) for each in pair),
+            *(jpeg_bytes(Image.fromarray(pixels)) for pixels in pair),
         )
-        for moment, *pair in (made.frames if made else ())
+        for moment, *pair in (finished.frames if finished else ())
     )

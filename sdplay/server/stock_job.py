@@ -27,10 +27,10 @@ def stock_job(
     params: Params, stock: Stock, *, urgent: bool, owner: str = ""
 ) -> tuple[LoopJob, Params, tuple[str, ...]]:
     """The job, the settings that are really applied, and a sentence for each that is not."""
-    for name, what in NOT_THERE.items():
+    for name, lacking in NOT_THERE.items():
         if getattr(params, name) != KNOBS[name].default:
             raise BadParams(
-                f"This process paints {stock.family} pictures without {what}: leave that out."
+                f"This process paints {stock.family} pictures without {lacking}: leave that out."
             )
     changes, warnings = dict(_left_out(params, stock)), []
     for name in changes:

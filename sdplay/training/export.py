@@ -171,11 +171,11 @@ def _graph(
         for part, file in TENSORS.items()
         for key, place in _places(folder, file).items()
     }
-    kept, casts = [], []
+    initializers, casts = [], []
     for tensor in model.graph.initializer:
         place = _place(tensor, places)
         if place is None:
-            kept.append(tensor)
+            initializers.append(tensor)
             continue
         half = TensorProto(
             name=tensor.name + "_half",
@@ -185,17 +185,17 @@ def _graph(
         )
         for key, value in zip(("location", "offset", "length"), place, strict=True):
             half.external_data.add(key=key, value=str(value))
-        kept.append(half)
+        initializers.append(half)
         casts.append(helper.make_node("Cast", [half.name], [tensor.name], to=TensorProto.FLOAT))
     del model.graph.initializer[:]
-    model.graph.initializer.extend(kept)
+    model.graph.initializer.extend(initializers)
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
     for node in model.graph.node:
         node.doc_string = ""
         del node.metadata_props[:]
-    left = sum(len(tensor.raw_data) for tensor in kept)
+    left = sum(len(tensor.raw_data) for tensor in initializers)
     if left > 200_000:
         raise ValueError(f"{name}: {left} bytes of weights were not found in the safetensors files")
     onnx.save(model, folder / f"{name}.onnx")

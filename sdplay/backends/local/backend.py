@@ -86,7 +86,7 @@ class Local(Backend):
         child = self.process.child(self.wire.address)
         try:
             reply = self.wire.get("sdplay/v1/about", seconds=PROBE_SECONDS)
-            told = reply.json() if reply.ok else None
+            about = reply.json() if reply.ok else None
         except BackendOffline:
             return self._absent()
         except BackendError as error:
@@ -101,18 +101,18 @@ class Local(Backend):
                 f"The local process at {self.wire.address} does not take our token. "
                 f"Check {self.wire.key_setting}.",
             )
-        if not isinstance(told, dict) or "schedulers" not in told:
+        if not isinstance(about, dict) or "schedulers" not in about:
             return Capabilities(
                 "down",
                 f"Something else answers at {self.wire.address}. Check {self.wire.setting}, or "
                 f"start a local process: {START}",
             )
-        self._about = told
-        found = _capabilities(told, self.wire.address)
-        if found.status == "ready":
+        self._about = about
+        capabilities = _capabilities(about, self.wire.address)
+        if capabilities.status == "ready":
             self.process.seen(self.wire.address, child)
-            self.process.capabilities = found
-        return self._again(found) if found.status == "starting" else found
+            self.process.capabilities = capabilities
+        return self._again(capabilities) if capabilities.status == "starting" else capabilities
 
     def model_version(self, params: Params) -> str:
         """Asked anew each time: another model may have been chosen for everybody, a LoRA trained
@@ -121,19 +121,19 @@ class Local(Backend):
         What is unknown is like nothing else: no picture of another model may be taken for this one.
         """
         try:
-            told = self._ask_about()
-            versions = told["versions"] if isinstance(told, dict) else {}
-            name = params.model.split(" [")[0] or told["model"]
-            marks = _marks(params, told)
+            about = self._ask_about()
+            versions = about["versions"] if isinstance(about, dict) else {}
+            name = params.model.split(" [")[0] or about["model"]
+            marks = _marks(params, about)
         except (BackendError, KeyError, TypeError):
             return f"{params.model} unknown {uuid4().hex}"
         return " ".join([str(versions.get(name, params.model)), *marks])
 
     def _ask_about(self) -> Any:
         """What the process tells of itself now."""
-        told = self.wire.get("sdplay/v1/about", seconds=PROBE_SECONDS).json()
-        self._about = told if isinstance(told, dict) else {}
-        return told
+        about = self.wire.get("sdplay/v1/about", seconds=PROBE_SECONDS).json()
+        self._about = about if isinstance(about, dict) else {}
+        return about
 
     def _known(self) -> Mapping[str, Any]:
         """What it told last; asked once where it was not asked yet, and taken for one of this
@@ -172,8 +172,8 @@ class Local(Backend):
 
     def _asked(self, params: Params) -> Generator[Event, None, None]:
         """One request and what comes of it."""
-        began, body, id = time.monotonic(), self.payload(params), uuid4().hex
-        more = {
+        started, body, id = time.monotonic(), self.payload(params), uuid4().hex
+        wishes = {
             "id": id,
             **_asker(),
             "previews": self.previews,
@@ -182,8 +182,8 @@ class Local(Backend):
         }
         asks = self._known().get("asks")
         if isinstance(asks, list):
-            more = {name: value for name, value in more.items() if name in asks}
-        lines = self.wire.lines("sdplay/v1/pictures", {**body, **more}, silence=self.silence)
+            wishes = {name: value for name, value in wishes.items() if name in asks}
+        lines = self.wire.lines("sdplay/v1/pictures", {**body, **wishes}, silence=self.silence)
         try:
             for line in lines:
                 event = self._event(line)
@@ -201,7 +201,7 @@ class Local(Backend):
         finally:
             lines.close()
         # Outside: closing the iterator now stops nothing that still runs.
-        yield self._picture(params, body, event, time.monotonic() - began)
+        yield self._picture(params, body, event, time.monotonic() - started)
 
     def _awaited(self) -> Iterator[Progress]:
         """Until it answers: our own one as long as it starts, another one for a while after it was
@@ -222,10 +222,10 @@ class Local(Backend):
 
     def _gone(self, error: BackendError, child: int) -> BackendError:
         """What to say when the process went away with a picture in the making."""
-        told = self.process.fate(child) if child else ""
-        if told:
-            first = "Make" if self.process.child(self.wire.address) else "Start it, then make"
-            return BackendLost(f"{told} {first} the picture again.")
+        fate = self.process.fate(child) if child else ""
+        if fate:
+            verb = "Make" if self.process.child(self.wire.address) else "Start it, then make"
+            return BackendLost(f"{fate} {verb} the picture again.")
         if isinstance(error, BackendOffline):
             return error
         return BackendLost(
@@ -239,21 +239,25 @@ class Local(Backend):
         process, address = self.process, self.wire.address
         if process.child(address):
             return self._again(
-                Capabilities("starting", process.told or "The local process is starting.")
+                Capabilities("starting", process.sentence or "The local process is starting.")
             )
-        if process.told and process.address == address:
-            return Capabilities("down", f"{process.told} Start it again.")
+        if process.sentence and process.address == address:
+            return Capabilities("down", f"{process.sentence} Start it again.")
         return Capabilities(
             "down",
             f"No local process answers at {address}. Start one: {START}. Check "
             f"{self.wire.setting}.",
         )
 
-    def _again(self, told: Capabilities) -> Capabilities:
+    def _again(self, current: Capabilities) -> Capabilities:
         """One that is busy or comes back after a crash can do what it could: the form stays as it
         is meanwhile."""
         ours = self.process.child(self.wire.address) and self.process.capabilities
-        return dataclasses.replace(ours, status=told.status, message=told.message) if ours else told
+        return (
+            dataclasses.replace(ours, status=current.status, message=current.message)
+            if ours
+            else current
+        )
 
     def graphics_memory(self) -> tuple[int, int] | None:
         """Used and whole memory of its graphics card in bytes; None when it has none or does not
@@ -272,18 +276,18 @@ class Local(Backend):
             "upscaler_1": upscaler,
             "upscaling_resize": factor,
         }
-        return self._opened(self._told("sdapi/v1/extra-single-image", body).get("image"))
+        return self._opened(self._posted("sdapi/v1/extra-single-image", body).get("image"))
 
     def cut_out(self, image: Image.Image) -> list[CutOut]:
-        told = self._told(
+        answer = self._posted(
             "sdplay/v1/cutouts", {"image": base64.b64encode(png_bytes(image)).decode()}
         )
         return [
-            CutOut(self._opened(each["image"]), tuple(each["box"]), each["score"], each["model"])
-            for each in told["cutouts"]
+            CutOut(self._opened(cut["image"]), tuple(cut["box"]), cut["score"], cut["model"])
+            for cut in answer["cutouts"]
         ]
 
-    def _told(self, path: str, body: dict[str, Any]) -> Any:
+    def _posted(self, path: str, body: dict[str, Any]) -> Any:
         reply = self.wire.post(path, body)
         if not reply.ok:
             raise self._refused(reply)
@@ -372,46 +376,51 @@ def _asker() -> dict[str, str]:
     return {"owner": owner, "group": asker.group}
 
 
-def _marks(params: Params, told: Mapping[str, Any]) -> list[str]:
+def _marks(params: Params, about: Mapping[str, Any]) -> list[str]:
     """Of the files whose names stand in the prompts, and of the refiner; one too many costs only a
     picture."""
     words = f"{params.prompt} {params.negative}".lower()
     refiner = (
-        [str(told["versions"].get(params.refiner.split(" [")[0], ""))] if params.refiner else []
+        [str(about["versions"].get(params.refiner.split(" [")[0], ""))] if params.refiner else []
     )
     return [
         *refiner,
-        *(str(mark) for name, mark in told.get("addons", {}).items() if name.lower() in words),
+        *(str(mark) for name, mark in about.get("addons", {}).items() if name.lower() in words),
     ]
 
 
-def _capabilities(told: Mapping[str, Any], address: str) -> Capabilities:
-    side, native = int(told["limits"]["side"]), int(told.get("size") or 512)
-    upscalers = dict.fromkeys([*told["hires_upscalers"], *told["upscalers"]])
-    words = {"LoRA": tuple(told.get("loras", ())), "Embeddings": tuple(told.get("embeddings", ()))}
-    found = Capabilities(
-        message=f"{told['model']} on {told['device']} at {address}.",
-        version=str(told["version"]),
-        features=frozenset(told["features"]),
+def _capabilities(about: Mapping[str, Any], address: str) -> Capabilities:
+    side, native = int(about["limits"]["side"]), int(about.get("size") or 512)
+    upscalers = dict.fromkeys([*about["hires_upscalers"], *about["upscalers"]])
+    words = {
+        "LoRA": tuple(about.get("loras", ())),
+        "Embeddings": tuple(about.get("embeddings", ())),
+    }
+    capabilities = Capabilities(
+        message=f"{about['model']} on {about['device']} at {address}.",
+        version=str(about["version"]),
+        features=frozenset(about["features"]),
         unknown=frozenset(),
-        schedulers=tuple(told["schedulers"]),
-        models=tuple(told["models"]),
-        model=str(told["model"]),
+        schedulers=tuple(about["schedulers"]),
+        models=tuple(about["models"]),
+        model=str(about["model"]),
         upscalers=tuple(upscalers),
-        control_models=tuple(told["control_models"]),
-        control_modules=tuple(told["control_modules"]),
+        control_models=tuple(about["control_models"]),
+        control_modules=tuple(about["control_modules"]),
         sizes=((native, native), (native * 3 // 2, native), (native, native * 3 // 2)),
         size_limits=(64, side),
-        limits={"steps": (1, float(told["limits"]["steps"]))},
-        at_once=int(told["at_once"]),
-        defaults=dict.fromkeys(("width", "height"), native) if told.get("size") else {},
+        limits={"steps": (1, float(about["limits"]["steps"]))},
+        at_once=int(about["at_once"]),
+        defaults=dict.fromkeys(("width", "height"), native) if about.get("size") else {},
         negatives=NEGATIVES,
         chips={group: names for group, names in words.items() if names},
     )
-    if told.get("failure") and not told.get("loaded"):
-        return dataclasses.replace(found, status="down", message=str(told["failure"]))
-    if not told.get("loaded"):
+    if about.get("failure") and not about.get("loaded"):
+        return dataclasses.replace(capabilities, status="down", message=str(about["failure"]))
+    if not about.get("loaded"):
         return dataclasses.replace(
-            found, status="starting", message=f"{told['model']} is being loaded at {address}."
+            capabilities,
+            status="starting",
+            message=f"{about['model']} is being loaded at {address}.",
         )
-    return found
+    return capabilities

@@ -9,8 +9,8 @@ from sdplay.params import FIRST_KNOBS, KNOBS, Params
 
 def knobs(about: Mapping[str, Any]) -> tuple[str, ...]:
     """The settings that a process knows; those of the first version where it does not tell."""
-    told = about.get("knobs")
-    return tuple(map(str, told)) if isinstance(told, list) else FIRST_KNOBS
+    knobs = about.get("knobs")
+    return tuple(map(str, knobs)) if isinstance(knobs, list) else FIRST_KNOBS
 
 
 def understood(

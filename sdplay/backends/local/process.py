@@ -66,7 +66,7 @@ class LocalProcess:
         self.token = secrets.token_urlsafe(24)
         self.launch = Launch()
         self.address = ""
-        self.told = ""
+        self.sentence = ""
         """How the last child ended, and whether it was started anew."""
         self.capabilities: Capabilities | None = None
         """What the child could do when it was ready: its successor can do the same."""
@@ -74,7 +74,7 @@ class LocalProcess:
         self._child: subprocess.Popen[str] | None = None
         self._born = 0.0
         self._stopping = ""
-        self._seen: dict[str, float] = {}
+        self._last_seen: dict[str, float] = {}
         self._crashes: deque[float] = deque(maxlen=CRASHES - 1)
         self._log: deque[str] = deque(maxlen=200)
         self._change = threading.Condition()
@@ -82,7 +82,7 @@ class LocalProcess:
     @property
     def state(self) -> State:
         if self._child is None:
-            return "failed" if self.told and not self._stopping else "off"
+            return "failed" if self.sentence and not self._stopping else "off"
         return "ready" if self.last_seen(self.address) > self._born else "starting"
 
     def child(self, address: str) -> int:
@@ -99,11 +99,11 @@ class LocalProcess:
         if child == self.child(
             address
         ):  # what a dead one wrote may be read after the next one was started
-            self._seen[address] = time.monotonic()
+            self._last_seen[address] = time.monotonic()
 
     def last_seen(self, address: str) -> float:
         """When it was, on the monotonic clock."""
-        return self._seen.get(address, float("-inf"))
+        return self._last_seen.get(address, float("-inf"))
 
     def start(self, launch: Launch, address: str) -> None:
         """Start it there, unless it runs already."""
@@ -114,7 +114,7 @@ class LocalProcess:
             )
         with self._change:
             if self._child is None:
-                self.launch, self.address, self.told, self._stopping = launch, address, "", ""
+                self.launch, self.address, self.sentence, self._stopping = launch, address, "", ""
                 self.capabilities = None
                 self._crashes.clear()
                 self._log.clear()
@@ -137,7 +137,7 @@ class LocalProcess:
             over = self._change.wait_for(
                 lambda: self._births != child or self._child is None, seconds
             )
-            return self.told if over else ""
+            return self.sentence if over else ""
 
     def log(self, lines: int) -> str:
         """The last lines that it wrote."""
@@ -190,7 +190,7 @@ class LocalProcess:
                 if self._child is child:
                     self._ended(code)
             except OSError as error:
-                self.told = (
+                self.sentence = (
                     f"The local process stopped: {_cause(code)}. It could not be started anew: "
                     f"{error.strerror or error}."
                 )
@@ -215,23 +215,23 @@ class LocalProcess:
         was_ready, now = self.state == "ready", time.monotonic()
         self._child = None
         if self._stopping:
-            self.told = f"The local process is off. {self._stopping}"
+            self.sentence = f"The local process is off. {self._stopping}"
         elif not was_ready:
             last = self.log(1)
-            self.told = (
+            self.sentence = (
                 "The local process ended before it was ready: "
                 f"{(last or _cause(code)).rstrip('.')}."
             )
         elif len(self._crashes) == CRASHES - 1 and now - self._crashes[0] < CRASH_WINDOW:
-            self.told = (
+            self.sentence = (
                 f"The local process stopped again: {_cause(code)}. It stays off after {CRASHES} "
                 "crashes: its "
                 "log may tell why; another model, device or precision may help."
             )
         else:
             self._crashes.append(now)
-            self.told = f"The local process stopped: {_cause(code)}. It was started anew."
-            self._log.append(self.told)
+            self.sentence = f"The local process stopped: {_cause(code)}. It was started anew."
+            self._log.append(self.sentence)
             self._spawn()
 
 
@@ -272,9 +272,9 @@ def checkpoints_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return [
-        each
-        for each in sorted(folder.iterdir())
-        if each.suffix == ".safetensors" or (each / "model_index.json").exists()
+        entry
+        for entry in sorted(folder.iterdir())
+        if entry.suffix == ".safetensors" or (entry / "model_index.json").exists()
     ]
 
 

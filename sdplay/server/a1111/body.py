@@ -70,11 +70,11 @@ class Processing(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _can_be_sent_back(cls, given: Any) -> Any:
+    def _can_be_sent_back(cls, value: Any) -> Any:
         """The answer repeats the request, so it must be text that can be written."""
-        if text := next((text for text in texts_in(given) if not writable(text)), ""):
+        if text := next((text for text in texts_in(value) if not writable(text)), ""):
             raise ValueError(f"half a character stands in {text[:40]!r}")
-        return given
+        return value
 
 
 class StableDiffusionProcessingTxt2Img(Processing):
@@ -189,14 +189,14 @@ def writable(text: str) -> bool:
     return True
 
 
-def picture_in(text: str, what: str = "start image") -> bytes:
+def picture_in(text: str, role: str = "start image") -> bytes:
     """The picture that a request carries, as base64, data URI or public web address."""
     if text.lstrip()[:8].lower().startswith(("http://", "https://")):
         return fetch_public(text.strip())
     try:
         return checked(from_base64(text))
     except NotAPicture as error:
-        raise BadParams(f"The {what} {error}.") from error
+        raise BadParams(f"The {role} {error}.") from error
 
 
 def chosen_scheduler(sampler: str, schedule: str) -> str:

@@ -77,7 +77,9 @@ def masked(start: Image.Image, mask: Image.Image, size: Size, masking: Masking) 
         whole.paste(rendered.resize(soft.size, Image.Resampling.LANCZOS), box, soft)
         return whole
 
-    near, under = (each.crop(box).resize(size, Image.Resampling.LANCZOS) for each in (below, mask))
+    near, under = (
+        layer.crop(box).resize(size, Image.Resampling.LANCZOS) for layer in (below, mask)
+    )
     return Masked(png_bytes(near), png_bytes(under), put_back)
 
 

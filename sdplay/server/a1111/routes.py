@@ -298,12 +298,12 @@ def _preview(ticket: Ticket) -> str | None:
 
 def _answer(body: Processing, finished: list[Rendered]) -> dict[str, Any]:
     texts = [
-        infotext(each.params.with_(model=""), model=each.model, version=f"sdplay {__version__}")
-        for each in finished
+        infotext(result.params.with_(model=""), model=result.model, version=f"sdplay {__version__}")
+        for result in finished
     ]
     images = [
-        _text(png.with_texts(png_bytes(each.image), {"parameters": text}))
-        for each, text in zip(finished, texts, strict=True)
+        _text(png.with_texts(png_bytes(result.image), {"parameters": text}))
+        for result, text in zip(finished, texts, strict=True)
     ]
     echo = body.model_dump() | {"init_images": None, "mask": None}
     return {
@@ -326,13 +326,13 @@ def _info(finished: list[Rendered], texts: list[str]) -> dict[str, Any]:
     name, _, mark = first.model.rstrip("]").partition(" [")
     return {
         "prompt": params.prompt,
-        "all_prompts": [each.params.prompt for each in finished],
+        "all_prompts": [result.params.prompt for result in finished],
         "negative_prompt": params.negative,
-        "all_negative_prompts": [each.params.negative for each in finished],
+        "all_negative_prompts": [result.params.negative for result in finished],
         "seed": params.seed,
-        "all_seeds": [each.params.seed for each in finished],
+        "all_seeds": [result.params.seed for result in finished],
         "subseed": params.variation_seed,
-        "all_subseeds": [each.params.variation_seed for each in finished],
+        "all_subseeds": [result.params.variation_seed for result in finished],
         "subseed_strength": params.variation_strength,
         "width": first.image.width,
         "height": first.image.height,
@@ -357,7 +357,9 @@ def _info(finished: list[Rendered], texts: list[str]) -> dict[str, Any]:
         "clip_skip": params.clip_skip,
         "is_using_inpainting_conditioning": False,
         "version": f"sdplay {__version__}",
-        "warnings": list(dict.fromkeys(warning for each in finished for warning in each.warnings)),
+        "warnings": list(
+            dict.fromkeys(warning for result in finished for warning in result.warnings)
+        ),
     }
 
 

@@ -57,7 +57,7 @@ def upscaling(upscalers: Upscalers, limits: Limits) -> APIRouter:
             raise BadParams(
                 f"One request takes 1 to {limits.pictures} pictures, not {len(body.imageList)}."
             )
-        images = [_enlarged(each.data, body, upscalers, limits) for each in body.imageList]
+        images = [_enlarged(item.data, body, upscalers, limits) for item in body.imageList]
         return {"html_info": "", "images": images}
 
     return routes

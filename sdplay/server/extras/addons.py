@@ -41,9 +41,9 @@ def loras_in(prompt: str) -> tuple[Named, ...]:
 
 def beside(models: Iterable[str], folder: str) -> list[str]:
     """The folders of that name in or next to the models, where there are any."""
-    places = [place for place in (Path(each).expanduser() for each in models) if place.exists()]
-    folders = [around / folder for place in places for around in _around(place)]
-    return [str(each) for each in dict.fromkeys(folders) if each.is_dir()]
+    paths = [path for path in (Path(model).expanduser() for model in models) if path.exists()]
+    folders = [around / folder for path in paths for around in _around(path)]
+    return [str(model) for model in dict.fromkeys(folders) if model.is_dir()]
 
 
 def _around(path: Path) -> tuple[Path, ...]:
@@ -57,7 +57,7 @@ def _around(path: Path) -> tuple[Path, ...]:
 def files_in(folders: Iterable[str]) -> dict[str, Path]:
     """The .safetensors files in these folders and below, by name."""
     paths: dict[str, Path] = {}
-    for folder in (Path(each).expanduser() for each in folders):
+    for folder in (Path(path).expanduser() for path in folders):
         if not folder.is_dir():
             raise BadParams(f"There is no folder {folder}.")
         for file in sorted(folder.rglob("*.safetensors")):
@@ -68,13 +68,13 @@ def files_in(folders: Iterable[str]) -> dict[str, Path]:
 def marks(files: Mapping[str, Path]) -> dict[str, str]:
     """What tells a file from the one that lay there before; without reading it."""
     fields = {name: file.stat() for name, file in files.items() if file.is_file()}
-    return {name: f"{each.st_mtime_ns:x}{each.st_size:x}" for name, each in fields.items()}
+    return {name: f"{stat.st_mtime_ns:x}{stat.st_size:x}" for name, stat in fields.items()}
 
 
 def _named(name: str, sentences: list[str], tag: str) -> Named:
     """`0.8` is for both; `0.5:0.8` is prompt, then picture; `te=0.5` and `unet=0.8` say which they
     mean."""
-    parts = [each.partition("=") for each in sentences]
+    parts = [sentence.partition("=") for sentence in sentences]
     named = {key.strip(): value for key, equals, value in parts if equals}
     unnamed = [value for value, equals, _ in parts if not equals]
     if len(unnamed) > 2 or not set(named) <= {"te", "unet"}:

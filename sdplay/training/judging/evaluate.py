@@ -112,42 +112,44 @@ def measure(
     return shares
 
 
-def _verdicts(ask: Ask, seen: Sequence[Sighting]) -> Iterator[tuple[str, float]]:
+def _verdicts(ask: Ask, sightings: Sequence[Sighting]) -> Iterator[tuple[str, float]]:
     """What a picture adds to the tables."""
-    first = ask.scene.figures[0]
+    subject = ask.scene.figures[0]
     if ask.table in ("one thing", "synonyms"):
         ranks = [
-            one.things.index(first.thing.word) for one in seen if first.thing.word in one.things
+            sighting.things.index(subject.thing.word)
+            for sighting in sightings
+            if subject.thing.word in sighting.things
         ]
         yield f"{ask.table}: top 1", bool(ranks) and min(ranks) == 0
         yield f"{ask.table}: top 5", bool(ranks)
     if ask.table == "one thing":
-        yield "whole", seen[0].whole > WHOLE
+        yield "whole", sightings[0].whole > WHOLE
     elif ask.table == "both of two":
-        yield ask.table, all(_there(figure, seen) for figure in ask.scene.figures)
+        yield ask.table, all(_there(figure, sightings) for figure in ask.scene.figures)
     elif ask.table == "colour":
-        yield ask.table, seen[0].colour == first.colour
+        yield ask.table, sightings[0].colour == subject.colour
     elif ask.table == "count":
-        yield ask.table, len(seen) == first.count
+        yield ask.table, len(sightings) == subject.count
     elif ask.table == "position":
-        yield ask.table, _stands(ask.scene, seen)
+        yield ask.table, _stands(ask.scene, sightings)
     elif ask.table.startswith("one thing at"):
-        yield ask.table, len(seen) == 1 and _there(first, seen)
+        yield ask.table, len(sightings) == 1 and _there(subject, sightings)
     elif ask.table == "negative":
-        yield ask.table, not _there(ask.scene.figures[1], seen)
+        yield ask.table, not _there(ask.scene.figures[1], sightings)
 
 
-def _there(figure: Figure, seen: Sequence[Sighting]) -> bool:
-    return any(sighting.things[0] == figure.thing.word for sighting in seen)
+def _there(figure: Figure, sightings: Sequence[Sighting]) -> bool:
+    return any(sighting.things[0] == figure.thing.word for sighting in sightings)
 
 
-def _stands(scene: Scene, seen: Sequence[Sighting]) -> bool:
+def _stands(scene: Scene, sightings: Sequence[Sighting]) -> bool:
     """Whether the first thing stands to the second as was asked."""
-    found = [
-        next((one for one in seen if one.things[0] == figure.thing.word), None)
+    matches = [
+        next((sighting for sighting in sightings if sighting.things[0] == figure.thing.word), None)
         for figure in scene.figures
     ]
-    first, second = found
+    first, second = matches
     if first is None or second is None:
         return False
     across, down = second.x - first.x, second.y - first.y

@@ -137,8 +137,8 @@ def _peaks(sure: np.ndarray) -> list[tuple[int, int]]:
         wide[dy : dy + sure.shape[0], dx : dx + sure.shape[1]] for dy in range(3) for dx in range(3)
     ]
     top = np.max(shifted, axis=0) == sure
-    found = sorted(np.argwhere(top & (sure > SURE)).tolist(), key=lambda at: -sure[tuple(at)])
-    return [(y, x) for y, x in found] or [divmod(int(sure.argmax()), sure.shape[1])]
+    peaks = sorted(np.argwhere(top & (sure > SURE)).tolist(), key=lambda at: -sure[tuple(at)])
+    return [(y, x) for y, x in peaks] or [divmod(int(sure.argmax()), sure.shape[1])]
 
 
 def melted(pixels: torch.Tensor, amount: float, dice: random.Random) -> torch.Tensor:

@@ -165,15 +165,17 @@ def loss_of(
     with autocast():
         outputs = judge(pixels)
     present, named, coloured, sound = (output.float() for output in outputs)
-    here = targets.things >= 0
-    unmelted = whole[:, None, None].expand_as(here) > 0
-    asked = torch.where(unmelted, targets.things, -1)
+    covered = targets.things >= 0
+    unmelted = whole[:, None, None].expand_as(covered) > 0
+    names = torch.where(unmelted, targets.things, -1)
     hue = torch.where(unmelted, targets.colours, -1)
-    naming = F.cross_entropy(named, asked, ignore_index=-1, label_smoothing=0.05)
+    naming = F.cross_entropy(named, names, ignore_index=-1, label_smoothing=0.05)
     colour = F.cross_entropy(coloured, hue, ignore_index=-1) if (hue >= 0).any() else 0
-    sure = sound[:, 0][here]
-    shape = F.binary_cross_entropy_with_logits(sure, whole[:, None, None].expand_as(here)[here])
-    right = (named.argmax(1) == asked)[asked >= 0].float().mean()
+    sure = sound[:, 0][covered]
+    shape = F.binary_cross_entropy_with_logits(
+        sure, whole[:, None, None].expand_as(covered)[covered]
+    )
+    right = (named.argmax(1) == names)[names >= 0].float().mean()
     return _found(present[:, 0], targets.present) + naming + 0.5 * colour + 0.7 * shape, float(
         right
     )

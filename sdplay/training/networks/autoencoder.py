@@ -57,15 +57,17 @@ def loss_of(model: AutoencoderKL, pixels: torch.Tensor) -> tuple[torch.Tensor, t
     """Pixels, edges and coarse colour must agree; the latent stays near a unit normal."""
     with autocast():
         latent = model.encode(pixels).latent_dist
-        made = model.decode(latent.sample()).sample
-    made = made.float()
-    wrong = (made - pixels).abs().mean()
+        painted = model.decode(latent.sample()).sample
+    painted = painted.float()
+    wrong = (painted - pixels).abs().mean()
     edges = sum(
-        (torch.diff(made, dim=dim) - torch.diff(pixels, dim=dim)).abs().mean() for dim in (2, 3)
+        (torch.diff(painted, dim=dim) - torch.diff(pixels, dim=dim)).abs().mean() for dim in (2, 3)
     )
-    coarse = (F.avg_pool2d(made, 8) - F.avg_pool2d(pixels, 8)).abs().mean()
+    coarse = (F.avg_pool2d(painted, 8) - F.avg_pool2d(pixels, 8)).abs().mean()
     spread = latent.kl().mean() / latent.mean[0].numel()
-    return wrong + 0.7 * edges + 1.5 * coarse + 3e-4 * spread, F.mse_loss(made.clamp(-1, 1), pixels)
+    return wrong + 0.7 * edges + 1.5 * coarse + 3e-4 * spread, F.mse_loss(
+        painted.clamp(-1, 1), pixels
+    )
 
 
 def train(

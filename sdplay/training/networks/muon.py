@@ -51,7 +51,7 @@ class Muon(torch.optim.Optimizer):
                     weight.grad.lerp(self.state[weight]["average"], group["momentum"])
                     for weight in weights
                 ]
-                moves = _orthogonal(torch.stack([each.flatten(1) for each in ahead]))
+                moves = _orthogonal(torch.stack([matrix.flatten(1) for matrix in ahead]))
                 for weight, move in zip(weights, moves, strict=True):
                     weight.add_(move.view_as(weight), alpha=-group["lr"] * 0.2 * max(shape) ** 0.5)
 

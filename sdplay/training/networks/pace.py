@@ -12,8 +12,8 @@ FLOOR = 0.03
 def autocast() -> torch.autocast:
     """Numbers of 16 bits where this processor computes them itself; elsewhere imitating them takes
     15 times as long as 32 bits."""
-    here = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    return torch.autocast("cpu", torch.bfloat16, enabled=here)
+    supported = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return torch.autocast("cpu", torch.bfloat16, enabled=supported)
 
 
 @dataclass

@@ -184,9 +184,11 @@ class Training:
         return float(loss.detach())
 
     def _captions(self, scenes: list[Scene]) -> torch.Tensor:
-        said = ["" if self.dice.random() < 0.1 else caption(scene, self.dice) for scene in scenes]
+        captions = [
+            "" if self.dice.random() < 0.1 else caption(scene, self.dice) for scene in scenes
+        ]
         return self.tokens(
-            said, padding="max_length", max_length=LENGTH, truncation=True, return_tensors="pt"
+            captions, padding="max_length", max_length=LENGTH, truncation=True, return_tensors="pt"
         ).input_ids
 
     @torch.no_grad()

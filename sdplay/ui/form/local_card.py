@@ -43,7 +43,7 @@ def show(backend: str, capabilities: Capabilities) -> None:
             if missing():
                 _how_to_install()
             else:
-                _ask(OURS.told or "No local process answers yet.")
+                _ask(OURS.sentence or "No local process answers yet.")
 
 
 def menu(backend: str) -> None:
