@@ -28,6 +28,8 @@ SAMPLERS = {
     "Euler": ("", None),
     "LMS": ("", None),
     "Heun": ("", None),
+    "DPM fast": (None, ANCESTRAL),
+    "DPM adaptive": (None, ANCESTRAL),
     "DDIM": (None, DDIM),
     "DDIM CFG++": (None, DDIM),
     "PLMS": (None, None),
@@ -160,6 +162,7 @@ class Measured:
         routes |= {f"POST /sdapi/v1/{kind}": self.make for kind in ("txt2img", "img2img")}
         routes["GET /openapi.json"] = self.say(_schema)
         routes["GET /sdapi/v1/progress"] = self.say(self.progress)
+        routes["POST /sdapi/v1/png-info"] = self.png_info
         routes["POST /sdapi/v1/interrupt"] = self.interrupt
         routes["POST /sdapi/v1/skip"] = self.skip
         if self.webui:
@@ -200,6 +203,10 @@ class Measured:
             "current_image": None,
             "textinfo": None,
         }
+
+    def png_info(self, http, asked):
+        with Image.open(io.BytesIO(decoded(asked.json()["image"]))) as opened:
+            send(http, {"info": opened.info.get("parameters", ""), "items": {}, "parameters": {}})
 
     def interrupt(self, http, asked):
         self.interrupts.append(self.at_work.get("prompt"))

@@ -4,6 +4,7 @@ one.
 SDPLAY_A1111_URL=http://127.0.0.1:7860 python -m pytest tests/test_a1111_measured.py
 """
 
+import base64
 import os
 import threading
 import time
@@ -81,6 +82,12 @@ def test_an_unknown_sampler_is_no_wrong_address():
     assert "address" not in str(caught.value)
 
 
+def test_another_sampler_in_place_of_an_unknown_one_is_told(backend):
+    receipt = made(backend, scheduler="Nope").receipt
+    assert receipt.warnings == ("Scheduler: the server used DPM++ 2M Karras instead of Nope.",)
+    assert receipt.applied["scheduler"] == "dpmpp_2m_karras"
+
+
 def test_clip_skip_is_what_was_asked_in_any_order(backend):
     pictures = {at: made(backend, clip_skip=skip) for at, skip in enumerate((1, 2, 1, 3, 1))}
     drawn = [pixels(picture.data) for picture in pictures.values()]
@@ -109,19 +116,40 @@ def test_eta_0_is_not_the_samplers_own(backend):
     assert [each.receipt.warnings for each in (none, own, whole)] == [()] * 3
 
 
-def test_the_servers_own_eta_stands_in_the_receipt():
-    with measured(config={"eta_ancestral": 0.3}) as server:
-        own = made(A1111(server.url), scheduler="euler_a")
-    assert (own.receipt.applied["eta"], own.receipt.warnings) == (0.3, ())
+@pytest.mark.parametrize(
+    ("scheduler", "option", "value"),
+    [("euler_a", "eta_ancestral", 0.3), ("ddim", "eta_ddim", 0.7)],
+)
+def test_the_servers_own_eta_stands_in_the_receipt(scheduler, option, value):
+    with measured(config={option: value}) as server:
+        backend = A1111(server.url)
+        own, none = (made(backend, scheduler=scheduler, eta=eta) for eta in (None, 0))
+    assert (own.receipt.applied["eta"], own.receipt.warnings) == (value, ())
+    assert (none.receipt.applied.get("eta", 0), none.receipt.warnings) == (0, ())
+    assert pixels(own.data) != pixels(none.data)
 
 
-def test_a_schedule_type_that_counts_for_nothing_is_said(backend):
-    karras = made(backend, scheduler="unipc_karras")
-    assert pixels(karras.data) == pixels(made(backend, scheduler="unipc").data)
-    assert "UniPC takes no notice of the schedule type karras" in karras.receipt.warnings[0]
+@pytest.mark.parametrize(
+    "sampler", ["UniPC", "DDIM", "DDIM CFG++", "PLMS", "DPM fast", "DPM adaptive"]
+)
+def test_a_schedule_type_that_counts_for_nothing_is_said(backend, sampler):
+    named = f"{sampler} Karras"
+    karras = made(backend, scheduler=named)
+    assert pixels(karras.data) == pixels(made(backend, scheduler=sampler).data)
+    assert f"{sampler} takes no notice of the schedule type karras" in karras.receipt.warnings[0]
     capabilities = backend.probe()
-    assert "unipc_karras" not in capabilities.schedulers
-    assert "UniPC alone" in capabilities.unused(SMALL.with_(scheduler="unipc_karras"))[0]
+    assert not any(
+        name.lower().replace("_", " ").startswith(f"{sampler.lower()} k")
+        for name in capabilities.schedulers
+    )
+    assert f"{sampler} alone" in capabilities.unused(SMALL.with_(scheduler=named))[0]
+
+
+def test_a_schedule_type_with_two_names_is_offered_once(backend):
+    normal, uniform = (made(backend, scheduler=f"Euler {name}") for name in ("Normal", "Uniform"))
+    assert pixels(normal.data) == pixels(uniform.data)
+    offered = backend.probe().schedulers
+    assert sum(name.lower() in ("euler", "euler normal", "euler uniform") for name in offered) == 1
 
 
 def test_no_two_offered_schedulers_of_one_sampler_make_the_same_picture():
@@ -334,6 +362,8 @@ def test_a_server_without_controlnet_says_what_to_install():
         assert "no models for it" in A1111(server.url).probe().hints["controlnet"]
 
 
+UNNAMED = ("init", "mask", "model")
+"""Settings that a receipt tells in other words."""
 HIRES = {"hires_scale": 2.0, "hires_strength": 0.6, "scheduler": "euler"}
 HALF = png_bytes(Image.linear_gradient("L").resize((64, 64)).point(lambda grey: 255 * (grey > 128)))
 MIDDLE = png_bytes(ImageOps.expand(Image.new("L", (16, 16), 255), 24, 0))
@@ -386,6 +416,51 @@ def test_every_picture_of_a_batch_is_read(backend, field):
     assert first.others[0].params == SMALL.with_(seed=8)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seed": 2**63 - 1},
+        {"variation_strength": 0.5, "variation_seed": 3},
+        {"refiner": "other", "refiner_at": 0.5, "model": "tiny.safetensors"},
+        MASKED,
+    ],
+    ids=lambda changes: "-".join(changes),
+)
+def test_what_always_acted_still_acts_as_asked(backend, changes):
+    plain, other = made(backend, model="tiny.safetensors"), made(backend, **changes)
+    assert pixels(plain.data) != pixels(other.data)
+    assert other.receipt.warnings == ()
+    numbers = {name: value for name, value in changes.items() if name not in UNNAMED}
+    assert {name: other.receipt.applied.get(name) for name in numbers} == numbers
+
+
+def test_the_servers_png_info_reads_our_file_as_its_own(backend, tmp_path):
+    pictures = []
+
+    class Watched(A1111):
+        def generate(self, params):
+            for event in super().generate(params):
+                if isinstance(event, Picture):
+                    pictures.append(event.data)
+                yield event
+
+    with closing(Library(tmp_path)) as library:
+        ours = Watched(backend.wire.base, LIVE_AUTH)
+        saved = list(studio.make(SMALL.with_(negative="blur, dark"), ours, library))[-1]
+        pictures.append(library.data(saved))
+    info = [png_info(backend.wire.base, data) for data in pictures]
+    assert info[0] == info[1]
+    assert "Negative prompt: blur, dark" in info[0]
+
+
+def png_info(url, data):
+    """What the server reads in a picture."""
+    auth = tuple(LIVE_AUTH.split(":", 1)) if LIVE_AUTH else None
+    sent = {"image": base64.b64encode(data).decode()}
+    answer = requests.post(f"{url}/sdapi/v1/png-info", json=sent, auth=auth, timeout=60)
+    return answer.json()["info"]
+
+
 def test_every_picture_of_a_batch_is_kept(tmp_path):
     with measured() as server, closing(Library(tmp_path)) as library:
         params = SMALL.with_(extra='{"batch_size": 3}')
@@ -401,10 +476,11 @@ OPTIONS = [
     {"randn_source": "CPU"},
     {"token_merging_ratio": 0.5},
     {"samples_format": "webp"},
+    {"samples_format": "jpg"},
 ]
 
 
-@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: next(iter(option)))
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: "-".join(map(str, *option.items())))
 def test_a_server_wide_option_names_the_picture_and_stands_in_its_receipt(option):
     with measured() as server:
         backend, euler_a = A1111(server.url), {"scheduler": "euler_a"}
