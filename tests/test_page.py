@@ -1,5 +1,6 @@
 """The page's logic, without a browser: what a person sees after each act."""
 
+import re
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ from sdplay.backends.a1111 import A1111
 from sdplay.params import KNOBS
 from sdplay.schedulers import PRESETS, SCHEDULERS
 from sdplay.ui import session, tabs
+from sdplay.ui.compare.kinds import KINDS
 from sdplay.ui.form.fitting import shape_that_fits
 from tests.fakes import a1111, png
 from tests.measured_a1111 import measured
@@ -262,6 +264,20 @@ def test_a_fault_in_the_page_shows_no_paths_of_this_machine():
     fault = AppTest.from_function(broken).run().exception[0]
     assert "/secret" not in fault.value
     assert list(fault.stack_trace) == []
+
+
+@pytest.mark.parametrize(
+    "link",
+    [{}, {"steps": "3"}, *({"view": "Compare", "lab": kind} for kind in KINDS)],
+    ids=lambda link: "-".join(link.values()),
+)
+def test_every_control_that_a_sentence_names_is_there(page, link):
+    page.query_params.update(link)
+    page.run()
+    names = re.findall(r"(?:Under|or|[Pp]ress) \*{1,2}([^*]+)\*", sentences(page))
+    labels = " ".join(control.label for control in (*page.button, *page.expander))
+    assert [name for name in names if name not in labels] == []
+    assert "the button above" not in sentences(page) or page.button(key="run")
 
 
 def test_what_a_scheduler_does_is_folded_with_links_to_where_it_was_described(page):

@@ -227,6 +227,10 @@ def cancelled(page):
     return page.run()
 
 
+def test_after_a_cancel_the_rest_is_made_not_tried_again(page):
+    assert cancelled(page).button(key="sweep_retry").label == "Make the other 2 pictures"
+
+
 def test_one_cell_is_tried_again_without_the_others(page):
     picked(cancelled(page), (0,)).button(key="cell_retry").click().run()
     newest().wait(30)
