@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageOps, PngImagePlugin
 
 STYLES = ("watercolour", "ink")
 KARRAS = {
@@ -321,6 +321,7 @@ class A1111Server:
             found["GET /controlnet/module_list"] = self.say(
                 lambda: {"module_list": ["none", "canny"]}
             )
+            found["POST /controlnet/detect"] = self.detect
         return found
 
     def split(self):
@@ -443,6 +444,16 @@ class A1111Server:
         with Image.open(io.BytesIO(base64.b64decode(body["image"]))) as opened:
             size = [int(side * body["upscaling_resize"]) for side in opened.size]
         return send(http, {"image": b64(png(tuple(size))), "html_info": ""})
+
+    def detect(self, http, asked):
+        """Each picture's negative stands for what a preprocessor makes of it."""
+        made = []
+        for text in asked.json()["controlnet_input_images"]:
+            with Image.open(io.BytesIO(base64.b64decode(text))) as opened:
+                inverted, held = ImageOps.invert(opened.convert("RGB")), io.BytesIO()
+            inverted.save(held, "PNG")
+            made.append(b64(held.getvalue()))
+        send(http, {"images": made, "info": "Success"})
 
     def make(self, http, asked):
         """Work as long as the steps take, then answer with a picture that knows how it was made."""

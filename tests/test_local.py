@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from sdplay import studio
 from sdplay.backends import ASKER, Asker
@@ -178,6 +179,20 @@ def test_hires_fix_and_controlnet_work_together_and_are_counted(url):
     *events, picture = Local(url).generate(params)
     assert picture.image().size == (96, 96)
     assert {event.steps for event in events if event.steps} == {5}
+
+
+def test_the_process_shows_what_its_preprocessors_make(url):
+    sheet = Image.new("RGB", (64, 48), "white")
+    sheet.paste("black", (8, 20, 56, 28))
+    data = png_bytes(sheet)
+    look = Local(url).preprocessed(data, "scribble")
+    assert (look.size, look.getpixel((32, 24)), look.getpixel((2, 2))) == (
+        (64, 48),
+        (255, 255, 255),
+        (0, 0, 0),
+    )
+    with pytest.raises(BackendRefused, match="no ControlNet module called 'depth'"):
+        Local(url).preprocessed(data, "depth")
 
 
 def test_the_times_of_all_passes_are_told_and_only_the_way_is_network(url):

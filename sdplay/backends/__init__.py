@@ -219,6 +219,11 @@ class Backend(ABC):
         """Enlarge a picture, where the feature `upscale` is offered."""
         raise BadParams(f"{self.label} cannot enlarge pictures. Choose another backend for that.")
 
+    def preprocessed(self, picture: bytes, module: str) -> Image.Image:
+        """What a ControlNet preprocessor makes of a picture, where the feature `controlnet` is
+        offered."""
+        raise BadParams(f"{self.label} has no preprocessors. Choose another backend for that.")
+
     def cut_out(self, image: Image.Image) -> list[CutOut]:
         """The things in a picture, each on a transparent ground, where the feature `cutouts` is
         offered."""

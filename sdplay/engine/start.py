@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
+from sdplay.engine.guides import preprocessed
 from sdplay.errors import BadParams
 from sdplay.params import Params
 
@@ -26,12 +27,10 @@ def start_pixels(params: Params) -> Any:
     return np.asarray(fitted, np.float32).transpose(2, 0, 1) / 127.5 - 1
 
 
-def guide_pixels(data: bytes, size: tuple[int, int], inverted: bool = False) -> Any:
-    """A guide picture as [3, h, w] in 0 to 1; inverted, black lines on white become what
-    ControlNets learned from."""
+def guide_pixels(data: bytes, size: tuple[int, int], module: str = "none") -> Any:
+    """What that preprocessor makes of a guide picture, as [3, h, w] in 0 to 1."""
     fitted = ImageOps.fit(_opened(data, "guide picture"), size, Image.Resampling.LANCZOS)
-    values = np.asarray(fitted, np.float32).transpose(2, 0, 1) / 255
-    return 1 - values if inverted else values
+    return np.asarray(preprocessed(fitted, module), np.float32).transpose(2, 0, 1) / 255
 
 
 def enlarged_latent(latent: Any, size: tuple[int, int]) -> Any:

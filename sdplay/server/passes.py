@@ -169,7 +169,7 @@ def _guides(params: Params, size: tuple[int, int], models: Models) -> tuple[Guid
     return tuple(
         Guide(
             models.net(unit.model),
-            guide_pixels(unit.image, size, unit.module == "invert"),
+            guide_pixels(unit.image, size, unit.module),
             unit.weight,
             unit.start,
             unit.end,

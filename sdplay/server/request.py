@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from PIL import Image
 
 from sdplay.engine.emphasis import STRONGEST, too_strong
+from sdplay.engine.guides import MODULES
 from sdplay.errors import BadParams
 from sdplay.params import Params
 from sdplay.schedulers import SCHEDULERS, known
 from sdplay.server.extras.addons import loras_in
 from sdplay.server.models import Models
 
-CONTROL_MODULES = ("none", "invert")
+CONTROL_MODULES = tuple(MODULES)
 SCHEDULERS_HERE = tuple(entry.id for entry in SCHEDULERS.values() if entry.sampler != "flow_euler")
 
 

@@ -29,6 +29,7 @@ from sdplay.backends.a1111.receipt import (
 )
 from sdplay.backends.a1111.refusals import advice_for, passed_over, refused_before
 from sdplay.backends.a1111.standing import Standing, swapped, version_of
+from sdplay.backends.guide_preview import preprocessed
 from sdplay.backends.shown import shown
 from sdplay.errors import BackendBroken, BackendError, BackendRefused, BadParams
 from sdplay.http.call import Call
@@ -147,6 +148,9 @@ class A1111(Backend):
         with Image.open(io.BytesIO(data)) as opened:
             opened.load()
             return opened.copy()
+
+    def preprocessed(self, picture: bytes, module: str) -> Image.Image:
+        return preprocessed(self.wire, self._answer, picture, module)
 
     def _look(self) -> Server:
         self._server = look(self.wire)

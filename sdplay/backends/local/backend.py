@@ -14,6 +14,7 @@ from uuid import uuid4
 from PIL import Image
 
 from sdplay.backends import ASKER, Backend, Capabilities, Event
+from sdplay.backends.guide_preview import preprocessed
 from sdplay.backends.local.older import left_out, understood
 from sdplay.backends.local.process import OURS, LocalProcess
 from sdplay.backends.shown import shown
@@ -278,6 +279,9 @@ class Local(Backend):
         }
         return self._opened(self._posted("sdapi/v1/extra-single-image", body).get("image"))
 
+    def preprocessed(self, picture: bytes, module: str) -> Image.Image:
+        return preprocessed(self.wire, self._read, picture, module)
+
     def cut_out(self, image: Image.Image) -> list[CutOut]:
         answer = self._posted(
             "sdplay/v1/cutouts", {"image": base64.b64encode(png_bytes(image)).decode()}
@@ -288,7 +292,9 @@ class Local(Backend):
         ]
 
     def _posted(self, path: str, body: dict[str, Any]) -> Any:
-        reply = self.wire.post(path, body)
+        return self._read(self.wire.post(path, body))
+
+    def _read(self, reply: Reply) -> Any:
         if not reply.ok:
             raise self._refused(reply)
         return reply.json()

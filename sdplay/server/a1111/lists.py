@@ -1,15 +1,22 @@
 """What A1111's clients ask to fill their menus: models, samplers, options, memory.  The rest is
 empty."""
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
 import psutil
 import torch
 from fastapi import APIRouter
+from PIL import Image
+from pydantic import BaseModel
 
+from sdplay.engine.guides import MODULES, preprocessed
 from sdplay.errors import BadParams
+from sdplay.picture import png_bytes
 from sdplay.schedulers import SCHEDULERS, Scheduler
+from sdplay.server.a1111.body import picture_in
+from sdplay.server.a1111.mask import upright
 from sdplay.server.models import Models
 from sdplay.server.request import CONTROL_MODULES, SCHEDULERS_HERE
 
@@ -66,10 +73,31 @@ def control(models: Models) -> APIRouter:
     }
     for name, answer in fields.items():
         routes.add_api_route(f"/{name}", _always(answer), name=name)
+    routes.add_api_route("/detect", detect, methods=["POST"])
     routes.add_api_route(
         "/model_list", lambda: {"model_list": list(models.nets)}, name="model_list"
     )
     return routes
+
+
+class DetectBody(BaseModel):
+    """Pictures for a preprocessor."""
+
+    controlnet_module: str = "none"
+    controlnet_input_images: list[str] = []
+    controlnet_processor_res: int = 512
+
+
+def detect(body: DetectBody) -> dict[str, Any]:
+    """What a preprocessor makes of these pictures, in their own size."""
+    module = body.controlnet_module
+    if module not in MODULES:
+        raise BadParams(
+            f"There is no ControlNet module called {module!r}. There are: {', '.join(MODULES)}."
+        )
+    pictures = (upright(picture_in(text)) for text in body.controlnet_input_images)
+    made = [png_bytes(Image.fromarray(preprocessed(picture, module))) for picture in pictures]
+    return {"images": [base64.b64encode(data).decode() for data in made], "info": "Success"}
 
 
 def _always(answer: dict[str, Any]) -> Callable[[], dict[str, Any]]:

@@ -1,13 +1,14 @@
 """The exact request, to see and to edit before it goes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
 
 from sdplay.errors import BadParams
 from sdplay.files.untrusted import read_json
+from sdplay.params import Params
 from sdplay.ui import whole
 from sdplay.ui.form import form
 from sdplay.ui.problems import explained
@@ -15,14 +16,15 @@ from sdplay.ui.session import Studio
 
 
 @whole.dialog("Request", width=560, position="right", icon=":material/data_object:")
-def payload(studio: Studio) -> None:
-    """Show it; what is changed here is laid over every request from now on."""
+def payload(studio: Studio, asked: Callable[[], Params] | None = None) -> None:
+    """Show it; what is changed here is laid over every request from now on.  `asked` says for
+    which settings, where those are not the form's."""
     with explained():
-        params = form.asked(studio.capabilities)
+        params = asked() if asked else form.asked(studio.capabilities)
         before = studio.backend.payload(params.with_(extra=""))
         now = json.dumps(studio.backend.payload(params), indent=2, ensure_ascii=False)
         st.caption(
-            "This is sent when you press Generate. Fields that you change or add stay in force, "
+            "This is sent when you ask for a picture. Fields that you change or add stay in force, "
             "whatever the "
             "form says, until you reset them."
         )

@@ -16,7 +16,9 @@ from sdplay.ui.form import controls, fitting
 
 SCOPES = {"mine": "Mine", "shared": "Shared", "all": "All", "bin": "Bin"}
 FRAMES = {"crop": "Crop", "letterbox": "Letterbox"}
-SKETCHES = {"draw": "Draw", "mask": "Inpaint"}
+SKETCHES = {"draw": "Draw", "guide": "Guide", "mask": "Inpaint"}
+SKETCH_NEEDS = {"guide": "controlnet", "mask": "inpaint"}
+"""What a backend must offer for it."""
 GOALS = {"own": "The same at its most steps", "A": "A"}
 VARYING = (
     "scheduler",
@@ -286,6 +288,16 @@ def _switch(capabilities: Capabilities) -> Mapping[str, str]:
     return {"true": "true", "false": "false"}
 
 
+def sketches(capabilities: Capabilities) -> Mapping[str, str]:
+    """What the canvas may be for: what this backend offers, and what it says how to get."""
+    return {
+        name: label
+        for name, label in SKETCHES.items()
+        if capabilities.offers(SKETCH_NEEDS.get(name, ""))
+        or SKETCH_NEEDS[name] in capabilities.hints
+    }
+
+
 def _is_strength(text: str) -> bool:
     """Whether the slider of Sketch reaches it."""
     try:
@@ -339,9 +351,7 @@ NAMES: Mapping[str, Linked] = {
     "against": Linked("Distance to", lambda capabilities: GOALS, tabs=COMPARE),
     "look": Linked("Look", _looks, tabs=COMPARE + LIBRARY),
     "live": Linked("Live", _switch, tabs=SKETCH),
-    "sketch_as": Linked(
-        "What the canvas is for", lambda capabilities: SKETCHES, needs="inpaint", tabs=SKETCH
-    ),
+    "sketch_as": Linked("What the canvas is for", sketches, tabs=SKETCH),
     "sketch_strength": Linked("Strength of Sketch", reads=_is_strength, tabs=SKETCH),
     "find": Linked("Search", tabs=LIBRARY),
     "whose": Linked("Pictures", lambda capabilities: SCOPES, tabs=LIBRARY),

@@ -20,7 +20,6 @@ from sdplay.ui.components.viewer import source
 from sdplay.ui.form import form, start_image
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
-from sdplay.ui.share import linked
 from sdplay.ui.sketch.backdrop import RECENT, small_file
 from sdplay.ui.sketch.sitting import Sitting
 
@@ -29,28 +28,6 @@ NO_MASK = "Nothing is masked yet. Paint over what should be made anew, and ask a
 NO_PICTURE = "There is no picture to paint a mask over. Choose one, or give a start image."
 FAINT = 8
 """A grey as dark as this in a mask, of 255, changes nothing."""
-
-
-def choose(studio: Studio) -> bool:
-    """Ask what the canvas is for; whether it is for a mask."""
-    if not studio.capabilities.offers("inpaint"):
-        return False
-    way = st.segmented_control(
-        "What the canvas is for",
-        list(linked.SKETCHES),
-        default="draw",
-        required=True,
-        **linked.bound("sketch_as"),
-        format_func=linked.SKETCHES.__getitem__,
-        label_visibility="collapsed",
-    )
-    return bool(way == "mask")
-
-
-def is_chosen(studio: Studio) -> bool:
-    """Whether the canvas is for a mask."""
-    chosen = bool(st.session_state.get("sketch_as") == "mask")
-    return chosen and studio.capabilities.offers("inpaint")
 
 
 def soften(studio: Studio) -> None:

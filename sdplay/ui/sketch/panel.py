@@ -16,10 +16,11 @@ from sdplay.ui.components.outcome import Outcome, outcome
 from sdplay.ui.components.viewer import source
 from sdplay.ui.form import form, local_card
 from sdplay.ui.form.controls import current
+from sdplay.ui.form.payload import payload
 from sdplay.ui.problems import explained, told
 from sdplay.ui.session import Studio
 from sdplay.ui.share import linked
-from sdplay.ui.sketch import backdrop, closeness, film, inpaint
+from sdplay.ui.sketch import backdrop, closeness, film, guide, inpaint, mode
 from sdplay.ui.sketch.live import Rendering
 from sdplay.ui.sketch.sitting import PageJobs, Sitting, sitting
 from sdplay.wording import literal
@@ -67,18 +68,19 @@ def _both(studio: Studio) -> None:
         seat.live.advance(desk)
         left, right = st.columns(2, gap="medium")
         with left:
-            if masking := inpaint.choose(studio):
+            aim = mode.choose(studio)
+            if aim == "mask":
                 inpaint.sheet(studio, seat)
             else:
                 _sheet(studio, seat)
             tools = st.container(horizontal=True, vertical_alignment="center", gap="small")
         with right:
-            draw = _results(studio, seat, masking)
+            draw = _results(studio, seat, aim)
         if alone:
             _wait(QUICK_SECONDS, seat, desk)
         draw()
         with tools:
-            if not masking:
+            if aim != "mask":
                 backdrop.choose(studio, seat)
             film.offer(studio, seat)
         if alone and seat.live.busy:
@@ -113,20 +115,25 @@ def _grant(studio: Studio, seat: Sitting) -> None:
     if not seat.asked:
         return
     seat.asked, seat.refusal = False, ""
-    masking = inpaint.is_chosen(studio)
     try:
-        params = inpaint.params(studio, seat) if masking else seat.params(studio)
-        if masking:
+        params = _params(studio, seat)
+        if params.mask:
             inpaint.keep_its_original(studio, params)
     except PlayError as error:
         seat.refusal = str(error)
         return
-    came = seat.mask if masking else seat.drawing
+    came = seat.mask if params.mask else seat.drawing
     seat.live.ask(params, came.number if came else 0, seat.by_stroke)
 
 
-def _results(studio: Studio, seat: Sitting, masking: bool) -> Callable[[], None]:
-    """All that stands on the right; what is returned draws the picture in its place."""
+def _params(studio: Studio, seat: Sitting) -> Params:
+    """What is asked for with what the canvas shows."""
+    makers = {"mask": inpaint.params, "guide": guide.params}
+    aim = mode.chosen(studio)
+    return makers[aim](studio, seat) if aim in makers else seat.params(studio)
+
+
+def _strength(seat: Sitting) -> None:
     knob = KNOBS["strength"]
     st.slider(
         "Strength",
@@ -139,8 +146,23 @@ def _results(studio: Studio, seat: Sitting, masking: bool) -> Callable[[], None]
         args=(seat,),
         help=f"{knob.help} Too low returns the drawing, too high forgets it.",
     )
-    if masking:
+
+
+def _settings(studio: Studio, seat: Sitting, aim: str) -> None:
+    """What this use of the canvas has to set, or what it needs that is missing."""
+    if hint := mode.missing(studio, aim):
+        st.info(hint, icon=":material/extension:")
+    elif aim == "guide":
+        guide.settings(studio, seat)
+    else:
+        _strength(seat)
+    if aim == "mask":
         inpaint.soften(studio)
+
+
+def _results(studio: Studio, seat: Sitting, aim: str) -> Callable[[], None]:
+    """All that stands on the right; what is returned draws the picture in its place."""
+    _settings(studio, seat, aim)
     picture, words = st.container(), st.container()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.toggle(
@@ -150,14 +172,23 @@ def _results(studio: Studio, seat: Sitting, masking: bool) -> Callable[[], None]
             args=(seat,),
             help="Every finished stroke asks for a picture, with the same seed.",
         )
+        if st.button(
+            "Request",
+            icon=":material/data_object:",
+            type="tertiary",
+            key="sketch_request",
+            help="See and edit the exact JSON before it goes.",
+        ):
+            payload(studio, partial(_params, studio, seat))
         st.space("stretch")
         way_out = st.container(width="content")
         st.button(
-            "Inpaint" if masking else "Generate from sketch",
+            "Inpaint" if aim == "mask" else "Generate from sketch",
             icon=":material/auto_awesome:",
             type="primary",
             key="sketch_go",
-            disabled=local_card.unready(studio.backend.name, studio.capabilities),
+            disabled=local_card.unready(studio.backend.name, studio.capabilities)
+            or bool(mode.missing(studio, aim)),
             on_click=seat.wish,
             args=(False,),
         )
@@ -242,13 +273,19 @@ def _say(studio: Studio, seat: Sitting) -> None:
         if sentence:
             told(sentence, warn=True)
     answer = seat.live.answer
-    if answer is None or seat.live.busy or answer.request.params.mask:
+    if answer is None or seat.live.busy or not _is_img2img(answer):
         return
     with explained():
         params: Params = answer.request.params
         apart = closeness.distance(params.init, studio.library.data(answer.picture))
         if sentence := closeness.advice(apart, params.strength):
             st.caption(literal(sentence))
+
+
+def _is_img2img(answer: Rendering) -> bool:
+    """Whether the drawing was what the picture began with, and all of it."""
+    params = answer.request.params
+    return bool(params.init and not params.mask and not params.control)
 
 
 def _details(seat: Sitting) -> None:

@@ -1,0 +1,34 @@
+"""What the canvas is for: a drawing to start from, a guide for ControlNet, or a mask."""
+
+import streamlit as st
+
+from sdplay.ui.session import Studio
+from sdplay.ui.share import linked
+
+
+def choose(studio: Studio) -> str:
+    """Ask, where there is a choice."""
+    modes = linked.sketches(studio.capabilities)
+    if len(modes) > 1:
+        st.segmented_control(
+            "What the canvas is for",
+            list(modes),
+            default="draw",
+            required=True,
+            **linked.bound("sketch_as"),
+            format_func=modes.__getitem__,
+            label_visibility="collapsed",
+        )
+    return chosen(studio)
+
+
+def chosen(studio: Studio) -> str:
+    """What was chosen, as far as this backend has a word on it."""
+    mode = str(st.session_state.get("sketch_as", "draw"))
+    return mode if mode in linked.sketches(studio.capabilities) else "draw"
+
+
+def missing(studio: Studio, mode: str) -> str:
+    """What to install for it; nothing where it is there."""
+    need, capabilities = linked.SKETCH_NEEDS.get(mode, ""), studio.capabilities
+    return "" if capabilities.offers(need) else capabilities.hints[need]
