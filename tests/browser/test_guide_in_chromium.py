@@ -33,6 +33,11 @@ def unguided(tmp_path_factory):
     yield from page_with(tmp_path_factory, "openapi")
 
 
+def unit_of(body):
+    (unit,) = body["alwayson_scripts"]["controlnet"]["args"]
+    return unit
+
+
 def test_the_drawing_is_sent_as_the_guide_and_not_as_the_start(tab, guided):
     sketch(tab, guided.page, "backend=a1111&steps=2&width=128&height=128&sketch_as=Guide")
     stroke(tab, *ACROSS)
@@ -40,12 +45,23 @@ def test_the_drawing_is_sent_as_the_guide_and_not_as_the_start(tab, guided):
     tab.get_by_alt_text("The drawing after none").wait_for()
     tab.get_by_role("button", name="Generate from sketch").click()
     assert result(tab).size == (128, 128)
+    tab.get_by_text("Up to date").wait_for()
     body = guided.requests()[-1]
-    (unit,) = body["alwayson_scripts"]["controlnet"]["args"]
+    unit = unit_of(body)
     assert (unit["model"], unit["module"], unit["weight"]) == ("canny [abc]", "none", 1.0)
     assert "init_images" not in body
     with Image.open(io.BytesIO(base64.b64decode(unit["image"]))) as sent:
         assert dark(sent.convert("RGB"), 0.5, 0.5)
+
+
+def test_a_changed_weight_asks_again_while_live(tab, guided):
+    sketch(tab, guided.page, "backend=a1111&steps=2&sketch_as=Guide&live=true")
+    stroke(tab, *ACROSS)
+    tab.get_by_text("Up to date").wait_for()
+    tab.get_by_role("slider", name="Weight").focus()
+    tab.keyboard.press("Home")
+    assert at_last(lambda: unit_of(guided.requests()[-1])["weight"], 0.0) == 0.0
+    tab.get_by_text("Up to date").wait_for()
 
 
 def test_the_request_is_seen_before_it_goes(tab, guided):

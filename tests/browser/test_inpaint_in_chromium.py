@@ -55,6 +55,7 @@ def test_outside_the_painted_mask_every_pixel_is_the_originals(tab, address, pho
     tab.keyboard.press("Home")
     tab.get_by_role("button", name="Inpaint", exact=True).click()
     made, original = pixels(result(tab)), pixels(Image.open(photo))
+    tab.get_by_text("Up to date").wait_for()
     assert np.array_equal(made[mask == 0], original[mask == 0])
     assert np.abs(made[mask == 255] - original[mask == 255]).mean() > 20
 

@@ -24,10 +24,23 @@ def settings(studio: Studio, seat: Sitting) -> None:
     modules = list(dict.fromkeys(("none", *(capabilities.control_modules or ()))))
     left, right = st.columns(2, gap="small")
     with left:
-        st.selectbox("ControlNet model", models, _first(models), key="guide_model")
-        st.slider("Weight", 0.0, 2.0, 1.0, 0.05, key="guide_weight", help="How hard it steers.")
+        st.selectbox(
+            "ControlNet model", models, _first(models), key="guide_model", on_change=seat.again
+        )
+        st.slider(
+            "Weight",
+            0.0,
+            2.0,
+            1.0,
+            0.05,
+            key="guide_weight",
+            on_change=seat.again,
+            help="How hard it steers.",
+        )
     with right:
-        st.selectbox("Preprocessor", modules, _first(modules), key="guide_module")
+        st.selectbox(
+            "Preprocessor", modules, _first(modules), key="guide_module", on_change=seat.again
+        )
         st.slider(
             "From and until",
             0.0,
@@ -35,6 +48,7 @@ def settings(studio: Studio, seat: Sitting) -> None:
             (0.0, 1.0),
             0.05,
             key="guide_when",
+            on_change=seat.again,
             help="The share of the steps in which it steers.",
         )
     if seat.drawing and seat.drawing.data:

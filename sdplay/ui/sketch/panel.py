@@ -20,7 +20,7 @@ from sdplay.ui.form.payload import payload
 from sdplay.ui.problems import explained, told
 from sdplay.ui.session import Studio
 from sdplay.ui.share import linked
-from sdplay.ui.sketch import backdrop, closeness, film, guide, inpaint, mode
+from sdplay.ui.sketch import backdrop, closeness, film, guide, inpaint, mode, purpose
 from sdplay.ui.sketch.live import Rendering
 from sdplay.ui.sketch.sitting import PageJobs, Sitting, sitting
 from sdplay.wording import literal
@@ -116,7 +116,7 @@ def _grant(studio: Studio, seat: Sitting) -> None:
         return
     seat.asked, seat.refusal = False, ""
     try:
-        params = _params(studio, seat)
+        params = purpose.params(studio, seat)
         if params.mask:
             inpaint.keep_its_original(studio, params)
     except PlayError as error:
@@ -124,13 +124,6 @@ def _grant(studio: Studio, seat: Sitting) -> None:
         return
     came = seat.mask if params.mask else seat.drawing
     seat.live.ask(params, came.number if came else 0, seat.by_stroke)
-
-
-def _params(studio: Studio, seat: Sitting) -> Params:
-    """What is asked for with what the canvas shows."""
-    makers = {"mask": inpaint.params, "guide": guide.params}
-    aim = mode.chosen(studio)
-    return makers[aim](studio, seat) if aim in makers else seat.params(studio)
 
 
 def _strength(seat: Sitting) -> None:
@@ -142,8 +135,7 @@ def _strength(seat: Sitting) -> None:
         0.65,
         0.05,
         **linked.bound("sketch_strength"),
-        on_change=_again,
-        args=(seat,),
+        on_change=seat.again,
         help=f"{knob.help} Too low returns the drawing, too high forgets it.",
     )
 
@@ -179,7 +171,7 @@ def _results(studio: Studio, seat: Sitting, aim: str) -> Callable[[], None]:
             key="sketch_request",
             help="See and edit the exact JSON before it goes.",
         ):
-            payload(studio, partial(_params, studio, seat))
+            payload(studio, partial(purpose.params, studio, seat))
         st.space("stretch")
         way_out = st.container(width="content")
         st.button(
@@ -209,11 +201,6 @@ def _results(studio: Studio, seat: Sitting, aim: str) -> Callable[[], None]:
             )
 
     return draw
-
-
-def _again(seat: Sitting) -> None:
-    if st.session_state.get("live"):
-        seat.wish(by_stroke=False)
 
 
 def _switch(seat: Sitting) -> None:
@@ -247,7 +234,7 @@ def _look(studio: Studio, seat: Sitting) -> Outcome:
 
 
 def _age(studio: Studio, seat: Sitting) -> str:
-    return "Up to date" if seat.is_current(studio) else "Made before your last change"
+    return "Up to date" if purpose.is_met(studio, seat) else "Made before your last change"
 
 
 def _standing(seat: Sitting) -> str:

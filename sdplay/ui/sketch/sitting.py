@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from sdplay.errors import BadParams, PlayError
+from sdplay.errors import BadParams
 from sdplay.jobs import Job
 from sdplay.params import Params
 from sdplay.ui import session
@@ -50,15 +50,10 @@ class Sitting:
         elif live:
             self.live.stop()
 
-    def is_current(self, studio: Studio) -> bool:
-        """Whether the picture is that of this drawing, with these settings, on this backend."""
-        answer = self.live.answer
-        if answer is None or answer.picture.backend != studio.backend.name:
-            return False
-        try:
-            return answer.request.params == self.params(studio)
-        except PlayError:
-            return False
+    def again(self) -> None:
+        """A setting has changed: live, the picture is made anew."""
+        if st.session_state.get("live"):
+            self.wish(by_stroke=False)
 
     def params(self, studio: Studio) -> Params:
         """The form's settings, with the drawing to start from."""
