@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.serving import at_last
+from tests.serving import at_last, generated
 from tests.sketching import INK, colour, result, saved, screen, stroke
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -81,7 +81,7 @@ def test_a_mask_lies_over_its_picture_and_is_inverted_undone_and_cleared(tab, ad
 def test_result_drawer_and_chosen_picture_are_inpainted_with_one_click(tab, address):
     mask, tabs = tab.locator(f"{INK}[aria-label=Mask]"), tab.get_by_role("tab")
     tab.goto(f"{address}?steps=2&prompt=a fox&width=192&height=128")
-    tab.locator(".st-key-go button").click()
+    generated(tab)
     tab.locator(".st-key-inpaint_result button").first.click()
     mask.wait_for()
     box = mask.bounding_box()
