@@ -138,6 +138,12 @@ def test_a_result_may_take_the_start_images_shape(size, step, fitting):
     )
 
 
+@pytest.mark.parametrize(("width", "lit"), [(128, (128, 128)), (160, None)])
+def test_a_common_size_is_lit_only_while_it_is_the_size(page, width, lit):
+    page.query_params.update(width=str(width), height="128")
+    assert page.run().pills(key="shape").value == lit
+
+
 def test_the_dice_change_only_the_seed(page):
     page.run()
     page.button(key="dice").click().run()

@@ -58,6 +58,14 @@ def test_a_newcomer_sees_a_finished_picture_and_what_to_try(tab, address):
     assert box["width"] > 400
 
 
+def test_pictures_of_one_prompt_and_the_dice_have_names_of_their_own(tab, address):
+    tiles = strip(tab, address, (71, 72))
+    tiles.nth(1).wait_for(timeout=SLOW)
+    names = tiles.evaluate_all("all => all.map(each => each.ariaLabel)")
+    assert len(set(names)) == len(names)
+    assert tab.get_by_role("button", name="New random seed", exact=True).is_visible()
+
+
 def test_the_price_of_one_picture_follows_the_form(tab, address):
     opened(tab, address)
     tab.get_by_text("1 picture, 40 model evaluations").wait_for()
