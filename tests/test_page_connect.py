@@ -168,6 +168,9 @@ def test_a_comparison_with_it_calls_it_by_its_kind(page, server):
     connected(page, server.url)
     page.multiselect(key="y_backend").set_value(["builtin", name(page)]).run()
     assert "builtin · Connected A1111 server" in sentences(page)
+    listed = page.multiselect(key="y_backend").options
+    assert listed == page.selectbox(key="backend").options
+    assert any(option.startswith("Your A1111 server") for option in listed)
 
 
 @pytest.mark.usefixtures("anywhere")

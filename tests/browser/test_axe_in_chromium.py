@@ -1,6 +1,7 @@
 """axe-core on every tab, in light and in dark: nothing serious, nothing critical."""
 
 from importlib import resources
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -160,6 +161,57 @@ def test_nothing_keeps_anybody_out(browser, stocked, reach, scheme):
     if violations(page):
         page.wait_for_timeout(MOMENT)
     assert violations(page) == []
+    context.close()
+
+
+KINDS = (
+    "button[kind^=primary]",
+    "button[kind=tertiary]",
+    "button[data-variant][data-selected=true]",
+    "button[data-variant]:not([data-selected=true])",
+    "[data-testid=stNumberInput] button",
+)
+"""One button of each look."""
+
+
+COLOURED = 400
+"""Milliseconds: so long a button takes to change its colour."""
+CONTRAST = """async button => {
+  const told = await axe.run(button, {runOnly: ['color-contrast']});
+  return told.violations.flatMap(rule => rule.nodes.map(node => node.failureSummary));
+}"""
+
+
+def hovered(page, button):
+    button.hover()
+
+
+def focused(page, button):
+    page.mouse.move(0, 0)
+    button.focus()
+
+
+def pressed(page, button):
+    button.hover()
+    page.mouse.down()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_button_can_be_read_under_the_pointer_focused_and_pressed(browser, stocked, scheme):
+    context = browser.new_context(
+        viewport={"width": 1440, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
+    )
+    context.set_default_timeout(SLOW)
+    page = opened(context.new_page(), stocked)
+    page.evaluate((resources.files("axe_playwright_python") / "axe.min.js").read_text())
+    for kind, act in product(KINDS, (hovered, focused, pressed)):
+        button = page.locator(f"{kind}:enabled:visible").first
+        act(page, button)
+        page.wait_for_timeout(COLOURED)
+        too_pale = button.evaluate(CONTRAST)
+        page.mouse.move(0, 0)
+        page.mouse.up()
+        assert too_pale == [], f"{kind} {act.__name__}"
     context.close()
 
 

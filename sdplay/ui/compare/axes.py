@@ -10,7 +10,7 @@ from sdplay.compare.axes import AXES, Mark, Offer, Typed, axis
 from sdplay.compare.grammar import Value, written
 from sdplay.errors import BadParams
 from sdplay.schedulers import scheduler_label
-from sdplay.ui import address
+from sdplay.ui import address, session
 from sdplay.ui.share import linked
 from sdplay.ui.share.linked import NOTHING, PLACES
 from sdplay.wording import literal, many
@@ -124,7 +124,7 @@ def _example(name: str) -> str:
 def _values(position: str, name: str, default: str, offer: Offer) -> Typed:
     choices = offer.choices.get(name)
     if choices:
-        return _choices(f"{position}_{name}", choices, FIRST_CHOICES.get(name, choices[:2]))
+        return _choices(f"{position}_{name}", offer, name)
     key = f"{position}_values"
     if key not in st.session_state and not st.query_params.get(key):
         default = default or _example(name)
@@ -140,12 +140,15 @@ def _values(position: str, name: str, default: str, offer: Offer) -> Typed:
     return typed
 
 
-def _choices(key: str, choices: Sequence[str], defaults: Sequence[str]) -> list[str]:
+def _choices(key: str, offer: Offer, name: str) -> list[str]:
+    choices = offer.choices[name]
+    defaults = FIRST_CHOICES.get(name, choices[:2])
+    labels = session.labels() if name == "backend" else {}
     chosen: list[str] = st.multiselect(
         "Values",
         choices,
         [choice for choice in defaults if choice in choices],
         **linked.bound(key),
-        format_func=scheduler_label,
+        format_func=lambda choice: labels.get(choice) or scheduler_label(choice),
     )
     return chosen

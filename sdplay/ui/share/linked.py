@@ -243,7 +243,7 @@ def values_of(axis: str, capabilities: Capabilities) -> Mapping[str, str] | None
     """What there is to choose from on an axis; nothing where values are typed."""
     choices = capabilities.choices(KNOBS[axis]) if axis in KNOBS else None
     if axis == "backend":
-        choices = tuple(_backends(capabilities))
+        return _backends(capabilities)
     if axis == "preset":
         choices = tuple(f"{scheduler} {steps}" for scheduler, steps in PRESETS)
     return None if choices is None else {name: scheduler_label(name) for name in choices}
