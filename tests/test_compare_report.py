@@ -1,14 +1,17 @@
 """The report: whole in one file, safe with hostile text, and readable without a server."""
 
+import base64
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
 from PIL import Image
 
 from sdplay.compare.axes import Setup
-from sdplay.compare.exports.charts import Line, chart
+from sdplay.compare.exports import line_ends
+from sdplay.compare.exports.charts import Line, chart, table
 from sdplay.compare.exports.report import report
 from sdplay.compare.plan import plan
 from sdplay.compare.results import Result
@@ -53,15 +56,16 @@ def read(axes, **more):
 
 
 def test_every_cell_is_inside_the_file():
-    _, reader = read([("scheduler", "euler, ddim"), ("steps", "5-20(+5)"), ("seed", "1, 2")])
+    text, reader = read([("scheduler", "euler, ddim"), ("steps", "5-20(+5)"), ("seed", "1, 2")])
     pictures = [source for source in reader.sources if source.startswith("data:image/jpeg;base64,")]
     assert len(pictures) == reader.tags.count("img") == 16
-    assert reader.tags.count("table") == 3
+    assert text.count('<div class="grid-of"><table>') == 2
 
 
 def test_the_first_axis_runs_across_as_on_the_page():
     text, _ = read([("steps", "5, 10"), ("cfg", "1, 3")])
-    assert re.findall("<th scope=(col|row)>([^<]*)", text)[-4:] == [
+    grid = text.partition("<svg")[0]
+    assert re.findall("<th scope=(col|row)>([^<]*)", grid)[-4:] == [
         ("col", "Steps: 5"),
         ("col", "Steps: 10"),
         ("row", "CFG scale: 1"),
@@ -105,6 +109,35 @@ def test_charts_are_well_formed(points):
 
 def test_a_chart_of_nothing_is_nothing():
     assert chart([Line("a", ())], "x", "y") == ""
+
+
+def test_every_chart_has_its_table_and_its_csv_in_the_file():
+    text, reader = read([("scheduler", "euler, ddim"), ("steps", "5, 10, 20, 40")])
+    assert text.count("<summary>As a table</summary>") == reader.tags.count("svg")
+    files = dict(re.findall(r'<a download="([^"]*)" href="data:text/csv;base64,([^"]*)"', text))
+    assert set(files) == {"sdplay-curves.csv", "sdplay-trade.csv"}
+    lines = base64.b64decode(files["sdplay-curves.csv"]).decode("utf-8-sig").splitlines()
+    assert len(lines) == 1 + 2 * 4
+    assert lines[0].startswith("Curve,Picture,Steps,")
+
+
+def test_a_table_of_a_chart_shows_hostile_names_as_text_and_no_figure_for_what_is_missing():
+    drawn = table(("Setting", "x"), [(HOSTILE, float("nan")), ("=1+1", -0.5)], "file")
+    assert "<script>" not in drawn
+    data = re.search(r"base64,([^\"]*)", drawn)[1]
+    rows = base64.b64decode(data).decode("utf-8-sig").splitlines()
+    assert rows[1].endswith(",")
+    assert rows[2] == "'=1+1,-0.5"
+
+
+def test_lines_have_their_names_at_their_ends_apart_from_each_other():
+    lines = [Line(name, ((1.0, 0.5), (8.0, 0.0))) for name in ("Euler", "DDIM", "UniPC")]
+    drawn = chart(lines, "x", "y")
+    names = dict(re.findall(r'y="([\d.]+)">(Euler|DDIM|UniPC)<', drawn))
+    heights = sorted(map(float, names))
+    assert len(heights) == 3
+    assert all(b - a >= line_ends.LINE - 0.2 for a, b in pairwise(heights))
+    assert "<rect" not in drawn
 
 
 def test_no_legend_is_cut():

@@ -5,6 +5,7 @@ import re
 import time
 
 import pytest
+from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
 
 from sdplay.compare.experiment import write_experiment
 from sdplay.params import KNOBS
@@ -469,3 +470,16 @@ def test_a_prompt_that_was_read_whole_is_not_spoken_of(page):
     finished(opened(page, prompt="a fox").button(key="run").click().run())
     assert "read no word" not in sentences(page.run())
     assert "did not read" not in sentences(page)
+
+
+def test_lines_of_a_chart_have_their_names_beside_them(page):
+    page = opened(page, x_values="2, 3, 4")
+    page = finished(page.button(key="run").click().run())
+    chart = page.get("vega_lite_chart")[0].proto
+    (ends,) = (each.data.data for each in chart.datasets if each.name == "ends")
+    named = convert_arrow_bytes_to_pandas_df(ends)
+    assert set(named["colour"]) == {"DDIM", "DPM++ 2M Karras", "Euler"}
+    assert set(named["x"]) == {4.0}
+    params = json.loads(chart.spec)["params"]
+    assert [part["value"] for part in params if part["name"] == "right"] == [4.0]
+    assert '"orient": "bottom"' not in chart.spec

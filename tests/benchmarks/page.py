@@ -3,6 +3,7 @@ memory.
 
     python -m tests.benchmarks.page              (needs Chromium and the extra `dev`; takes about
     four minutes)
+    python -m tests.benchmarks.page seen         (one part of it)
 
 The backend of the middle part is a real A1111-shaped server on a socket that takes five seconds for
 a picture.
@@ -10,6 +11,7 @@ a picture.
 
 import os
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -204,14 +206,21 @@ def memory() -> None:
     print(f"memory after so many pictures     {', '.join(told)}")
 
 
+IN_A_BROWSER = {each.__name__: each for each in (first_paint, seen, first_picture)}
+WITHOUT = {each.__name__: each for each in (thumbnails, memory)}
+
+
 def main() -> None:
+    """The parts that are named, or all of them."""
+    named = sys.argv[1:] or [*IN_A_BROWSER, *WITHOUT]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        first_paint(browser)
-        seen(browser)
-        first_picture(browser)
-    thumbnails()
-    memory()
+        for name in named:
+            if name in IN_A_BROWSER:
+                IN_A_BROWSER[name](browser)
+    for name in named:
+        if name in WITHOUT:
+            WITHOUT[name]()
 
 
 if __name__ == "__main__":

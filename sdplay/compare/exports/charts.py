@@ -1,14 +1,19 @@
 """Small line and point charts as SVG text, for the report that must work without a server."""
 
+import base64
 import html
 import math
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from sdplay.compare.exports import line_ends
 from sdplay.compare.grammar import shown
+from sdplay.files.spreadsheet import table_text
 
 WIDTH, HEIGHT, EDGE = 640, 300, 46
+BESIDE = 150
+"""Beside the lines, for their names."""
 LEGEND_LETTERS, LEGEND_LINE = 84, 18
 COLOURS = ("#3566b0", "#c8553d", "#3d8f5f", "#8a5aa8", "#b58a1b", "#2f8f9d", "#b84f86", "#6b7280")
 
@@ -37,17 +42,52 @@ def chart(lines: Sequence[Line], across: str, up: str) -> str:
         return EDGE + x / right * (WIDTH - 2 * EDGE), HEIGHT - EDGE - y / top * (HEIGHT - 2 * EDGE)
 
     parts = [_axes(right, top, across, up)]
-    high = HEIGHT + 6
-    for number, line in enumerate(lines):
-        colour = COLOURS[number % len(COLOURS)]
-        parts.append(_line(line, colour, at))
-        words = textwrap.wrap(line.label, LEGEND_LETTERS) or [""]
-        parts.append(_legend(words, colour, high))
-        high += LEGEND_LINE * len(words)
+    parts += [_line(line, colour, at) for line, colour in zip(lines, _colours(lines), strict=True)]
+    wide, high = WIDTH, HEIGHT
+    if _stand_beside(lines):
+        wide += BESIDE
+        parts.append(_names(lines, top, at))
+    else:
+        legend, high = _legend(lines)
+        parts.append(legend)
     name = html.escape(f"{up} over {across}")
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {high}" role="img" aria-label="{name}">{"".join(parts)}</svg>'
+    return f'<svg viewBox="0 0 {wide} {high}" role="img" aria-label="{name}">{"".join(parts)}</svg>'
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str | float]], file: str) -> str:
+    """What a chart draws as a folded table, and as a CSV file that lies in the page itself."""
+    rows = [["" if _is_missing(value) else value for value in row] for row in rows]
+    head = "".join(f"<th scope=col>{html.escape(heading)}</th>" for heading in headings)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{html.escape(_in_words(value))}</td>' for value in row)}</tr>"
+        for row in rows
     )
+    text = table_text(headings, [dict(zip(headings, row, strict=True)) for row in rows])
+    data = base64.b64encode(text.encode("utf-8-sig")).decode()
+    return (
+        f"<details><summary>As a table</summary><table><thead><tr>{head}</tr></thead>"
+        f'<tbody>{body}</tbody></table><p><a download="{html.escape(file)}.csv" '
+        f'href="data:text/csv;base64,{data}">CSV</a></p></details>'
+    )
+
+
+def _is_missing(value: str | float) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def _in_words(value: str | float) -> str:
+    return value if isinstance(value, str) else shown(round(float(value), 4))
+
+
+def _colours(lines: Sequence[Line]) -> list[str]:
+    return [COLOURS[number % len(COLOURS)] for number in range(len(lines))]
+
+
+def _stand_beside(lines: Sequence[Line]) -> bool:
+    """Whether each is a line of its own, with room for its name at its end."""
+    names = {line.label for line in lines}
+    drawn = all(line.joined and line.points for line in lines)
+    return drawn and len(names) == len(lines) and line_ends.fit(names, HEIGHT - 2 * EDGE)
 
 
 def _axes(right: float, top: float, across: str, up: str) -> str:
@@ -84,13 +124,36 @@ def _line(line: Line, colour: str, at: Callable[[float, float], tuple[float, flo
     return stroke + dots + "".join(marks)
 
 
-def _legend(words: Sequence[str], colour: str, top: int) -> str:
-    """A name under the chart, in as many lines as it needs."""
-    lines = "".join(
-        f'<text x="{EDGE + 16}" y="{top + LEGEND_LINE * number}">{html.escape(line)}</text>'
-        for number, line in enumerate(words)
-    )
-    return f'<rect x="{EDGE}" y="{top - 9}" width="10" height="10" fill="{colour}"/>{lines}'
+def _names(
+    lines: Sequence[Line], top: float, at: Callable[[float, float], tuple[float, float]]
+) -> str:
+    """A name at the end of each line, or close by."""
+    ends = {line.label: [y for _, y in line.points if math.isfinite(y)] for line in lines}
+    places = line_ends.places(ends, HEIGHT - 2 * EDGE, 0.0, top)
+    left = WIDTH - EDGE + 10
+    parts = []
+    for line, colour in zip(lines, _colours(lines), strict=True):
+        _, middle = at(0.0, places[line.label])
+        words = line_ends.in_lines(line.label).split("\n")
+        parts.append(f'<circle cx="{left}" cy="{middle:.1f}" r="4" fill="{colour}"/>')
+        parts += [
+            f'<text x="{left + 10}" y="{middle + 4 + line_ends.LINE * number:.1f}">'
+            f"{html.escape(text)}</text>"
+            for number, text in enumerate(words)
+        ]
+    return "".join(parts)
+
+
+def _legend(lines: Sequence[Line]) -> tuple[str, int]:
+    """The names under the chart, each in as many lines as it needs; and how far down they reach."""
+    high, parts = HEIGHT + 6, []
+    for line, colour in zip(lines, _colours(lines), strict=True):
+        words = textwrap.wrap(line.label, LEGEND_LETTERS) or [""]
+        parts.append(f'<rect x="{EDGE}" y="{high - 9}" width="10" height="10" fill="{colour}"/>')
+        for text in words:
+            parts.append(f'<text x="{EDGE + 16}" y="{high}">{html.escape(text)}</text>')
+            high += LEGEND_LINE
+    return "".join(parts), high
 
 
 def _short(value: float) -> str:

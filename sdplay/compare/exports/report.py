@@ -11,7 +11,7 @@ from sdplay.compare.evidence.amounts import Amounts
 from sdplay.compare.evidence.answers import Convergence, Trade
 from sdplay.compare.evidence.findings import Between, Findings, between, find_out
 from sdplay.compare.evidence.measures import MEASURES, WHAT_THEY_SEE, Measure
-from sdplay.compare.exports.charts import Line, chart
+from sdplay.compare.exports.charts import Line, chart, table
 from sdplay.compare.guard import plan_sentence, value_text
 from sdplay.compare.plan import Cell, Plan
 from sdplay.compare.planfile import grid_infotext
@@ -189,7 +189,7 @@ def _charts(findings: Findings) -> list[str]:
     lines = [_curve(curve) for curve in findings.curves[:MOST_CURVES]]
     up = findings.measure.label
     if drawn := chart(lines, "steps", f"{up} to its own most steps"):
-        parts.append(f"<h2>Does it settle?</h2>{drawn}")
+        parts.append(f"<h2>Does it settle?</h2>{drawn}{_curve_table(findings)}")
         if (count := len(findings.curves)) > MOST_CURVES:
             parts.append(f"<p>The first {MOST_CURVES} of {count} curves are drawn.</p>")
     if findings.trade and len(findings.trade.points) > 2:
@@ -217,12 +217,28 @@ def _by_other_measures(
     return folded
 
 
+def _curve_table(findings: Findings) -> str:
+    rows = [
+        (curve.label, point.label, point.steps, point.distance)
+        for curve in findings.curves
+        for point in curve.points
+    ]
+    return table(("Curve", "Picture", "Steps", findings.measure.label), rows, "sdplay-curves")
+
+
 def _amounts(amounts: Amounts) -> str:
+    rows = [
+        (course.label, level.value, level.moved)
+        for course in amounts.courses
+        for level in course.levels[1:]
+    ]
+    headings = ("Curve", amounts.setting, f"{amounts.measure.label} to the value before")
     lines = [
         Line(course.label, tuple((level.value, level.moved) for level in course.levels[1:]))
         for course in amounts.courses[:MOST_CURVES]
     ]
-    return chart(lines, amounts.setting, f"{amounts.measure.label} to the value before")
+    drawn = chart(lines, amounts.setting, f"{amounts.measure.label} to the value before")
+    return drawn and drawn + table(headings, rows, "sdplay-amounts")
 
 
 def _trade(trade: Trade, measure: Measure) -> str:
@@ -237,7 +253,12 @@ def _trade(trade: Trade, measure: Measure) -> str:
         Line(f"the reference: {trade.reference.name}", ((cost, 0.0),), joined=False),
         *([Line(f"the cheapest close ones: {listed(winners)}", (), ringed)] if winners else []),
     ]
-    return chart(lines, trade.reference.unit, f"{measure.label} to the reference")
+    rows = [
+        *((point.label, point.cost, point.distance) for point in trade.points),
+        (f"Reference: {trade.reference.name}", cost, 0.0),
+    ]
+    headings = ("Setting", trade.reference.unit, f"{measure.label} to the reference")
+    return chart(lines, *headings[1:]) + table(headings, rows, "sdplay-trade")
 
 
 def _curve(curve: Convergence) -> Line:

@@ -1,6 +1,8 @@
 """The charts' shapes, built once each: Altair takes longer over one than the rest of the page."""
 
 import json
+import math
+import statistics
 import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +12,22 @@ from typing import Any
 import altair as alt
 
 from sdplay.compare.evidence.measures import MEASURES, Measure
+from sdplay.compare.exports import line_ends
 
 SHAPES = 32
 """Charts remembered as text: their titles hold what people wrote."""
 WRAPPED = 28
 """Letters of a label before it goes on in the next line."""
 ROWS = alt.NamedData("rows")
-GREY = "#7f8794"
+ENDS = alt.NamedData("ends")
+"""The names of lines, where they end."""
+HIGH = 200
+"""Pixels of a chart's lines."""
+BESIDE = 118
+"""Pixels beside the lines, for their names."""
+RIGHT = "right"
+"""The name of the largest value across, behind which the names stand."""
+GREY = "#767b86"
 """Seen on light and on dark."""
 PICK = alt.selection_point(name="picked", fields=["at"], nearest=True, toggle=False)
 """A click anywhere takes the point that is nearest."""
@@ -38,12 +49,14 @@ def upper(text: str) -> str:
 
 @dataclass(frozen=True)
 class Legend:
-    """A legend under its chart: how many columns fit a phone, and how high it becomes."""
+    """Names beside the lines; where they have no room, a legend under the chart: how many columns
+    fit a phone, and how high it becomes."""
 
     columns: int
     height: int
     scheme: str
     """Ten colours that are easy to tell apart, or twenty."""
+    beside: bool = False
 
     @property
     def drawn(self) -> alt.Legend | None:
@@ -60,9 +73,11 @@ class Legend:
 
     @classmethod
     def of(cls, labels: Collection[str]) -> "Legend":
+        scheme = "tableau10" if len(labels) <= 10 else "tableau20"
+        if line_ends.fit(labels, HIGH):
+            return cls(0, 0, scheme, beside=True)
         columns = 2 if max(map(len, labels)) <= 18 else 1
         lines = sum(wrapped(label).count("\n") + 1 for label in labels)
-        scheme = "tableau10" if len(labels) <= 10 else "tableau20"
         return cls(columns, 30 * -(-lines // columns), scheme)
 
 
@@ -76,7 +91,7 @@ def curves(across: str, measure: Measure, legend: Legend, grouped: bool = False)
         lines = base.mark_line(opacity=0.3, strokeWidth=1.2) + _medians(base)
     dots = base.mark_circle(size=60)
     return _text(
-        _close_enough() + lines + knees + dots.add_params(PICK),
+        _named(_close_enough() + lines + knees + dots.add_params(PICK), legend),
         f"{upper(measure.label)} over {across.lower()}; a ring where more steps change little.",
         280 + legend.height,
     )
@@ -90,7 +105,9 @@ def moves(across: str, measure: Measure, legend: Legend) -> str:
         y=alt.Y("distance:Q", title=[upper(measure.label), "to the value before"])
     )
     return _text(
-        _close_enough() + base.mark_line() + base.mark_circle(size=60).add_params(PICK),
+        _named(
+            _close_enough() + base.mark_line() + base.mark_circle(size=60).add_params(PICK), legend
+        ),
         f"{upper(measure.label)} to the picture at the value before, over {across}.",
         280 + legend.height,
     )
@@ -109,17 +126,37 @@ def _medians(base: alt.Chart) -> alt.Chart:
 
 
 def _lines(across: str, measure: Measure, legend: Legend, *tooltips: alt.Tooltip) -> alt.Chart:
-    """Curves in colours that the legend names."""
-    return _over(across, measure, LABEL, *tooltips).encode(
-        detail="curve:N",
-        color=alt.Color(
-            "colour:N",
-            title=None,
-            sort=None,
-            scale=alt.Scale(scheme=legend.scheme),
-            legend=legend.drawn,
-        ),
+    """Curves in colours that have names."""
+    base = _over(across, measure, LABEL, *tooltips)
+    if legend.beside:
+        room = alt.Scale(
+            domainMin=0, domainMax=alt.ExprRef(f"{RIGHT} * width / max(60, width - {BESIDE})")
+        )
+        base = base.encode(x=alt.X("x:Q", title=across, axis=alt.Axis(tickCount=8), scale=room))
+    return base.encode(detail="curve:N", color=_colour(legend))
+
+
+def _colour(legend: Legend) -> alt.Color:
+    return alt.Color(
+        "colour:N",
+        title=None,
+        sort=None,
+        scale=alt.Scale(scheme=legend.scheme),
+        legend=legend.drawn,
     )
+
+
+def _named(chart: alt.LayerChart, legend: Legend) -> alt.LayerChart:
+    """The same with a name at the end of each line, where they stand there."""
+    if not legend.beside:
+        return chart
+    ends = alt.Chart(ENDS).encode(x="x:Q", y="distance:Q")
+    dots = ends.mark_circle(size=60, xOffset=10, aria=False).encode(color=_colour(legend))
+    names = ends.mark_text(
+        align="left", baseline="middle", dx=18, lineBreak="\n", limit=0, color=GREY, aria=False
+    ).encode(text="name:N")
+    named: alt.LayerChart = (chart + dots + names).add_params(alt.param(name=RIGHT, value=1))
+    return named
 
 
 @lru_cache(SHAPES)
@@ -194,5 +231,38 @@ def _text(chart: alt.LayerChart, description: str, height: int = 280) -> str:
 
 
 def filled(chart: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A shape with its points."""
-    return {**json.loads(chart), "datasets": {ROWS.name: list(rows)}}
+    """A shape with its points, and the names of its lines where they stand beside them."""
+    shape = json.loads(chart)
+    datasets: dict[str, Sequence[Mapping[str, Any]]] = {ROWS.name: list(rows)}
+    if ENDS.name in chart:
+        datasets[ENDS.name] = ends = _ends(rows)
+        for parameter in shape["params"]:
+            if parameter["name"] == RIGHT:
+                parameter["value"] = max((end["x"] for end in ends), default=1)
+    return {**shape, "datasets": datasets}
+
+
+def _ends(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The name of each colour, where the median of its lines ends or close by."""
+    lines: dict[str, dict[float, list[float]]] = {}
+    for row in rows:
+        if math.isfinite(row["x"]) and math.isfinite(row["distance"]):
+            lines.setdefault(row["colour"], {}).setdefault(row["x"], []).append(row["distance"])
+    if not lines:
+        return []
+    medians = {
+        colour: [statistics.median(line[x]) for x in sorted(line)] for colour, line in lines.items()
+    }
+    high = max(max(median) for median in medians.values()) or 1.0
+    names = {colour.replace("\n", " "): median for colour, median in medians.items()}
+    places = line_ends.places(names, HIGH, 0.0, high)
+    right = max(max(line) for line in lines.values())
+    return [
+        {
+            "colour": colour,
+            "name": line_ends.in_lines(name),
+            "x": right,
+            "distance": places[name],
+        }
+        for colour, name in zip(lines, names, strict=True)
+    ]
