@@ -9,7 +9,7 @@ import sys
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from sdplay.cli.generate import _write
+from sdplay.cli.generate import write
 from sdplay.errors import LibraryError
 from sdplay.metadata import read
 from sdplay.params import Params
@@ -128,7 +128,7 @@ def test_a_picture_that_cannot_be_written_lies_elsewhere(tmp_path, monkeypatch):
     aside.mkdir()
     (aside / "x.png").mkdir()
     with pytest.raises(LibraryError, match=f"It lies in {tmp_path}/x.png instead"):
-        _write(aside / "x.png", b"a picture")
+        write(aside / "x.png", b"a picture")
     assert (tmp_path / "x.png").read_bytes() == b"a picture"
 
 

@@ -111,7 +111,7 @@ def test_words_order_a_sheet_too(tmp_path):
         (("sheet", "pictures", "--out", "a.jpg"), "--out must end with .png, not 'a.jpg'."),
         (("sheet", "pictures", "--every", "0"), "--every must be at least 1, not 0."),
         (("sheet", "pictures", "--columns", "-1"), "--columns must be at least 1, not -1."),
-        (("animate", "pictures", "--out", "a.mp4"), "--out must end with .gif or .webp"),
+        (("animate", "pictures", "--out", "a.avi"), "--out must end with .gif or .webp or .mp4"),
         (("animate", "pictures", "--seconds", "0"), "--seconds must be between 0.02 and 60"),
     ],
 )

@@ -148,8 +148,8 @@ def test_frames_of_other_sizes_are_fitted():
 def test_no_frame_and_other_formats_get_a_sentence():
     with pytest.raises(BadParams, match="no finished picture"):
         animate([])
-    with pytest.raises(BadParams, match="gif or webp, not 'mp4'"):
-        animate(FRAMES, kind="mp4")
+    with pytest.raises(BadParams, match="gif, webp or mp4, not 'avi'"):
+        animate(FRAMES, kind="avi")
 
 
 def test_many_large_frames_are_made_so_small_that_all_have_room():

@@ -15,6 +15,7 @@ LAYERS = (
     "cli",
     "lessons",
     "sweeps",
+    "film",
     "jobs",
     "studio",
     "server",

@@ -30,24 +30,7 @@ def register(actions: Any) -> None:
     generate = actions.add_parser(
         "generate", help="make one picture", description="Make one picture."
     )
-    generate.add_argument("prompt", help=KNOBS["prompt"].help)
-    for name in FLAGS:
-        _add_flag(generate, KNOBS[name])
-    generate.add_argument(
-        "--size", metavar="WxH", help="Pixels across and down, in steps of 8, like 512x768."
-    )
-    generate.add_argument("--init", metavar="FILE", type=Path, help=KNOBS["init"].help)
-    generate.add_argument("--mask", metavar="FILE", type=Path, help=KNOBS["mask"].help)
-    generate.add_argument(
-        "--backend", metavar="NAME", default="", help="builtin, a1111, predict or local."
-    )
-    generate.add_argument(
-        "--set",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="Any other setting, or a raw field of the payload. May be repeated.",
-    )
+    add_settings(generate)
     generate.add_argument(
         "--out", metavar="FILE", type=Path, help="Where the PNG goes; a new name if not given."
     )
@@ -55,6 +38,28 @@ def register(actions: Any) -> None:
         "--json", action="store_true", help="Print one JSON object instead of a sentence."
     )
     generate.set_defaults(run=_generate)
+
+
+def add_settings(command: argparse.ArgumentParser) -> None:
+    """Everything that names a picture, as flags."""
+    command.add_argument("prompt", help=KNOBS["prompt"].help)
+    for name in FLAGS:
+        _add_flag(command, KNOBS[name])
+    command.add_argument(
+        "--size", metavar="WxH", help="Pixels across and down, in steps of 8, like 512x768."
+    )
+    command.add_argument("--init", metavar="FILE", type=Path, help=KNOBS["init"].help)
+    command.add_argument("--mask", metavar="FILE", type=Path, help=KNOBS["mask"].help)
+    command.add_argument(
+        "--backend", metavar="NAME", default="", help="builtin, a1111, predict or local."
+    )
+    command.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="Any other setting, or a raw field of the payload. May be repeated.",
+    )
 
 
 def _add_flag(command: argparse.ArgumentParser, knob: Knob) -> None:
@@ -73,9 +78,9 @@ def _generate(options: argparse.Namespace) -> None:
 
     backend = connect(options.backend)
     capabilities = backend.probe()
-    params = Params(**{**capabilities.defaults, **_requested(options, capabilities)})
-    file = options.out or _new_name(params)
-    _check_writable(file)
+    params = requested(options, capabilities)
+    file = options.out or new_name(params)
+    check_writable(file)
     events = backend.generate(params)
     picture: Picture | None = None
     try:
@@ -90,9 +95,9 @@ def _generate(options: argparse.Namespace) -> None:
         progress_line.clear()
     if picture is None:
         raise BackendError(f"{backend.label} ended without a picture. Try again.")
-    _write(file, sign(picture.data, picture))
+    write(file, sign(picture.data, picture))
     for number, companion in enumerate(picture.others, 2):
-        _write(file.with_stem(f"{file.stem}-{number}"), sign(companion.data, companion))
+        write(file.with_stem(f"{file.stem}-{number}"), sign(companion.data, companion))
     if options.json:
         receipt = picture.receipt.as_dict()
         print(
@@ -111,8 +116,13 @@ def _generate(options: argparse.Namespace) -> None:
         print(f"  {warning}")
 
 
-def _requested(options: argparse.Namespace, capabilities: "Capabilities") -> dict[str, Any]:
-    """The settings that the person gave, in our names; a missing seed is drawn here."""
+def requested(options: argparse.Namespace, capabilities: "Capabilities", **first: Any) -> Params:
+    """The settings that the person gave, over these and the backend's own; a missing seed is drawn
+    here."""
+    return Params(**{**capabilities.defaults, **first, **_settings(options, capabilities)})
+
+
+def _settings(options: argparse.Namespace, capabilities: "Capabilities") -> dict[str, Any]:
     from sdplay.files.decode import read_picture
 
     settings: dict[str, Any] = {"prompt": options.prompt, "seed": random_seed()}
@@ -129,7 +139,7 @@ def _requested(options: argparse.Namespace, capabilities: "Capabilities") -> dic
     for name in ("init", "mask"):
         if file := getattr(options, name):
             settings[name] = read_picture(file, f"The {KNOBS[name].label.lower()}")
-    settings = _with_sets(settings, options.set)
+    settings = with_sets(settings, options.set)
     if "scheduler" in settings:
         settings["scheduler"] = _scheduler(settings["scheduler"], capabilities)
     return settings
@@ -145,7 +155,7 @@ def _scheduler(name: str, capabilities: "Capabilities") -> str:
     return chosen
 
 
-def _with_sets(settings: dict[str, Any], sets: list[str]) -> dict[str, Any]:
+def with_sets(settings: dict[str, Any], sets: list[str]) -> dict[str, Any]:
     """A known name sets that setting; any other goes into the payload as it stands."""
     extra: dict[str, Any] = {}
     for assignment in sets:
@@ -165,17 +175,17 @@ def _with_sets(settings: dict[str, Any], sets: list[str]) -> dict[str, Any]:
     return settings | ({"extra": json.dumps(extra)} if extra else {})
 
 
-def _new_name(params: Params) -> Path:
+def new_name(params: Params, suffix: str = ".png") -> Path:
     """A file name made of prompt and seed, never one that is taken."""
     words = re.sub(r"[\W_]+", "-", params.prompt.lower()).strip("-")[:60] or "picture"
     name, count = f"{words}-{params.seed}", 1
-    while Path(f"{name}.png").exists():
+    while Path(f"{name}{suffix}").exists():
         count += 1
         name = f"{words}-{params.seed}-{count}"
-    return Path(f"{name}.png")
+    return Path(f"{name}{suffix}")
 
 
-def _check_writable(file: Path) -> None:
+def check_writable(file: Path) -> None:
     """Before the work: a picture that cannot be written would be lost."""
     if file.is_dir():
         raise BadParams(f"{file} is a folder. Give a file name with --out, like {file}/fox.png")
@@ -191,7 +201,7 @@ def _check_writable(file: Path) -> None:
         ) from error
 
 
-def _write(file: Path, data: bytes) -> None:
+def write(file: Path, data: bytes) -> None:
     """The file, or where it could not be written, one in the folder for temporary files."""
     try:
         write_whole(file, data)

@@ -6,10 +6,10 @@ import sys
 from typing import NoReturn
 
 from sdplay import settings
-from sdplay.cli import cutouts, generate, lesson, library, lists, pictures, serve, sweep
+from sdplay.cli import cutouts, film, generate, lesson, library, lists, pictures, serve, sweep
 from sdplay.errors import BadParams, PlayError
 
-COMMANDS = (generate, lists, library, sweep, lesson, serve, cutouts, pictures)
+COMMANDS = (generate, film, lists, library, sweep, lesson, serve, cutouts, pictures)
 
 
 class Commands(argparse.ArgumentParser):

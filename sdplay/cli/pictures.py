@@ -32,10 +32,11 @@ def register(actions: Any) -> None:
     sheet.set_defaults(run=_sheet)
     animate = actions.add_parser(
         "animate",
-        help="make a GIF or WebP of the pictures of a folder",
-        description="Make a GIF or WebP that shows the pictures of a folder one after the other.",
+        help="make a GIF, WebP or MP4 of the pictures of a folder",
+        description="Make a GIF, WebP or MP4 that shows the pictures of a folder one after the "
+        "other.",
     )
-    _add_common(animate, "A .gif or .webp file; a GIF named by the folder if not given.")
+    _add_common(animate, "A .gif, .webp or .mp4 file; a GIF named by the folder if not given.")
     animate.add_argument(
         "--seconds", type=float, default=0.5, metavar="F", help="How long each is shown; 0.5."
     )
@@ -79,7 +80,7 @@ def _animate(options: argparse.Namespace) -> None:
     _check_positive(options, "longest")
     if not 0.02 <= options.seconds <= 60:
         raise BadParams(f"--seconds must be between 0.02 and 60, not {options.seconds:g}.")
-    out = _out(options, "animation", (".gif", ".webp"))
+    out = _out(options, "animation", (".gif", ".webp", ".mp4"))
     chosen, labels = _chosen(options)
     data = animate(
         list(frames(chosen, labels, options.longest)),

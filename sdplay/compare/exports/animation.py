@@ -1,4 +1,5 @@
-"""A GIF or WebP that walks along one axis, in the order of its values."""
+"""Pictures one after the other as GIF, WebP or MP4: along one axis in the order of its values, or
+as they come."""
 
 import io
 import math
@@ -6,15 +7,23 @@ from collections.abc import Mapping, Sequence
 
 from PIL import Image, ImageDraw, ImageOps
 
+from sdplay.compare.exports import video
 from sdplay.compare.exports.sheet import write
 from sdplay.compare.plan import Plan
 from sdplay.compare.results import Pictures, Result
 from sdplay.errors import BadParams
 
 Frames = Sequence[tuple[str, Image.Image]]
+KINDS = ("gif", "webp", "mp4")
+MEDIA_TYPES = {"gif": "image/gif", "webp": "image/webp", "mp4": "video/mp4"}
 BAR = 22
 MOST_PIXELS = 16_000_000
 """Pixels of all frames together: more of them are made smaller."""
+
+
+def kinds() -> tuple[str, ...]:
+    """The kinds of file that can be written on this machine."""
+    return tuple(kind for kind in KINDS if kind != "mp4" or video.can_write())
 
 
 def ordered(
@@ -57,14 +66,21 @@ def animate(
     labels: bool = False,
 ) -> bytes:
     """The frames one after the other, for ever; ping-pong walks back again instead of jumping."""
-    if kind not in ("gif", "webp"):
-        raise BadParams(f"An animation is a gif or webp, not {kind!r}.")
+    if kind not in KINDS:
+        raise BadParams(f"An animation is a gif, webp or mp4, not {kind!r}.")
     if not frames:
         raise BadParams("There is no finished picture along this axis yet. Run the sweep first.")
     size = frames[0][1].size
     pictures = [_frame(image, size, label if labels else "") for label, image in frames]
     if ping_pong:
         pictures += pictures[-2:0:-1]
+    if kind == "mp4":
+        return video.mp4(pictures, 1 / seconds)
+    return _looped(pictures, kind, seconds)
+
+
+def _looped(pictures: list[Image.Image], kind: str, seconds: float) -> bytes:
+    """A GIF or WebP that plays for ever."""
     buffer = io.BytesIO()
     options = {
         "save_all": True,

@@ -17,7 +17,7 @@ from sdplay.compare.experiment import (
     same_again,
     write_experiment,
 )
-from sdplay.compare.exports.animation import animate, ordered
+from sdplay.compare.exports.animation import MEDIA_TYPES, animate, kinds, ordered
 from sdplay.compare.exports.report import report
 from sdplay.compare.exports.rows import Measured, csv_text, row
 from sdplay.compare.exports.sheet import sheet
@@ -205,9 +205,7 @@ def _animation(studio: Studio, sweep: Sweep) -> None:
     along = st.selectbox(
         "Along", long, format_func=lambda at: plan.varied[at].axis.label, key="morph_along"
     )
-    kind = st.segmented_control(
-        "As", ("gif", "webp"), default="gif", required=True, key="morph_kind"
-    )
+    kind = st.segmented_control("As", kinds(), default="gif", required=True, key="morph_kind")
     seconds = st.slider("Seconds per picture", 0.05, 2.0, 0.5, 0.05, key="morph_seconds")
     back = st.toggle("There and back", True, key="morph_back")
     labels = st.toggle("Labels", True, key="morph_labels")
@@ -219,7 +217,7 @@ def _animation(studio: Studio, sweep: Sweep) -> None:
         )
         return animate(frames, kind=str(kind), seconds=seconds, ping_pong=back, labels=labels)
 
-    _download("Save it", make, f"morph.{kind}", f"image/{kind}", ":material/animation:")
+    _download("Save it", make, f"morph.{kind}", MEDIA_TYPES[str(kind)], ":material/animation:")
 
 
 def reproduction(sweep: Sweep) -> Reproduction | None:

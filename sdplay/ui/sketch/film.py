@@ -6,7 +6,7 @@ import streamlit as st
 from PIL import Image
 
 from sdplay import metadata
-from sdplay.compare.exports.animation import animate, smaller
+from sdplay.compare.exports.animation import MEDIA_TYPES, animate, kinds, smaller
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
 from sdplay.ui.sketch.live import MOST_FRAMES
@@ -27,16 +27,14 @@ def offer(studio: Studio, seat: Sitting) -> None:
     with box, explained():
         last = f"the last {MOST_FRAMES}" if count == MOST_FRAMES else "all"
         st.caption(f"{many(count, 'picture')} of this session, {last} of them in their order.")
-        kind = st.segmented_control(
-            "As", ("gif", "webp"), default="gif", required=True, key="film_kind"
-        )
+        kind = st.segmented_control("As", kinds(), default="gif", required=True, key="film_kind")
         seconds = st.slider("Seconds per picture", 0.05, 2.0, 0.3, 0.05, key="film_seconds")
         ids = tuple(seat.live.frames)
         st.download_button(
             "Save it",
             lambda: animate(list(_frames(studio, ids)), kind=str(kind), seconds=seconds),
             f"sdplay-sketch.{kind}",
-            f"image/{kind}",
+            MEDIA_TYPES[str(kind)],
             icon=":material/download:",
             on_click="ignore",
             key="film_save",

@@ -50,6 +50,6 @@ def register(actions: Any) -> None:
 
 def _sweep(options: argparse.Namespace) -> int:
     """Only this command pays for loading what a sweep needs."""
-    from sdplay.cli.run_plan import run
+    from sdplay.cli.sweep.run_plan import run
 
     return run(options)

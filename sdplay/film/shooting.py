@@ -1,0 +1,175 @@
+"""A film at work: a thread of its own hands the frames to the jobs, so that no page needs to stay
+open."""
+
+import logging
+import threading
+import time
+from collections import deque
+from copy import copy
+from dataclasses import dataclass
+
+from PIL import Image
+
+from sdplay import metadata
+from sdplay.backends import Backend, Capabilities
+from sdplay.errors import BadParams, PlayError
+from sdplay.film.storyboard import Storyboard
+from sdplay.jobs import Job, Jobs
+from sdplay.library import Kept
+from sdplay.picture import Progress
+from sdplay.wording import duration, many
+
+LOG = logging.getLogger(__name__)
+GLANCE_SECONDS = 0.2
+LACKS = {
+    "img2img": "cannot start from a picture, so no frame can be made from another.",
+    "variation": "cannot mix two seeds, so there is no way from one to the other.",
+}
+"""What a backend without a feature says to a film that needs it."""
+BROKEN = "Something went wrong inside the app; its log has the details. Try again."
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Who makes a film, and for whom."""
+
+    jobs: Jobs
+    backend: Backend
+    owner: str = ""
+    address: str = ""
+    at_once: int = 1
+
+
+def check(storyboard: Storyboard, backend: Backend, capabilities: Capabilities) -> None:
+    """Refuse a film that this backend cannot make, before its first frame."""
+    for need in storyboard.needs:
+        if not capabilities.offers(need):
+            raise BadParams(f"{backend.label} {LACKS[need]} Choose another backend.")
+
+
+class Shooting:
+    """One film on its way.  What was made stays in the library, so starting again goes on."""
+
+    def __init__(self, storyboard: Storyboard, crew: Crew) -> None:
+        self.storyboard, self.crew = storyboard, crew
+        self.group = f"film-{id(self):x}-{time.time_ns():x}"
+        self.frames: list[Kept] = []
+        """The frames that are there, in their order."""
+        self.trouble = ""
+        """Why it stopped by itself."""
+        self._window = 1 if storyboard.chained else 2 * max(1, crew.at_once)
+        self._waiting: deque[Job] = deque()
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> "Shooting":
+        """Begin, or go on after the last frame that is there."""
+        if not self.running and not self.done:
+            self.trouble = ""
+            self._stopped.clear()
+            self._thread = threading.Thread(target=self._shoot, name=self.group, daemon=True)
+            self._thread.start()
+        return self
+
+    def cancel(self) -> None:
+        """Stop; the frames that are there stay."""
+        self._stopped.set()
+        for job in list(self._waiting):
+            job.cancel()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Until it has ended; False when the time was too short."""
+        if self._thread:
+            self._thread.join(seconds)
+        return not self.running
+
+    @property
+    def running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def done(self) -> bool:
+        """Whether every frame is there."""
+        return len(self.frames) == self.storyboard.count
+
+    @property
+    def fraction(self) -> float:
+        """The share of the frames that is there, the one at work counted as far as it is."""
+        now = self.progress
+        part = (now.fraction or 0.0) if now and self.running else 0.0
+        return min(1.0, (len(self.frames) + part) / self.storyboard.count)
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far the frame at work is."""
+        jobs = list(self._waiting)
+        return jobs[0].progress if jobs else None
+
+    @property
+    def standing(self) -> str:
+        """How far it is, in words for people."""
+        there, count = len(self.frames), self.storyboard.count
+        sentence = f"{there:,} of {many(count, 'frame')}"
+        seconds = self._seconds_a_frame()
+        if not self.running or seconds is None:
+            return sentence
+        left = seconds * (count - there)
+        return f"{sentence} · {duration(left, left)} left"
+
+    def _seconds_a_frame(self) -> float | None:
+        """Of the frames made since the start; nothing before there are two."""
+        made = [frame.timing.total for frame in self.frames[-20:]]
+        return sum(made) / len(made) if len(made) > 1 else None
+
+    def _shoot(self) -> None:
+        try:
+            while not self._stopped.is_set() and (self._fill() or self._waiting):
+                self._take()
+        except PlayError as error:
+            self.trouble = str(error)
+        except Exception:
+            # This thread belongs to nobody else: what is made stays, and the page says why it ends.
+            LOG.exception("%s failed", self.group)
+            self.trouble = BROKEN
+        finally:
+            for job in self._waiting:
+                job.cancel()
+            self._waiting.clear()
+
+    def _fill(self) -> bool:
+        """Ask for as many frames as may be at work; says whether any is still to be asked for."""
+        while len(self._waiting) < self._window and self._next < self.storyboard.count:
+            self._waiting.append(self._submit(self._next))
+        return self._next < self.storyboard.count
+
+    @property
+    def _next(self) -> int:
+        return len(self.frames) + len(self._waiting)
+
+    def _submit(self, at: int) -> Job:
+        crew = self.crew
+        before = self._pixels(self.frames[-1]) if self.storyboard.chained and self.frames else None
+        return crew.jobs.submit(
+            self.storyboard.params(at, before),
+            copy(crew.backend),
+            crew.owner,
+            self.group,
+            crew.at_once,
+            address=crew.address,
+        )
+
+    def _take(self) -> None:
+        """Wait a moment for the frame whose turn it is, and take it when it is there."""
+        job = self._waiting[0]
+        if not job.wait(GLANCE_SECONDS):
+            return
+        self._waiting.popleft()
+        self.crew.jobs.forget(job)
+        if job.kept:
+            self.frames.append(job.kept)
+            return
+        self._stopped.set()
+        self.trouble = job.error
+
+    def _pixels(self, frame: Kept) -> Image.Image:
+        return metadata.decoded(self.crew.jobs.library.data(frame)).convert("RGB")
