@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sdplay.ui.session import Studio
 
-FIRST = ("Generate", "Compare", "Sketch", "Library", "Learn")
+FIRST = ("Generate", "Compare", "Sketch", "Film", "Library", "Learn")
 """The order of the tabs.  A folder that is not named here comes after them."""
 
 

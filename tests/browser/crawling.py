@@ -17,7 +17,7 @@ sync_api = pytest.importorskip(
 )
 
 SCRIPT = (Path(__file__).parent / "crawl.js").read_text()
-TABS = ("Generate", "Compare", "Sketch", "Library", "Learn")
+TABS = ("Generate", "Compare", "Sketch", "Film", "Library", "Learn")
 STARTS = re.compile(r"^(Generate|Run|Continue|Show|Vary|Try|Start$|Beside)")
 RETURNS = re.compile(r"^(Expand sidebar|Close fullscreen|Exit fullscreen)")
 RELOADS = re.compile(r"^(Dark|Light) colours$")
@@ -26,7 +26,10 @@ presses it."""
 DESTROYS = re.compile(r"\b(delete|empty|remove|cancel|stop|let go|yes)\b", re.IGNORECASE)
 STREAMLITS = re.compile(r"^(Show data|Download as|Copy Vega|Copied!|Fullscreen$)")
 """Of a chart's toolbar, which is not ours: most of it asks the system where to put a file."""
-AT_WORK = ".st-key-cancel, .st-key-sweep_pause, .st-key-lesson_cancel, [class*=st-key-lens_at_work]"
+AT_WORK = (
+    ".st-key-cancel, .st-key-reel_cancel, .st-key-sweep_pause, .st-key-lesson_cancel, "
+    "[class*=st-key-lens_at_work]"
+)
 MOST_PRESSES = 400
 """On one tab: more of them means going round in circles."""
 MOST_OPTIONS = 4

@@ -16,7 +16,7 @@ FIELDS = """() => Object.fromEntries(
     .map(box => [[...box.classList].find(name => name.startsWith("st-key-")).slice(7),
                  box.querySelector("textarea, input")?.value])
     .filter(([key, value]) => value !== undefined && !key.startsWith("fold_")))"""
-TABS = ("Generate", "Compare", "Sketch", "Library", "Learn")
+TABS = ("Generate", "Compare", "Sketch", "Film", "Library", "Learn")
 ASKED = "&prompt=a+hill&negative=dark&steps=31&cfg=6.5&seed=99&scheduler=euler"
 
 

@@ -191,6 +191,15 @@ def _use(studio: Studio, saved: Kept) -> None:
                 icon=":material/grid_on:",
             )
             start_from(studio, saved, "details")
+            if studio.capabilities.offers("img2img"):
+                _leave(
+                    "Strength morph",
+                    _morph,
+                    studio,
+                    saved,
+                    key="use_morph",
+                    icon=":material/movie:",
+                )
             recall(saved, f"recall_{saved.id}", _close)
             st.caption("As A1111 writes it:")
             st.code(
@@ -298,6 +307,13 @@ def _all_but_the_seed(params: Params) -> None:
 def _compare(params: Params) -> None:
     form.use(params)
     st.session_state["view"] = "Compare"
+
+
+def _morph(studio: Studio, saved: Kept) -> None:
+    """From this picture to one that has forgotten it, as a film that begins at once."""
+    form.use(saved.params)
+    start_image.hold(studio.library.data(saved), picture=saved.id)
+    st.session_state.update(view="Film", moves="Strength", reel_wish=True)
 
 
 def _hold(studio: Studio, saved: Kept) -> None:

@@ -49,6 +49,7 @@ MOST_PICTURES = 30
 Row = dict[str, Any]
 GENERATE, COMPARE, LIBRARY = ("Generate",), ("Compare",), ("Library",)
 SKETCH = ("Sketch",)
+FILM = ("Film",)
 LEARN = ("Learn",)
 Options = Callable[[Capabilities], Mapping[str, str] | None]
 """What a control offers: the text that it writes, by the short id that a hand may write.  None:
@@ -210,6 +211,12 @@ def _measures(capabilities: Capabilities) -> Mapping[str, str]:
     }
 
 
+def _films(capabilities: Capabilities) -> Mapping[str, str]:
+    from sdplay.ui.film.kinds import KINDS
+
+    return {title: title for title in KINDS}
+
+
 def _looks(capabilities: Capabilities) -> Mapping[str, str]:
     from sdplay.ui.components.viewer import MODES
 
@@ -353,6 +360,7 @@ NAMES: Mapping[str, Linked] = {
     "live": Linked("Live", _switch, tabs=SKETCH),
     "sketch_as": Linked("What the canvas is for", sketches, tabs=SKETCH),
     "sketch_strength": Linked("Strength of Sketch", reads=_is_strength, tabs=SKETCH),
+    "moves": Linked("What moves", _films, tabs=FILM),
     "find": Linked("Search", tabs=LIBRARY),
     "whose": Linked("Pictures", lambda capabilities: SCOPES, tabs=LIBRARY),
     "picked": Linked("Chosen pictures", several=True, tabs=LIBRARY),

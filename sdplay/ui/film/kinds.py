@@ -1,0 +1,117 @@
+"""The kinds of film: the controls of each, and the storyboard that they describe."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from sdplay.errors import BadParams
+from sdplay.film import MOST_FRAMES, FrameToFrame, FromTo, Storyboard
+from sdplay.params import KNOBS, MAX_SEED, Params
+from sdplay.ui.form.controls import LARGEST_IN_A_BROWSER
+
+Draw = Callable[[], Mapping[str, Any]]
+"""Draws a kind's controls and returns what they say."""
+Tell = Callable[[Params, int, Mapping[str, Any]], Storyboard]
+
+
+def frames() -> int:
+    """How many frames."""
+    return int(
+        st.number_input(
+            "Frames",
+            1,
+            MOST_FRAMES,
+            24,
+            key="reel_frames",
+            help="1 to 1,000. Twelve a second look smooth.",
+        )
+    )
+
+
+def _movement() -> Mapping[str, Any]:
+    zoom, turn, change, seeds = st.columns(4, vertical_alignment="bottom")
+    return {
+        "zoom": zoom.slider(
+            "Zoom", 0.8, 1.25, 1.03, 0.01, key="reel_zoom", help="Nearer with each frame."
+        ),
+        "degrees": turn.slider(
+            "Rotation", -15.0, 15.0, 0.0, 0.5, "%g°", key="reel_turn", help="With each frame."
+        ),
+        "strength": change.slider(
+            "Change",
+            0.05,
+            1.0,
+            0.4,
+            0.05,
+            key="reel_strength",
+            help="The strength of each frame: how much of the one before it is painted anew.",
+        ),
+        "seeds": "next"
+        if seeds.toggle(
+            "New seeds",
+            True,
+            key="reel_seeds",
+            help="Each frame takes the next seed. With one seed its pattern burns in.",
+        )
+        else "same",
+    }
+
+
+def _moving(base: Params, count: int, settings: Mapping[str, Any]) -> Storyboard:
+    movement = dict(settings)
+    strength = movement.pop("strength")
+    return FrameToFrame(base.with_(strength=strength), count, **movement)
+
+
+def _last_prompt() -> Mapping[str, Any]:
+    return {
+        "prompt": st.text_input(
+            "Prompt of the last frame",
+            key="reel_prompt",
+            placeholder="What the picture turns into",
+            help="In between both are sent: what they share once, and what differs by its weight.",
+        )
+    }
+
+
+def _last_seed() -> Mapping[str, Any]:
+    most = int(min(MAX_SEED, LARGEST_IN_A_BROWSER))
+    return {"seed": int(st.number_input("Seed of the last frame", 0, most, 1, key="reel_seed"))}
+
+
+def _to(base: Params, count: int, settings: Mapping[str, Any]) -> Storyboard:
+    if not settings.get("prompt", "there"):
+        raise BadParams("The last frame has no prompt yet. Say what the picture turns into.")
+    return FromTo(base, base.with_(**settings), count)
+
+
+def _strengths() -> Mapping[str, Any]:
+    low, high = st.slider(
+        KNOBS["strength"].label,
+        0.0,
+        1.0,
+        (0.0, 1.0),
+        0.05,
+        key="reel_strengths",
+        help="From the start image itself to a picture that has forgotten it.",
+    )
+    return {"low": low, "high": high}
+
+
+def _morph(base: Params, count: int, settings: Mapping[str, Any]) -> Storyboard:
+    if not base.init:
+        raise BadParams(
+            "Strength moves only from a start image. Choose one in the form, or open a picture and "
+            "press Strength morph."
+        )
+    low, high = (base.with_(strength=settings[end]) for end in ("low", "high"))
+    return FromTo(low, high, count)
+
+
+KINDS: Mapping[str, tuple[Draw, Tell]] = {
+    "Frame to frame": (_movement, _moving),
+    "Two prompts": (_last_prompt, _to),
+    "Two seeds": (_last_seed, _to),
+    "Strength": (_strengths, _morph),
+}

@@ -1,0 +1,67 @@
+"""The tab Film without a browser: from the button to the file, and what cannot be."""
+
+import time
+
+import pytest
+
+from tests.paging import sentences
+
+SMALL = {"width": "128", "height": "128", "steps": "2"}
+
+
+@pytest.fixture
+def film_tab(page):
+    page.query_params.update(view="Film", prompt="a red apple", **SMALL)
+    assert not page.run().exception
+    return page
+
+
+def made(page):
+    """Run again until no frame is at work."""
+    for _ in range(600):
+        if not any(button.key == "reel_cancel" for button in page.button):
+            return page
+        time.sleep(0.05)
+        assert not page.run().exception
+    raise AssertionError("the film never ended")
+
+
+def test_a_film_is_made_frame_by_frame_and_can_be_saved(film_tab):
+    film_tab.number_input(key="reel_frames").set_value(3)
+    made(film_tab.button(key="reel_go").click().run())
+    assert "3 of 3 frames" in sentences(film_tab)
+    assert film_tab.download_button(key="reel_save").label == "Save it"
+
+
+def test_two_prompts_become_one_film(film_tab):
+    film_tab.segmented_control(key="moves").set_value("Two prompts").run()
+    film_tab.number_input(key="reel_frames").set_value(3)
+    film_tab.text_input(key="reel_prompt").set_value("a blue apple")
+    made(film_tab.button(key="reel_go").click().run())
+    assert "3 of 3 frames" in sentences(film_tab)
+
+
+@pytest.mark.parametrize(
+    ("moves", "sentence"),
+    [
+        ("Two prompts", "The last frame has no prompt yet."),
+        ("Strength", "Strength moves only from a start image."),
+    ],
+)
+def test_a_film_that_cannot_be_made_is_told(film_tab, moves, sentence):
+    film_tab.segmented_control(key="moves").set_value(moves).run()
+    film_tab.button(key="reel_go").click().run()
+    assert sentence in sentences(film_tab)
+
+
+def test_cancel_keeps_the_frames_and_going_on_makes_the_rest(film_tab):
+    film_tab.number_input(key="reel_frames").set_value(40)
+    film_tab.button(key="reel_go").click().run()
+    film_tab.button(key="reel_cancel").click().run()
+    made(film_tab)
+    film_tab.run()
+    assert " of 40 frames" in sentences(film_tab)
+    film_tab.button(key="reel_on").click().run()
+    assert any(button.key == "reel_cancel" for button in film_tab.button)
+    film_tab.button(key="reel_cancel").click().run()
+    made(film_tab)
