@@ -15,6 +15,7 @@ from sdplay.errors import BadParams
 
 Frames = Sequence[tuple[str, Image.Image]]
 KINDS = ("gif", "webp", "mp4")
+LABELS = {"gif": "GIF", "webp": "WebP", "mp4": "MP4"}
 MEDIA_TYPES = {"gif": "image/gif", "webp": "image/webp", "mp4": "video/mp4"}
 BAR = 22
 MOST_PIXELS = 16_000_000

@@ -5,7 +5,7 @@ from copy import copy
 import streamlit as st
 
 from sdplay.compare.exports import video
-from sdplay.compare.exports.animation import MEDIA_TYPES, kinds
+from sdplay.compare.exports.animation import LABELS, MEDIA_TYPES, kinds
 from sdplay.film import Crew, Shooting, check
 from sdplay.film.films import Films
 from sdplay.film.saving import film_file
@@ -163,7 +163,16 @@ def _go_on(film: Shooting) -> None:
 
 def _save(studio: Studio, film: Shooting) -> None:
     st.slider("Frames a second", 1, 50, 12, key="reel_fps")
-    kind = str(st.segmented_control("As", kinds(), default="webp", required=True, key="reel_as"))
+    kind = str(
+        st.segmented_control(
+            "As",
+            kinds(),
+            default="webp",
+            format_func=LABELS.__getitem__,
+            required=True,
+            key="reel_as",
+        )
+    )
     fps = int(st.session_state["reel_fps"])
     st.download_button(
         "Save it",
