@@ -5,8 +5,9 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, field, replace
 from traceback import format_exc
 from types import MappingProxyType
@@ -24,7 +25,7 @@ from sdplay.errors import (
 from sdplay.library import Kept, Library
 from sdplay.library.estimates import Estimates
 from sdplay.params import Params
-from sdplay.picture import Progress
+from sdplay.picture import Enlargement, Progress
 from sdplay.settings import HIDDEN, without_secrets
 from sdplay.sharing.clock import Clock
 from sdplay.sharing.room import Reached, Room, Share, queue_room
@@ -39,6 +40,8 @@ IMAGES_ROOM = Room(64 * 2**20, 128 * 2**20, 256 * 2**20)
 """Bytes of start images and guides that waiting pictures may hold."""
 DIED = "The picture's worker broke down; another one has taken its place. Try again."
 
+ENLARGING = "enlarge-"
+"""How the group of jobs begins that enlarge a picture."""
 IDLE = "idle-"
 """How the group of jobs begins that nobody waits for."""
 
@@ -54,9 +57,13 @@ class Job:
     address: str = ""
     """The network address that it was asked from; empty for this machine's own, or when unknown."""
     anew: bool = False
+    """Made although the library has it."""
     written: Mapping[str, str] = field(default_factory=dict)
     """The prompts as a person wrote them, where others are sent; the receipt repeats them."""
-    """Made although the library has it."""
+    source: Kept | None = None
+    """The picture to be enlarged, where that is the job."""
+    how: Enlargement | None = None
+    """How the source, or else the picture once it is made, is enlarged."""
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     state: str = "queued"
     """queued, running, done, failed or cancelled."""
@@ -83,6 +90,16 @@ class Job:
     def idle(self) -> bool:
         """Nobody waits for it: it is made while its backend has nothing else to do."""
         return self.group.startswith(IDLE)
+
+    @property
+    def enlarges(self) -> bool:
+        """Whether it makes a picture of the library larger instead of a new one."""
+        return self.source is not None
+
+    @property
+    def alone(self) -> bool:
+        """Whether somebody waits for just this one; cells of a sweep have company."""
+        return not self.group or self.enlarges
 
     def cancel(self) -> None:
         """Stop it, in the queue at once, at work before its next step."""
@@ -132,10 +149,29 @@ class Jobs:
         address: str = "",
         anew: bool = False,
         written: Mapping[str, str] = MappingProxyType({}),
+        then: Enlargement | None = None,
     ) -> Job:
         """Queue one picture; refuses when this browser, its address or all together have too many
-        waiting.  `anew` makes it even if the library has it."""
-        job = Job(params, backend, owner, group, address, anew, written)
+        waiting.  `anew` makes it even if the library has it; `then` enlarges it once it is made."""
+        job = Job(params, backend, owner, group, address, anew, written, how=then)
+        return self._queue(job, at_once)
+
+    def enlarge(
+        self,
+        source: Kept,
+        how: Enlargement,
+        backend: Backend,
+        owner: str = "",
+        *,
+        at_once: int = 1,
+        address: str = "",
+    ) -> Job:
+        """Queue a kept picture to be enlarged; refuses as submit() does."""
+        group = f"{ENLARGING}{source.id}"
+        job = Job(source.params, backend, owner, group, address, source=source, how=how)
+        return self._queue(job, at_once)
+
+    def _queue(self, job: Job, at_once: int) -> Job:
         with self._lock:
             self._check_images(job)
             full = self._full_for(job)
@@ -160,7 +196,7 @@ class Jobs:
         one of its cells waits."""
         waiting = [_share(other) for other in self._jobs.values() if other.state == "queued"]
         room = queue_room()
-        if job.group and any(other.owner == job.owner for other in waiting):
+        if not job.alone and any(other.owner == job.owner for other in waiting):
             room = room.for_sweeps()
         return room.reached(_share(job), waiting)
 
@@ -181,7 +217,7 @@ class Jobs:
 
     def _refusal(self, job: Job, full: Reached) -> str:
         """How many wait and whose, when the next of them is made, and what to do."""
-        standing = "" if job.group else self._standing(job, full.who)  # nobody reads a cell's
+        standing = "" if not job.alone else self._standing(job, full.who)  # nobody reads a cell's
         if full.who == "browser":
             return (
                 f"{full.size:,} of your pictures {'is' if full.size == 1 else 'are'} waiting "
@@ -248,6 +284,8 @@ class Jobs:
         """Until this job ends, learnt from past runs; None when there were none."""
         if job.state == "running" and job.progress.seconds_left is not None:
             return job.progress.seconds_left
+        if job.enlarges:
+            return None  # past pictures say nothing about it
         before = [] if job.state == "running" else self._before(job)
         backend, running = job.backend.name, self._at_work(job.backend.name)
         at_once = self._at_once.get(backend, 1)
@@ -370,22 +408,14 @@ class Jobs:
     def _run(self, job: Job) -> None:
         ASKER.set(Asker(job.owner, job.group))
         HIDDEN.set(job.backend.secrets)
-        clock = self._clocks[job.backend.name]
-        events = studio.make(
-            job.params,
-            job.backend,
-            self.library,
-            job.owner,
-            clock=clock,
-            anew=job.anew,
-            written=job.written,
-        )
+        events = self._events(job)
         try:
             job.reused = True
             for event in events:
                 if isinstance(event, Kept):
                     job.kept = _sharing_images(event, job.params)
                     job._end("done")
+                    self._follow(job, event)
                     return
                 job.reused = False
                 job._advance(event)
@@ -407,6 +437,34 @@ class Jobs:
             # A generator: closing it stops the backend.
             events.close()  # type: ignore[attr-defined]
 
+    def _events(self, job: Job) -> Iterator[Progress | Kept]:
+        if job.source and job.how:
+            return studio.enlarge(job.source, job.how, job.backend, self.library, job.owner)
+        return studio.make(
+            job.params,
+            job.backend,
+            self.library,
+            job.owner,
+            clock=self._clocks[job.backend.name],
+            anew=job.anew,
+            written=job.written,
+        )
+
+    def _follow(self, job: Job, made: Kept) -> None:
+        """Enlarge what was just made, where that is wished for; a full queue leaves it as it is."""
+        if job.how is None or job.enlarges:
+            return
+        with suppress(BadParams):
+            at_once = self._at_once.get(job.backend.name, 1)
+            self.enlarge(
+                made,
+                job.how,
+                copy(job.backend),
+                job.owner,
+                at_once=at_once,
+                address=job.address,
+            )
+
     def _is_over(self, backend: str) -> bool:
         """Whether nobody uses a visitor's server any more: there is no end of their names."""
         return (
@@ -420,7 +478,8 @@ class Jobs:
         """End a job that made no picture.  What a person asked for leaves a trace in the library;
         a sweep tells of its own cells."""
         stopped = job.stop.is_set()
-        if not (stopped or job.library_away) and (not job.group or job.group.startswith(BATCH)):
+        is_watched = not job.group or job.group.startswith(BATCH)
+        if is_watched and not (stopped or job.library_away):
             with suppress(LibraryError):
                 failures = self.library.failures
                 failures.add(job.owner, job.backend.name, job.params, job.error)
@@ -456,7 +515,7 @@ def _belongs(other: Job, job: Job, who: str) -> bool:
 
 
 def _claim(job: Job) -> Claim:
-    return Claim(job.owner, single=not job.group)
+    return Claim(job.owner, single=job.alone)
 
 
 def _images(params: Params) -> dict[int, int]:

@@ -34,6 +34,21 @@ class Progress:
         return self.preview() if callable(self.preview) else self.preview
 
 
+@dataclass(frozen=True)
+class Enlargement:
+    """How a finished picture is made larger."""
+
+    upscaler: str
+    factor: float = 2.0
+    faces: str = ""
+    """The network that repairs faces meanwhile; empty leaves them as they are."""
+
+    @property
+    def key(self) -> str:
+        """The same for the same result."""
+        return " ".join(filter(None, (self.upscaler, f"{self.factor:g}", self.faces)))
+
+
 SECONDS = ("queued", "company", "network", "load", "sampling", "decode", "total")
 """The parts of a picture's time, in the order in which tables name them."""
 

@@ -17,7 +17,7 @@ from sdplay.files.picture_file import image_name
 from sdplay.library import Kept, Library, Recipe
 from sdplay.metadata import png
 from sdplay.params import Params
-from sdplay.picture import Picture, Progress, Receipt, Timing, png_bytes
+from sdplay.picture import Enlargement, Picture, Progress, Receipt, Timing, png_bytes
 from sdplay.sharing.clock import Clock
 
 
@@ -67,27 +67,45 @@ def make(
 
 
 def enlarge(
-    saved: Kept, upscaler: str, factor: float, backend: Backend, library: Library, owner: str = ""
-) -> Kept:
-    """A kept picture enlarged, and kept beside it; the same is not made twice."""
-    key = f"{saved.file} {backend.name} {upscaler} {factor:g}"
+    saved: Kept, how: Enlargement, backend: Backend, library: Library, owner: str = ""
+) -> Iterator[Progress | Kept]:
+    """Yield progress, then the kept picture enlarged, and kept beside it; the same is not made
+    twice.  Stop iterating and the backend stops too."""
+    key = f"{saved.file} {backend.name} {how.key}"
     if already := library.by_key(key, owner):
-        return already
+        yield already
+        return
     data, started = library.data(saved), time.monotonic()
-    large = backend.upscale(_coloured(data), factor, upscaler)
-    sentence = f"Enlarged from {saved.width} × {saved.height} pixels by {upscaler}."
-    how = {"upscaler": upscaler, "factor": factor}
-    # In the words that A1111's extras add to a picture's text.
-    text = (
-        f"{metadata.read(data).text}, Postprocess upscale by: {factor:g}, Postprocess "
-        f"upscaler: {upscaler}"
-    )
-    return _keep(
-        _After(large, "upscale", text, sentence, how, key, time.monotonic() - started),
-        saved,
-        library,
-        owner,
-    )
+    steps = backend.enlarge(_coloured(data), how)
+    try:
+        for step in steps:
+            if isinstance(step, Progress):
+                yield step
+                continue
+            seconds = time.monotonic() - started
+            after = _enlarged(step, how, saved, metadata.read(data).text)
+            yield _keep(replace(after, key=key, seconds=seconds), saved, library, owner)
+            return
+    finally:
+        close = getattr(steps, "close", None)
+        if close:
+            close()
+    raise BackendBroken(f"{backend.label} ended without a picture. Try again.")
+
+
+def _enlarged(large: Image.Image, how: Enlargement, saved: Kept, text: str) -> "_After":
+    """What is noted of it, in the words that A1111's extras add to a picture's text."""
+    sentence = f"Enlarged from {saved.width} × {saved.height} pixels by {how.upscaler}."
+    notes = {"upscaler": how.upscaler, "factor": how.factor}
+    text += f", Postprocess upscale by: {how.factor:g}, Postprocess upscaler: {how.upscaler}"
+    if how.faces:
+        sentence += (
+            f" {how.faces} was asked to repair faces; the server does not say whether there were "
+            "any."
+        )
+        notes["faces"] = how.faces
+        text += f", {how.faces} visibility: 1"
+    return _After(large, "upscale", text, sentence, notes)
 
 
 def cut_out(saved: Kept, backend: Backend, library: Library, owner: str = "") -> list[Kept]:
@@ -135,8 +153,8 @@ class _After:
     text: str
     told: str
     how: Mapping[str, Any]
-    key: str
-    seconds: float
+    key: str = ""
+    seconds: float = 0.0
 
 
 def _keep(after: _After, source: Kept, library: Library, owner: str) -> Kept:

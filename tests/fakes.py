@@ -265,6 +265,7 @@ class A1111Server:
     schedules: dict = field(default_factory=lambda: dict(KARRAS))
     models: tuple = ("v1-5.safetensors [6ce0161689]", "other.safetensors [1234567890]")
     vaes: tuple = ("fine.vae.pt",)
+    restorers: tuple = ("CodeFormer", "GFPGAN", "An extension's own")
     report: dict = field(default_factory=dict)
     """Laid over what the fake says it applied: how a server that replaces settings looks."""
     told: dict = field(default_factory=dict)
@@ -278,6 +279,9 @@ class A1111Server:
     interrupts: int = 0
     running: bool = False
     interrupted: bool = False
+    job: str = ""
+    """What it does, as its state names it."""
+    extras_seconds: float = 0.0
     step: int = 0
     steps: int = 0
     queued: bool = False
@@ -313,6 +317,9 @@ class A1111Server:
                 lambda: [{"name": name, "prompt": "{prompt}, " + name} for name in STYLES]
             ),
             "POST /sdapi/v1/extra-single-image": self.upscale,
+            "GET /sdapi/v1/face-restorers": self.say(
+                lambda: [{"name": name, "cmd_dir": None} for name in self.restorers]
+            ),
         }
         found |= {"GET /openapi.json": self.say(self.openapi)} if "openapi" in self.extras else {}
         found |= {"POST /internal/progress": self.task} if "tasks" in self.extras else {}
@@ -400,6 +407,7 @@ class A1111Server:
             return
         show = "skip_current_image=false" in asked.path and self.running
         state = {
+            "job": self.job,
             "job_count": int(self.running),
             "sampling_step": self.step,
             "sampling_steps": self.steps,
@@ -443,6 +451,11 @@ class A1111Server:
             )
         with Image.open(io.BytesIO(base64.b64decode(body["image"]))) as opened:
             size = [int(side * body["upscaling_resize"]) for side in opened.size]
+        self.job, self.running, self.interrupted = "extras", True, False
+        ends = time.monotonic() + self.extras_seconds
+        while time.monotonic() < ends and not self.interrupted:  # between two tiles
+            time.sleep(0.01)
+        self.job, self.running = "", False
         return send(http, {"image": b64(png(tuple(size))), "html_info": ""})
 
     def detect(self, http, asked):

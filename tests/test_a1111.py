@@ -14,13 +14,14 @@ from fakes import FAULTS, a1111, b64, broken, hanging_up, nothing, png, sends, s
 from PIL import Image
 
 from sdplay.backends import FEATURES
-from sdplay.backends.a1111 import A1111, progress
+from sdplay.backends.a1111 import A1111, extras, progress
 from sdplay.backends.a1111.dialects import DIALECTS, Names, request
 from sdplay.errors import BackendBroken, BackendError, BackendOffline, BackendRefused, BadParams
 from sdplay.params import Control, Params, image_name
-from sdplay.picture import Picture, Progress
+from sdplay.picture import Enlargement, Picture, Progress
 from sdplay.schedulers import SCHEDULERS
 from tests.local_process import until
+from tests.making import colour
 
 # Read here, because no test sees the settings of this machine.
 LIVE_URL, LIVE_AUTH = (
@@ -692,6 +693,52 @@ def test_enlarging_gives_a_larger_picture():
         large = A1111(fake.url).upscale(Image.new("RGB", (32, 16)), 2.0, "Lanczos")
         judge(fake.asked[-1].json(), "ExtrasSingleImageRequest")
     assert large.size == (64, 32)
+
+
+@pytest.mark.parametrize(
+    ("faces", "fields"),
+    [
+        ("GFPGAN", {"gfpgan_visibility": 1.0}),
+        ("CodeFormer", {"codeformer_visibility": 1.0, "codeformer_weight": 0.5}),
+    ],
+)
+def test_faces_are_repaired_by_a_network_of_the_server(faces, fields):
+    with a1111() as fake:
+        backend = A1111(fake.url)
+        assert backend.probe().face_restorers == ("CodeFormer", "GFPGAN")
+        *_, large = backend.enlarge(Image.new("RGB", (32, 16)), Enlargement("Lanczos", 2, faces))
+        body = fake.asked[-1].json()
+        judge(body, "ExtrasSingleImageRequest")
+    assert large.size == (64, 32)
+    assert {name: body.get(name) for name in fields} == fields
+
+
+def test_a_server_without_that_network_for_faces_is_not_asked():
+    with a1111() as fake:
+        fake.restorers = ()
+        with pytest.raises(BadParams, match="no GFPGAN on this server to repair faces"):
+            list(A1111(fake.url).enlarge(colour(), Enlargement("Lanczos", 2, "GFPGAN")))
+
+
+def test_stopping_an_enlargement_interrupts_the_server():
+    with a1111() as fake:
+        fake.extras_seconds = 30
+        steps = A1111(fake.url).enlarge(colour(), Enlargement("Lanczos"))
+        next(steps)
+        assert "is enlarging" in next(steps).message
+        steps.close()
+        assert (fake.interrupts, fake.running) == (1, False)
+
+
+def test_stopping_an_enlargement_leaves_another_persons_picture_alone(monkeypatch):
+    monkeypatch.setattr(extras, "CLOSE_SECONDS", 1.0)
+    with a1111() as fake:
+        fake.extras_seconds = 2
+        steps = A1111(fake.url).enlarge(colour(), Enlargement("Lanczos"))
+        assert len([next(steps), next(steps)]) == 2
+        fake.job = "scripts_txt2img"
+        steps.close()
+        assert fake.interrupts == 0
 
 
 def test_an_unknown_upscaler_is_a_sentence():

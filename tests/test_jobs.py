@@ -14,7 +14,7 @@ from sdplay.jobs import Jobs
 from sdplay.library import Library
 from sdplay.library.estimates import Estimates
 from sdplay.params import Params
-from sdplay.picture import Progress, Timing
+from sdplay.picture import Enlargement, Progress, Timing
 from tests.fakes import a1111, nothing
 from tests.local_process import until
 from tests.making import Painter, finished
@@ -458,3 +458,48 @@ def test_time_is_estimated_from_past_runs(jobs):
     longer = work.of(Params(steps=20, **SMALL)) / work.of(job.params)
     assert low < longer * past.seconds < high
     assert (low + high) / 2 == pytest.approx(longer * past.seconds)
+
+
+class Enlarger(Painter):
+    """Doubles a picture, a tenth at a time."""
+
+    def enlarge(self, image, how):
+        done = False
+        try:
+            for tenth in range(10):
+                self.pause.wait(self.seconds_a_step)
+                yield Progress(tenth / 10)
+            done = True
+            yield image.resize([int(side * how.factor) for side in image.size])
+        finally:
+            self.stopped += not done
+
+
+def test_a_picture_is_enlarged_through_the_queue(jobs):
+    made = jobs.submit(Params(steps=2, **SMALL), Painter(), "ann")
+    assert ended(made) == "done"
+    job = jobs.enlarge(made.kept, Enlargement("fine"), Enlarger(), "ann")
+    assert ended(job) == "done"
+    assert (job.kept.width, job.kept.made_from) == (128, made.kept.file)
+    assert job.enlarges
+    assert job.alone
+
+
+def test_cancelling_an_enlargement_stops_the_backend_and_leaves_no_trace(jobs):
+    made = jobs.submit(Params(steps=2, **SMALL), Painter(), "ann")
+    assert ended(made) == "done"
+    enlarger = Enlarger(0.02)
+    job = jobs.enlarge(made.kept, Enlargement("fine"), enlarger, "ann")
+    until(lambda: job.progress.fraction)
+    job.cancel()
+    assert ended(job) == "cancelled"
+    assert enlarger.stopped == 1
+    assert len(jobs.library.recent("ann")) == 1
+
+
+def test_every_new_picture_is_enlarged_where_that_is_wished(jobs):
+    job = jobs.submit(Params(steps=2, **SMALL), Enlarger(), "ann", then=Enlargement("fine", 3))
+    assert ended(job) == "done"
+    until(lambda: len(jobs.library.recent("ann")) == 2)
+    large, small = jobs.library.recent("ann")
+    assert (small.width, large.width, large.made_from) == (64, 192, small.file)

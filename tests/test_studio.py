@@ -1,16 +1,20 @@
 """Settings to kept picture."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
 from sdplay import metadata
+from sdplay.errors import BadParams
 from sdplay.library import Kept, Library
 from sdplay.params import Params
-from sdplay.picture import CutOut
+from sdplay.picture import CutOut, Enlargement, Progress
 from sdplay.studio import cut_out, enlarge, make
 from tests.making import Painter
+
+FINE = Enlargement("4x-fine")
 
 
 class Handy(Painter):
@@ -75,7 +79,7 @@ def kept(library):
 
 
 def test_an_enlarged_picture_is_kept_beside_its_source(library, kept):
-    large = enlarge(kept, "4x-fine", 2, Handy(), library, "ann")
+    *_, large = enlarge(kept, FINE, Handy(), library, "ann")
     assert (large.width, large.params, large.tags, large.made_from) == (
         128,
         kept.params,
@@ -88,7 +92,8 @@ def test_an_enlarged_picture_is_kept_beside_its_source(library, kept):
 
 
 def test_its_text_reads_as_a1111_writes_it(library, kept):
-    found = metadata.read(library.data(enlarge(kept, "4x-fine", 2, Handy(), library, "ann")))
+    *_, large = enlarge(kept, FINE, Handy(), library, "ann")
+    found = metadata.read(library.data(large))
     assert found.text.startswith("a fox\nSteps: 2")
     assert found.text.endswith(", Postprocess upscale by: 2, Postprocess upscaler: 4x-fine")
     assert (found.settings["seed"], found.notes) == (7, ())
@@ -96,9 +101,46 @@ def test_its_text_reads_as_a1111_writes_it(library, kept):
 
 def test_the_same_is_not_enlarged_twice(library, kept):
     handy = Handy()
-    first, second, other = (enlarge(kept, "4x-fine", by, handy, library, "ann") for by in (2, 2, 3))
+    first, second, other = (
+        [*enlarge(kept, replace(FINE, factor=by), handy, library, "ann")][-1] for by in (2, 2, 3)
+    )
     assert (first.id, len(handy.made)) == (second.id, 2)
     assert other.width == 192
+
+
+def test_a_backend_without_a_network_for_faces_says_so(library, kept):
+    with pytest.raises(BadParams, match="Painter repairs no faces"):
+        list(enlarge(kept, replace(FINE, faces="GFPGAN"), Handy(), library, "ann"))
+
+
+def test_repaired_faces_are_noted(library, kept):
+    class Repairing(Handy):
+        def enlarge(self, image, how):
+            yield Progress(0.5)
+            yield self.upscale(image, how.factor, how.upscaler)
+
+    progress, large = enlarge(kept, replace(FINE, faces="GFPGAN"), Repairing(), library, "ann")
+    assert progress.fraction == 0.5
+    assert large.receipt.sent["faces"] == "GFPGAN"
+    assert "GFPGAN was asked to repair faces" in large.receipt.warnings[0]
+
+
+def test_stopping_an_enlargement_closes_the_backend(library, kept):
+    stopped = []
+
+    class Slow(Handy):
+        def enlarge(self, image, how):
+            try:
+                yield Progress(0.1)
+                yield Progress(0.2)
+            finally:
+                stopped.append(how.upscaler)
+
+    run = enlarge(kept, FINE, Slow(), library, "ann")
+    next(run)
+    run.close()
+    assert stopped == ["4x-fine"]
+    assert len(library.recent("ann")) == 1
 
 
 def test_cut_outs_are_transparent_pictures_that_name_their_source(library, kept):

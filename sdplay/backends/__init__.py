@@ -14,7 +14,7 @@ from PIL import Image
 from sdplay.errors import BadParams
 from sdplay.knob import Knob
 from sdplay.params import KNOBS, Params
-from sdplay.picture import CutOut, Picture, Progress
+from sdplay.picture import CutOut, Enlargement, Picture, Progress
 from sdplay.schedulers import find, spelled
 from sdplay.settings import setting
 
@@ -65,6 +65,8 @@ class Capabilities:
     model: str = ""
     """The model loaded now."""
     upscalers: tuple[str, ...] | None = None
+    face_restorers: tuple[str, ...] | None = None
+    """Networks that repair the faces of a finished picture."""
     styles: tuple[str, ...] | None = None
     vaes: tuple[str, ...] | None = None
     inpaint_fills: tuple[str, ...] = ("original", "fill", "latent noise", "latent nothing")
@@ -218,6 +220,13 @@ class Backend(ABC):
     def upscale(self, image: Image.Image, factor: float, upscaler: str) -> Image.Image:
         """Enlarge a picture, where the feature `upscale` is offered."""
         raise BadParams(f"{self.label} cannot enlarge pictures. Choose another backend for that.")
+
+    def enlarge(self, image: Image.Image, how: Enlargement) -> Iterator[Progress | Image.Image]:
+        """The same with progress, where the backend tells of any, and the large picture at the end.
+        Closing it stops the backend."""
+        if how.faces:
+            raise BadParams(f"{self.label} repairs no faces. Leave that out.")
+        yield self.upscale(image, how.factor, how.upscaler)
 
     def preprocessed(self, picture: bytes, module: str) -> Image.Image:
         """What a ControlNet preprocessor makes of a picture, where the feature `controlnet` is

@@ -25,6 +25,7 @@ if (
 ):  # The form and the prompt need no database, and are on screen while jobs() imports it.
     from sdplay.jobs import Job, Jobs
     from sdplay.library import Library
+    from sdplay.picture import Enlargement
 
 COOKIE = "sdplay_owner"
 _REMEMBER = component("owner")
@@ -145,7 +146,11 @@ def _cookie() -> str:
 
 
 def submit(
-    studio: Studio, params: Params, group: str = "", written: Mapping[str, str] | None = None
+    studio: Studio,
+    params: Params,
+    group: str = "",
+    written: Mapping[str, str] | None = None,
+    then: "Enlargement | None" = None,
 ) -> None:
     """Queue one picture, alone or with the others of its click, and show it from now on."""
     job = studio.jobs.submit(
@@ -156,6 +161,7 @@ def submit(
         at_once=studio.capabilities.at_once,
         address=address(),
         written=written or {},
+        then=then,
     )
     st.session_state["job"] = job.id
 

@@ -8,12 +8,13 @@ import re
 import secrets
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from PIL import Image
 
 from sdplay.backends import Backend, Capabilities, Event
-from sdplay.backends.a1111.dialects import encoded, ignored, request, route
+from sdplay.backends.a1111 import extras
+from sdplay.backends.a1111.dialects import ignored, request, route
 from sdplay.backends.a1111.options import as_words, changed
 from sdplay.backends.a1111.probe import Server, look
 from sdplay.backends.a1111.progress import IDLE_SECONDS, Watch, marked, number
@@ -45,7 +46,7 @@ from sdplay.http.wire import (
     refusal,
 )
 from sdplay.params import Params
-from sdplay.picture import Picture, Progress, Receipt, Timing, png_bytes
+from sdplay.picture import Enlargement, Picture, Progress, Receipt, Timing
 from sdplay.settings import setting
 
 
@@ -132,18 +133,22 @@ class A1111(Backend):
         yield self._pictures(params, server, body, reply, spent)
 
     def upscale(self, image: Image.Image, factor: float, upscaler: str) -> Image.Image:
+        *_, large = self.enlarge(image, Enlargement(upscaler, factor))
+        return cast(Image.Image, large)
+
+    def enlarge(self, image: Image.Image, how: Enlargement) -> Iterator[Progress | Image.Image]:
         server = self._last_report(or_again=True)
-        if upscaler in server.latent_modes and upscaler not in (server.upscalers or ()):
-            raise BadParams(
-                f"{upscaler} works only inside hires fix. Choose one of: "
-                f"{', '.join(server.upscalers or ()) or 'Lanczos'}."
-            )
-        body = {
-            "image": encoded(png_bytes(image)),
-            "upscaler_1": upscaler,
-            "upscaling_resize": factor,
-        }
-        reply = self.wire.post("sdapi/v1/extra-single-image", body, seconds=self.patience)
+        body = extras.request(image, how, server)
+        call = Call(lambda: self.wire.post(extras.ROUTE, body, seconds=self.patience))
+        try:
+            yield from extras.until(call, server)
+            reply = call.result()
+        except GeneratorExit:
+            extras.stop(call, self.wire, server)
+            raise
+        yield self._large(reply)
+
+    def _large(self, reply: Reply) -> Image.Image:
         data = picture_bytes(self._answer(reply).get("image"), self.wire)
         with Image.open(io.BytesIO(data)) as opened:
             opened.load()

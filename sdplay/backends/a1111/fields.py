@@ -1,6 +1,8 @@
 """What A1111 calls our settings in a request: for those who send one, and for our own server, which
 reads it."""
 
+from collections.abc import Mapping
+
 FIELDS: dict[str, str] = {
     "prompt": "prompt",
     "negative_prompt": "negative",
@@ -38,3 +40,9 @@ OPTIONS: dict[str, str] = {
     "sd_vae": "vae",
 }
 """A1111's options that a request overrides, and our knobs."""
+FACE_FIELDS: Mapping[str, Mapping[str, float]] = {
+    "GFPGAN": {"gfpgan_visibility": 1.0},
+    "CodeFormer": {"codeformer_visibility": 1.0, "codeformer_weight": 0.5},
+}
+"""The fields of the extras that use a network for faces, by its name; CodeFormer's weight of 0.5
+keeps a face's likeness."""

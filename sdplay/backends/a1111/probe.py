@@ -11,6 +11,7 @@ from typing import Any
 
 from sdplay.backends import FEATURES, Capabilities, Status
 from sdplay.backends.a1111.dialects import A1111, DIALECTS, Dialect, Names
+from sdplay.backends.a1111.fields import FACE_FIELDS
 from sdplay.backends.a1111.scripts import CONTROLNET, Script, read_scripts
 from sdplay.errors import BackendError, BackendOffline
 from sdplay.http.call import Call
@@ -39,6 +40,7 @@ _FAMILY = {
     "script_info": "sdapi/v1/script-info",
     "openapi": "openapi.json",
     "modules": "sdapi/v1/sd-modules",
+    "restorers": "sdapi/v1/face-restorers",
     "control_models": "controlnet/model_list",
     "control_modules": "controlnet/module_list",
 }
@@ -66,6 +68,7 @@ class Server:
     model: str = ""
     upscalers: tuple[str, ...] | None = None
     latent_modes: tuple[str, ...] = ()
+    restorers: tuple[str, ...] | None = None
     styles: tuple[str, ...] | None = None
     vaes: tuple[str, ...] | None = None
     control_models: tuple[str, ...] | None = None
@@ -76,6 +79,11 @@ class Server:
     fields: frozenset[str] | None = None
     """The request fields its own schema lists."""
     address: str = ""
+
+    @property
+    def face_restorers(self) -> tuple[str, ...]:
+        """Those of the server that its extras have fields for."""
+        return tuple(name for name in self.restorers or () if name in FACE_FIELDS)
 
     def capabilities(self) -> Capabilities:
         """In the contract's words."""
@@ -94,6 +102,7 @@ class Server:
             models=tuple(self.models) if self.models is not None else None,
             model=self.model,
             upscalers=(*self.latent_modes, *self.upscalers) if self.upscalers is not None else None,
+            face_restorers=self.face_restorers,
             styles=self.styles,
             vaes=self.vaes,
             control_models=self.control_models,
@@ -253,6 +262,7 @@ def _server(wire: Wire, state: dict[str, Any] | None, answers: Mapping[str, Any]
         models=models,
         model=model or (next(iter(models)) if models and len(models) == 1 else ""),
         upscalers=_names(answers.get("upscalers"), "name", without="None"),
+        restorers=_names(answers.get("restorers"), "name", without="None"),
         styles=_names(answers.get("styles"), "name"),
         vaes=_vaes(answers.get("vaes")),
         latent_modes=_names(answers.get("latent"), "name") or (),

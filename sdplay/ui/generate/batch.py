@@ -13,6 +13,7 @@ from sdplay.sharing.turns import BATCH
 from sdplay.ui import session, whole
 from sdplay.ui.form import form
 from sdplay.ui.form.controls import LARGEST_IN_A_BROWSER, bounded
+from sdplay.ui.picture import enlarging
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
 from sdplay.ui.share import linked
@@ -86,7 +87,8 @@ def submit(studio: Studio, pictures: int) -> None:
     """Queue as many; those that find no place in the queue are told."""
     base = form.asked(studio.capabilities)
     if pictures == 1:
-        session.submit(studio, base, written=form.as_written(base, studio.capabilities))
+        written = form.as_written(base, studio.capabilities)
+        session.submit(studio, base, written=written, then=enlarging.automatic(studio))
         return
     planned = _planned(studio, base, pictures)
     if planned.needs_confirmation:
@@ -98,7 +100,8 @@ def submit(studio: Studio, pictures: int) -> None:
     for queued, cell in enumerate(planned.cells):
         try:
             params = form.asked(studio.capabilities, cell.params.seed)  # with words of its own
-            session.submit(studio, params, group, form.as_written(params, studio.capabilities))
+            written = form.as_written(params, studio.capabilities)
+            session.submit(studio, params, group, written, enlarging.automatic(studio))
         except BadParams as error:
             started = f"Only {queued} of {pictures} pictures are queued. " if queued else ""
             raise BadParams(f"{started}{error}") from error

@@ -7,6 +7,7 @@ from sdplay.ui import session, whole
 from sdplay.ui.form import form, local_card
 from sdplay.ui.form.payload import payload
 from sdplay.ui.generate import batch
+from sdplay.ui.picture import enlarging
 from sdplay.ui.session import Studio
 from sdplay.ui.share import links
 
@@ -38,6 +39,7 @@ def _card(studio: Studio) -> DeltaGenerator:
                 help="See and edit the exact JSON before it goes.",
             ):
                 payload(studio)
+            enlarging.every_picture(studio)
             links.share(studio, "Generate")
             _go(studio)
         price = st.empty()

@@ -103,6 +103,7 @@ def _sentence(studio: Studio, entry: QueueEntry[Job]) -> str:
     whose = "**Yours**" if entry.mine else "Somebody else's"
     count = many(len(entry.jobs), "picture")
     kind = f"a comparison's {count}" if entry.is_comparison else count
+    kind = "a picture to be enlarged" if entry.jobs[0].enlarges else kind
     when = literal(_when(studio, entry))
     return f"{whose}: {kind} · {when}  \n:small[{literal(_settings(entry))}]"
 

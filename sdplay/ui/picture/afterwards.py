@@ -5,23 +5,19 @@ import streamlit as st
 
 from sdplay.compare.guard import label
 from sdplay.library import Kept
-from sdplay.studio import cut_out, enlarge
+from sdplay.studio import cut_out
 from sdplay.ui import address, whole
 from sdplay.ui.components.tiles import Tile, tiles
+from sdplay.ui.picture import enlarging
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
 
 NEIGHBOURS = 12
-FACTORS = (1.5, 2.0, 3.0, 4.0)
 
 
 def tools(studio: Studio, saved: Kept) -> None:
     """What this backend can do with it; the result is kept beside it."""
-    # The rest work only inside hires fix.
-    upscalers = [
-        name for name in studio.capabilities.upscalers or () if not name.startswith("Latent")
-    ]
-    larger = studio.capabilities.offers("upscale") and bool(upscalers)
+    larger = bool(enlarging.upscalers(studio.capabilities))
     cuts = "cutouts" in studio.capabilities.features
     if not (larger or cuts):
         return
@@ -29,17 +25,16 @@ def tools(studio: Studio, saved: Kept) -> None:
     with st.expander(
         title, icon=":material/open_in_full:" if larger else ":material/content_cut:", key="tools"
     ):
-        enlarging = larger and _upscaler(upscalers)
+        if larger:
+            enlarging.ask(studio, saved.id)
         cutting = cuts and st.button(
             "Cut out",
             icon=":material/content_cut:",
             key="cut_out",
             help="Each thing in the picture becomes a transparent PNG of its own.",
         )
-        with explained():
-            if enlarging:
-                _enlarge(studio, saved)
-            if cutting:
+        if cutting:
+            with explained():
                 _cut_out(studio, saved)
 
 
@@ -68,24 +63,6 @@ def strips(studio: Studio, saved: Kept) -> None:
             on_click=_see_all,
             args=(saved,),
         )
-
-
-def _upscaler(upscalers: list[str]) -> bool:
-    """By which, and how far; whether it was asked for."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        st.selectbox("Upscaler", upscalers, key="upscaler", width="stretch")
-        st.selectbox("Scale", FACTORS, 1, lambda by: f"{by:g} ×", key="upscale_by", width=88)
-        return st.button("Upscale", icon=":material/open_in_full:", key="upscale")
-
-
-def _enlarge(studio: Studio, saved: Kept) -> None:
-    by, upscaler = st.session_state["upscale_by"], st.session_state["upscaler"]
-    with st.spinner("Upscaling"):
-        large = enlarge(saved, upscaler, by, studio.backend, studio.library, studio.owner)
-    st.toast(
-        f"A picture of {large.width} × {large.height} is in your library.",
-        icon=":material/open_in_full:",
-    )
 
 
 def _cut_out(studio: Studio, saved: Kept) -> None:

@@ -1,0 +1,107 @@
+"""A picture made larger through the queue: asked for once, or for every new one."""
+
+from copy import copy
+
+import streamlit as st
+
+from sdplay.backends import Capabilities
+from sdplay.picture import Enlargement
+from sdplay.ui import session, whole
+from sdplay.ui.problems import explained, told
+from sdplay.ui.session import Studio
+
+FACTORS = (1.5, 2.0, 3.0, 4.0)
+AS_THEY_ARE = "As they are"
+NEWS_SECONDS = 0.5
+AUTOMATIC = "enlarge_all"
+"""What the session calls the way in which every new picture is enlarged."""
+
+
+def upscalers(capabilities: Capabilities) -> list[str]:
+    """Those for finished pictures; the rest work only inside hires fix."""
+    if not capabilities.offers("upscale"):
+        return []
+    return [name for name in capabilities.upscalers or () if not name.startswith("Latent")]
+
+
+def way(capabilities: Capabilities, key: str) -> Enlargement:
+    """By which network, how far, and whether faces are repaired."""
+    left, right = st.columns([3, 1])
+    upscaler = left.selectbox("Upscaler", upscalers(capabilities), key=f"{key}_upscaler")
+    factor = right.selectbox("Scale", FACTORS, 1, lambda by: f"{by:g} ×", key=f"{key}_by")
+    faces = AS_THEY_ARE
+    if capabilities.face_restorers:
+        choices = (AS_THEY_ARE, *capabilities.face_restorers)
+        faces = st.selectbox("Faces", choices, key=f"{key}_faces", help="Repair them meanwhile.")
+    return Enlargement(str(upscaler), float(factor), "" if faces == AS_THEY_ARE else str(faces))
+
+
+def ask(studio: Studio, id: str) -> None:
+    """Enlarge this picture, and how far that is."""
+    how = way(studio.capabilities, "upscale")
+    if st.button("Upscale", icon=":material/open_in_full:", key="upscale"):
+        with explained():
+            _submit(studio, id, how)
+    _watch(studio, id)
+
+
+def _submit(studio: Studio, id: str, how: Enlargement) -> None:
+    if saved := studio.library.get(id, studio.owner):
+        studio.jobs.enlarge(
+            saved,
+            how,
+            copy(studio.backend),
+            studio.owner,
+            at_once=studio.capabilities.at_once,
+            address=session.address(),
+        )
+
+
+def _watch(studio: Studio, id: str) -> None:
+    """The one that is asked for, until it is there."""
+    job = next(reversed(studio.jobs.of(studio.owner, f"enlarge-{id}")), None)
+    if job is None:
+        return
+
+    @whole.fragment(every=NEWS_SECONDS if job.active else None, key=f"enlarging_{id}")
+    def watch() -> None:
+        if not job.active:
+            if job.kept:
+                size = f"{job.kept.width} × {job.kept.height}"
+                whole.note(f"A picture of {size} is in your library.", ":material/open_in_full:")
+            studio.jobs.forget(job)
+            if job.error:
+                told(job.error, warn=True)
+            else:
+                st.rerun()  # the larger picture stands among those made from this one
+            return
+        progress = job.progress
+        ahead = studio.jobs.ahead(job)
+        waits = f"Waiting for {ahead} before it" if ahead else ""
+        st.progress(progress.fraction or 0.0, progress.message or waits or "Enlarging")
+        st.button("Cancel", icon=":material/close:", key="enlarge_cancel", on_click=job.cancel)
+
+    watch()
+
+
+def every_picture(studio: Studio) -> None:
+    """A switch by which every new picture is enlarged once it is made."""
+    if not upscalers(studio.capabilities):
+        return
+    how = automatic(studio)
+    label = f"Then {how.factor:g} × larger" if how else "Then enlarge"
+    with st.popover(label, icon=":material/open_in_full:", type="tertiary", key="enlarge_then"):
+        chosen = way(studio.capabilities, "then")
+        switched = st.toggle(
+            "Enlarge every new picture",
+            how is not None,
+            key="then_on",
+            help="The picture as it was made is kept too.",
+        )
+        st.session_state[AUTOMATIC] = (studio.backend.name, chosen) if switched else None
+
+
+def automatic(studio: Studio) -> Enlargement | None:
+    """How new pictures of this backend are enlarged; None where that is off."""
+    name, how = st.session_state.get(AUTOMATIC) or ("", None)
+    return how if name == studio.backend.name else None
