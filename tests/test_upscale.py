@@ -1,9 +1,13 @@
 """Networks that enlarge: real files with tiny random weights, in tiles, and through the local
 process."""
 
+import asyncio
 import base64
 import io
+import json
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -12,7 +16,7 @@ from PIL import Image
 from sdplay.backends.local import Local
 from sdplay.errors import BackendError, BadParams
 from sdplay.params import Params
-from sdplay.picture import png_bytes
+from sdplay.picture import Enlargement, png_bytes
 
 pytest.importorskip("torch", reason="upscaling by networks needs torch: pip install '.[local]'")
 pytest.importorskip("fastapi", reason="the local process needs FastAPI: pip install '.[local]'")
@@ -25,6 +29,7 @@ import torch
 
 from sdplay.engine.torch.upscale import Upscaler, load_upscaler
 from sdplay.server.extras.addons import files_in
+from sdplay.server.extras.enlarging import lines
 from sdplay.server.extras.upscalers import Upscalers
 from tests.local_process import ask, shared
 from tests.tiny_checkpoint import small_esrgan
@@ -176,3 +181,59 @@ def test_the_page_offers_networks_for_pictures_and_for_hires_fix(url):
     *_, plain = backend.generate(asked.with_(hires_upscaler="Lanczos"))
     assert picture.image().size == (128, 128)
     assert picture.image().tobytes() != plain.image().tobytes()
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+def test_every_tile_tells_how_much_is_done(file, size):
+    upscaler = Upscaler(load_upscaler(file, "cpu").net, 32, margin=8)
+    *shares, large = upscaler.enlarging(noise(), size)
+    assert large.size == size
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1)
+    assert len(shares) >= 9
+
+
+def test_the_page_enlarges_with_progress(url):
+    *progress, large = Local(url).enlarge(noise(400, 300), Enlargement("4x-tiny", 3))
+    assert large.size == (1200, 900)
+    assert [step.fraction for step in progress][-1] == 1
+    assert apart(large, Local(url).upscale(noise(400, 300), 3, "4x-tiny")).max() == 0
+
+
+def test_an_upscaler_that_is_not_there_is_refused_before_the_stream_begins(url):
+    with pytest.raises(BackendError, match="no upscaler called 'Foo'"):
+        list(Local(url).enlarge(noise(), Enlargement("Foo")))
+    with pytest.raises(BackendError, match="enlarges up to"):
+        list(Local(url).enlarge(noise(), Enlargement("Lanczos", 1e6)))
+
+
+def test_nobody_listening_stops_the_work_after_the_tile_at_hand():
+    tiles, stopped = [], threading.Event()
+
+    def steps():
+        try:
+            for tile in range(1000):
+                tiles.append(tile)
+                time.sleep(0.005)
+                yield tile / 1000
+        finally:
+            stopped.set()
+
+    async def listen():
+        stream = lines(steps())
+        first = await anext(stream)
+        await stream.aclose()
+        return json.loads(first)
+
+    assert asyncio.run(listen())["event"] in ("step", "waiting")
+    assert stopped.wait(10)
+    assert len(tiles) < 1000
+
+
+def test_a_failure_on_the_way_is_told_as_a_line(file):
+    async def heard():
+        steps = Upscaler(Short(most=20)).enlarging(noise(300, 200), (600, 400))
+        return [json.loads(line) async for line in lines(steps)]
+
+    assert asyncio.run(heard())[-1]["event"] == "failed"
+    assert "too little memory" in asyncio.run(heard())[-1]["error"]

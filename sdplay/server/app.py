@@ -13,6 +13,7 @@ from sdplay import __doc__ as about
 from sdplay.errors import BackendRefused, BadParams, PlayError
 from sdplay.server import cutouts, stream
 from sdplay.server.a1111 import routes
+from sdplay.server.extras import enlarging
 from sdplay.server.limits import ORDINARY, Doorman, Limits
 from sdplay.server.queue import Queue
 
@@ -34,6 +35,7 @@ def build(
     app.include_router(stream.router(queue, limits, replicas))
     app.include_router(routes.router(queue, limits))
     app.include_router(cutouts.router(queue.models.cutter))
+    app.include_router(enlarging.router(queue.models.upscalers, limits))
     app.add_exception_handler(PlayError, _explained)
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_middleware(Doorman, token=token, limits=limits, any_host=any_host)

@@ -110,6 +110,7 @@ def router(queue: Queue, limits: Limits, replicas: int = 1) -> APIRouter:
             "features": features(models),
             "knobs": list(KNOBS),
             "asks": list(PictureBody.model_fields),
+            "streams": ["pictures", "enlarge"],
             "upscalers": list(models.upscalers.names),
             "hires_upscalers": list(hires_upscalers(models)),
             "control_models": list(models.nets),

@@ -31,7 +31,7 @@ from sdplay.http.call import Call
 from sdplay.http.fence import Guest
 from sdplay.http.wire import Reply, Wire, of_guest, on_this_machine, picture_bytes, refusal
 from sdplay.params import KNOBS, Params
-from sdplay.picture import CutOut, Frame, Picture, Progress, Receipt, Timing, png_bytes
+from sdplay.picture import CutOut, Enlargement, Frame, Picture, Progress, Receipt, Timing, png_bytes
 from sdplay.prompting import NEGATIVES
 from sdplay.settings import setting
 
@@ -270,6 +270,28 @@ class Local(Backend):
             return int(system["used"]), int(system["total"])
         except (BackendError, KeyError, TypeError):
             return None
+
+    def enlarge(self, image: Image.Image, how: Enlargement) -> Iterator[Progress | Image.Image]:
+        """Tile by tile, where the process tells of them; one of an older version does not."""
+        if how.faces or "enlarge" not in self._known().get("streams", ()):
+            yield from super().enlarge(image, how)
+            return
+        body = {
+            "image": base64.b64encode(png_bytes(image)).decode(),
+            "upscaler": how.upscaler,
+            "factor": how.factor,
+        }
+        lines = self.wire.lines("sdplay/v1/enlarge", body, silence=self.silence)
+        with closing(lines):
+            for line in lines:
+                event = self._event(line)
+                if event.get("event") == "done":
+                    yield self._opened(event.get("image"))
+                    return
+                share = event.get("share")
+                message = "" if share else "The local process gets ready"
+                yield Progress(share, message=message)
+        raise BackendLost("The local process closed the connection before the picture was large.")
 
     def upscale(self, image: Image.Image, factor: float, upscaler: str) -> Image.Image:
         body = {

@@ -2,11 +2,11 @@
 bounded."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -24,6 +24,8 @@ at all."""
 
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]
+Steps = Generator[float | Image.Image, None, None]
+"""The share that is done, again and again, and the picture at the end."""
 
 
 class Upscaler:
@@ -35,32 +37,53 @@ class Upscaler:
     def enlarged(self, image: Image.Image, size: Size) -> Image.Image:
         """The RGB picture at that size: enlarged in as many passes as it takes, reduced where that
         was too much."""
-        width, height = (
-            min(max(side, have), have * self.scale)
-            for side, have in zip(size, image.size, strict=True)
-        )
-        image = self._pass(image, (width, height))
-        if image.size != size and self.scale > 1 and (size[0] > width or size[1] > height):
-            return self.enlarged(image, size)
-        return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
+        *_, large = self.enlarging(image, size)
+        return cast(Image.Image, large)
 
-    def _pass(self, image: Image.Image, size: Size) -> Image.Image:
+    def enlarging(self, image: Image.Image, size: Size) -> Steps:
+        """The same with the share that is done after every tile.  Closing it stops the work."""
+        goals = self._goals(image.size, size)
+        areas = [width * height for width, height in (image.size, *goals[:-1])]
+        for number, goal in enumerate(goals):
+            done, part = sum(areas[:number]) / sum(areas), areas[number] / sum(areas)
+            for step in self._pass(image, goal):
+                if isinstance(step, Image.Image):
+                    image = step
+                else:
+                    yield done + part * step
+        yield image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
+
+    def _goals(self, have: Size, size: Size) -> list[Size]:
+        """The size after each pass through the network."""
+        goals: list[Size] = []
+        while not goals or (self.scale > 1 and (size[0] > have[0] or size[1] > have[1])):
+            width, height = (
+                min(max(side, there), there * self.scale)
+                for side, there in zip(size, have, strict=True)
+            )
+            have = (width, height)
+            goals.append(have)
+        return goals
+
+    def _pass(self, image: Image.Image, size: Size) -> Steps:
         """Once through the network; smaller tiles where the memory is short."""
         try:
             large = Image.new("RGB", size)
-            for box in _tiles(image.size, self.tile):
+            boxes = list(_tiles(image.size, self.tile))
+            for number, box in enumerate(boxes, 1):
                 tile, corner = self._enlarged_tile(image, box, size)
                 large.paste(tile, corner)
-            return large
+                yield number / len(boxes)
+            yield large
+            return
         except torch.OutOfMemoryError as error:
             if self.tile <= SMALLEST_TILE:
                 raise BackendError(
-                    "There is too little memory to enlarge even a small tile. Try again when "
-                    "the other "
-                    "pictures are done."
+                    "There is too little memory to enlarge even a small tile. Try again when the "
+                    "other pictures are done."
                 ) from error
             self.tile //= 2
-        return self._pass(image, size)
+        yield from self._pass(image, size)
 
     def _enlarged_tile(self, image: Image.Image, box: Box, size: Size) -> tuple[Image.Image, Size]:
         """The large picture's part for this box of the small one, and where it goes."""

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from sdplay.errors import BadParams
 from sdplay.picture import png_bytes
 from sdplay.server.a1111.body import picture_in
+from sdplay.server.extras.enlarging import check_size
 from sdplay.server.extras.upscalers import Upscalers
 from sdplay.server.limits import Limits
 
@@ -73,10 +74,7 @@ def _enlarged(text: str, body: Extras, upscalers: Upscalers, limits: Limits) -> 
     with Image.open(io.BytesIO(picture_in(text, "picture"))) as opened:
         image = opened.convert("RGBA" if opened.has_transparency_data else "RGB")
     size = _size(image, body)
-    if max(size) > 4 * limits.side:
-        raise BadParams(
-            f"This process enlarges up to {4 * limits.side} pixels a side, not {max(size)}."
-        )
+    check_size(size, limits)
     enlarged = (
         image if body.upscaler_1 == "None" else upscalers.enlarged(image, size, body.upscaler_1)
     )

@@ -4,11 +4,12 @@ upscalers."""
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 from PIL import Image
 
 from sdplay.engine.start import FILTERS
-from sdplay.engine.torch.upscale import Size, Upscaler, load_upscaler
+from sdplay.engine.torch.upscale import Size, Steps, Upscaler, load_upscaler
 from sdplay.errors import BadParams
 
 
@@ -33,14 +34,20 @@ class Upscalers:
 
     def enlarged(self, image: Image.Image, size: Size, name: str) -> Image.Image:
         """The picture at that size; what was transparent stays so."""
+        *_, large = self.enlarging(image, size, name)
+        return cast(Image.Image, large)
+
+    def enlarging(self, image: Image.Image, size: Size, name: str) -> Steps:
+        """The same with the share that is done after every tile; closing it stops the work."""
         self.check(name)
         if name in FILTERS:
-            return image.resize(size, FILTERS[name])
+            yield image.resize(size, FILTERS[name])
+            return
         with self._turn:
-            large = self._network(name).enlarged(image.convert("RGB"), size)
-        if image.mode == "RGBA":
-            large.putalpha(image.getchannel("A").resize(size, Image.Resampling.LANCZOS))
-        return large
+            for step in self._network(name).enlarging(image.convert("RGB"), size):
+                if isinstance(step, Image.Image) and image.mode == "RGBA":
+                    step.putalpha(image.getchannel("A").resize(size, Image.Resampling.LANCZOS))
+                yield step
 
     def unload(self) -> None:
         """Drop the loaded network to free its memory."""
