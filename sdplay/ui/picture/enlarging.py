@@ -1,5 +1,6 @@
 """A picture made larger through the queue: asked for once, or for every new one."""
 
+from collections.abc import Sequence
 from copy import copy
 
 import streamlit as st
@@ -24,16 +25,31 @@ def upscalers(capabilities: Capabilities) -> list[str]:
     return [name for name in capabilities.upscalers or () if not name.startswith("Latent")]
 
 
-def way(capabilities: Capabilities, key: str) -> Enlargement:
+def way(capabilities: Capabilities, key: str, initial: Enlargement | None = None) -> Enlargement:
     """By which network, how far, and whether faces are repaired."""
+    before = initial or Enlargement("")
     left, right = st.columns([3, 1])
-    upscaler = left.selectbox("Upscaler", upscalers(capabilities), key=f"{key}_upscaler")
-    factor = right.selectbox("Scale", FACTORS, 1, lambda by: f"{by:g} ×", key=f"{key}_by")
+    names = upscalers(capabilities)
+    upscaler = left.selectbox("Upscaler", names, _at(names, before.upscaler), key=f"{key}_upscaler")
+    factor = right.selectbox(
+        "Scale", FACTORS, _at(FACTORS, before.factor), lambda by: f"{by:g} ×", key=f"{key}_by"
+    )
     faces = AS_THEY_ARE
     if capabilities.face_restorers:
         choices = (AS_THEY_ARE, *capabilities.face_restorers)
-        faces = st.selectbox("Faces", choices, key=f"{key}_faces", help="Repair them meanwhile.")
+        faces = st.selectbox(
+            "Faces",
+            choices,
+            _at(choices, before.faces),
+            key=f"{key}_faces",
+            help="Repair them meanwhile.",
+        )
     return Enlargement(str(upscaler), float(factor), "" if faces == AS_THEY_ARE else str(faces))
+
+
+def _at(choices: Sequence[object], chosen: object) -> int:
+    """Where it stands; the first where it is none of them."""
+    return choices.index(chosen) if chosen in choices else 0
 
 
 def ask(studio: Studio, id: str) -> None:
@@ -91,14 +107,16 @@ def every_picture(studio: Studio) -> None:
     how = automatic(studio)
     label = f"Then {how.factor:g} × larger" if how else "Then enlarge"
     with st.popover(label, icon=":material/open_in_full:", type="tertiary", key="enlarge_then"):
-        chosen = way(studio.capabilities, "then")
+        chosen = way(studio.capabilities, "then", how)
         switched = st.toggle(
             "Enlarge every new picture",
             how is not None,
             key="then_on",
             help="The picture as it was made is kept too.",
         )
-        st.session_state[AUTOMATIC] = (studio.backend.name, chosen) if switched else None
+    if how != (wish := chosen if switched else None):
+        st.session_state[AUTOMATIC] = (studio.backend.name, wish)
+        st.rerun()  # the button above says it
 
 
 def automatic(studio: Studio) -> Enlargement | None:
