@@ -13,6 +13,7 @@ diffusers = pytest.importorskip(
     "diffusers", reason="checkpoints need torch and diffusers: pip install '.[local]'"
 )
 
+from sdplay.engine.torch import model  # noqa: E402
 from sdplay.engine.torch.load import load  # noqa: E402
 from sdplay.engine.torch.lora import Worn  # noqa: E402
 from sdplay.engine.torch.model import Parts, TorchModel  # noqa: E402
@@ -83,6 +84,19 @@ def test_tiles_are_the_stock_pipelines_tiles(sd):
         for each in (True, False)
     )
     assert off(tiled, theirs) < 1e-4 < off(whole, theirs)
+
+
+def test_a_processor_takes_large_pictures_apart_before_its_memory_is_full(sd, monkeypatch):
+    latent = np.random.default_rng(1).normal(size=(1, 4, 16, 16)).astype(np.float32)
+    pixels = np.random.default_rng(2).uniform(-1, 1, (1, 3, 128, 128)).astype(np.float32)
+    plain, tiled = (load(str(sd), device="cpu", thrift=Thrift(tiling=at)) for at in (False, True))
+    whole = plain.decode(latent)
+    monkeypatch.setattr(model, "LARGEST_WHOLE", 128 * 128 - 1)
+    assert off(plain.decode(latent), tiled.decode(latent)) == 0 < off(whole, plain.decode(latent))
+    noise = np.zeros_like(latent)
+    assert off(plain.encode(pixels, noise), tiled.encode(pixels, noise)) == 0
+    monkeypatch.setattr(model, "LARGEST_WHOLE", 128 * 128)
+    assert off(plain.decode(latent), whole) == 0
 
 
 def test_compiled_code_paints_the_same_and_steps_aside_for_loras(sd, tmp_path):

@@ -3,11 +3,11 @@ drives."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -23,6 +23,10 @@ from sdplay.errors import BadParams
 PREDICTS = {"epsilon": "eps", "v_prediction": "v"}
 KEPT_FILES = 32
 """LoRAs and embeddings."""
+T = TypeVar("T")
+LARGEST_WHOLE = 1280 * 1280
+"""Pixels that a processor decodes at once, which takes some 10 GB; it has no error for too little
+memory: the system ends the process."""
 QUICK_DECODER = 5_000_000
 """Up to so many weights a decoder is fast enough for previews; above, they are projected from the
 latent."""
@@ -158,7 +162,12 @@ class TorchModel:
     def encode(self, pixels: Array, noise: Array) -> Array:
         config = self.parts.vae.config
         with self._alone(self.parts.vae):
-            spread = self.parts.vae.encode(self._on(pixels, self.vae_dtype)).latent_dist
+            values = self._on(pixels, self.vae_dtype)
+            spread = _in_tiles_if_needed(
+                self.parts.vae,
+                lambda vae: vae.encode(values).latent_dist,
+                self._is_large(_cells(pixels)),
+            )
             latents = spread.mean + spread.std * self._on(noise, self.vae_dtype)
             return _array((latents - (config.shift_factor or 0)) * config.scaling_factor)
 
@@ -388,8 +397,14 @@ class TorchModel:
                 config.shift_factor or 0
             )
             return _in_tiles_if_needed(
-                self.parts.vae, lambda vae: _array(vae.decode(scaled.to(self.vae_dtype)).sample)
+                self.parts.vae,
+                lambda vae: _array(vae.decode(scaled.to(self.vae_dtype)).sample),
+                self._is_large(_cells(latent) * self.factor**2),
             )
+
+    def _is_large(self, pixels: int) -> bool:
+        """Whether a picture of so many pixels is taken apart before anything runs out."""
+        return self.device.type != "cuda" and pixels > LARGEST_WHOLE
 
     def _fitted_colours(self) -> Array:
         """The best linear guess of a cell's colour from its latent, from one encoded picture of
@@ -459,16 +474,16 @@ def best_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def _in_tiles_if_needed(vae: Any, decode: Callable[[Any], Array]) -> Array:
-    """The picture at once; in tiles when the memory does not hold it."""
-    try:
-        return decode(vae)
-    except torch.OutOfMemoryError:
-        if vae.use_tiling:
-            raise
+def _in_tiles_if_needed(vae: Any, code: Callable[[Any], T], large: bool) -> T:
+    """The picture at once; in tiles where it is large, or when the memory does not hold it."""
+    if vae.use_tiling:
+        return code(vae)
+    if not large:
+        with suppress(torch.OutOfMemoryError):
+            return code(vae)
     vae.enable_tiling()
     try:
-        return decode(vae)
+        return code(vae)
     finally:
         vae.disable_tiling()
 
