@@ -74,8 +74,9 @@ def test_only_the_network_that_works_is_on_the_card(sd):
 
 
 def test_tiles_are_the_stock_pipelines_tiles(sd):
-    latent = np.random.default_rng(1).normal(size=(1, 4, 16, 16)).astype(np.float32)
+    latent = np.random.default_rng(1).normal(size=(1, 4, 80, 80)).astype(np.float32)
     vae = diffusers.AutoencoderKL.from_pretrained(sd / "vae")
+    vae.tile_sample_min_size, vae.tile_latent_min_size = 512, 64
     vae.enable_tiling()
     with torch.no_grad():
         theirs = vae.decode(torch.from_numpy(latent) / vae.config.scaling_factor).sample.numpy()
@@ -87,15 +88,15 @@ def test_tiles_are_the_stock_pipelines_tiles(sd):
 
 
 def test_a_processor_takes_large_pictures_apart_before_its_memory_is_full(sd, monkeypatch):
-    latent = np.random.default_rng(1).normal(size=(1, 4, 16, 16)).astype(np.float32)
-    pixels = np.random.default_rng(2).uniform(-1, 1, (1, 3, 128, 128)).astype(np.float32)
+    latent = np.random.default_rng(1).normal(size=(1, 4, 80, 80)).astype(np.float32)
+    pixels = np.random.default_rng(2).uniform(-1, 1, (1, 3, 640, 640)).astype(np.float32)
     plain, tiled = (load(str(sd), device="cpu", thrift=Thrift(tiling=at)) for at in (False, True))
     whole = plain.decode(latent)
-    monkeypatch.setattr(model, "LARGEST_WHOLE", 128 * 128 - 1)
+    monkeypatch.setattr(model, "LARGEST_WHOLE", 640 * 640 - 1)
     assert off(plain.decode(latent), tiled.decode(latent)) == 0 < off(whole, plain.decode(latent))
     noise = np.zeros_like(latent)
     assert off(plain.encode(pixels, noise), tiled.encode(pixels, noise)) == 0
-    monkeypatch.setattr(model, "LARGEST_WHOLE", 128 * 128)
+    monkeypatch.setattr(model, "LARGEST_WHOLE", 640 * 640)
     assert off(plain.decode(latent), whole) == 0
 
 
