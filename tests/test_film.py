@@ -12,6 +12,7 @@ from sdplay.backends.builtin import BACKEND as Builtin
 from sdplay.errors import BadParams
 from sdplay.film import MOST_FRAMES, Crew, FrameToFrame, FromTo, Shooting, check
 from sdplay.film.between import blended
+from sdplay.film.films import Films
 from sdplay.film.geometry import moved
 from sdplay.film.saving import film_file
 from sdplay.jobs import Jobs
@@ -245,3 +246,35 @@ def test_a_film_without_frames_or_of_a_mad_speed_gets_a_sentence(jobs):
     frames = [jobs.library.save(finished())]
     with pytest.raises(BadParams, match="between 1 and 50, not 99"):
         film_file(frames, jobs.library, "gif", 99)
+
+
+def test_one_browser_has_one_film_at_work_and_an_address_a_few(jobs):
+    films = Films()
+
+    def begun(owner, address=""):
+        crew = Crew(jobs, Painter(0.02), owner, address)
+        film = Shooting(FrameToFrame(SMALL, 900), crew)
+        films.begin(film)
+        return film
+
+    at_work = [begun("ann", "10.0.0.1")]
+    with pytest.raises(BadParams, match="A film of yours is at work already"):
+        begun("ann", "10.0.0.1")
+    at_work += [begun(owner, "10.0.0.1") for owner in ("ben", "cleo", "dan")]
+    with pytest.raises(BadParams, match="Four films from your network address"):
+        begun("eve", "10.0.0.1")
+    assert films.of("ann") is at_work[0]
+    for film in at_work:
+        film.cancel()
+    assert all(film.wait(20) for film in at_work)
+    begun("ann").cancel()
+
+
+def test_a_server_that_is_left_makes_no_more_frames(jobs):
+    films, film = Films(), Shooting(FrameToFrame(SMALL, 900), Crew(jobs, Painter(0.02), "ann"))
+    films.begin(film)
+    films.forget("ann", "another")
+    assert films.of("ann") is film
+    films.forget("ann", "painter")
+    assert films.of("ann") is None
+    assert film.wait(20)

@@ -29,6 +29,14 @@ class Films:
         """This browser's film, at work or ended."""
         return self._films.get(owner)
 
+    def forget(self, owner: str, backend: str) -> None:
+        """A server is left: the film that it makes stops, and holds its key no longer."""
+        with self._lock:
+            film = self._films.get(owner)
+            if film and film.crew.backend.name == backend:
+                film.cancel()
+                del self._films[owner]
+
     def begin(self, film: Shooting) -> None:
         """Start it in the place of the one before, or go on with it; refuses where there is no
         room."""

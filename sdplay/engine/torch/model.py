@@ -25,8 +25,9 @@ KEPT_FILES = 32
 """LoRAs and embeddings."""
 T = TypeVar("T")
 LARGEST_WHOLE = 1280 * 1280
-"""Pixels that a processor decodes at once, which takes some 10 GB; it has no error for too little
-memory: the system ends the process."""
+"""Pixels that a processor codes at once: it has no error for too little memory, the system ends the
+process.  The built-in decoder, a quarter as wide as Stable Diffusion's, took 3.0 GB for 2048 × 2048
+pixels at once and 0.2 GB in tiles."""
 SMALLEST_TILE = 512
 """Pixels a side of a tile that a decoder works on, a quarter of them shared with its neighbours.
 Measured with the built-in decoder at 1024 × 1024 pixels: 2.3 of 255 off the whole picture (RMSE),

@@ -197,9 +197,12 @@ def _choose(name: str) -> None:
 def _disconnect(name: str) -> None:
     """Forget it; what waits for it is stopped, what was made stays."""
     owner = session.visitor()
-    from sdplay.ui.compare import sweeping  # Not above: the form is on screen before it is read.
+    # Not above: the form is on screen before they are read.
+    from sdplay.ui.compare import sweeping
+    from sdplay.ui.film.panel import films
 
     sweeping.forget(owner, name)
+    films().forget(owner, name)
     for job in session.jobs().of(owner):
         if job.backend.name == name:
             job.cancel()
