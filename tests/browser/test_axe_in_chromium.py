@@ -120,6 +120,14 @@ def sketch(page, url):
     page.get_by_text("s from stroke to picture").wait_for()
 
 
+def film(page, url):
+    page.goto(f"{url}?view=Film&steps=2&prompt=a+red+apple")
+    page.get_by_label("Frames", exact=True).fill("3")
+    page.get_by_role("button", name="Make the film").click()
+    page.get_by_text("3 of 3 frames", exact=True).wait_for()
+    page.mouse.move(0, 0)
+
+
 def inpaint(page, url):
     page.goto(f"{url}?steps=2&prompt=a fox")
     page.locator(".st-key-go button").click()
@@ -141,6 +149,7 @@ REACHES = (
     learn,
     lesson,
     sketch,
+    film,
     inpaint,
 )
 

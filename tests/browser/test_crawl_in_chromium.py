@@ -60,11 +60,18 @@ def taught(page):
     page.locator(".st-key-lesson_next").wait_for(timeout=SLOW)
 
 
+def filmed(page):
+    page.get_by_label("Frames", exact=True).fill("3", timeout=SLOW)
+    page.locator(".st-key-reel_go button").click(timeout=SLOW)
+    page.get_by_text("3 of 3 frames", exact=True).wait_for(timeout=SLOW)
+
+
 LONG = "steps=400&width=256&height=256"
 STATES = {
     "empty": {},
     "with pictures": {"owner": OWNER},
     "a lesson done": {"query": "lesson=seed", "tabs": ("Learn",), "begin": taught},
+    "a film made": {"query": "steps=2", "tabs": ("Film",), "begin": filmed},
     "a picture at work": {
         "query": LONG,
         "tabs": ("Generate",),
