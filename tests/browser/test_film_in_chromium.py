@@ -22,10 +22,12 @@ def test_a_film_is_made_stopped_and_gone_on_with(tab, address):
 
 
 def test_a_strength_morph_takes_one_click_at_a_picture(tab, address):
+    pytest.importorskip("imageio_ffmpeg", reason="needs its encoder: pip install '.[video]'")
     generated(opened(tab, f"{address}?steps=2&seed=7"))
     tab.get_by_role("tab", name="Library").click()
     tab.locator(".tiles button").first.click()
     tab.get_by_role("dialog").get_by_role("button", name="More").click()
     tab.get_by_role("button", name="Strength morph").click()
     tab.get_by_text("24 of 24 frames", exact=True).wait_for()
+    tab.locator("video").wait_for()
     assert tab.get_by_role("tab", name="Film").get_attribute("aria-selected") == "true"
