@@ -132,9 +132,15 @@ class Shooting:
             LOG.exception("%s failed", self.group)
             self.trouble = BROKEN
         finally:
-            for job in self._waiting:
-                job.cancel()
-            self._waiting.clear()
+            self._leave()
+
+    def _leave(self) -> None:
+        """Frames that were just finished are taken along; the others are let go."""
+        for job in self._waiting:
+            job.cancel()
+        while self._waiting and (frame := self._waiting.popleft().kept):
+            self.frames.append(frame)
+        self._waiting.clear()
 
     def _fill(self) -> bool:
         """Ask for as many frames as may be at work; says whether any is still to be asked for."""
