@@ -12,6 +12,8 @@ from tests.visitor import Visitor
 
 LONG = "?prompt=a+red+apple&steps=150&width=160&height=160"
 """A picture that takes a second or more."""
+ENDLESS = LONG.replace("150", "500")
+"""One that nobody waits for to its end."""
 SHORT = "?prompt=a+red+apple&steps=4&width=96&height=96"
 
 
@@ -51,9 +53,36 @@ def test_one_run_waits_for_the_picture_and_its_previews_move(visitor):
     began = time.monotonic()
     visitor.generate(1)
     assert visitor.see(1)
-    # One that waits, one that draws the picture, and more only where patience ends.
-    assert visitor.ticks <= 3 + 2 * (time.monotonic() - began) / PATIENCE_SECONDS
+    # The button's, and one that waits and then draws the picture; more only where patience ends.
+    assert visitor.ticks <= 2 + 2 * ((time.monotonic() - began) // PATIENCE_SECONDS)
     assert visitor.previews > 1
+
+
+def test_others_who_come_and_go_cost_one_who_waits_no_run(url, visitor):
+    def listed(pictures):
+        """So many pictures stand in the list that this visitor looks at."""
+        heading = f"The queue: {pictures} pictures"
+        return visitor.look(lambda: headings()[-1:] == [heading])
+
+    def headings():
+        return [text for text in visitor.texts if text.startswith("The queue")]
+
+    with Visitor(url + ENDLESS) as other, Visitor(url + ENDLESS) as third:
+        other.generate(1)
+        waiting(other)
+        visitor.fill(steps=400)
+        visitor.generate(2)
+        assert listed(2)
+        began, runs = time.monotonic(), visitor.ticks
+        third.generate(3)
+        waiting(third)
+        assert listed(3)
+        third.press("cancel")
+        assert listed(2)
+        patience = (time.monotonic() - began) // PATIENCE_SECONDS
+        assert visitor.ticks <= runs + 2 * patience
+        visitor.press("cancel")
+        other.press("cancel")
 
 
 def test_a_picture_comes_though_the_browser_asks_no_more(visitor):

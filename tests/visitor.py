@@ -43,6 +43,8 @@ class Visitor:
         """Their settings, as the files say themselves, in the order of their coming."""
         self.sentences: list[str] = []
         """What stood beside the progress bar, and in coloured boxes."""
+        self.texts: list[str] = [""]
+        """What was written on the page besides."""
         self.previews = 0
         self._closing = ExitStack()
         self._socket = self._closing.enter_context(
@@ -179,6 +181,8 @@ class Visitor:
             self.sentences.append(element.progress.text)
         elif kind == "alert":
             self.sentences.append(element.alert.body)
+        elif kind == "markdown":
+            self.texts.append(element.markdown.body)
         elif kind == "html" and "data:image/jpeg;base64" in element.html.body:
             self.previews += 1
 

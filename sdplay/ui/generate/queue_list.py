@@ -1,13 +1,15 @@
 """The whole queue on the page: own pictures marked and to be cancelled, others' without a name."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from sdplay.backends.guests import is_connected, label_of
 from sdplay.jobs import Job
 from sdplay.schedulers import scheduler_label
-from sdplay.sharing.lineup import QueueEntry, lineup
+from sdplay.sharing.lineup import Lineup, QueueEntry, lineup
 from sdplay.ui import session, whole
 from sdplay.ui.session import Studio
 from sdplay.wording import duration, literal, many
@@ -17,31 +19,99 @@ LIVE_SECONDS = 2.0
 PROMPT_LETTERS = 40
 
 
+class Line:
+    """One place on the page for a text, sent only when it differs from what stands there."""
+
+    def __init__(self, place: DeltaGenerator, is_small: bool = False) -> None:
+        self._write = place.caption if is_small else place.markdown
+        self._clear = place.empty
+        self._text = ""
+
+    def say(self, text: str) -> None:
+        """Put this text in the place of the last one; an empty text takes no room."""
+        if text == self._text:
+            return
+        self._text = text
+        if text:
+            self._write(text)
+        else:
+            self._clear()
+
+
+@dataclass(frozen=True)
+class QueueLines:
+    """Where the queue's texts stand: those of others between one's own entries, each of which has
+    a row with a button."""
+
+    heading: Line
+    of_others: tuple[Line, ...]
+    """Before the first own entry, after it, after the next one, and so on."""
+    of_mine: tuple[Line, ...]
+    further_mine: Line
+    further: Line
+
+
 def show(studio: Studio) -> Callable[[], bool]:
     """The list, where more than one entry stands in it.
 
-    What is returned draws its numbers anew and says whether it still holds the same entries.
+    What is returned draws anew what changed, and says whether one's own entries are still the same:
+    those of others come and go in their places.
     """
     listed = lineup(studio.jobs, studio.owner, is_connected)
-    spots: dict[str, st.delta_generator.DeltaGenerator] = {}
-    if len(listed.entries) > 1:
-        with st.container(border=True, gap="xxsmall", key="queue"):
-            st.caption(f"The queue: {many(listed.pictures, 'picture')}")
-            for entry in listed.entries:
-                spots[entry.key] = _row(studio, entry)
-            for pictures, whose in ((listed.further_mine, "yours"), (listed.further, "others")):
-                if pictures:
-                    st.caption(f"And {many(pictures, 'more picture')} of {whose}.")
+    lines = _laid_out(studio, listed) if len(listed.entries) > 1 else None
 
     def draw() -> bool:
         now = lineup(studio.jobs, studio.owner, is_connected)
-        for entry in now.entries if spots else ():
-            if entry.key in spots:
-                spots[entry.key].markdown(_sentence(studio, entry))
-        return (len(now.entries) > 1) == bool(spots) and (not spots or now.keys == listed.keys)
+        if (len(now.entries) > 1) != bool(lines):
+            return False
+        if lines is None:
+            return True
+        if _own(now) != _own(listed):
+            return False
+        _write(studio, now, lines)
+        return True
 
-    draw()
+    if lines:
+        _write(studio, listed, lines)
     return draw
+
+
+def _own(listed: Lineup[Job]) -> list[str]:
+    return [entry.key for entry in listed.entries if entry.mine]
+
+
+def _laid_out(studio: Studio, listed: Lineup[Job]) -> QueueLines:
+    """Room for the list's texts, and the buttons of one's own entries."""
+    with st.container(border=True, gap="xxsmall", key="queue"):
+        heading = Line(st.empty(), is_small=True)
+        of_others, of_mine = [Line(st.empty())], []
+        for entry in listed.entries:
+            if entry.mine:
+                of_mine.append(Line(_row(studio, entry)))
+                of_others.append(Line(st.empty()))
+        further = [Line(st.empty(), is_small=True) for _ in range(2)]
+    return QueueLines(heading, tuple(of_others), tuple(of_mine), *further)
+
+
+def _write(studio: Studio, listed: Lineup[Job], lines: QueueLines) -> None:
+    stretches: list[list[str]] = [[]]
+    own = iter(lines.of_mine)
+    for entry in listed.entries:
+        sentence = _sentence(studio, entry)
+        if entry.mine:
+            next(own).say(sentence)
+            stretches.append([])
+        else:
+            stretches[-1].append(sentence)
+    for line, sentences in zip(lines.of_others, stretches, strict=True):
+        line.say("\n\n".join(sentences))
+    lines.heading.say(f"The queue: {many(listed.pictures, 'picture')}")
+    lines.further_mine.say(_and_more(listed.further_mine, "yours"))
+    lines.further.say(_and_more(listed.further, "others"))
+
+
+def _and_more(pictures: int, whose: str) -> str:
+    return f"And {many(pictures, 'more picture')} of {whose}." if pictures else ""
 
 
 def of_others(studio: Studio) -> None:
@@ -69,7 +139,7 @@ def _live(studio: Studio) -> None:
         st.caption("The queue is empty now.")
 
 
-def _row(studio: Studio, entry: QueueEntry[Job]) -> st.delta_generator.DeltaGenerator:
+def _row(studio: Studio, entry: QueueEntry[Job]) -> DeltaGenerator:
     """A place for the entry's sentence, and the way out of the queue for one's own."""
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         spot = st.empty()

@@ -29,7 +29,7 @@ from sdplay.wording import duration, many
 
 SOON_SECONDS = 0.25
 """After a click, or a run that was interrupted, the browser asks so soon for one that waits."""
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 """So long a run waits, until the browser asks for the next one."""
 GLANCE_SECONDS = 0.1
 """A run that waits looks so often whether something else was clicked; in a crowd less often."""
@@ -37,9 +37,6 @@ LOOKS_A_SECOND = 8.0
 """What is new about all waiting pictures together comes so often, about one at most four times."""
 RECENT = 12
 """Pictures in the strip below; of a larger click all."""
-PARTS_OF_A_RESULT = 12
-"""So much may stand beside the picture before, and would stay there, greyed, while the next one is
-made."""
 LINGER_SECONDS = 0.4
 """A finished picture has the browser to itself, before the whole page is drawn anew."""
 
@@ -64,16 +61,22 @@ def show(studio: Studio) -> None:
         if was_awaited:
             st.rerun()  # one full run: the timer stops, and the picture comes into the strip below
         job = session.latest(studio)
+        stage = st.container(key="stage")
+        # Each in a place of its own: what stands in the other one is cleared by that alone.
+        progress, outcome = stage.empty(), stage.empty()
         if job and job.active:
             awaited = True
-            draw = _progress(studio, job)
-            if alone:
-                _wait(studio, job, draw)
-            return
+            with progress.container():
+                draw = _progress(studio, job)
+            if not (alone and _ended(studio, job, draw)):
+                return
+            progress.empty()
+            job = session.latest(studio)
         was_awaited = awaited
-        if alone:
+        with outcome.container():
+            _result(studio, job, alone=was_awaited)
+        if alone:  # not above: the next run begins when the picture is in the browser
             waiting.tick_every(LINGER_SECONDS if was_awaited else None)
-        _result(studio, job, alone=was_awaited)
 
     result()
     if not (latest and latest.active):
@@ -88,19 +91,23 @@ def _submit(studio: Studio, pictures: int) -> list[PlayError]:
     return refusals
 
 
-def _wait(studio: Studio, job: Job, draw: Callable[[], bool]) -> None:
-    """Until the job has ended, draw what is new, and run again as soon as it has."""
+def _ended(studio: Studio, job: Job, draw: Callable[[], bool]) -> bool:
+    """Draw what is new until the job has ended and no other of its click is left; False when
+    something else is to be run first."""
     waiting.tick_every(PATIENCE_SECONDS)
     due = time.monotonic() + (pause := _pause(studio))
     while not job.wait(max(GLANCE_SECONDS, pause / 8)):
         if waiting.interrupted():
             waiting.tick_every(SOON_SECONDS)
-            return
+            return False
         if time.monotonic() >= due:
             if not draw():
-                break  # others came or went
+                st.rerun(scope="fragment")  # own pictures came or went
             due = time.monotonic() + (pause := _pause(studio))
-    st.rerun(scope="fragment")  # the picture, without waiting for the browser's next tick
+    following = session.latest(studio)
+    if following and following.active:
+        st.rerun(scope="fragment")
+    return True
 
 
 def _pause(studio: Studio) -> float:
@@ -116,11 +123,10 @@ def _result(studio: Studio, job: Job | None, alone: bool) -> None:
         _ends(session.batch_of(studio, job))
     with explained():
         picture = job.kept if job and job.kept else _newest(studio)
-        with st.container(key="stage"):
-            if picture:
-                _picture(studio, picture, job if job and job.kept else None, alone)
-            elif not is_ours:
-                example.show(studio)
+        if picture:
+            _picture(studio, picture, job if job and job.kept else None, alone)
+        elif not is_ours:
+            example.show(studio)
 
 
 def _ends(batch: list[Job]) -> None:
@@ -148,16 +154,13 @@ def _newest(studio: Studio) -> Kept | None:
 def _progress(studio: Studio, job: Job) -> Callable[[], bool]:
     """The preview, the bar, the way out and the queue; what is returned draws anew what changed,
     and says whether that was all."""
-    with st.container(key="stage"):
-        left, right = columns(job.params.width, job.params.height)
+    left, right = columns(job.params.width, job.params.height)
     preview = left.empty()
     preview.skeleton(height=420)
     bar = right.empty()
     with right:
         _ways_out(studio, job)
         draw_queue = queue_list.show(studio)
-        for _ in range(PARTS_OF_A_RESULT):
-            st.empty()
     drawn: Progress | None = None
 
     def draw() -> bool:
@@ -194,8 +197,6 @@ def _ways_out(studio: Studio, job: Job) -> None:
             shortcut="esc",
             help="What was made stays." if len(batch) > 1 else None,
         )
-        for _ in range(PARTS_OF_A_RESULT):
-            st.empty()
     others = [
         neighbour
         for neighbour in studio.jobs.of(studio.owner)
