@@ -19,7 +19,7 @@ LIVE_SECONDS = 2.0
 PROMPT_LETTERS = 40
 
 
-class Line:
+class TextPlace:
     """One place on the page for a text, sent only when it differs from what stands there."""
 
     def __init__(self, place: DeltaGenerator, is_small: bool = False) -> None:
@@ -39,16 +39,16 @@ class Line:
 
 
 @dataclass(frozen=True)
-class QueueLines:
+class QueueTexts:
     """Where the queue's texts stand: those of others between one's own entries, each of which has
     a row with a button."""
 
-    heading: Line
-    of_others: tuple[Line, ...]
+    heading: TextPlace
+    of_others: tuple[TextPlace, ...]
     """Before the first own entry, after it, after the next one, and so on."""
-    of_mine: tuple[Line, ...]
-    further_mine: Line
-    further: Line
+    of_mine: tuple[TextPlace, ...]
+    further_mine: TextPlace
+    further: TextPlace
 
 
 def show(studio: Studio) -> Callable[[], bool]:
@@ -80,20 +80,20 @@ def _own(listed: Lineup[Job]) -> list[str]:
     return [entry.key for entry in listed.entries if entry.mine]
 
 
-def _laid_out(studio: Studio, listed: Lineup[Job]) -> QueueLines:
+def _laid_out(studio: Studio, listed: Lineup[Job]) -> QueueTexts:
     """Room for the list's texts, and the buttons of one's own entries."""
     with st.container(border=True, gap="xxsmall", key="queue"):
-        heading = Line(st.empty(), is_small=True)
-        of_others, of_mine = [Line(st.empty())], []
+        heading = TextPlace(st.empty(), is_small=True)
+        of_others, of_mine = [TextPlace(st.empty())], []
         for entry in listed.entries:
             if entry.mine:
-                of_mine.append(Line(_row(studio, entry)))
-                of_others.append(Line(st.empty()))
-        further = [Line(st.empty(), is_small=True) for _ in range(2)]
-    return QueueLines(heading, tuple(of_others), tuple(of_mine), *further)
+                of_mine.append(TextPlace(_row(studio, entry)))
+                of_others.append(TextPlace(st.empty()))
+        further = [TextPlace(st.empty(), is_small=True) for _ in range(2)]
+    return QueueTexts(heading, tuple(of_others), tuple(of_mine), *further)
 
 
-def _write(studio: Studio, listed: Lineup[Job], lines: QueueLines) -> None:
+def _write(studio: Studio, listed: Lineup[Job], lines: QueueTexts) -> None:
     stretches: list[list[str]] = [[]]
     own = iter(lines.of_mine)
     for entry in listed.entries:
