@@ -184,12 +184,20 @@ class Jobs:
     def _take(self, job: Job, at_once: int) -> None:
         name = job.backend.name
         self._forget()
+        if not job.idle:
+            self._stop_idle()
         self._jobs[job.id] = job
         self._waiting.setdefault(name, deque()).append(job)
         self._turns.setdefault(name, Turns())
         self._clocks.setdefault(name, Clock())
         self._at_once[name] = at_once
         self._hire(name, 1)
+
+    def _stop_idle(self) -> None:
+        """Somebody waits now: what nobody waits for ends before its next step."""
+        for job in self._jobs.values():
+            if job.idle and job.state == "running":
+                job.stop.set()
 
     def _full_for(self, job: Job) -> Reached | None:
         """The limit that leaves no room for this job.  A sweep leaves some to single pictures, once

@@ -5,11 +5,12 @@ import time
 
 import pytest
 
-from sdplay.backends import Backend, Capabilities
+from sdplay.backends import Backend, Capabilities, connect
 from sdplay.jobs import IDLE, Jobs
 from sdplay.lessons.lens import COUNT, SENTENCES, five, settles_sentence
 from sdplay.library import Library
 from sdplay.params import KNOBS, Params
+from sdplay.picture import Progress
 from tests.making import finished
 from tests.paging import sentences
 
@@ -22,6 +23,17 @@ def test_a_lens_has_five_values_of_one_setting_alone(name):
     assert {params.with_(**{name: getattr(base, name)}) for params in settings} == {base}
     assert SENTENCES[name].count(". ") == 1
     assert name in KNOBS
+
+
+@pytest.mark.parametrize("name", ["width", "height"])
+def test_sizes_of_a_lens_are_those_that_the_built_in_model_takes(name):
+    settings = five(name, Params(), connect("builtin").probe())
+    assert [getattr(params, name) for params in settings] == [96, 128, 160, 192, 256]
+
+
+def test_the_lens_begins_with_what_is_to_be_avoided_now():
+    settings = five("negative", Params(negative="fog"), connect("builtin").probe())
+    assert [params.negative for params in settings][:2] == ["fog", ""]
 
 
 def test_a_scheduler_that_a_backend_has_not_is_left_out():
@@ -74,6 +86,38 @@ def test_a_picture_that_nobody_waits_for_is_made_after_everybodys(tmp_path):
     library.close()
 
 
+class Stepping(Backend):
+    """Yields a step at a time until it is closed."""
+
+    name = label = "stepping"
+
+    def __init__(self):
+        self.began, self.closed = threading.Event(), threading.Event()
+
+    def generate(self, params):
+        try:
+            while params.prompt == "idle":
+                self.began.set()
+                time.sleep(0.005)
+                yield Progress()
+            yield finished(prompt=params.prompt)
+        finally:
+            if params.prompt == "idle":
+                self.closed.set()
+
+
+def test_a_picture_that_nobody_waits_for_stops_as_soon_as_somebody_asks_for_one(tmp_path):
+    library = Library(tmp_path)
+    jobs, backend = Jobs(library), Stepping()
+    idle = jobs.submit(Params(prompt="idle"), backend, "ann-lens", f"{IDLE}steps")
+    assert backend.began.wait(30)
+    asked = jobs.submit(Params(prompt="a fox"), backend, "bob")
+    assert backend.closed.wait(30)
+    assert asked.wait(30)
+    assert (idle.state, asked.state) == ("cancelled", "done")
+    library.close()
+
+
 def test_the_lens_fills_its_strips_and_says_where_steps_stop_mattering(page):
     page.query_params.update(steps="4")
     page.run()
@@ -85,7 +129,7 @@ def test_the_lens_fills_its_strips_and_says_where_steps_stop_mattering(page):
         time.sleep(0.05)
         page.run()
     said = sentences(page)
-    assert SENTENCES["steps"] in said
+    assert all(SENTENCES[name] in said for name in ("steps", "negative", "width", "height"))
     assert "On your prompt it" in said
     from sdplay.ui import session
 

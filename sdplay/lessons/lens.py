@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sdplay.backends import Capabilities
-from sdplay.params import Params
+from sdplay.params import KNOBS, Params
+from sdplay.prompting import NEGATIVES
 from sdplay.wording import number
 
 COUNT = 5
@@ -22,10 +23,18 @@ SENTENCES: Mapping[str, str] = {
     "ones change its detail.",
     "cfg": "CFG pushes toward your words. Too much of it burns the colours.",
     "seed": "The seed names the start noise. Each number is another picture of the same words.",
+    "negative": "What stands here is pushed away at every step. Words for what the picture would "
+    "not have shown change little.",
+    "width": "A wider picture has room beside your subject. Far from the size that a model learnt "
+    "at, things come twice or are cut.",
+    "height": "A higher picture has room above and below. Far from the size that a model learnt "
+    "at, things come twice or are cut.",
     "strength": "Strength says how much of the start image turns to noise. At 1 nothing is left "
     "of it.",
 }
 """Two sentences on each setting."""
+SIZES = (0.75, 1.0, 1.25, 1.5, 2.0)
+"""Times what suits the model."""
 ORDERED = ("steps", "cfg", "strength")
 """Settings of which there is more and less."""
 UNSEEN = 0.1
@@ -36,11 +45,27 @@ def five(name: str, params: Params, capabilities: Capabilities) -> tuple[Params,
     """The settings with five values of one of them; none for a setting that has no lens."""
     if name == "seed":
         return tuple(params.with_(seed=params.seed + step) for step in range(COUNT))
-    offered = capabilities.schedulers if name == "scheduler" else None
-    values = [value for value in VALUES.get(name, ()) if offered is None or value in offered]
     if name == "strength" and not params.init:
         return ()
-    return tuple(params.with_(**{name: value}) for value in values)
+    values = dict.fromkeys(_values(name, params, capabilities))
+    return tuple(params.with_(**{name: value}) for value in [*values][:COUNT])
+
+
+def _values(name: str, params: Params, capabilities: Capabilities) -> list[Any]:
+    if name == "negative":
+        return [params.negative, *capabilities.negatives, "", *NEGATIVES]
+    if name in ("width", "height"):
+        return [_side(name, times, capabilities) for times in SIZES]
+    offered = capabilities.schedulers if name == "scheduler" else None
+    return [value for value in VALUES.get(name, ()) if offered is None or value in offered]
+
+
+def _side(name: str, times: float, capabilities: Capabilities) -> int:
+    """So many times the usual width or height, as near as the model takes it."""
+    low, high = capabilities.size_limits
+    usual = capabilities.defaults.get(name, KNOBS[name].default)
+    nearest = round(usual * times / capabilities.size_step) * capabilities.size_step
+    return int(max(low, min(high, nearest)))
 
 
 def settles_sentence(name: str, values: Sequence[Any], gaps: Sequence[float | None]) -> str:

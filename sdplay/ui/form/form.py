@@ -143,6 +143,8 @@ def prompts(capabilities: Capabilities) -> None:
             **bound(),
         )
     ideas.preview(_written(capabilities), current("seed", capabilities), capabilities)
+    if "negative" in fields:
+        lens.strip(KNOBS["negative"], capabilities, asked)
 
 
 def words(capabilities: Capabilities) -> None:
@@ -456,6 +458,8 @@ def _size(capabilities: Capabilities) -> None:
     ):
         with column:
             typed(KNOBS[name], capabilities, on_change="rerun")
+    for name in ("width", "height"):
+        lens.strip(KNOBS[name], capabilities, asked)
     for name in ("width", "height"):
         if why := fitting.misfit(KNOBS[name], current(name, capabilities), capabilities):
             st.caption(f":orange[:material/info:] {literal(why)}")

@@ -132,7 +132,11 @@ def _draw(row: _Row, makes: bool) -> None:
 
 
 def _label(name: str, value: object) -> str:
-    return scheduler_label(str(value)) if name == "scheduler" else number(value)
+    if name == "scheduler":
+        return scheduler_label(str(value))
+    if name == "negative":
+        return str(value) or "nothing"
+    return number(value)
 
 
 def _gaps(row: _Row) -> list[float | None]:
