@@ -14,6 +14,7 @@ from sdplay.picture import png_bytes
 from sdplay.ui.components.canvas import received
 from sdplay.ui.sketch.backdrop import LARGEST, prepared
 from sdplay.ui.sketch.closeness import advice, distance, shows_nothing
+from sdplay.ui.sketch.sitting import Sitting
 from tests.making import colour
 
 
@@ -50,6 +51,18 @@ def test_what_is_no_picture_is_refused(picture):
 def test_a_message_that_is_none_is_refused():
     with pytest.raises(NotAPicture):
         received("nonsense")
+
+
+def test_a_click_waits_for_the_drawing_that_is_on_its_way():
+    seat = Sitting(drawing=sent(number=5))
+    assert not seat.awaits(masking=False)
+    seat.drawing_coming = 6
+    assert seat.awaits(masking=False)
+    assert not seat.awaits(masking=True)
+    seat.drawing = sent(number=6, large=True, picture=None)
+    assert not seat.awaits(masking=False)
+    with pytest.raises(BadParams, match="too large to be sent. Choose a smaller size"):
+        seat.params(None)
 
 
 @pytest.mark.parametrize("number", [None, "7", float("nan"), [1]])

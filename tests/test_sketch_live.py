@@ -70,6 +70,19 @@ def prompts(desk):
     return [job.params.prompt for job in desk.jobs]
 
 
+def test_a_run_that_is_cut_short_leaves_the_request_waiting(live, desk):
+    class CutShort(Desk):
+        def submit(self, params):
+            raise KeyboardInterrupt
+
+    live.ask(Params(prompt="a fox"), 1)
+    with pytest.raises(KeyboardInterrupt):
+        live.advance(CutShort())
+    assert live.busy
+    live.advance(desk)
+    assert [job.params.prompt for job in desk.jobs] == ["a fox"]
+
+
 def test_one_picture_is_at_work_and_only_the_newest_drawing_waits(live, desk):
     for number in range(1, 6):
         stroke(live, number, desk)

@@ -5,6 +5,7 @@ import io
 import pytest
 from PIL import Image, ImageChops, ImageOps
 
+from sdplay.ui.sketch.closeness import shows_nothing
 from tests.fakes import a1111
 from tests.serving import SLOW, at_last, served
 from tests.sketching import (
@@ -523,6 +524,25 @@ def test_a_drawing_that_is_too_large_for_a_message_goes_as_jpeg(tab, remote, tmp
     assert at_last(lambda: len(server.drawings), 1) == 1
     with Image.open(io.BytesIO(server.drawings[-1])) as sent:
         assert (sent.format, sent.size) == ("JPEG", (2048, 2048))
+
+
+def test_a_click_waits_for_a_drawing_that_is_still_written(tab, remote):
+    server = Unsteady().put_into(remote)
+    sketch(tab, remote.page, "backend=a1111&steps=2&width=1024&height=1024")
+    tab.evaluate(
+        """() => {
+            const write = HTMLCanvasElement.prototype.toBlob;
+            HTMLCanvasElement.prototype.toBlob = function (...way) {
+                setTimeout(() => write.apply(this, way), 3000);
+            };
+        }"""
+    )
+    stroke(tab, *ACROSS)
+    tab.get_by_role("button", name="Generate from sketch").click()
+    tab.get_by_text("The drawing is on its way").wait_for()
+    assert at_last(lambda: len(server.drawings), 1) == 1
+    assert not shows_nothing(server.drawings[0])
+    assert tab.get_by_text("Nothing is drawn yet").count() == 0
 
 
 def test_the_picture_has_its_receipt(tab, address):

@@ -10,8 +10,7 @@ from sdplay.picture import jpeg_bytes
 from sdplay.ui.form import form
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
-from sdplay.ui.sketch.closeness import shows_nothing
-from sdplay.ui.sketch.sitting import NOTHING, Sitting
+from sdplay.ui.sketch.sitting import Sitting
 
 PREFERRED = "scribble"
 """A drawing is one: of models and preprocessors, the first of this name is chosen at first."""
@@ -83,14 +82,13 @@ def _preprocessed(studio: Studio, drawing: bytes, module: str) -> bytes:
 
 def params(studio: Studio, seat: Sitting) -> Params:
     """The form's settings, with the drawing as their only guide."""
-    if seat.drawing is None or not seat.drawing.data or shows_nothing(seat.drawing.data):
-        raise BadParams(NOTHING)
+    drawing = seat.shown()
     state = st.session_state
     if not state.get("guide_model"):
         raise BadParams("There is no ControlNet model to guide by. Choose one, and ask again.")
     start, end = state["guide_when"]
     unit = Control(
-        seat.drawing.data,
+        drawing,
         state["guide_model"],
         state["guide_module"],
         state["guide_weight"],

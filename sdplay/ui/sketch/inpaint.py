@@ -14,7 +14,7 @@ from sdplay.files.decode import NotAPicture
 from sdplay.params import KNOBS, Params
 from sdplay.studio import keep_original
 from sdplay.ui import session
-from sdplay.ui.components.canvas import Backdrop, Pad, canvas, drawn
+from sdplay.ui.components.canvas import Backdrop, Pad, canvas, coming, drawn
 from sdplay.ui.components.tiles import Tile, tiles
 from sdplay.ui.components.viewer import source
 from sdplay.ui.form import form, start_image
@@ -53,7 +53,7 @@ def sheet(studio: Studio, seat: Sitting) -> None:
             mask=True,
             soft=_softness(studio),
         )
-        canvas(pad, PAD, partial(_masked, seat))
+        canvas(pad, PAD, partial(_masked, seat), partial(_coming, seat))
         _say_frame(start_image.size_of(data), frame)
 
 
@@ -105,6 +105,11 @@ def covers_nothing(mask: bytes) -> bool:
 def _softness(studio: Studio) -> int:
     offered = studio.capabilities.offers("mask_blur")
     return int(st.session_state.get("sketch_soft", KNOBS["mask_blur"].default)) if offered else 0
+
+
+def _coming(seat: Sitting) -> None:
+    """A mask has begun to come."""
+    seat.mask_coming = coming(PAD)
 
 
 def _masked(seat: Sitting) -> None:

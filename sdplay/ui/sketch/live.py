@@ -130,11 +130,12 @@ class Live:
             time.sleep(max(0.0, min(seconds, self._waiting.due - self._now())))
 
     def _begin(self, request: Request, maker: Maker) -> None:
-        self._waiting = None
+        """A run of the page that is cut short while it submits leaves the request waiting."""
         try:
             self._errand = _Errand(request, maker.submit(request.params), self._now())
         except PlayError as error:
             self.trouble = str(error)
+        self._waiting = None
 
     def _end(self, errand: _Errand, maker: Maker) -> None:
         if errand is self._errand:

@@ -11,7 +11,7 @@ from sdplay.files.decode import NotAPicture
 from sdplay.params import KNOBS, Params
 from sdplay.picture import jpeg_bytes
 from sdplay.ui import waiting, whole
-from sdplay.ui.components.canvas import Pad, canvas, drawn
+from sdplay.ui.components.canvas import Pad, canvas, coming, drawn
 from sdplay.ui.components.outcome import Outcome, outcome
 from sdplay.ui.components.viewer import source
 from sdplay.ui.form import form, local_card
@@ -94,7 +94,12 @@ def _both(studio: Studio) -> None:
 def _sheet(studio: Studio, seat: Sitting) -> None:
     width, height = (int(current(name, studio.capabilities)) for name in ("width", "height"))
     sheet = Pad("sketch", width, height, seat.backdrop)
-    canvas(sheet, PAD, partial(_drawn, seat))
+    canvas(sheet, PAD, partial(_drawn, seat), partial(_coming, seat))
+
+
+def _coming(seat: Sitting) -> None:
+    """A drawing has begun to come."""
+    seat.drawing_coming = coming(PAD)
 
 
 def _drawn(seat: Sitting) -> None:
@@ -111,19 +116,22 @@ def _drawn(seat: Sitting) -> None:
 
 
 def _grant(studio: Studio, seat: Sitting) -> None:
-    """Ask for what is wished for, or say why that cannot be."""
-    if not seat.asked:
+    """Ask for what is wished for, once it is here, or say why that cannot be; a run that is cut
+    short leaves the wish to the next one."""
+    masking = mode.chosen(studio) == "mask"
+    if not seat.asked or seat.awaits(masking):
         return
-    seat.asked, seat.refusal = False, ""
     try:
         params = purpose.params(studio, seat)
         if params.mask:
             inpaint.keep_its_original(studio, params)
     except PlayError as error:
         seat.refusal = str(error)
-        return
-    came = seat.mask if params.mask else seat.drawing
-    seat.live.ask(params, came.number if came else 0, seat.by_stroke)
+    else:
+        seat.refusal = ""
+        came = seat.mask if masking else seat.drawing
+        seat.live.ask(params, came.number if came else 0, seat.by_stroke)
+    seat.asked = False
 
 
 def _strength(seat: Sitting) -> None:
@@ -214,10 +222,11 @@ def _switch(seat: Sitting) -> None:
 def _look(studio: Studio, seat: Sitting) -> Outcome:
     width, height = (int(current(name, studio.capabilities)) for name in ("width", "height"))
     answer, live = seat.live.answer, seat.live
-    said = _standing(seat) if live.busy else _age(studio, seat) if answer else ""
+    working = live.busy or seat.asked
+    said = _standing(seat) if working else _age(studio, seat) if answer else ""
     if answer is None:
         return Outcome(
-            width, height, said=said, empty="Your picture appears here.", working=live.busy
+            width, height, said=said, empty="Your picture appears here.", working=working
         )
     params = answer.picture.params
     return Outcome(
@@ -228,7 +237,7 @@ def _look(studio: Studio, seat: Sitting) -> Outcome:
         source(_inside(studio, answer)),
         f"Result: {params.prompt or 'no prompt'}, strength {params.strength:g}",
         said,
-        working=live.busy,
+        working=working,
         timed=answer.request.timed,
     )
 
@@ -238,6 +247,8 @@ def _age(studio: Studio, seat: Sitting) -> str:
 
 
 def _standing(seat: Sitting) -> str:
+    if seat.asked:
+        return "The drawing is on its way"
     now = seat.live.progress
     if now and now.step:
         return f"Step {now.step} of {now.steps}"

@@ -15,6 +15,7 @@ from sdplay.ui.session import Studio
 from sdplay.ui.sketch.closeness import shows_nothing
 from sdplay.ui.sketch.live import Live
 
+TOO_LARGE = "This drawing is too large to be sent. Choose a smaller size."
 NOTHING = "Nothing is drawn yet. Draw something, or choose a background, and ask again."
 
 
@@ -32,6 +33,9 @@ class Sitting:
     """What a mask is painted over."""
     backdrop_refusal: str = ""
     backdrop_note: str = ""
+    drawing_coming: int = 0
+    """The number of the newest drawing that the browser has begun to send."""
+    mask_coming: int = 0
     refusal: str = ""
     """Why the last wish was not granted."""
     asked: bool = False
@@ -41,6 +45,13 @@ class Sitting:
     def wish(self, by_stroke: bool) -> None:
         """Ask for a picture in this run, once the form can be read."""
         self.asked, self.by_stroke = True, by_stroke
+
+    def awaits(self, masking: bool) -> bool:
+        """Whether what was drawn last is still on its way here."""
+        came, number = (
+            (self.mask, self.mask_coming) if masking else (self.drawing, self.drawing_coming)
+        )
+        return number > (came.number if came else 0)
 
     def follow(self, live: bool) -> None:
         """The drawing has changed: live, its picture is wished for, and of an empty sheet none."""
@@ -55,13 +66,20 @@ class Sitting:
         if st.session_state.get("live"):
             self.wish(by_stroke=False)
 
-    def params(self, studio: Studio) -> Params:
-        """The form's settings, with the drawing to start from."""
+    def shown(self) -> bytes:
+        """The drawing as a file; a sentence while it shows nothing."""
+        if self.drawing and self.drawing.too_large:
+            raise BadParams(TOO_LARGE)
         if self.drawing is None or not self.drawing.data or shows_nothing(self.drawing.data):
             raise BadParams(NOTHING)
+        return self.drawing.data
+
+    def params(self, studio: Studio) -> Params:
+        """The form's settings, with the drawing to start from."""
+        data = self.shown()
         strength = float(st.session_state["sketch_strength"])
         settings = form.asked(studio.capabilities)
-        return settings.with_(init=self.drawing.data, mask=b"", strength=strength)
+        return settings.with_(init=data, mask=b"", strength=strength)
 
 
 @dataclass(frozen=True)

@@ -50,14 +50,31 @@ class Sketched:
     """The person has just drawn, and not only opened the page."""
     background: str = ""
     """The id of the last backdrop that the browser took."""
+    too_large: bool = False
+    """It was drawn, but the browser could not make it small enough for a message."""
 
 
 _CANVAS = component("canvas/canvas")
 
 
-def canvas(sheet: Pad, key: str, on_drawn: Callable[[], None]) -> None:
-    """Draw the sheet and its tools; after each stroke `on_drawn` runs, in which `drawn` answers."""
-    _CANVAS(key=key, data=asdict(sheet), height="content", on_drawing_change=on_drawn)
+def canvas(
+    sheet: Pad, key: str, on_drawn: Callable[[], None], on_coming: Callable[[], None]
+) -> None:
+    """Draw the sheet and its tools; after each stroke `on_drawn` runs, in which `drawn` answers,
+    and before it `on_coming`, in which `coming` does, where writing the drawing takes a while."""
+    _CANVAS(
+        key=key,
+        data=asdict(sheet),
+        height="content",
+        on_drawing_change=on_drawn,
+        on_coming_change=on_coming,
+    )
+
+
+def coming(key: str) -> int:
+    """The number of the drawing that the browser has begun to write."""
+    fields = st.session_state[key].get("coming")
+    return _number(fields.get("number")) if isinstance(fields, Mapping) else 0
 
 
 def drawn(key: str) -> Sketched:
@@ -75,6 +92,7 @@ def received(fields: Any) -> Sketched:
         checked(from_base64(picture)) if picture else b"",
         fields.get("why") == "change",
         str(fields.get("background") or ""),
+        fields.get("large") is True,
     )
 
 

@@ -3,7 +3,7 @@ import {blank, changed, pictures, redo, undo, untouched} from "./changes.js";
 import {refresh, wire} from "./controls.js";
 import {remember, remembered} from "./keep.js";
 import {Paper} from "./paper.js";
-import {marked, save, written} from "./sending.js";
+import {isSlow, marked, save, written} from "./sending.js";
 import {fineSize, notched, toStage, toUnits} from "./space.js";
 import {DRAGGED, MASKING, range, VEILED} from "./tools.js";
 import {write} from "./words.js";
@@ -323,13 +323,12 @@ class Pad {
     this.number = number;
     marked(this, number);
     if (empty && why !== "change" && !(this.mask && this.received)) return;
+    if (!empty && isSlow(this.data)) this.send("coming", {number}); // a click meanwhile waits for it
     const picture = empty ? "" : await written(this, number);
     if (picture === null || number !== this.number) return; // a newer one is on its way
-    this.note(
-      picture === undefined ? "This drawing is too large to be sent. Choose a smaller size." : "",
-    );
-    if (picture !== undefined)
-      this.send("drawing", {number, picture, why, background: this.received ?? ""});
+    const large = picture === undefined;
+    this.note(large ? "This drawing is too large to be sent. Choose a smaller size." : "");
+    this.send("drawing", {number, picture, why, large, background: this.received ?? ""});
   }
 
   note(text) {

@@ -17,12 +17,15 @@ export const marked = (pad, number) => {
   if (pad.marks.length > MARKS) performance.clearMarks(`sdplay-stroke-${pad.marks.shift()}`);
 };
 
+// Whether it takes a while until a picture of this size can be sent.
+export const isSlow = ({width, height}) => width * height > QUICK_PIXELS;
+
 // A PNG, or a JPEG where that would be too large; undefined where both are, null when outdated.
 export const written = async (pad, number) => {
   const {width, height, largest} = pad.data,
     exact = pad.paper.exported(width, height),
     fits = text => text.length <= largest;
-  const png = width * height <= QUICK_PIXELS ? exact.toDataURL("image/png") : await encoded(exact);
+  const png = isSlow(pad.data) ? await encoded(exact) : exact.toDataURL("image/png");
   if (number !== pad.number) return null;
   if (fits(png)) return png;
   return [0.92, 0.75].map(quality => exact.toDataURL("image/jpeg", quality)).find(fits);
