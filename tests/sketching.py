@@ -20,7 +20,17 @@ def sketch(tab, address, query="steps=2"):
     tab.locator(INK).wait_for()
     tab.locator("[data-tool=pen][aria-checked]").wait_for()
     tab.locator("[data-test-script-state=notRunning]").wait_for()
+    still(tab)
     return tab
+
+
+def still(tab):
+    """Once the canvas stands where it stays: what comes late above it would move it away under a
+    stroke."""
+    places_seen = [None]
+    while len(places_seen) < 5 or len({str(place) for place in places_seen[-4:]}) > 1:
+        places_seen.append(tab.locator(INK).bounding_box())
+        tab.wait_for_timeout(100)
 
 
 def places(tab, *shares):

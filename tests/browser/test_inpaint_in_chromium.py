@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from tests.serving import at_last, generated
-from tests.sketching import INK, colour, result, saved, screen, stroke
+from tests.sketching import INK, colour, result, saved, screen, still, stroke
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 SIDE = 128
@@ -31,6 +31,7 @@ def canvas_over(tab, address, file, query=""):
     chooser.set_input_files(file)
     tab.locator(f"{INK}[aria-label=Mask]").wait_for()
     tab.locator("[data-test-script-state=notRunning]").wait_for()
+    still(tab)
     return tab
 
 

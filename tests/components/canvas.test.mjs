@@ -4,7 +4,8 @@ import {load} from "./load.mjs";
 
 const {pressureOfSpeed, rounded, smoothed, strokeShapes} = await load("canvas/strokes");
 const {flooded, widened} = await load("canvas/flood");
-const {blank, changed, ground, pictures, redo, undo, untouched} = await load("canvas/changes");
+const {blank, changed, ground, pictures, recalled, redo, undo, untouched} =
+  await load("canvas/changes");
 const {covering, fineSize, notched, toStage, toUnits} = await load("canvas/space");
 const {meaning} = await load("canvas/tools");
 
@@ -141,6 +142,13 @@ test("undo and redo walk to the very beginning and back", () => {
 test("a new stroke forgets what was undone", () => {
   const changes = changed(undo(changed(untouched(), {tool: "pen"})), {tool: "line"});
   assert.deepEqual(changes, {done: [{tool: "line"}], undone: []});
+});
+
+test("what is drawn before the remembered drawing comes stays above it", () => {
+  const before = changed(untouched(), {tool: "line"});
+  assert.equal(recalled(before, untouched()), before);
+  const both = recalled(before, changed(untouched(), {tool: "pen"}));
+  assert.deepEqual(both.done, [{tool: "line"}, {tool: "pen"}]);
 });
 
 test("a cleared, a rubbed and an empty sheet show nothing; a picture under them does", () => {

@@ -76,10 +76,10 @@ class Sitting:
 
     def params(self, studio: Studio) -> Params:
         """The form's settings, with the drawing to start from."""
-        data = self.shown()
+        drawing = self.shown()
         strength = float(st.session_state["sketch_strength"])
         settings = form.asked(studio.capabilities)
-        return settings.with_(init=data, mask=b"", strength=strength)
+        return settings.with_(init=drawing, mask=b"", strength=strength)
 
 
 @dataclass(frozen=True)

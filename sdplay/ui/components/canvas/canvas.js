@@ -1,5 +1,5 @@
 import {pannedBy, zoomedTo} from "../zoom.js";
-import {blank, changed, pictures, redo, undo, untouched} from "./changes.js";
+import {blank, changed, pictures, recalled, redo, undo, untouched} from "./changes.js";
 import {refresh, wire} from "./controls.js";
 import {remember, remembered} from "./keep.js";
 import {Paper} from "./paper.js";
@@ -45,7 +45,7 @@ class Pad {
     );
     Object.assign(this.settings, settings);
     await Promise.all([...(sources ?? [])].map(([id, source]) => this.picture(id, source)));
-    if (changes) this.changes = changes;
+    if (changes) this.changes = recalled(changes, this.changes);
   }
 
   // Where tool and width are remembered: those of one mask are those of the next.

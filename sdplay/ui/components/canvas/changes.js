@@ -1,6 +1,9 @@
 // What was done to a drawing, in order; undo and redo have no end.
 export const untouched = () => ({done: [], undone: []});
 export const changed = (changes, change) => ({done: [...changes.done, change], undone: []});
+// What was remembered, and over it what was drawn before that came.
+export const recalled = (remembered, {done, undone}) =>
+  done.length ? {done: [...remembered.done, ...done], undone} : remembered;
 export const undo = ({done, undone}) =>
   done.length
     ? {done: done.slice(0, -1), undone: [...undone, done[done.length - 1]]}
