@@ -54,7 +54,9 @@ class Process:
             except (URLError, OSError):
                 time.sleep(0.1)
         self.log.seek(0)
-        raise TimeoutError(f"the process never answered: {self.log.read()[-2000:]}")
+        ended, said = self.running.poll(), self.log.read()
+        how = f"did not answer in {seconds} s" if ended is None else f"ended with {ended}"
+        raise TimeoutError(f"the process {how}: {said[:2000]}\n[…]\n{said[-2000:]}")
 
     def end(self):
         if self.running.poll() is None:

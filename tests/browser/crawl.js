@@ -5,8 +5,9 @@ window.crawler = (() => {
     "[role=radio], [role=switch], [role=checkbox], [role=slider], [role=menuitem]";
   const CHANGING = ["aria-checked", "aria-selected", "aria-expanded", "aria-pressed", "aria-valuenow", "aria-label", "src",
     "open"];
+  const TOAST = "[data-testid=stToast]";
   const PASSING = "[data-testid*=Icon], [role=tooltip], [data-testid=stTooltipContent], [data-testid=stToast], [data-testid=stSpinner]";
-  const state = {runs: 0, sent: 0, changed: 0, copied: 0, controls: []};
+  const state = {runs: 0, sent: 0, changed: 0, copied: 0, toasts: 0, controls: []};
 
   function* walk(root) {
     for (const each of root.querySelectorAll("*")) {
@@ -29,7 +30,11 @@ window.crawler = (() => {
   // Rest --------------------------------------------------------------------------------------
   new MutationObserver(records => {
     state.changed = performance.now();
-    for (const record of records) if (record.attributeName === "data-test-script-state") state.runs++;
+    for (const record of records) {
+      if (record.attributeName === "data-test-script-state") state.runs++;
+      for (const added of record.addedNodes)
+        if (added.nodeType === Node.ELEMENT_NODE && (added.matches(TOAST) || added.querySelector(TOAST))) state.toasts++;
+    }
   }).observe(document, {subtree: true, childList: true, characterData: true, attributes: true});
   const send = WebSocket.prototype.send;
   WebSocket.prototype.send = function(...given) { state.sent++; return send.apply(this, given); };
@@ -109,6 +114,7 @@ window.crawler = (() => {
   // What the page says ------------------------------------------------------------------------
   const signature = lasting => {
     const told = [location.href, state.copied, document.fullscreenElement ? "full" : ""];
+    if (!lasting) told.push(state.toasts); // one may be gone again on a busy machine
     const visit = (node, root) => {
       if (node.nodeType === Node.TEXT_NODE) { if (node.data.trim()) told.push(words(node.data)); return; }
       if (node.nodeType !== Node.ELEMENT_NODE) return;

@@ -37,6 +37,8 @@ def choose(capabilities: Capabilities) -> None:
 
 def _follow_address() -> None:
     """Hold the units that the address names, after a reload or the way back."""
+    if not address.arrived():
+        return  # one that says something else is only late
     ids = st.query_params.get_all(GUIDES)
     if ids == st.session_state.get("control_ids", []):
         return

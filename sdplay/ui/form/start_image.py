@@ -63,7 +63,9 @@ def _uploaded(name: str) -> bytes:
 
 def _follow_address() -> None:
     """Hold what the address names, after a reload or the way back: a picture of the library, or
-    what this browser gave before."""
+    what this browser gave before.  Otherwise an address that says something else is only late."""
+    if not address.arrived():
+        return
     state = st.session_state
     ids = {name: st.query_params.get(name, "") for name in (START, MASK)}
     if all(id == state.get(f"{name}_id", "") for name, id in ids.items()):
