@@ -16,6 +16,7 @@ LAYERS = (
     "lessons",
     "sweeps",
     "film",
+    "chain",
     "jobs",
     "studio",
     "server",

@@ -6,10 +6,21 @@ import sys
 from typing import NoReturn
 
 from sdplay import settings
-from sdplay.cli import cutouts, film, generate, lesson, library, lists, pictures, serve, sweep
+from sdplay.cli import (
+    chain,
+    cutouts,
+    film,
+    generate,
+    lesson,
+    library,
+    lists,
+    pictures,
+    serve,
+    sweep,
+)
 from sdplay.errors import BadParams, PlayError
 
-COMMANDS = (generate, film, lists, library, sweep, lesson, serve, cutouts, pictures)
+COMMANDS = (generate, film, chain, lists, library, sweep, lesson, serve, cutouts, pictures)
 
 
 class Commands(argparse.ArgumentParser):

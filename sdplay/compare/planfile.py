@@ -129,7 +129,7 @@ def plan_of(fields: Any) -> Spec:
         raise BadParams(f"A plan's axes are a list. Write it like this: {EXAMPLE}")
     axes = [*_row_axis(fields.get("rows", ())), *map(_axis, axes_told)]
     return Spec(
-        _base(fields.get("base", {})),
+        settings_in(fields.get("base", {})),
         tuple(axes),
         str(fields.get("backend", "")),
         _count(fields.get("pictures", 1)),
@@ -345,7 +345,8 @@ def _as_json(value: Mapping[str, Any]) -> str:
         raise BadParams(f"Raw payload fields: {error}. Write dates as text.") from error
 
 
-def _base(fields: Mapping[str, Any]) -> dict[str, Any]:
+def settings_in(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that a plan gives by name, a size as one of them."""
     base = dict(fields)
     if size := re.fullmatch(r"(\d+)[x×](\d+)", str(base.get("size", ""))):
         del base["size"]
@@ -380,7 +381,7 @@ def _table(text: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     top set the base."""
     lines = text.lstrip("\ufeff").splitlines()
     heads = [line.lstrip("# ").partition(":") for line in lines if line.startswith("#")]
-    base = _base({name.strip().lower(): value.strip() for name, _, value in heads})
+    base = settings_in({name.strip().lower(): value.strip() for name, _, value in heads})
     body = [line for line in lines if line.strip() and not line.startswith("#")]
     comma = (
         max(",;\t", key=body[0].count) if body else ","
