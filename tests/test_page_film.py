@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from sdplay.ui.film.kinds import KINDS
 from tests.paging import sentences
 
 SMALL = {"width": "128", "height": "128", "steps": "2"}
@@ -31,6 +32,12 @@ def test_a_film_is_made_frame_by_frame_and_can_be_saved(film_tab):
     made(film_tab.button(key="reel_go").click().run())
     assert "3 of 3 frames" in sentences(film_tab)
     assert film_tab.download_button(key="reel_save").label == "Save it"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_says_in_a_sentence_what_it_does(film_tab, kind):
+    film_tab.segmented_control(key="moves").set_value(kind).run()
+    assert KINDS[kind][0] in [caption.value for caption in film_tab.caption]
 
 
 def test_two_prompts_become_one_film(film_tab):

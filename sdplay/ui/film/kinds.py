@@ -109,9 +109,14 @@ def _morph(base: Params, count: int, settings: Mapping[str, Any]) -> Storyboard:
     return FromTo(low, high, count)
 
 
-KINDS: Mapping[str, tuple[Draw, Tell]] = {
-    "Frame to frame": (_movement, _moving),
-    "Two prompts": (_last_prompt, _to),
-    "Two seeds": (_last_seed, _to),
-    "Strength": (_strengths, _morph),
+KINDS: Mapping[str, tuple[str, Draw, Tell]] = {
+    "Frame to frame": (
+        "Each frame is the one before it, moved a little and painted over.",
+        _movement,
+        _moving,
+    ),
+    "Two prompts": ("The picture turns into another, word by word.", _last_prompt, _to),
+    "Two seeds": ("One prompt: the picture of one seed turns into another's.", _last_seed, _to),
+    "Strength": ("The start image turns into what the prompt says.", _strengths, _morph),
 }
+"""What it does in one sentence, its controls, and its storyboard."""

@@ -44,7 +44,8 @@ def _ask(studio: Studio) -> None:
         required=True,
         **linked.bound("moves"),
     )
-    draw, storyboard = KINDS[str(kind)]
+    sentence, draw, storyboard = KINDS[str(kind)]
+    st.caption(sentence)
     settings = draw()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         with st.container(width=160):
