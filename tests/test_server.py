@@ -249,7 +249,7 @@ def test_a_controlnet_steers_through_webuiapi(server):
     [
         ({"model": "depth", "image": "x"}, "lines"),
         ({"model": "lines"}, "no picture"),
-        ({"model": "lines", "image": "x", "module": "canny"}, "none, invert"),
+        ({"model": "lines", "image": "x", "module": "hed"}, "none, invert"),
         (
             {"model": "lines", "image": "x", "control_mode": "My prompt is more important"},
             "only Balanced",
