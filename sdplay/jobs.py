@@ -1,4 +1,5 @@
-"""Background jobs: fair turns between owners, progress, cancel, and how long it will take."""
+"""Background jobs: one picture each, made in fair turns, with progress, cancel, and an estimate of
+how long it takes."""
 
 import logging
 import threading
@@ -48,7 +49,7 @@ IDLE = "idle-"
 
 @dataclass
 class Job:
-    """One picture on its way.  Only its worker changes it; the page reads."""
+    """One picture that somebody asked for.  Only its worker changes it; the page reads it."""
 
     params: Params
     backend: Backend
@@ -57,7 +58,7 @@ class Job:
     address: str = ""
     """The network address that it was asked from; empty for this machine's own, or when unknown."""
     anew: bool = False
-    """Made although the library has it."""
+    """Make it although the library has it."""
     written: Mapping[str, str] = field(default_factory=dict)
     """The prompts as a person wrote them, where others are sent; the receipt repeats them."""
     source: Kept | None = None
@@ -84,11 +85,13 @@ class Job:
 
     @property
     def active(self) -> bool:
+        """Whether it waits or is at work."""
         return self.state in ("queued", "running")
 
     @property
     def idle(self) -> bool:
-        """Nobody waits for it: it is made while its backend has nothing else to do."""
+        """Whether nobody waits for it, so that it is made while its backend has nothing else to
+        do."""
         return self.group.startswith(IDLE)
 
     @property
@@ -102,29 +105,29 @@ class Job:
         return not self.group or self.enlarges
 
     def cancel(self) -> None:
-        """Stop it, in the queue at once, at work before its next step."""
+        """Stop it: at once while it waits, before the next step while it is at work."""
         self.stop.set()
         if self.state == "queued":
             self._end("cancelled")
 
     def wait(self, seconds: float) -> bool:
-        """Until it has ended, at most so long; says whether it has."""
+        """Wait until it has ended, at most so many seconds; says whether it has."""
         return self.over.wait(seconds)
 
     def _advance(self, progress: Progress) -> None:
-        """News takes the place of what was known; the last preview stays until there is a later
-        one."""
+        """Take over new progress; the last preview stays until there is a later one."""
         self.progress = replace(progress, preview=progress.preview or self.progress.preview)
 
     def _end(self, state: str) -> None:
+        """Settle in which state it ended, and wake those who wait for it."""
         self.ended = time.time()
         self.state = state
         self.over.set()
 
 
 class Jobs:
-    """All jobs of one server.  Threads are daemons, so that a stopped server never waits for a
-    picture."""
+    """All jobs of one server.  Its threads are daemons, so that a server that is stopped does not
+    wait for a picture."""
 
     def __init__(self, library: Library) -> None:
         self.library = library
@@ -200,8 +203,8 @@ class Jobs:
                 job.stop.set()
 
     def _full_for(self, job: Job) -> Reached | None:
-        """The limit that leaves no room for this job.  A sweep leaves some to single pictures, once
-        one of its cells waits."""
+        """Which limit leaves no room for this job, if one does.  Once a cell of a sweep waits,
+        sweeps leave part of the room to single pictures."""
         waiting = [_share(other) for other in self._jobs.values() if other.state == "queued"]
         room = queue_room()
         if not job.alone and any(other.owner == job.owner for other in waiting):
@@ -209,7 +212,7 @@ class Jobs:
         return room.reached(_share(job), waiting)
 
     def _check_images(self, job: Job) -> None:
-        """Refuses when the pictures to start from that wait already take much memory."""
+        """Refuse the job when the start images of waiting jobs take too much memory together."""
         waiting: dict[int, Share] = {}
         for other in self._jobs.values():
             if other.active:
@@ -239,7 +242,8 @@ class Jobs:
         )
 
     def _standing(self, job: Job, who: str) -> str:
-        """Where the first of those that wait is in the queue, and the wait where it is known."""
+        """When the first waiting job that counts for this limit is made: its place in the queue,
+        and the seconds where they are known."""
         earliest = next((other for other in self._queued() if _belongs(other, job, who)), None)
         if earliest is None:
             return ""
@@ -248,8 +252,8 @@ class Jobs:
         return f" The next of them is number {self.ahead(earliest) + 1:,} in the queue{wait}."
 
     def lines(self) -> dict[str, list[Job]]:
-        """By backend what is at work, then what waits, whose turn is next first, then what is
-        paused."""
+        """The queue of each backend: the jobs at work, those that wait in the order of their turns,
+        and those that are paused."""
         with self._lock:
             return {name: self._line(name) for name in self._waiting}
 
@@ -262,7 +266,7 @@ class Jobs:
         return [*working, *order, *paused]
 
     def _queued(self) -> list[Job]:
-        """All that waits, by backend, whose turn is next first."""
+        """All waiting jobs, by backend, in the order of their turns."""
         with self._lock:
             return [job for backend in self._waiting for job in self._order(backend)]
 
@@ -280,16 +284,16 @@ class Jobs:
             ]
 
     def crowd(self) -> int:
-        """How many pictures of everybody are queued or at work."""
+        """How many jobs of everybody wait or are at work."""
         with self._lock:
             return sum(job.active for job in self._jobs.values())
 
     def ahead(self, job: Job) -> int:
-        """How many pictures start before this one."""
+        """How many jobs start before this one."""
         return len(self._before(job))
 
     def seconds_left(self, job: Job) -> float | None:
-        """Until this job ends, learnt from past runs; None when there were none."""
+        """How long until this job ends, learnt from earlier pictures; None when there are none."""
         if job.state == "running" and job.progress.seconds_left is not None:
             return job.progress.seconds_left
         if job.enlarges:
@@ -310,12 +314,12 @@ class Jobs:
         return typical + (1 - done) * sum(rest or (0.0,)) / 2
 
     def pause(self, group: str) -> None:
-        """Jobs of this group wait; the one at work goes on."""
+        """Let the waiting jobs of this group wait on; the ones at work go on."""
         with self._lock:
             self._paused.add(group)
 
     def resume(self, group: str) -> None:
-        """Jobs of this group take turns again."""
+        """Let the jobs of this group take turns again."""
         with self._lock:
             self._paused.discard(group)
             names = [
@@ -330,7 +334,7 @@ class Jobs:
         return group in self._paused
 
     def _before(self, job: Job) -> list[Job]:
-        """Those that start before this one, in their order."""
+        """The jobs that start before this one, in their order."""
         with self._lock:
             order = self._order(job.backend.name)
             return order[: order.index(job)] if job in order else []
@@ -344,8 +348,8 @@ class Jobs:
             ]
 
     def _order(self, backend: str) -> list[Job]:
-        """What waits and is not paused, whose turn is next first; what nobody waits for only when
-        nothing else is there."""
+        """The waiting jobs that are not paused, in the order of their turns.  Idle ones are among
+        them only when there is nothing else."""
         ready = [
             job
             for job in self._waiting.get(backend, ())
@@ -356,7 +360,7 @@ class Jobs:
         return self._turns[backend].order(ready, _claim) if ready else []
 
     def _people(self, backend: str) -> bool:
-        """Whether somebody waits for a picture of this backend."""
+        """Whether a person waits for a picture of this backend."""
         return any(
             job.active
             and not job.idle
@@ -366,7 +370,7 @@ class Jobs:
         )
 
     def _hire(self, backend: str, waiting: int) -> None:
-        """Start workers for so many waiting jobs, up to what the backend wants at once."""
+        """Start workers for so many waiting jobs, at most as many as the backend wants at once."""
         most = most_workers(self._at_once.get(backend, 1))
         for _ in range(min(waiting, most - self._busy.get(backend, 0))):
             threading.Thread(
@@ -375,7 +379,8 @@ class Jobs:
             self._busy[backend] = self._busy.get(backend, 0) + 1
 
     def _work(self, backend: str) -> None:
-        """One worker: takes turns until nothing waits.  If it dies, another takes its place."""
+        """The loop of one worker: it takes jobs in turns until none waits.  If its thread dies,
+        another one takes over."""
         try:
             while job := self._next(backend):
                 try:
@@ -404,7 +409,7 @@ class Jobs:
             return job
 
     def _startable(self, backend: str) -> list[Job]:
-        """What may start now, beside what is at work."""
+        """The waiting jobs that may start now beside those at work."""
         working = [
             _claim(job)
             for job in self._jobs.values()
@@ -474,7 +479,8 @@ class Jobs:
             )
 
     def _is_over(self, backend: str) -> bool:
-        """Whether nobody uses a visitor's server any more: there is no end of their names."""
+        """Whether this backend is a visitor's server that nobody uses any more, so that its line
+        can be forgotten."""
         return (
             backend.startswith(GUEST_PREFIX)
             and not self._waiting[backend]
@@ -483,8 +489,8 @@ class Jobs:
         )
 
     def _fail(self, job: Job) -> None:
-        """End a job that made no picture.  What a person asked for leaves a trace in the library;
-        a sweep tells of its own cells."""
+        """End a job that made no picture.  If a person asked for it, the library keeps a trace of
+        it; a sweep tells of its cells itself."""
         stopped = job.stop.is_set()
         is_watched = not job.group or job.group.startswith(BATCH)
         if is_watched and not (stopped or job.library_away):
@@ -494,13 +500,14 @@ class Jobs:
         job._end("cancelled" if stopped else "failed")
 
     def forget(self, job: Job) -> None:
-        """Its asker has what it needs of this ended job, whose pictures would stay in memory."""
+        """Drop an ended job whose result has been taken, because its picture would stay in
+        memory."""
         with self._lock:
             if not job.active:
                 self._jobs.pop(job.id, None)
 
     def _forget(self) -> None:
-        """Old finished jobs go; their pictures are in the library."""
+        """Drop old ended jobs; their pictures are in the library."""
         for name in [name for name in self._waiting if self._is_over(name)]:
             for memory in (self._waiting, self._busy, self._at_once, self._turns, self._clocks):
                 memory.pop(name, None)
@@ -513,11 +520,13 @@ class Jobs:
 
 
 def _share(job: Job) -> Share:
+    """What this job counts for among those of its browser and its network address."""
     return Share(job.owner, job.address)
 
 
 def _belongs(other: Job, job: Job, who: str) -> bool:
-    """Whether the other one counts for the same limit."""
+    """Whether the other job counts for the same limit: that of the browser, of the address, or of
+    everybody."""
     same = {"browser": other.owner == job.owner, "address": other.address == job.address}
     return same.get(who, True)
 
@@ -527,11 +536,13 @@ def _claim(job: Job) -> Claim:
 
 
 def _images(params: Params) -> dict[int, int]:
-    """The bytes of each picture inside, by the object that holds them: many cells share one."""
+    """The size of each picture that these settings start from, by the object that holds it: cells
+    of a sweep share one object, and it counts once."""
     pictures = [params.init, params.mask, *(unit.image for unit in params.control)]
     return {id(data): len(data) for data in pictures if isinstance(data, bytes) and data}
 
 
 def _sharing_images(kept: Kept, params: Params) -> Kept:
-    """The same, with the very objects that the job holds in place of copies from the disk."""
+    """The saved picture with the job's own settings, whose images are in memory already, instead of
+    copies read from the disk."""
     return replace(kept, params=params) if kept.params == params else kept

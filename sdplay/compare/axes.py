@@ -1,5 +1,5 @@
-"""What a comparison can vary: one line per axis, each with its words, an example and how a value is
-applied."""
+"""What a comparison can vary: one entry for each axis, with its words, an example, and the function
+that applies a value."""
 
 import itertools
 import re
@@ -23,7 +23,7 @@ Typed = str | Sequence[Any]
 
 @dataclass(frozen=True)
 class Setup:
-    """What one picture is made with."""
+    """All that one picture is made with: settings, backend, and the values of slots."""
 
     backend: str
     params: Params
@@ -34,7 +34,7 @@ class Setup:
 
 @dataclass(frozen=True)
 class Mark:
-    """One place on an axis; a skipped one keeps its place and is not made."""
+    """One value on an axis.  A skipped one keeps its place in the grid and is not made."""
 
     label: str
     value: Any
@@ -43,8 +43,8 @@ class Mark:
 
 @dataclass(frozen=True)
 class Offer:
-    """What there is to choose from.  An axis that is missing in `choices` takes any value: nobody
-    told."""
+    """The choices that the backend lists.  An axis that is missing in `choices` takes any value,
+    because the backend does not tell."""
 
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -82,12 +82,12 @@ class Axis:
     """How a value is said where its axis does not stand beside it; most text says it all."""
 
     def said(self, label: str) -> str:
-        """A value with its axis: `CFG 7`, `20 steps`."""
+        """A value with the name of its axis: `CFG 7`, `20 steps`."""
         text = self.phrase.replace("{}", label)
         return text.removesuffix("s") if text == "1 steps" else text
 
     def marks(self, values: Typed, offer: Offer | None = None) -> tuple[Mark, ...]:
-        """The places on this axis, checked; a sentence when a value is none."""
+        """The values that this text names, checked; an error in one sentence when it names none."""
         offer = offer or Offer()
         return tuple(self.read(self, self._values(values, offer), offer))
 
@@ -112,8 +112,8 @@ _SLOT = r"\{(\w[\w \-]*)\}"
 
 
 def axis(name: str) -> Axis:
-    """The axis of that name, ours or A1111's, whatever its case and spaces; `{slot}` fills a slot
-    in the prompts."""
+    """The axis of that name, by our name or A1111's, whatever its case and spaces; `{slot}` names a
+    slot of the prompts."""
     if slot := re.fullmatch(_SLOT, name.strip()):
         return Axis(
             name.strip(),
@@ -135,7 +135,7 @@ def axis(name: str) -> Axis:
 
 
 def slots(params: Params) -> tuple[str, ...]:
-    """The named slots in the prompts, each an axis of its own."""
+    """The axes of the `{slots}` that these prompts have."""
     return tuple(
         dict.fromkeys(
             match[0] for match in re.finditer(_SLOT, f"{params.prompt} {params.negative}")
@@ -154,8 +154,8 @@ def _plain(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
 
 
 def _choice(axis: Axis, value: str, offer: Offer) -> str:
-    """The choice that is meant: exactly, in other letters, or by the only one that has it as a
-    part."""
+    """The listed choice that is meant: spelled exactly, spelled in other letters, or the only one
+    that contains the text."""
     choices = offer.choices.get(axis.id)
     if choices is None or value in choices or not value:
         return value
@@ -178,7 +178,8 @@ def _numbers(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark
 
 
 def _seeds(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
-    """−1 is chance: drawn once for the whole axis, so that every cell of a column shares it."""
+    """Reads seeds.  -1 is drawn by chance once for the whole axis, so that every cell of a column
+    has the same one."""
     drawn = offer.seed() if any(str(value.value) == "-1" for value in values) else 0
     fixed = [Value(drawn, value.skip) if str(value.value) == "-1" else value for value in values]
     return _numbers(axis, fixed, offer)
@@ -240,8 +241,8 @@ def _sizes(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
 
 
 def _replacements(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
-    """`fox=wolf` names both; otherwise the first value is what all are put in place of, as in
-    A1111."""
+    """Reads what replaces what: `fox=wolf` names both; otherwise each value takes the place of the
+    first one, as in A1111."""
     texts = [str(value.value) for value in values]
     pairs = all("=" in text for text in texts)
     for value, text in zip(values, texts, strict=True):
@@ -272,7 +273,8 @@ def _subsets(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark
 
 
 def _left_out(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark]:
-    """The whole prompt, then each part left out; `each word` and `each part` take it apart."""
+    """The whole prompt, then the prompt without each part; `each word` and `each part` name them
+    all."""
     texts: list[str] = []
     for value in values:
         text = str(value.value)
@@ -322,7 +324,7 @@ def _presets(axis: Axis, values: Sequence[Value], offer: Offer) -> Iterable[Mark
 
 
 def _with_pictures(key: str, value: Any, offer: Offer) -> Any:
-    """A preset may name its pictures."""
+    """A preset with the pictures that it names."""
     if key not in ("init", "mask", "control") or isinstance(value, bytes | tuple | PictureFile):
         return value
     resolved = getattr(Params.from_dict({key: value}, offer.pictures), key)
@@ -334,7 +336,7 @@ def _with_pictures(key: str, value: Any, offer: Offer) -> Any:
 
 
 def _preset(text: str, offer: Offer) -> Mapping[str, Any]:
-    """A saved preset, `euler 30`, or `scheduler=euler; steps=30`."""
+    """Reads a preset: a saved one by its name, `euler 30`, or `scheduler=euler; steps=30`."""
     if text in offer.presets:
         return offer.presets[text]
     pair = re.fullmatch(r"(.+?)[ ,]+(\d+)(?: steps)?", text)
@@ -350,7 +352,8 @@ def _preset(text: str, offer: Offer) -> Mapping[str, Any]:
 
 
 def _scheduler_called(name: str, offer: Offer) -> str:
-    """Ours, or one that only the server has; empty where there is none of that name."""
+    """The scheduler of that name, ours or one that only the server has; empty when there is
+    none."""
     if entry := find(name):
         return entry.id
     lists = (offer.choices, offer.aliases)
@@ -363,8 +366,8 @@ def _set(name: str) -> Callable[[Setup, Any], Setup]:
 
 
 def _set_all(setup: Setup, values: Mapping[str, Any]) -> Setup:
-    """A whole preset: settings, a backend, and slots, which come last because a prompt may stand
-    beside them."""
+    """Apply a whole preset: settings, a backend, and slots, which come last because they fill a
+    prompt that may stand in the same preset."""
     for key, value in sorted(values.items(), key=lambda item: item[0].startswith("{")):
         if key == "backend":
             setup = replace(setup, backend=str(value))
@@ -397,7 +400,7 @@ def _exchange(setup: Setup, pair: Sequence[str], label: str = "Prompt search and
 
 
 def _order(setup: Setup, orders: Sequence[Sequence[str]]) -> Setup:
-    """The parts change places; all between them stays."""
+    """The prompt with these parts in another order; the text between them stays where it is."""
     words, order = orders
     prompt = setup.params.prompt
     if missing := [word for word in words if word not in prompt]:
@@ -420,8 +423,8 @@ def _add(setup: Setup, parts: Sequence[str]) -> Setup:
 
 
 def _style(setup: Setup, style: str) -> Setup:
-    """A style has `{prompt}` where the prompt goes, or is added to its end; `none` leaves it as it
-    is."""
+    """Add a style: its text takes the prompt in at `{prompt}`, or stands behind it; `none` adds
+    nothing."""
     prompt = setup.params.prompt
     if style.lower() in ("", "none"):
         return setup
@@ -463,7 +466,7 @@ _READERS_OF: Mapping[type, Reader] = {
 
 
 def _of_knob(knob: Knob) -> Axis:
-    """Every setting is an axis: a new knob needs no line here."""
+    """The axis of one setting: every knob becomes one, so a new knob needs no line here."""
     return Axis(
         knob.name,
         knob.label,

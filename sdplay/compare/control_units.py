@@ -1,4 +1,5 @@
-"""ControlNet units as a plan writes them: guide pictures named by their files."""
+"""Reads the ControlNet units of a plan, whose guide pictures stand in it by the names of their
+files."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -14,8 +15,7 @@ _REQUIRED = ("image", "model")
 
 
 def written_units(written: Any) -> list[dict[str, Any]]:
-    """One unit or a list of them, checked, with their pictures still named; a sentence when they
-    cannot be read."""
+    """One unit or a list of them, checked; their pictures are still names of files."""
     units = [written] if isinstance(written, Mapping) else written
     if not isinstance(units, Sequence) or isinstance(units, str):
         raise BadParams(f"ControlNet: could not read {str(written)[:60]!r}. {_like_this()}")
@@ -23,7 +23,7 @@ def written_units(written: Any) -> list[dict[str, Any]]:
 
 
 def units_label(units: Sequence[Mapping[str, Any]]) -> str:
-    """What an axis shows of them."""
+    """The units as an axis labels them."""
     names = [
         " ".join([PurePath(unit["image"]).stem, *([unit["module"]] if "module" in unit else [])])
         for unit in units
@@ -44,7 +44,7 @@ def _unit(unit: Any) -> dict[str, Any]:
 
 
 def _typed(key: str, value: Any) -> Any:
-    """A number where a number belongs, as text too: tables know nothing else."""
+    """A number where a number belongs: tables hold everything as text."""
     if _KINDS[key] is not float:
         if not isinstance(value, str):
             raise BadParams(f"ControlNet: {key} must be text, not {str(value)[:40]!r}.")

@@ -1,5 +1,5 @@
-"""The experiment file: plan, pictures' hashes, versions and times; reopened, it says what came out
-differently."""
+"""The experiment file: a plan with the hashes, versions and times of its pictures; opened again, it
+says what came out differently."""
 
 import base64
 import binascii
@@ -29,7 +29,7 @@ ALIKE = 3
 
 @dataclass(frozen=True)
 class Told:
-    """What an experiment file tells of one cell."""
+    """What an experiment file says about one cell."""
 
     labels: tuple[str, ...] = ()
     state: str = ""
@@ -41,7 +41,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Experiment:
-    """An experiment as its file tells it."""
+    """All that an experiment file says."""
 
     spec: Spec
     images: Mapping[str, bytes] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Drift:
-    """A cell that came out differently, and the likeliest reason."""
+    """A cell that came out differently, and the most likely reason."""
 
     at: tuple[int, ...]
     name: str
@@ -63,7 +63,7 @@ class Drift:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A rerun laid against its experiment file."""
+    """A new run compared with its experiment file."""
 
     same: int
     differs: tuple[Drift, ...] = ()
@@ -115,8 +115,8 @@ def write_experiment(
     note: str = "",
     moment: datetime | None = None,
 ) -> str:
-    """The file's text: all that is needed to run it again and to tell whether it came out the
-    same."""
+    """The text of the file: all that is needed to run it again and to see whether the same pictures
+    come out."""
     fields = {
         MARK: FORMAT,
         "version": __version__,
@@ -130,7 +130,7 @@ def write_experiment(
 
 
 def read_experiment(text: str) -> Experiment:
-    """An experiment out of its file's text; a plain plan is one without results."""
+    """The experiment in a file's text; a plain plan is one without results."""
     try:
         fields = read_json(text)
     except ValueError as error:
@@ -164,19 +164,19 @@ def read_experiment(text: str) -> Experiment:
 
 
 def reproduced(experiment: Experiment, results: Mapping[tuple[int, ...], Result]) -> Reproduction:
-    """Lay a rerun against what the file says."""
+    """Compare a new run with what the file says."""
     return same_again(experiment.cells, results)
 
 
 def recorded(results: Mapping[tuple[int, ...], Result]) -> Mapping[tuple[int, ...], Told]:
-    """What is remembered of a run, for the next one to be laid against."""
+    """What is remembered of a run so that the next one can be compared with it."""
     return {at: _recorded(_cell(result)) for at, result in results.items()}
 
 
 def same_again(
     before: Mapping[tuple[int, ...], Told], results: Mapping[tuple[int, ...], Result]
 ) -> Reproduction:
-    """Lay a rerun against the run before it."""
+    """Compare a new run with the run before it."""
     same, missing, reused = 0, 0, 0
     drifts = []
     for at, then in before.items():
@@ -192,8 +192,8 @@ def same_again(
 
 
 def _is_reused(result: Result, results: Mapping[tuple[int, ...], Result]) -> bool:
-    """Whether a picture was there already; a cell that shares another one's picture is as new as
-    that."""
+    """Whether a picture was there before this run.  A cell that shares another cell's picture is as
+    new as that one."""
     origin = results.get(result.cell.twin) if result.cell.twin is not None else result
     return origin is not None and origin.state == "reused"
 
@@ -236,7 +236,7 @@ def _recorded(fields: Mapping[str, Any]) -> Told:
 
 
 def _images(plan: Plan) -> dict[str, str]:
-    """Every picture the plan starts from: the base's by its hash, an axis's by its label."""
+    """The pictures that the plan starts from: the base's by its hash, an axis's by its label."""
     images: dict[str, bytes | PictureFile] = dict(plan.base.params.images())
     for varied in plan.varied:
         listed = [] if isinstance(varied.typed, str) else varied.typed
@@ -262,7 +262,7 @@ def _length(picture: bytes | PictureFile) -> int:
 
 
 def _of_preset(values: Mapping[str, Any], typed: Any) -> dict[str, bytes | PictureFile]:
-    """The pictures of one preset, by the names it was typed with, else by their hashes."""
+    """The pictures of one preset, by the names it was written with, or else by their hashes."""
     names = {key: typed.get(key) for key in ("init", "mask")} if isinstance(typed, Mapping) else {}
     images = {
         str(name): values[key]

@@ -1,5 +1,4 @@
-"""Values as people type them: `5-20(+5)`, `0-1[6]`, `1, 2, .., 10`, `a || b`, `SKIP: 3`, read
-exactly."""
+"""Reads values as people type them: `5-20(+5)`, `0-1[6]`, `1, 2, .., 10`, `a || b`, `SKIP: 3`."""
 
 import csv
 import itertools
@@ -83,7 +82,7 @@ def shown(value: Any) -> str:
 
 
 class _Unreadable(Exception):
-    """An item that is no value; the text is its message."""
+    """An item that is not a value; its text is the message."""
 
 
 def _items(text: str, kind: type) -> list[str]:
@@ -109,7 +108,7 @@ def _words(items: Sequence[str]) -> Iterator[Value]:
 
 
 class _Numbers:
-    """Reads items as numbers of one kind, in exact decimals until the very end."""
+    """Reads items as numbers of one kind, as exact decimals until the end."""
 
     def __init__(self, kind: type) -> None:
         self.kind = kind
@@ -140,7 +139,8 @@ class _Numbers:
         return _count(decimal, last, abs(Decimal(match[3] or 1)), item)
 
     def _go_on(self, before: list[Decimal], items: Sequence[str], at: int) -> Iterable[Decimal]:
-        """`1, 2, .., 10`: the step of the last two, up to the number that follows."""
+        """Continues `1, 2, .., 10` by the step of the last two numbers, up to the one that
+        follows."""
         ahead = items[at + 1].translate(_DASHES) if at + 1 < len(items) else ""
         if len(before) < 2 or not re.fullmatch(_NUMBER, ahead) or len(ahead) > LONGEST_NUMBER:
             raise _Unreadable("..")
@@ -150,7 +150,8 @@ class _Numbers:
         return itertools.islice(_count(before[1], last, abs(step), ".."), 1, None)
 
     def _spread(self, decimal: Decimal, last: Decimal, many: int) -> Iterable[Decimal]:
-        """Evenly spaced, both ends among them; whole numbers lose their fraction, as in A1111."""
+        """So many evenly spaced numbers, both ends among them; whole numbers lose their fraction,
+        as in A1111."""
         if not 1 <= many <= MOST:
             raise _Unreadable(f"[{many}]")
         places = [decimal + (last - decimal) * at / max(1, many - 1) for at in range(many)]

@@ -1,5 +1,5 @@
-"""The confound guard: how many things differ between pictures, and a lock for all but one of
-them."""
+"""Counts how many things differ between pictures, so that a comparison is fair, and can lock all
+but one of them."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -29,7 +29,7 @@ class Verdict:
 
     @property
     def level(self) -> Literal["same", "fair", "confounded"]:
-        """Nothing differs, one thing does, or several do and no cause can be named."""
+        """How fair: nothing differs, one thing does, or several do and no cause can be named."""
         return "same" if not self.names else "fair" if len(self.names) == 1 else "confounded"
 
     @property
@@ -48,8 +48,8 @@ class Verdict:
 
 
 def guard(compared: Sequence[Params | Setup], models: Sequence[str] = ()) -> Verdict:
-    """What differs between any two or more pictures; `models` tells what each was made with, where
-    that is known."""
+    """What differs between two or more pictures; `models` says what each was made with, where that
+    is known."""
     setups = [item if isinstance(item, Setup) else Setup("", item) for item in compared]
     names = {
         name: None for setup in setups[1:] for name in differing(setups[0].params, setup.params)
@@ -68,8 +68,8 @@ def guard(compared: Sequence[Params | Setup], models: Sequence[str] = ()) -> Ver
 
 
 def guard_axes(plan: Plan) -> tuple[Verdict, ...]:
-    """For each axis of a plan: what changes along it while the others stand still, at a place that
-    is not skipped."""
+    """For each axis of a plan: what changes along it while the other axes stand still, at a place
+    that is not skipped."""
     still = {
         at: next((number for number, mark in enumerate(varied.marks) if not mark.skip), 0)
         for at, varied in enumerate(plan.varied)
@@ -84,7 +84,7 @@ def guard_axes(plan: Plan) -> tuple[Verdict, ...]:
 
 @dataclass(frozen=True)
 class Fairness:
-    """Whether what is seen can be put down to one thing, in a few words."""
+    """In a few words, whether a difference can be put down to one thing."""
 
     words: str
     fair: bool
@@ -95,7 +95,7 @@ class Fairness:
 
 
 def fairness(plan: Plan) -> Fairness:
-    """The pill of a plan."""
+    """The pill that says whether a plan is a fair test."""
     of_axes = guard_axes(plan)
     sentence = plan_sentence(plan, of_axes)
     verdicts = [
@@ -116,7 +116,8 @@ def fairness(plan: Plan) -> Fairness:
 
 
 def plan_sentence(plan: Plan, verdicts: Sequence[Verdict] = ()) -> str:
-    """The guard's line above a grid; `verdicts` are those of its axes, where they are known."""
+    """The guard's sentence above a grid; `verdicts` are those of its axes, when they are known
+    already."""
     sentences = []
     for varied, verdict in zip(plan.varied, verdicts or guard_axes(plan), strict=True):
         if sum(not mark.skip for mark in varied.marks) > 1:
@@ -127,7 +128,7 @@ def plan_sentence(plan: Plan, verdicts: Sequence[Verdict] = ()) -> str:
 
 
 def lock(compared: Sequence[Params], keep: Sequence[str], to: int = 0) -> tuple[Params, ...]:
-    """The same pictures with everything but `keep` taken from the one at place `to`."""
+    """The same pictures with all settings except `keep` taken from the picture at index `to`."""
     model = compared[to]
     return tuple(
         model.with_(**{name: getattr(params, name) for name in keep}) for params in compared
@@ -173,7 +174,7 @@ def _unit_text(unit: Any) -> str:
 
 
 def settings_text(values: Mapping[str, Any], without: Collection[str] = ()) -> list[str]:
-    """Settings in words, each with its name; the prompt and the size are told elsewhere."""
+    """Settings in words, each with its name, without prompt and size, which stand elsewhere."""
     return [
         f"{label(name)} {value_text(name, value)}"
         for name, value in values.items()

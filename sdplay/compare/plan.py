@@ -1,4 +1,5 @@
-"""The plan: every cell of a sweep, checked, counted and priced before the first picture is made."""
+"""The plan: every cell of a comparison, checked, counted and priced before the first picture is
+made."""
 
 import itertools
 import math
@@ -27,7 +28,7 @@ TOLD = 12
 
 @dataclass(frozen=True)
 class Facts:
-    """What a plan asks of the world around it; every answer may be missing."""
+    """What a plan asks about backends and the library; any answer may be missing."""
 
     offer: Offer = field(default_factory=Offer)
     check: Callable[[Setup], Iterable[str]] = lambda setup: ()
@@ -48,7 +49,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Varied:
-    """An axis with its places."""
+    """An axis and the values on it."""
 
     axis: Axis
     marks: tuple[Mark, ...]
@@ -58,7 +59,7 @@ class Varied:
 
 @dataclass(frozen=True)
 class Cell:
-    """One picture to be."""
+    """One picture that shall be made."""
 
     at: tuple[int, ...]
     """Its place on every axis, in the order the axes were given."""
@@ -84,7 +85,7 @@ class Cell:
 
     @cached_property
     def work(self) -> float:
-        """What the picture's time grows with."""
+        """The measure of work with which the picture's time grows."""
         return work.of(self.params)
 
     @property
@@ -94,7 +95,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Cheaper:
-    """A plan that answers nearly the same for less."""
+    """A smaller plan that answers nearly the same question."""
 
     sentence: str
     axis: str
@@ -104,7 +105,7 @@ class Cheaper:
 
 @dataclass(frozen=True)
 class Plan:
-    """Cells in the order in which they run, and what they will cost."""
+    """The cells in the order in which they are made, and what they will cost."""
 
     base: Setup
     varied: tuple[Varied, ...]
@@ -132,19 +133,19 @@ class Plan:
 
     @cached_property
     def evaluations(self) -> int:
-        """Model evaluations still to be paid."""
+        """How many model evaluations are still to be paid."""
         return _evaluations(cell for cell in self.cells if cell.to_make)
 
     @property
     def needs_confirmation(self) -> bool:
-        """More than the owner lets pass without asking."""
+        """Whether there are more pictures than the owner allows without asking."""
         return self.pictures > limit()
 
     def table(
         self, rows: int | None, columns: int | None, fixed: Mapping[int, int] | None = None
     ) -> list[list[Cell]]:
-        """A page of the grid: two axes spread out, every other one held at a place (the first if
-        not told)."""
+        """A page of the grid: two axes spread out, every other one held at one index, its first
+        unless told."""
         fixed = fixed or {}
         return [
             [
@@ -164,7 +165,7 @@ class Plan:
 
     @property
     def sentence(self) -> str:
-        """The price tag: pictures, evaluations, time and money."""
+        """The price in one sentence: pictures, evaluations, time and money."""
         counted = all(work.is_counted(cell.params) for cell in self.cells)
         amount = (
             many(self.evaluations, "model evaluation")
@@ -183,8 +184,8 @@ class Plan:
 
 
 def plan(base: Setup, axes: Sequence[tuple[str, Typed]], facts: Facts | None = None) -> Plan:
-    """Every combination of the axes' values, slow axes outermost.  A bad cell is told now, before
-    any is paid for."""
+    """Every combination of the axes' values, those that are slow to switch outermost.  A bad cell
+    is refused here, before anything is paid for."""
     facts = facts or Facts()
     facts = replace(facts, offer=replace(facts.offer, prompt=base.params.prompt))
     varied = tuple(_varied(name, values, facts) for name, values in axes)
@@ -198,7 +199,7 @@ def plan(base: Setup, axes: Sequence[tuple[str, Typed]], facts: Facts | None = N
 
 
 def limit() -> int:
-    """Pictures that a sweep may have before it asks for confirmation."""
+    """How many pictures a sweep may have before it asks for confirmation."""
     text = setting("SDPLAY_SWEEP_LIMIT")
     if not text.isdigit():
         raise BadParams(
@@ -218,7 +219,7 @@ def _varied(name: str, values: Typed, facts: Facts) -> Varied:
 
 
 def _no_clash(varied: Sequence[Varied]) -> None:
-    """Two axes that set the same thing would silently overrule each other."""
+    """Refuse two axes that set the same thing, because one would silently overrule the other."""
     set_by: dict[str, str] = {}
     for along in varied:
         names = {along.axis.id}
@@ -280,7 +281,8 @@ def _cells(
 
 
 def _places(varied: Sequence[Varied]) -> Iterable[tuple[int, ...]]:
-    """Every place on the grid; the axis that is slowest to switch changes least often."""
+    """Every place on the grid, ordered so that the axis that is slowest to switch changes least
+    often."""
     order = sorted(range(len(varied)), key=lambda number: -varied[number].axis.cost)
     back = sorted(range(len(order)), key=lambda number: order[number])
     for at in itertools.product(*(range(len(varied[number].marks)) for number in order)):
@@ -294,8 +296,8 @@ def _skipped(varied: Sequence[Varied], at: tuple[int, ...]) -> bool:
 def _setups(
     base: Setup, varied: Sequence[Varied], places: Sequence[tuple[int, ...]]
 ) -> Iterator[Setup | None]:
-    """The base with every axis applied, what sets whole things before what searches in them; cells
-    share the way."""
+    """The base with a value of every axis applied: first axes that set whole things, then those
+    that search in them."""
     order = sorted(range(len(varied)), key=lambda number: varied[number].axis.rank)
     partial: dict[tuple[int, ...], Setup] = {(): base}
     prompts = _Prompts()
@@ -316,8 +318,8 @@ def _setups(
 
 
 class _Prompts:
-    """The long prompts of a plan's cells: equal ones are one object, and all together have a
-    bound."""
+    """The long prompts of a plan's cells: equal ones are stored once, and their total length has a
+    limit."""
 
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
@@ -344,7 +346,7 @@ class _Prompts:
 
 
 class _in_cell:
-    """Adds to a bad setting's sentence where it occurred."""
+    """Adds the cell in which it occurred to the sentence about a bad setting."""
 
     def __init__(self, varied: Sequence[Varied], at: tuple[int, ...]) -> None:
         self.varied, self.at = varied, at
@@ -360,7 +362,7 @@ class _in_cell:
 
 
 def _counted_notes(notes: Mapping[str, int], cells: Sequence[Cell]) -> tuple[str, ...]:
-    """Each note once, with the number of cells when it is not all of them."""
+    """Each note once, with the number of cells it is about when that is not all of them."""
     total = sum(not cell.skip for cell in cells)
     sentences = [
         note if count == total else f"In {many(count, 'cell')}: {note}"
@@ -376,8 +378,8 @@ def _counted_notes(notes: Mapping[str, int], cells: Sequence[Cell]) -> tuple[str
 
 
 def _seconds(cells: Sequence[Cell], facts: Facts) -> tuple[float, float] | None:
-    """Backends work side by side: at best the slowest one decides, at worst they hinder each
-    other."""
+    """The seconds that backends need side by side: at best those of the slowest one, at worst the
+    sum."""
     low = high = 0.0
     for backend in dict.fromkeys(cell.setup.backend for cell in cells):
         span = facts.seconds(
@@ -400,8 +402,8 @@ def _price(cells: Sequence[Cell], facts: Facts) -> float | None:
 
 
 def _cheaper(full: Plan) -> Cheaper | None:
-    """The numeric axis that costs most, with about half its values; the ends stay, but of seeds any
-    half will do."""
+    """A plan with about half the values of the most expensive numeric axis; both ends stay, but for
+    seeds any half will do."""
     best: Cheaper | None = None
     for number, along in enumerate(full.varied):
         values = [mark.value for mark in along.marks if not mark.skip]
@@ -435,7 +437,7 @@ def _cheaper(full: Plan) -> Cheaper | None:
 
 
 def _saved(full: Plan, remaining: Sequence[Cell]) -> str:
-    """The share of the evaluations that this half saves, where it can be told and is any."""
+    """What share of the evaluations this half saves; None when it saves none or that is unknown."""
     whole = full.evaluations if all(work.is_counted(cell.params) for cell in full.cells) else 0
     share = f"{1 - _evaluations(remaining) / whole:.0%}" if whole else "0%"
     return "" if share == "0%" else f" and saves {share} of the evaluations"
@@ -446,8 +448,8 @@ def _evaluations(cells: Iterable[Cell]) -> int:
 
 
 def thinned(values: Sequence[float]) -> list[float]:
-    """About half of the values with both ends: log-spaced where they span a wide range, else every
-    other one."""
+    """About half of the values with both ends: log-spaced when they span a wide range, otherwise
+    every second one."""
     ordered = sorted(values)
     count = (len(ordered) + 2) // 2
     if ordered[0] > 0 and ordered[-1] / ordered[0] >= 4:

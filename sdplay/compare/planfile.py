@@ -29,7 +29,7 @@ _KEYS = ("base", "axes", "backend", "pictures", "rows", "tree", "upscale", "name
 
 @dataclass(frozen=True)
 class Spec:
-    """A plan as written, before it meets a backend."""
+    """A plan as it is written in a file, before a backend is known."""
 
     base: Mapping[str, Any] = field(default_factory=dict)
     """Settings by name; pictures may be named by a file."""
@@ -49,7 +49,8 @@ class Spec:
     """A sentence for everything that could not be taken over."""
 
     def settled(self, seed: Callable[[], int] = random_seed) -> "Spec":
-        """The same with chance drawn once, and several pictures as an axis of seeds."""
+        """The same plan with chance drawn once, and several pictures written as an axis of
+        seeds."""
         base = dict(self.base)
         if str(base.get("seed", "")) == "-1":
             base["seed"] = seed()
@@ -61,7 +62,8 @@ class Spec:
 
     @property
     def picture_names(self) -> tuple[str, ...]:
-        """Every picture that it names, once: start images, masks and guide pictures."""
+        """The names of all pictures that it starts from, each once: start images, masks and
+        guides."""
         names = [*_pictures_of(self.base)]
         for name, values in self.axes:
             if name in ("init", "mask"):
@@ -79,7 +81,7 @@ class Spec:
 
     @property
     def by_chance(self) -> bool:
-        """A seed of −1 is in it, so that reading it twice gives two plans."""
+        """Whether a seed of -1 is in it, so that reading it twice gives two plans."""
         axes = [str(values) for name, values in self.axes if name == "seed"]
         return any(
             re.search(r"(?<![\d.)])-1(?!\d)", text)
@@ -89,7 +91,7 @@ class Spec:
     def params(
         self, defaults: Mapping[str, Any], images: Mapping[str, bytes | PictureFile]
     ) -> Params:
-        """The baseline, on top of the backend's own defaults."""
+        """The base settings, on top of the backend's own defaults."""
         values = {**defaults, **self.base}
         if missing := [name for name in _pictures_of(values) if name and name not in images]:
             raise BadParams(f"The plan needs the picture {missing[0][:80]!r}, which is not there.")
@@ -117,7 +119,7 @@ def read_plan(text: str, kind: str = "json", table: Callable[[str], str] | None 
 
 
 def plan_of(fields: Any) -> Spec:
-    """A plan out of plain values; an experiment file holds one too."""
+    """A plan made of plain values, as an experiment file holds one too."""
     if isinstance(fields, Mapping) and isinstance(fields.get("plan"), Mapping):
         fields = fields["plan"]
     if not isinstance(fields, Mapping) or not isinstance(fields.get("base", {}), Mapping):
@@ -189,7 +191,8 @@ def read_grid(data: bytes) -> Spec:
 
 
 def from_grid(text: str) -> Spec:
-    """The sweep that an A1111 grid's infotext describes, with the seeds that were fixed for it."""
+    """The sweep that the infotext of an A1111 grid describes, with the seeds that it was made
+    with."""
     items = parse_infotext(text)
     if not any(f"{letter} Type" in items for letter in "XYZ"):
         raise BadParams("This infotext is of a single picture: no X, Y or Z axis is in it.")
@@ -244,7 +247,7 @@ def _values(typed: Typed) -> list[Any]:
 
 
 def _units_of(typed: Typed) -> list[Any]:
-    """All units of an axis, whichever value they belong to."""
+    """All ControlNet units of an axis, whichever value they belong to."""
     lists = [] if isinstance(typed, str) else [entry for entry in typed if isinstance(entry, list)]
     return [unit for units in lists for unit in units]
 
@@ -252,7 +255,7 @@ def _units_of(typed: Typed) -> list[Any]:
 def _with_schedule(
     axes: Sequence[tuple[str, Typed]], items: Mapping[str, str]
 ) -> tuple[tuple[str, Typed], ...]:
-    """A1111 tells sampler and schedule type apart; one of our schedulers is both."""
+    """Our scheduler for A1111's sampler and schedule type, which it keeps apart."""
     schedule = items.get("Schedule type", "")
     return tuple(
         (
@@ -278,7 +281,7 @@ def _listed(values: str) -> list[str]:
 
 
 def _typed_values(varied: Varied) -> Typed:
-    """What was typed; pictures that were handed over stand by their name."""
+    """The values as typed; pictures that were handed over stand by their names."""
     if isinstance(varied.typed, str):
         return varied.typed
     if any(isinstance(value, bytes) for value in varied.typed):
@@ -330,7 +333,7 @@ def _axis(fields: Any) -> tuple[str, Typed]:
 
 
 def _plain_value(name: str, value: Any) -> Any:
-    """What a file writes as an object, in the form that a setting has."""
+    """The form that a setting has, for a value that a file writes as an object."""
     if name == "control":
         return written_units(value)
     if name == "extra" and isinstance(value, Mapping):
@@ -403,13 +406,13 @@ def _read_rows(lines: list[str], comma: str = ",") -> list[dict[str, Any]]:
 
 
 def _row_axis(rows: Any, seed: int = 0) -> list[tuple[str, Typed]]:
-    """Rows of a table as one axis of whole presets."""
+    """The rows of a table as one axis of whole presets."""
     presets = _presets(rows, seed)
     return [("preset", presets)] if presets else []
 
 
 def _presets(rows: Any, seed: int) -> list[dict[str, Any]]:
-    """Every row, as often as it asks for pictures; an empty field takes the one above."""
+    """Every row as often as it asks for pictures; an empty field takes the value above it."""
     if (
         not isinstance(rows, Sequence)
         or isinstance(rows, str)
@@ -447,7 +450,7 @@ def _seed(value: Any) -> int:
 
 
 def _column(key: str) -> str:
-    """What a column sets: a setting under any of its names, or else a slot."""
+    """What a column sets: a setting, by any of its names, or else a slot."""
     name = key.strip().strip("{}")
     if name.lower() in ("pictures", "count", "n"):
         return "pictures"

@@ -1,4 +1,4 @@
-"""What became of each cell of a plan: state, times, what was applied, and the hash of its
+"""The result of each cell of a plan: its state, times, what was applied, and the hash of its
 pixels."""
 
 from collections.abc import Callable, Iterable, Mapping
@@ -19,8 +19,8 @@ LIKE_COMPANY = 1.5
 
 @dataclass(frozen=True)
 class Load:
-    """What the whole machine spent since the cells before had ended.  None: it has no such
-    meter."""
+    """What the whole machine spent since the cells before had ended.  None stands for a meter that
+    it does not have."""
 
     seconds: float
     cpu_seconds: float
@@ -34,7 +34,7 @@ class Load:
     """Of processors and graphics cards together, as far as they have a meter."""
 
     def shared(self, cells: int) -> "Load":
-        """One cell's part, where several ended together: what adds up is parted."""
+        """The part of one cell when several ended together: what adds up is divided."""
         energy = None if self.energy_joules is None else self.energy_joules / cells
         return replace(
             self,
@@ -61,7 +61,7 @@ LOAD_COLUMNS = tuple(Load(0.0, 0.0, 0.0, 0.0, 0.0).as_dict())
 
 @dataclass(frozen=True)
 class Result:
-    """One cell and what became of it."""
+    """One cell and its result."""
 
     cell: Cell
     state: str = "planned"
@@ -89,8 +89,8 @@ class Result:
 
     @property
     def seconds(self) -> float | None:
-        """What making the picture took: the model's time where it is told, else the whole without
-        waiting."""
+        """How long the picture took: the model's time where it is known, else the whole time
+        without waiting."""
         return self.timing.own if self.timing else None
 
     @property
@@ -108,10 +108,9 @@ class Result:
 
 
 def measured_alike(results: Iterable[Result]) -> bool:
-    """Whether these seconds may be compared: all measured in this run, in about the same company.
-
-    A picture from the library was timed on another day, and one of a shared batch shows its share.
-    """
+    """Whether these seconds may be compared: all were measured in this run, with about as many
+    pictures at work.  A picture from the library was timed on another day, and one of a shared
+    batch shows only its share."""
     pictures = [result for result in results if result.timing]
     company = [result.timing.at_once or 0.0 for result in pictures if result.timing]
     fresh = all(result.state == "made" for result in pictures)

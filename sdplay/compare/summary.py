@@ -1,4 +1,4 @@
-"""A plan in one line: its axes with their values, and how many pictures they make."""
+"""A plan in one line: its axes with their values, and the number of pictures."""
 
 from sdplay.compare.plan import Plan, Varied
 from sdplay.params import KNOBS
@@ -9,12 +9,12 @@ MOST_VALUES, MOST_LETTERS = 8, 6
 
 
 def axes_line(plan: Plan) -> str:
-    """`Steps 4 · 8 · 15 · 30 × 3 schedulers`."""
+    """The axes, like `Steps 4 · 8 · 15 · 30 × 3 schedulers`."""
     return " × ".join(map(_values, plan.varied)) or "One picture"
 
 
 def pictures_line(plan: Plan) -> str:
-    """How many pictures all its places hold, those that are skipped left out."""
+    """How many pictures the grid has, without those that are skipped."""
     return many(sum(not cell.skip for cell in plan.cells), "picture")
 
 

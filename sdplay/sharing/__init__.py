@@ -1,2 +1,2 @@
-"""How people share this server: whose turn it is, how many may wait, whose time it was, and
-threads that go on for all."""
+"""How several people share one server: whose turn it is, how many may wait, how time at work is
+shared out, and threads that survive."""

@@ -1,4 +1,5 @@
-"""The whole queue as a list: whose pictures they are, what they are, and when their turn is."""
+"""The queue as a list for the page: whose pictures they are, what they are, and when their turn
+is."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ MOST = 6
 
 
 class Queued(Protocol):
-    """What a job tells of itself."""
+    """What a job has to say of itself to stand in the list."""
 
     id: str
     owner: str
@@ -26,7 +27,7 @@ J_co = TypeVar("J_co", bound=Queued, covariant=True)
 
 
 class Lines(Protocol[J_co]):
-    """What the jobs of a server tell of themselves."""
+    """What the jobs of a server have to say to be listed."""
 
     def lines(self) -> Mapping[str, Sequence[J_co]]:
         """By backend those at work, then those that wait in the order of their turns."""
@@ -36,7 +37,7 @@ class Lines(Protocol[J_co]):
 
 @dataclass(frozen=True)
 class QueueEntry(Generic[J]):
-    """The pictures of one click or one comparison."""
+    """One line of the list: the pictures of one click or of one comparison."""
 
     jobs: tuple[J, ...]
     """The next one first."""
@@ -47,7 +48,7 @@ class QueueEntry(Generic[J]):
 
     @property
     def key(self) -> str:
-        """The same as long as it is in the queue."""
+        """Names the entry for as long as it is in the queue."""
         return self.jobs[0].group or self.jobs[0].id
 
     @property
@@ -57,7 +58,8 @@ class QueueEntry(Generic[J]):
 
 @dataclass(frozen=True)
 class Lineup(Generic[J]):
-    """What is listed, and how many pictures stand behind it, own ones and others'."""
+    """The lines of the list, and how many pictures stand behind them, one's own and those of
+    others."""
 
     entries: tuple[QueueEntry[J], ...]
     further_mine: int = 0
@@ -65,7 +67,7 @@ class Lineup(Generic[J]):
 
     @property
     def pictures(self) -> int:
-        """All of them, listed or not."""
+        """How many pictures there are, those without a line of their own included."""
         return _pictures(self.entries) + self.further_mine + self.further
 
     @property
@@ -74,11 +76,10 @@ class Lineup(Generic[J]):
 
 
 def lineup(jobs: Lines[J], owner: str, is_private: Callable[[str], bool]) -> Lineup[J]:
-    """The queue as this browser may see it, whose turn is next first.
+    """The queue as this browser may see it, in the order of the turns.
 
-    What others make with servers of their own, whose backends are private, is theirs alone, and
-    holds nobody up.  What is made while nobody waits stands in no queue.
-    """
+    What others make with servers of their own (`private`) is hidden, and holds nobody up.  Pictures
+    that nobody waits for stand in no queue."""
     lines = [
         [job for job in line if not job.idle and (job.owner == owner or not is_private(name))]
         for name, line in jobs.lines().items()
@@ -114,7 +115,7 @@ def _grouped(jobs: Lines[J], lines: Sequence[Sequence[J]], owner: str) -> list[Q
 
 
 def _numbered(line: Sequence[J]) -> list[tuple[int, J]]:
-    """Each with its place, those at work with 0."""
+    """Each entry with its place in the queue; those at work have place 0."""
     working = sum(job.state == "running" for job in line)
     return [
         (0 if job.state == "running" else max(1, at + 1 - working), job)

@@ -1,4 +1,4 @@
-"""A thread for work that must go on: if it dies, another takes its place."""
+"""A thread for work that must go on: if it dies, another one takes over."""
 
 import threading
 import time
@@ -9,7 +9,8 @@ PAUSE_SECONDS = 1.0
 
 
 def revived(name: str, work: Callable[[], None], pause: float = PAUSE_SECONDS) -> threading.Thread:
-    """Begin this work, which ends by returning; its daemon thread, the first of maybe several."""
+    """Start this work in a daemon thread; when it ends with an error, a new thread begins it again,
+    and when it returns, that was the last."""
 
     def run() -> None:
         returned = False

@@ -18,7 +18,8 @@ nothing."""
 
 @dataclass(frozen=True)
 class Share:
-    """What one visitor has, or asks for: a browser by its cookie, and the address it came from."""
+    """What one visitor has or asks for: so many pictures, counted for a browser (its cookie) and
+    for the address it comes from."""
 
     owner: str = ""
     address: str = ""
@@ -28,7 +29,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Reached:
-    """A limit that is reached, and how much there is."""
+    """A limit that is reached, and how much counts against it already."""
 
     who: str
     """browser, address or everybody."""
@@ -37,14 +38,15 @@ class Reached:
 
 @dataclass(frozen=True)
 class Room:
-    """The most that a browser, an address and everybody may have."""
+    """The largest number that one browser, one address, and everybody together may have."""
 
     browser: int
     address: int
     everybody: int
 
     def reached(self, wish: Share, present: Sequence[Share]) -> Reached | None:
-        """The first of the three limits that leaves no room for what is asked."""
+        """The first of the three limits that has no room for this share; None when there is
+        room."""
         mine = sum(share.size for share in present if share.owner == wish.owner)
         if mine + wish.size > self.browser:
             return Reached("browser", mine)
@@ -56,22 +58,22 @@ class Room:
         return Reached("everybody", everybody) if full else None
 
     def for_sweeps(self) -> "Room":
-        """The room that sweeps may fill: they leave a part of it to single pictures."""
+        """The smaller room that sweeps may fill, which leaves a part to single pictures."""
         return Room(self.browser, for_sweeps(self.address), for_sweeps(self.everybody))
 
 
 class Gate:
-    """Lets so many in at once: for work that takes much memory while it lasts."""
+    """Lets in only so many at once, for work that takes much memory while it lasts."""
 
     def __init__(self, room: Room, work: str) -> None:
-        """`work` is what they do inside, like "import"."""
+        """`work` says what is done inside, like "import"."""
         self._room, self._work = room, work
         self._inside: list[Share] = []
         self._lock = threading.Lock()
 
     @contextmanager
     def entered(self, visitor: Share) -> Iterator[None]:
-        """Inside while the block lasts; refuses where there is no room."""
+        """Hold one place while the block lasts; refuse when none is free."""
         with self._lock:
             full = self._room.reached(visitor, self._inside)
             if full is None:
@@ -105,7 +107,7 @@ def queue_room() -> Room:
 
 
 def network(address: str | None) -> str:
-    """What counts as one address: an IPv4 address, or the /64 network that one IPv6 line has."""
+    """What counts as one address: an IPv4 address, or the /64 network of an IPv6 address."""
     try:
         ip = ip_address((address or "").partition("%")[0])
     except ValueError:

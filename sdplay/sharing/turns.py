@@ -20,7 +20,7 @@ REMEMBERED = 1000
 
 @dataclass(frozen=True)
 class Claim:
-    """Who asks, and for what."""
+    """Who asks for a turn, and what for."""
 
     owner: str
     single: bool = True
@@ -30,11 +30,10 @@ class Claim:
 
 
 class Turns:
-    """How far each owner has been served.
+    """Remembers how far each owner has been served.
 
-    A turn moves its owner on by its size, and the level, below which nobody stands, by a part of
-    it: so a crowd of newcomers, who come in at the level, passes those who wait and then no more.
-    """
+    A turn moves its owner on by its size.  It moves the level, on which newcomers begin, by a part
+    of that: so a crowd of newcomers passes those who wait once, and then no more."""
 
     def __init__(self) -> None:
         self._level, self._count = 0.0, 0
@@ -44,7 +43,8 @@ class Turns:
         self._present: set[str] = set()
 
     def order(self, waiting: Sequence[T], claim: Callable[[T], Claim]) -> list[T]:
-        """These in the order of their turns; given in the order in which they came."""
+        """These claims in the order of their turns; they must be given in the order in which they
+        came."""
         claims = list(map(claim, waiting))
         mine: dict[str, deque[int]] = {}
         for at in sorted(range(len(claims)), key=lambda at: not claims[at].single):
@@ -64,7 +64,7 @@ class Turns:
         return order
 
     def serve(self, claim: Claim) -> None:
-        """This one has its turn now."""
+        """Count a turn for the owner of this claim."""
         turn = self._place(claim.owner)
         self._count += 1
         self._reached[claim.owner] = turn + claim.size
@@ -75,6 +75,7 @@ class Turns:
         return max(self._reached.get(owner, 0.0), self._level)
 
     def _welcome(self, present: set[str]) -> None:
+        """Note when an owner came anew, and forget those who have left once there are many."""
         for owner in present - self._present:
             self._since[owner] = max(self._since.get(owner, 0), self._count)
         self._present = present
@@ -84,16 +85,16 @@ class Turns:
 
 
 def for_sweeps(places: int) -> int:
-    """Of so many places those that sweeps may fill: an eighth is left to single pictures."""
+    """How many of these places sweeps may fill: an eighth is left to single pictures."""
     return max(1, places - places // 8)
 
 
 def fits(claim: Claim, working: Sequence[Claim], places: int) -> bool:
-    """Whether this one may begin beside those at work.
+    """Whether this claim may begin beside those at work.
 
-    However long a sweep's cells take, they keep no newcomer out: where more than one place is
-    there, a single picture and the first cell of somebody else find one place beyond them.
-    """
+    Sweeps may not keep newcomers out, however long their cells take: where there is more than one
+    place, a single picture and the first cell of another owner get a place beyond the usual
+    ones."""
     cells = [neighbour for neighbour in working if not neighbour.single]
     singles = len(working) - len(cells)
     if claim.single:
@@ -105,10 +106,10 @@ def fits(claim: Claim, working: Sequence[Claim], places: int) -> bool:
 
 
 def most_workers(places: int) -> int:
-    """So many may be at work at the most, those beyond the places included."""
+    """The largest number that may be at work, the places beyond the usual ones included."""
     return places + _for_singles(places) + int(places > 1)
 
 
 def _for_singles(places: int) -> int:
-    """Single pictures that find a place whatever sweeps hold."""
+    """How many places single pictures have that no sweep can take."""
     return max(int(places > 1), places // 8)

@@ -1,1 +1,1 @@
-"""Evidence: how far pictures are apart, and what a finished comparison says by that."""
+"""Measures how far pictures are apart, and turns a finished comparison into sentences."""

@@ -1,5 +1,5 @@
-"""What more of one setting does: how far each value is from the one before, where the picture stops
-changing, and where its colours clip."""
+"""What changes as one setting grows: how far each value is from the one before, where the picture
+stops changing, and where its colours clip."""
 
 import math
 import statistics
@@ -18,7 +18,7 @@ BURNT = 0.1
 
 @dataclass(frozen=True)
 class Level:
-    """One picture at one value of the setting."""
+    """The picture at one value of the setting."""
 
     value: float
     words: str
@@ -36,26 +36,26 @@ class Level:
 
 @dataclass(frozen=True)
 class Course:
-    """One place on the other axes, over all values of the setting."""
+    """All values of the setting, at one place on the other axes."""
 
     label: str
     levels: tuple[Level, ...]
     """By value."""
 
     def settles(self, unseen: float) -> Level | None:
-        """The first value from which on nothing changes that the eye sees; two more must show
-        it."""
+        """The first value after which the eye sees no more change, shown by two further values."""
         return _lasting([level.left <= unseen for level in self.levels], self.levels, after=2)
 
     def burns(self) -> Level | None:
-        """The first value from which on many more colours are clipped than at the least."""
+        """The first value from which far more colours are clipped than where the fewest are."""
         lowest = min(level.clipped for level in self.levels)
         burnt = [level.clipped - lowest >= BURNT for level in self.levels]
         return _lasting(burnt, self.levels, after=0)
 
 
 def _lasting(holds: Sequence[bool], levels: Sequence[Level], after: int) -> Level | None:
-    """The first level from which on it holds to the end, with at least so many after it."""
+    """The first level from which the condition holds to the end, with at least so many levels after
+    it."""
     start = len(holds)
     while start and holds[start - 1]:
         start -= 1
@@ -64,7 +64,7 @@ def _lasting(holds: Sequence[bool], levels: Sequence[Level], after: int) -> Leve
 
 @dataclass(frozen=True)
 class Gap:
-    """From one value to the next, over all courses."""
+    """The step from one value to the next, measured on all courses."""
 
     words: str
     width: float
@@ -76,7 +76,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Amounts:
-    """A setting that was varied as an amount, and what its pictures say of it."""
+    """A setting whose values are amounts, and what its pictures say about it."""
 
     setting: str
     courses: tuple[Course, ...]
@@ -86,7 +86,7 @@ class Amounts:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What can be said, and nothing that the seeds or the eye cannot carry."""
+        """All sentences that seeds and the eye support."""
         gaps = self.gaps
         if all(gap.distance == gap.spread == 0 for gap in gaps):
             return (
@@ -103,7 +103,8 @@ class Amounts:
 
     @property
     def headline(self) -> str:
-        """The one sentence that says most: where it stops changing, else where it changes most."""
+        """The most telling sentence: where the picture stops changing, or else where it changes
+        most."""
         gaps = self.gaps
         if all(gap.distance == gap.spread == 0 for gap in gaps):
             return self.sentences[0]
@@ -117,7 +118,7 @@ class Amounts:
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
-        """Every step from a value to the next that was measured on most courses."""
+        """Every gap between neighbouring values that was measured on most courses."""
         measured: dict[tuple[float, float], list[tuple[str, float]]] = {}
         for course in self.courses:
             for before, level in zip(course.levels, course.levels[1:], strict=False):
@@ -129,7 +130,8 @@ class Amounts:
         )
 
     def _most(self, gaps: Sequence[Gap], subject: str = "It changes") -> str:
-        """Where it changes most, unless several gaps are too alike to tell apart."""
+        """The sentence about where the picture changes most; none when several gaps are too
+        alike."""
         best = max(gaps, key=lambda gap: gap.distance)
         low = min(gap.distance for gap in gaps)
         name = self.measure.label
@@ -158,7 +160,7 @@ class Amounts:
         return best.distance - gap.distance <= max(self.measure.unseen, gap.spread, best.spread)
 
     def _end(self, last: Gap) -> str:
-        """Whether and where it stops changing."""
+        """The sentence about whether and where the picture stops changing."""
         knees = self._knees
         largest = max((course.levels[-1] for course in self.courses), key=lambda at: at.value)
         if knees:
@@ -176,11 +178,11 @@ class Amounts:
 
     @property
     def _knees(self) -> list[Level]:
-        """Where each course stops changing, as far as it does."""
+        """The value at which each course stops changing, for those that do."""
         return [knee for course in self.courses if (knee := course.settles(self.measure.unseen))]
 
     def _clipping(self) -> str:
-        """Where colours burn, counted in pixels that have one at its limit."""
+        """The sentence about clipped colours, counted in pixels that have a colour at its limit."""
         burnt = [(level, course) for course in self.courses if (level := course.burns())]
         if not burnt:
             return "Clipped colours do not become many more over these values."
@@ -197,7 +199,7 @@ class Amounts:
         return "" if len(self.courses) > 1 else ", on this prompt and seed"
 
     def _counted(self, count: int) -> str:
-        """On how many courses it is so."""
+        """On how many of the courses it is so."""
         total = len(self.courses)
         if total == 1:
             return self._hedge
@@ -215,12 +217,12 @@ def _gap(values: tuple[float, float], pairs: Sequence[tuple[str, float]]) -> Gap
 
 
 def _inside(subject: str) -> str:
-    """A subject that does not begin its sentence."""
+    """A name as it stands inside a sentence, not at its beginning."""
     return f"{subject[0].lower()}{subject[1:]}"
 
 
 def _unequal(gaps: Sequence[Gap]) -> str:
-    """A warning where wide gaps stand beside narrow ones."""
+    """A warning when the values lie unevenly, wide gaps beside narrow ones."""
     widths = [gap.width for gap in gaps]
     if max(widths) <= 1.01 * min(widths):
         return ""

@@ -1,5 +1,5 @@
-"""What the numbers say: where a curve settles, which settings are worth their cost, and whether it
-was the seed."""
+"""Turns distances into answers: where a curve settles, which settings are worth their cost, and
+whether the seed decided."""
 
 import math
 import statistics
@@ -20,7 +20,7 @@ Settles = Literal["yes", "not yet", "never", "unknown"]
 
 @dataclass(frozen=True)
 class Point:
-    """One picture, or one setting over its seeds, as the charts draw it."""
+    """One point of a chart: a picture, or one setting over all its seeds."""
 
     label: str
     steps: int
@@ -50,7 +50,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Convergence:
-    """How one scheduler comes closer to its reference, over other settings that stand still."""
+    """How one scheduler comes closer to its reference while the other settings stay the same."""
 
     label: str
     scheduler: str
@@ -74,8 +74,8 @@ def curve(
     stochastic: bool = False,
     own: bool = True,
 ) -> Convergence:
-    """Where measured distances settle: stay within `close`.  `own`: the last point is the reference
-    itself, so its 0 proves nothing."""
+    """The curve of measured distances, and where it settles: where it stays within `close`.  With
+    `own` the last point is the reference itself, so its distance of 0 proves nothing."""
     points = tuple(sorted(points, key=lambda point: point.steps))
     settles: Settles = "never" if stochastic else "unknown"
     knee = None
@@ -86,13 +86,13 @@ def curve(
 
 
 def closeness(distances: Iterable[float], measure: Measure = COLOUR) -> float:
-    """Distances up to this one count as close, everywhere in a sweep."""
+    """The distance up to which pictures count as close, the same for a whole sweep."""
     return max(measure.unseen, measure.enough * max(distances, default=0.0))
 
 
 def _knee(points: Sequence[Point], close: float, own: bool) -> Point | None:
-    """The first point from which every later one stays close, and not the last, which has nothing
-    after it."""
+    """The first point after which all stay close.  The last point cannot be it, because nothing
+    after it shows that."""
     floor = 0.0 if own else min(point.distance for point in points)
     knee = None
     for point in reversed(points):
@@ -103,8 +103,8 @@ def _knee(points: Sequence[Point], close: float, own: bool) -> Point | None:
 
 
 def settling_sentences(curves: Sequence[Convergence], over: str = "seed") -> list[str]:
-    """One sentence for every scheduler, counted over its curves; those that say the same are said
-    once."""
+    """One sentence for each scheduler, counted over its curves; schedulers with the same answer
+    share one."""
     by_scheduler: dict[str, list[Convergence]] = {}
     for curve in curves:
         by_scheduler.setdefault(curve.scheduler, []).append(curve)
@@ -120,7 +120,7 @@ def settling_sentences(curves: Sequence[Convergence], over: str = "seed") -> lis
 
 
 def _settling(name: str, group: Sequence[Convergence], over: str) -> str:
-    """Where one scheduler settles, over its seeds or whatever else was varied."""
+    """Where one scheduler settles, counted over its seeds or what else was varied."""
     clear = [curve for curve in group if curve.settles in ("yes", "not yet")]
     knees = sorted(curve.knee.steps for curve in clear if curve.knee)
     most, count = max(curve.most for curve in clear), many(len(clear), over)
@@ -154,7 +154,7 @@ def _steps(count: int) -> str:
 
 
 def _alike(names: Mapping[Settles, Sequence[str]], curves: Sequence[Convergence]) -> list[str]:
-    """What is true of several schedulers, once."""
+    """One sentence for several schedulers with the same answer."""
     sentences = []
     if never := names["never"]:
         settles, adds = ("settles", "it adds") if len(never) == 1 else ("settle", "they add")
@@ -173,13 +173,14 @@ def _alike(names: Mapping[Settles, Sequence[str]], curves: Sequence[Convergence]
 
 
 def adds_noise(params: Params) -> bool:
-    """Whether more steps lead to another picture instead of closer to one."""
+    """Whether this scheduler adds noise at each step, so that more steps lead to another picture
+    instead of closer to one."""
     return schedulers.adds_noise(params.scheduler, params.eta)
 
 
 def frontier(points: Sequence[tuple[float, float]]) -> list[int]:
-    """The places of those (cost, distance) that no other beats in both, cheapest first; equals
-    stand together."""
+    """The indexes of the pairs (cost, distance) that no other pair beats in both, cheapest first;
+    equal pairs stay together."""
     order = sorted(range(len(points)), key=lambda at: points[at])
     best: list[int] = []
     for at in order:
@@ -191,7 +192,7 @@ def frontier(points: Sequence[tuple[float, float]]) -> list[int]:
 
 @dataclass(frozen=True)
 class Reference:
-    """What the others are measured against, and why it is this one."""
+    """The setting that the others are measured against, and why it was chosen."""
 
     name: str
     evaluations: int
@@ -248,7 +249,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Trade:
-    """What settings cost in evaluations of one size, and how close they come to the reference."""
+    """What each setting costs in model evaluations, and how close it comes to the reference."""
 
     reference: Reference
     points: tuple[Point, ...]
@@ -262,14 +263,14 @@ class Trade:
 
     @property
     def best(self) -> tuple[Point, ...]:
-        """Those that no other beats in both."""
+        """The settings that no other beats in both cost and distance."""
         places = frontier([(point.cost, point.distance) for point in self.points])
         return tuple(self.points[at] for at in places)
 
     @property
     def winners(self) -> tuple[Point, ...]:
-        """The cheapest that come close to the reference: several when the spread of the seeds, or
-        the eye, cannot tell them apart."""
+        """The cheapest settings that come close to the reference; several when seeds or the eye
+        cannot tell them apart."""
         near = _cheapest(point for point in self.points if point.distance <= self.close)
         best = min(near, key=lambda point: point.distance, default=None)
         return tuple(point for point in near if best and self._tie(point, best))
@@ -331,7 +332,7 @@ class Trade:
 
 
 def _cheapest(points: Iterable[Point]) -> list[Point]:
-    """All that cost least, in the order of the plan."""
+    """All settings with the lowest cost, in the order of the plan."""
     points = list(points)
     least = min((point.cost for point in points), default=0.0)
     return [point for point in points if point.cost == least]
@@ -339,7 +340,7 @@ def _cheapest(points: Iterable[Point]) -> list[Point]:
 
 @dataclass(frozen=True)
 class Band:
-    """One setting over several seeds."""
+    """One setting, measured over several seeds."""
 
     label: str
     middle: float
@@ -349,7 +350,7 @@ class Band:
 
 
 def bands(measured: Mapping[str, Sequence[float]]) -> list[Band]:
-    """Median and the span of the middle four fifths, by setting."""
+    """The median of each setting, and the range of its middle four fifths."""
     return [
         Band(label, statistics.median(values), *span(values), len(values))
         for label, values in measured.items()
@@ -358,13 +359,14 @@ def bands(measured: Mapping[str, Sequence[float]]) -> list[Band]:
 
 
 def span(values: Sequence[float]) -> tuple[float, float]:
-    """Where the middle four fifths lie."""
+    """The range in which the middle four fifths of these values lie."""
     return float(np.quantile(values, 0.1)), float(np.quantile(values, 0.9))
 
 
 @dataclass(frozen=True)
 class SignTest:
-    """Whether one setting is really closer than another, or it was the seed."""
+    """Whether one setting is really closer than another, or only seems so by the choice of
+    seeds."""
 
     one: str
     other: str
@@ -374,7 +376,7 @@ class SignTest:
 
     @property
     def chance(self) -> float:
-        """How often equal settings would look at least this unequal: the exact two-sided sign
+        """How likely equal settings are to look at least this unequal, by the exact two-sided sign
         test."""
         count = self.wins + self.losses
         tail = sum(math.comb(count, at) for at in range(min(self.wins, self.losses) + 1))
@@ -404,7 +406,7 @@ class SignTest:
 
 
 def sign_test(left: tuple[str, Sequence[float]], right: tuple[str, Sequence[float]]) -> SignTest:
-    """Compare two settings seed by seed; smaller is closer."""
+    """Compare two settings seed by seed; the smaller distance wins."""
     pairs = list(zip(left[1], right[1], strict=True))
     wins, losses = sum(a < b for a, b in pairs), sum(a > b for a, b in pairs)
     return SignTest(left[0], right[0], wins, losses, len(pairs) - wins - losses)

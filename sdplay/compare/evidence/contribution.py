@@ -1,4 +1,4 @@
-"""Word by word: how much the picture changes when one part of the prompt is left out."""
+"""Word by word: how much the picture changes without each part of the prompt."""
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ At = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Contribution:
-    """One part of the prompt and what its absence changes."""
+    """One part of the prompt, and how much the picture changes without it."""
 
     part: str
     score: float
@@ -30,7 +30,7 @@ class Contribution:
 
 @dataclass(frozen=True)
 class WordByWord:
-    """The parts of a prompt by what they change, the strongest first."""
+    """The parts of a prompt, those that change the picture most first."""
 
     parts: tuple[Contribution, ...]
     measure: Measure = COLOUR
@@ -51,7 +51,8 @@ class WordByWord:
 
     @property
     def _stable(self) -> str:
-        """How often the strongest part is the strongest, where it was tried several times."""
+        """The sentence about how often the strongest part came first, when it was tried several
+        times."""
         first, *others = self.parts
         places = set(first.distances).intersection(*(part.distances for part in others))
         if len(places) < 2 or not others or first.score <= self.measure.unseen:
@@ -82,7 +83,7 @@ def word_by_word(
     measured: Callable[[Result, Result], Difference | None],
     measure: Measure = COLOUR,
 ) -> WordByWord | None:
-    """The parts that were left out, ranked; nothing where the plan leaves none out."""
+    """Rank the parts that the plan leaves out; None when it leaves out none."""
     names = [varied.axis.id for varied in plan.varied]
     if AXIS not in names:
         return None
@@ -115,6 +116,6 @@ def _quoted(part: Contribution) -> str:
 
 
 def _all(parts: Sequence[Contribution]) -> str:
-    """Every one by name: which words do nothing is what was asked."""
+    """The sentence that names every part, those that change nothing among them."""
     *before, last = map(_quoted, parts)
     return f"{', '.join(before)} and {last}" if before else last

@@ -1,5 +1,5 @@
-"""What a finished sweep says by itself: curves over steps, cost against distance, and whether seeds
-decide."""
+"""What a finished sweep shows by itself: curves over steps, cost against distance, and whether
+seeds decide."""
 
 import itertools
 import math
@@ -47,7 +47,7 @@ NAMES = ("seed", "variation_seed")
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything that can be said; parts are empty where the axes do not carry them."""
+    """All that a sweep shows; a part is empty when the axes do not support it."""
 
     measure: Measure = COLOUR
     close: float = 0.0
@@ -81,7 +81,7 @@ class Findings:
 
     @property
     def explored(self) -> tuple[str, ...]:
-        """What words, repeats and other backends say."""
+        """The sentences about words, repeats, and other backends."""
         words = self.words.sentences if self.words else ()
         latencies = self.latencies.sentences if self.latencies else ()
         return (*words, *latencies, *(parity.sentence for parity in self.parities))
@@ -99,7 +99,7 @@ class Findings:
 
 
 def between(pictures: Pictures) -> Between:
-    """Measures pictures as they are needed, each pair once."""
+    """A function that measures two pictures when it is first asked, and remembers the answer."""
     measured: dict[tuple[At, At], Difference | None] = {}
 
     def measure(reference: Result, result: Result) -> Difference | None:
@@ -120,8 +120,8 @@ def find_out(
     chosen: Result | None = None,
     measure: Measure = COLOUR,
 ) -> Findings:
-    """Measure what the plan's axes allow: against the chosen cell, or each against the dearest of
-    its own kind."""
+    """Measure all that the plan's axes allow, against the chosen cell or, without one, against the
+    most expensive cell of the same kind."""
     findings = Findings(
         measure,
         words=word_by_word(plan, results, measured, measure),
@@ -148,8 +148,8 @@ def find_out(
 
 
 def dearest(results: Iterable[Result]) -> Result | None:
-    """What pictures are measured against if nobody chose: of those that settle, the one with most
-    work; among equals the first."""
+    """The reference when nobody chose one: the setting with most work among those that settle;
+    among equals the first."""
     ordered = sorted(results, key=lambda result: result.cell.at)
     return max(ordered, key=lambda result: _dearness(result.cell), default=None)
 
@@ -160,7 +160,7 @@ def _dearness(cell: Cell) -> tuple[bool, float]:
 
 @dataclass(frozen=True)
 class _Sweep:
-    """A sweep that is being measured."""
+    """A sweep while it is measured."""
 
     plan: Plan
     results: Results
@@ -450,7 +450,7 @@ class _Sweep:
 
 
 def _first_runs(plan: Plan, results: Results) -> Results:
-    """Repeats are one picture, which says its piece once."""
+    """The results without repeats, whose pictures are the same."""
     along = [at for at, varied in enumerate(plan.varied) if varied.axis.id == REPEATS]
     return {at: result for at, result in results.items() if not any(at[axis] for axis in along)}
 
@@ -460,7 +460,7 @@ def _is_number(name: str) -> bool:
 
 
 def _over(points: Sequence[Point]) -> Point:
-    """One setting over its seeds: the seed in the middle stands for it."""
+    """One setting over its seeds, shown by the seed in the middle."""
     distances = [point.distance for point in points]
     middle = sorted(points, key=lambda point: point.distance)[(len(points) - 1) // 2]
     low, high = span(distances)
@@ -480,7 +480,7 @@ def _median(values: Sequence[float]) -> float | None:
 def _tested(
     left: tuple[str, Mapping[int, float]], right: tuple[str, Mapping[int, float]]
 ) -> SignTest:
-    """On the seeds that both have."""
+    """The sign test of two settings, on the seeds that both have."""
     seeds = sorted(left[1].keys() & right[1].keys())
     return sign_test(
         (left[0], [left[1][seed] for seed in seeds]), (right[0], [right[1][seed] for seed in seeds])

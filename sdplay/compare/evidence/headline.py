@@ -1,7 +1,5 @@
-"""The one sentence above a finished comparison.
-
-It is drawn from the same findings as the charts, so that they cannot contradict each other.
-"""
+"""The one sentence above a finished comparison, drawn from the same findings as the charts so that
+they agree."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,7 +17,7 @@ MOST_MEASURED = 200
 
 
 def headline(findings: Findings, results: Mapping[At, Result], between: Between) -> str:
-    """What these pictures say, with its reason, and how many are missing; empty while there are
+    """What these pictures show, with the reason, and how many are missing; empty while there are
     none."""
     sentence = _of_those_made(findings, results, between)
     missing = sum(result.state in ("failed", "cancelled") for result in results.values())
@@ -47,7 +45,7 @@ def _of_those_made(findings: Findings, results: Mapping[At, Result], between: Be
 
 
 def _worth(findings: Findings) -> str:
-    """The cheapest setting that is good enough, and why it is."""
+    """The sentence about the cheapest setting that is good enough."""
     trade = findings.trade
     if trade is None or len(trade.points) < FEWEST_SETTINGS:
         return ""
@@ -70,7 +68,7 @@ def _worth(findings: Findings) -> str:
 
 
 def _share(trade: Trade) -> str:
-    """What part of the reference's work the winner costs, where that is one figure."""
+    """How much of the reference's work the winner needs, where one figure can say it."""
     goal, cost = trade.reference, trade.winners[0].cost
     if goal.up_to > goal.cost or not 0 < cost < goal.cost:
         return ""
@@ -78,8 +76,8 @@ def _share(trade: Trade) -> str:
 
 
 def _more_steps(findings: Findings, winner: Point) -> str:
-    """How little more steps change from here on; empty where they still change something, or where
-    the curves do not show it."""
+    """How little further steps change; empty when they still change something, or when no curve
+    shows it."""
     curves = _same_scheduler(findings.curves, winner)
     settled = [curve.knee for curve in curves if curve.settles == "yes" and curve.knee]
     if findings.trade is None or findings.trade.reference.chosen or len(settled) < len(curves):
@@ -96,13 +94,13 @@ def _same_scheduler(curves: Sequence[Convergence], winner: Point) -> list[Conver
 
 
 def _settling(findings: Findings) -> str:
-    """Where there are too few settings to choose from: what the curves say of the first."""
+    """What the first curve says, when there are too few settings to choose from."""
     clear = [sentence for sentence in findings.settling if "enough" in sentence]
     return next(iter((*clear, *findings.settling)), "")
 
 
 def _apart(measure: Measure, done: Sequence[Result], between: Between) -> str:
-    """Pictures that lie on no scale: which is most like the reference, and which least."""
+    """For pictures on no scale: which one is most like the reference, and which least."""
     goal = dearest(done)
     if goal is None or len(done) > MOST_MEASURED:
         return ""

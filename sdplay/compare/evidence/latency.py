@@ -1,4 +1,4 @@
-"""Latency: the same cell again and again, its first picture apart from the others."""
+"""Latency: one cell made again and again, its first picture counted apart."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ class Latency:
 
     @property
     def _first(self) -> str:
-        """The first picture, which may have had to wait for the model."""
+        """The time of the first picture, for which the model may have had to be loaded."""
         ratio = self.cold / self.median if self.median else 1.0
         if ratio < SLOWER:
             return f"the first was no slower ({lasting(self.cold)})"
@@ -115,5 +115,5 @@ def _latency(group: Sequence[Result], along: int) -> Latency:
 
 
 def _waited(timing: Timing) -> float:
-    """From the request to the picture, without waiting for others."""
+    """The seconds from the request to the picture, without the wait for other people's."""
     return max(0.0, timing.total - (timing.queued or 0.0) - (timing.company or 0.0))

@@ -157,7 +157,7 @@ def _ssim(left: Array, right: Array) -> float:
 def difference_map(
     left: Image.Image, right: Image.Image, gain: float = 4.0, heat: bool = True
 ) -> Image.Image:
-    """Every pixel's difference, amplified: as heat, or in the colours that differ."""
+    """How much each pixel differs, amplified and drawn as heat, or in the colours that differ."""
     a, b = _pair(left, right)
     gaps = np.clip(np.abs(a - b) * gain / 255, 0, 1)
     if not heat:
@@ -177,12 +177,12 @@ def pixels_hash(image: Image.Image) -> str:
 
 
 def look(image: Image.Image) -> str:
-    """The picture in 8×8 colours, as hexadecimal text."""
+    """A coarse fingerprint: the picture in 8×8 colours, as hexadecimal text."""
     return image.convert("RGB").resize((8, 8), Image.Resampling.BOX).tobytes().hex()
 
 
 def look_apart(left: str, right: str) -> int:
-    """The largest difference of two looks, 0 to 255."""
+    """The largest difference between two such fingerprints, 0 to 255."""
     return max(
         (abs(a - b) for a, b in zip(bytes.fromhex(left), bytes.fromhex(right), strict=True)),
         default=0,
@@ -190,7 +190,7 @@ def look_apart(left: str, right: str) -> int:
 
 
 def _pair(left: Image.Image, right: Image.Image) -> tuple[Array, Array]:
-    """Both as numbers of the same shape."""
+    """Both pictures as arrays of one shape."""
     if left.size != right.size:
         size = (min(left.width, right.width), min(left.height, right.height))
         left, right = (
@@ -201,7 +201,7 @@ def _pair(left: Image.Image, right: Image.Image) -> tuple[Array, Array]:
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    """What shows through is white: the colours of what cannot be seen do not count."""
+    """The picture on white: the colours of invisible pixels must not count."""
     if not image.has_transparency_data:
         return image.convert("RGB")
     layered = image.convert("RGBA")
@@ -214,8 +214,8 @@ def _psnr(a: Array, b: Array) -> float:
 
 
 def _shrunk(pixels: Array) -> Array:
-    """Near 256 pixels on the short side, as the measure's authors do: it is meant for what an eye
-    takes in at once."""
+    """The picture at about 256 pixels on its short side, as the measure's authors do: it is meant
+    for what the eye takes in at once."""
     factor = max(1, round(min(pixels.shape[:2]) / 256))
     if factor == 1:
         return pixels
@@ -246,7 +246,7 @@ def _box(visible: np.ndarray[Any, np.dtype[np.bool_]]) -> tuple[int, int, int, i
 
 
 def _ninth(gaps: Array) -> str:
-    """The ninth of the picture where most of the difference lies."""
+    """In which ninth of the picture most of the difference lies."""
     total = float(gaps.sum())
     if total == 0:
         return ""

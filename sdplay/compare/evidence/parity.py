@@ -25,7 +25,7 @@ class SameCell:
 
     @property
     def applied(self) -> dict[str, tuple[str, str]]:
-        """What the backends say they used differently, by the setting's name."""
+        """The settings that the two backends say they applied differently, by name."""
         left, right = self.left.applied, self.right.applied
         return {
             name: (str(left[name]), str(right[name]))
@@ -46,8 +46,8 @@ class Parity:
 
     @property
     def level(self) -> Literal["same", "alike", "shapes", "differs"]:
-        """The same pixels, no difference an eye sees, the same shapes in other colours, or other
-        pictures."""
+        """How alike: the same pixels, no visible difference, the same shapes in other colours, or
+        other pictures."""
         differences = [pair.difference for pair in self.pairs]
         if all(difference.same for difference in differences):
             return "same"
@@ -106,7 +106,7 @@ def parities(
     results: Mapping[At, Result],
     measured: Callable[[Result, Result], Difference | None],
 ) -> tuple[Parity, ...]:
-    """Each backend of the plan against its first; none where it has one only."""
+    """The plan's first backend against each of its others; empty when it has only one."""
     names = [varied.axis.id for varied in plan.varied]
     if AXIS not in names:
         return ()

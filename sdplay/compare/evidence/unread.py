@@ -1,4 +1,4 @@
-"""What the model left out of the prompts: a verdict over ignored words says nothing about them."""
+"""Says which words of the prompts the model left out, because no verdict is about those."""
 
 import re
 from collections.abc import Mapping, Sequence

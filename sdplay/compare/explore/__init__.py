@@ -1,2 +1,2 @@
-"""Ways through a comparison: which cells to make at all, which parts of a prompt to leave out, and
-which cells to keep."""
+"""Decides which cells of a comparison are worth making, which parts of a prompt to leave out, and
+which cells stay."""

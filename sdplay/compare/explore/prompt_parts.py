@@ -1,4 +1,5 @@
-"""A prompt taken apart: its words, or the parts between its commas, each left out once."""
+"""Takes a prompt apart into its words, or the parts between its commas, so that each can be left
+out once."""
 
 import re
 
@@ -9,17 +10,17 @@ _BRACKETS = re.compile(r"\(\s*(?::\s*[\d.]*\s*)?\)|\[\s*(?::\s*[\d.]*\s*)?\]")
 
 
 def words(prompt: str) -> list[str]:
-    """Every word once, in its order; what stands in angle brackets is one."""
+    """Every word once, in order; text in angle brackets is one word."""
     return list(dict.fromkeys(_WORD.findall(_unweighted(prompt))))
 
 
 def parts(prompt: str) -> list[str]:
-    """What stands between commas, each once."""
+    """Every text between commas, once."""
     return list(dict.fromkeys(part for text in prompt.split(",") if (part := text.strip())))
 
 
 def without(prompt: str, part: str) -> str:
-    """The prompt without a part wherever it stands, and without the gap that it leaves."""
+    """The prompt without this part, wherever it stands, with the gap closed."""
     left = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", "", prompt)
     left = _BRACKETS.sub("", left)
     left = re.sub(r"\s*,(?:\s*,)+", ",", left)
@@ -28,10 +29,10 @@ def without(prompt: str, part: str) -> str:
 
 
 def has(prompt: str, part: str) -> bool:
-    """Whether the prompt says it, as a whole word."""
+    """Whether the prompt contains it as a whole word."""
     return re.search(rf"(?<!\w){re.escape(part)}(?!\w)", prompt) is not None
 
 
 def _unweighted(prompt: str) -> str:
-    """The numbers of `(fox:1.3)` are no words."""
+    """The prompt without the numbers of `(fox:1.3)`, which are no words."""
     return re.sub(r":\s*[\d.]+\s*(?=[)\]])", "", prompt)

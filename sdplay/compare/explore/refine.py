@@ -26,7 +26,7 @@ NAMES = ("seed", "variation_seed")
 
 @dataclass(frozen=True)
 class Block:
-    """A part of the grid between cells that are made: its first and last rank on every axis."""
+    """A part of the grid with made cells at its corners: the first and last index on every axis."""
 
     low: At
     high: At
@@ -54,11 +54,10 @@ class Block:
 
 
 class CoarseToFine:
-    """Asks for a sparse grid, then between neighbours that differ, until those that differ stand
-    side by side.
+    """Asks for a sparse grid first, then for cells between neighbours that differ, until differing
+    cells are next to each other.
 
-    What lies wholly between two cells of the first grid that look the same is not found.
-    """
+    A change that lies wholly between two like cells of the sparse grid is missed."""
 
     def __init__(self, plan: Plan, unseen: float = COLOUR.unseen) -> None:
         self._orders = [_order(varied) for varied in plan.varied]
@@ -117,7 +116,7 @@ class CoarseToFine:
 
 
 class Finer:
-    """Coarse to fine over a sweep's results: measures their pictures, each pair once."""
+    """Coarse to fine over the results of a sweep: it measures their pictures, each pair once."""
 
     def __init__(self, plan: Plan, pictures: Pictures) -> None:
         self._grid = CoarseToFine(plan)
@@ -155,12 +154,12 @@ class Finer:
 
 
 def refinable(plan: Plan) -> bool:
-    """Whether any axis is long enough, and its values in an order, to leave some out at first."""
+    """Whether any axis is long enough, and its values ordered, to leave some out at first."""
     return any(len(_stops(varied)) < len(varied.marks) for varied in plan.varied)
 
 
 def refined_sentence(made: int, cells: int) -> str:
-    """What coarse to fine has saved."""
+    """How many pictures coarse to fine has saved."""
     share = f"{made / cells:.0%}".replace("%", " %")
     return (
         f"Coarse to fine: {made:,} of {many(cells, 'cell')} made ({share}); between those no "
@@ -169,13 +168,13 @@ def refined_sentence(made: int, cells: int) -> str:
 
 
 def is_ordered(varied: Varied) -> bool:
-    """Whether the values are an amount, so that one lies between two others."""
+    """Whether the values are amounts, so that one can lie between two others."""
     name = varied.axis.id
     return name in KNOBS and KNOBS[name].is_number and name not in NAMES
 
 
 def _order(varied: Varied) -> list[int]:
-    """The places on an axis by their values, however they were typed."""
+    """The indexes of the values sorted by size, in whatever order they were typed."""
     places = range(len(varied.marks))
     if not is_ordered(varied):
         return list(places)
@@ -188,7 +187,7 @@ def _amount(value: object) -> float:
 
 
 def _stops(varied: Varied) -> list[int]:
-    """The ranks of the sparse grid along one axis, both ends among them."""
+    """The indexes of the sparse grid along one axis, both ends among them."""
     last = len(varied.marks) - 1
     if not is_ordered(varied) or last + 1 < LEAST:
         return list(range(last + 1))
@@ -197,7 +196,7 @@ def _stops(varied: Varied) -> list[int]:
 
 
 def _spans(varied: Varied, stops: Sequence[int]) -> list[tuple[int, int]]:
-    """From each stop to the next; what has no order stands alone."""
+    """The stretch from each stop to the next; values without an order stand alone."""
     if not is_ordered(varied) or len(stops) < 2:
         return [(stop, stop) for stop in stops]
     return list(itertools.pairwise(stops))
@@ -209,7 +208,7 @@ def _halves(low: int, high: int) -> list[tuple[int, int]]:
 
 
 def _neighbours(cells: Iterable[At], axis: int) -> Iterator[tuple[At, At]]:
-    """Pairs that stand next to each other along an axis, among these cells."""
+    """The pairs of these cells that are next to each other along an axis."""
     lines: dict[At, list[At]] = {}
     for ranks in cells:
         lines.setdefault((*ranks[:axis], *ranks[axis + 1 :]), []).append(ranks)

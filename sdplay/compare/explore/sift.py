@@ -1,5 +1,5 @@
-"""A plan without the cells that were rejected: fewer values where whole lines went, else one row
-for each cell that stays."""
+"""Makes a plan without the rejected cells: fewer values when whole lines were rejected, otherwise
+one row for each cell that stays."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ At = tuple[int, ...]
 
 
 def without(full: Plan, rejected: Collection[At]) -> Plan:
-    """The same comparison of what stays, to be run again or gone on with."""
+    """The same comparison with only the cells that stay, ready to run again."""
     staying = [cell for cell in full.cells if not cell.skip and cell.at not in rejected]
     if not staying:
         raise BadParams("Every cell is rejected. Take some of them back.")
@@ -22,7 +22,7 @@ def without(full: Plan, rejected: Collection[At]) -> Plan:
 
 
 def _fewer(full: Plan, staying: Sequence[Cell]) -> list[tuple[str, Typed]]:
-    """The axes with fewer values; nothing where those would bring rejected cells back."""
+    """The axes with fewer values; None when those would bring rejected cells back."""
     places = [sorted({cell.at[axis] for cell in staying}) for axis in range(len(full.varied))]
     cells = 1
     for along in places:
@@ -42,7 +42,7 @@ def _is_list(varied: Varied) -> bool:
 
 
 def _row(base: Setup, cell: Cell) -> dict[str, Any]:
-    """A cell as a preset: all in which it differs from the base."""
+    """A cell as a preset: all its settings that differ from the base."""
     changes = {name: getattr(cell.params, name) for name in differing(base.params, cell.params)}
     backend = {} if cell.setup.backend == base.backend else {"backend": cell.setup.backend}
     return {"name": cell.name, **backend, **changes}

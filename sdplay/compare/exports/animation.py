@@ -34,8 +34,8 @@ def ordered(
     pictures: Pictures,
     fixed: Mapping[int, int] | None = None,
 ) -> list[tuple[str, Image.Image]]:
-    """The finished pictures along one axis with their labels, numbers by size, words as they
-    stand; so small that all of them have room in the memory."""
+    """The finished pictures along one axis with their labels, numbers by size and words as typed;
+    each is small enough for all to fit into memory."""
     marks = plan.varied[along].marks
     numbers = all(isinstance(mark.value, int | float) for mark in marks)
     places = sorted(range(len(marks)), key=lambda at: marks[at].value if numbers else at)
@@ -50,7 +50,7 @@ def ordered(
 
 
 def smaller(image: Image.Image, frames: int) -> Image.Image:
-    """The picture, made smaller where so many of its size would have no room in the memory."""
+    """The picture, made smaller when so many of its size would not fit into memory."""
     share = math.sqrt(MOST_PIXELS / frames / (image.width * image.height))
     if share >= 1:
         return image
@@ -66,7 +66,7 @@ def animate(
     ping_pong: bool = False,
     labels: bool = False,
 ) -> bytes:
-    """The frames one after the other, for ever; ping-pong walks back again instead of jumping."""
+    """The frames as an endless animation; ping-pong walks back instead of jumping to the start."""
     if kind not in KINDS:
         raise BadParams(f"An animation is a gif, webp or mp4, not {kind!r}.")
     if not frames:

@@ -1,5 +1,5 @@
-"""Pictures from any folder, in the order of a setting and labelled by what differs among them: as
-one sheet, or one after the other."""
+"""Pictures from any folder, sorted by a setting and labelled by what differs, on one sheet or one
+after the other."""
 
 import io
 import math
@@ -45,7 +45,8 @@ class Shot:
 
 
 def shots(pictures: Mapping[str, PictureFile]) -> list[Shot]:
-    """All of them with their settings; sheets and animations that were made here are left out."""
+    """The pictures among these files with their settings; sheets and animations that were made here
+    are left out."""
     return [shot for name, file in pictures.items() if (shot := _shot(name, file))]
 
 
@@ -60,8 +61,8 @@ def differing(among: Sequence[Shot]) -> list[str]:
 
 
 def in_order(among: Sequence[Shot], by: str = "") -> tuple[list[Shot], str]:
-    """The pictures by name or by a setting, and which it was: without a wish by the one number that
-    differs, if it is one."""
+    """The pictures sorted by a setting or by name, and by which; unless one is asked for, the one
+    number that differs, if there is one."""
     by = by or _only_number(among)
     if by != NAME and by not in KNOBS:
         raise BadParams(f"Pictures have no {by!r} to go by. Choose name, or: {', '.join(KNOBS)}.")
@@ -73,7 +74,7 @@ def in_order(among: Sequence[Shot], by: str = "") -> tuple[list[Shot], str]:
 
 
 def label(shot: Shot, names: Sequence[str]) -> str:
-    """What tells it from the others: these settings, or else the file's name."""
+    """What tells this picture from the others: these settings, or else the name of its file."""
     sentences = [
         f"{KNOBS[name].label} {value_text(name, shot.settings[name])}"
         for name in names
@@ -83,7 +84,8 @@ def label(shot: Shot, names: Sequence[str]) -> str:
 
 
 def labels_of(among: Sequence[Shot], by: str) -> list[str]:
-    """The settings worth a label; none where too many differ, or where nothing is told."""
+    """The settings that make a good label; none when too many differ, or when no picture tells its
+    settings."""
     names = differing(among)
     if by in names:
         names = [by, *(name for name in names if name != by)]
@@ -93,7 +95,7 @@ def labels_of(among: Sequence[Shot], by: str) -> list[str]:
 def contact_sheet(
     among: Sequence[Shot], labels: Sequence[str], *, columns: int = 0, longest: int = 320
 ) -> bytes:
-    """All pictures on one PNG, about as wide as it is high; only one is held at a time."""
+    """All pictures on one PNG, about as wide as high, with only one held in memory at a time."""
     columns = min(columns or math.ceil(math.sqrt(len(among) * 1.4)), len(among))
     rows = math.ceil(len(among) / columns)
     edge = _fitting(columns, rows, longest)

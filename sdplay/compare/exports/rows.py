@@ -39,7 +39,7 @@ HEADER = (
 
 @dataclass(frozen=True)
 class Measured:
-    """How far a result is from the cell it is laid against."""
+    """A result's distance from the cell it is compared with."""
 
     difference: Difference
     against: str
@@ -48,7 +48,7 @@ class Measured:
 def row(
     result: Result, measured: Measured | None = None, when: datetime | None = None
 ) -> dict[str, Any]:
-    """One result, beside the cell it was measured against."""
+    """One result as a row, with its distance from the reference cell."""
     params = result.cell.params.as_dict()
     times = result.timing.as_dict() if result.timing else {}
     fields: dict[str, Any] = {
@@ -93,5 +93,5 @@ def csv_text(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _rounded(value: Any) -> Any:
-    """Six digits say all that a clock or a measure knows."""
+    """Six digits, which is all that a clock or a measure knows."""
     return float(f"{value:.6g}") if isinstance(value, float) else value

@@ -79,8 +79,8 @@ def sheet(
     *,
     longest: int = 512,
 ) -> Sheet:
-    """Draw every cell with its legend and time.  Tiles grow smaller until the sheet fits; it never
-    fails."""
+    """Draw every cell with its legend and time.  Tiles grow smaller until the sheet fits its room;
+    it never fails."""
     blocks, layout, note = _fitted(plan, _usual_size(plan), min(longest, LARGEST))
     canvas = _canvas(blocks, layout)
     top = 0
@@ -93,7 +93,7 @@ def sheet(
 
 
 def _usual_size(plan: Plan) -> tuple[int, int]:
-    """The largest picture of the plan gives the tile its shape."""
+    """The size of the plan's largest picture, which gives the tiles their shape."""
     params = [cell.params for cell in plan.cells if not cell.skip] or [plan.base.params]
     return max(cell_params.width for cell_params in params), max(
         cell_params.height for cell_params in params
@@ -161,7 +161,7 @@ def _marks(plan: Plan, at: int) -> Iterator[str]:
 
 
 def _wrapped(plan: Plan, most: int) -> Iterator[_Block]:
-    """A single axis runs like lines of text, about as wide as it is high."""
+    """A single axis broken into lines like text, about as wide as high."""
     labels = tuple(_marks(plan, 0))
     row = plan.table(None, 0)[0]
     wide = min(most, len(row) if len(row) <= 8 else math.ceil(math.sqrt(len(row) * 1.6)))
@@ -310,7 +310,8 @@ def _printable(text: str) -> str:
 
 
 def _texts(plan: Plan) -> PngInfo:
-    """A1111 reads the first text and restores the grid; the second holds the plan as it was."""
+    """The texts inside the PNG: A1111 reads the first and restores the grid; the second holds the
+    plan as it was."""
     texts = PngInfo()
     texts.add_itxt("parameters", grid_infotext(plan))
     texts.add_itxt(CHUNK, json.dumps(outline(plan), ensure_ascii=False))
