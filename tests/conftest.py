@@ -17,6 +17,13 @@ from tests.paging import ENTRY, new_page
 
 ALLOWED_TO_SKIP = ("SDPLAY_A1111_URL", "SDPLAY_PREDICT_URL", "SDPLAY_SDCPP_SERVER", "GPU")
 """Live tests name what they would need; everything else must run where SDPLAY_FULL_SUITE is set."""
+MOST_WORKERS = 4
+
+
+def pytest_xdist_auto_num_workers(config):
+    """The whole suite is shared among the cores; tests that somebody names run in this process."""
+    is_whole = config.args_source is config.ArgsSource.TESTPATHS
+    return min(os.cpu_count() or 1, MOST_WORKERS) if is_whole else 0
 
 
 @pytest.fixture(scope="session")
@@ -103,6 +110,8 @@ def pytest_terminal_summary(terminalreporter):
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session):
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:  # a worker, which tells its results to the process that has one
+        return
     skipped = [report for report in reporter.stats.get("skipped", []) if not _allowed(report)]
     if os.environ.get("SDPLAY_FULL_SUITE") and skipped and session.exitstatus == 0:
         session.exitstatus = 1
