@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sdplay.ui.components import component
 
-_EXHIBIT = component("exhibit")
+_EXHIBIT = component("exhibit", "pulse")
 
 
 @dataclass(frozen=True)

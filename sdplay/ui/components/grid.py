@@ -13,7 +13,7 @@ from sdplay.ui.components import component
 
 PER_MESSAGE = 50
 _STORE = component("thumbnails")
-_GRID = component("grid")
+_GRID = component("grid", "pulse")
 
 
 @dataclass(frozen=True)

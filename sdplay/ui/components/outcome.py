@@ -27,7 +27,7 @@ class Outcome:
     """It was asked for by a stroke, so that the time since then says something."""
 
 
-_OUTCOME = component("outcome")
+_OUTCOME = component("outcome", "pulse")
 
 
 def outcome(look: Outcome, key: str) -> None:
