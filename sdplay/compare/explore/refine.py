@@ -63,7 +63,7 @@ class CoarseToFine:
         self._orders = [_order(varied) for varied in plan.varied]
         self._unseen = unseen
         stops = [_stops(varied) for varied in plan.varied]
-        self._asked = set(itertools.product(*stops))
+        self._cells = set(itertools.product(*stops))
         self._blocks = [
             Block(tuple(low for low, _ in span), tuple(high for _, high in span))
             for span in itertools.product(*map(_spans, plan.varied, stops))
@@ -71,42 +71,42 @@ class CoarseToFine:
 
     def first(self) -> list[At]:
         """The cells of the sparse grid."""
-        return [self._at(ranks) for ranks in sorted(self._asked)]
+        return [self._at(ranks) for ranks in sorted(self._cells)]
 
-    def further(self, apart: Distance) -> list[At]:
+    def further(self, distance: Distance) -> list[At]:
         """The cells to make next; none when no two neighbours differ any more."""
         fresh: set[At] = set()
         while not fresh:
-            parts = [(block, self._uneven(block, apart)) for block in self._blocks]
+            parts = [(block, self._uneven(block, distance)) for block in self._blocks]
             if not any(axes for _, axes in parts):
                 return []
             self._blocks = [part for block, axes in parts for part in block.divided(axes)]
-            fresh = {ranks for block in self._blocks for ranks in block.corners} - self._asked
-        self._asked |= fresh
+            fresh = {ranks for block in self._blocks for ranks in block.corners} - self._cells
+        self._cells |= fresh
         return [self._at(ranks) for ranks in sorted(fresh)]
 
     def asked(self, at: At) -> bool:
         """Whether it was asked for so far."""
-        return self._ranks(at) in self._asked
+        return self._ranks(at) in self._cells
 
-    def nearest(self, at: At, made: Collection[At]) -> At | None:
+    def nearest(self, at: At, cells: Collection[At]) -> At | None:
         """The made cell that stands for one that was not."""
         ranks = self._ranks(at)
-        return min(made, key=lambda other: _steps(ranks, self._ranks(other)), default=None)
+        return min(cells, key=lambda other: _steps(ranks, self._ranks(other)), default=None)
 
-    def _uneven(self, block: Block, apart: Distance) -> list[int]:
+    def _uneven(self, block: Block, distance: Distance) -> list[int]:
         """The axes along which neighbours in this block differ and others lie between them."""
-        inside = [ranks for ranks in block.cells if ranks in self._asked]
+        inside = [ranks for ranks in block.cells if ranks in self._cells]
         return [
             axis
             for axis, (low, high) in enumerate(zip(block.low, block.high, strict=True))
             if high - low > 1
-            and any(self._differ(pair, apart) for pair in _neighbours(inside, axis))
+            and any(self._differ(pair, distance) for pair in _neighbours(inside, axis))
         ]
 
-    def _differ(self, pair: tuple[At, At], apart: Distance) -> bool:
-        distance = apart(*map(self._at, pair))
-        return distance is not None and distance > self._unseen
+    def _differ(self, pair: tuple[At, At], distance: Distance) -> bool:
+        change = distance(*map(self._at, pair))
+        return change is not None and change > self._unseen
 
     def _at(self, ranks: At) -> At:
         return tuple(order[rank] for order, rank in zip(self._orders, ranks, strict=True))
@@ -135,10 +135,10 @@ class Finer:
     def further(self, results: Mapping[At, Result]) -> list[At]:
         """The cells to make next, by the pictures that are there."""
 
-        def apart(left: At, right: At) -> float | None:
+        def distance(left: At, right: At) -> float | None:
             return self._distance(results[self._source(left)], results[self._source(right)])
 
-        return [self._source(at) for at in self._grid.further(apart)]
+        return [self._source(at) for at in self._grid.further(distance)]
 
     def _source(self, at: At) -> At:
         return self._twins.get(at, at)

@@ -29,7 +29,7 @@ def choose(capabilities: Capabilities) -> None:
     with explained():
         _follow_address()
     upload = _uploaded("init")
-    place = st.text_input(
+    location = st.text_input(
         "Or its address",
         placeholder="https://…",
         **linked.bound("init_url"),
@@ -37,7 +37,7 @@ def choose(capabilities: Capabilities) -> None:
     ).strip()
     state["init_bytes"] = None
     with explained():
-        data = upload or (_fetched(place) if place else state.get("start_held", b""))
+        data = upload or (_fetched(location) if location else state.get("start_held", b""))
         if data:
             _shown(data, capabilities)
         state["init_bytes"] = data
@@ -70,25 +70,25 @@ def _follow_address() -> None:
     ids = {name: st.query_params.get(name, "") for name in (START, MASK)}
     if all(id == state.get(f"{name}_id", "") for name, id in ids.items()):
         return
-    found = {name: _given_before(id) for name, id in ids.items()}
-    _put(found, {name: id for name, id in ids.items() if found[name]})
-    for name, what in ((START, "start image"), (MASK, "mask")):
-        if ids[name] and not found[name]:
-            notes.add(f"The {what} of this link is gone, or its owner keeps it private.")
+    pictures = {name: _given_before(id) for name, id in ids.items()}
+    _put(pictures, {name: id for name, id in ids.items() if pictures[name]})
+    for name, role in ((START, "start image"), (MASK, "mask")):
+        if ids[name] and not pictures[name]:
+            notes.add(f"The {role} of this link is gone, or its owner keeps it private.")
 
 
 def _given_before(id: str) -> bytes:
-    given = session.uploads().find(session.visitor(), id) if id else None
-    return given.data if given else session.original(id) if id else b""
+    upload = session.uploads().find(session.visitor(), id) if id else None
+    return upload.data if upload else session.original(id) if id else b""
 
 
-def _remember(name: str, given: bytes) -> None:
+def _remember(name: str, uploaded: bytes) -> None:
     """Say in the address under which id a reload finds the picture that stands in the form."""
     state = st.session_state
-    if given:
+    if uploaded:
         state[f"{name}_held"] = b""
-    id = "" if given else state.get(f"{name}_id", "")
-    if data := given or (not id and state.get(f"{name}_held", b"")):
+    id = "" if uploaded else state.get(f"{name}_id", "")
+    if data := uploaded or (not id and state.get(f"{name}_held", b"")):
         id = session.uploads().keep(session.visitor(), data)
     id = id if data or state.get(f"{name}_held") else ""
     if id != st.query_params.get(name, ""):
@@ -101,9 +101,9 @@ def asked(name: str) -> bytes:
     use."""
     data = st.session_state.get(f"{name}_bytes", b"")
     if data is None:
-        what = KNOBS[name].label.lower()
+        label = KNOBS[name].label.lower()
         raise BadParams(
-            f"The {what} cannot be used; under Start image the form says why. Choose another "
+            f"The {label} cannot be used; under Start image the form says why. Choose another "
             "one, or remove it."
         )
     return bytes(data)
@@ -147,16 +147,16 @@ def hold(data: bytes, mask: bytes = b"", picture: str = "") -> None:
     `picture` is their id in the library: the address tells it, so that a reload finds them.
     """
     whole.due()
-    held = {START: data, MASK: mask}
+    pictures = {START: data, MASK: mask}
     memory, visitor = session.uploads(), session.visitor()
-    ids = {name: memory.keep(visitor, data) for name, data in held.items()}
-    _put(held, ids | ({START: picture} if picture else {}))
+    ids = {name: memory.keep(visitor, data) for name, data in pictures.items()}
+    _put(pictures, ids | ({START: picture} if picture else {}))
 
 
-def _put(held: Mapping[str, bytes], ids: Mapping[str, str]) -> None:
+def _put(pictures: Mapping[str, bytes], ids: Mapping[str, str]) -> None:
     state = st.session_state
     for name in (START, MASK):
-        state[f"{name}_held"], state[f"{name}_id"] = held[name], ids.get(name, "")
+        state[f"{name}_held"], state[f"{name}_id"] = pictures[name], ids.get(name, "")
     address.rewrite({name: ids.get(name) or None for name in (START, MASK)})
     state["init_url"] = ""
     state["init_round"] = state.get("init_round", 0) + 1
@@ -229,16 +229,16 @@ def _mask(capabilities: Capabilities) -> None:
 
 def _fetched(address: str) -> bytes:
     """The picture at an address, fetched once: the visit holds that of the latest address."""
-    held = st.session_state.get("init_fetched")
-    if not held or held[0] != address:
+    latest = st.session_state.get("init_fetched")
+    if not latest or latest[0] != address:
         from sdplay.http.fetch import (
             fetch_public,  # urllib3 comes with it: the page need not wait for that
         )
 
         with st.spinner("Fetching the picture"):
-            held = (address, fetch_public(address))
-        st.session_state["init_fetched"] = held
-    return held[1]
+            latest = (address, fetch_public(address))
+        st.session_state["init_fetched"] = latest
+    return latest[1]
 
 
 @st.cache_data(show_spinner=False, max_entries=20)

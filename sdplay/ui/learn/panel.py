@@ -116,38 +116,38 @@ def _lesson(
     studio: Studio, lesson: Lesson, room: st.delta_generator.DeltaGenerator, after: str
 ) -> None:
     """Prediction or answer on the left, the pictures on the right."""
-    wanted = runs.desk(studio, lesson)
-    sweep = runs.running(studio, wanted)
+    desk = runs.desk(studio, lesson)
+    sweep = runs.running(studio, desk)
     if sweep is None:
-        _predict(studio, wanted)
+        _predict(studio, desk)
         with room:
             _empty(lesson)
         return
     with room:
         _watch(studio, lesson, sweep)
-    _answer(studio, wanted, sweep, after)
+    _answer(studio, desk, sweep, after)
 
 
-def _predict(studio: Studio, wanted: Desk) -> None:
+def _predict(studio: Studio, desk: Desk) -> None:
     """The prediction, a reason in a few words, and the button that runs it."""
-    lesson, said = wanted.lesson, diary.now().predictions.get(wanted.lesson.id)
+    lesson, answered = desk.lesson, diary.now().predictions.get(desk.lesson.id)
     chosen = st.radio(
         "Your prediction",
         range(len(lesson.choices)),
-        index=said.choice if said and 0 <= said.choice < len(lesson.choices) else None,
+        index=answered.choice if answered and 0 <= answered.choice < len(lesson.choices) else None,
         key=f"predict_{lesson.id}",
         format_func=lambda at: text_of_others(lesson.choices[at], 160),
     )
     reason = st.text_input(
         "Because … (a few words)",
-        said.reason if said else "",
+        answered.reason if answered else "",
         key=f"reason_{lesson.id}",
         max_chars=MOST_LETTERS,
         placeholder="What makes you think so?",
     )
     _where(studio)
-    _own_prompt(wanted)
-    planned = runs.planned(studio, wanted)
+    _own_prompt(desk)
+    planned = runs.planned(studio, desk)
     pictures_to_make = many(planned.pictures, "picture")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
@@ -157,7 +157,7 @@ def _predict(studio: Studio, wanted: Desk) -> None:
             key="lesson_run",
             disabled=chosen is None,
             on_click=_run,
-            args=(studio, wanted, chosen, reason),
+            args=(studio, desk, chosen, reason),
         )
         st.caption(
             "Predict first: a surprise teaches more." if chosen is None else planned.sentence
@@ -183,24 +183,24 @@ def _where(studio: Studio) -> None:
         )
 
 
-def _own_prompt(wanted: Desk) -> None:
+def _own_prompt(desk: Desk) -> None:
     """Which prompt stands in place of the lesson's, where that is chosen."""
     if not st.session_state.get("lesson_own"):
         return
-    if wanted.prompt:
-        st.caption(f"Your prompt: {text_of_others(wanted.prompt, 160)}")
+    if desk.prompt:
+        st.caption(f"Your prompt: {text_of_others(desk.prompt, 160)}")
     else:
         st.caption("Your prompt is empty, so the lesson's own is used. Write one in Generate.")
 
 
-def _run(studio: Studio, wanted: Desk, chosen: int, reason: str) -> None:
-    _go(wanted.lesson.id)  # it stays open, though it is no longer the first that is not done
+def _run(studio: Studio, desk: Desk, chosen: int, reason: str) -> None:
+    _go(desk.lesson.id)  # it stays open, though it is no longer the first that is not done
     with explained():
-        runs.start(studio, wanted)
-        said = diary.now().predictions.get(wanted.lesson.id)
+        runs.start(studio, desk)
+        answered = diary.now().predictions.get(desk.lesson.id)
         moment = datetime.now(UTC).isoformat(timespec="seconds")
-        sentence = said.sentence if said else ""
-        diary.say(wanted.lesson.id, Answered(chosen, reason.strip(), sentence, moment))
+        sentence = answered.sentence if answered else ""
+        diary.say(desk.lesson.id, Answered(chosen, reason.strip(), sentence, moment))
 
 
 def _empty(lesson: Lesson) -> None:
@@ -240,25 +240,25 @@ def _watch(studio: Studio, lesson: Lesson, sweep: Sweep) -> None:
         pictures.legend(lesson)
 
 
-def _answer(studio: Studio, wanted: Desk, sweep: Sweep, after: str) -> None:
+def _answer(studio: Studio, desk: Desk, sweep: Sweep, after: str) -> None:
     """What was predicted, what it is, what to look at, and a sentence of one's own."""
-    lesson = wanted.lesson
-    said = diary.now().predictions.get(lesson.id)
+    lesson = desk.lesson
+    answered = diary.now().predictions.get(lesson.id)
     if sweep.running:
-        if said:
-            st.caption(f"You predicted: {_choice(lesson, said.choice)}")
+        if answered:
+            st.caption(f"You predicted: {_choice(lesson, answered.choice)}")
         st.button(
             "Cancel", icon=":material/stop_circle:", key="lesson_cancel", on_click=sweep.cancel
         )
         return
     if sweep.trouble:
         st.warning(literal(sweep.trouble), icon=":material/pause_circle:")
-    _verdict(lesson, said)
+    _verdict(lesson, answered)
     st.markdown(text_of_others(lesson.answer, 700))
     st.caption(_measured(lesson))
     st.text_input(
         text_of_others(lesson.reflect, 300),
-        said.sentence if said else "",
+        answered.sentence if answered else "",
         key=f"sentence_{lesson.id}",
         max_chars=MOST_LETTERS,
         placeholder="One sentence of yours",
@@ -279,7 +279,7 @@ def _answer(studio: Studio, wanted: Desk, sweep: Sweep, after: str) -> None:
             icon=":material/grid_on:",
             key="lesson_compare",
             on_click=_open_in_compare,
-            args=(studio, wanted),
+            args=(studio, desk),
         )
         st.button(
             "Again",
@@ -296,15 +296,15 @@ def _choice(lesson: Lesson, at: int) -> str:
     return text_of_others(lesson.choices[at], 160) if 0 <= at < len(lesson.choices) else "nothing"
 
 
-def _verdict(lesson: Lesson, said: Answered | None) -> None:
+def _verdict(lesson: Lesson, answered: Answered | None) -> None:
     right = _choice(lesson, lesson.right)
-    if said is None:
+    if answered is None:
         st.markdown(f"**{right}**")
-    elif said.choice == lesson.right:
+    elif answered.choice == lesson.right:
         st.markdown(f":green[:material/check_circle:] You predicted it: **{right}**")
     else:
         st.markdown(
-            f":orange[:material/lightbulb:] You predicted: {_choice(lesson, said.choice)}. "
+            f":orange[:material/lightbulb:] You predicted: {_choice(lesson, answered.choice)}. "
             f"It is: **{right}**"
         )
 
@@ -318,16 +318,16 @@ def _measured(lesson: Lesson) -> str:
 
 
 def _explain(lesson: str) -> None:
-    said = diary.now().predictions.get(lesson) or Answered(-1)
+    answered = diary.now().predictions.get(lesson) or Answered(-1)
     sentence = str(st.session_state[f"sentence_{lesson}"]).strip()
-    diary.say(lesson, Answered(said.choice, said.reason, sentence, said.when))
+    diary.say(lesson, Answered(answered.choice, answered.reason, sentence, answered.when))
 
 
-def _open_in_compare(studio: Studio, wanted: Desk) -> None:
+def _open_in_compare(studio: Studio, desk: Desk) -> None:
     """The lesson's plan into the comparison lab, which runs it at once."""
     with explained():
-        setup = wanted.setup
-        experiments.into_form(studio, setup, wanted.lesson.plan.axes)
+        setup = desk.setup
+        experiments.into_form(studio, setup, desk.lesson.plan.axes)
         st.session_state.update(view="Compare", lab_go=True)
 
 
@@ -341,10 +341,10 @@ def _cards(lessons: list[Lesson], current: Lesson) -> None:
             _card(lesson, done.get(lesson.id), lesson.id == current.id)
 
 
-def _card(lesson: Lesson, said: Answered | None, is_open: bool) -> None:
+def _card(lesson: Lesson, answered: Answered | None, is_open: bool) -> None:
     icon = lesson.icon if lesson.icon in ALL_MATERIAL_ICONS else "school"
-    if said:
-        icon = "check_circle" if said.choice == lesson.right else "lightbulb"
+    if answered:
+        icon = "check_circle" if answered.choice == lesson.right else "lightbulb"
     st.button(
         text_of_others(lesson.about, 40),
         icon=f":material/{icon}:",

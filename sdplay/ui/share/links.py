@@ -101,9 +101,9 @@ def fit(capabilities: Capabilities) -> None:
     }
     address.rewrite(
         {
-            name: told.texts if told and told.texts else None
-            for name, told in judged.items()
-            if told is None or told.texts != st.query_params.get_all(name)
+            name: judgement.texts if judgement and judgement.texts else None
+            for name, judgement in judged.items()
+            if judgement is None or judgement.texts != st.query_params.get_all(name)
         }
     )
     _say(judged)
@@ -122,12 +122,14 @@ def _choose(place: str, capabilities: Capabilities) -> None:
 
 def _say(judged: Mapping[str, linked.Judged | None]) -> None:
     """A sentence for each way in which an address was not followed."""
-    known = [told for told in judged.values() if told]
-    if misfits := [misfit for told in known for misfit in told.misfits]:
+    judgements = [judgement for judgement in judged.values() if judgement]
+    if misfits := [misfit for judgement in judgements for misfit in judgement.misfits]:
         notes.add(fitting.replaced(misfits, "the link"))
-    if left := [told.homeless for told in known if told.homeless]:
+    if left := [judgement.homeless for judgement in judgements if judgement.homeless]:
         notes.add(fitting.homeless(left))
-    if strangers := [fitting.shortened(name) for name, told in judged.items() if not told]:
+    if strangers := [
+        fitting.shortened(name) for name, judgement in judged.items() if not judgement
+    ]:
         notes.add(
             f"The link also says {', '.join(strangers)}. No setting has such a name here, so that "
             "was left out."
@@ -181,15 +183,15 @@ def _address(studio: Studio, state: State) -> str:
 
 def _plain(state: State) -> dict[str, str | list[str]]:
     """What an address can say, each setting under its own name."""
-    asked = Params.from_dict(state["params"]).asked() if "params" in state else {}
-    told = {name: value for name, value in asked.items() if KNOBS[name].is_plain}
+    changes = Params.from_dict(state["params"]).asked() if "params" in state else {}
+    settings = {name: value for name, value in changes.items() if KNOBS[name].is_plain}
     fields = {
         **{
             name: value
             for name, value in state.items()
             if name not in ("params", "sweep", "variants_rows")
         },
-        **told,
+        **settings,
     }
     if styles := fields.pop("styles", ""):
         fields["style_names"] = styles.split("|")
