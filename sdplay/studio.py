@@ -1,5 +1,5 @@
-"""Settings to kept picture: look in the library, else ask the backend, then keep what it made.  And
-on from there."""
+"""Makes pictures and saves them: looks in the library first, then asks the backend; and makes more
+of saved pictures."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -109,8 +109,8 @@ def _enlarged(large: Image.Image, how: Enlargement, saved: Kept, text: str) -> "
 
 
 def cut_out(saved: Kept, backend: Backend, library: Library, owner: str = "") -> list[Kept]:
-    """The things in a kept picture, each kept as a picture of its own; those that are there already
-    stay."""
+    """The things in a saved picture, each saved as a picture of its own; those that are there
+    already stay."""
     data, started = library.data(saved), time.monotonic()
     cuts, text = backend.cut_out(_coloured(data)), metadata.read(data).text
     seconds, pictures = time.monotonic() - started, []
@@ -146,7 +146,7 @@ def keep_original(params: Params, library: Library, owner: str = "") -> Kept:
 
 @dataclass(frozen=True, eq=False)
 class _After:
-    """What was made of a kept picture, and how."""
+    """What was made of a saved picture, and how."""
 
     image: Image.Image
     kind: str

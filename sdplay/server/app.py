@@ -29,8 +29,8 @@ def build(
     load_now: bool = True,
     replicas: int = 1,
 ) -> FastAPI:
-    """The application around one queue; `load_now` begins with the first model at once.  It may be
-    one of `replicas`."""
+    """The application around one queue; with `load_now` the first model is loaded at once.  It may
+    be one of several `replicas`."""
     app = FastAPI(title="sdplay local process", description=about or "", version="1")
     app.include_router(stream.router(queue, limits, replicas))
     app.include_router(routes.router(queue, limits))
@@ -66,7 +66,7 @@ def _load(queue: Queue) -> None:
 
 
 def _unreadable(request: Request, error: Exception) -> JSONResponse:
-    """Answer 422 with what is wrong, field by field; never the value, which may hold half a
+    """Answer 422 with what is wrong in each field, without its value, which may hold half a
     character."""
     faults = error.errors() if isinstance(error, RequestValidationError) else []
     lines = [
@@ -78,7 +78,7 @@ def _unreadable(request: Request, error: Exception) -> JSONResponse:
 
 
 def _explained(request: Request, error: Exception) -> JSONResponse:
-    """The shape of A1111's errors, with a sentence inside."""
+    """An error in the shape of A1111's, with a sentence inside."""
     body: dict[str, Any] = {
         "error": type(error).__name__,
         "detail": str(error),

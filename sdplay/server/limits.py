@@ -1,4 +1,4 @@
-"""What this process gives one request at most, and who may ask at all."""
+"""The most that one request may ask of this process, and who may ask at all."""
 
 import asyncio
 import base64
@@ -40,7 +40,8 @@ class Limits:
     """How long a body may take to arrive."""
 
     def check(self, params: Params) -> Params:
-        """The same settings, or a sentence naming the limit."""
+        """The same settings when they are within the limits; otherwise refuses them in a sentence
+        that names the limit."""
         largest = max(params.width, params.height) * params.hires_scale
         if largest > self.side:
             raise BadParams(
@@ -109,8 +110,8 @@ class Doorman:
         return any(hmac.compare_digest(secret.encode(), right) for secret in secrets)
 
     def _measured(self, receive: Receive) -> Receive:
-        """A body that says nothing about its length is counted as it comes; one that does not come
-        is not waited for."""
+        """Counts a body without a stated length as it comes, and does not wait for one that never
+        comes."""
         length, until, whole = 0, time.monotonic() + self.limits.body_seconds, False
 
         async def counted() -> MutableMapping[str, Any]:

@@ -163,7 +163,7 @@ class Models:
         return self._nets[bare_name]
 
     def lora(self, name: str) -> Path:
-        """The file of a LoRA; a sentence that names the choices."""
+        """The file of a LoRA; refuses an unknown name with a sentence that lists the choices."""
         if name not in self.loras:
             raise BadParams(
                 f"There is no LoRA called {name!r}. There are: {', '.join(self.loras) or 'none'}."
@@ -171,8 +171,8 @@ class Models:
         return self.loras[name]
 
     def named(self, name: str) -> ModelEntry:
-        """The model of that name, title or mark; the chosen one when empty; a sentence that names
-        the choices."""
+        """The model of that name, title or mark, and the chosen one when empty; refuses an unknown
+        name with a sentence that lists the choices."""
         searched = name.strip() or self.chosen
         for model in self.by_name.values():
             if searched in (model.name, model.title, model.mark):

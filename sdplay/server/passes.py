@@ -92,7 +92,8 @@ def enlarged(job: LoopJob, small: Made, params: Params, models: Models) -> LoopJ
 def handed_over(
     job: LoopJob, params: Params, base: Any, refiner: Any, models: Models
 ) -> tuple[LoopJob, tuple[str, ...]]:
-    """The same job for the model that finishes the picture, and what it has to leave out."""
+    """The same job for the model that finishes the picture, and sentences about what that model
+    leaves out."""
     if base.latents != refiner.latents:
         raise BadParams(
             f"The refiner {params.refiner} cannot go on with this model's pictures: it is made "
@@ -113,7 +114,8 @@ def handed_over(
 
 
 def until_refined(job: LoopJob, params: Params, model: Any) -> LoopJob:
-    """Ends where the refiner takes over: at the first step that begins at or after its share."""
+    """The job cut off where the refiner takes over: at the first step that begins at or after its
+    share."""
     if not params.refiner:
         return job
     steps = len(planned(job, model.levels).steps)
@@ -122,7 +124,7 @@ def until_refined(job: LoopJob, params: Params, model: Any) -> LoopJob:
 
 
 def later_steps(params: Params) -> int:
-    """Calls of hires fix, behind the first pass."""
+    """How many model calls hires fix adds after the first pass."""
     return sum(later.calls for later in list(work.passes(params))[1:])
 
 

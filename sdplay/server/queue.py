@@ -24,7 +24,7 @@ DIED = "The picture's worker broke down; another one has taken its place. Try ag
 
 
 class Ticket:
-    """One picture on its way.  Written by one worker, read by anybody."""
+    """One picture that is waiting or at work.  One worker writes it, anybody may read it."""
 
     def __init__(self, request: PictureRequest, id: str) -> None:
         self.request, self.id = request, id
@@ -66,7 +66,7 @@ class Queue:
         self._lock = threading.Lock()
 
     def submit(self, *requests: PictureRequest, id: str = "") -> list[Ticket]:
-        """Queue these together or not at all."""
+        """Queue these pictures together, or none of them."""
         for request in requests:
             check(request.params, self.models)
             for model in filter(None, (request.params.model, request.params.refiner)):
@@ -122,7 +122,8 @@ class Queue:
             self._workers += 1
 
     def _work(self) -> None:
-        """One worker: serves until nothing waits.  If it dies, another takes its place."""
+        """The loop of one worker: it serves until nothing waits.  If its thread dies, another one
+        takes over."""
         try:
             while ticket := self._next():
                 try:

@@ -48,7 +48,7 @@ class RenderStep:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A finished picture, and what was really done."""
+    """A finished picture, and the settings that were really used."""
 
     image: Image.Image
     params: Params
@@ -128,7 +128,7 @@ class _Rendering:
             yield engine
 
     def plainly(self, stock: Stock) -> Iterator[RenderStep | Rendered]:
-        """The whole picture in a pipeline of another family."""
+        """Make the whole picture in a pipeline of another family."""
         job, self.params, warnings = stock_job(
             self.params, stock, urgent=self.request.urgent, owner=self.request.owner
         )
@@ -143,7 +143,8 @@ class _Rendering:
     def run(
         self, engine: Engine | Stock, job: LoopJob, start: Snapshot | None = None
     ) -> Generator[RenderStep, None, "End"]:
-        """One pass.  None at its end: it was stopped, and what is there is wanted."""
+        """Run one pass.  The answer is None when it was stopped and what is there so far is
+        wanted."""
         started, before = time.perf_counter(), start.done if start else 0
         spent = start.spent if start else 0.0
         for event in self._events(engine, job, start):

@@ -76,7 +76,7 @@ class Lost(Exception):
 
 
 class Slot(Protocol):
-    """The way to one replica."""
+    """How to reach one replica."""
 
     name: str
 
@@ -169,7 +169,7 @@ class Incoming:
 
 
 class Router:
-    """Gives every request to a replica, and again to another one when that died."""
+    """Sends every request to a replica, and to another one when the first one died."""
 
     def __init__(self, slots: Sequence[Slot]) -> None:
         self.slots = slots
@@ -245,7 +245,7 @@ class Router:
         return [slot for slot in self.slots if slot not in self.down] or self.slots
 
     def _slot(self, incoming: Incoming) -> Slot:
-        """The replica of what this belongs to, else the one that has the least to do."""
+        """The replica that belongs to this request, or else the one with the least to do."""
         up, busy = self._up(), Counter(other.slot.name for other in self.under_way if other.slot)
         kin = (
             other.slot for other in self.under_way if other.slot in up and incoming.follows(other)
@@ -315,7 +315,8 @@ async def _left(receive: Receive) -> None:
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
-    """A JSON object; what is none is judged by the replica."""
+    """The JSON object in these bytes; an empty one when there is none, which the replica then
+    judges."""
     try:
         fields = json.loads(body)
     except ValueError:

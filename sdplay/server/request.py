@@ -1,4 +1,4 @@
-"""The picture that somebody asks for, and what this process cannot do of it."""
+"""A picture that somebody asks for, and a check of what this process cannot do."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ def hires_upscalers(models: Models) -> tuple[str, ...]:
 
 
 def check(params: Params, models: Models) -> None:
-    """A sentence for what this process cannot do, before it waits for its turn."""
+    """Refuse in a sentence what this process cannot do, before the picture waits for its turn."""
     stock = models.named(params.model).stock
     if known(params.scheduler).id not in SCHEDULERS_HERE and not stock:
         raise BadParams("Flow Euler does not fit Stable Diffusion. Choose Euler.")

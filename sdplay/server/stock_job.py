@@ -1,4 +1,4 @@
-"""What a pipeline of another family does of the settings, and what is said about the rest."""
+"""Which settings a pipeline of another family takes, and a sentence for each that it does not."""
 
 from collections.abc import Iterator
 from typing import Any

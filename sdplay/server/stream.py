@@ -86,7 +86,7 @@ class PictureBody(BaseModel):
 
 
 def router(queue: Queue, limits: Limits, replicas: int = 1) -> APIRouter:
-    """The routes under /sdplay/v1; what they tell is of all replicas together."""
+    """The routes under /sdplay/v1; their answers are about all replicas together."""
     routes = APIRouter(prefix="/sdplay/v1", tags=["sdplay"])
 
     @routes.get("/about")
@@ -282,8 +282,7 @@ def _end(queue: Queue, ticket: Ticket) -> dict[str, Any]:
 
 
 def _applied(rendered: Rendered, capabilities: Capabilities) -> dict[str, Any]:
-    """What was done, in our names: what was asked of what there is here, with the true size and
-    model."""
+    """The settings that were really used, under our names, with the true size and model."""
     width, height = rendered.image.size
     settings = rendered.params.asked().items()
     done = {name: value for name, value in settings if capabilities.offers(KNOBS[name].needs)}

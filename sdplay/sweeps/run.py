@@ -1,5 +1,5 @@
-"""A sweep at work: cells go to the jobs a few at a time; it can be paused, resumed, cancelled and
-mended."""
+"""A sweep at work: it hands cells to the jobs a few at a time, and can be paused, resumed,
+cancelled and retried."""
 
 import io
 import logging
@@ -47,7 +47,7 @@ At = tuple[int, ...]
 
 
 class Shared(Protocol):
-    """A place where other processes work at the same plan."""
+    """A place where other processes work on the same plan."""
 
     def admit(self, cell: Cell) -> Result | bool:
         """The cell's picture when it is there already, else whether it may be made here now."""
@@ -60,8 +60,7 @@ class Shared(Protocol):
 
 
 class Sweep:
-    """One plan on its way.  A thread of its own feeds the jobs, so that no page needs to stay
-    open."""
+    """One plan at work.  A thread of its own feeds the jobs, so that no page needs to stay open."""
 
     def __init__(
         self,
@@ -149,7 +148,7 @@ class Sweep:
         return self
 
     def results(self) -> dict[At, Result]:
-        """Every cell by its place, as it stands now."""
+        """Every cell by its place on the grid, as it is now."""
         with self._lock:
             return dict(self._results)
 
@@ -164,7 +163,7 @@ class Sweep:
 
     @property
     def to_make(self) -> int:
-        """Cells that wait or are at work; none once its thread has ended."""
+        """Cells that wait or are at work; none once the sweep's thread has ended."""
         return len(self._todo) + len(self._active) if self.running else 0
 
     @property
@@ -173,8 +172,8 @@ class Sweep:
 
     @property
     def moving(self) -> bool:
-        """Whether cells will change by themselves: not at the end, and not at rest with nothing
-        left at work."""
+        """Whether cells will change without anybody's help: it has not ended, and it is not paused
+        with nothing left at work."""
         rests = self.paused and not self.waits and "running" not in self.counts()
         return self.running and not rests
 
@@ -191,7 +190,7 @@ class Sweep:
 
     @property
     def seconds(self) -> float:
-        """Of work: pauses and waiting for others left out, cells made at the same time counted
+        """Seconds of work, without pauses and waiting for others; cells made at the same time count
         once."""
         return self._track.seconds
 
@@ -302,7 +301,7 @@ class Sweep:
                 self._break_down()
 
     def _turn(self) -> bool:
-        """Take in, hand out; says whether there is more to come."""
+        """Take in what has ended, and hand out new cells; says whether there is more to come."""
         with self._lock:
             try:
                 self._take_in()
@@ -345,14 +344,14 @@ class Sweep:
         return True
 
     def _spare(self) -> None:
-        """Spare the cells that are left: they lie between neighbours that look the same."""
+        """Leave out the remaining cells, which lie between neighbours that look the same."""
         for at, cell in self._later.items():
             self._results[at] = Result(cell, SPARED)
             self._track.end(at, made=False)
         self._later.clear()
 
     def fill(self) -> None:
-        """Make the cells too that were spared."""
+        """Make the cells that were left out, too."""
         with self._lock:
             self._finer = None
             for at, result in self._results.items():
@@ -375,14 +374,14 @@ class Sweep:
             return opened.convert("RGB")
 
     def _end_lost(self) -> None:
-        """A cell that was taken in and did not get a result has failed."""
+        """Call those cells failed that were taken in and got no result."""
         for at, result in self._results.items():
             if result.state in ("queued", "running") and at not in self._active:
                 self._results[at] = Result(result.cell, "failed", error=BROKEN)
                 self._track.end(at, made=False)
 
     def _break_down(self) -> None:
-        """What waits ends with a sentence; a retry starts a new thread."""
+        """End all waiting cells with a sentence; a retry starts a new thread."""
         with self._lock:
             self.trouble = DIED
             for at, job in self._active.items():
@@ -393,7 +392,7 @@ class Sweep:
             self._give_up()
 
     def _fill(self) -> None:
-        """Submit cells as long as there is room; one that another machine has waits."""
+        """Submit cells while there is room; a cell that another machine has waits."""
         room, waiting = self._room(), deque[Cell]()
         looked = time.monotonic() + LOOK_SECONDS
         try:
@@ -421,8 +420,8 @@ class Sweep:
         return False
 
     def _room(self) -> dict[str, int]:
-        """Twice as many as a backend wants at once, so that none waits for this thread; beside
-        others no more than our share."""
+        """Twice as many cells as a backend wants at once, so that it never waits for this thread;
+        beside other machines only our share."""
         open_cells = len(self._todo) + len(self._active)
         most = self.shared.share(open_cells) if self.shared else open_cells
         room = {
@@ -487,7 +486,7 @@ class Sweep:
             self._notice_trouble(result.error)
 
     def _received(self, at: At, job: Job) -> Result | None:
-        """The cell's result; None where it waits, to be asked for again."""
+        """The cell's result; None when it waits to be asked for again."""
         if job.lost and self._put_back(at, job):
             return None
         if not job.library_away:
@@ -513,7 +512,7 @@ class Sweep:
         return True
 
     def _wait_for(self, at: At, absence: Absence) -> None:
-        """The cell is made again, once that which is absent is back."""
+        """Make the cell again once what is absent is back."""
         self._results[at] = Result(self._results[at].cell)
         self._track.again(at)
         self._todo.appendleft(self._results[at].cell)
@@ -537,7 +536,7 @@ class Sweep:
         return self._found(cell, job.kept, "reused" if job.reused else "made")
 
     def _found(self, cell: Cell, picture: Kept, state: str) -> Result:
-        """The result of a cell whose picture is there."""
+        """The result of a cell whose picture was there already."""
         try:
             with Image.open(io.BytesIO(self.jobs.library.data(picture))) as opened:
                 image = opened.convert("RGB")
@@ -595,8 +594,8 @@ class Sweep:
 
 
 def _works(job: Job) -> bool:
-    """Whether it was at work since the last turn: not in a queue, ours or the server's, and not
-    found in the library."""
+    """Whether the job was at work since the last turn: neither in a queue, ours or the server's,
+    nor found in the library."""
     waits = job.state == "queued" or (job.active and job.progress.position is not None)
     return not waits and not (job.kept and job.reused)
 

@@ -1,4 +1,5 @@
-"""The local process (`python -m sdplay serve`): spoken to, and started from the page."""
+"""The backend for the local process (`python -m sdplay serve`), and how the page starts that
+process."""
 
 from sdplay.backends.local.backend import Local
 

@@ -1,5 +1,4 @@
-"""The local process (`python -m sdplay serve`): our own stream of events, so that nothing has to be
-guessed."""
+"""Talks to the local process (`python -m sdplay serve`) through our own stream of events."""
 
 import base64
 import dataclasses
@@ -67,8 +66,8 @@ class Local(Backend):
 
     @property
     def wire(self) -> Wire:
-        """Made anew for every use: a process that we start while a job waits has a token of its
-        own."""
+        """The connection, made anew for every use because a process that starts while a job waits
+        has a new token."""
         wire = of_guest(
             Wire(
                 self._base,
@@ -116,11 +115,11 @@ class Local(Backend):
         return self._again(capabilities) if capabilities.status == "starting" else capabilities
 
     def model_version(self, params: Params) -> str:
-        """Asked anew each time: another model may have been chosen for everybody, a LoRA trained
-        again.
+        """Asks the process each time, because somebody may have chosen another model or trained a
+        LoRA again.
 
-        What is unknown is like nothing else: no picture of another model may be taken for this one.
-        """
+        An unknown version equals no other, so that no picture of another model is taken for this
+        one."""
         try:
             about = self._ask_about()
             versions = about["versions"] if isinstance(about, dict) else {}
@@ -131,14 +130,14 @@ class Local(Backend):
         return " ".join([str(versions.get(name, params.model)), *marks])
 
     def _ask_about(self) -> Any:
-        """What the process tells of itself now."""
+        """What the process says about itself now."""
         about = self.wire.get("sdplay/v1/about", seconds=PROBE_SECONDS).json()
         self._about = about if isinstance(about, dict) else {}
         return about
 
     def _known(self) -> Mapping[str, Any]:
-        """What it told last; asked once where it was not asked yet, and taken for one of this
-        version where it does not answer."""
+        """What the process said last.  It is asked once if it was not yet, and counts as one of
+        this version if it does not answer."""
         if not self._about:
             try:
                 self._ask_about()
@@ -153,7 +152,8 @@ class Local(Backend):
         return {"params": {**settings, **params.extra_fields()}, "images": images}
 
     def generate(self, params: Params) -> Iterator[Event]:
-        """A job that was not begun when the process went away is sent once more to the next one."""
+        """Make a picture.  If the process went away before it began, the job is sent once more to
+        the next process."""
         yield Progress(message="Looking for the local process")
         for again in (True, False):
             address, begun = self.wire.address, False
@@ -172,7 +172,7 @@ class Local(Backend):
             yield from self._awaited()
 
     def _asked(self, params: Params) -> Generator[Event, None, None]:
-        """One request and what comes of it."""
+        """Send one request and yield its events."""
         started, body, id = time.monotonic(), self.payload(params), uuid4().hex
         wishes = {
             "id": id,
@@ -205,8 +205,8 @@ class Local(Backend):
         yield self._picture(params, body, event, time.monotonic() - started)
 
     def _awaited(self) -> Iterator[Progress]:
-        """Until it answers: our own one as long as it starts, another one for a while after it was
-        last there."""
+        """Wait until the process answers: ours for as long as it starts, another one for a while
+        after it was last there."""
         while True:
             wire = self.wire
             try:
@@ -236,7 +236,7 @@ class Local(Backend):
         )
 
     def _absent(self) -> Capabilities:
-        """Nothing answers: what is known about it, and what to do."""
+        """What is known, and what to do, when no process answers."""
         process, address = self.process, self.wire.address
         if process.child(address):
             return self._again(
@@ -251,8 +251,8 @@ class Local(Backend):
         )
 
     def _again(self, current: Capabilities) -> Capabilities:
-        """One that is busy or comes back after a crash can do what it could: the form stays as it
-        is meanwhile."""
+        """While the process is busy or starts again, it counts as able to do what it could before,
+        so that the form stays as it is."""
         ours = self.process.child(self.wire.address) and self.process.capabilities
         return (
             dataclasses.replace(ours, status=current.status, message=current.message)
@@ -397,16 +397,16 @@ def _with_token(wire: Wire, token: str) -> Wire:
 
 
 def _asker() -> dict[str, str]:
-    """Whose picture it is, under a name that tells owners apart and no more: their own opens their
-    library here."""
+    """The owner's name, hashed: owners can be told apart, but nobody can use the name, which would
+    open their library."""
     asker = ASKER.get()
     owner = hashlib.sha256(asker.owner.encode()).hexdigest()[:16] if asker.owner else ""
     return {"owner": owner, "group": asker.group}
 
 
 def _marks(params: Params, about: Mapping[str, Any]) -> list[str]:
-    """Of the files whose names stand in the prompts, and of the refiner; one too many costs only a
-    picture."""
+    """The marks of the files that the prompts name, and of the refiner.  One too many only makes a
+    picture anew."""
     words = f"{params.prompt} {params.negative}".lower()
     refiner = (
         [str(about["versions"].get(params.refiner.split(" [")[0], ""))] if params.refiner else []

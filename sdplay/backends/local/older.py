@@ -1,5 +1,5 @@
-"""A local process of an earlier version than this page: what it knows of our settings, and a
-sentence for what it does not."""
+"""Copes with a local process of an earlier version: which of our settings it knows, and a sentence
+for each that it does not."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from sdplay.params import FIRST_KNOBS, KNOBS, Params
 
 
 def knobs(about: Mapping[str, Any]) -> tuple[str, ...]:
-    """The settings that a process knows; those of the first version where it does not tell."""
+    """The settings that the process knows; those of the first version if it does not say."""
     knobs = about.get("knobs")
     return tuple(map(str, knobs)) if isinstance(knobs, list) else FIRST_KNOBS
 
@@ -16,8 +16,8 @@ def knobs(about: Mapping[str, Any]) -> tuple[str, ...]:
 def understood(
     settings: Mapping[str, Any], params: Params, about: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The settings without those that this process does not know, which refuses what it does not
-    know; and, at one that does not tell, without those that are left to it."""
+    """The settings without those that the process does not know, because it would refuse them.  If
+    it does not say which it knows, settings left to it are not sent either."""
     there = knobs(about)
     tells = "knobs" in about
     return {

@@ -1,5 +1,5 @@
-"""The local process as this server starts it: watched, started anew after a crash, gone when the
-server is gone."""
+"""The local process as this server starts it: watched, started again after a crash, and ended with
+the server."""
 
 import contextlib
 import importlib.util
@@ -95,14 +95,15 @@ class LocalProcess:
         return self.child(address) > 0 and (starts or self.state == "ready")
 
     def seen(self, address: str, child: int) -> None:
-        """That child of ours, or with 0 somebody else's process, was ready there just now."""
+        """Note that this child, or with 0 somebody else's process, was ready at this address just
+        now."""
         if child == self.child(
             address
         ):  # what a dead one wrote may be read after the next one was started
             self._last_seen[address] = time.monotonic()
 
     def last_seen(self, address: str) -> float:
-        """When it was, on the monotonic clock."""
+        """When that was, on the monotonic clock."""
         return self._last_seen.get(address, float("-inf"))
 
     def start(self, launch: Launch, address: str) -> None:
@@ -122,7 +123,7 @@ class LocalProcess:
         (home() / "local-process.json").write_text(json.dumps(asdict(launch)), "utf-8")
 
     def stop(self, why: str = "It was stopped on this page.") -> None:
-        """End it; it is not started anew."""
+        """End the process; it is not started again."""
         with self._change:
             child = self._child
             if child is None:
@@ -132,7 +133,7 @@ class LocalProcess:
             self._change.wait_for(lambda: self._child is not child, 10)
 
     def fate(self, child: int, seconds: float = 5.0) -> str:
-        """How that child ended, as soon as its end is known; empty when it lives on."""
+        """How that child ended, once that is known; empty while it lives."""
         with self._change:
             over = self._change.wait_for(
                 lambda: self._births != child or self._child is None, seconds
@@ -240,8 +241,8 @@ OURS = LocalProcess()
 
 
 def startable(address: str) -> bool:
-    """Whether a process started here would answer there: a plain address of this machine that
-    nobody has taken."""
+    """Whether a process started here would answer at this address: one of this machine that nobody
+    uses."""
     parts = urlsplit(address)
     if (
         parts.scheme != "http"
@@ -258,7 +259,8 @@ def startable(address: str) -> bool:
 
 
 def missing() -> bool:
-    """Whether the extra `local` is not installed; looked up, not imported: the page stays light."""
+    """Whether the extra `local` is not installed.  It is looked up, not imported, to keep the page
+    light."""
     return any(importlib.util.find_spec(name) is None for name in NEEDS)
 
 
@@ -288,8 +290,8 @@ def last_launch() -> Launch:
 
 
 def _arguments(launch: Launch, address: str) -> list[str]:
-    """The chosen model first, then whatever else is offered, so that the form can switch without a
-    restart."""
+    """The command line: the chosen model first, then all others, so that the form can switch
+    without a restart."""
     parts = urlsplit(address)
     models = dict.fromkeys(
         [launch.model, BUILTIN, *([str(_folder())] if checkpoints_in(_folder()) else [])]

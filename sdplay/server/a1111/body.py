@@ -117,7 +117,7 @@ class StableDiffusionProcessingImg2Img(Processing):
 
 
 class NoStartImage(BadParams):
-    """The request has none."""
+    """The request lacks the start image that it needs."""
 
 
 NEUTRAL: dict[str, tuple[Any, ...]] = {
@@ -153,7 +153,8 @@ _DIRECT = {
 
 
 def picture_requests(body: Processing, limits: Limits, owner: str) -> list[PictureRequest]:
-    """Every picture the request asks for, checked; a sentence for what is not offered."""
+    """Every picture that the request asks for, checked; refuses in one sentence what this process
+    does not offer."""
     _refuse_what_has_no_place(body)
     count = (body.batch_size or 1) * (body.n_iter or 1)
     if not 1 <= count <= limits.pictures:
@@ -168,7 +169,7 @@ def picture_requests(body: Processing, limits: Limits, owner: str) -> list[Pictu
 
 
 def texts_in(value: Any) -> Iterator[str]:
-    """Every text inside a piece of JSON, names too."""
+    """Every text inside a JSON value, the names of its fields too."""
     waiting = [value]
     while waiting:
         value = waiting.pop()
@@ -181,7 +182,8 @@ def texts_in(value: Any) -> Iterator[str]:
 
 
 def writable(text: str) -> bool:
-    """Whether the text has no half of a surrogate pair, which no file and no answer can hold."""
+    """Whether the text can be written into files and answers: it holds no half of a surrogate
+    pair."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -200,7 +202,8 @@ def picture_in(text: str, role: str = "start image") -> bytes:
 
 
 def chosen_scheduler(sampler: str, schedule: str) -> str:
-    """Our scheduler for A1111's pair; a sentence that names the choices."""
+    """Our scheduler for A1111's sampler and schedule type; refuses unknown ones with a sentence
+    that lists the choices."""
     automatic = schedule.lower() in ("", "automatic")
     id = scheduler_of(sampler, "automatic" if automatic else schedule, [])
     if id not in SCHEDULERS_HERE and automatic and (unscheduled := find(sampler)):
@@ -342,7 +345,8 @@ def _start(
 
 
 def _nth(params: Params, at: int) -> Params:
-    """The next seeds of a batch; with a variation the seed stays and the variation's moves."""
+    """The settings of the n-th picture of a batch: the next seeds or, with a variation, the next
+    variation seeds."""
     if params.variation_strength:
         return params.with_(variation_seed=params.variation_seed + at)
     return params.with_(seed=params.seed + at)

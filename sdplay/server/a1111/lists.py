@@ -38,7 +38,7 @@ LABELS = {
 
 
 def lists(models: Models) -> APIRouter:
-    """Add the routes that only read something."""
+    """Add the routes that only read."""
     routes = APIRouter(prefix="/sdapi/v1", tags=["a1111"])
     for name in EMPTY:
         routes.add_api_route(f"/{name}", lambda: [], name=name)
@@ -62,7 +62,7 @@ def lists(models: Models) -> APIRouter:
 
 
 def control(models: Models) -> APIRouter:
-    """What the ControlNet extension tells about itself."""
+    """The routes of the ControlNet extension."""
     routes = APIRouter(prefix="/controlnet", tags=["a1111"])
     modules = {"module_list": list(CONTROL_MODULES), "module_detail": {}}
     fields: dict[str, dict[str, Any]] = {
@@ -105,7 +105,7 @@ def _always(answer: dict[str, Any]) -> Callable[[], dict[str, Any]]:
 
 
 def samplers() -> list[dict[str, Any]]:
-    """A1111's names; options tell the schedule type that Automatic stands for."""
+    """The samplers by A1111's names; their options say which schedule type Automatic stands for."""
     named: dict[str, list[Scheduler]] = {}
     for entry in (SCHEDULERS[id] for id in SCHEDULERS_HERE):
         named.setdefault(entry.a1111[0] if entry.a1111 else entry.label, []).append(entry)

@@ -1,5 +1,5 @@
-"""A1111's ways with a mask: what lies under it at first, and painting only its neighbourhood at
-full size."""
+"""How A1111 treats a mask: what lies under it at first, and whether only the part around it is
+painted, at full size."""
 
 import io
 from collections.abc import Callable
@@ -31,7 +31,7 @@ class Masking:
 
 @dataclass(frozen=True)
 class Masked:
-    """Start image and mask at the asked size, and what is to be done with the finished picture."""
+    """Start image and mask in the requested size, and how the finished picture is put back."""
 
     init: bytes
     mask: bytes
@@ -39,7 +39,7 @@ class Masked:
 
 
 def resized(image: Image.Image, size: Size, mode: int) -> Image.Image:
-    """The picture at the asked size."""
+    """The picture in the requested size."""
     if mode not in (0, 1):
         raise BadParams(f"resize_mode must be 0 (stretch) or 1 (crop) here, not {mode}.")
     if image.size == size:
@@ -50,7 +50,7 @@ def resized(image: Image.Image, size: Size, mode: int) -> Image.Image:
 
 
 def upright(data: bytes, kind: str = "RGB") -> Image.Image:
-    """The picture as its camera meant it."""
+    """The picture turned the way up that its camera recorded."""
     with Image.open(io.BytesIO(data)) as opened:
         return ImageOps.exif_transpose(opened).convert(kind)
 

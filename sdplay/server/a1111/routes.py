@@ -39,8 +39,8 @@ from sdplay.server.render import Rendered
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks, as far as a request tells: clients behind one address are told apart by their
-    sign-in and their program."""
+    """Who asks, as far as a request tells: clients at one address are told apart by their sign-in
+    and their program."""
 
     address: str
     sign_in: str
@@ -75,13 +75,13 @@ class Batch:
 
     @property
     def now(self) -> Ticket:
-        """The picture that is being made; the last one when all are."""
+        """The picture that is being made, or the last one when all are done."""
         return next(
             (ticket for ticket in self.tickets if ticket.state == "running"), self.tickets[-1]
         )
 
     def forget(self) -> None:
-        """Drop the pictures of an answered request; its numbers are still asked for."""
+        """Drop the pictures of a request that was answered; its counts are still asked for."""
         for ticket in self.tickets:
             ticket.rendered, ticket.step = None, replace(ticket.step, preview=None)
 

@@ -1,4 +1,4 @@
-"""What a prompt asks for by name beside words: <lora:name:weight>, as A1111's users write it."""
+"""Finds what a prompt names beside words: <lora:name:weight>, as A1111's users write it."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -23,7 +23,7 @@ class Named:
 
 
 def without_tags(prompt: str) -> str:
-    """The words that are left for the model to read."""
+    """The prompt without its tags: the words that the model reads."""
     return _TAG.sub("", prompt).strip() if "<lora:" in prompt else prompt
 
 
@@ -66,14 +66,14 @@ def files_in(folders: Iterable[str]) -> dict[str, Path]:
 
 
 def marks(files: Mapping[str, Path]) -> dict[str, str]:
-    """What tells a file from the one that lay there before; without reading it."""
+    """A mark for each file that changes when another file takes its place, without reading it."""
     fields = {name: file.stat() for name, file in files.items() if file.is_file()}
     return {name: f"{stat.st_mtime_ns:x}{stat.st_size:x}" for name, stat in fields.items()}
 
 
 def _named(name: str, sentences: list[str], tag: str) -> Named:
-    """`0.8` is for both; `0.5:0.8` is prompt, then picture; `te=0.5` and `unet=0.8` say which they
-    mean."""
+    """Reads the weights of a tag: `0.8` is for both; `0.5:0.8` is prompt, then picture; `te=0.5`
+    and `unet=0.8` name which."""
     parts = [sentence.partition("=") for sentence in sentences]
     named = {key.strip(): value for key, equals, value in parts if equals}
     unnamed = [value for value, equals, _ in parts if not equals]

@@ -26,7 +26,7 @@ class Upscalers:
         return tuple(dict.fromkeys((*FILTERS, *self.files)))
 
     def check(self, name: str) -> None:
-        """A sentence that names the choices, where this is none."""
+        """Refuse an unknown upscaler with a sentence that lists the choices."""
         if name not in self.names:
             raise BadParams(
                 f"There is no upscaler called {name!r}. There are: {', '.join(self.names)}."
