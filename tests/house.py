@@ -292,7 +292,7 @@ MEASURES = (
     Measure("files flat in one folder, most", lambda: max(files_in_folders().values()), 12),
     Measure("lines whose layout is exempt from the formatter", skipped_layouts, 60),
     Measure("lines over 100 columns", lambda: len(long_lines()), 0),
-    Measure("vague names among bound names, %", vague_share, 2),
+    Measure("vague names among bound names, %", vague_share, 1.5),
     Measure("lines of HTML, CSS, JS in Python strings", lambda: sum(n for _, n in page_code()), 0),
     Measure("circles of imports", lambda: len(circles()), 0),
     Measure("private names imported from outside", lambda: len(private_imports()), 0),
