@@ -192,6 +192,8 @@ class Library:
 
     def made(self, recipe: Recipe, owner: str = "") -> Kept | None:
         """A finished picture of this recipe, one's own or nobody's, also under its first key."""
+        if not self.index.keys([recipe.key, recipe.first_key], owner):
+            return None  # as nearly always: one short question instead of two long ones
         return self.by_key(recipe.key, owner) or self._rekeyed(recipe, owner)
 
     def made_of(self, recipes: Sequence[Recipe], owner: str = "") -> set[str]:

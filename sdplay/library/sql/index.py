@@ -44,6 +44,23 @@ LATELY = 5000
 NEEDED = frozenset({"id", "made", "owner", "shared", "deleted", "file", "frames", "record"})
 """What a record without is damaged."""
 _C = PICTURES.c
+# Made once: building a statement costs more than SQLite needs to answer it.
+_GROUP_OF_ID = sql.select(_C.group).where(_C.id == sql.bindparam("id"))
+_NEWEST_GROUP = (
+    sql.select(_C.group)
+    .where(*(_C[name] == sql.bindparam(name) for name in ("owner", "prompt", "negative")))
+    .where(_C.at.between(sql.bindparam("since"), sql.bindparam("until")))
+    .order_by(_C.at.desc())
+    .limit(1)
+)
+_FINISHED_KEYS = sql.select(_C.key).where(
+    _C.key.in_(sql.bindparam("keys", expanding=True)),
+    ~_C.partial,
+    ~_C.deleted,
+)
+_FINISHED_KEYS_OF = _FINISHED_KEYS.where(
+    sql.or_(_C.owner == sql.bindparam("owner"), _C.owner == "")
+)
 
 
 class Index:
@@ -85,15 +102,15 @@ class Index:
             moved = {**record, "made": record["made"] + later}
             try:
                 with self._database.writing() as connection:
-                    if connection.scalar(sql.select(_C.at).where(_C.id == record["id"])) is None:
-                        self._put(connection, moved)
-                    group = connection.scalar(sql.select(_C.group).where(_C.id == record["id"]))
+                    group = connection.scalar(_GROUP_OF_ID, {"id": record["id"]})
+                    if group is None:
+                        group = self._put(connection, moved)
             except IntegrityError:
                 continue
             if self._database.dialect == "sqlite" and moved["made"] % 1000 == 0:
                 # About every thousandth picture; PostgreSQL does so by itself.
                 self.tidy()
-            return moved, int(group or 0)
+            return moved, int(group)
         raise LibraryError(
             "The picture could not be put into the index: too many of the same moment. Try again."
         )
@@ -222,14 +239,14 @@ class Index:
 
     def keys(self, keys: Sequence[str], owner: str | None) -> set[str]:
         """Which of these recipes have a finished picture of this owner's or nobody's."""
-        mine = self._visible(Query(scope="mine"), owner)
+        statement, whose = (
+            (_FINISHED_KEYS, {}) if owner is None else (_FINISHED_KEYS_OF, {"owner": owner})
+        )
         finished: set[str] = set()
         with self._database.reading() as connection:
             for start in range(0, len(keys), 500):
-                statement = sql.select(_C.key).where(
-                    _C.key.in_(keys[start : start + 500]), ~_C.partial, ~_C.deleted, mine
-                )
-                finished |= set(connection.scalars(statement))
+                batch = {"keys": list(keys[start : start + 500]), **whose}
+                finished |= set(connection.scalars(statement, batch))
         return finished
 
     def has(self, **facts: str) -> bool:
@@ -331,9 +348,12 @@ class Index:
         """The record of a line, or what repair() finds for it."""
         return parsed(line.record) or self._repair(line.id)
 
-    def _put(self, connection: sql.Connection, record: Record, group: int | None = None) -> None:
+    def _put(self, connection: sql.Connection, record: Record, group: int | None = None) -> int:
+        """Write all lines of a record; returns the group that it is in."""
         line = row(record, 0)
-        line["group"] = _group(connection, line) if group is None else group
+        if group is None:
+            group = _group(connection, line)
+        line["group"] = group
         connection.execute(sql.insert(PICTURES), line)
         record_text = json.dumps(record)
         connection.execute(sql.insert(RECORDS), {"at": record["made"], "record": record_text})
@@ -342,6 +362,7 @@ class Index:
             record["record"]["params"].get("prompt", ""), record["tags"], record["note"], scopes
         )
         connection.execute(sql.text(self._words.put), {"at": record["made"], "told": text})
+        return group
 
     def _drop(self, connection: sql.Connection, where: Any) -> None:
         ats = connection.scalars(sql.select(_C.at).where(where)).all()
@@ -468,9 +489,9 @@ def _varies(name: str) -> Any:
 
 def _group(connection: sql.Connection, line: Mapping[str, Any]) -> int:
     """The group of the picture made just before of the same prompt, or a new one."""
-    like = [_C[name] == line[name] for name in ("owner", "prompt", "negative")]
-    statement = sql.select(_C.group).where(*like, _C.at.between(line["at"] - GROUP_GAP, line["at"]))
-    return connection.scalar(statement.order_by(_C.at.desc()).limit(1)) or int(line["at"])
+    like = {name: line[name] for name in ("owner", "prompt", "negative")}
+    times = {"since": line["at"] - GROUP_GAP, "until": line["at"]}
+    return connection.scalar(_NEWEST_GROUP, {**like, **times}) or int(line["at"])
 
 
 def _records(*columns: Any) -> Any:

@@ -1,6 +1,6 @@
 """The whole queue on the page: own pictures marked and to be cancelled, others' without a name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import streamlit as st
@@ -52,9 +52,9 @@ class QueueTexts:
 
 
 def show(studio: Studio) -> Callable[[], bool]:
-    """The list, where more than one entry stands in it.
+    """Room for the list, where more than one entry stands in it.
 
-    What is returned draws anew what changed, and says whether one's own entries are still the same:
+    What is returned writes what changed, and says whether one's own entries are still the same:
     those of others come and go in their places.
     """
     listed = lineup(studio.jobs, studio.owner, is_connected)
@@ -71,8 +71,6 @@ def show(studio: Studio) -> Callable[[], bool]:
         _write(studio, now, lines)
         return True
 
-    if lines:
-        _write(studio, listed, lines)
     return draw
 
 
@@ -95,9 +93,9 @@ def _laid_out(studio: Studio, listed: Lineup[Job]) -> QueueTexts:
 
 def _write(studio: Studio, listed: Lineup[Job], lines: QueueTexts) -> None:
     stretches: list[list[str]] = [[]]
-    own = iter(lines.of_mine)
+    own, labels = iter(lines.of_mine), session.labels()
     for entry in listed.entries:
-        sentence = _sentence(studio, entry)
+        sentence = _sentence(studio, entry, labels)
         if entry.mine:
             next(own).say(sentence)
             stretches.append([])
@@ -133,8 +131,9 @@ def of_others(studio: Studio) -> None:
 @whole.fragment(every=LIVE_SECONDS)
 def _live(studio: Studio) -> None:
     listed = lineup(studio.jobs, studio.owner, is_connected)
+    labels = session.labels()
     for entry in listed.entries:
-        _row(studio, entry).markdown(_sentence(studio, entry))
+        _row(studio, entry).markdown(_sentence(studio, entry, labels))
     if not listed.entries:
         st.caption("The queue is empty now.")
 
@@ -168,22 +167,22 @@ def _cancel(studio: Studio, entry: QueueEntry[Job]) -> None:
             job.cancel()
 
 
-def _sentence(studio: Studio, entry: QueueEntry[Job]) -> str:
+def _sentence(studio: Studio, entry: QueueEntry[Job], labels: Mapping[str, str]) -> str:
     """Whose, what kind and when; below it smaller the settings."""
     whose = "**Yours**" if entry.mine else "Somebody else's"
     count = many(len(entry.jobs), "picture")
     kind = f"a comparison's {count}" if entry.is_comparison else count
     kind = "a picture to be enlarged" if entry.jobs[0].enlarges else kind
     when = literal(_when(studio, entry))
-    return f"{whose}: {kind} · {when}  \n:small[{literal(_settings(entry))}]"
+    return f"{whose}: {kind} · {when}  \n:small[{literal(_settings(entry, labels))}]"
 
 
-def _settings(entry: QueueEntry[Job]) -> str:
+def _settings(entry: QueueEntry[Job], labels: Mapping[str, str]) -> str:
     """In short; nobody reads what others wrote."""
     params = entry.jobs[0].params
     short = params.prompt[:PROMPT_LETTERS].strip()
     prompt = [f"“{short}{'…' if len(params.prompt) > PROMPT_LETTERS else ''}”"] if short else []
-    where = session.labels().get(entry.jobs[0].backend.name) or label_of(entry.jobs[0].backend.name)
+    where = labels.get(entry.jobs[0].backend.name) or label_of(entry.jobs[0].backend.name)
     settings = [
         where,
         f"{scheduler_label(params.scheduler)} {many(params.steps, 'step')}",
