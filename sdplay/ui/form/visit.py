@@ -2,16 +2,21 @@
 
 import ctypes
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import cast
 from urllib.parse import urlsplit
 
 import streamlit as st
 from streamlit import runtime
+from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileRec
+from streamlit.runtime.uploaded_file_manager import (
+    UploadedFile,
+    UploadedFileRec,
+    UploadFileUrlInfo,
+)
 
 OURSELVES = ("localhost", "127.0.0.1", "::1")
 PASSED_ON = (
@@ -25,6 +30,7 @@ PASSED_ON = (
 OF_A_VISIT = 64 * 2**20
 OF_ALL = 160 * 2**20
 M_MMAP_THRESHOLD = -3
+FILES_AT_ONCE = 1000
 LETTERS = 1_000_000
 """Of one text on the page."""
 
@@ -65,6 +71,12 @@ class BoundedUploads(MemoryUploadedFileManager):
             if not self._forget_oldest(max([*self.file_storage], key=self._bytes_of)):
                 return
 
+    def get_upload_urls(
+        self, session_id: str, file_names: Sequence[str]
+    ) -> list[UploadFileUrlInfo]:
+        """Addresses for as many files as anybody chooses at once; a message may name millions."""
+        return super().get_upload_urls(session_id, file_names[:FILES_AT_ONCE])
+
     def _bytes_of(self, session_id: str) -> int:
         return sum(len(file.data) for file in [*self.file_storage.get(session_id, {}).values()])
 
@@ -90,6 +102,7 @@ def uploaded(file: UploadedFile | None) -> bytes:
 def hold_to_bounds() -> None:
     """Hold this visit, and the whole server, to what they may have."""
     _give_back_large_blocks()
+    _ignore_what_concerns_others()
     if runtime.exists():
         store = cast("object", runtime.get_instance().uploaded_file_mgr)
         if type(store) is MemoryUploadedFileManager:
@@ -97,6 +110,18 @@ def hold_to_bounds() -> None:
     for key, value in st.session_state.items():
         if isinstance(value, str) and len(value) > LETTERS:
             st.session_state[key] = value[:LETTERS]
+
+
+@cache
+def _ignore_what_concerns_others() -> None:
+    """Streamlit lets any page clear what the server holds for all of them, its queue too, and ask
+    for the files of its repository, while all others wait.  Neither is a visitor's to ask."""
+    AppSession._handle_clear_cache_request = _ignore  # type: ignore[method-assign, assignment]
+    AppSession._handle_git_information_request = _ignore  # type: ignore[method-assign, assignment]
+
+
+def _ignore(session: AppSession) -> None:
+    """Do nothing for this message."""
 
 
 @cache
