@@ -3,6 +3,7 @@
     python -m tests.benchmarks.team                      (1, 5, 10 and 25 people, a minute each)
     python -m tests.benchmarks.team 5 25 --seconds 180 --browsers 5
     python -m tests.benchmarks.team 25 --local           (a process with a tiny checkpoint paints)
+    python -m tests.benchmarks.team 25 --least           (and what a page of one button costs)
 
 Everybody presses Generate again as soon as the picture is there, in a websocket session of their
 own on the real server; `--browsers` of them sit in Chromium.  The engine alone, with as many
@@ -38,6 +39,7 @@ STEPS = 10
 PROMPT = "a strawberry on a blue background"
 SIZE = {"width": 128, "height": 128}
 LOST_SECONDS = 300.0
+ONE_BUTTON = "tests/benchmarks/one_button.py"
 EXAMPLE = 0
 """The picture that came with the app has a small seed."""
 
@@ -168,24 +170,43 @@ def team(people: int, seconds: float, browsers: int, place: Place) -> None:
     """Measure so many people, and print how it went."""
     engine = [alone(people, min(10.0, seconds), place)]
     everybody = [Person(number, number <= browsers) for number in range(1, people + 1)]
+    page, megabytes = paced(everybody, seconds, place)
+    engine.append(alone(people, min(10.0, seconds), place))
+    _report(everybody, page, engine, megabytes)
+
+
+def least(people: int, seconds: float, place: Place) -> None:
+    """Print what the same costs on a page of one button: Streamlit's own part."""
+    page, _ = paced(
+        [Person(number, False) for number in range(1, people + 1)], seconds, place, ONE_BUTTON
+    )
+    engine = alone(people, min(10.0, seconds), place).milliseconds
+    print(
+        f"    on a page of one button: {page.milliseconds:.0f}, alone {engine:.0f}: "
+        f"{engine / page.milliseconds:.2f}"
+    )
+
+
+def paced(
+    everybody: list[Person], seconds: float, place: Place, script: str = "streamlit_app.py"
+) -> tuple[Pace, float]:
+    """Everybody at a page at once: its pace, and the megabytes of its server."""
     with tempfile.TemporaryDirectory() as home:
-        process, url = served(Path(home), **place.settings)
+        process, url = served(Path(home), script, **place.settings)
         try:
             server = psutil.Process(process.pid)
             _side_by_side([lambda: _first(url, place)])
             clock = Clock(server, place.painter)
-            ready = threading.Barrier(people, action=clock.begin)
+            ready = threading.Barrier(len(everybody), action=clock.begin)
             link = f"{url}?{urlencode(place.form())}"
             _side_by_side(
                 [lambda person=person: _sit(link, person, ready, seconds) for person in everybody]
             )
             page = clock.pace(sum(len(person.waits) for person in everybody))
-            megabytes = server.memory_info().rss / 2**20
+            return page, server.memory_info().rss / 2**20
         finally:
             process.terminate()
             process.wait()
-    engine.append(alone(people, min(10.0, seconds), place))
-    _report(everybody, page, engine, megabytes)
 
 
 def _first(url: str, place: Place) -> None:
@@ -258,10 +279,13 @@ def main() -> None:
     asked.add_argument("--seconds", type=float, default=60.0)
     asked.add_argument("--browsers", type=int, default=0)
     asked.add_argument("--local", action="store_true")
+    asked.add_argument("--least", action="store_true")
     given = asked.parse_args()
     place = _local() if given.local else Place(Builtin())
     for people in given.people:
         team(people, given.seconds, min(given.browsers, people), place)
+        if given.least:
+            least(people, given.seconds, place)
 
 
 if __name__ == "__main__":
