@@ -14,7 +14,7 @@ from sdplay.ui.compare.answers.shapes import WRAPPED
 from sdplay.ui.compare.kinds import KINDS
 from sdplay.ui.compare.views import VIEWS
 from sdplay.ui.share import linked
-from tests.fakes import a1111
+from tests.fakes import a1111, png
 from tests.paging import new_page, sentences
 
 
@@ -57,6 +57,14 @@ def test_the_price_and_the_guard_stand_above_the_button(page):
 def test_a_sweep_runs_and_answers(page):
     page = finished(opened(page).button(key="run").click().run())
     assert "step counts are too few to say" in sentences(page)
+
+
+def test_a_sweep_with_cells_that_keep_the_start_image_runs_and_answers(page):
+    page = opened(page, x_axis="Strength", x_values="0, 0.2, 0.9", y_axis="Nothing")
+    page.file_uploader(key="init_file_0").set_value(("teal.png", png((96, 96)), "image/png")).run()
+    page = finished(page.button(key="run").click().run())
+    assert not page.exception
+    assert "3 of 3 pictures" in sentences(page)
 
 
 def test_the_first_two_pictures_under_the_glass_differ_in_one_thing(page):
