@@ -136,6 +136,14 @@ def test_seeds_beyond_the_last_are_refused_with_the_largest_that_fits(page):
     assert jobs_of(page) == []
 
 
+@pytest.mark.parametrize("count", ["1", "3"])
+def test_a_second_click_asks_for_nothing_while_the_first_is_at_work(page, slow, count):
+    page = clicked(opened(page, backend="a1111", count=count))
+    page = clicked(page)
+    assert len(jobs_of(page)) == int(count)
+    page.button(key="cancel").click().run()
+
+
 def test_vary_makes_one_picture_whatever_the_number_says(page):
     page = settled(clicked(opened(page, count="2")))
     settled(page.button(key="vary").click().run())

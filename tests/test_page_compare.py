@@ -491,3 +491,21 @@ def test_lines_of_a_chart_have_their_names_beside_them(page):
     params = json.loads(chart.spec)["params"]
     assert [part["value"] for part in params if part["name"] == "right"] == [4.0]
     assert '"orient": "bottom"' not in chart.spec
+
+
+def test_a_second_click_on_run_begins_no_second_sweep(page, monkeypatch):
+    with a1111(step_seconds=0.3) as server:
+        monkeypatch.setenv("SDPLAY_A1111_URL", server.url)
+        opened(page, backend="a1111").button(key="run").click().run()
+        owner = page.session_state["owner"]
+        assert newest().running
+        page.button(key="plan_new").click().run()
+        page.button(key="run").click().run()
+        assert len(sweeping.board().of(owner)) == 1
+        newest().cancel()
+
+
+def test_the_same_may_run_again_once_it_has_ended(page):
+    page = finished(opened(page).button(key="run").click().run())
+    finished(page.button(key="sweep_again").click().run())
+    assert len(sweeping.board().of(page.session_state["owner"])) == 2

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from sdplay.lessons import shelf
+from sdplay.ui import session
 from tests.fakes import sends, site
 from tests.paging import sentences, settled
 
@@ -191,3 +192,25 @@ def test_the_prompt_survives_a_visit_to_a_tab_that_does_not_show_it(page):
         page.session_state["view"] = view
         page.run()
     assert page.text_area(key="prompt").value == "two green frogs"
+
+
+def test_the_way_to_a_picture_begins_anew_where_the_library_was_emptied(page):
+    page.session_state["lesson_path_step"] = 3
+    opened(page, COURSE[0].id)
+    button = {number: page.button(key=f"path_{number}") for number in range(5)}
+    assert [number for number in button if not button[number].disabled] == [0, 2]
+    assert "**1 Explore**" in sentences(page)
+
+
+def test_a_picture_that_was_deleted_since_the_page_was_drawn_is_told(page):
+    opened(page, COURSE[0].id)
+    settled(page.button(key="path_0").click().run())
+    page.query_params.update(view="Learn")
+    page.session_state["view"] = "Learn"
+    page.run()
+    library, owner = session.jobs().library, page.session_state["owner"]
+    for picture in library.recent(owner, 50):
+        library.delete(picture, owner)
+    page.button(key="path_3").click().run()
+    assert not page.exception
+    assert "Your library is empty now" in sentences(page)

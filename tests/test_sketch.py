@@ -2,6 +2,7 @@
 
 import base64
 import io
+import time
 
 import pytest
 from PIL import Image, ImageDraw
@@ -11,7 +12,7 @@ from sdplay.compare.exports.animation import MOST_PIXELS, smaller
 from sdplay.errors import BadParams
 from sdplay.files.decode import NotAPicture
 from sdplay.picture import png_bytes
-from sdplay.ui.components.canvas import received
+from sdplay.ui.components.canvas import Sketched, received
 from sdplay.ui.sketch.backdrop import LARGEST, prepared
 from sdplay.ui.sketch.closeness import advice, distance, shows_nothing
 from sdplay.ui.sketch.sitting import Sitting
@@ -154,3 +155,20 @@ def test_a_backend_that_is_down_is_not_said_to_lack_anything():
     assert drawn.info[0].value.endswith(
         "is not ready, so nothing can be drawn yet. It does not answer. Start it."
     )
+
+
+def test_live_follows_an_edited_prompt_once_something_is_drawn(page):
+    page.query_params.update(view="Sketch", live="true", steps="2")
+    page.run()
+    seat = page.session_state["sketch_sitting"]
+    page.text_area(key="prompt").set_value("a hill").run()
+    assert not seat.live.busy
+    seat.drawing = Sketched(1, drawing(), changed=True)
+    page.text_area(key="prompt").set_value("a castle").run()
+    for _ in range(600):
+        if seat.live.answer:
+            break
+        time.sleep(0.05)
+        page.run()
+    assert seat.live.answer.request.params.prompt == "a castle"
+    assert not page.exception

@@ -100,6 +100,28 @@ def test_run_again_says_above_the_grid_that_it_was_reproduced(tab, address):
     assert verdict.bounding_box()["y"] < grid.bounding_box()["y"]
 
 
+def test_on_a_phone_a_plan_takes_few_lines_before_and_after_its_run(browser, address):
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    context.set_default_timeout(SLOW)
+    tab = opened(context.new_page(), address, x_values="2,3", prompt="a+red+fox+" * 9)
+    prompt = tab.locator(".st-key-lab_card .st-key-prompt textarea")
+    assert prompt.bounding_box()["height"] < 45
+    assert tab.locator(".st-key-x_axis input").bounding_box()["y"] < 400
+    prompt.tap()
+    assert at_last(lambda: prompt.bounding_box()["height"] > 55, True)
+    tab.locator(".st-key-run button").tap()
+    finished(tab)
+    tab.locator("[data-testid=stMain]").evaluate("each => each.scrollTo(0, 0)")
+    assert tab.locator(".st-key-plan_line").bounding_box()["height"] < 90
+    for name in ("share_Compare", "open_file", "plan_new"):
+        box = tab.locator(f".st-key-plan_line .st-key-{name} button").last.bounding_box()
+        assert box["x"] + box["width"] <= 390
+        assert box["width"] >= 28
+    context.close()
+
+
 def test_on_a_phone_columns_are_swiped_with_their_headers(browser, address):
     context = browser.new_context(
         viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True

@@ -30,7 +30,9 @@ def show(studio: Studio) -> None:
     opened = sweeping.plan_open(studio)
     # Folded away it is drawn all the same: its controls would forget what they hold.
     with st.container(gap="small", key="plan_opened" if opened else "plan_folded"):
-        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        with st.container(
+            horizontal=True, vertical_alignment="center", gap="xsmall", key="lab_head"
+        ):
             kind = st.segmented_control(
                 "Kind of comparison",
                 list(KINDS),

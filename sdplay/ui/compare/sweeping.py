@@ -20,7 +20,7 @@ from sdplay.library import Kept
 from sdplay.picture import jpeg_bytes
 from sdplay.sharing.room import Share
 from sdplay.sweeps import Bench, Board, Speeds, Sweep
-from sdplay.ui import session
+from sdplay.ui import session, whole
 from sdplay.ui.session import Studio
 
 ORIGINALS = 64 * 2**20
@@ -105,6 +105,8 @@ def start(studio: Studio, plan: Plan, frames: bool, written: Mapping[str, str]) 
     """Run it, and show it from now on; it takes the place of a sweep that was paused to be
     edited.  `written` are its prompts before words were drawn and brackets moved."""
     address, old = session.address(), edited(studio)
+    if _is_at_work(studio, plan):
+        return
     board().check(Share(studio.owner, address, len(plan.cells)), instead=old)
     if old:
         old.cancel()
@@ -124,6 +126,8 @@ def start(studio: Studio, plan: Plan, frames: bool, written: Mapping[str, str]) 
 
 def start_again(studio: Studio, sweep: Sweep) -> None:
     """Make all of it anew, and remember what it is laid against."""
+    if _is_at_work(studio, sweep.plan):
+        return
     address = session.address()
     board().check(Share(studio.owner, address, len(sweep.plan.cells)))
     again = Sweep(
@@ -138,6 +142,18 @@ def start_again(studio: Studio, sweep: Sweep) -> None:
     )
     again.before = recorded(sweep.results())
     board().add(again.start())
+
+
+def _is_at_work(studio: Studio, plan: Plan) -> bool:
+    """Whether a click before this one began the very same; says so."""
+    setups = [cell.setup for cell in plan.cells]
+    same = any(
+        sweep.running and not sweep.paused and [cell.setup for cell in sweep.plan.cells] == setups
+        for sweep in mine(studio)
+    )
+    if same:
+        whole.note("It is running already: one click is enough.", icon=":material/info:")
+    return same
 
 
 def edit(sweep: Sweep) -> None:

@@ -86,6 +86,9 @@ def _price(studio: Studio, base: Params, pictures: int) -> str:
 def submit(studio: Studio, pictures: int) -> None:
     """Queue as many; those that find no place in the queue are told."""
     base = form.asked(studio.capabilities)
+    if _is_at_work(studio, base):
+        whole.note("It is being made already: one click is enough.", icon=":material/info:")
+        return
     if pictures == 1:
         written = form.as_written(base, studio.capabilities)
         session.submit(studio, base, written=written, then=enlarging.automatic(studio))
@@ -105,6 +108,17 @@ def submit(studio: Studio, pictures: int) -> None:
         except BadParams as error:
             started = f"Only {queued} of {pictures} pictures are queued. " if queued else ""
             raise BadParams(f"{started}{error}") from error
+
+
+def _is_at_work(studio: Studio, params: Params) -> bool:
+    """Whether a click before this one asked for the very same, and it is not there yet."""
+    return any(
+        job.active
+        and job.params == params
+        and job.backend.name == studio.backend.name
+        and (not job.group or job.group.startswith(BATCH))
+        for job in studio.jobs.of(studio.owner)
+    )
 
 
 def _planned(studio: Studio, base: Params, pictures: int) -> Plan:

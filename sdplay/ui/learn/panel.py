@@ -33,7 +33,7 @@ def show(studio: Studio) -> None:
     st.subheader(text_of_others(lesson.title, 80), anchor=False)
     st.markdown(text_of_others(lesson.question, 400))
     with explained(), st.container(key="lesson_board"):
-        text, room = st.columns([3, 5], gap="large")
+        text, room = st.columns([5, 11], gap="medium")
         with text:
             _lesson(studio, lesson, room, names[(number + 1) % len(names)])
     _cards(list(lessons.values()), lesson)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from sdplay.errors import BadParams
+from sdplay.library import Kept
 from sdplay.ui import address, session
 from sdplay.ui.compare import axes, sweeping
 from sdplay.ui.form import form, start_image
@@ -37,8 +39,9 @@ class PathStep:
 
 def show(studio: Studio) -> None:
     """The five steps side by side; the next one is marked."""
-    at = int(st.session_state.get(STEP, 0))
     has_picture = bool(studio.library.recent(studio.owner, 1))
+    is_begun = has_picture or any(job.active for job in studio.jobs.of(studio.owner))
+    at = int(st.session_state.get(STEP, 0)) if is_begun else 0
     st.markdown("**A picture of your own, in five steps**")
     with st.container(key="lesson_path"):
         for number, (stage, column) in enumerate(
@@ -68,9 +71,9 @@ def _text(stage: PathStep, studio: Studio) -> str:
 
 
 def _do(studio: Studio, number: int) -> None:
-    st.session_state[STEP] = number + 1
     with explained():
         STAGES[number].act(studio)
+        st.session_state[STEP] = number + 1
 
 
 def _explore(studio: Studio) -> None:
@@ -92,7 +95,7 @@ def _reduce(studio: Studio) -> None:
 
 def _enlarge(studio: Studio) -> None:
     """The newest picture as the start of a larger one."""
-    newest = studio.library.recent(studio.owner, 1)[0]
+    newest = _newest(studio)
     sides = {
         name: _fitted(studio, LARGER * getattr(newest.params, name)) for name in ("width", "height")
     }
@@ -101,6 +104,14 @@ def _enlarge(studio: Studio) -> None:
     address.put({"count": 1})
     session.want(1)
     st.session_state["view"] = "Generate"
+
+
+def _newest(studio: Studio) -> Kept:
+    """The newest picture; it may have been deleted since the page was drawn."""
+    newest = studio.library.recent(studio.owner, 1)
+    if not newest:
+        raise BadParams("Your library is empty now. Begin with the first step: make some pictures.")
+    return newest[0]
 
 
 def _fitted(studio: Studio, side: float) -> int:
@@ -112,7 +123,7 @@ def _fitted(studio: Studio, side: float) -> int:
 
 def _upscale(studio: Studio) -> None:
     """The newest picture's drawer, where Enlarge is."""
-    newest = studio.library.recent(studio.owner, 1)[0]
+    newest = _newest(studio)
     address.rewrite({"picture": newest.id})
     st.session_state["view"] = "Library"
 

@@ -60,7 +60,9 @@ def planned(studio: Studio, wanted: Desk) -> Plan:
 
 
 def start(studio: Studio, wanted: Desk) -> None:
-    """Make its pictures; call it from a callback."""
+    """Make its pictures, if a click before this one did not; call it from a callback."""
+    if running(studio, wanted):
+        return
     checked, address = planned(studio, wanted), session.address()
     board().check(Share(studio.owner, address, len(checked.cells)))
     sweep = Sweep(

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import streamlit as st
 
-from sdplay.errors import PlayError
+from sdplay.errors import BadParams, PlayError
 from sdplay.files.decode import NotAPicture
 from sdplay.params import KNOBS, Params
 from sdplay.picture import jpeg_bytes
@@ -59,6 +60,8 @@ def _why_not(studio: Studio) -> str:
 
 def _both(studio: Studio) -> None:
     seat, desk, inline = sitting(), PageJobs(studio), True
+    with suppress(BadParams):  # it is told where a picture is asked for
+        seat.follow_form(form.asked(studio.capabilities))
 
     @whole.fragment(every=SOON_SECONDS if seat.live.busy else None, key="sketch")
     def sketch() -> None:

@@ -41,6 +41,8 @@ class Sitting:
     asked: bool = False
     """A picture of the drawing is wished for."""
     by_stroke: bool = False
+    settings: Params | None = None
+    """The form as it was when the whole page was drawn last."""
 
     def wish(self, by_stroke: bool) -> None:
         """Ask for a picture in this run, once the form can be read."""
@@ -65,6 +67,13 @@ class Sitting:
         """A setting has changed: live, the picture is made anew."""
         if st.session_state.get("live"):
             self.wish(by_stroke=False)
+
+    def follow_form(self, settings: Params) -> None:
+        """Another prompt or setting: live, what is drawn already is made anew."""
+        before, self.settings = self.settings, settings
+        is_drawn = any(came and came.data for came in (self.drawing, self.mask))
+        if is_drawn and before not in (None, settings):
+            self.again()
 
     def shown(self) -> bytes:
         """The drawing as a file; a sentence while it shows nothing."""
