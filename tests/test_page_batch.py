@@ -141,6 +141,9 @@ def test_a_second_click_asks_for_nothing_while_the_first_is_at_work(page, slow, 
     page = clicked(opened(page, backend="a1111", count=count))
     page = clicked(page)
     assert len(jobs_of(page)) == int(count)
+    assert [toast.value for toast in page.toast] == [
+        "It is being made already: one click is enough."
+    ]
     page.button(key="cancel").click().run()
 
 

@@ -87,7 +87,7 @@ def submit(studio: Studio, pictures: int) -> None:
     """Queue as many; those that find no place in the queue are told."""
     base = form.asked(studio.capabilities)
     if _is_at_work(studio, base):
-        whole.note("It is being made already: one click is enough.", icon=":material/info:")
+        st.toast("It is being made already: one click is enough.", icon=":material/info:")
         return
     if pictures == 1:
         written = form.as_written(base, studio.capabilities)
