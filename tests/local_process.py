@@ -114,6 +114,14 @@ def tiny_segmenter():
 
 
 @cache
+def tiny_depth():
+    """What tells how far things are, in small."""
+    from tests.tiny_checkpoint import small_depth
+
+    return small_depth(Path(tempfile.mkdtemp()) / "tiny-depth")
+
+
+@cache
 def shared():
     """One process for all tests that only ask."""
     return Process(

@@ -28,6 +28,9 @@ from transformers import (
     CLIPTextModelWithProjection,
     CLIPTokenizer,
     CLIPVisionConfig,
+    DPTConfig,
+    DPTForDepthEstimation,
+    DPTImageProcessor,
     SamConfig,
     SamModel,
     T5Config,
@@ -247,6 +250,29 @@ def small_sam(folder, seed=0):
         for layer in model.mask_decoder.output_hypernetworks_mlps:
             layer.proj_out.weight.mul_(1000)
     model.save_pretrained(folder)
+    return folder
+
+
+def small_depth(folder, seed=0):
+    """A network for depth in small; what it tells is chance, but of every pixel."""
+    torch.manual_seed(seed)
+    config = DPTConfig(
+        hidden_size=16,
+        num_hidden_layers=4,
+        num_attention_heads=2,
+        intermediate_size=16,
+        image_size=32,
+        patch_size=8,
+        backbone_out_indices=[0, 1, 2, 3],
+        neck_hidden_sizes=[8, 8, 8, 8],
+        reassemble_factors=[4, 2, 1, 0.5],
+        fusion_hidden_size=8,
+        readout_type="ignore",
+        is_hybrid=False,
+        initializer_range=0.4,
+    )
+    DPTForDepthEstimation(config).save_pretrained(folder)
+    DPTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
     return folder
 
 

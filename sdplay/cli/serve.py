@@ -78,6 +78,13 @@ def _add_files(serve: Parser) -> None:
         help="A Segment Anything model that cuts things out of pictures, as transformers keeps it.",
     )
     serve.add_argument(
+        "--depth",
+        metavar="FOLDER",
+        default="",
+        help="A model that tells how far away things are (DPT, Depth Anything …), as "
+        "transformers keeps it: the ControlNet preprocessor depth.",
+    )
+    serve.add_argument(
         "--safety-checker",
         metavar="PATH",
         default="",
@@ -229,6 +236,7 @@ def _queue(options: argparse.Namespace) -> "Queue":
         embeddings=tuple(options.embedding_dir),
         upscalers=tuple(options.upscaler_dir),
         segmenter=options.segmenter,
+        depth=options.depth,
         safety_checker=options.safety_checker,
         thrift=Thrift(options.offload, options.vae_tiling, options.compile),
         exact=options.exact,

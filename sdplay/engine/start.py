@@ -2,12 +2,12 @@
 squeezed."""
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from sdplay.engine.guides import preprocessed
 from sdplay.errors import BadParams
 from sdplay.params import Params
 
@@ -27,10 +27,12 @@ def start_pixels(params: Params) -> Any:
     return np.asarray(fitted, np.float32).transpose(2, 0, 1) / 127.5 - 1
 
 
-def guide_pixels(data: bytes, size: tuple[int, int], module: str = "none") -> Any:
-    """What that preprocessor makes of a guide picture, as [3, h, w] in 0 to 1."""
+def guide_pixels(
+    data: bytes, size: tuple[int, int], preprocess: Callable[[Image.Image], Any]
+) -> Any:
+    """What is made of a guide picture of that size, as [3, h, w] in 0 to 1."""
     fitted = ImageOps.fit(_opened(data, "guide picture"), size, Image.Resampling.LANCZOS)
-    return np.asarray(preprocessed(fitted, module), np.float32).transpose(2, 0, 1) / 255
+    return np.asarray(preprocess(fitted), np.float32).transpose(2, 0, 1) / 255
 
 
 def enlarged_latent(latent: Any, size: tuple[int, int]) -> Any:

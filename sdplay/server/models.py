@@ -31,6 +31,7 @@ from sdplay.engine.torch.words import Embedding, load_embedding
 from sdplay.errors import BadParams, Cancelled, PlayError
 from sdplay.server.extras.addons import FOLDERS, beside, files_in
 from sdplay.server.extras.cutter import Cutter
+from sdplay.server.extras.preprocessors import Preprocessors
 from sdplay.server.extras.upscalers import Upscalers
 
 PATIENCE = 10.0
@@ -73,6 +74,8 @@ class Machine:
     """Folders of networks that enlarge; without any, the folders `upscalers` beside the models."""
     segmenter: str = ""
     """Folder of a Segment Anything model."""
+    depth: str = ""
+    """Folder of a model that tells how far things are."""
     safety_checker: str = ""
     """The folder of a network that looks at every picture; none unless given."""
     thrift: Thrift = PLAIN
@@ -94,6 +97,7 @@ class Models:
         self.loras: dict[str, Path] = {}
         self.upscalers = Upscalers(self.device)
         self.cutter = Cutter(machine.segmenter, self.device)
+        self.preprocessors = Preprocessors(machine.depth, self.device)
         self.embeddings: dict[str, Path] = {}
         self.checker = (
             load_checker(machine.safety_checker, self.device) if machine.safety_checker else None
@@ -198,6 +202,7 @@ class Models:
         """Drop the loaded model to free its memory, once nobody uses it."""
         self.upscalers.unload()
         self.cutter.unload()
+        self.preprocessors.unload()
         with self._turn:
             while self._users:
                 self._turn.wait(0.5)

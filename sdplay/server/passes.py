@@ -3,6 +3,7 @@ refiner's."""
 
 import math
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -171,7 +172,9 @@ def _guides(params: Params, size: tuple[int, int], models: Models) -> tuple[Guid
     return tuple(
         Guide(
             models.net(unit.model),
-            guide_pixels(unit.image, size, unit.module),
+            guide_pixels(
+                unit.image, size, partial(models.preprocessors.preprocessed, name=unit.module)
+            ),
             unit.weight,
             unit.start,
             unit.end,

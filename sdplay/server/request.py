@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from PIL import Image
 
 from sdplay.engine.emphasis import STRONGEST, too_strong
-from sdplay.engine.guides import MODULES
 from sdplay.errors import BadParams
 from sdplay.params import Params
 from sdplay.schedulers import SCHEDULERS, known
 from sdplay.server.extras.addons import loras_in
 from sdplay.server.models import Models
 
-CONTROL_MODULES = tuple(MODULES)
 SCHEDULERS_HERE = tuple(entry.id for entry in SCHEDULERS.values() if entry.sampler != "flow_euler")
 
 
@@ -63,11 +61,7 @@ def check(params: Params, models: Models) -> None:
             "A LoRA acts on the whole picture: name it in the prompt, not in the negative prompt."
         )
     for unit in params.control:
-        if unit.module not in CONTROL_MODULES:
-            raise BadParams(
-                f"There is no ControlNet module called {unit.module!r}. "
-                f"There are: {', '.join(CONTROL_MODULES)}."
-            )
+        models.preprocessors.check(unit.module)
         if unit.mode != "Balanced":
             raise BadParams(
                 f"The ControlNet mode {unit.mode!r} is not offered here, only Balanced."

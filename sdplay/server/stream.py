@@ -25,7 +25,7 @@ from sdplay.server.limits import Limits
 from sdplay.server.models import Models
 from sdplay.server.queue import Queue, Ticket
 from sdplay.server.render import Rendered
-from sdplay.server.request import CONTROL_MODULES, SCHEDULERS_HERE, PictureRequest, hires_upscalers
+from sdplay.server.request import SCHEDULERS_HERE, PictureRequest, hires_upscalers
 
 BEAT_SECONDS = 1.0
 """A line comes at least so often, so that whoever reads notices when this process dies."""
@@ -114,7 +114,7 @@ def router(queue: Queue, limits: Limits, replicas: int = 1) -> APIRouter:
             "upscalers": list(models.upscalers.names),
             "hires_upscalers": list(hires_upscalers(models)),
             "control_models": list(models.nets),
-            "control_modules": list(CONTROL_MODULES),
+            "control_modules": list(models.preprocessors.names),
             "addons": marks({**models.embeddings, **models.loras}),
             "size": models.native,
             "loras": list(models.loras),

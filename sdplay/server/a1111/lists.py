@@ -11,14 +11,14 @@ from fastapi import APIRouter
 from PIL import Image
 from pydantic import BaseModel
 
-from sdplay.engine.guides import MODULES, preprocessed
 from sdplay.errors import BadParams
 from sdplay.picture import png_bytes
 from sdplay.schedulers import SCHEDULERS, Scheduler
 from sdplay.server.a1111.body import picture_in
 from sdplay.server.a1111.mask import upright
+from sdplay.server.extras.preprocessors import Preprocessors
 from sdplay.server.models import Models
-from sdplay.server.request import CONTROL_MODULES, SCHEDULERS_HERE
+from sdplay.server.request import SCHEDULERS_HERE
 
 EMPTY = (
     "sd-vae",
@@ -64,7 +64,7 @@ def lists(models: Models) -> APIRouter:
 def control(models: Models) -> APIRouter:
     """The routes of the ControlNet extension."""
     routes = APIRouter(prefix="/controlnet", tags=["a1111"])
-    modules = {"module_list": list(CONTROL_MODULES), "module_detail": {}}
+    modules = {"module_list": list(models.preprocessors.names), "module_detail": {}}
     fields: dict[str, dict[str, Any]] = {
         "version": {"version": 3},
         "module_list": modules,
@@ -73,7 +73,7 @@ def control(models: Models) -> APIRouter:
     }
     for name, answer in fields.items():
         routes.add_api_route(f"/{name}", _always(answer), name=name)
-    routes.add_api_route("/detect", detect, methods=["POST"])
+    _add_detect(routes, models.preprocessors)
     routes.add_api_route(
         "/model_list", lambda: {"model_list": list(models.nets)}, name="model_list"
     )
@@ -88,16 +88,16 @@ class DetectBody(BaseModel):
     controlnet_processor_res: int = 512
 
 
-def detect(body: DetectBody) -> dict[str, Any]:
-    """What a preprocessor makes of these pictures, in their own size."""
-    module = body.controlnet_module
-    if module not in MODULES:
-        raise BadParams(
-            f"There is no ControlNet module called {module!r}. There are: {', '.join(MODULES)}."
-        )
-    pictures = (upright(picture_in(text)) for text in body.controlnet_input_images)
-    made = [png_bytes(Image.fromarray(preprocessed(picture, module))) for picture in pictures]
-    return {"images": [base64.b64encode(data).decode() for data in made], "info": "Success"}
+def _add_detect(routes: APIRouter, preprocessors: Preprocessors) -> None:
+    @routes.post("/detect")
+    def detect(body: DetectBody) -> dict[str, Any]:
+        """What a preprocessor makes of these pictures, in their own size."""
+        module = body.controlnet_module
+        preprocessors.check(module)
+        pictures = (upright(picture_in(text)) for text in body.controlnet_input_images)
+        results = [preprocessors.preprocessed(picture, module) for picture in pictures]
+        files = [png_bytes(Image.fromarray(pixels)) for pixels in results]
+        return {"images": [base64.b64encode(file).decode() for file in files], "info": "Success"}
 
 
 def _always(answer: dict[str, Any]) -> Callable[[], dict[str, Any]]:

@@ -1,1 +1,1 @@
-"""What stands beside the checkpoints: LoRAs, embeddings, upscalers and the segmenter."""
+"""What stands beside the checkpoints: LoRAs, embeddings, upscalers, segmenter and depth."""
