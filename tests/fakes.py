@@ -459,14 +459,20 @@ class A1111Server:
         return send(http, {"image": b64(png(tuple(size))), "html_info": ""})
 
     def detect(self, http, asked):
-        """Each picture's negative stands for what a preprocessor makes of it."""
+        """Each picture's negative stands for what a preprocessor makes of it; those of `hed` first
+        download a network, and fail as measured where they cannot."""
+        if asked.json()["controlnet_module"].endswith("hed"):
+            reason = "<urlopen error [Errno -2] Name or service not known>"
+            return send(
+                http, {"error": "URLError", "detail": "", "body": "", "errors": reason}, 500
+            )
         made = []
         for text in asked.json()["controlnet_input_images"]:
             with Image.open(io.BytesIO(base64.b64decode(text))) as opened:
                 inverted, held = ImageOps.invert(opened.convert("RGB")), io.BytesIO()
             inverted.save(held, "PNG")
             made.append(b64(held.getvalue()))
-        send(http, {"images": made, "info": "Success"})
+        return send(http, {"images": made, "info": "Success"})
 
     def make(self, http, asked):
         """Work as long as the steps take, then answer with a picture that knows how it was made."""

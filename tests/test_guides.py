@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 from sdplay.backends.a1111.backend import A1111
 from sdplay.backends.builtin import Builtin
 from sdplay.engine.guides import MODULES, preprocessed
-from sdplay.errors import BadParams
+from sdplay.errors import BackendRefused, BadParams
 from sdplay.picture import png_bytes
 from tests.fakes import a1111
 
@@ -67,6 +67,13 @@ def test_a_server_shows_what_its_preprocessor_makes():
         (0, 0, 0),
         (255, 255, 255),
     )
+
+
+def test_a_preprocessor_that_the_server_cannot_download_is_told_with_a_way_out():
+    with a1111(extras=("controlnet",)) as fake, pytest.raises(BackendRefused) as refusal:
+        A1111(fake.url).preprocessed(png_bytes(drawing()), "scribble_hed")
+    assert "could not download it" in str(refusal.value)
+    assert "choose another preprocessor" in str(refusal.value)
 
 
 def test_a_backend_without_preprocessors_says_so():

@@ -191,8 +191,8 @@ def test_the_process_shows_what_its_preprocessors_make(url):
         (255, 255, 255),
         (0, 0, 0),
     )
-    with pytest.raises(BackendRefused, match="no ControlNet module called 'depth'"):
-        Local(url).preprocessed(data, "depth")
+    with pytest.raises(BackendRefused, match="no ControlNet module called 'sonar'"):
+        Local(url).preprocessed(data, "sonar")
 
 
 def test_the_times_of_all_passes_are_told_and_only_the_way_is_network(url):

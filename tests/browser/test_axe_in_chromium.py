@@ -8,6 +8,7 @@ import pytest
 
 from sdplay.library import Library
 from sdplay.params import Params
+from tests.fakes import a1111
 from tests.making import finished
 from tests.serving import SLOW, opened, served
 from tests.sketching import stroke
@@ -28,17 +29,18 @@ EXCEPTIONS = {}
 
 @pytest.fixture(scope="module")
 def stocked(browser, tmp_path_factory):
-    """A page whose owner has some pictures."""
+    """A page whose owner has some pictures, and a server with ControlNet."""
     home = tmp_path_factory.mktemp("axe")
     library = Library(Path(home))
     library.failures.add(OWNER, "builtin", Params(prompt="a hill"), "The model ran out of memory.")
     for seed in range(6):
         library.save(finished(prompt="a fox", seed=seed), OWNER)
     library.close()
-    process, url = served(home)
-    yield url
-    process.terminate()
-    process.wait(10)
+    with a1111(extras=("controlnet",)) as forge:
+        process, url = served(home, SDPLAY_A1111_URL=forge.url)
+        yield url
+        process.terminate()
+        process.wait(10)
 
 
 def generate(page, url):
@@ -128,6 +130,14 @@ def film(page, url):
     page.mouse.move(0, 0)
 
 
+def guide(page, url):
+    page.goto(f"{url}?view=Sketch&sketch_as=Guide&backend=a1111&steps=2")
+    page.locator("[data-tool=pen][aria-checked]").wait_for()
+    stroke(page, (0.2, 0.5), (0.8, 0.5))
+    page.get_by_text("Show what the model gets").click()
+    page.get_by_alt_text("The drawing after none").wait_for()
+
+
 def inpaint(page, url):
     page.goto(f"{url}?steps=2&prompt=a fox")
     page.locator(".st-key-go button").click()
@@ -150,6 +160,7 @@ REACHES = (
     lesson,
     sketch,
     film,
+    guide,
     inpaint,
 )
 

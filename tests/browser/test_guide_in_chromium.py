@@ -64,6 +64,19 @@ def test_a_changed_weight_asks_again_while_live(tab, guided):
     tab.get_by_text("Up to date").wait_for()
 
 
+def test_the_settings_of_a_guide_outlast_another_use_of_the_canvas(tab, guided):
+    sketch(tab, guided.page, "backend=a1111&steps=2&sketch_as=Guide")
+    weight = tab.get_by_role("slider", name="Weight")
+    weight.focus()
+    tab.keyboard.press("End")
+    assert at_last(weight.input_value, "2") == "2"
+    tab.get_by_role("radio", name="Draw").click()
+    weight.wait_for(state="detached")
+    tab.get_by_role("radio", name="Guide").click()
+    weight.wait_for()
+    assert weight.input_value() == "2"
+
+
 def test_the_request_is_seen_before_it_goes(tab, guided):
     sketch(tab, guided.page, "backend=a1111&steps=2&width=128&height=128&sketch_as=Guide")
     stroke(tab, *ACROSS)

@@ -24,6 +24,8 @@ _ADVICE = {
     "sizes of tensors must match": "This model takes other sizes: try multiples of 64.",
     "controlnet model not found": "Choose another ControlNet model: this server has none of that "
     "name.",
+    "urlopen error": "The server lacks a file for this and could not download it: let it reach the "
+    "internet once, or choose another preprocessor or model.",
     "not found": "Something named in the request is unknown there: choose another, or look at the "
     "raw payload fields.",
 }

@@ -1,6 +1,7 @@
 """Guide: the drawing steers where things are, through a ControlNet of the backend."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -18,45 +19,62 @@ PREFERRED = "scribble"
 
 def settings(studio: Studio, seat: Sitting) -> None:
     """Ask for model and preprocessor, how hard it steers and when; show what the model gets."""
-    capabilities = studio.capabilities
-    models = list(capabilities.control_models or ())
-    modules = list(dict.fromkeys(("none", *(capabilities.control_modules or ()))))
-    left, right = st.columns(2, gap="small")
-    with left:
-        st.selectbox(
-            "ControlNet model", models, _first(models), key="guide_model", on_change=seat.again
-        )
-        st.slider(
-            "Weight",
-            0.0,
-            2.0,
-            1.0,
-            0.05,
-            key="guide_weight",
-            on_change=seat.again,
-            help="How hard it steers.",
-        )
-    with right:
-        st.selectbox(
-            "Preprocessor", modules, _first(modules), key="guide_module", on_change=seat.again
-        )
-        st.slider(
-            "From and until",
-            0.0,
-            1.0,
-            (0.0, 1.0),
-            0.05,
-            key="guide_when",
-            on_change=seat.again,
-            help="The share of the steps in which it steers.",
-        )
+    before = seat.guide or Control(b"", "")
+    _choose_net(studio, seat, before)
+    _choose_pace(seat, before)
+    seat.guide = _chosen()
     if seat.drawing and seat.drawing.data:
         _preview(studio, seat.drawing.data)
 
 
-def _first(names: Sequence[str]) -> int:
-    named = [number for number, name in enumerate(names) if PREFERRED in name.lower()]
-    return named[0] if named else 0
+def _choose_net(studio: Studio, seat: Sitting, before: Control) -> None:
+    capabilities = studio.capabilities
+    modules = dict.fromkeys(("none", *(capabilities.control_modules or ())))
+    choices = (
+        ("ControlNet model", capabilities.control_models or (), before.model, "guide_model"),
+        ("Preprocessor", modules, seat.guide.module if seat.guide else "", "guide_module"),
+    )
+    for column, (label, names, name, key) in zip(st.columns(2, gap="small"), choices, strict=True):
+        offered = list(names)
+        column.selectbox(label, offered, _first(offered, name), key=key, on_change=seat.again)
+
+
+def _choose_pace(seat: Sitting, before: Control) -> None:
+    left, right = st.columns(2, gap="small")
+    left.slider(
+        "Weight",
+        0.0,
+        2.0,
+        before.weight,
+        0.05,
+        key="guide_weight",
+        on_change=seat.again,
+        help="How hard it steers.",
+    )
+    right.slider(
+        "From and until",
+        0.0,
+        1.0,
+        (before.start, before.end),
+        0.05,
+        key="guide_when",
+        on_change=seat.again,
+        help="The share of the steps in which it steers.",
+    )
+
+
+def _chosen() -> Control:
+    """What the controls say, still without a picture."""
+    state = st.session_state
+    model, module, weight = (state[f"guide_{name}"] for name in ("model", "module", "weight"))
+    return Control(b"", model or "", module, weight, *state["guide_when"])
+
+
+def _first(names: Sequence[str], before: str) -> int:
+    """Which to choose: the one of before, else the first for scribbles."""
+    fitting = [name for name in names if PREFERRED in name.lower()]
+    choice = next((name for name in (before, *fitting) if name in names), "")
+    return names.index(choice) if choice else 0
 
 
 def _preview(studio: Studio, drawing: bytes) -> None:
@@ -64,7 +82,7 @@ def _preview(studio: Studio, drawing: bytes) -> None:
     if not st.toggle("Show what the model gets", key="guide_preview"):
         return
     module = str(st.session_state["guide_module"])
-    with explained():
+    with explained(), st.container(border=True, width="content", key="guide_preview_frame"):
         look = drawing if module == "none" else _preprocessed(studio, drawing, module)
         st.image(look, width=180, alt=f"The drawing after {module}")
 
@@ -83,16 +101,7 @@ def _preprocessed(studio: Studio, drawing: bytes, module: str) -> bytes:
 def params(studio: Studio, seat: Sitting) -> Params:
     """The form's settings, with the drawing as their only guide."""
     drawing = seat.shown()
-    state = st.session_state
-    if not state.get("guide_model"):
+    if not st.session_state.get("guide_model"):
         raise BadParams("There is no ControlNet model to guide by. Choose one, and ask again.")
-    start, end = state["guide_when"]
-    unit = Control(
-        drawing,
-        state["guide_model"],
-        state["guide_module"],
-        state["guide_weight"],
-        start,
-        end,
-    )
+    unit = replace(_chosen(), image=drawing)
     return form.asked(studio.capabilities).with_(control=(unit,))

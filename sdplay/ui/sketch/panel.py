@@ -166,6 +166,7 @@ def _settings(studio: Studio, seat: Sitting, aim: str) -> None:
 def _results(studio: Studio, seat: Sitting, aim: str) -> Callable[[], None]:
     """All that stands on the right; what is returned draws the picture in its place."""
     _settings(studio, seat, aim)
+    lacks = bool(mode.missing(studio, aim))
     picture, words = st.container(), st.container()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.toggle(
@@ -180,6 +181,7 @@ def _results(studio: Studio, seat: Sitting, aim: str) -> Callable[[], None]:
             icon=":material/data_object:",
             type="tertiary",
             key="sketch_request",
+            disabled=lacks,
             help="See and edit the exact JSON before it goes.",
         ):
             payload(studio, partial(purpose.params, studio, seat))
@@ -190,8 +192,7 @@ def _results(studio: Studio, seat: Sitting, aim: str) -> Callable[[], None]:
             icon=":material/auto_awesome:",
             type="primary",
             key="sketch_go",
-            disabled=local_card.unready(studio.backend.name, studio.capabilities)
-            or bool(mode.missing(studio, aim)),
+            disabled=lacks or local_card.unready(studio.backend.name, studio.capabilities),
             on_click=seat.wish,
             args=(False,),
         )

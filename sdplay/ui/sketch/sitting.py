@@ -7,7 +7,7 @@ import streamlit as st
 
 from sdplay.errors import BadParams
 from sdplay.jobs import Job
-from sdplay.params import Params
+from sdplay.params import Control, Params
 from sdplay.ui import session
 from sdplay.ui.components.canvas import Backdrop, Sketched
 from sdplay.ui.form import form
@@ -31,6 +31,8 @@ class Sitting:
     """The mask as it came last, over the original that it names."""
     original: Backdrop | None = None
     """What a mask is painted over."""
+    guide: Control | None = None
+    """How the drawing steers a picture, as it was set last."""
     backdrop_refusal: str = ""
     backdrop_note: str = ""
     drawing_coming: int = 0
