@@ -85,6 +85,8 @@ class Capabilities:
     """Words it knows, by group: offered under the prompt."""
     negatives: tuple[str, ...] = ()
     """Negative prompts to pick from; the page begins with the first, which may be empty."""
+    docs: str = ""
+    """The address of the server's own pages about its API."""
     hints: Mapping[str, str] = field(default_factory=dict)
     """What to do to get a feature that is not there, by its name."""
     inputs: tuple[Mapping[str, Any], ...] = ()

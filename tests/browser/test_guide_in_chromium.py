@@ -84,6 +84,8 @@ def test_the_request_is_seen_before_it_goes(tab, guided):
     area = tab.get_by_role("dialog").locator("textarea")
     area.wait_for()
     assert at_last(lambda: "controlnet" in area.input_value(), True)
+    docs = tab.get_by_role("dialog").get_by_role("link", name="API pages")
+    assert docs.get_attribute("href") == f"{guided.url}/docs"
 
 
 def test_a_server_without_controlnet_says_what_to_install(tab, unguided):

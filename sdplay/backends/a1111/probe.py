@@ -98,6 +98,7 @@ class Server:
             schedulers=self._schedulers(),
             scheduler_aliases=self.names.aliases(),
             chips=self._chips(),
+            docs=self.docs,
             hints=self._hints(),
             models=tuple(self.models) if self.models is not None else None,
             model=self.model,
@@ -119,6 +120,11 @@ class Server:
         digest = (self.models or {}).get(title, "")
         return title if not digest or digest[:10] in title else f"{title} [{digest[:10]}]"
 
+    @property
+    def docs(self) -> str:
+        """Where the server tells about its API; of a visitor's server nothing is linked."""
+        return f"{self.address}/docs" if self.address else ""
+
     def has_controlnet(self) -> bool:
         """Whether the extension is there, with models or without."""
         names = {script.name.lower() for script in self.scripts or ()}
@@ -132,9 +138,7 @@ class Server:
         if not self.progress or self.control_models or "controlnet" in self.dialect.lacks:
             return {}
         docs = (
-            f" What it does offer stands in its own [API pages]({self.address}/docs)."
-            if self.address
-            else ""
+            f" What it does offer stands in its own [API pages]({self.docs})." if self.docs else ""
         )
         if self.has_controlnet():
             return {

@@ -28,6 +28,8 @@ def payload(studio: Studio, asked: Callable[[], Params] | None = None) -> None:
             "whatever the "
             "form says, until you reset them."
         )
+        if docs := studio.capabilities.docs:
+            st.caption(f"What each field means stands in the server's own [API pages]({docs}).")
         text = st.text_area("Payload (JSON)", now, height=430, key=f"payload_{hash(now)}")
         if studio.capabilities.scripts:
             with st.expander("Scripts of this server", icon=":material/extension:"):
