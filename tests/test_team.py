@@ -12,7 +12,9 @@ from tests.visitor import Visitor
 
 LONG = "?prompt=a+red+apple&steps=150&width=160&height=160"
 """A picture that takes a second or more."""
-ENDLESS = LONG.replace("150", "500")
+LASTING = "?prompt=a+red+apple&steps=200&width=256&height=256"
+"""One during which somebody does this and that, on a fast machine too."""
+ENDLESS = LASTING.replace("200", "500")
 """One that nobody waits for to its end."""
 SHORT = "?prompt=a+red+apple&steps=4&width=96&height=96"
 
@@ -58,7 +60,7 @@ def test_one_run_waits_for_the_picture_and_its_previews_move(visitor):
     assert visitor.previews > 1
 
 
-def test_others_who_come_and_go_cost_one_who_waits_no_run(url, visitor):
+def test_others_who_come_and_go_cost_one_who_waits_no_run(url):
     def listed(pictures):
         """So many pictures stand in the list that this visitor looks at."""
         heading = f"The queue: {pictures} pictures"
@@ -67,10 +69,10 @@ def test_others_who_come_and_go_cost_one_who_waits_no_run(url, visitor):
     def headings():
         return [text for text in visitor.texts if text.startswith("The queue")]
 
-    with Visitor(url + ENDLESS) as other, Visitor(url + ENDLESS) as third:
+    people = [Visitor(url + ENDLESS) for _ in range(3)]
+    with people[0] as visitor, people[1] as other, people[2] as third:
         other.generate(1)
         waiting(other)
-        visitor.fill(steps=400)
         visitor.generate(2)
         assert listed(2)
         began, runs = time.monotonic(), visitor.ticks
@@ -99,18 +101,18 @@ def test_cancel_ends_a_run_that_waits(visitor):
     assert visitor.look(lambda: any("Cancelled" in each for each in visitor.sentences))
 
 
-def test_a_click_in_another_part_is_answered_while_a_picture_is_waited_for(visitor):
-    visitor.fill(steps=400)
-    visitor.generate(1)
-    waiting(visitor)
-    visitor.press("request")
-    assert visitor.look(lambda: "payload_keep" in visitor.drawn())
-    runs = visitor.runs
-    waiting(visitor)
-    visitor.press("payload_keep")
-    assert visitor.look(lambda: visitor.runs > runs)
-    assert not visitor.seeds
-    assert visitor.see(1)
+def test_a_click_in_another_part_is_answered_while_a_picture_is_waited_for(url):
+    with Visitor(url + LASTING) as visitor:
+        visitor.generate(1)
+        waiting(visitor)
+        visitor.press("request")
+        assert visitor.look(lambda: "payload_keep" in visitor.drawn())
+        runs = visitor.runs
+        waiting(visitor)
+        visitor.press("payload_keep")
+        assert visitor.look(lambda: visitor.runs > runs)
+        assert not visitor.seeds
+        assert visitor.see(1)
 
 
 def test_a_click_on_generate_draws_no_page_before_the_picture(hasty):

@@ -9,11 +9,16 @@ import pytest
 
 from sdplay.backends.local import Local
 from sdplay.backends.local.process import Launch, LocalProcess
+from sdplay.film import Crew, FrameToFrame, Shooting
+from sdplay.film.shooting import BROKEN
 from sdplay.http.call import Call
+from sdplay.jobs import Jobs
 from sdplay.library import Library
+from sdplay.params import Params
 from sdplay.sharing.revived import revived
 from sdplay.sweeps.claims import Claims, Heartbeat
 from tests.local_process import FAKE, free_port, until
+from tests.making import Painter
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -22,11 +27,13 @@ TRIED = {
     "jobs.py": "test_a_dead_worker_ends_its_job_with_a_sentence_and_the_next_one_runs",
     "server/queue.py": "test_a_dead_worker_ends_its_ticket_with_a_sentence_and_the_next_one_runs",
     "sweeps/run.py": "test_a_sweep_whose_thread_dies_says_so_and_goes_on_when_tried_again",
+    "server/extras/enlarging.py": "test_an_enlargement_whose_thread_dies_ends_with_a_sentence",
     "engine/loop.py": (
         "test_a_dead_thread_ends_every_waiting_job_with_a_sentence_and_is_started_anew"
     ),
     "engine/torch/stock.py": "test_a_thread_that_dies_of_its_picture_hands_the_fault_over",
     "http/call.py": "test_a_call_whose_thread_dies_hands_the_fault_over",
+    "film/shooting.py": "test_a_film_whose_thread_dies_says_so_and_goes_on",
     "sharing/revived.py": "test_work_that_must_go_on_goes_on_in_another_thread",
 }
 """Where threads are started, and the test that kills one."""
@@ -91,6 +98,19 @@ def test_claims_whose_thread_dies_are_kept_alive(tmp_path):
     claims._show = Dies(claims._show)
     until(lambda: claims._show.times > 3)
     claims.leave()
+
+
+def test_a_film_whose_thread_dies_says_so_and_goes_on(tmp_path):
+    library, painter = Library(tmp_path), Painter()
+    film = Shooting(
+        FrameToFrame(Params("a fox", width=64, height=64), 2), Crew(Jobs(library), painter)
+    )
+    film._take = Dies(film._take)
+    assert film.start().wait(20)
+    assert film.trouble == BROKEN
+    assert film.start().wait(20)
+    assert (film.done, film.trouble) == (True, "")
+    library.close()
 
 
 def test_half_written_files_are_swept_up_though_the_thread_died(tmp_path, monkeypatch):

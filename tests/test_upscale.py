@@ -31,7 +31,7 @@ from sdplay.engine.torch.upscale import Upscaler, load_upscaler
 from sdplay.server.extras.addons import files_in
 from sdplay.server.extras.enlarging import lines
 from sdplay.server.extras.upscalers import Upscalers
-from tests.local_process import ask, shared
+from tests.local_process import ask, shared, until
 from tests.tiny_checkpoint import small_esrgan
 
 SIZES = {
@@ -237,3 +237,17 @@ def test_a_failure_on_the_way_is_told_as_a_line(file):
 
     assert asyncio.run(heard())[-1]["event"] == "failed"
     assert "too little memory" in asyncio.run(heard())[-1]["error"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_enlargement_whose_thread_dies_ends_with_a_sentence():
+    def steps():
+        yield 0.5
+        raise SystemExit
+
+    async def heard():
+        return [json.loads(line) async for line in lines(steps())]
+
+    last = asyncio.run(heard())[-1]
+    until(lambda: "enlarge" not in [thread.name for thread in threading.enumerate()])
+    assert (last["event"], "could not be enlarged" in last["error"]) == ("failed", True)

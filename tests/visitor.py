@@ -54,6 +54,7 @@ class Visitor:
                 additional_headers={"Cookie": f"sdplay_owner={owner or uuid4().hex}"},
                 max_size=None,
                 compression=None,
+                max_queue=None,
             )
         )
         self._ask()

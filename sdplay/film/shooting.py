@@ -1,7 +1,6 @@
 """A film at work: a thread of its own hands the frames to the jobs, so that no page needs to stay
 open."""
 
-import logging
 import threading
 import time
 from collections import deque
@@ -19,7 +18,6 @@ from sdplay.library import Kept
 from sdplay.picture import Progress
 from sdplay.wording import duration, many
 
-LOG = logging.getLogger(__name__)
 GLANCE_SECONDS = 0.2
 LACKS = {
     "img2img": "cannot start from a picture, so no frame can be made from another.",
@@ -122,16 +120,15 @@ class Shooting:
         return sum(made) / len(made) if len(made) > 1 else None
 
     def _shoot(self) -> None:
+        trouble = BROKEN  # a fault of whatever kind goes on to the log; what is made stays
         try:
             while not self._stopped.is_set() and (self._fill() or self._waiting):
                 self._take()
+            trouble = self.trouble
         except PlayError as error:
-            self.trouble = str(error)
-        except Exception:
-            # This thread belongs to nobody else: what is made stays, and the page says why it ends.
-            LOG.exception("%s failed", self.group)
-            self.trouble = BROKEN
+            trouble = str(error)
         finally:
+            self.trouble = trouble
             self._leave()
 
     def _leave(self) -> None:

@@ -5,7 +5,6 @@ import base64
 import contextlib
 import io
 import json
-import logging
 import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -23,7 +22,6 @@ from sdplay.server.a1111.body import picture_in
 from sdplay.server.extras.upscalers import Upscalers
 from sdplay.server.limits import Limits
 
-LOG = logging.getLogger(__name__)
 BEAT_SECONDS = 1.0
 """A line comes at least so often, so that whoever reads notices when this process dies."""
 Tell = Callable[[dict[str, Any]], None]
@@ -91,19 +89,20 @@ async def lines(steps: Steps) -> AsyncIterator[str]:
 
 
 def _work(steps: Steps, tell: Tell, gone: threading.Event) -> None:
-    """Tile by tile, as long as somebody listens."""
+    """Tile by tile, as long as somebody listens; a fault goes on to the log."""
+    failure = "The picture could not be enlarged. See the log."  # of whatever kind the fault is
     try:
         with contextlib.closing(steps):
             for step in steps:
                 if gone.is_set():
-                    return
+                    break
                 tell(_event(step))
+        failure = ""
     except PlayError as error:
-        tell({"event": "failed", "error": str(error)})
-    except Exception:
-        # A thread of its own: whoever waits for the picture is told that it will not come.
-        LOG.exception("enlarging failed")
-        tell({"event": "failed", "error": "The picture could not be enlarged. See the log."})
+        failure = str(error)
+    finally:
+        if failure:
+            tell({"event": "failed", "error": failure})
 
 
 def _event(step: float | Image.Image) -> dict[str, Any]:
