@@ -147,6 +147,14 @@ def test_a_second_click_asks_for_nothing_while_the_first_is_at_work(page, slow, 
     page.button(key="cancel").click().run()
 
 
+def test_more_pictures_at_the_second_click_are_made_though_the_first_is_at_work(page, slow):
+    page = clicked(opened(page, backend="a1111"))
+    page.number_input(key="count").set_value(3).run()
+    page = clicked(page)
+    assert sorted(job.params.seed for job in jobs_of(page)) == [7, 7, 8, 9]
+    page.button(key="cancel").click().run()
+
+
 def test_vary_makes_one_picture_whatever_the_number_says(page):
     page = settled(clicked(opened(page, count="2")))
     settled(page.button(key="vary").click().run())

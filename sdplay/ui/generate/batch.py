@@ -86,28 +86,29 @@ def _price(studio: Studio, base: Params, pictures: int) -> str:
 def submit(studio: Studio, pictures: int) -> None:
     """Queue as many; those that find no place in the queue are told."""
     base = form.asked(studio.capabilities)
-    if _is_at_work(studio, base):
+    wanted = [base] if pictures == 1 else _with_next_seeds(studio, base, pictures)
+    if all(_is_at_work(studio, params) for params in wanted):
         st.toast("It is being made already: one click is enough.", icon=":material/info:")
         return
-    if pictures == 1:
-        written = form.as_written(base, studio.capabilities)
-        session.submit(studio, base, written=written, then=enlarging.automatic(studio))
-        return
+    group = f"{BATCH}{uuid.uuid4().hex[:12]}" if pictures > 1 else ""
+    for queued, params in enumerate(wanted):
+        written = form.as_written(params, studio.capabilities)
+        try:
+            session.submit(studio, params, group, written, enlarging.automatic(studio))
+        except BadParams as error:
+            started = f"Only {queued} of {pictures} pictures are queued. " if queued else ""
+            raise BadParams(f"{started}{error}") from error
+
+
+def _with_next_seeds(studio: Studio, base: Params, pictures: int) -> list[Params]:
+    """The settings of each picture, with words of its own."""
     planned = _planned(studio, base, pictures)
     if planned.needs_confirmation:
         raise BadParams(
             f"More than {limit()} pictures at one click need a confirmation: vary the seed in "
             "Compare, where it is asked for."
         )
-    group = f"{BATCH}{uuid.uuid4().hex[:12]}"
-    for queued, cell in enumerate(planned.cells):
-        try:
-            params = form.asked(studio.capabilities, cell.params.seed)  # with words of its own
-            written = form.as_written(params, studio.capabilities)
-            session.submit(studio, params, group, written, enlarging.automatic(studio))
-        except BadParams as error:
-            started = f"Only {queued} of {pictures} pictures are queued. " if queued else ""
-            raise BadParams(f"{started}{error}") from error
+    return [form.asked(studio.capabilities, cell.params.seed) for cell in planned.cells]
 
 
 def _is_at_work(studio: Studio, params: Params) -> bool:
