@@ -9,7 +9,7 @@ from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
 
 from sdplay.compare.experiment import write_experiment
 from sdplay.params import KNOBS
-from sdplay.ui.compare import cells, sweeping
+from sdplay.ui.compare import cells, experiments, sweeping
 from sdplay.ui.compare.answers.shapes import WRAPPED
 from sdplay.ui.compare.kinds import KINDS
 from sdplay.ui.compare.views import VIEWS
@@ -401,6 +401,16 @@ def test_run_again_makes_every_picture_anew_and_says_whether_it_is_the_same(page
     reloaded = new_page()
     reloaded.session_state["owner"] = page.session_state["owner"]
     assert "Reproduced: all 6 pictures" in sentences(opened(reloaded))
+
+
+def test_a_sweep_that_ends_while_the_page_is_drawn_can_be_run_again_at_once(page, monkeypatch):
+    def after_its_end(studio):
+        for sweep in sweeping.mine(studio):
+            sweep.wait(20)
+
+    monkeypatch.setattr(experiments, "open_file", after_its_end)  # is drawn behind the plan's line
+    page = opened(page).button(key="run").click().run()
+    assert not page.button(key="sweep_again").disabled
 
 
 def test_the_verdict_is_one_sentence_and_the_charts_below_say_no_other(page):

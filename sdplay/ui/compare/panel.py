@@ -26,6 +26,7 @@ def show(studio: Studio) -> None:
     """One line for a plan that was run, else what to vary and what it costs; then the pictures."""
     with explained():
         sweep_link.arrive(studio)
+    was_running = _is_running(studio)
     sweep = plan_line.show(studio, lambda: _files(studio)) if sweeping.mine(studio) else None
     opened = sweeping.plan_open(studio)
     # Folded away it is drawn all the same: its controls would forget what they hold.
@@ -51,6 +52,12 @@ def show(studio: Studio) -> None:
         sweep_view.show(studio, sweep)
     else:
         sweep_view.welcome()
+    if was_running and not _is_running(studio):
+        st.rerun()  # it ended while it was drawn: what stands above still says that it runs
+
+
+def _is_running(studio: Studio) -> bool:
+    return any(sweep.running for sweep in sweeping.mine(studio))
 
 
 def _files(studio: Studio) -> None:
