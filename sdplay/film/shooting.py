@@ -57,16 +57,16 @@ class Shooting:
         """Why it stopped by itself."""
         self._window = 1 if storyboard.chained else 2 * max(1, crew.at_once)
         self._waiting: deque[Job] = deque()
-        self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._stopped, self._ended = threading.Event(), threading.Event()
+        self._ended.set()
 
     def start(self) -> "Shooting":
         """Begin, or go on after the last frame that is there."""
         if not self.running and not self.done:
             self.trouble = ""
             self._stopped.clear()
-            self._thread = threading.Thread(target=self._shoot, name=self.group, daemon=True)
-            self._thread.start()
+            self._ended.clear()
+            threading.Thread(target=self._run, name=self.group, daemon=True).start()
         return self
 
     def cancel(self) -> None:
@@ -77,13 +77,12 @@ class Shooting:
 
     def wait(self, seconds: float | None = None) -> bool:
         """Until it has ended; False when the time was too short."""
-        if self._thread:
-            self._thread.join(seconds)
-        return not self.running
+        # Not by joining the thread: Ctrl+C in the middle of that makes Python believe it has ended.
+        return self._ended.wait(seconds)
 
     @property
     def running(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        return not self._ended.is_set()
 
     @property
     def done(self) -> bool:
@@ -118,6 +117,12 @@ class Shooting:
         """Of the frames made since the start; nothing before there are two."""
         made = [frame.timing.total for frame in self.frames[-20:]]
         return sum(made) / len(made) if len(made) > 1 else None
+
+    def _run(self) -> None:
+        try:
+            self._shoot()
+        finally:
+            self._ended.set()
 
     def _shoot(self) -> None:
         trouble = BROKEN  # a fault of whatever kind goes on to the log; what is made stays
