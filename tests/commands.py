@@ -6,6 +6,7 @@ and an exit code of its own, but without the time in which a new Python reads in
 
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
@@ -78,6 +79,8 @@ def sdplay(*arguments, cwd=ROOT):
 
 
 def _run(line, cwd, variables, files):
+    # As from a terminal: whoever started the tests may have had Ctrl-C ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, file in enumerate(files, 1):
         os.dup2(os.open(file, os.O_CREAT | os.O_WRONLY), number)
     os.chdir(cwd)
