@@ -17,11 +17,12 @@ PRESSED = "[data-testid=stButton] button:not([disabled]):visible"
 
 
 def quiet(tab):
-    """Wait until nothing has run for a while, and no picture is at work that would still change
-    what is seen."""
+    """Wait until nothing has run for a while, and no picture or film is at work that would still
+    change what is seen."""
     for _ in range(3):
         tab.wait_for_timeout(300)
-        tab.locator(".st-key-cancel").wait_for(state="detached", timeout=SLOW)
+        for working in (".st-key-cancel", ".st-key-reel_cancel"):
+            tab.locator(working).wait_for(state="detached", timeout=SLOW)
         tab.locator("[data-test-script-state=notRunning]").wait_for(timeout=SLOW)
 
 
