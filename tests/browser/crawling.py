@@ -104,6 +104,8 @@ class Crawl:
     where: str = ""
     loading: set = field(default_factory=set)
     """Requests without an answer yet."""
+    given: bool = False
+    """A file was given since the last press."""
     effects: int = 0
     """Downloads, file choosers and windows: effects that no text of the page tells."""
 
@@ -235,6 +237,9 @@ class Crawl:
         if control.kind == "help":
             return
         self._rest(page, mark, quiet=800 if control.rank == 3 and not state.moving else 90)
+        if self.given:  # its way to the server begins a moment after the click
+            self.given = False
+            self._rest(page, mark, quiet=800)
         if not state.moving:
             self._done(page)
         outside = control.kind == "link"
@@ -321,6 +326,7 @@ class Crawl:
 
         def chooser(given):
             self.effects += 1
+            self.given = True
             takes = (given.element.get_attribute("accept") or "").split(",")
             given.set_files(next(path for end, path in self.files.items() if end in takes))
 

@@ -189,7 +189,7 @@ def test_every_control_acts_at_once_and_nothing_breaks(
     with capsys.disabled():
         print(f"\n{name}: {new} controls pressed, {len(crawl.pressed)} in all")
     faults = [each for each in crawl.faults if not any(part in each for part, _ in EXCEPTIONS)]
-    assert faults == []
+    assert not faults, "\n".join(faults)
 
 
 def test_the_crawl_finds_one_fault_of_each_kind(browser, tmp_path):

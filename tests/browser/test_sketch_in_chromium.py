@@ -115,11 +115,15 @@ def test_a_picture_is_up_to_date_only_for_this_drawing_and_these_settings(tab, a
     prompt = tab.locator(".st-key-sketch_card textarea").first
     prompt.fill("a red fox")
     prompt.press("Control+Enter")
-    old.wait_for()
-    tab.get_by_role("button", name="Generate from sketch").click()
+    tab.get_by_alt_text("Result: a red fox").wait_for()  # live follows the prompt too
     now.wait_for()
     tab.get_by_text("Live", exact=True).click()
     stroke(tab, (0.2, 0.8), (0.8, 0.8))
+    old.wait_for()
+    tab.get_by_role("button", name="Generate from sketch").click()
+    now.wait_for()
+    prompt.fill("a blue fox")
+    prompt.press("Control+Enter")
     old.wait_for()
 
 

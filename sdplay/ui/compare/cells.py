@@ -129,6 +129,12 @@ def pick(sweep: Sweep, at_b: At, at_a: At | None = None) -> None:
         st.session_state[f"first_{sweep.group}"] = at_a
 
 
+def lay_beside(sweep: Sweep, at: At) -> None:
+    """Make a cell B, and say where it is seen: not every view shows A and B."""
+    pick(sweep, at)
+    st.toast("It is B now: look at it under A / B.", icon=":material/compare:")
+
+
 def send(studio: Studio, sweep: Sweep, results: Results) -> None:
     """Every thumbnail to the browser, new ones after those it has."""
     sent: dict[str, str] = st.session_state.setdefault(f"sent_{sweep.group}", {})

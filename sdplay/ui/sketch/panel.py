@@ -63,7 +63,7 @@ def _both(studio: Studio) -> None:
     with suppress(BadParams):  # it is told where a picture is asked for
         seat.follow_form(form.asked(studio.capabilities))
 
-    @whole.fragment(every=SOON_SECONDS if seat.live.busy else None, key="sketch")
+    @whole.fragment(every=SOON_SECONDS if seat.live.busy or seat.asked else None, key="sketch")
     def sketch() -> None:
         nonlocal inline
         alone, inline = not inline, False

@@ -118,7 +118,7 @@ def _picture(studio: Studio, sweep: Sweep, at: tuple[int, ...], key: str) -> Non
             icon=":material/compare:",
             type="tertiary",
             key=f"beside_{key}",
-            on_click=cells.pick,
+            on_click=cells.lay_beside,
             args=(sweep, at),
             disabled=at == cells.picked(sweep, results)[1],
             help="Make it B: under the glass, above.",

@@ -38,8 +38,7 @@ def show(stage: Stage) -> None:
 
 def _act(stage: Stage, turn: Turn) -> None:
     if turn.beside is not None:
-        cells.pick(stage.sweep, turn.beside)
-        st.toast("It is B now: look at it under A / B.", icon=":material/compare:")
+        cells.lay_beside(stage.sweep, turn.beside)
     if turn.details is not None and (picture := stage.results[turn.details].picture):
         details(picture)
 
