@@ -94,6 +94,7 @@ def test_result_drawer_and_chosen_picture_are_inpainted_with_one_click(tab, addr
     tab.get_by_role("dialog").wait_for(state="detached")
     tabs.filter(has_text="Library").click()
     tab.locator(".st-key-choosing label").click()
+    tab.get_by_text("Click pictures to choose them.").wait_for()
     tab.locator(".gallery .tiles button").first.click()
     tab.locator(".st-key-inpaint_chosen button").first.click()
     mask.wait_for()
