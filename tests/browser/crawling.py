@@ -27,8 +27,8 @@ DESTROYS = re.compile(r"\b(delete|empty|remove|cancel|stop|let go|yes)\b", re.IG
 STREAMLITS = re.compile(r"^(Show data|Download as|Copy Vega|Copied!|Fullscreen$)")
 """Of a chart's toolbar, which is not ours: most of it asks the system where to put a file."""
 AT_WORK = (
-    ".st-key-cancel, .st-key-reel_cancel, .st-key-sweep_pause, .st-key-lesson_cancel, "
-    "[class*=st-key-lens_at_work]"
+    ".st-key-cancel, .st-key-reel_cancel, .st-key-sketch_cancel, .st-key-lesson_cancel, "
+    ".st-key-sweep_pause, [class*=st-key-lens_at_work]"
 )
 MOST_PRESSES = 400
 """On one tab: more of them means going round in circles."""

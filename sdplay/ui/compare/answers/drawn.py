@@ -9,6 +9,7 @@ import streamlit as st
 
 from sdplay.files.spreadsheet import table_text
 from sdplay.sweeps import Sweep
+from sdplay.ui import whole
 from sdplay.ui.compare import cells, sweeping
 from sdplay.ui.compare.answers.shapes import PICK, filled
 from sdplay.ui.session import Studio
@@ -113,17 +114,21 @@ def _picture(studio: Studio, sweep: Sweep, at: tuple[int, ...], key: str) -> Non
             alt=result.cell.name,
         )
         st.caption(literal(result.cell.name))
-        if st.button(
+        st.button(
             "Beside A",
             icon=":material/compare:",
             type="tertiary",
             key=f"beside_{key}",
-            on_click=cells.lay_beside,
+            on_click=_lay_beside,
             args=(sweep, at),
             disabled=at == cells.picked(sweep, results)[1],
             help="Make it B: under the glass, above.",
-        ):
-            st.rerun()
+        )
+
+
+def _lay_beside(sweep: Sweep, at: tuple[int, ...]) -> None:
+    whole.due()
+    cells.lay_beside(sweep, at)
 
 
 def with_pictures(sweep: Sweep, rows: Iterable[Row]) -> list[Row]:
