@@ -104,6 +104,8 @@ class Crawl:
     where: str = ""
     loading: set = field(default_factory=set)
     """Requests without an answer yet."""
+    vanished: set = field(default_factory=set)
+    """What was gone before it could be pressed."""
     given: bool = False
     """A file was given since the last press."""
     effects: int = 0
@@ -230,6 +232,10 @@ class Crawl:
         try:
             undo = PRESS.get(control.kind, _click)(page, handle)
         except sync_api.Error as error:
+            if not handle.is_visible() and control.key not in self.vanished:
+                self.vanished.add(control.key)  # once: it is pressed when it stands there again
+                del self.pressed[control.key]
+                return
             why = re.findall(r"<.*intercepts pointer events|not visible|not stable", str(error))
             self.fault(f"cannot be pressed: {(why or str(error).splitlines())[-1]}")
             page.keyboard.press("Escape")
