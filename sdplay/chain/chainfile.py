@@ -6,9 +6,8 @@ from typing import Any
 
 from sdplay.chain.chain import Chain
 from sdplay.chain.stages import STAGES, ChainStage
-from sdplay.compare.planfile import settings_in
+from sdplay.compare.planfile import check_keys, parsed, settings_in
 from sdplay.errors import BadParams
-from sdplay.files.untrusted import read_json, read_toml
 from sdplay.params import KNOBS
 from sdplay.schedulers import find
 
@@ -21,17 +20,11 @@ _KEYS = ("name", "backend", "stages")
 
 def read_chain(text: str, kind: str = "json", name: str = "chain") -> Chain:
     """A chain out of a file's text; `kind` is json or toml, `name` is for a chain without one."""
-    try:
-        fields = read_toml(text) if kind == "toml" else read_json(text)
-    except ValueError as error:
-        raise BadParams(
-            f"The chain is no valid {kind.upper()}: {error}. Write it like this: {EXAMPLE}"
-        ) from error
+    fields = parsed(text, kind, "chain", EXAMPLE)
     stages = fields.get("stages") if isinstance(fields, Mapping) else None
     if not isinstance(stages, list) or not stages:
         raise BadParams(f"A chain has a list of stages. Write it like this: {EXAMPLE}")
-    if unknown := [key for key in fields if key not in _KEYS]:
-        raise BadParams(f"A chain has no {unknown[0]!r}. It may have: {', '.join(_KEYS)}.")
+    check_keys(fields, _KEYS, "chain")
     words = re.sub(r"[\W_]+", "-", str(fields.get("name", name)).lower()).strip("-")[:40]
     return Chain(tuple(map(_stage, stages)), words or "chain", str(fields.get("backend", "")))
 

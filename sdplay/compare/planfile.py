@@ -107,15 +107,26 @@ def read_plan(text: str, kind: str = "json", table: Callable[[str], str] | None 
     if kind == "csv":
         base, rows = _table(text)
         return Spec(base, tuple(_row_axis(rows, _seed(base.get("seed", 0)))))
-    try:
-        fields = read_toml(text) if kind == "toml" else read_json(text)
-    except ValueError as error:
-        raise BadParams(
-            f"The plan is no valid {kind.upper()}: {error}. Write it like this: {EXAMPLE}"
-        ) from error
+    fields = parsed(text, kind, "plan", EXAMPLE)
     if table and isinstance(fields, dict) and isinstance(fields.get("rows"), str):
         fields["rows"] = _read_rows(table(fields["rows"]).splitlines())
     return plan_of(fields)
+
+
+def parsed(text: str, kind: str, called: str, example: str) -> Any:
+    """Plain values out of a file of JSON or TOML; a sentence with an example when it is neither."""
+    try:
+        return read_toml(text) if kind == "toml" else read_json(text)
+    except ValueError as error:
+        raise BadParams(
+            f"The {called} is no valid {kind.upper()}: {error}. Write it like this: {example}"
+        ) from error
+
+
+def check_keys(fields: Mapping[str, Any], allowed: Sequence[str], called: str) -> None:
+    """Refuse what such a file cannot have."""
+    if unknown := [key for key in fields if key not in allowed]:
+        raise BadParams(f"A {called} has no {unknown[0]!r}. It may have: {', '.join(allowed)}.")
 
 
 def plan_of(fields: Any) -> Spec:
@@ -124,8 +135,7 @@ def plan_of(fields: Any) -> Spec:
         fields = fields["plan"]
     if not isinstance(fields, Mapping) or not isinstance(fields.get("base", {}), Mapping):
         raise BadParams(f"A plan has a base and axes. Write it like this: {EXAMPLE}")
-    if unknown := [key for key in fields if key not in _KEYS]:
-        raise BadParams(f"A plan has no {unknown[0]!r}. It may have: {', '.join(_KEYS)}.")
+    check_keys(fields, _KEYS, "plan")
     axes_told = fields.get("axes", ())
     if not isinstance(axes_told, list | tuple):
         raise BadParams(f"A plan's axes are a list. Write it like this: {EXAMPLE}")
