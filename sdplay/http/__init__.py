@@ -1,2 +1,2 @@
-"""HTTP to other servers: which addresses may be reached, how a request goes out, what its failure
+"""HTTP to other servers: which addresses may be reached, how a request is sent, and what a failure
 means."""

@@ -1,11 +1,11 @@
-"""Web addresses as people write them, the http:// perhaps left out."""
+"""Web addresses as people write them, perhaps without the http://."""
 
 import ipaddress
 from urllib.parse import SplitResult, urlsplit
 
 
 def split(url: str) -> SplitResult:
-    """The parts of an address; no scheme and no host where it cannot be read."""
+    """The parts of an address. Scheme and host are empty if it cannot be read."""
     text = url.strip()
     try:
         parts = urlsplit(text if "://" in text else f"http://{text}")
@@ -16,7 +16,7 @@ def split(url: str) -> SplitResult:
 
 
 def port(parts: SplitResult) -> int:
-    """The port that is called, named or not."""
+    """The port of an address; the scheme's usual one if none is given."""
     return parts.port or (443 if parts.scheme == "https" else 80)
 
 
@@ -32,7 +32,7 @@ def on_this_machine(url: str) -> bool:
 
 
 def bare(url: str) -> str:
-    """The address as a sentence may show it: no password, no query, and not endless."""
+    """An address as a sentence may show it: without password and query, and cut if it is long."""
     parts = split(url)
     if not parts.scheme:  # nobody can tell where its password stands
         return "The address"

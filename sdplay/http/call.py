@@ -1,4 +1,4 @@
-"""A function in a thread of its own, which others may wait for or abandon."""
+"""Runs a function in a thread of its own, so that others can wait for it or give it up."""
 
 import threading
 from collections.abc import Callable
@@ -11,8 +11,8 @@ _T = TypeVar("_T")
 
 
 class Call(Generic[_T]):
-    """A function running in its own daemon thread: a picture takes long, and someone may want to
-    stop it."""
+    """A function that runs in a daemon thread of its own, because a picture takes long and somebody
+    may want to stop it."""
 
     def __init__(self, work: Callable[[], _T]) -> None:
         self._done = threading.Event()
@@ -22,18 +22,18 @@ class Call(Generic[_T]):
         threading.Thread(target=self._run, args=(work,), daemon=True, name="sdplay-call").start()
 
     def wait(self, seconds: float) -> bool:
-        """True as soon as it has ended, False after that many seconds."""
+        """Waits that many seconds at most, and returns whether the function has ended."""
         return self._done.wait(seconds)
 
     def result(self) -> _T:
-        """What the function returned, or the error it ended with."""
+        """Returns what the function returned, or raises the error it ended with."""
         self._done.wait()
         if self._error is not None:
             raise self._error
         return self._value[0]
 
     def abandon(self) -> None:
-        """Nobody waits for it any more: its connections are cut, so that its thread ends."""
+        """Gives the function up and cuts its connections, so that its thread ends."""
         self._connections.cut()
 
     def _run(self, work: Callable[[], _T]) -> None:

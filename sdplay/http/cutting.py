@@ -1,7 +1,8 @@
-"""Connections that another thread can cut: at a deadline, or when nobody waits for the answer.
+"""Connections that another thread can cut, at a deadline or when nobody waits for the answer any
+more.
 
-A socket's own timeout starts anew with every byte, so a server that drips its headers would hold a
-request for ever.
+A socket's own timeout starts anew with every byte, so a server that sends its headers byte by byte
+would hold a request for ever.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ class Connections:
 
     @contextlib.contextmanager
     def noted(self) -> Iterator[None]:
-        """Note every connection that this thread opens until the end of the block."""
+        """Notes every connection that this thread opens until the end of the block."""
         before = _NOTING.set((*_NOTING.get(), self))
         try:
             yield
@@ -30,21 +31,21 @@ class Connections:
             _NOTING.reset(before)
 
     def close(self) -> None:
-        """Forget them; those that are still read stay open."""
+        """Forgets all connections. Those that are still read stay open."""
         with self._lock:
             for connection in self._sockets:
                 connection.close()
             self._sockets.clear()
 
     def cut(self) -> None:
-        """End them all: whoever reads from one is told that it is closed."""
+        """Cuts all connections. Whoever reads from one gets the error that it is closed."""
         with self._lock:
             self.is_cut = True
             for connection in self._sockets:
                 _shut(connection)
 
     def note(self, connection: socket.socket) -> None:
-        """Remember a connection by a handle of its own, which TLS cannot take away."""
+        """Notes a connection by a duplicate of its socket, which TLS cannot take away."""
         with self._lock:
             handle = connection.dup()
             self._sockets.append(handle)
@@ -56,7 +57,7 @@ _NOTING: ContextVar[tuple[Connections, ...]] = ContextVar("_NOTING", default=())
 
 
 class Deadline:
-    """Cuts connections once that many seconds have passed, unless it was called off."""
+    """Cuts connections after that many seconds, unless it is called off before."""
 
     def __init__(self, seconds: float) -> None:
         self.connections = Connections()
@@ -69,7 +70,7 @@ class Deadline:
         return self.connections.is_cut
 
     def call_off(self) -> None:
-        """Let the connections last."""
+        """Ends the deadline, so that the connections stay open."""
         self._timer.cancel()
 
     def __enter__(self) -> Self:
@@ -86,7 +87,7 @@ def _shut(connection: socket.socket) -> None:
 
 
 def noted(connection: socket.socket) -> socket.socket:
-    """The same connection, known to everybody who notes what this thread opens."""
+    """The same connection, after everybody who notes this thread's connections was told of it."""
     for connections in _NOTING.get():
         connections.note(connection)
     return connection

@@ -1,4 +1,5 @@
-"""Which addresses belong to the open internet: what a visitor typed may not reach this network."""
+"""Which addresses are on the open internet. An address typed by a visitor must not reach this
+network."""
 
 import ipaddress
 import socket
@@ -20,7 +21,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def public(address: Address) -> bool:
-    """Whether an address belongs to the open internet, also when it is IPv4 packed into IPv6."""
+    """Whether an address is on the open internet. IPv4 addresses inside IPv6 are unpacked first."""
     if isinstance(address, ipaddress.IPv6Address):
         packed = (
             address.ipv4_mapped
@@ -37,14 +38,14 @@ def public(address: Address) -> bool:
 
 
 def anywhere(address: Address) -> bool:
-    """The owner's word that every address is fine."""
+    """Accepts every address, because the owner allows it."""
     return True
 
 
 @dataclass(frozen=True)
 class Guest:
-    """What holds for a server that a visitor named: only these addresses, no redirect, no proxy,
-    and no sentence that repeats its address."""
+    """The rules for a server that a visitor named: only open addresses, no redirect, no proxy, and
+    no sentence that repeats its address."""
 
     allowed: Callable[[Address], bool]
 
@@ -54,7 +55,7 @@ _GUEST: ContextVar[Guest | None] = ContextVar("_GUEST", default=None)
 
 @contextmanager
 def fenced(guest: Guest | None) -> Iterator[None]:
-    """Connections that this thread opens inside the block keep to the guest's rules."""
+    """Holds the connections that this thread opens inside the block to the rules for guests."""
     before = _GUEST.set(guest)
     try:
         yield
@@ -63,7 +64,8 @@ def fenced(guest: Guest | None) -> Iterator[None]:
 
 
 def checked_addresses(host: str, port: int) -> list[str]:
-    """Where to connect for a guest, each address checked; nothing where no guest is asked for."""
+    """The addresses to connect to for a guest, each one checked; empty if the caller is no
+    guest."""
     guest = _GUEST.get()
     if guest is None:
         return []
@@ -83,7 +85,7 @@ def checked_addresses(host: str, port: int) -> list[str]:
 
 
 def resolve(host: str, port: int) -> list[Address]:
-    """Every address of a host."""
+    """All addresses of a host."""
     try:
         entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:

@@ -1,8 +1,8 @@
-"""Fetching a picture from an address that a visitor typed, without letting it reach this network.
+"""Fetches a picture from an address that a visitor typed, without letting it reach this network.
 
-Every address a name resolves to must be public, and the connection goes to the address that was
-checked, so a name that resolves differently a moment later gains nothing.  The same holds after
-each redirect.
+Every address that a name resolves to must be public, and the connection goes to the very address
+that was checked, so that a name which resolves differently a moment later gains nothing. The same
+holds after each redirect.
 """
 
 import time
@@ -25,8 +25,8 @@ MOST_REDIRECTS = 4
 
 
 def fetch_public(url: str) -> bytes:
-    """The picture at that address, checked; a sentence when it is private, silent, too large or no
-    picture."""
+    """The checked picture at that address. A private or silent address, or one with no picture or a
+    too large one, raises an error with a clear sentence."""
     data = download(
         url, allowed=anywhere if setting("SDPLAY_ALLOW_PRIVATE_URLS") == "1" else public
     )
@@ -45,8 +45,7 @@ def download(
     largest: int = LARGEST_BYTES,
     seconds: float = 30,
 ) -> bytes:
-    """The bytes at that address, if `allowed` says yes to it and to every address it redirects
-    to."""
+    """The bytes at that address, if `allowed` accepts it and every address that it redirects to."""
     until = time.monotonic() + seconds
     with Deadline(seconds) as deadline:
         for _ in range(MOST_REDIRECTS + 1):
@@ -140,7 +139,7 @@ def _body(response: urllib3.BaseHTTPResponse, url: str, largest: int, until: flo
 
 
 def _onward(url: str, location: str) -> str:
-    """Where a redirect leads."""
+    """The address that a redirect leads to."""
     try:
         return urljoin(url, location)
     except ValueError as error:

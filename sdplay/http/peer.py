@@ -1,4 +1,4 @@
-"""The other end of a call, and the sentences that several steps of a call may say of it."""
+"""The server at the other end of a call, and sentences that several steps of a call need."""
 
 from typing import Protocol
 
@@ -6,14 +6,14 @@ from sdplay.http.fence import Guest
 
 
 class Peer(Protocol):
-    """What a call must know to say in words what went wrong."""
+    """What a call must know about a server to say what went wrong."""
 
     @property
     def label(self) -> str: ...
 
     @property
     def address(self) -> str:
-        """As people may see it: without password, query and trailing slash."""
+        """The address as people may see it, without password, query and trailing slash."""
 
     @property
     def setting(self) -> str:
@@ -24,11 +24,11 @@ class Peer(Protocol):
 
     @property
     def guest(self) -> Guest | None:
-        """The rules for one that a visitor named."""
+        """The rules for a server that a visitor named; None for the owner's own."""
 
 
 def too_slow(peer: Peer, seconds: float) -> str:
-    """What to say when the answer is not whole in time."""
+    """The sentence for an answer that was not complete in time."""
     return (
         f"{peer.label} has not finished its answer within {seconds:g} s. It may still be "
         "working: look at its console, or ask for fewer steps."
@@ -36,7 +36,7 @@ def too_slow(peer: Peer, seconds: float) -> str:
 
 
 def lost_way(peer: Peer) -> str:
-    """What to say when a redirect names no address."""
+    """The sentence for a redirect that names no address."""
     return (
         f"{peer.label} at {peer.address} sends us on to something that is no address. "
         f"Check {peer.setting}."

@@ -1,4 +1,4 @@
-"""urllib3's and requests' connections, noted by whoever may have to cut them."""
+"""Connection pools of urllib3 and requests whose connections can be cut by another thread."""
 
 import socket
 from collections.abc import Callable
@@ -25,8 +25,11 @@ class _SecureConnection(urllib3.connection.HTTPSConnection):
 def _to_checked(
     connection: urllib3.connection.HTTPConnection, connect: Callable[[], socket.socket]
 ) -> socket.socket:
-    """Connect, for a guest to an address that was checked: a name that resolves differently a
-    moment later gains nothing.  TLS and the Host header keep the name."""
+    """Connects, for a guest only to an address that was checked, so that a name which resolves
+    differently a moment later gains nothing.
+
+    TLS and the Host header keep the name.
+    """
     host = connection._dns_host
     addresses = checked_addresses(host, connection.port)
     try:
@@ -43,27 +46,27 @@ def _to_checked(
 
 
 class Pool(urllib3.HTTPConnectionPool):
-    """urllib3's pool, its connections noted."""
+    """urllib3's pool, with every connection noted."""
 
     ConnectionCls = _Connection
 
 
 class SecurePool(urllib3.HTTPSConnectionPool):
-    """urllib3's pool with TLS, its connections noted."""
+    """urllib3's pool for TLS, with every connection noted."""
 
     ConnectionCls = _SecureConnection
 
 
 class Adapter(HTTPAdapter):
-    """Requests' adapter with these pools."""
+    """The adapter for requests that uses these pools."""
 
     def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
-        """Make the manager as requests does, then give it our kinds of pool."""
+        """Makes the manager as requests does, but with our kinds of pool."""
         super().init_poolmanager(*arguments, **named)
         self.poolmanager.pool_classes_by_scheme = {"http": Pool, "https": SecurePool}
 
     def proxy_manager_for(self, proxy: str, **named: Any) -> urllib3.ProxyManager:
-        """The same behind a proxy."""
+        """Makes the manager for a proxy in the same way."""
         manager: urllib3.ProxyManager = super().proxy_manager_for(proxy, **named)
         manager.pool_classes_by_scheme = {"http": Pool, "https": SecurePool}
         return manager

@@ -1,4 +1,4 @@
-"""What a server answered: its JSON, or why it refused, in a sentence that says what to do."""
+"""A server's answer: its JSON, or a sentence that says why it refused and what to do."""
 
 import email.utils
 import html
@@ -15,11 +15,11 @@ from sdplay.settings import without_secrets
 
 @dataclass(frozen=True)
 class Reply:
-    """What a server answered, whatever the status."""
+    """A server's answer, whatever its status."""
 
     status: int
     headers: Mapping[str, str]
-    """Names in any case."""
+    """The headers. Capital and small letters in their names do not matter."""
     body: bytes
     label: str = "The server"
     seconds: float = 0.0
@@ -39,13 +39,14 @@ class Reply:
 
     @property
     def is_page(self) -> bool:
-        """HTML: a login page, a proxy's error or a web interface, never an API's answer."""
+        """Whether the answer is HTML, such as a login page, a proxy's error or a web interface, and
+        so no API's answer."""
         return self.kind in ("text/html", "application/xhtml+xml") or self.text[
             :200
         ].lstrip().lower().startswith(("<!doctype html", "<html"))
 
     def json(self) -> Any:
-        """The decoded body; None when it is empty."""
+        """The decoded JSON body; None if the body is empty."""
         if not self.body.strip():
             return None
         if self.is_page:
@@ -105,7 +106,7 @@ _ADVICE: dict[int, tuple[str, type[BackendError]]] = {
 
 
 def error_text(reply: Reply, longest: int = 300) -> str:
-    """What a server says went wrong, wherever its dialect puts it."""
+    """The server's own error text, wherever its kind of API puts it."""
     if reply.is_page:
         return _page(reply)
     try:
@@ -117,7 +118,8 @@ def error_text(reply: Reply, longest: int = 300) -> str:
 
 
 def retry_after(reply: Reply) -> float | None:
-    """Seconds to wait, from the header (seconds or a date) or from the body; None when not told."""
+    """Seconds to wait before the next try, from the header (seconds or a date) or from the body;
+    None if neither says."""
     header = reply.headers.get("Retry-After", "").strip()
     if re.fullmatch(r"\d+(\.\d+)?", header):
         return float(header)

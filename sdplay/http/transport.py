@@ -1,4 +1,4 @@
-"""One HTTP exchange by requests, and its failures as sentences."""
+"""Sends one HTTP request with the library requests, and turns its failures into sentences."""
 
 import errno
 import socket
@@ -45,10 +45,10 @@ def sent(
     endless: bool = False,
     **fields: Any,
 ) -> Iterator[requests.Response]:
-    """The answer, still to be read.
+    """Sends a request and returns the answer, whose body is still to be read.
 
-    `seconds` is what the person is told, `silence` what it may take: all of it, or of an `endless`
-    answer its beginning.
+    `seconds` is the time that an error sentence names. `silence` is the time allowed: for the whole
+    answer, or only for the beginning of an `endless` one.
     """
     with Deadline(silence or seconds) as deadline, requests.Session() as session:
         session.mount("http://", Adapter())
@@ -89,7 +89,8 @@ def sent(
 
 
 class _Auth(requests.auth.AuthBase):
-    """Always given, so that requests never looks for a password in a netrc file."""
+    """Credentials that are always given, so that requests never looks for a password in a netrc
+    file."""
 
     def __init__(self, pair: tuple[str, str] | None) -> None:
         self.pair = pair
@@ -131,7 +132,7 @@ def _translated(peer: Peer, seconds: float, error: BaseException) -> BackendErro
 
 
 def _why_not(causes: Sequence[BaseException]) -> str:
-    """Why nothing could be sent, and what to look at."""
+    """The sentence for a request that could not be sent, and what to look at."""
     for cause in causes:
         if isinstance(cause, socket.gaierror | urllib3.exceptions.NameResolutionError):
             return "There is no computer of that name: look for typing mistakes."
@@ -146,7 +147,7 @@ _NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTD
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and everything inside it, because requests wraps urllib3, which wraps the
+    """The error and all errors inside it, because requests wraps urllib3, which wraps the
     socket."""
     visited: set[int] = set()
     stack: list[Any] = [error]

@@ -1,7 +1,7 @@
-"""HTTP for every backend: answers that are capped and timed, failures that are sentences, keys that
-never travel on.
+"""HTTP for every backend: answers are limited in size and time, failures become sentences, and keys
+are never sent to another host.
 
-BackendOffline means that nothing was sent, so trying again is safe; after that a failure is
+BackendOffline means that nothing was sent, so that trying again is safe. Later failures are
 BackendBroken, because the server may have begun to work.
 """
 
@@ -30,21 +30,22 @@ if TYPE_CHECKING:  # requests and urllib3 come with the first call: the page is 
 
 LARGEST_ANSWER = 64 * 1024 * 1024
 LARGEST_TO_GUEST = 2 * 1024 * 1024
-"""What a visitor's server may answer to a question; its pictures may be larger."""
+"""The most bytes that a visitor's server may send as an answer to a question. Its pictures may be
+larger."""
 CONNECT_SECONDS = 5.0
 _HARMLESS_HEADERS = {"accept", "content-type", "prefer", "user-agent", "cancel-after"}
 
 
 @dataclass(frozen=True)
 class Wire:
-    """One server: where it is, how to show who we are, and how to call it in a sentence."""
+    """One server: its address, its credentials, and the sentences for its failures."""
 
     base: str = field(repr=False)
     label: str = field(kw_only=True)
     setting: str = field(kw_only=True)
-    """The environment variable that holds the address: messages tell the person to look there."""
+    """The environment variable that holds the address. Sentences tell people to look there."""
     key_setting: str = field(default="", kw_only=True)
-    """The one that holds the key."""
+    """The environment variable that holds the key."""
     guest: Guest | None = field(default=None, kw_only=True)
     """The rules for a server that a visitor named."""
     headers: Mapping[str, str] = field(default_factory=dict, kw_only=True, repr=False)
@@ -53,11 +54,11 @@ class Wire:
     largest: int = field(default=LARGEST_ANSWER, kw_only=True)
     connect_seconds: float = field(default=CONNECT_SECONDS, kw_only=True)
     largest_told: int | None = field(default=None, kw_only=True)
-    """The most that an answer to GET may bring, where that is less."""
+    """The most bytes of an answer to GET, where the limit is lower than the usual one."""
 
     @property
     def address(self) -> str:
-        """The base address as people may see it: without password, query and trailing slash."""
+        """The base address as people may see it, without password, query and trailing slash."""
         if self.guest:
             return "the address you gave"
         parts = split(self.base)
@@ -67,7 +68,7 @@ class Wire:
     def get(
         self, path: str = "", *, seconds: float = 20, headers: Mapping[str, str] | None = None
     ) -> Reply:
-        """Ask; the whole answer must be there after `seconds`."""
+        """Sends a GET. The whole answer must be there within `seconds`."""
         return self.request("GET", path, seconds=seconds, headers=headers)
 
     def post(
@@ -79,7 +80,8 @@ class Wire:
         headers: Mapping[str, str] | None = None,
         files: Mapping[str, Any] | None = None,
     ) -> Reply:
-        """Send JSON, or a form with `files`; the whole answer must be there after `seconds`."""
+        """Sends JSON, or a form if there are `files`. The whole answer must be there within
+        `seconds`."""
         return self.request("POST", path, json=json, seconds=seconds, headers=headers, files=files)
 
     def request(
@@ -92,8 +94,8 @@ class Wire:
         headers: Mapping[str, str] | None = None,
         files: Mapping[str, Any] | None = None,
     ) -> Reply:
-        """One request; `path` is below the base address, or a whole address (keys go only to the
-        own host)."""
+        """Sends one request. `path` is relative to the base address, or a whole address; keys are
+        sent only to the server's own host."""
         until = time.monotonic() + seconds
         url = self._url(path)
         for _ in range(5):
@@ -113,10 +115,11 @@ class Wire:
     def lines(
         self, path: str, json: Any, *, silence: float = 60
     ) -> Generator[bytes | Reply, None, None]:
-        """Post, and yield the answer line by line as it comes; an answer that is no success as one
-        Reply.
+        """Sends a POST and yields the answer line by line as it comes. An answer that is no success
+        is yielded as one Reply.
 
-        Nothing for `silence` seconds counts as lost.  Closing the iterator hangs up.
+        After `silence` seconds without a byte the server counts as lost. Closing the iterator
+        closes the connection.
         """
         from sdplay.http.transport import sent
 
@@ -152,14 +155,14 @@ class Wire:
                 )
 
     def clean(self, text: str) -> str:
-        """The text without any key this wire knows."""
+        """The text without any key that was given for this server."""
         forms = {form for secret in self.secrets() for form in spellings(secret)}
         for form in sorted(forms, key=len, reverse=True):
             text = text.replace(form, BLANK)
         return without_secrets(text)
 
     def same_host(self, url: str) -> bool:
-        """Whether an address belongs to this server; http may become https there."""
+        """Whether an address belongs to this server. A change from http to https is allowed."""
         ours, theirs = split(self.base), split(url)
         upgraded = (
             (ours.scheme, theirs.scheme) == ("http", "https") and not ours.port and not theirs.port
@@ -183,7 +186,7 @@ class Wire:
         return f"{url}{'&' if '?' in url else '?'}{parts.query}" if parts.query else url
 
     def _onward(self, url: str, location: str) -> str:
-        """Where a redirect leads."""
+        """The address that a redirect leads to."""
         try:
             return urljoin(url, location)
         except ValueError as error:
@@ -251,7 +254,7 @@ class Wire:
         return self.auth
 
     def secrets(self) -> set[str]:
-        """What nobody may read of how this server is reached."""
+        """The texts that nobody may read in what is said about this server."""
         words = [
             word
             for name, value in self.headers.items()
@@ -272,8 +275,8 @@ class Wire:
 
 
 def picture_bytes(value: Any, wire: Wire) -> bytes:
-    """The picture in an answer, whether bytes, data URI, web address or base64; decoded once to be
-    sure."""
+    """The picture in an answer, which may be bytes, a data URI, a web address or base64. It is
+    decoded once as a check."""
     try:
         return checked(_raw_picture(value, wire))
     except NotAPicture as error:
@@ -284,7 +287,7 @@ def picture_bytes(value: Any, wire: Wire) -> bytes:
 
 
 def waiting(seconds: float, message: str) -> Iterator[Progress]:
-    """A countdown that yields every second, so that closing the generator around it stops the
+    """Yields once a second until the time is over, so that closing the generator around it ends the
     wait."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
@@ -293,7 +296,7 @@ def waiting(seconds: float, message: str) -> Iterator[Progress]:
 
 
 def kind_of(value: Any) -> str:
-    """What a piece of an answer is, in words."""
+    """A word for what a part of an answer is."""
     words = {
         dict: "an object",
         list: "a list",
@@ -334,8 +337,8 @@ def _raw_picture(value: Any, wire: Wire) -> bytes:
 
 
 def _reachable_from(wire: Wire) -> Callable[[Address], bool]:
-    """Where pictures may lie that a server names: a server in our own network may name its
-    neighbours there; one on the internet may not."""
+    """Which hosts may hold the pictures that a server names. A server in our own network may name
+    its neighbours; one on the internet may not."""
     if wire.guest:
         return wire.guest.allowed
     parts = split(wire.base)
@@ -344,7 +347,7 @@ def _reachable_from(wire: Wire) -> Callable[[Address], bool]:
 
 
 def of_guest(wire: Wire, guest: Guest | None) -> Wire:
-    """The same server under a guest's rules, where a visitor named it."""
+    """The same server under the rules for guests, if a visitor named it."""
     if guest is None:
         return wire
     return replace(

@@ -1,4 +1,5 @@
-"""The library: every finished picture is kept as its PNG, thumbnailed, and indexed in SQL."""
+"""The library: every finished picture is stored as a PNG file with a thumbnail, and indexed in
+SQL."""
 
 from sdplay.library.kept import Group, Kept, Page, Timed, Total
 from sdplay.library.library import Library

@@ -1,5 +1,5 @@
-"""An object store instead of a folder: any address that fsspec understands, s3://bucket/pictures
-for one."""
+"""An object store in place of a folder, at any address that fsspec understands, for example
+s3://bucket/pictures."""
 
 import errno
 import hashlib
@@ -13,12 +13,14 @@ from sdplay.library.files import SUFFIXES, path_of
 from sdplay.settings import without_secrets
 
 WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oci", "oss", "memory"})
-"""Stores that show a file whole or not at all; elsewhere it is written beside and moved."""
+"""Stores in which a file is either whole or absent. In all others it is first written under another
+name and then moved."""
 NEEDS = "SDPLAY_STORE_URL needs more packages: pip install '.[teams]'"
 
 
 def _raised() -> tuple[type[BaseException], ...]:
-    """What stores raise; S3's library has its own kinds for wrong keys and dead connections."""
+    """The errors that stores raise. S3's library has its own kinds for wrong keys and broken
+    connections."""
     try:
         kinds = importlib.import_module("botocore.exceptions")
     except ImportError:
@@ -31,7 +33,7 @@ _UNREACHED = tuple(kind for kind in _RAISED if kind.__name__ == "HTTPClientError
 
 
 class Bucket:
-    """Bytes by kind and name in an object store."""
+    """Stores files by kind and name in an object store."""
 
     def __init__(self, address: str, **options: Any) -> None:
         try:
@@ -47,13 +49,14 @@ class Bucket:
         self._whole = not WHOLE.isdisjoint([protocols] if isinstance(protocols, str) else protocols)
 
     def keep(self, kind: str, data: bytes) -> str:
-        """Store the bytes under their SHA-256 and return it."""
+        """Stores the bytes under their SHA-256, and returns that name."""
         name = hashlib.sha256(data).hexdigest()
         self.write(kind, name, data)
         return name
 
     def write(self, kind: str, name: str, data: bytes, again: bool = False) -> None:
-        """Store the bytes under a name.  `again` replaces what is there."""
+        """Stores the bytes under a name. A file that is already there is replaced only if `again`
+        is set."""
         path = self._path(kind, name)
         with _explained(self.address):
             if again or not self._fs.exists(path):
@@ -65,7 +68,8 @@ class Bucket:
                     self._fs.mv(f"{path}.new", path)
 
     def read(self, kind: str, name: str) -> bytes:
-        """The bytes, or a sentence when somebody removed the file."""
+        """Returns a file's bytes, or raises an error with a clear sentence if somebody removed the
+        file."""
         path = self._path(kind, name)
         with _explained(self.address):
             try:
@@ -78,18 +82,18 @@ class Bucket:
                 ) from error
 
     def has(self, kind: str, name: str) -> bool:
-        """Whether it is there."""
+        """Whether the store has this file."""
         with _explained(self.address):
             return bool(self._fs.exists(self._path(kind, name)))
 
     def remove(self, kind: str, name: str) -> None:
-        """Gone for good; nothing happens when it was not there."""
+        """Removes a file for good. A file that is not there is no error."""
         with _explained(self.address):
             if self._fs.exists(path := self._path(kind, name)):
                 self._fs.rm_file(path)
 
     def names(self, kind: str) -> Iterator[str]:
-        """The name of every file of a kind."""
+        """The names of all files of one kind."""
         with _explained(self.address):
             paths = sorted(self._fs.find(f"{self._root}/{kind}"))
         for path in paths:
@@ -98,10 +102,11 @@ class Bucket:
                 yield name.removesuffix(SUFFIXES[kind])
 
     def sweep(self) -> None:
-        """Stores show files whole or not at all; what was begun is theirs to forget."""
+        """Does nothing: in an object store a file is whole or absent, and the store itself clears
+        away unfinished uploads."""
 
     def many(self, kind: str, names: list[str]) -> dict[str, bytes]:
-        """Several at once, side by side; what is not there is left out."""
+        """Reads several files at the same time, and leaves out those that are not there."""
         if not names:
             return {}
         paths = {self._path(kind, name): name for name in names}
@@ -116,7 +121,7 @@ class Bucket:
 
 @contextmanager
 def _explained(address: str) -> Iterator[None]:
-    """Translate what stores raise."""
+    """Turns the errors of an object store into sentences for people."""
     try:
         yield
     except _RAISED as error:
@@ -133,7 +138,7 @@ def _explained(address: str) -> Iterator[None]:
 
 
 def _away(error: BaseException) -> bool:
-    """Whether it may answer later: it is too busy, or the connection broke off or was never
-    made."""
+    """Whether the store may answer later, because it is too busy or because no connection could be
+    held."""
     busy = isinstance(error, OSError) and error.errno == errno.EBUSY
     return busy or isinstance(error, (*_UNREACHED, ConnectionError, TimeoutError))

@@ -1,5 +1,5 @@
-"""Pictures out of a library and into one: a zip of PNG, CSV and JSON, or picture files from
-anywhere."""
+"""Takes pictures out of a library and into one, as a zip of PNG, CSV and JSON or as any picture
+files."""
 
 import hashlib
 import io
@@ -32,11 +32,13 @@ LIST = "pictures.json"
 LINKS = "links.json"
 MAX_FILE = 512 * 2**20
 VISITOR_FILE = 64 * 2**20
-"""What one file of a visitor's zip may unpack to; the administrator's own may be larger."""
+"""The most bytes that one file of a visitor's zip may unpack to. The administrator has no such
+limit."""
 MAX_LINE = 4 * 2**20
-"""One picture's record: its prompts and settings as JSON."""
+"""The most bytes of one picture's record, which holds its prompts and settings as JSON."""
 VISITOR_LISTING = 8 * 2**20
-"""Bytes of a zip's own list of files: about 80,000 names, ten times as much once read."""
+"""The most bytes of the list of files inside a visitor's zip: about 80,000 names, which take ten
+times as much memory."""
 PICTURES_ENDS = (".png", ".jpg", ".jpeg", ".webp")
 _TIMES = ("total", "queued", "company", "network", "load", "sampling", "decode", "share")
 COLUMNS = (
@@ -56,11 +58,11 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Carried:
-    """How many pictures went out or came in, and a sentence for each that did not."""
+    """How many pictures were exported or imported, and a sentence for each one that was not."""
 
     pictures: int = 0
     known: int = 0
-    """Were there already."""
+    """Pictures that the library already had."""
     problems: tuple[str, ...] = ()
 
 
@@ -70,10 +72,11 @@ def exported(
     selection: Query | str | Sequence[str] = "",
     owner: str | None = "",
 ) -> Carried:
-    """Write what a query finds, or these ids, into a zip.
+    """Writes the pictures of a query, or with these ids, into a zip.
 
-    With None for the owner it is the whole library, bin, links and owners with it, to be read in
-    elsewhere without loss.  Else nobody's name goes out: it opens all that is theirs.
+    Without an owner it is the whole library with bin, links and owners, so that it can be imported
+    elsewhere without loss. Otherwise no owner's name is written, because the name gives access to
+    all that is theirs.
     """
     records = _Records(
         library, query(selection) if isinstance(selection, str) else selection, owner
@@ -103,8 +106,8 @@ def exported(
 
 
 def imported(library: Library, source: Path | IO[bytes], owner: str | None = "") -> Carried:
-    """Read such a zip, or a zip of any pictures.  With None for the owner everything goes back to
-    whose it was."""
+    """Imports such a zip, or a zip of any pictures. Without an owner every picture goes back to the
+    owner it had."""
     try:
         if owner is not None:
             _check_listing(source)
@@ -130,8 +133,8 @@ def imported(library: Library, source: Path | IO[bytes], owner: str | None = "")
 def table(
     library: Library, selection: Query | str | Sequence[str] = "", owner: str | None = ""
 ) -> str:
-    """Settings, seconds and marks of what a query finds, or of these ids, as CSV: one line a
-    picture."""
+    """Lists the settings, seconds and marks of the pictures of a query, or with these ids, as CSV
+    with one line for each picture."""
     records = _Records(
         library, query(selection) if isinstance(selection, str) else selection, owner
     )
@@ -139,7 +142,8 @@ def table(
 
 
 class _Records:
-    """The records to write, read again for each part of the zip: memory stays flat."""
+    """The records to export, read again for each part of the zip, so that memory does not grow with
+    their number."""
 
     def __init__(
         self, library: Library, selection: Query | Sequence[str], owner: str | None
@@ -165,7 +169,8 @@ class _Records:
 
 @contextmanager
 def _zip(to: Path | IO[bytes]) -> Iterator[zipfile.ZipFile]:
-    """A zip that is whole or not there.  PNG is packed already, so nothing is packed again."""
+    """Writes a zip that is either whole or absent. Nothing is compressed, because PNG already
+    is."""
     try:
         with (
             whole(to) if isinstance(to, Path) else nullcontext(to) as target,
@@ -219,7 +224,7 @@ def _listed(library: Library, archive: zipfile.ZipFile, owner: str | None) -> Ca
 
 
 def _unpack(library: Library, archive: zipfile.ZipFile, record: Record, owner: str | None) -> bool:
-    """One picture in; False when it was there already."""
+    """Imports one picture, and returns False if the library already has it."""
     most = MAX_FILE if owner is None else VISITOR_FILE
     data = _bytes(archive, _name(record), most)
     if hashlib.sha256(data).hexdigest() != record["file"]:
@@ -258,7 +263,7 @@ def _loose(library: Library, archive: zipfile.ZipFile, owner: str) -> Carried:
 
 
 def _bytes(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
-    """One file of a zip.  One that says it is too large, or lies about it, is not unpacked."""
+    """Reads one file of a zip, but not one that is too large, whether it says so or hides it."""
     try:
         entry = archive.getinfo(name)
     except KeyError as error:
@@ -272,7 +277,7 @@ def _bytes(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
 
 
 def _check_listing(source: Path | IO[bytes]) -> None:
-    """Refuse a zip whose list of files is longer than a visitor's may be, before it is read."""
+    """Refuses a zip whose list of files is too long for a visitor's, before that list is read."""
     with open(source, "rb") if isinstance(source, Path) else nullcontext(source) as file:
         file.seek(0, os.SEEK_END)
         file.seek(max(0, file.tell() - 2**16 - 22))
@@ -293,7 +298,8 @@ def _public(record: Record, owner: str | None) -> Record:
 
 
 def _name(record: Record) -> str:
-    """A name that tells what it is and sorts by time, of letters that every system takes."""
+    """A file name that sorts by time, says what the picture shows, and has only letters that every
+    system accepts."""
     params = record["record"]["params"]
     words = (
         re.sub(r"[^a-z0-9]+", "-", str(params.get("prompt", "")).lower())[:40].strip("-")

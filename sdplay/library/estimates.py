@@ -1,4 +1,4 @@
-"""How long pictures will take, learnt from what the library kept."""
+"""Estimates how long pictures will take, from the times of earlier pictures in the library."""
 
 import statistics
 import time
@@ -9,19 +9,23 @@ from sdplay.library import Library, Timed
 from sdplay.params import Params
 
 Range = tuple[float, float]
-"""The likely least and most."""
+"""The shortest and the longest time that is likely."""
 ROWS = 200
 REREAD_SECONDS = 5.0
 MOST_BACKENDS = 64
-"""Remembered ones; visitors may name any number of servers."""
+"""The most backends whose times are held in memory, because visitors may name any number of
+servers."""
 MOST_GAIN = 4
-"""Pictures made together take no less than this part of the time that they take one by one."""
+"""Pictures made together take at least this part of the time that they take one by one: a quarter.
+"""
 MOST_LOSS = 2
-"""And no more than so many times of it, for they get into each other's way."""
+"""Pictures made together take at most this many times as long as one by one, since they slow each
+other down."""
 
 
 def likely(rates: Sequence[float]) -> Range:
-    """Where the next one of these will lie: few measurements say little, and the range says so."""
+    """The range in which the next measurement will probably lie. It is wide where there are few
+    measurements."""
     middle = statistics.median(rates)
     scatter = 2 * statistics.median(abs(rate - middle) for rate in rates)
     spread = min(0.9 * middle, max(scatter, (0.1 + 0.3 / len(rates)) * middle))
@@ -29,15 +33,16 @@ def likely(rates: Sequence[float]) -> Range:
 
 
 class Estimates:
-    """Seconds per work of past pictures, by backend, scheduler and company."""
+    """The measured seconds for a unit of work, by backend, scheduler and number of pictures made at
+    once."""
 
     def __init__(self, library: Library) -> None:
         self.library = library
         self._read: dict[str, tuple[float, list[Timed]]] = {}
 
     def seconds(self, backend: str, planned: Sequence[Params], at_once: int = 1) -> Range | None:
-        """All these pictures, so many at a time; None without a past run, and where a server's
-        script may do anything."""
+        """Seconds for all these pictures, so many at a time. None if there was no such picture
+        before, or if a server's script may change the time."""
         past = self._past(backend)
         if not past or not all(map(work.is_counted, planned)):
             return None
@@ -53,7 +58,7 @@ class Estimates:
         return sum(low for low, _ in ranges), sum(high for _, high in ranges)
 
     def _past(self, backend: str) -> list[Timed]:
-        """Read again every few seconds."""
+        """The earlier pictures of a backend, read from the library again every few seconds."""
         at, rows = self._read.get(backend, (0.0, []))
         if not rows or time.monotonic() - at > REREAD_SECONDS:
             rows = self.library.timings(backend, ROWS)
@@ -64,7 +69,8 @@ class Estimates:
 
 
 def _rates(past: Sequence[Timed], scheduler: str, company: int) -> Range:
-    """Seconds per work, from pictures of that scheduler and in like company where there are any."""
+    """Seconds for a unit of work, if possible from pictures of the same scheduler that were made as
+    many at once."""
     same = [timed for timed in past if timed.scheduler == scheduler] or past
     like = [
         timed for timed in same if timed.at_once and company / 2 <= timed.at_once <= company * 2

@@ -1,5 +1,4 @@
-"""Requests that failed: what was asked, why it could not be, and when, until somebody forgets
-them."""
+"""Stores the requests that failed, with the reason and the time, until somebody removes them."""
 
 import hashlib
 import json
@@ -17,23 +16,23 @@ from sdplay.params import Params
 
 KIND = "failures"
 MOST = 30
-"""Of one owner; older ones are forgotten."""
+"""The most failed requests of one owner. Older ones are removed."""
 MOST_BYTES = 512 * 1024
 
 
 @dataclass(frozen=True)
 class Failure:
-    """One request that made no picture."""
+    """One request that gave no picture."""
 
     id: str
     at: int
-    """In microseconds since 1970."""
+    """The time of the failure, in microseconds since 1970."""
     backend: str
     params: Params
-    """Without the pictures in it, which are not kept."""
+    """The settings, without start image, mask and guides, which are not stored."""
     sentence: str
     had_pictures: bool = False
-    """It had a start image, a mask or guides, which must be given again."""
+    """Whether the request had a start image, a mask or guides, which must be given again."""
 
 
 class Failures:
@@ -44,12 +43,12 @@ class Failures:
         self._lock = threading.Lock()
 
     def of(self, owner: str) -> list[Failure]:
-        """This owner's, newest first."""
+        """The failed requests of this owner, newest first."""
         failures = (_failure(fields) for fields in self._read(owner))
         return [failure for failure in failures if failure]
 
     def add(self, owner: str, backend: str, params: Params, sentence: str) -> None:
-        """Remember one."""
+        """Stores one failed request."""
         fields = {
             "id": uuid.uuid4().hex[:12],
             "at": time.time_ns() // 1000,
@@ -62,7 +61,7 @@ class Failures:
             self._write(owner, [fields, *self._read(owner)][:MOST])
 
     def remove(self, owner: str, id: str) -> None:
-        """Forget one."""
+        """Removes one failed request."""
         with self._lock:
             self._write(owner, [fields for fields in self._read(owner) if fields.get("id") != id])
 
@@ -83,7 +82,8 @@ class Failures:
 
 
 def _name(owner: str) -> str:
-    """An owner's name opens all that is theirs, so no file is called by it."""
+    """The file name for an owner: a digest, since the owner's name itself gives access to all that
+    is theirs."""
     return hashlib.sha256(owner.encode()).hexdigest()[:32]
 
 

@@ -1,4 +1,5 @@
-"""Files that are whole or not there: written beside, synced, renamed; named by their content."""
+"""Files that are either whole or absent: written under another name, synced and then renamed.
+Pictures are named by their SHA-256."""
 
 import hashlib
 from collections.abc import Iterator
@@ -17,13 +18,13 @@ SUFFIXES = {
     "links": ".txt",
     "failures": ".json",
 }
-"""The kinds of files, and how their names end."""
+"""The kinds of files, and the ending of their names."""
 OLD_HALF = ".new-*"
-"""What earlier versions called a file while they wrote it."""
+"""How earlier versions named a file while they wrote it."""
 
 
 class Store(Protocol):
-    """Bytes by kind and name: a folder, or an object store."""
+    """Stores files by kind and name, in a folder or in an object store."""
 
     def keep(self, kind: str, data: bytes) -> str: ...
     def write(self, kind: str, name: str, data: bytes, again: bool = False) -> None: ...
@@ -36,20 +37,20 @@ class Store(Protocol):
 
 
 class Files:
-    """Bytes by kind and name in a folder."""
+    """Stores files by kind and name in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def keep(self, kind: str, data: bytes) -> str:
-        """Store the bytes under their SHA-256 and return it."""
+        """Stores the bytes under their SHA-256, and returns that name."""
         name = hashlib.sha256(data).hexdigest()
         self.write(kind, name, data)
         return name
 
     def write(self, kind: str, name: str, data: bytes, again: bool = False) -> None:
-        """Store the bytes under a name; nobody ever sees half of them.  `again` replaces what is
-        there."""
+        """Stores the bytes under a name, so that nobody ever reads half a file. A file that is
+        already there is replaced only if `again` is set."""
         path = self.place(kind, name)
         if path.exists() and not again:
             return
@@ -63,7 +64,8 @@ class Files:
             ) from error
 
     def read(self, kind: str, name: str) -> bytes:
-        """The bytes, or a sentence when somebody removed the file."""
+        """Returns a file's bytes, or raises an error with a clear sentence if somebody removed the
+        file."""
         try:
             return self.place(kind, name).read_bytes()
         except OSError as error:
@@ -73,11 +75,11 @@ class Files:
             ) from error
 
     def has(self, kind: str, name: str) -> bool:
-        """Whether it is there."""
+        """Whether the store has this file."""
         return self.place(kind, name).exists()
 
     def remove(self, kind: str, name: str) -> None:
-        """Gone for good; nothing happens when it was not there."""
+        """Removes a file for good. A file that is not there is no error."""
         try:
             self.place(kind, name).unlink(missing_ok=True)
         except OSError as error:
@@ -87,27 +89,28 @@ class Files:
             ) from error
 
     def names(self, kind: str) -> Iterator[str]:
-        """The name of every whole file of a kind."""
+        """The names of all whole files of one kind."""
         for path in sorted(self.folder.glob(f"{kind}/??/*")):
             if path.suffix == SUFFIXES[kind] and not path.name.startswith("."):
                 yield path.stem
 
     def sweep(self) -> None:
-        """Remove what killed processes left half-written."""
+        """Removes the half-written files of processes that were killed."""
         for pattern in (HALF, OLD_HALF):
             sweep_up(self.folder.glob(f"*/??/{pattern}"))
 
     def many(self, kind: str, names: list[str]) -> dict[str, bytes]:
-        """Several at once; what is not there is left out."""
+        """Reads several files, and leaves out those that are not there."""
         return {name: self.read(kind, name) for name in names if self.has(kind, name)}
 
     def place(self, kind: str, name: str) -> Path:
-        """Where it lies; names are letters and digits, so nothing can climb out of the folder."""
+        """The path of a file. Names consist of letters and digits, so no name can lead out of the
+        folder."""
         return self.folder / path_of(kind, name)
 
 
 def path_of(kind: str, name: str) -> str:
-    """A file's path inside its store."""
+    """The path of a file inside its store."""
     if not (name.isascii() and name.isalnum()):
         raise LibraryError("That is not the name of a picture in this library.")
     return f"{kind}/{name[:2]}/{name}{SUFFIXES[kind]}"

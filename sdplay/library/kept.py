@@ -1,4 +1,4 @@
-"""Kept: a picture in the library, without its pixels."""
+"""A picture in the library as the index describes it, without its pixels."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,13 +8,13 @@ from sdplay.params import Params
 from sdplay.picture import Receipt, Timing
 
 SOMEONE = "•"
-"""Stands for the owner of a picture that somebody else shared: an owner's name opens all that is
-theirs."""
+"""Replaces the owner's name of a picture that somebody else shared, because the name gives access
+to all that is theirs."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """One picture as the index knows it; `Library.data` has the bytes."""
+    """One picture as the index describes it. `Library.data` returns its bytes."""
 
     id: str
     key: str
@@ -28,29 +28,31 @@ class Kept:
     width: int
     height: int
     file: str
-    """SHA-256 of the stored file."""
+    """The SHA-256 of the stored file."""
     partial: bool = False
     stars: int = 0
     tags: tuple[str, ...] = ()
     note: str = ""
     has_frames: bool = False
     shared: bool = False
-    """Everybody may see it; only its owner may change it."""
+    """Whether everybody may see it. Only its owner may change it."""
     deleted: bool = False
     at: int = 0
-    """When it was made, in microseconds since 1970: unique, and the order of every list."""
+    """When it was made, in microseconds since 1970. It is unique, and lists are ordered by it."""
     group: int = 0
-    """The same for pictures of one prompt, made in one go."""
+    """The number of its group: the pictures of one prompt that were made shortly after each other.
+    """
 
     @property
     def made_from(self) -> str:
-        """The file of the picture that this one was enlarged from or cut out of, if it was."""
+        """The file of the picture that this one was enlarged from or cut out of. Empty if there is
+        none."""
         return str(self.receipt.sent.get("made_from", "")).removeprefix("sha256:")
 
 
 @dataclass(frozen=True)
 class Page:
-    """A stretch of a list; `next` goes on where it ends."""
+    """One part of a long list. `next` is where the following part begins."""
 
     kept: tuple[Kept, ...]
     next: int | None = None
@@ -58,15 +60,16 @@ class Page:
 
 @dataclass(frozen=True)
 class Timed:
-    """What one picture says about how fast its backend is."""
+    """What one picture tells about the speed of its backend."""
 
     scheduler: str
     work: float
-    """As sdplay.work measures it."""
+    """The amount of work, as sdplay.work counts it."""
     seconds: float
-    """Its part of the time that the backend was at work."""
+    """The picture's own part of the seconds in which the backend worked."""
     at_once: float | None
-    """Pictures that the backend had at work meanwhile; None for an old record."""
+    """How many pictures the backend made at the same time. None in records from before this was
+    noted."""
 
     @property
     def rate(self) -> float:
@@ -75,7 +78,8 @@ class Timed:
 
 @dataclass(frozen=True)
 class Total:
-    """How many pictures, and the seconds of work they took: time that was shared counts once."""
+    """The number of pictures and the seconds they took. Time shared by several pictures counts
+    once."""
 
     count: int
     seconds: float
@@ -87,13 +91,14 @@ class Total:
 
 @dataclass(frozen=True)
 class Group:
-    """Pictures of one prompt, made in one go: those on this page, and the total of all."""
+    """The pictures of one group that are on this page, and the total of the whole group."""
 
     id: int
     kept: tuple[Kept, ...]
     total: Total
     varying: frozenset[str] = frozenset()
-    """The settings in which not all of the group agree, on this page or off it."""
+    """The settings that differ within the whole group, also in pictures that are not on this page.
+    """
 
     @property
     def prompt(self) -> str:
@@ -101,7 +106,7 @@ class Group:
 
     @property
     def same(self) -> dict[str, Any]:
-        """The settings that all of them share: the group's header."""
+        """The settings that are the same in the whole group, for its header."""
         return {
             name: value
             for name, value in self.kept[0].params.asked().items()

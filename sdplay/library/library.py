@@ -1,4 +1,5 @@
-"""Save, find and change pictures: files in a folder or object store, an index in a database."""
+"""Saves, finds and changes pictures: files in a folder or an object store, with an index in a
+database."""
 
 import functools
 import hashlib
@@ -34,20 +35,20 @@ from sdplay.settings import setting
 from sdplay.sharing.revived import revived
 
 MANY_SMALL = 2000
-"""Thumbnails held in memory: about 20 MB."""
+"""The most thumbnails held in memory, about 20 MB."""
 MOST_INPUTS = 16 * 2**20
-"""Bytes of start images held in memory, and at most in one stretch of a list."""
+"""The most bytes of start images held in memory, and in one part of a list."""
 DAY = 86_400 * 10**6
 PATIENCE_SECONDS = 10.0
-"""How long a database is waited for that others hold."""
+"""How many seconds to wait for a database that other processes use."""
 
 
 class Library:
     """The pictures of one data folder, or of one database and one object store.
 
-    Everything takes the owner who asks: one's own pictures, those without an owner, and those that
-    were shared are all that one sees; one's own and those without an owner are all that one can
-    change.  None for the owner is the administrator, who sees all.
+    Every method takes the owner who asks. Owners see their own pictures, those without an owner and
+    those that were shared; they can change their own and those without an owner. None as the owner
+    is the administrator, who sees all.
     """
 
     def __init__(
@@ -65,7 +66,8 @@ class Library:
         self.failures = Failures(self.files)
         self._closed = threading.Event()
         self.damaged: set[str] = set()
-        """Pictures left out because their record is damaged, in the index and in its file."""
+        """The pictures that are left out because their record is damaged both in the index and in
+        its file."""
         self.index = Index(
             database or f"sqlite:///{home / 'library.db'}", patience, repair=self._repaired
         )
@@ -76,13 +78,13 @@ class Library:
 
     @classmethod
     def opened(cls, patience: float = PATIENCE_SECONDS) -> Self:
-        """The library that the settings name."""
+        """Opens the library that the settings name."""
         folder = Path(setting("SDPLAY_HOME")).expanduser()
         return cls(folder, setting("SDPLAY_DATABASE_URL"), setting("SDPLAY_STORE_URL"), patience)
 
     @classmethod
     def mended(cls, patience: float = PATIENCE_SECONDS) -> Self:
-        """The same, after a damaged database of ours was put aside."""
+        """Opens the same library after its damaged database was put aside."""
         path = Path(setting("SDPLAY_HOME")).expanduser() / "library.db"
         try:
             ours = not setting("SDPLAY_DATABASE_URL") and path.exists()
@@ -98,7 +100,7 @@ class Library:
         return library
 
     def answers(self) -> bool:
-        """Whether the database and the store can be reached just now."""
+        """Whether the database and the store can be reached now."""
         try:
             self.index.links.text("")
             self.files.has("links", "none")
@@ -107,12 +109,12 @@ class Library:
         return True
 
     def close(self) -> None:
-        """Give the database back."""
+        """Closes the connections to the database."""
         self._closed.set()
         self.index.close()
 
     def _sweep_daily(self) -> None:
-        """Remove what killed processes left half-written, now and once a day."""
+        """Removes the half-written files of killed processes, now and then once a day."""
         while True:
             with suppress(OSError, LibraryError):  # a folder that is away is looked at tomorrow
                 self.files.sweep()
@@ -123,8 +125,8 @@ class Library:
     def save(
         self, picture: Picture, owner: str = "", tags: Sequence[str] = (), key: str = ""
     ) -> Kept:
-        """Keep a finished picture: its files first, then its line in the index.  Once this returns,
-        it is safe."""
+        """Stores a finished picture: first its files, then its line in the index. Once this
+        returns, the picture is safe."""
         return self._add(picture, *_signed(picture), owner, tags, key)
 
     def _add(
@@ -156,9 +158,9 @@ class Library:
         )
 
     def put(self, record: Record, files: Mapping[str, bytes], inputs: Iterable[bytes] = ()) -> Kept:
-        """Write a picture's record and files, then index it.
+        """Writes a picture's record, then its files, and then indexes it.
 
-        The record comes first: whenever this is cut short, a picture that is there has an owner.
+        The record comes first, so that every picture has an owner even if this is interrupted.
         """
         self._record(record)
         for image_input in inputs:
@@ -171,8 +173,8 @@ class Library:
         return self._kept(row, record["owner"])
 
     def take(self, data: bytes, owner: str = "", tags: Sequence[str] = ()) -> Kept:
-        """Keep a picture from elsewhere, with the settings it carries; the same file is not kept
-        twice."""
+        """Stores a picture that was made elsewhere, with the settings found in it. The same file is
+        stored only once."""
         image = metadata.decoded(data, metadata.VISITOR_PIXELS)
         picture = metadata.adopted(data)
         signed = metadata.sign(data, picture)
@@ -185,36 +187,38 @@ class Library:
         return self._add(picture, signed, image, owner, tags)
 
     def by_key(self, key: str, owner: str = "") -> Kept | None:
-        """A finished picture with this recipe, one's own or nobody's."""
+        """The finished picture with this recipe key that belongs to this owner or to nobody."""
         return self._one(
             PICTURES.c.key == _recipe(key), ~PICTURES.c.partial, owner=owner, shared=False
         )
 
     def made(self, recipe: Recipe, owner: str = "") -> Kept | None:
-        """A finished picture of this recipe, one's own or nobody's, also under its first key."""
+        """The finished picture of this recipe that belongs to this owner or to nobody, also if it
+        was saved under an older key."""
         if not self.index.keys([recipe.key, recipe.first_key], owner):
             return None  # as nearly always: one short question instead of two long ones
         return self.by_key(recipe.key, owner) or self._rekeyed(recipe, owner)
 
     def made_of(self, recipes: Sequence[Recipe], owner: str = "") -> set[str]:
-        """The keys of those recipes that made() would find, at once."""
+        """The keys of those recipes for which made() would find a picture, with a single query."""
         keys = self.index.keys([recipe.key for recipe in recipes], owner)
         older = {recipe.first_key: recipe for recipe in recipes if recipe.key not in keys}
         rekeyed = [self._rekeyed(older[key], owner) for key in self.index.keys(list(older), owner)]
         return keys | {saved.key for saved in rekeyed if saved}
 
     def get(self, id: str, owner: str | None = "") -> Kept | None:
-        """One picture that this owner may see; one's own even from the bin (`Kept.deleted`)."""
+        """One picture that this owner may see. Their own is returned even from the bin
+        (`Kept.deleted`)."""
         return self._one(PICTURES.c.id == id, owner=owner, shared=True, binned=True)
 
     def recent(self, owner: str = "", limit: int = 24, after: int | None = None) -> list[Kept]:
-        """The newest first; `after` goes on behind the picture with that `at`."""
+        """The newest pictures first, older than `after` if that is given."""
         return list(self.page(Query(), owner, after, limit).kept)
 
     def search(
         self, owner: str = "", text: str = "", limit: int = 200, **filters: Any
     ) -> list[Kept]:
-        """Pictures whose prompt, tags or note have every word, and whose settings are as asked."""
+        """The pictures whose prompt, tags or note contain every word, and whose settings match."""
         settings = {
             name: value for name, value in filters.items() if name in KNOBS or name in FACTS
         }
@@ -229,9 +233,10 @@ class Library:
         after: int | None = None,
         limit: int = 48,
     ) -> Page:
-        """A stretch of what a query finds, newest first; pass `Page.next` as `after` to go on.
+        """One part of a query's pictures, newest first; `after` is the `Page.next` of the part
+        before.
 
-        It is shorter than `limit` where large start images would fill the memory.
+        It is shorter than `limit` where large start images would take too much memory.
         """
         selection = query(selection) if isinstance(selection, str) else selection
         lines = self.index.page(selection, owner, after, limit + 1)
@@ -242,7 +247,8 @@ class Library:
     def _stretch(
         self, lines: Sequence[tuple[Record, int]], owner: str | None
     ) -> tuple[list[Kept], bool]:
-        """The pictures of these lines, and whether they are all of them."""
+        """The pictures of these lines, and whether none of them was cut off for the sake of
+        memory."""
         pictures: list[Kept] = []
         inputs: dict[int, int] = {}
         for line in lines:
@@ -254,14 +260,13 @@ class Library:
         return pictures, True
 
     def total(self, selection: Query | str = "", owner: str | None = "") -> Total:
-        """How many pictures a query finds, and the seconds they took."""
+        """The number of pictures that a query finds, and the seconds they took."""
         return self.index.total(
             query(selection) if isinstance(selection, str) else selection, owner
         )
 
     def groups(self, pictures: Iterable[Kept], owner: str | None = "") -> list[Group]:
-        """Pictures by prompt and time, newest group first, each with the total of all that belong
-        to it."""
+        """The pictures by prompt and time, newest group first, with each whole group's total."""
         together: dict[int, list[Kept]] = {}
         for picture in pictures:
             together.setdefault(picture.group, []).append(picture)
@@ -276,25 +281,25 @@ class Library:
     def near(
         self, picture: Kept, owner: str | None = "", limit: int = 100
     ) -> list[tuple[str, Kept]]:
-        """Pictures that differ from this one in exactly one thing, and which: a setting, "backend"
-        or "version"."""
+        """The pictures that differ from this one in exactly one thing, each with that thing: a
+        setting, "backend" or "version"."""
         others = self.page(Query(near=picture.id, scope="all"), owner, None, limit).kept
         return [(_difference(picture, neighbour), neighbour) for neighbour in others]
 
     def values(self, name: str, owner: str | None = "") -> list[Any]:
-        """What a setting was set to lately, the most frequent first: for menus."""
+        """The values that a setting had in recent pictures, most frequent first, for menus."""
         return self.index.values(name, owner)
 
     def damaged_of(self, owner: str) -> int:
-        """How many of this owner's pictures were left out because their record is damaged."""
+        """How many pictures of this owner are left out because their record is damaged."""
         return self.index.owned(self.damaged, owner) if self.damaged else 0
 
     def data(self, picture: Kept) -> bytes:
-        """The original file, settings inside."""
+        """The bytes of the original file, with the settings inside."""
         return self.files.read("originals", picture.file)
 
     def thumbnail(self, picture: Kept) -> bytes:
-        """A small JPEG."""
+        """The thumbnail as a small JPEG."""
         if picture.file not in self._small:
             while len(self._small) >= MANY_SMALL:
                 self._small.pop(next(iter(self._small)), None)
@@ -302,7 +307,7 @@ class Library:
         return self._small.get(picture.file) or self._thumbnail(picture.file)
 
     def thumbnails(self, pictures: Sequence[Kept]) -> list[bytes]:
-        """The small JPEGs of a page, fetched side by side; empty where the file is gone."""
+        """The thumbnails of a page, read at the same time; empty bytes where the file is gone."""
         missing = list(
             dict.fromkeys(picture.file for picture in pictures if picture.file not in self._small)
         )
@@ -320,11 +325,11 @@ class Library:
         return images
 
     def frames(self, picture: Kept) -> tuple[Frame, ...]:
-        """What was seen at every step, if it was kept."""
+        """The frames of every step, if they were stored."""
         return _unpacked(self.files.read("frames", picture.file)) if picture.has_frames else ()
 
     def update(self, picture: Kept, owner: str | None = "", **changes: Any) -> Kept:
-        """Change stars (0 to 5), tags or note; returns the picture as it is now."""
+        """Changes stars (0 to 5), tags or note, and returns the picture with them."""
         if unknown := set(changes) - {"stars", "tags", "note"}:
             raise BadParams(f"A kept picture has no {sorted(unknown)[0]} to change.")
         if not 0 <= (stars := changes.get("stars", 0)) <= 5:
@@ -333,20 +338,20 @@ class Library:
         return self._change(picture, owner, **changes)
 
     def share(self, picture: Kept, owner: str | None = "", shared: bool = True) -> Kept:
-        """Let everybody see a picture, or nobody but its owner again."""
+        """Shows a picture to everybody, or again only to its owner."""
         return self._change(picture, owner, shared=shared)
 
     def delete(self, picture: Kept, owner: str | None = "") -> Kept:
-        """Into the bin; restore() brings it back until purge()."""
+        """Moves pictures to the bin. restore() takes them out again until purge() empties it."""
         return self._change(picture, owner, deleted=time.time_ns() // 1000)
 
     def restore(self, picture: Kept, owner: str | None = "") -> Kept:
-        """Undo delete()."""
+        """Takes pictures out of the bin."""
         return self._change(picture, owner, deleted=0)
 
     def purge(self, owner: str | None = "", days: float = 0) -> int:
-        """Empty the bin of what has lain there for so many days, for good; returns how many
-        went."""
+        """Removes for good what has been in the bin for so many days, and returns how many pictures
+        that were."""
         before, after, gone = time.time_ns() // 1000 - int(days * DAY), None, 0
         while rows := self.index.page(Query(deleted=True), owner, after, 200):
             after = rows[-1][0]["made"]
@@ -357,24 +362,25 @@ class Library:
         return gone
 
     def timings(self, backend: str, limit: int = 500) -> list[Timed]:
-        """Past runs of a backend, newest first."""
+        """The times of a backend's earlier pictures, newest first."""
         return self.index.timings(backend, limit)
 
     def shorten(self, text: str, owner: str | None = "") -> str:
-        """A short id for a long link; the same text has the same id."""
+        """Returns a short id for a long link. The same link always has the same id."""
         return ShortLinks(self.index.links, self.files).shorten(text, owner)
 
     def expanded(self, id: str) -> str | None:
-        """The long link behind a short id; None when there is none."""
+        """The long link of a short id, or None if there is none."""
         return ShortLinks(self.index.links, self.files).expanded(id)
 
     def reindex(self, adopt: str | None = None) -> Reindexed:
-        """Make the index anew from the files; pictures whose record is lost go to `adopt`, if it is
-        given."""
+        """Builds the index anew from the files. The owner `adopt` gets the pictures whose record is
+        lost."""
         return reindex(self.index, self.files, adopt)
 
     def _rekeyed(self, recipe: Recipe, owner: str) -> Kept | None:
-        """A picture under its first key, which is given today's, once it is the same recipe."""
+        """The picture under its first key, after it got today's key, if its recipe really is the
+        same."""
         old = self.by_key(recipe.first_key, owner)
         if old is None or old.params != recipe.params:
             return None
@@ -396,7 +402,8 @@ class Library:
         return self._readable(line, owner) if line else None
 
     def _readable(self, line: tuple[Record, int], viewer: str | None) -> Kept | None:
-        """The picture of a line; from its record file where the line is damaged, else None."""
+        """The picture of an index line, or of its record file if the line is damaged; None if both
+        are."""
         try:
             return self._kept(line, viewer)
         except DAMAGED:
@@ -404,7 +411,8 @@ class Library:
             return self._kept((record, line[1]), viewer) if record else None
 
     def _repaired(self, id: str) -> Record | None:
-        """The record as its file has it."""
+        """The record from its file; None, and the picture counts as damaged, if that cannot be read
+        either."""
         try:
             return checked(parsed(self.files.read("records", id)))
         except LibraryError:
@@ -415,8 +423,8 @@ class Library:
         self.files.write("records", record["id"], json.dumps(record).encode(), again=True)
 
     def _image(self, name: str) -> bytes:
-        """The bytes of a start image; none where it is lost, so that its picture can still be
-        shown."""
+        """The bytes of a start image. They are empty if it is lost, so that its picture can still
+        be shown."""
         try:
             return self._input(name.removeprefix("sha256:"))
         except LibraryError:
@@ -431,7 +439,8 @@ class Library:
 
 
 def _put_aside(path: Path) -> None:
-    """Rename a database and what belongs to it, so that a new one is made from the files."""
+    """Renames a damaged database and its side files, so that a new one is made from the picture
+    files."""
     for end in ("", "-wal", "-shm"):
         beside = path.with_name(path.name + end)
         if beside.exists():
@@ -449,7 +458,7 @@ def _store(address: str, folder: Path) -> Store:
 
 
 def _signed(picture: Picture) -> tuple[bytes, Image.Image]:
-    """The bytes to keep, and every pixel seen; a picture that is cut off is not kept."""
+    """The bytes to store and the decoded picture. A picture that is cut off raises an error."""
     try:
         data = metadata.sign(picture.data, picture)
         return data, metadata.decoded(data)
@@ -460,23 +469,23 @@ def _signed(picture: Picture) -> tuple[bytes, Image.Image]:
 
 
 def _recipe(key: str) -> str:
-    """A recipe key as the index has room for it."""
+    """Shortens a recipe key to the length of its column in the index."""
     return key if len(key) <= 32 else hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
 def _difference(left: Kept, right: Kept) -> str:
-    """The first thing in which two pictures differ."""
+    """The first setting, or other fact, in which two pictures differ."""
     ran = "version" if left.backend == right.backend else "backend"
     return next(iter(differing(left.params, right.params)), ran)
 
 
 def _tags(tags: Iterable[str]) -> list[str]:
-    """Each once, without spaces around it and not too long."""
+    """The tags without repeats and outer spaces, each cut to a sensible length."""
     return list(dict.fromkeys(tag.strip()[:60] for tag in tags if tag.strip()))[:50]
 
 
 def _packed(frames: tuple[Frame, ...]) -> bytes:
-    """Frames in one file: a JSON line, then the JPEGs one after the other."""
+    """All frames of a picture as one file: a line of JSON, then the JPEGs one after the other."""
     head = [
         [frame.step, frame.sigma, frame.seconds, len(frame.clean), len(frame.noisy)]
         for frame in frames

@@ -1,4 +1,5 @@
-"""What to look for: words of the prompt, and conditions on any setting, as typed into one box."""
+"""Reads a search as it is typed into one box: words of the prompt, and conditions on any
+setting."""
 
 import math
 import re
@@ -13,7 +14,7 @@ from sdplay.params import KNOBS
 from sdplay.schedulers import find
 
 FACTS: dict[str, type] = {"backend": str, "version": str, "stars": int, "seconds": float}
-"""What can be asked beside the settings."""
+"""What can be searched for besides the settings."""
 SCOPES = ("mine", "shared", "all")
 MAX_TEXT = 2000
 _PART = re.compile(r'(-?)(?:(\w+)(>=|<=|>|<|=))?("[^"]*"|\S+)')
@@ -21,7 +22,7 @@ _PART = re.compile(r'(-?)(?:(\w+)(>=|<=|>|<|=))?("[^"]*"|\S+)')
 
 @dataclass(frozen=True)
 class Between:
-    """A range, both ends in it; None is no end."""
+    """A range that includes both ends. None means that it is open at that end."""
 
     low: float | None = None
     high: float | None = None
@@ -29,23 +30,23 @@ class Between:
 
 @dataclass(frozen=True)
 class Query:
-    """Every condition must hold."""
+    """A search. A picture is found only if it meets every condition."""
 
     words: tuple[str, ...] = ()
-    """Each is how a word in prompt, tags or note begins."""
+    """Word beginnings, each of which must occur in prompt, tags or note."""
     without: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """A knob or a fact to its value, to a `Between`, or to a tuple of values of which one must
-    hold."""
+    """Knobs and facts, each with a value, a `Between`, or a tuple of values of which one must
+    match."""
     tags: tuple[str, ...] = ()
     near: str = ""
-    """The id of a picture: those that differ from it in exactly one thing."""
+    """The id of a picture: find the pictures that differ from it in exactly one thing."""
     since: datetime | None = None
     until: datetime | None = None
     scope: str = "mine"
-    """mine, shared, or all that one may see."""
+    """Which pictures to search: "mine", "shared", or "all" that the owner may see."""
     deleted: bool = False
-    """Look in the bin instead."""
+    """Search the bin instead."""
 
     def __post_init__(self) -> None:
         if self.scope not in SCOPES:
@@ -61,7 +62,7 @@ class Query:
 
 
 def query(text: str, **extra: Any) -> Query:
-    """Read a line like `fox -blue steps=20 cfg=5..9 stars>=3 tag=good made>=2026-01-31`."""
+    """Reads a line such as `fox -blue steps=20 cfg=5..9 stars>=3 tag=good made>=2026-01-31`."""
     words: dict[str, list[str]] = {"": [], "-": [], "tag": []}
     settings: dict[str, Any] = {}
     days: dict[str, datetime] = {}
@@ -90,7 +91,8 @@ def query(text: str, **extra: Any) -> Query:
 
 
 def condition(name: str, sign: str, value: str) -> Any:
-    """One condition in the setting's type, or a sentence why not."""
+    """Reads one condition, with its value in the setting's type, or raises an error that says what
+    is wrong."""
     kind = FACTS.get(name) or (KNOBS[name].kind if name in KNOBS else None)
     if kind is None:
         raise _unknown(name)
@@ -133,7 +135,7 @@ def _number(name: str, value: str) -> float:
 
 
 def _met(earlier: Any, later: Any) -> Any:
-    """Two limits on one setting make a range."""
+    """Joins two limits on the same setting to one range."""
     if isinstance(earlier, Between) and isinstance(later, Between):
         return Between(
             later.low if earlier.low is None else earlier.low,

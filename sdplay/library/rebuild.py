@@ -1,4 +1,4 @@
-"""The index made anew from the files, and files that nothing names any more removed."""
+"""Builds the index anew from the files, and removes files that no record names any more."""
 
 import itertools
 import json
@@ -14,18 +14,18 @@ from sdplay.library.sql.tables import images_in, kept_of, mark, record_of, row
 
 STEP = 500
 DAMAGED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError)
-"""What reading a damaged record raises."""
+"""The errors that reading a damaged record can raise."""
 
 
 @dataclass(frozen=True)
 class Reindexed:
-    """What was found while the index was made."""
+    """What was found while the index was built anew."""
 
     listed: int = 0
     adopted: int = 0
-    """Pictures whose record was lost, and who have an owner again."""
+    """Pictures that had lost their record and were given an owner."""
     without_owner: int = 0
-    """Pictures whose record is lost; they are not listed, because nobody knows whose they are."""
+    """Pictures that have lost their record and are not listed, because their owner is unknown."""
     missing: int = 0
     """Records whose picture is gone."""
     damaged: int = 0
@@ -33,7 +33,7 @@ class Reindexed:
 
 
 def reindex(index: Index, files: Store, adopt: str | None = None) -> Reindexed:
-    """Read every record, then every picture that no record names."""
+    """Reads every record, and then every picture that no record names."""
     pictures = set(files.names("originals"))
     counts = dict.fromkeys(("listed", "adopted", "without_owner", "missing", "damaged"), 0)
     named: set[str] = set()
@@ -56,7 +56,7 @@ def reindex(index: Index, files: Store, adopt: str | None = None) -> Reindexed:
 
 
 def remove_unused(index: Index, files: Store, record: Record) -> None:
-    """Take a picture out for good, with every file that no other names."""
+    """Removes a picture for good, with all its files that no other picture uses."""
     index.forget([record["id"]])
     files.remove("records", record["id"])
     file = record["file"]
@@ -104,8 +104,8 @@ _TOLD = {
 
 
 def checked(fields: Any) -> Record:
-    """A record from a file, if it is one: every field there and of its kind, every setting one that
-    we take."""
+    """Checks a record read from a file: it must have every field in the right type, and only
+    settings that can be used."""
     try:
         fine = all(isinstance(fields[name], kind) for name, kind in _SHAPE.items())
         fine = fine and all(
@@ -166,7 +166,8 @@ def _steps(records: Iterator[Record]) -> Iterator[list[Record]]:
 
 
 def _forget_others(index: Index, files: Store, ids: set[str]) -> None:
-    """Lines of pictures that are gone; what was saved while the files were read stays."""
+    """Removes the index lines of pictures that are gone, but not of those saved while the files
+    were read."""
     after = 0
     while rows := index.lines(after):
         after = rows[-1][0]
@@ -188,7 +189,7 @@ def _is_readable(files: Store, id: str) -> bool:
 def _adopt(
     index: Index, files: Store, file: str, owner: str | None, counts: dict[str, int]
 ) -> None:
-    """A picture without a record: what it tells itself, and the owner it is given to."""
+    """Gives a picture without a record an owner, and the settings found in its own file."""
     if owner is None:
         counts["without_owner"] += 1
         return

@@ -1,4 +1,4 @@
-"""A recipe: settings, backend and model version, and the keys by which the library finds its
+"""A recipe: settings, backend and model version, with the keys under which the library finds its
 picture."""
 
 import hashlib
@@ -11,21 +11,21 @@ from sdplay.params import FIRST_KNOBS, Params
 
 @dataclass(frozen=True)
 class Recipe:
-    """What names one picture."""
+    """Everything that determines one picture."""
 
     params: Params
     backend: str
     version: str = ""
-    """The weights, as `Backend.model_version` names them."""
+    """The version of the weights, as `Backend.model_version` names it."""
 
     @cached_property
     def key(self) -> str:
-        """The key of today's version."""
+        """The recipe's key in today's form."""
         return self.params.key(self.backend, self.version)
 
     @property
     def first_key(self) -> str:
-        """The key as it was before keys had a version: over every setting there was then."""
+        """The key from before keys had a version, over all settings that existed then."""
         values = self.params.as_dict()
         named = {
             name: _NUMBERS.get(name, "") if values[name] is None else values[name]
@@ -36,4 +36,4 @@ class Recipe:
 
 
 _NUMBERS = {"eta": 0.0, "clip_skip": 1}
-"""What stood for the server's own value then."""
+"""The numbers that once stood for "the server's own value"."""

@@ -12,15 +12,15 @@ MAX_LINK = 100_000
 
 
 class ShortLinks:
-    """The links of one library."""
+    """The short links of one library."""
 
     def __init__(self, links: Links, files: Store, room: LinkRoom | None = None) -> None:
         self._links, self._files, self._room = links, files, room or LinkRoom()
 
     def shorten(self, text: str, owner: str | None) -> str:
-        """A short id for a long text; the same text has the same id.
+        """Returns a short id for a long text; the same text always has the same id.
 
-        None for the owner is the administrator, whose links take nobody's room.
+        None as the owner is the administrator, whose links do not count against the room for links.
         """
         if len(text) > MAX_LINK:
             raise BadParams(
@@ -37,7 +37,7 @@ class ShortLinks:
         raise LibraryError("The link could not be shortened. Copy the long one.")
 
     def expanded(self, id: str) -> str | None:
-        """The long text behind a short id; None when there is none."""
+        """The long text of a short id, or None if there is none."""
         text = self._links.text(id) if id.isalnum() and len(id) <= 32 else None
         if text is not None:
             with suppress(LibraryError):  # a database that takes no writing still opens links

@@ -1,5 +1,5 @@
-"""Settings in and out of picture files: A1111's infotext, which others read, and our full record
-beside it."""
+"""Settings in and out of picture files: A1111's infotext, which other programs read, beside our own
+full record."""
 
 from sdplay.metadata.files import (
     MAX_PIXELS,

@@ -1,4 +1,4 @@
-"""ComfyUI's graphs: from the sampler upstream to prompt, seed, size and model."""
+"""Reads ComfyUI's graphs, from the sampler back to prompt, seed, size and model."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -30,14 +30,14 @@ _WIDGETS = {
     "CheckpointLoaderSimple": ("ckpt_name",),
     "UNETLoader": ("unet_name",),
 }
-"""The order of a node's values in a saved workflow, where the file does not name them."""
+"""The order of a node's values in a saved workflow, for workflows that do not name them."""
 _SAMPLES = ("steps", "sampler_name", "sigmas", "guider")
 _PROMPTS = ("text", "text_g", "prompt", "populated_text", "t5xxl", "clip_l", "string", "value")
 
 
 def told(graph: Graph) -> dict[str, Any]:
-    """What the first sampler of a graph was given: sampler and schedule under their own names, the
-    rest under ours."""
+    """The settings of a graph's first sampler: sampler and schedule under ComfyUI's names, all
+    others under ours."""
     nodes = {
         str(id): node["inputs"]
         for id, node in list(graph.items())[:MAX_NODES]
@@ -59,7 +59,7 @@ def told(graph: Graph) -> dict[str, Any]:
 
 
 def graph_of(workflow: Mapping[str, Any]) -> Graph:
-    """A saved workflow, as the editor keeps it, in the form in which it is run."""
+    """Turns a workflow as the editor saves it into the form in which ComfyUI runs it."""
     links = {
         str(link[0]): [str(link[1]), link[2]]
         for link in _list(workflow.get("links"))
@@ -116,7 +116,7 @@ def _settings(nodes: Mapping[str, Node], start: str) -> dict[str, Any]:
 
 
 def _value(nodes: Mapping[str, Node], inputs: Node, names: tuple[str, ...], helper: str) -> Any:
-    """A value of the sampler itself, of the node behind its input `helper`, or of what feeds
+    """A value of the sampler, of the node behind its input `helper`, or of a node that feeds
     either."""
     for source in (inputs, _linked(nodes, inputs.get(helper))):
         for name in names:
@@ -133,7 +133,7 @@ def _value(nodes: Mapping[str, Node], inputs: Node, names: tuple[str, ...], help
 def _literal(
     nodes: Mapping[str, Node], link: Any, names: tuple[str, ...], kind: type = object
 ) -> Any:
-    """The first value of such a name at the end of a link or upstream of it."""
+    """The first value of that name at the end of a link, or in the nodes before it."""
     for id in _upstream(nodes, link):
         for name in names:
             value = nodes[id].get(name)
@@ -143,7 +143,7 @@ def _literal(
 
 
 def _upstream(nodes: Mapping[str, Node], link: Any) -> Iterator[str]:
-    """The nodes behind a link, nearest first, each once."""
+    """All nodes that lead to a link, nearest first, each once."""
     waiting, visited = [link], set[str]()
     while waiting:
         id = _source(waiting.pop(0))
@@ -154,7 +154,7 @@ def _upstream(nodes: Mapping[str, Node], link: Any) -> Iterator[str]:
 
 
 def _above(nodes: Mapping[str, Node], start: str, names: tuple[str, ...]) -> Iterator[str]:
-    """The nodes from which a sampler's start picture comes."""
+    """The nodes that make a sampler's start picture."""
     visited = set[str]()
     waiting = [nodes[start].get(name) for name in names]
     while waiting:

@@ -1,4 +1,5 @@
-"""Other programs' ways of writing settings: who wrote it, and what it says in our names."""
+"""Reads the settings that other programs write: which program it was, and its values under our
+names."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,7 +12,8 @@ from sdplay.schedulers import SCHEDULERS
 
 Told = dict[str, Any]
 Reader = Callable[[str], tuple[str, Told | None] | None]
-"""The program and its values by our names; None for the values where the whole text is infotext."""
+"""Returns the program and its values under our names. The values are None if the whole text is
+infotext."""
 
 FOOOCUS = {
     "prompt": "prompt",
@@ -54,11 +56,12 @@ SWARM = {
     "height": "height",
     "model": "model",
 }
-"""A program's names for our settings."""
+"""SwarmUI's names for our settings."""
 
 
 def told(texts: Mapping[str, str]) -> tuple[str, Told, list[str], str]:
-    """The program, our settings, sentences for what does not fit, and the text it all stands in."""
+    """Returns the program, our settings, sentences about values that do not fit, and the text that
+    holds them."""
     for key, readers in _PLACES.items():
         text = texts.get(key, "").strip("\0 ")
         for reader in readers if text else ():
@@ -72,7 +75,7 @@ def told(texts: Mapping[str, str]) -> tuple[str, Told, list[str], str]:
 
 
 def _infotext(text: str) -> tuple[str, Told | None] | None:
-    """Infotext in one of its dialects, told apart by its version."""
+    """Reads infotext of any of its programs, which its "Version" tells apart."""
     items = parse_infotext(text)
     version, app = items.get("Version", ""), items.get("App", "").replace(".", "").lower()
     if len(items) == 2:
@@ -142,7 +145,7 @@ def _invoke(text: str) -> tuple[str, Told | None] | None:
 
 
 def _invoke_2(values: Told) -> Told:
-    """Version 2: one prompt, its unwanted part in square brackets."""
+    """Reads InvokeAI 2, which has a single prompt with the unwanted part in square brackets."""
     image = values["image"]
     prompt = image.get("prompt", "")
     if isinstance(prompt, list):
@@ -158,7 +161,8 @@ def _invoke_2(values: Told) -> Told:
 
 
 def _civitai(text: str) -> tuple[str, Told | None] | None:
-    """Civitai's own generator: a graph with the plain settings beside it."""
+    """Reads pictures of Civitai's own generator, which writes a graph with plain settings beside
+    it."""
     extra = _object(text).get("extraMetadata")
     values = _object(extra) if isinstance(extra, str) else extra
     if not isinstance(values, dict) or not values:
@@ -193,7 +197,7 @@ _BY_COMFY = {
 
 
 def _with_scheduler(values: Told, notes: list[str]) -> Told:
-    """Sampler and schedule as our scheduler; values that are None go."""
+    """Replaces sampler and schedule by our scheduler, and leaves out values that are None."""
     sampler, schedule = str(values.pop("sampler", "") or ""), str(values.pop("schedule", "") or "")
     settings = {name: value for name, value in values.items() if value is not None}
     sampler = sampler.removesuffix("_gpu")
@@ -212,7 +216,8 @@ def _named(values: Mapping[str, Any], names: Mapping[str, str]) -> Told:
 
 
 def _object(text: str) -> dict[str, Any]:
-    """A JSON object, or an empty one; ComfyUI writes NaN where JSON has no word."""
+    """Reads a JSON object, also with ComfyUI's NaN, which JSON does not have. It is empty if the
+    text is something else."""
     if not text.startswith("{"):
         return {}
     try:

@@ -1,4 +1,4 @@
-"""Picture files: what they tell about their making, and ours signed with it."""
+"""Reads how a picture file was made, and writes our own settings into it."""
 
 import io
 import json
@@ -19,11 +19,11 @@ from sdplay.settings import without_secrets
 
 OURS = "sdplay"
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
-"""Files that can carry settings."""
+"""The endings of picture files that can hold settings."""
 MAX_PIXELS = 64_000_000
-"""What the app itself makes and keeps at most."""
+"""The most pixels of a picture that the app makes and stores."""
 VISITOR_PIXELS = 17_000_000
-"""What a visitor may bring: 4096 × 4096, which takes 50 MB once it is decoded."""
+"""The most pixels of a visitor's picture: 4096 × 4096, which takes 50 MB once it is decoded."""
 _BROKEN = (
     OSError,
     ValueError,
@@ -39,24 +39,24 @@ _BROKEN = (
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,
 )
-"""What Pillow raises on damaged files, by experience."""
+"""The errors that Pillow was seen to raise for damaged files."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a picture file tells about its making."""
+    """What a picture file says about how it was made."""
 
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """Our setting names; only what is told, each value checked."""
+    """Only the settings that the file names, under our names, each value checked."""
     text: str = ""
-    """The text as it stands, infotext or JSON."""
+    """The text as it is in the file, infotext or JSON."""
     record: Mapping[str, Any] | None = None
-    """Our own record, when we made the picture."""
+    """Our own record, if we made the picture."""
     notes: tuple[str, ...] = ()
     """A sentence for everything that could not be read or does not fit."""
     dialect: str = ""
-    """The program that wrote it: sdplay, A1111, Forge, SD.Next, ComfyUI, InvokeAI, Fooocus …; empty
-    if none."""
+    """The program that wrote the file: sdplay, A1111, Forge, SD.Next, ComfyUI, InvokeAI, Fooocus
+    and others. Empty if none is known."""
     width: int = 0
     height: int = 0
 
@@ -64,7 +64,7 @@ class Found:
 def record(picture: Picture) -> dict[str, Any]:
     """Our full record of a picture: what was asked, sent and applied, and where the time went.
 
-    What a server said is kept without keys; the settings stay as they were asked.
+    Keys are removed from what a server said. The settings stay as they were asked.
     """
     return {
         "params": picture.params.as_dict(),
@@ -77,9 +77,9 @@ def record(picture: Picture) -> dict[str, Any]:
 
 
 def sign(data: bytes, picture: Picture) -> bytes:
-    """The picture as PNG with its settings inside; the pixels of a PNG are not touched.
+    """Returns the picture as PNG with its settings inside; the pixels of a PNG stay untouched.
 
-    A text that the backend wrote itself stays; our record of an earlier making goes.
+    Text that the backend itself wrote stays. Our record of an earlier picture is replaced.
     """
     texts = _texts(data, [])
     written = texts.get("parameters") or texts.get("UserComment", "")
@@ -91,15 +91,13 @@ def sign(data: bytes, picture: Picture) -> bytes:
 
 
 def _without_keys(text: str) -> str:
-    """Without the owner's keys; a short one may be an ordinary word here, so it is left alone."""
+    """Removes the owner's keys from a text, but not short ones, which may be ordinary words."""
     return without_secrets(text, shortest=8)
 
 
 def read(data: bytes, most_pixels: int = MAX_PIXELS) -> Found:
-    """What a PNG, JPEG or WebP tells about its making; a sentence when it is no picture at all.
-
-    No pixel is unpacked.
-    """
+    """Reads how a PNG, JPEG or WebP was made, without decoding a pixel. A file that is no picture
+    raises an error with a clear sentence."""
     notes: list[str] = []
     width, height = _size(data, most_pixels)
     texts = _texts(data, notes)
@@ -115,8 +113,8 @@ def read(data: bytes, most_pixels: int = MAX_PIXELS) -> Found:
 
 
 def adopted(data: bytes) -> Picture:
-    """A picture from elsewhere, or one of ours whose record is lost, with what it tells about
-    itself."""
+    """A picture that was made elsewhere, or one of ours whose record is lost, with the settings
+    found in its file."""
     contents = read(data)
     own = contents.record or {}
     params = _params(contents)
@@ -140,7 +138,8 @@ def adopted(data: bytes) -> Picture:
 
 
 def decoded(data: bytes, most_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Every pixel, or a sentence: the size is checked before any is unpacked."""
+    """Decodes all pixels. The size is checked before, and a file that is too large or damaged
+    raises an error."""
     _size(data, most_pixels)
     try:
         opened = Image.open(io.BytesIO(data))
@@ -154,7 +153,7 @@ def decoded(data: bytes, most_pixels: int = MAX_PIXELS) -> Image.Image:
 
 
 def converted(data: bytes, kind: str, quality: int = 92) -> bytes:
-    """Our PNG as JPEG or WebP, its infotext in EXIF where A1111 and Civitai look for it."""
+    """Our PNG as JPEG or WebP, with its infotext in EXIF, where A1111 and Civitai look for it."""
     exif = Image.Exif()
     text = _texts(data, []).get("parameters", "")
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = b"UNICODE\0" + text.encode(
@@ -171,8 +170,8 @@ def converted(data: bytes, kind: str, quality: int = 92) -> bytes:
 
 
 def _params(found: Found) -> Params:
-    """The settings told; those of ours that no longer fit are left out, and a size not told is the
-    picture's own."""
+    """The settings in a file. Values of ours that are no longer valid are left out, and a missing
+    size is the picture's own."""
     settings = {name: value for name, value in found.settings.items() if KNOBS[name].is_plain}
     near = {"width": round(found.width / 8) * 8, "height": round(found.height / 8) * 8}
     return Params(
@@ -209,7 +208,7 @@ def _opened_size(data: bytes) -> tuple[int, int]:
 
 
 def _texts(data: bytes, notes: list[str]) -> dict[str, str]:
-    """Every text in the file by its key; EXIF's among them."""
+    """Every text in the file by its key, also those in EXIF."""
     if not data.startswith(png.SIGNATURE):
         return _exif_of(data)
     chunks = list(png.chunks(data))
@@ -228,7 +227,7 @@ def _exif_of(data: bytes) -> dict[str, str]:
 
 
 def _exif_texts(data: bytes) -> dict[str, str]:
-    """The comment, and the two fields that ComfyUI puts its graphs in."""
+    """The comment in EXIF, and the two fields into which ComfyUI writes its graphs."""
     exif = Image.Exif()
     try:
         exif.load(data)
@@ -244,7 +243,7 @@ def _exif_texts(data: bytes) -> dict[str, str]:
 
 
 def _comment(value: Any) -> str:
-    """EXIF's UserComment: eight bytes name the encoding, the text follows in any of four."""
+    """EXIF's UserComment: eight bytes name one of four encodings, then the text follows."""
     if isinstance(value, str):
         return value[: png.MAX_TEXT]
     if not isinstance(value, bytes):
@@ -270,7 +269,7 @@ def _record(text: str) -> dict[str, Any] | None:
 
 
 def _for_png(image: Image.Image) -> Image.Image:
-    """In a mode that PNG has."""
+    """The picture in a colour mode that PNG supports."""
     return (
         image
         if image.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")

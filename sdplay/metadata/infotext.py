@@ -1,9 +1,8 @@
-"""A1111's infotext: the prompt, a line "Negative prompt: …", and one last line of "Key: value"
-items.
+"""A1111's infotext: the prompt, a line "Negative prompt: …", and a last line of "Key: value" items.
 
-A value with a comma, colon or newline stands as a JSON string.  What this grammar cannot say (a
-prompt with a line that looks like a negative prompt, spaces at its ends) is said again in the item
-"Exact prompts", which others pass over.
+A value with a comma, colon or newline is written as a JSON string. Some prompts cannot be told from
+the rest of such a text, for example one with a line that looks like a negative prompt; these are
+written again in the item "Exact prompts", which other programs ignore.
 """
 
 import json
@@ -16,29 +15,29 @@ from sdplay.params import KNOBS, Params
 from sdplay.schedulers import SCHEDULERS, find
 
 NAMES = {knob.infotext[0]: name for name, knob in KNOBS.items() if knob.infotext}
-"""Infotext keys that are one of our settings under another name."""
+"""Infotext keys that hold one of our settings under another name."""
 _READ = {key.lower(): name for name, knob in KNOBS.items() for key in knob.infotext}
 EXACT = "Exact prompts"
 MAX_INFOTEXT = 1_000_000
 _KEY = re.compile(r"\s*(\w[\w \-/]{0,99}):\s*")
 _VALUE = re.compile(r'("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 _AUTOMATIC = {"dpm++ 2m": "karras", "dpm++ 2m sde": "exponential"}
-"""What A1111 and Forge take for the schedule type "Automatic"; elsewhere it is the plain one."""
+"""The schedules that A1111 and Forge use for the type "Automatic". For all other samplers it is the
+plain one."""
 _BY_HAND = ("strength", "hires_strength")
-"""One key stands for either, so that writing them takes a look at both."""
+"""Settings that share one key, so that both must be looked at to write it."""
 _SAYS_NOTHING = re.compile(
     r"Prompt|Negative prompt|Sampler|Scheduler|Schedule type|Size|Version|Script|Created Date|"
     r"(.* )?[Hh]ash(es)?|Civitai .*|(Fixed )?[XYZ] (Type|Values)|Hires schedule type|App|"
     r"Metadata .*|Guidance|"
     r"Size-[12]|Batch (size|pos)|User|Time taken|Parser|Pipeline|Backend|Operations|Postprocess .*"
 )
-"""Keys that are read elsewhere, or that change no pixel."""
+"""Keys that are read in another place, or that change no pixel."""
 _PLAIN = ("", "automatic", "uniform", "normal", "discrete", "default")
 
 
 def infotext(params: Params, *, model: str = "", version: str = "") -> str:
-    """The settings as A1111 writes them; what stands at its default and says nothing is left
-    out."""
+    """The settings in A1111's form. Defaults that say nothing are left out."""
     items = _items(params, model)
     items |= {"Version": version} if version else {}
     text = _joined(params, items)
@@ -49,8 +48,8 @@ def infotext(params: Params, *, model: str = "", version: str = "") -> str:
 
 
 def parse_infotext(text: str) -> dict[str, str]:
-    """Every item by its key, with "Prompt" and "Negative prompt"; a text without settings is all
-    prompt."""
+    """Every item by its key, also "Prompt" and "Negative prompt". A text without settings is a
+    prompt as a whole."""
     *lines, last = text.strip()[:MAX_INFOTEXT].split("\n")
     if last.startswith("Negative prompt:") and (at := last.find(" Steps: ")) > 0:
         # Civitai puts an empty negative prompt before the settings.
@@ -82,7 +81,7 @@ def script_of(items: Mapping[str, str]) -> dict[str, str]:
 
 
 def settings_from(text: str) -> tuple[dict[str, Any], list[str]]:
-    """Our settings out of infotext, and a sentence for each value that is none of ours."""
+    """Our settings from infotext, and a sentence for each value that is none of ours."""
     items = parse_infotext(text)
     fields: dict[str, Any] = {"prompt": items["Prompt"], "negative": items["Negative prompt"]}
     notes: list[str] = []
@@ -116,7 +115,8 @@ def settings_from(text: str) -> tuple[dict[str, Any], list[str]]:
 
 
 def checked(fields: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
-    """What fits our settings, in their types; a sentence in `notes` for what does not."""
+    """The values that fit our settings, in the right types. `notes` gets a sentence for each of the
+    others."""
     fits: dict[str, Any] = {}
     for name, value in fields.items():
         try:
@@ -133,8 +133,8 @@ def checked(fields: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
 
 
 def scheduler_of(sampler: str, schedule: str, notes: list[str]) -> str:
-    """Our scheduler for a pair of names; the names themselves, and a sentence, when it is none of
-    ours."""
+    """Our scheduler for a sampler and a schedule. If there is none, their own names are returned
+    and `notes` gets a sentence."""
     if schedule.lower() == "automatic":
         schedule = _AUTOMATIC.get(sampler.lower(), "")
     if entry := find(sampler, schedule):
@@ -145,8 +145,8 @@ def scheduler_of(sampler: str, schedule: str, notes: list[str]) -> str:
 
 
 def hires_pair(main_pair: tuple[str, str], second: tuple[str, str]) -> tuple[str, str]:
-    """Sampler and schedule type of the refining pass: A1111 leaves out the half in which it is like
-    the first."""
+    """Sampler and schedule type of the high-resolution pass. A1111 leaves out whichever is the same
+    as in the first pass."""
     return second[0] or main_pair[0], second[1] or main_pair[1]
 
 
@@ -192,7 +192,7 @@ def _hires_pair(scheduler: str) -> dict[str, str]:
 
 
 def _unread(items: Mapping[str, str]) -> list[str]:
-    """The items that may have acted on the picture and are none of our settings."""
+    """The items that may have changed the picture but are none of our settings."""
     return [
         f"{key}: {value}"
         for key, value in items.items()
@@ -210,7 +210,8 @@ def _joined(params: Params, items: Mapping[str, Any]) -> str:
 
 
 def _pairs(line: str) -> Iterator[tuple[str, str]]:
-    """The items of the last line; a list or object may stand unquoted, as Civitai writes it."""
+    """The items of the last line. A list or an object may stand without quotes, as Civitai writes
+    it."""
     at = 0
     while at < len(line):
         comma = line.find(",", at)
@@ -241,7 +242,7 @@ def _json_end(line: str, at: int) -> int:
 
 
 def _civitai_model(items: Mapping[str, str]) -> str:
-    """The checkpoint among Civitai's resources."""
+    """The checkpoint in Civitai's list of resources."""
     try:
         resources = json.loads(items.get("Civitai resources", "[]"))
     except (ValueError, RecursionError):
@@ -265,7 +266,7 @@ def _exact(value: str) -> tuple[str, str] | None:
 
 
 def _fitting(name: str, value: Any) -> Any:
-    """The value, once it is known that settings can be made with it."""
+    """The value, after a trial whether settings can be made with it."""
     # Pictures stand in a record by their names.
     typed = KNOBS[name].check(value) if KNOBS[name].is_plain else value
     if name == "extra" or not KNOBS[name].is_plain:
@@ -277,7 +278,7 @@ def _fitting(name: str, value: Any) -> Any:
 
 
 def _nearest(name: str, value: Any) -> int | None:
-    """A size that is no multiple of ours becomes the nearest that is."""
+    """Rounds a size to the nearest multiple that we allow."""
     if name not in ("width", "height") or not isinstance(value, int) or not 64 <= value <= 4096:
         return None
     return max(64, round(value / 8) * 8)

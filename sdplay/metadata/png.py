@@ -1,4 +1,5 @@
-"""A PNG file as its chunks: texts read with a cap, chunks put in without touching a pixel."""
+"""Reads and writes a PNG file chunk by chunk: limits the length of its texts, and adds chunks
+without touching a pixel."""
 
 import struct
 import zlib
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_TEXT = 4_000_000
-"""Letters of all the texts in one file together."""
+"""The most letters of all texts in one file together."""
 MAX_CHUNKS = 100_000
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _EXIF_CODES = ("latin-1", "utf-16-le", "utf-16-be")
@@ -15,7 +16,7 @@ _EXIF_CODES = ("latin-1", "utf-16-le", "utf-16-be")
 
 @dataclass(frozen=True)
 class Chunk:
-    """One chunk; `start` and `end` take in its length and checksum."""
+    """One chunk. `start` and `end` include its length and its checksum."""
 
     kind: bytes
     body: memoryview
@@ -24,8 +25,8 @@ class Chunk:
 
 
 def chunks(data: bytes) -> Iterator[Chunk]:
-    """Every whole chunk in order; stops at the first that is cut off or damaged, or after more than
-    a picture needs."""
+    """All whole chunks in order. It stops at the first that is cut off or damaged, and at more
+    chunks than any picture needs."""
     view, at = memoryview(data), len(SIGNATURE)
     for _ in range(MAX_CHUNKS):
         if at + 12 > len(data):
@@ -45,12 +46,12 @@ def chunks(data: bytes) -> Iterator[Chunk]:
 
 
 def whole(listed: list[Chunk]) -> bool:
-    """Whether these chunks go to the picture's end."""
+    """Whether these chunks reach the end of the picture."""
     return bool(listed) and listed[0].kind == b"IHDR" and listed[-1].kind == b"IEND"
 
 
 def size(data: bytes) -> tuple[int, int]:
-    """Width and height as the header says; (0, 0) when there is no whole header."""
+    """Width and height from the header; (0, 0) if there is no whole header."""
     head = next(chunks(data), None)
     if head is None or head.kind != b"IHDR" or len(head.body) != 13:
         return 0, 0
@@ -59,8 +60,8 @@ def size(data: bytes) -> tuple[int, int]:
 
 
 def texts(listed: list[Chunk], notes: list[str]) -> dict[str, str]:
-    """Every text by its key, the first of a key counts; a sentence in `notes` for what is too
-    long."""
+    """Every text by its key. The first text of a key counts, and `notes` gets a sentence for each
+    text that is too long."""
     by_key: dict[str, str] = {}
     room = MAX_TEXT
     for chunk in listed:
@@ -78,16 +79,17 @@ def texts(listed: list[Chunk], notes: list[str]) -> dict[str, str]:
 
 
 def key_of(chunk: Chunk) -> str:
-    """The key of a text chunk, else nothing."""
+    """The key of a text chunk; empty for any other chunk."""
     return (
         bytes(chunk.body[:80]).split(b"\0", 1)[0].decode("latin-1") if chunk.kind in _TEXTS else ""
     )
 
 
 def with_texts(data: bytes, values: Mapping[str, str], clean: Callable[[str], str] = str) -> bytes:
-    """The same picture with these texts behind its header; texts of the same keys go.
+    """The same picture with these texts behind its header, in place of any texts with the same
+    keys.
 
-    The other texts are passed through `clean`; EXIF that it would change goes.
+    All other texts are passed through `clean`. EXIF that `clean` would change is removed.
     """
     view, head, *rest = memoryview(data), *chunks(data)
     others = (chunk for chunk in rest if key_of(chunk) not in values)
@@ -97,7 +99,7 @@ def with_texts(data: bytes, values: Mapping[str, str], clean: Callable[[str], st
 
 
 def _cleaned(chunk: Chunk, clean: Callable[[str], str]) -> bytes:
-    """The chunk anew where cleaning changes what it says; empty where it may stay."""
+    """The chunk after cleaning, if that changes it; empty if the chunk may stay as it is."""
     if chunk.kind in _TEXTS:
         key, value = _text(chunk, MAX_TEXT)
         text = _decoded(chunk.kind, value)
@@ -110,7 +112,8 @@ def _cleaned(chunk: Chunk, clean: Callable[[str], str]) -> bytes:
 
 
 def _text(chunk: Chunk, room: int) -> tuple[str, bytes]:
-    """Key and raw text, unpacked no further than just past the room there is."""
+    """Key and raw text. No more is unpacked than fits, and one byte that shows whether there was
+    more."""
     key, _, rest = bytes(chunk.body[: room + 200]).partition(b"\0")
     packed = chunk.kind == b"zTXt"
     if packed:
@@ -127,7 +130,8 @@ def _text(chunk: Chunk, room: int) -> tuple[str, bytes]:
 
 
 def _decoded(kind: bytes, value: bytes) -> str:
-    """Latin-1 by the standard; but many write UTF-8 into every kind of chunk."""
+    """The text is Latin-1 by the standard, but many programs write UTF-8 into every kind of
+    chunk."""
     if kind == b"iTXt":
         return value.decode("utf-8", "replace")
     try:
@@ -137,7 +141,7 @@ def _decoded(kind: bytes, value: bytes) -> str:
 
 
 def _chunk(key: str, text: str) -> bytes:
-    """Plain where ASCII suffices, as A1111 writes it, else UTF-8."""
+    """A plain text chunk if ASCII suffices, as A1111 writes it, otherwise one in UTF-8."""
     if text.isascii():
         kind, body = b"tEXt", key.encode("latin-1") + b"\0" + text.encode()
     else:

@@ -1,4 +1,4 @@
-"""A database by its address: transactions, and its complaints as sentences."""
+"""Opens a database by its address, runs transactions, and turns its errors into sentences."""
 
 import sqlite3
 import time
@@ -15,40 +15,40 @@ from sdplay.errors import LibraryAway, LibraryError
 from sdplay.settings import without_secrets
 
 READER_PATIENCE = 2.0
-"""Seconds that a page waits for a database that is restarting; who writes waits longer."""
+"""Seconds that a page waits for a database that restarts. Whoever writes waits longer."""
 
 
 class Database:
-    """SQLite in a file, PostgreSQL, or what else SQLAlchemy has a driver for."""
+    """SQLite in a file, PostgreSQL, or any other database that SQLAlchemy has a driver for."""
 
     def __init__(self, address: str, patience: float) -> None:
         self._engine = _engine(address, patience)
         self._patience = patience
         self._reached = False
-        """It was there once: when it is away, it is likely to come back."""
+        """Whether it was ever reached: if so, it is likely to come back when it is away."""
         self.dialect = self._engine.dialect.name
 
     def close(self) -> None:
-        """Give every connection back."""
+        """Closes all connections."""
         self._engine.dispose()
 
     @contextmanager
     def reading(self) -> Iterator[sql.Connection]:
-        """One transaction that changes nothing."""
+        """Opens a transaction that only reads."""
         with _explained(), self._connected(READER_PATIENCE) as connection, connection.begin():
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sql.Connection]:
-        """One transaction.  SQLite is asked for the right to write at once: asked later, it
-        refuses, not waits."""
+        """Opens a transaction that writes. SQLite's write lock is taken at once, because asking for
+        it later is refused without waiting."""
         with _explained(), self._connected(self._patience) as connected:
             connection = connected.execution_options(begin="BEGIN IMMEDIATE")
             with connection.begin():
                 yield connection
 
     def _connected(self, patience: float) -> sql.Connection:
-        """A connection; one that is restarting is waited for so long."""
+        """Opens a connection, and waits up to so many seconds for a database that restarts."""
         until = time.monotonic() + patience
         while True:
             try:
@@ -63,10 +63,8 @@ class Database:
 
 
 def is_damaged(path: Path, patience: float) -> bool:
-    """Whether a SQLite file is no database any more.
-
-    One that is locked, read-only or on a full disk is in trouble, not damaged: it says no.
-    """
+    """Whether a SQLite file is damaged. A file that is locked, read-only or on a full disk is not:
+    for it the answer is no."""
     try:
         address = f"{path.absolute().as_uri()}?mode=rw"
         with closing(sqlite3.connect(address, patience, uri=True)) as file:
@@ -104,7 +102,7 @@ def _engine(address: str, patience: float) -> sql.Engine:
 
 
 def _set_up(patience: float, connection: sqlite3.Connection, _: Any) -> None:
-    """Readers never wait for the writer; what is committed is on disk."""
+    """Sets SQLite so that readers never wait for a writer, and committed data is on the disk."""
     # A flipped byte costs a letter, not the whole answer, and no error quotes the row it is in.
     connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     cursor = connection.cursor()
@@ -115,8 +113,8 @@ def _set_up(patience: float, connection: sqlite3.Connection, _: Any) -> None:
 
 
 def _write_ahead(cursor: sqlite3.Cursor, patience: float) -> None:
-    """Waits by itself: SQLite refuses at once where another process has begun to fill the new
-    file."""
+    """Turns on the write-ahead log. It has a wait of its own, since SQLite refuses at once while
+    another process creates the file."""
     until = time.monotonic() + patience
     while True:
         try:
@@ -134,8 +132,8 @@ def _begin(connection: sql.Connection) -> None:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Translate what databases raise; that something is there already is for the caller to
-    settle."""
+    """Turns a database's errors into sentences. An entry that already exists is left to the
+    caller."""
     try:
         yield
     except IntegrityError:
@@ -148,7 +146,8 @@ def _explained() -> Iterator[None]:
 
 
 def _kind(error: Exception) -> type[LibraryError]:
-    """Whether it may be there again later.  A file has no server that restarts."""
+    """The kind of error: whether the database may be back later. A file has no server that
+    restarts."""
     if not isinstance(error, DBAPIError) or isinstance(error.orig, sqlite3.Error):
         return LibraryError
     away = isinstance(error, OperationalError) or error.connection_invalidated

@@ -1,10 +1,9 @@
-"""Full text over prompts, tags and notes: SQLite's FTS5, PostgreSQL's text search, or plain
+"""Full-text search over prompts, tags and notes: SQLite's FTS5, PostgreSQL's text search, or plain
 comparison elsewhere.
 
 Words are spelled in ASCII letters and digits before they reach a database, so that all three find
-the same: `fox` is
-`wfox`, a letter outside ASCII is `z` and its code, a tag `t…`, an owner `o…`, a shared picture
-`shared`.
+the same: `fox` is `wfox`, a letter outside ASCII is `z` and its code, a tag `t…`, an owner `o…`, a
+shared picture `shared`.
 """
 
 import re
@@ -19,32 +18,33 @@ from sdplay.library.query import Query
 WORDS = sql.table("words", sql.column("at", sql.BigInteger), sql.column("told", sql.Text))
 MANY = 5000
 ASKED = 40
-"""Words of a query that count."""
+"""The most words of a search; further ones are ignored."""
 EVERY = "every"
-"""The word of all pictures."""
+"""The word that every picture has."""
 _WORD = re.compile("[^\\W\u2e80-\U0001ffff]+|\\w|[\u2190-\u2bff\U0001f000-\U0001faff]")
-"""Letters that belong together; else one by one, as in Chinese; emoji."""
+"""Letters that form a word together; a single letter in scripts without spaces, such as Chinese; or
+an emoji."""
 
 
 @dataclass(frozen=True)
 class FullText:
-    """The word index of one kind of database; `FTS5`, `TSVECTOR` and `PLAIN` below."""
+    """The full-text index of one kind of database: `FTS5`, `TSVECTOR` or `PLAIN` below."""
 
     make: tuple[str, ...]
     put: str
     remove: str
     match: str
-    """The condition; `:asked` is the query in the database's language."""
+    """The SQL condition, in which `:asked` is the search in the database's own language."""
     at: str
-    """The column that holds a picture's `at`."""
+    """The column with a picture's `at`."""
     both: str
     either: str
     no: str
     begins: str
-    """How this database writes and, or, not, and the beginning of a word."""
+    """How this database writes "and", "or", "not" and the beginning of a word."""
 
     def asked(self, query: Query, scopes: Iterable[str]) -> str:
-        """The query in this database's language."""
+        """The search in the database's own language."""
         terms = [f"w{word}{self.begins}" for text in query.words for word in split(text)]
         terms += [f"t{spelled(tag)}" for tag in query.tags]
         away = [f"w{word}{self.begins}" for text in query.without for word in split(text)]
@@ -97,7 +97,7 @@ PLAIN = FullText(
 
 
 def kind_of(connection: sql.Connection) -> FullText:
-    """What this database offers."""
+    """The best full-text search that this database offers."""
     if connection.dialect.name == "postgresql":
         return TSVECTOR
     if connection.dialect.name == "sqlite":
@@ -107,7 +107,7 @@ def kind_of(connection: sql.Connection) -> FullText:
 
 
 def condition(kind: FullText, query: Query, scopes: list[str]) -> sql.ColumnElement[bool]:
-    """The condition that a joined row of `words` has to meet."""
+    """The SQL condition for a row of `words` that is joined to its picture."""
     if kind is not PLAIN:
         match = sql.text(kind.match).bindparams(asked=kind.asked(query, scopes))
         return sql.and_(sql.true(), match)
@@ -122,7 +122,7 @@ def condition(kind: FullText, query: Query, scopes: list[str]) -> sql.ColumnElem
 
 
 def text_of(prompt: str, tags: Iterable[str], note: str, scopes: Iterable[str]) -> str:
-    """All that one picture is found by."""
+    """All words under which one picture is found."""
     terms = dict.fromkeys(f"w{word}" for text in (prompt, *tags, note) for word in split(text))
     return (
         " " + " ".join([*scopes, *(f"t{spelled(tag)}" for tag in tags), *list(terms)[:MANY]]) + " "
@@ -130,19 +130,20 @@ def text_of(prompt: str, tags: Iterable[str], note: str, scopes: Iterable[str]) 
 
 
 def scopes_of(owner: str, shared: bool) -> list[str]:
-    """The words that say whose a picture is."""
+    """The words that say to whom a picture belongs."""
     return [EVERY, f"o{spelled(owner)}"] + ["shared"] * shared
 
 
 def split(text: str) -> Iterator[str]:
-    """The words of a text, spelled; every sign and every letter of a script without spaces is a
-    word."""
+    """The words of a text in their ASCII spelling. Each sign, and each letter of a script without
+    spaces, is a word of its own."""
     for word in _WORD.findall(unicodedata.normalize("NFKC", text).casefold()):
         yield from (spelled(part[:60]) for part in word.split("_") if part)
 
 
 def spelled(text: str) -> str:
-    """The same in ASCII letters and digits; what begins alike is spelled alike."""
+    """A word spelled in ASCII letters and digits. Words with the same beginning have spellings with
+    the same beginning."""
     return "".join(
         sign if sign.isascii() and sign.isalnum() else f"z{ord(sign):06x}" for sign in text
     )

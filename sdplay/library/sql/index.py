@@ -1,4 +1,4 @@
-"""The index in SQL: one line a picture, found by owner, time, any setting and any word."""
+"""The index in SQL: one line for each picture, found by owner, time, any setting and any word."""
 
 import json
 import time
@@ -38,11 +38,11 @@ from sdplay.params import KNOBS
 
 Record = dict[str, Any]
 GROUP_GAP = 30 * 60 * 10**6
-"""Microseconds after which the same prompt begins a new group."""
+"""Microseconds without a picture after which the same prompt begins a new group."""
 LATELY = 5000
-"""The newest pictures, whose settings fill a menu."""
+"""How many of the newest pictures fill a menu with their values."""
 NEEDED = frozenset({"id", "made", "owner", "shared", "deleted", "file", "frames", "record"})
-"""What a record without is damaged."""
+"""The fields without which a record counts as damaged."""
 _C = PICTURES.c
 # Made once: building a statement costs more than SQLite needs to answer it.
 _GROUP_OF_ID = sql.select(_C.group).where(_C.id == sql.bindparam("id"))
@@ -64,7 +64,7 @@ _FINISHED_KEYS_OF = _FINISHED_KEYS.where(
 
 
 class Index:
-    """One database.  Every method is one transaction."""
+    """The index in one database. Every method is one transaction."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Index:
         words: FullText | None = None,
         repair: Callable[[str], Record | None] = lambda id: None,
     ) -> None:
-        """`repair` gives the record of a picture anew, by its id, where the line is damaged."""
+        """`repair` returns the record of a picture by its id, for lines that are damaged."""
         self._repair, self._patience = repair, patience
         self._database = Database(address, patience)
         self.links = Links(self._database)
@@ -82,12 +82,14 @@ class Index:
         self.is_new = self._made()
 
     def close(self) -> None:
-        """Give the database back."""
+        """Closes the connections to the database."""
         self._database.close()
 
     def add(self, record: Record) -> tuple[Record, int]:
-        """Put a record in, a microsecond later if another has its time; returns it and its
-        group.  A connection that breaks off in the middle is made anew."""
+        """Adds a record, a microsecond later if its time is taken, and returns it with its group.
+
+        If the connection breaks in the middle, a new one is opened.
+        """
         until = time.monotonic() + self._patience
         while True:
             try:
@@ -116,8 +118,7 @@ class Index:
         )
 
     def replace(self, records: Sequence[Record]) -> None:
-        """Put many records in at once, in the order of their time, over what the index had of
-        them."""
+        """Writes many records at once, ordered by time, over those that the index has."""
         for _ in range(5):
             try:
                 with self._database.writing() as connection:
@@ -131,7 +132,8 @@ class Index:
         raise LibraryError("Another process is changing the index. Try again when it is done.")
 
     def tidy(self) -> None:
-        """Let the database learn what it holds, after much was put in: its plans depend on it."""
+        """Updates the database's statistics after many records were added, because its query plans
+        depend on them."""
         if self._database.dialect in ("sqlite", "postgresql"):
             with self._database.writing() as connection:
                 connection.exec_driver_sql("ANALYZE")
@@ -139,10 +141,9 @@ class Index:
     def change(
         self, id: str, owner: str | None, before: Callable[[Record], None], **values: Any
     ) -> Record | None:
-        """The record with these values, if it is this owner's to change; no owner at all may change
-        every one.
+        """Changes values of a record if it belongs to this owner; None as the owner may change all.
 
-        `before` sees the new record before it counts: what it raises leaves all as it was.
+        `before` is called with the new record first, and nothing changes if it raises an error.
         """
         with self._database.writing() as connection:
             whose = [] if owner is None else [_C.owner.in_({owner, ""})]
@@ -159,7 +160,7 @@ class Index:
             return record
 
     def forget(self, ids: Iterable[str]) -> None:
-        """Take lines out of the index."""
+        """Removes lines from the index."""
         with self._database.writing() as connection:
             for some in _batches(ids, 500):
                 self._drop(connection, _C.id.in_(some))
@@ -167,8 +168,8 @@ class Index:
     def page(
         self, query: Query, owner: str | None, after: int | None, limit: int
     ) -> list[tuple[Record, int]]:
-        """Records and their groups, newest first, from before `after` on.  Without an owner:
-        everybody's."""
+        """The records and their groups, newest first, older than `after`. None as the owner sees
+        all."""
         with self._database.reading() as connection:
             conditions = self._conditions(connection, query, owner)
             conditions += [_C.at < after] if after is not None else []
@@ -180,7 +181,7 @@ class Index:
             return [(record, group) for record, group in whole if record is not None]
 
     def lines(self, after: int = 0, limit: int = 1000) -> list[tuple[int, str, str]]:
-        """Time, id and file of all there is, oldest first: to go through it in steps."""
+        """Time, id and file of all pictures, oldest first, in steps."""
         statement = (
             sql.select(_C.at, _C.id, _C.file).where(_C.at > after).order_by(_C.at).limit(limit)
         )
@@ -188,7 +189,7 @@ class Index:
             return [(line.at, line.id, line.file) for line in connection.execute(statement)]
 
     def total(self, query: Query, owner: str | None) -> Total:
-        """How many a query finds, and their seconds."""
+        """The number of pictures that a query finds, and their seconds."""
         statement = sql.select(sql.func.count(), sql.func.coalesce(sql.func.sum(_C.seconds), 0.0))
         statement = statement.select_from(self._joined() if query.has_words else PICTURES)
         statement = statement.where(self._spelled(query, owner)) if query.has_words else statement
@@ -201,7 +202,8 @@ class Index:
     def groups(
         self, ids: Iterable[int], owner: str | None, deleted: bool
     ) -> dict[int, tuple[Total, frozenset[str]]]:
-        """Total and varying settings of these groups, as far as this owner may see them."""
+        """The totals and the differing settings of these groups, over the pictures that this owner
+        may see."""
         varying = [_varies(name).label(f"v_{name}") for name in KNOBS]
         statement = sql.select(
             _C.group, sql.func.count(), sql.func.sum(_C.seconds), *varying
@@ -225,10 +227,8 @@ class Index:
     def one(
         self, *where: Any, owner: str | None, shared: bool, binned: bool = False
     ) -> tuple[Record, int] | None:
-        """The newest record that meets this and may be seen.
-
-        `shared` takes in what others shared, `binned` what lies in one's own bin.
-        """
+        """The newest record that meets a condition and that this owner may see. `shared` includes
+        what others shared, `binned` what is in the owner's bin."""
         visible = self._visible(Query(scope="all" if shared else "mine"), owner)
         there = self._there(owner) if binned else ~_C.deleted
         statement = _records(_C.group).where(*where, there, visible).order_by(_C.at.desc()).limit(1)
@@ -238,7 +238,8 @@ class Index:
         return (record, line.group) if line and record is not None else None
 
     def keys(self, keys: Sequence[str], owner: str | None) -> set[str]:
-        """Which of these recipes have a finished picture of this owner's or nobody's."""
+        """Those of these recipe keys that have a finished picture which belongs to this owner or to
+        nobody."""
         statement, whose = (
             (_FINISHED_KEYS, {}) if owner is None else (_FINISHED_KEYS_OF, {"owner": owner})
         )
@@ -250,7 +251,7 @@ class Index:
         return finished
 
     def has(self, **facts: str) -> bool:
-        """Whether there is such a line, whoever's, in the bin or not."""
+        """Whether there is a line for this picture, of any owner, in the bin or not."""
         statement = (
             sql.select(_C.at).where(*(_C[name] == value for name, value in facts.items())).limit(1)
         )
@@ -258,8 +259,8 @@ class Index:
             return connection.scalar(statement) is not None
 
     def values(self, name: str, owner: str | None, limit: int = 200) -> list[Any]:
-        """What a setting was set to lately, most frequent first; of long texts and pictures only
-        marks are known."""
+        """The recent values of a setting, most frequent first. Long texts and pictures are known
+        only by their marks."""
         if name in KNOBS and is_marked(name):
             return []
         value = _C[name].label("value")
@@ -279,7 +280,7 @@ class Index:
             return [None if value == LEFT_OUT else value for value in connection.scalars(statement)]
 
     def owned(self, ids: Iterable[str], owner: str) -> int:
-        """How many of these pictures are this owner's."""
+        """How many of these pictures belong to this owner."""
         mine = sql.select(sql.func.count()).where(_C.id.in_(list(ids)), _C.owner == owner)
         with self._database.reading() as connection:
             return int(connection.scalar(mine) or 0)
@@ -290,13 +291,13 @@ class Index:
             return int(connection.scalar(sql.select(sql.func.count()).where(_C.file == file)) or 0)
 
     def input_used(self, number: int) -> bool:
-        """Whether a start image or mask of this mark is still named."""
+        """Whether any line still names the start image or mask with this mark."""
         statement = sql.select(_C.at).where(sql.or_(_C.init == number, _C.mask == number)).limit(1)
         with self._database.reading() as connection:
             return connection.scalar(statement) is not None
 
     def timings(self, backend: str, limit: int) -> list[Timed]:
-        """Past runs of a backend, newest first."""
+        """The times of a backend's earlier pictures, newest first."""
         statement = sql.select(_C.scheduler, _C.work, _C.seconds, _C.at_once)
         statement = statement.where(_C.backend == backend, ~_C.partial, _C.work > 0)
         statement = statement.order_by(_C.at.desc()).limit(limit)
@@ -304,8 +305,8 @@ class Index:
             return [Timed(*line) for line in connection.execute(statement)]
 
     def _made(self) -> bool:
-        """Make the tables where they are missing or of another form; says whether there was nothing
-        before."""
+        """Creates the tables if they are missing or of another version, and returns whether there
+        were none."""
         with self._database.reading() as connection:
             if _form_of(connection) == form():
                 return False
@@ -324,7 +325,7 @@ class Index:
             return not self._filled(connection)
 
     def _filled(self, connection: sql.Connection) -> bool:
-        """Write every line anew from the records that the database still has."""
+        """Writes every line anew from the records that the database still has."""
         last, some, damaged = 0, False, False
         while True:
             statement = (
@@ -345,11 +346,11 @@ class Index:
                     damaged = True
 
     def _whole(self, line: Any) -> Record | None:
-        """The record of a line, or what repair() finds for it."""
+        """The record of a line, or what repair() returns for it."""
         return parsed(line.record) or self._repair(line.id)
 
     def _put(self, connection: sql.Connection, record: Record, group: int | None = None) -> int:
-        """Write all lines of a record; returns the group that it is in."""
+        """Writes all lines of a record, and returns its group."""
         line = row(record, 0)
         if group is None:
             group = _group(connection, line)
@@ -372,7 +373,7 @@ class Index:
             connection.execute(sql.delete(PICTURES).where(_C.at.in_(ats)))
 
     def _free(self, connection: sql.Connection, record: Record) -> Record:
-        """The record at its time, or a microsecond later where another has it."""
+        """The record at its own time, or a microsecond later if another record has that time."""
         at = record["made"]
         while connection.scalar(sql.select(_C.at).where(_C.at == at)) is not None:
             at += 1
@@ -386,8 +387,8 @@ class Index:
         conditions: list[Any],
         limit: int,
     ) -> list[int]:
-        """The times of the newest that a query finds.  Each scope is looked up by itself, along its
-        own index."""
+        """The times of the newest pictures that a query finds. Each owner condition is looked up in
+        an index of its own."""
         if query.has_words:
             order: Any = sql.literal_column(f"words.{self._words.at}").desc()
             statement = (
@@ -417,8 +418,8 @@ class Index:
         return conditions + ([_C.at < int(query.until.timestamp() * 1e6)] if query.until else [])
 
     def _near(self, connection: sql.Connection, id: str, owner: str | None) -> list[Any]:
-        """The conditions that exactly one setting differs from this picture's, or what ran it; none
-        meets them if it may not be seen."""
+        """Conditions for pictures that differ from this one in exactly one setting, or in the
+        backend. No picture meets them if this one may not be seen."""
         statement = sql.select(PICTURES).where(
             _C.id == id, self._visible(Query(scope="all"), owner), self._there(owner)
         )
@@ -442,7 +443,7 @@ class Index:
         return sql.or_(*_scopes(query, owner))
 
     def _there(self, owner: str | None) -> Any:
-        """Not in anybody's bin but one's own."""
+        """The condition that a picture is not in the bin, or that it is in the owner's own."""
         return sql.or_(~_C.deleted, self._visible(Query(scope="mine"), owner))
 
     def _joined(self) -> Any:
@@ -456,7 +457,7 @@ class Index:
 
 
 def parsed(text: str | bytes) -> Record | None:
-    """A record out of its text; None where the text is damaged."""
+    """Reads a record from its text; None if the text is damaged."""
     try:
         record = json.loads(text)
     except (ValueError, RecursionError):
@@ -472,7 +473,7 @@ def _form_of(connection: sql.Connection) -> str:
 
 
 def _put_aside(connection: sql.Connection) -> None:
-    """Drop the lines of another form; they are made again from the records."""
+    """Drops the tables of another version. They are filled again from the records."""
     tables = sql.inspect(connection)
     if tables.has_table("pictures") and not tables.has_table("records"):
         connection.exec_driver_sql("ALTER TABLE pictures RENAME TO pictures_1")
@@ -481,28 +482,29 @@ def _put_aside(connection: sql.Connection) -> None:
 
 
 def _varies(name: str) -> Any:
-    """Whether a setting has more than one value in a group; PostgreSQL orders no booleans."""
+    """Whether a setting has more than one value in a group. PostgreSQL cannot order booleans, so
+    they become numbers."""
     column = _C[name]
     value = sql.cast(column, sql.Integer) if isinstance(column.type, sql.Boolean) else column
     return sql.func.min(value) != sql.func.max(value)
 
 
 def _group(connection: sql.Connection, line: Mapping[str, Any]) -> int:
-    """The group of the picture made just before of the same prompt, or a new one."""
+    """The group of the picture made just before with the same prompt, or a new group."""
     like = {name: line[name] for name in ("owner", "prompt", "negative")}
     times = {"since": line["at"] - GROUP_GAP, "until": line["at"]}
     return connection.scalar(_NEWEST_GROUP, {**like, **times}) or int(line["at"])
 
 
 def _records(*columns: Any) -> Any:
-    """Records, joined to their lines."""
+    """The records, joined to their lines."""
     return sql.select(RECORDS.c.record, _C.id, *columns).join_from(
         PICTURES, RECORDS, RECORDS.c.at == _C.at
     )
 
 
 def _scopes(query: Query, owner: str | None) -> list[Any]:
-    """Whose pictures: conditions of which one must hold.  No owner at all sees everybody's."""
+    """The conditions on the owner, of which one must hold. None as the owner sees all pictures."""
     if owner is None:
         return [sql.true()]
     shared = _C.shared == sql.true()

@@ -1,4 +1,5 @@
-"""The tables, one column a setting; and the way between a row, a record file and a Kept."""
+"""The tables, with a column for each setting, and the conversions between a row, a record file and
+a Kept."""
 
 import hashlib
 import json
@@ -20,7 +21,7 @@ from sdplay.picture import Picture, Receipt, Timing
 TABLES = sql.MetaData()
 MAX_NAME = 300
 _BIG = sql.BigInteger().with_variant(sql.Integer(), "sqlite")
-"""SQLite orders a table by a key of this kind."""
+"""The key's type. SQLite orders a table only by a key of type INTEGER."""
 LEFT_OUT = -1
 _MARK = sql.BigInteger()
 _KINDS: dict[type, Any] = {
@@ -30,7 +31,7 @@ _KINDS: dict[type, Any] = {
     bool: sql.Boolean(),
 }
 _LONG = ("prompt", "negative", "extra")
-"""Texts that are compared by their mark, so that a row stays short."""
+"""Texts that are compared by their mark, so that rows stay short."""
 
 
 def _column(knob: Knob) -> sql.Column[Any]:
@@ -39,7 +40,7 @@ def _column(knob: Knob) -> sql.Column[Any]:
 
 
 def is_marked(name: str) -> bool:
-    """Whether a setting's column holds a mark of its value instead of the value."""
+    """Whether a setting's column holds a mark of its value instead of the value itself."""
     return name in _LONG or not KNOBS[name].is_plain
 
 
@@ -101,18 +102,20 @@ for _name in ("scheduler", "steps", "cfg", "stars"):
 
 
 def form() -> str:
-    """Changes with the columns: an index of another form is made anew."""
+    """A version of the table's form, which changes with the columns. An index of another form is
+    built anew."""
     return f"4 {','.join(column.name for column in _C)}"
 
 
 def mark(value: Any) -> int:
-    """A number that is the same for the same value and, for all that matters, no other."""
+    """A number that is the same for equal values and practically never the same for different
+    ones."""
     text = json.dumps(value, sort_keys=True)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True)
 
 
 def row(record: Mapping[str, Any], group: int) -> dict[str, Any]:
-    """A record's line in the index."""
+    """The index line of a record."""
     told = record["record"]
     settings = meant(told)
     params = {name: settings.get(name, _default(knob)) for name, knob in KNOBS.items()}
@@ -139,7 +142,7 @@ def row(record: Mapping[str, Any], group: int) -> dict[str, Any]:
 
 
 def record_of(picture: Picture, fields: Mapping[str, Any], **facts: Any) -> dict[str, Any]:
-    """All that is known of a picture, as its record file says it."""
+    """All facts about a picture, in the form of its record file."""
     return {
         "id": uuid.uuid4().hex,
         "key": picture.params.key(picture.backend, picture.model),
@@ -159,8 +162,8 @@ def record_of(picture: Picture, fields: Mapping[str, Any], **facts: Any) -> dict
 def kept_of(
     record: Mapping[str, Any], viewer: str | None, group: int, image: Callable[[str], bytes]
 ) -> Kept:
-    """A record as `viewer` may see it; None sees all.  `image` finds the bytes of a start image by
-    its name."""
+    """A record as `viewer` may see it; None as the viewer sees all. `image` returns the bytes of a
+    start image by its name."""
     fields = record["record"]
     owner = record["owner"] if viewer is None or record["owner"] in (viewer, "") else SOMEONE
     receipt = {**fields["receipt"], "warnings": tuple(fields["receipt"]["warnings"])}
@@ -190,8 +193,8 @@ def kept_of(
 
 
 def meant(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The settings of a record as they were meant: clip skip 1 was once not sent, and an A1111
-    server then used its own."""
+    """The settings of a record as they once worked: clip skip 1 used not to be sent, and an A1111
+    server then used its own value."""
     params = fields["params"]
     unsent = fields["backend"].startswith("a1111") and "tiling" not in params
     if unsent and params.get("clip_skip") == 1 != fields["receipt"]["applied"].get("clip_skip", 1):
@@ -200,14 +203,14 @@ def meant(fields: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def images_in(params: Mapping[str, Any]) -> list[str]:
-    """The names of the pictures that settings mention."""
+    """The names of the pictures that settings refer to."""
     units = params.get("control") or ()
     names = [params.get("init"), params.get("mask"), *(unit.get("image") for unit in units)]
     return [name for name in names if name]
 
 
 def meets(name: str, sought: Any) -> Any:
-    """The condition that a setting has this value, one of these, or lies in this range."""
+    """The condition that a setting has this value, one of these values, or one in this range."""
     column = _C[name]
     if isinstance(sought, Between):
         low = [] if sought.low is None else [column >= sought.low]
@@ -221,8 +224,8 @@ def meets(name: str, sought: Any) -> Any:
 
 
 def _params(fields: Mapping[str, Any], image: Callable[[str], bytes]) -> Params:
-    """The settings; one that a later version no longer takes is left out rather than the
-    picture."""
+    """The settings of a record. A setting that is no longer valid is left out, so that its picture
+    remains."""
     images = {name: data for name in images_in(fields) if (data := image(name))}
     try:
         return Params.from_dict(fields, images)
@@ -241,14 +244,14 @@ def _fits(name: str, value: Any) -> bool:
 
 
 def _default(knob: Knob) -> Any:
-    """The default as a record writes it."""
+    """A setting's default in the form of a record."""
     empty: dict[type, Any] = {bytes: "", tuple: []}
     return empty.get(knob.kind, knob.default)
 
 
 def _stored(value: Any) -> Any:
-    """Text that every database takes: no zero byte, no half of a pair, and short enough to be
-    ordered by; a number below all others for what is left to the backend."""
+    """A value that every database accepts: text without zero bytes or half surrogate pairs, short
+    enough to be ordered by. What is left to the backend becomes a number below all others."""
     if value is None:
         return LEFT_OUT
     if not isinstance(value, str):
