@@ -145,6 +145,12 @@ def test_frames_show_every_step_and_the_last_is_the_picture(model):
     assert np.abs(picture.frames[-1][1].astype(int) - picture.pixels).mean() < 2
 
 
+def test_only_the_frames_that_are_looked_at_are_drawn(model):
+    """Each frame costs two decoded pictures."""
+    job = LoopJob("a red apple", "ddim", 5, frames=True, frame_steps=frozenset({2, 4}))
+    assert [moment.step for moment, *_ in made(Engine(model), job).frames] == [2, 4]
+
+
 @pytest.mark.parametrize("cfg", [1.0, 2.5])
 @pytest.mark.parametrize("entry", ONE_STEP, ids=lambda entry: entry.id)
 def test_one_step_paints_what_the_model_sees_in_the_noise_with_every_scheduler(model, entry, cfg):

@@ -75,6 +75,14 @@ def test_a_claim_holds_for_as_many_prompts_as_its_file_says(lesson, model):
     assert measured.of >= 8
 
 
+def test_a_check_draws_only_the_frame_that_its_claim_is_about(model):
+    lesson = next(lesson for lesson in COURSE if lesson.id == "trajectory")
+    checking.check(lesson, model)
+    frames = [[frame.step for frame in picture.frames] for picture in model.pictures.values()]
+    assert frames.count([8]) == len(lesson.check.prompts)
+    assert {len(steps) for steps in frames} == {0, 1}
+
+
 def test_a_claim_that_does_not_hold_ends_with_one_and_says_so(tmp_path, capsys):
     file = tmp_path / "wrong.toml"
     text = changed("distance(four, eight) > distance(sixteen, more)", "distance(four, eight) < 0")

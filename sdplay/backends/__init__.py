@@ -194,6 +194,9 @@ class Backend(ABC):
     keep_frames: bool = False
     """Set it to get what is seen at every step with the picture, where the feature `frames` is
     offered."""
+    frame_steps: frozenset[int] = frozenset()
+    """With `keep_frames`: the only steps that are looked at, so that a backend may leave out all
+    others. Empty means every step."""
     previews: bool = True
     """Cleared where nobody watches a picture grow, as in a sweep: previews cost time, and watched
     ones go first."""

@@ -199,6 +199,7 @@ class Builtin(Backend):
             start=start_pixels(settled) if settled.init else None,
             mask=mask_cells(settled) if settled.init and settled.mask else None,
             frames=self.keep_frames,
+            frame_steps=self.frame_steps,
             previews=self.previews,
             urgent=self.previews,
             owner=ASKER.get().owner,

@@ -86,6 +86,8 @@ class LoopJob:
     """A person waits for just this one; cells of a sweep are not urgent."""
     frames: bool = False
     """Keep what is seen at every step."""
+    frame_steps: frozenset[int] = frozenset()
+    """With `frames`: the only steps to keep. Empty means every step."""
     previews: bool = False
     snapshot_at: int | None = None
     """Hand out the state after this many steps, so that variants can start from it."""
@@ -472,7 +474,7 @@ class Engine:
 
     def _tell(self, run: Run, moment: Moment) -> None:
         job = run.job
-        if job.frames:
+        if job.frames and (run.at in job.frame_steps or not job.frame_steps):
             run.moments.append(moment)
         now = time.perf_counter()
         due = job.previews and now - run.last_preview >= self.preview_seconds

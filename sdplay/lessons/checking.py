@@ -1,7 +1,7 @@
 """Whether a lesson's claim holds: its pictures are made for every prompt, measured and counted."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
@@ -71,18 +71,21 @@ def _without_after(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _images(looks: Sequence[Look], backend: Backend) -> Images:
     """Every look at its picture; a picture that is looked at twice is made once."""
-    watched = {params for params, after in looks if after}
-    settings = list(dict.fromkeys(params for params, _ in looks))
+    watched: dict[Params, set[int]] = {params: set() for params, _ in looks}
+    for params, after in looks:
+        watched[params] |= {after} if after else set()
     with ThreadPoolExecutor(max(1, backend.probe().at_once)) as workers:
         made = workers.map(
-            lambda params: _picture(params, copy(backend), params in watched), settings
+            lambda settings: _picture(settings[0], copy(backend), settings[1]), watched.items()
         )
-        pictures = dict(zip(settings, made, strict=True))
+        pictures = dict(zip(watched, made, strict=True))
     return {look: _image(pictures[look[0]], look[1], backend.label) for look in looks}
 
 
-def _picture(params: Params, backend: Backend, frames: bool) -> Picture:
-    backend.previews, backend.keep_frames = False, frames
+def _picture(params: Params, backend: Backend, steps: Collection[int]) -> Picture:
+    """One picture, with the frames of these steps."""
+    backend.previews, backend.keep_frames = False, bool(steps)
+    backend.frame_steps = frozenset(steps)
     *_, picture = backend.generate(params)
     if not isinstance(picture, Picture):
         raise BackendBroken(f"{backend.label} ended without a picture. Try again.")
