@@ -32,6 +32,8 @@ class Visitor:
         """Each widget's id by its key."""
         self.drawn = set()
         """The keys of the widgets of the last run."""
+        self.downloads = {}
+        """For each key of a download button what its click asks for."""
         self._web = requests.Session()
         self._web.get(f"{url}_stcore/health", timeout=PATIENCE)
         xsrf = self._web.cookies.get("_streamlit_xsrf", "")
@@ -97,6 +99,23 @@ class Visitor:
         del self.widgets.widgets[:]
         self.widgets.widgets.extend(kept)
 
+    def made(self, download):
+        """The address of the file that a click on a download button asked for."""
+        message = BackMsg()
+        message.backend_operation_request.request_id = secrets.token_hex(8)
+        message.backend_operation_request.session_id = self.session
+        message.backend_operation_request.deferred_file.file_id = download
+        self._socket.send(message.SerializeToString())
+        while True:
+            answer = ForwardMsg.FromString(self._socket.recv(timeout=PATIENCE))
+            if answer.WhichOneof("type") == "backend_operation_response":
+                return answer.backend_operation_response.deferred_file.url
+
+    def fetch(self, address):
+        """The status and the bytes of a file on the page's server."""
+        answer = self._web.get(f"{self.url.rstrip('/')}{address}", timeout=PATIENCE)
+        return answer.status_code, answer.content
+
     def upload(self, data, key="", name="picture.png"):
         """Send a file, to the uploader of that key or to none; returns the answer's status."""
         file = secrets.token_hex(8)
@@ -132,6 +151,8 @@ class Visitor:
             key = id.rsplit("-", 1)[-1]
             self.ids[key] = id
             self.drawn.add(key)
+            if download := getattr(content, "deferred_file_id", ""):
+                self.downloads[key] = download
         for field in ("body", "text"):
             if isinstance(text := getattr(content, field, ""), str) and text:
                 self.texts.append(text.replace("\\", ""))

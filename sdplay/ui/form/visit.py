@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.app_session import AppSession
+from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import (
@@ -17,6 +18,8 @@ from streamlit.runtime.uploaded_file_manager import (
     UploadedFileRec,
     UploadFileUrlInfo,
 )
+
+from sdplay.ui.offered import OfferedFiles
 
 OURSELVES = ("localhost", "127.0.0.1", "::1")
 PASSED_ON = (
@@ -107,6 +110,9 @@ def hold_to_bounds() -> None:
         store = cast("object", runtime.get_instance().uploaded_file_mgr)
         if type(store) is MemoryUploadedFileManager:
             store.__class__ = BoundedUploads
+        files = cast("object", runtime.get_instance().media_file_mgr)
+        if type(files) is MediaFileManager:
+            files.__class__ = OfferedFiles
     for key, value in st.session_state.items():
         if isinstance(value, str) and len(value) > LETTERS:
             st.session_state[key] = value[:LETTERS]

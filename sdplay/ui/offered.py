@@ -1,0 +1,61 @@
+"""Files that the page offers to browsers: fetched also when the page was drawn anew meanwhile."""
+
+import time
+from pathlib import PurePosixPath
+
+from streamlit.runtime.media_file_manager import MediaFileManager
+
+SECONDS = 60.0
+"""What no page shows any more can be fetched so long."""
+SECONDS_IN_A_CROWD = 10.0
+OF_ALL = 128 * 2**20
+"""Bytes of all that no page shows; while they are more, the shorter time holds."""
+
+
+class OfferedFiles(MediaFileManager):
+    """Streamlit's store of what browsers fetch, which does not let go of it at once.
+
+    Streamlit forgets what no page shows whenever anybody's run ends.  A button that stood there
+    while its page was drawn anew then downloaded nothing, and the file that a click had made was
+    gone before the browser asked for it.
+    """
+
+    def remove_orphaned_files(self) -> None:
+        """Let go of what no page has shown for a while."""
+        now = time.monotonic()
+        with self._lock:
+            since = self._unused_since()
+            unused = {id: since.get(id, now) for id in self._unused()}
+            since.clear()
+            since.update(unused)
+            held = sum(map(self._size, unused))
+            for id in sorted(unused, key=unused.__getitem__):
+                if now - unused[id] < (SECONDS if held <= OF_ALL else SECONDS_IN_A_CROWD):
+                    return
+                held -= self._size(id)
+                self._let_go(id)
+
+    def execute_deferred(self, file_id: str) -> str:
+        """Make the file of a button; its time begins anew where it was there already."""
+        url = super().execute_deferred(file_id)
+        with self._lock:
+            self._unused_since().pop(PurePosixPath(url).stem, None)
+        return url
+
+    def _unused_since(self) -> dict[str, float]:
+        """When it was noticed first of each file and each button that no page shows it."""
+        return self.__dict__.setdefault("unused_since", {})  # type: ignore[no-any-return]
+
+    def _unused(self) -> set[str]:
+        shown = {id for ids in self._files_by_session_and_coord.values() for id in ids.values()}
+        return {*self._file_metadata, *self._deferred_callables} - shown
+
+    def _size(self, id: str) -> int:
+        file = self.read_file(id)
+        return file.content_size if file else 0
+
+    def _let_go(self, id: str) -> None:
+        del self._unused_since()[id]
+        if id in self._file_metadata:
+            self._delete_file(id)
+        self._drop_deferred_id(id)
