@@ -10,7 +10,7 @@ from PIL import Image
 
 from sdplay.picture import Frame, jpeg_bytes, png_bytes
 from sdplay.ui.components.filmstrip import Strip, schedule, small, ways
-from sdplay.ui.components.viewer import source
+from sdplay.ui.picture.inline import source
 from tests.making import colour
 
 

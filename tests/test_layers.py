@@ -156,15 +156,27 @@ def test_requirements_are_the_default_dependencies():
     assert listed == declared
 
 
-@pytest.mark.parametrize(
+PAGE_FILES = pytest.mark.parametrize(
     "path", [path for path in FILES if "ui" in path.parts], ids=lambda path: path.name
 )
-def test_only_fragments_that_ask_for_the_whole_page_are_drawn(path):
-    used = {
+
+
+def _used_of_streamlit(path):
+    return {
         node.attr
         for node in nodes(path)
         if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
         and node.value.id == "st"
     }
+
+
+@PAGE_FILES
+def test_no_picture_of_the_page_is_a_file_that_the_next_run_takes_away(path):
+    assert path.name == "inline.py" or "image" not in _used_of_streamlit(path), "inline.picture()"
+
+
+@PAGE_FILES
+def test_only_fragments_that_ask_for_the_whole_page_are_drawn(path):
+    used = _used_of_streamlit(path)
     assert path.name == "whole.py" or not used & {"fragment", "dialog"}, "use whole.fragment()"

@@ -191,7 +191,7 @@ class Visitor:
         if address in self._addresses:
             return
         self._addresses.add(address)
-        with urlopen(f"{self._url}{address.lstrip('/')}", timeout=60) as answer:
+        with urlopen(address, timeout=60) as answer:  # the picture stands in its address
             self.pictures.append(metadata.read(answer.read()).settings)
 
 

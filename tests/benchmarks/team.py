@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import psutil
 from playwright.sync_api import Page, sync_playwright
@@ -140,12 +141,11 @@ def _look(page: Page, person: Person, seed: int) -> None:
         picture.wait_for(timeout=LOST_SECONDS * 1000)
         address = picture.evaluate("image => image.complete ? image.src : ''")
         if address not in ("", known):
-            answer = page.request.get(address)
-            if answer.ok:  # else the page has moved on meanwhile
-                known, shown = address, metadata.read(answer.body()).settings["seed"]
-                person.saw([shown])
-                if shown == seed:
-                    return
+            with urlopen(address) as data:  # the picture stands in its address
+                known, shown = address, metadata.read(data.read()).settings["seed"]
+            person.saw([shown])
+            if shown == seed:
+                return
         page.wait_for_timeout(50)
 
 

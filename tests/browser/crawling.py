@@ -363,6 +363,13 @@ DRAWN = """() => !document.querySelector(".st-key-go")
   || document.querySelector(".st-key-receipt_result, .st-key-time_example")"""
 """A finished picture has the page to itself for a moment; then its receipt stands beside it."""
 CLICK = "each => each.click()"
+FRAME = """each => {
+  const frame = each.closest("[data-testid=stFullScreenFrame]");
+  frame?.scrollIntoView({block: "center"});
+  return frame?.getBoundingClientRect();
+}"""
+"""Where a chart or table stands, brought to the middle of the window: a pointer that rests on a
+part that is out of sight brings no buttons."""
 MARK = "crawler.mark()"
 OPENERS = "[data-testid=stPopoverButton], [role=list] [role=listitem]:first-child button"
 POPOVER = "[data-testid=stPopoverBody]"
@@ -375,9 +382,7 @@ def _tab_of(page):
 def _click(page, handle):
     """A chart's or a picture's own buttons come when the pointer rests on it."""
     handle.scroll_into_view_if_needed(timeout=5000)
-    frame = handle.evaluate(
-        "each => each.closest('[data-testid=stFullScreenFrame]')?.getBoundingClientRect()"
-    )
+    frame = handle.evaluate(FRAME)
     if frame:
         page.mouse.move(frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2)
     handle.click(timeout=8000)

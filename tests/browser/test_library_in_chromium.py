@@ -3,6 +3,7 @@
 import base64
 import re
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -164,6 +165,12 @@ def drawer(tab, url, query=""):
         timeout=SLOW
     )  # a menu shuts when more is drawn
     return tab.get_by_role("dialog").first
+
+
+def test_the_large_picture_is_the_kept_file_and_stands_in_the_page_itself(tab, stocked):
+    large = drawer(tab, stocked).locator("[data-testid=stImage] img")
+    with urlopen(large.get_attribute("src")) as data:
+        assert metadata.read(data.read()).settings["seed"] == 129
 
 
 def more(tab, url, query=""):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from sdplay.ui.components import component
-from sdplay.ui.components.viewer import source
+from sdplay.ui.picture.inline import source
 
 At = tuple[int, ...]
 _FLIPBOOK = component("flipbook", "slider")

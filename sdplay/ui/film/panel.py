@@ -12,6 +12,7 @@ from sdplay.film.saving import film_file
 from sdplay.ui import session, whole
 from sdplay.ui.film.kinds import KINDS, frames
 from sdplay.ui.form import form, local_card
+from sdplay.ui.picture import inline
 from sdplay.ui.problems import explained, told
 from sdplay.ui.session import Studio
 from sdplay.ui.share import linked
@@ -106,11 +107,10 @@ def _picture(studio: Studio, film: Shooting) -> None:
         fps = int(st.session_state.get("reel_fps", 12))
         _play(_played(film, studio, kinds()[-1], fps), kinds()[-1])
     elif count:
-        st.image(
+        inline.picture(
             studio.library.data(film.frames[-1]),
-            output_format="PNG",
+            f"Frame {count:,}",
             width="stretch",
-            caption=f"Frame {count:,}",
         )
     else:
         st.skeleton(height=240)
@@ -120,7 +120,7 @@ def _play(data: bytes, kind: str) -> None:
     if kind == "mp4":
         st.video(data, loop=True, autoplay=True, muted=True)
     else:
-        st.image(data, width="stretch")
+        inline.picture(data, width="stretch")
 
 
 def _played(film: Shooting, studio: Studio, kind: str, fps: int) -> bytes:

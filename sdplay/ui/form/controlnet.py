@@ -12,6 +12,7 @@ from sdplay.params import Control
 from sdplay.ui import address, notes, session, whole
 from sdplay.ui.form import visit
 from sdplay.ui.form.start_image import KINDS, small
+from sdplay.ui.picture import inline
 
 UNITS = 3
 GUIDES = "guides"
@@ -92,7 +93,7 @@ def _unit(number: int, before: Control | None, capabilities: Capabilities) -> Co
     image = upload or (before.image if before else b"")
     if not image:
         return None
-    st.image(small(image), width=140, alt=f"Guide picture {number}")
+    inline.picture(small(image), width=140, alt=f"Guide picture {number}")
     unit_before = before or Control(image, "")
     model = _choice(
         "ControlNet model", capabilities.control_models or (), unit_before.model, f"{key}_model"

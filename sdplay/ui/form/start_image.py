@@ -15,6 +15,7 @@ from sdplay.ui import address, notes, session, whole
 from sdplay.ui.form import visit
 from sdplay.ui.form.controls import current, draw
 from sdplay.ui.form.fitting import shape_that_fits
+from sdplay.ui.picture import inline
 from sdplay.ui.problems import explained
 from sdplay.ui.share import linked
 
@@ -167,7 +168,7 @@ def _shown(data: bytes, capabilities: Capabilities) -> None:
     size, state = size_of(data), st.session_state
     now = (current("width", capabilities), current("height", capabilities))
     look = _letterboxed(data, now) if is_letterboxed() else data
-    st.image(small(look), width=140, alt="Start image")
+    inline.picture(small(look), width=140, alt="Start image")
     st.button(
         "Remove",
         icon=":material/close:",
@@ -211,7 +212,7 @@ def _mask(capabilities: Capabilities) -> None:
     state["mask_bytes"] = None
     with explained():
         if data and size_of(data, "mask") and not upload:
-            st.image(small(data), width=140, alt="Mask")
+            inline.picture(small(data), width=140, alt="Mask")
             st.button(
                 "Remove the mask",
                 icon=":material/close:",

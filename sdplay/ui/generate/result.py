@@ -1,7 +1,6 @@
 """Below the prompt: the newest picture or the progress of the one being made, then what was made
 before."""
 
-import base64
 import time
 from collections.abc import Callable
 
@@ -21,6 +20,7 @@ from sdplay.ui.generate import example, queue_list
 from sdplay.ui.generate.batch import submit
 from sdplay.ui.picture.columns import columns
 from sdplay.ui.picture.details import details, download, hero, inpaint, start_from
+from sdplay.ui.picture.inline import source
 from sdplay.ui.picture.recall import recall
 from sdplay.ui.picture.receipt import receipt, timing
 from sdplay.ui.problems import explained, refused, told
@@ -181,7 +181,7 @@ def _inside(preview: bytes) -> str:
     while it loads."""
     return (
         '<img alt="The picture so far" style="width:100%;border-radius:10px" '
-        f'src="data:image/jpeg;base64,{base64.b64encode(preview).decode()}">'
+        f'src="{source(preview)}">'
     )
 
 

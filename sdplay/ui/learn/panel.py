@@ -14,6 +14,7 @@ from sdplay.ui import address, whole
 from sdplay.ui.compare import experiments
 from sdplay.ui.learn import classroom, diary, path, pictures, runs
 from sdplay.ui.learn.runs import Desk
+from sdplay.ui.picture import inline
 from sdplay.ui.problems import explained, text_of_others
 from sdplay.ui.session import Studio
 from sdplay.wording import literal, many
@@ -213,7 +214,7 @@ def _empty(lesson: Lesson) -> None:
         key="lesson_empty",
     ):
         if lesson.start:
-            st.image(pictures.start_jpeg(lesson), "The start image", width=220)
+            inline.picture(pictures.start_jpeg(lesson), "The start image", width=220)
         else:
             icon = lesson.icon if lesson.icon in ALL_MATERIAL_ICONS else "school"
             st.subheader(f":material/{icon}:", anchor=False, text_alignment="center")

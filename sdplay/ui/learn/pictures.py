@@ -1,6 +1,5 @@
 """A lesson's pictures on the page: as they come, large, with marks and rings on what to look at."""
 
-import base64
 import io
 
 import streamlit as st
@@ -13,6 +12,7 @@ from sdplay.picture import jpeg_bytes
 from sdplay.sweeps import Sweep
 from sdplay.ui.compare import sweeping
 from sdplay.ui.components.exhibit import Piece, exhibit
+from sdplay.ui.picture.inline import source
 from sdplay.ui.problems import text_of_others
 from sdplay.ui.session import Studio
 
@@ -36,7 +36,7 @@ def wall(studio: Studio, lesson: Lesson, sweep: Sweep) -> None:
     if lesson.film:
         pieces += _guesses(studio, lesson, results)
     if lesson.start and single:
-        pieces.insert(0, Piece("start image", _address(start_jpeg(lesson))))
+        pieces.insert(0, Piece("start image", source(start_jpeg(lesson))))
     exhibit(
         pieces,
         columns,
@@ -77,7 +77,7 @@ def _piece(studio: Studio, lesson: Lesson, results: Results, at: At) -> Piece:
     jpeg = _jpeg(studio, result.picture) if result.picture else b""
     return Piece(
         result.error or result.cell.name,
-        _address(jpeg),
+        source(jpeg),
         "waits" if result.state in ("planned", "queued", "running") else "",
         _marks(lesson, at, guess=False),
         _ring(studio, lesson, results, at),
@@ -99,15 +99,11 @@ def _guesses(studio: Studio, lesson: Lesson, results: Results) -> list[Piece]:
     pieces = []
     for at in _in_order(results):
         steps, all_steps = results[at].cell.params.steps, longest.cell.params.steps
-        source = _address(frames[steps].clean) if steps in frames else ""
+        guess = source(frames[steps].clean) if steps in frames else ""
         text = f"after {steps} of {all_steps} steps"
-        waits = "" if source or not longest.cell.to_make else "waits"
-        pieces.append(Piece(text, source, waits, _marks(lesson, at, guess=True)))
+        waits = "" if guess or not longest.cell.to_make else "waits"
+        pieces.append(Piece(text, guess, waits, _marks(lesson, at, guess=True)))
     return pieces
-
-
-def _address(jpeg: bytes) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}" if jpeg else ""
 
 
 def _ring(

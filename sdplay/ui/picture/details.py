@@ -11,6 +11,7 @@ from sdplay.library import Kept
 from sdplay.params import KNOBS, Params, differing
 from sdplay.ui import dates, whole
 from sdplay.ui.form import form, start_image
+from sdplay.ui.picture import inline
 from sdplay.ui.picture.afterwards import strips, tools
 from sdplay.ui.picture.deleting import delete
 from sdplay.ui.picture.recall import recall
@@ -26,10 +27,9 @@ ButtonType = Literal["primary", "secondary", "tertiary"]
 def hero(studio: Studio, saved: Kept) -> None:
     """The original file, so that saving it from the browser keeps its settings."""
     with explained():
-        st.image(
+        inline.picture(
             studio.library.data(saved),
             width="stretch",
-            output_format="PNG",
             alt=saved.params.prompt or "Picture",
         )
 

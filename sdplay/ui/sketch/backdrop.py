@@ -14,8 +14,8 @@ from sdplay.picture import png_bytes
 from sdplay.ui import session
 from sdplay.ui.components.canvas import Backdrop
 from sdplay.ui.components.tiles import Tile, tiles
-from sdplay.ui.components.viewer import source
 from sdplay.ui.form import visit
+from sdplay.ui.picture.inline import source
 from sdplay.ui.problems import explained, told
 from sdplay.ui.session import Studio
 from sdplay.ui.sketch.sitting import Sitting

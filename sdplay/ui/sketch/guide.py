@@ -9,6 +9,7 @@ from sdplay.errors import BadParams
 from sdplay.params import Control, Params
 from sdplay.picture import jpeg_bytes
 from sdplay.ui.form import form
+from sdplay.ui.picture import inline
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
 from sdplay.ui.sketch.sitting import Sitting
@@ -84,7 +85,7 @@ def _preview(studio: Studio, drawing: bytes) -> None:
     module = str(st.session_state["guide_module"])
     with explained(), st.container(border=True, width="content", key="guide_preview_frame"):
         look = drawing if module == "none" else _preprocessed(studio, drawing, module)
-        st.image(look, width=180, alt=f"The drawing after {module}")
+        inline.picture(look, width=180, alt=f"The drawing after {module}")
 
 
 def _preprocessed(studio: Studio, drawing: bytes, module: str) -> bytes:

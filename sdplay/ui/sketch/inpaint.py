@@ -16,8 +16,8 @@ from sdplay.studio import keep_original
 from sdplay.ui import session
 from sdplay.ui.components.canvas import Backdrop, Pad, canvas, coming, drawn
 from sdplay.ui.components.tiles import Tile, tiles
-from sdplay.ui.components.viewer import source
 from sdplay.ui.form import form, start_image
+from sdplay.ui.picture.inline import source
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
 from sdplay.ui.sketch.backdrop import RECENT, small_file

@@ -14,10 +14,10 @@ from sdplay.picture import jpeg_bytes
 from sdplay.ui import waiting, whole
 from sdplay.ui.components.canvas import Pad, canvas, coming, drawn
 from sdplay.ui.components.outcome import Outcome, outcome
-from sdplay.ui.components.viewer import source
 from sdplay.ui.form import form, local_card
 from sdplay.ui.form.controls import current
 from sdplay.ui.form.payload import payload
+from sdplay.ui.picture.inline import source
 from sdplay.ui.problems import explained, told
 from sdplay.ui.session import Studio
 from sdplay.ui.share import linked

@@ -12,6 +12,7 @@ from sdplay.sweeps import Sweep
 from sdplay.ui import whole
 from sdplay.ui.compare import cells, sweeping
 from sdplay.ui.compare.answers.shapes import PICK, filled
+from sdplay.ui.picture import inline
 from sdplay.ui.session import Studio
 from sdplay.wording import literal
 
@@ -107,10 +108,9 @@ def _picture(studio: Studio, sweep: Sweep, at: tuple[int, ...], key: str) -> Non
     if result is None or not result.picture:
         return
     with st.container(gap="xsmall", key=f"seen_{key}"):
-        st.image(
+        inline.picture(
             sweeping.original(studio, result.picture),
             width="stretch",
-            output_format="PNG",
             alt=result.cell.name,
         )
         st.caption(literal(result.cell.name))
