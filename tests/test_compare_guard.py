@@ -195,6 +195,8 @@ def test_the_pill_says_whether_one_thing_differs(axes, words):
         ([("prompt_without", "a, fox")], "Prompt without each of 2 parts"),
         ([("prompt_without", "fox")], "Prompt without 1 part"),
         ([("repeat", "1-11")], "11 repeats"),
+        ([("backend", "one, two")], "one against two"),
+        ([("backend", "first-one, second-one, third-one")], "3 backends"),
     ],
 )
 def test_a_plan_is_told_in_one_line(axes, line):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from sdplay.compare.axes import Setup
 from sdplay.compare.exports import line_ends
-from sdplay.compare.exports.charts import Line, chart, table
+from sdplay.compare.exports.charts import Bar, Line, chart, ranges, table
 from sdplay.compare.exports.report import report
 from sdplay.compare.plan import plan
 from sdplay.compare.results import Result
@@ -119,6 +119,29 @@ def test_every_chart_has_its_table_and_its_csv_in_the_file():
     lines = base64.b64decode(files["sdplay-curves.csv"]).decode("utf-8-sig").splitlines()
     assert len(lines) == 1 + 2 * 4
     assert lines[0].startswith("Curve,Picture,Steps,")
+
+
+def test_the_report_shows_the_spread_over_seeds():
+    text, _ = read([("scheduler", "euler, ddim"), ("steps", "5, 40"), ("seed", "1, 2, 3")])
+    _, _, spread = text.partition("Is it the setting, or the seed?")
+    drawn = spread[: spread.index("</svg>")]
+    assert re.findall("<text[^>]*>([^<]*(?:Euler|DDIM)[^<]*)<", drawn)[:3] == [
+        "DDIM · 40 steps",
+        "Euler · 5 steps",
+        "DDIM · 5 steps",
+    ]
+    assert drawn.count("<circle") == 3
+    assert 'download="sdplay-seeds.csv"' in spread
+
+
+def test_no_name_of_a_range_is_cut_and_none_lies_on_another():
+    long = "a very long label of a setting, " * 12
+    drawn = ranges([Bar(long, 0.0, 0.0, 0.0), Bar("<b>", 0.1, 0.2, 0.4)], "x & y")
+    told = " ".join(ElementTree.fromstring(drawn).itertext())
+    assert " ".join(long.split()) in " ".join(told.split())
+    heights = [float(y) for y in re.findall(r'<text x="46" y="([^"]*)">', drawn)]
+    assert heights == sorted(set(heights))
+    assert ranges([], "x") == ""
 
 
 def test_a_table_of_a_chart_shows_hostile_names_as_text_and_no_figure_for_what_is_missing():

@@ -328,7 +328,9 @@ def test_a_server_connected_again_has_its_old_name_and_tells_nobody_its_address(
     first, again = near("http://h:1", "a1111", KEY), near("http://h:1/", "a1111", "another")
     assert first.name(OWNER) == again.name(OWNER) != first.name("0" * 32)
     assert is_connected(first.name(OWNER))
-    assert label_of(first.name(OWNER)) == "Connected A1111 server"
+    letters = first.name(OWNER)[-4:]
+    assert first.backend(OWNER).label == f"Your A1111 server · {letters}"
+    assert label_of(first.name(OWNER)) == f"Connected A1111 server {letters}"
     assert label_of("builtin") == "builtin"
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from sdplay.compare.planfile import plan_of
 from sdplay.ui.compare import rejecting
+from sdplay.ui.compare.answers import shapes
 from tests.fakes import a1111
 from tests.paging import sentences
 from tests.test_page_compare import finished, newest, opened
@@ -44,11 +45,27 @@ def test_a_latency_is_made_anew_and_told_with_its_spread(page):
     assert "Every repeat gave the same picture, pixel for pixel." in sentences(page)
 
 
+def test_the_runs_of_several_pictures_have_their_names_beside_them(page):
+    axes = {"z_axis": "Steps", "z_values": "2, 3"}
+    page = ran(page, lab="Latency", runs="2", prompt="a fox", **axes)
+    (chart,) = (
+        chart for chart in page.get("vega_lite_chart") if "Seconds of each run" in chart.proto.spec
+    )
+    assert '"legend": null' in chart.proto.spec
+    assert {dataset.name for dataset in chart.proto.datasets} == {"rows", "ends"}
+
+
+def test_long_names_of_runs_stand_uncut_under_them():
+    shape = shapes.runs(shapes.Legend.of({"a word that is far too long for a line, " * 3, "b"}))
+    legend = json.loads(shape)["layer"][0]["encoding"]["color"]["legend"]
+    assert (legend["orient"], legend["columns"], legend["labelLimit"]) == ("bottom", 1, 0)
+
+
 def test_two_backends_are_laid_against_each_other(page, monkeypatch):
     with a1111() as fake:
         monkeypatch.setenv("SDPLAY_A1111_URL", fake.url)
         page = ran(page, lab="Two backends", other_backend="a1111", scheduler="euler")
-        assert "builtin and a1111 " in sentences(page)
+        assert "Built-in model and Automatic1111, Forge and the like " in sentences(page)
 
 
 def test_coarse_to_fine_spares_pictures_and_makes_them_on_request(page):

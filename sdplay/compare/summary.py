@@ -20,6 +20,8 @@ def pictures_line(plan: Plan) -> str:
 
 def _values(varied: Varied) -> str:
     labels = [mark.label for mark in varied.marks if not mark.skip]
+    if varied.axis.id == "backend" and len(labels) == 2:
+        return " against ".join(labels)
     are_numbers = varied.axis.id not in KNOBS or KNOBS[varied.axis.id].is_number
     if (
         are_numbers

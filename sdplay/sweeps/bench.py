@@ -59,8 +59,18 @@ class Bench:
         named = tuple(capabilities.scheduler_aliases)
         aliases = {name: named for name, knob in KNOBS.items() if knob.choices == "schedulers"}
         extra = extra or Offer()
-        labels = {name: label_of(name) for name in self._backends if is_connected(name)}
-        return replace(extra, choices={**listed, **extra.choices}, aliases=aliases, labels=labels)
+        return replace(
+            extra, choices={**listed, **extra.choices}, aliases=aliases, labels=self._labels()
+        )
+
+    def _labels(self) -> dict[str, str]:
+        """What its backends are called: a visitor's server by its kind, not as that visitor's."""
+        listed = {name: kind.label for name, kind in kinds().items()}
+        at_hand = {name: backend.label for name, backend in self._backends.items()}
+        return {
+            name: label_of(name) if is_connected(name) else label
+            for name, label in {**listed, **at_hand}.items()
+        }
 
     def facts(
         self,

@@ -16,6 +16,8 @@ from sdplay.settings import setting
 _YOUR = "Your "
 LONGEST = 2000
 """Letters of an address or a key."""
+LETTERS = 4
+"""Of a server's name that tell it from others of its kind."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Connection:
         """What speaks to it."""
         backend = self.speaker()
         backend.name = self.name(owner)
-        backend.label = f"{_YOUR}{KINDS[self.kind].label} · {backend.name[-4:]}"
+        backend.label = f"{_YOUR}{KINDS[self.kind].label} · {backend.name[-LETTERS:]}"
         try:
             backend.secrets = tuple(backend.wire.secrets())
         except BackendOffline as error:  # an address that its kind cannot read
@@ -113,6 +115,9 @@ def is_connected_label(text: str) -> bool:
 
 
 def label_of(name: str) -> str:
-    """What the library calls a backend, also when nobody is connected to it any more."""
-    kind = name.removeprefix(GUEST_PREFIX).rpartition("-")[0]
-    return f"Connected {KINDS[kind].label}" if is_connected(name) and kind in KINDS else name
+    """What the library calls a backend, also when nobody is connected to it any more.  The letters
+    at its end are those of the list of backends: two servers of one kind are told apart."""
+    kind, _, digest = name.removeprefix(GUEST_PREFIX).rpartition("-")
+    if is_connected(name) and kind in KINDS:
+        return f"Connected {KINDS[kind].label} {digest[-LETTERS:]}"
+    return name

@@ -54,6 +54,54 @@ def chart(lines: Sequence[Line], across: str, up: str) -> str:
     return f'<svg viewBox="0 0 {wide} {high}" role="img" aria-label="{name}">{"".join(parts)}</svg>'
 
 
+@dataclass(frozen=True)
+class Bar:
+    """A named range with the value in its middle."""
+
+    label: str
+    low: float
+    middle: float
+    high: float
+
+
+def ranges(bars: Sequence[Bar], across: str) -> str:
+    """One bar under the other, each below its name; empty when there is none."""
+    if not bars:
+        return ""
+    right = max(bar.high for bar in bars) or 1.0
+    parts, high = [], 0
+    for bar in bars:
+        drawn, high = _bar(bar, right, high)
+        parts.append(drawn)
+    left, end = EDGE, WIDTH - EDGE
+    for part in range(5):
+        x = left + (end - left) * part / 4
+        value = _short(right * part / 4)
+        parts.append(f'<path d="M{x:.0f} 8V{high + 4}" class="grid"/>')
+        parts.append(f'<text x="{x:.0f}" y="{high + 20}" text-anchor="middle">{value}</text>')
+    name = html.escape(across)
+    parts.append(f'<text x="{end}" y="{high + 38}" text-anchor="end">{name}</text>')
+    size = f"0 0 {WIDTH} {high + 46}"
+    return f'<svg viewBox="{size}" role="img" aria-label="{name}">{"".join(parts)}</svg>'
+
+
+def _bar(bar: Bar, right: float, high: int) -> tuple[str, int]:
+    """A bar below its name, drawn from this height on; and how far down it reaches."""
+    colour, parts = COLOURS[0], []
+    for text in textwrap.wrap(bar.label, LEGEND_LETTERS) or [""]:
+        high += LEGEND_LINE
+        parts.append(f'<text x="{EDGE}" y="{high}">{html.escape(text)}</text>')
+    low, middle, end = (
+        EDGE + value / right * (WIDTH - 2 * EDGE) for value in (bar.low, bar.middle, bar.high)
+    )
+    parts.append(
+        f'<rect x="{low:.1f}" y="{high + 6}" width="{max(1.0, end - low):.1f}" height="8" '
+        f'fill="{colour}" opacity="0.35"/>'
+        f'<circle cx="{middle:.1f}" cy="{high + 10}" r="4" fill="{colour}"/>'
+    )
+    return "".join(parts), high + LEGEND_LINE
+
+
 def table(headings: Sequence[str], rows: Sequence[Sequence[str | float]], file: str) -> str:
     """What a chart draws as a folded table, and as a CSV file that lies in the page itself."""
     rows = [["" if _is_missing(value) else value for value in row] for row in rows]

@@ -11,7 +11,7 @@ from sdplay.compare.evidence.amounts import Amounts
 from sdplay.compare.evidence.answers import Convergence, Trade
 from sdplay.compare.evidence.findings import Between, Findings, between, find_out
 from sdplay.compare.evidence.measures import MEASURES, WHAT_THEY_SEE, Measure
-from sdplay.compare.exports.charts import Line, chart, table
+from sdplay.compare.exports.charts import Bar, Line, chart, ranges, table
 from sdplay.compare.guard import plan_sentence, value_text
 from sdplay.compare.plan import Cell, Plan
 from sdplay.compare.planfile import grid_infotext
@@ -23,6 +23,7 @@ from sdplay.wording import lasting, listed, many
 MOST_PICTURES = 1000
 MOST_CURVES = 12
 """More lines than this cannot be told apart."""
+MOST_BANDS = 24
 _STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 _SAFE = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 Results = Mapping[tuple[int, ...], Result]
@@ -108,7 +109,9 @@ def _settings(plan: Plan) -> str:
         f"{html.escape(value_text(name, value))}</td></tr>"
         for name, value in settings.items()
     )
-    backend = f"<tr><th scope=row>Backend</th><td>{html.escape(plan.base.backend)}</td></tr>"
+    name = html.escape(plan.base.backend)
+    row = f"<tr><th scope=row>Backend</th><td>{name}</td></tr>"
+    backend = "" if "backend" in varied else row
     return f"<details><summary>Shared settings</summary><table>{rows}{backend}</table></details>"
 
 
@@ -184,7 +187,7 @@ def _tile(result: Result, pictures: Pictures, longest: int) -> str:
 
 
 def _charts(findings: Findings) -> list[str]:
-    """Both charts by one measure, and what the measures see."""
+    """Every chart by one measure, and what the measures see."""
     parts = []
     lines = [_curve(curve) for curve in findings.curves[:MOST_CURVES]]
     up = findings.measure.label
@@ -197,6 +200,8 @@ def _charts(findings: Findings) -> list[str]:
     if findings.amounts and (drawn := _amounts(findings.amounts)):
         title = html.escape(f"What does more {findings.amounts.setting} change?")
         parts.append(f"<h2>{title}</h2>{drawn}")
+    if findings.bands:
+        parts.append(f"<h2>Is it the setting, or the seed?</h2>{_spread(findings)}")
     return [*parts, f"<p>{html.escape(WHAT_THEY_SEE)}</p>"] if parts else []
 
 
@@ -239,6 +244,22 @@ def _amounts(amounts: Amounts) -> str:
     ]
     drawn = chart(lines, amounts.setting, f"{amounts.measure.label} to the value before")
     return drawn and drawn + table(headings, rows, "sdplay-amounts")
+
+
+def _spread(findings: Findings) -> str:
+    """Every setting over the seeds, the closest first: median and the middle four fifths."""
+    goal = findings.band_reference.name if findings.band_reference else "the reference"
+    across = f"{findings.measure.label}, over the seeds, to {goal}"
+    bands = sorted(findings.bands, key=lambda band: band.middle)
+    bars = [Bar(band.label, band.low, band.middle, band.high) for band in bands[:MOST_BANDS]]
+    rows = [(band.label, band.middle, band.low, band.high, band.count) for band in bands]
+    headings = ("Setting", f"Median {findings.measure.label}", "Low", "High", "Seeds")
+    left_out = (
+        f"<p>The {MOST_BANDS} closest of {len(bands)} settings are drawn.</p>"
+        if len(bands) > MOST_BANDS
+        else ""
+    )
+    return ranges(bars, across) + left_out + table(headings, rows, "sdplay-seeds")
 
 
 def _trade(trade: Trade, measure: Measure) -> str:

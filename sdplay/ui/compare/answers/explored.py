@@ -1,17 +1,19 @@
 """What a sweep says of words, of repeats and of two backends, with the pictures that it means."""
 
-import json
+from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
 from sdplay.compare.evidence.contribution import WordByWord
-from sdplay.compare.evidence.latency import Latencies
+from sdplay.compare.evidence.latency import Latencies, Latency
 from sdplay.compare.explore.refine import refined_sentence
 from sdplay.compare.results import SPARED
 from sdplay.sweeps import Sweep
 from sdplay.ui.compare import sweeping
+from sdplay.ui.compare.answers import shapes
 from sdplay.ui.compare.answers.drawn import Plotted, draw
-from sdplay.ui.compare.answers.shapes import ROWS
+from sdplay.ui.compare.answers.shapes import Legend
 from sdplay.ui.compare.answers.verdict import findings
 from sdplay.ui.compare.cells import Results
 from sdplay.ui.components.tiles import Tile, tiles
@@ -19,24 +21,8 @@ from sdplay.ui.picture.details import details
 from sdplay.ui.session import Studio
 from sdplay.wording import literal
 
-DOTS = json.dumps(
-    {
-        "data": {"name": ROWS.name},
-        "height": 300,
-        "mark": {"type": "point", "filled": True, "size": 70, "tooltip": True},
-        "encoding": {
-            "x": {"field": "run", "type": "ordinal", "title": "Run", "axis": {"labelAngle": 0}},
-            "y": {"field": "seconds", "type": "quantitative", "title": "Seconds"},
-            "color": {
-                "field": "cell",
-                "type": "nominal",
-                "title": None,
-                "legend": {"orient": "bottom", "labelLimit": 0, "columns": 2},
-            },
-        },
-        "description": "Seconds of each run.",
-    }
-)
+MOST_CELLS = 12
+"""More lines than this cannot be told apart."""
 
 
 def show(studio: Studio, sweep: Sweep) -> None:
@@ -89,14 +75,32 @@ def _words(studio: Studio, sweep: Sweep, results: Results, words: WordByWord) ->
 
 def _latencies(studio: Studio, sweep: Sweep, timed: Latencies) -> None:
     """Every run as a dot, and the figures."""
+    cells = timed.cells[:MOST_CELLS]
+    names = {_named(cell) for cell in cells}
+    legend = Legend.of(names) if len(names) > 1 else Legend.none()
+    columns = {"label": "Picture", "x": "Run", "distance": "Seconds"}
+    question = "How long does it take, and how evenly?"
+    plotted = Plotted("latency", question, shapes.runs(legend), _runs(cells), columns)
     with st.container(border=True, key="latency"):
-        rows = [
-            {"cell": cell.label or "this picture", "run": run, "seconds": round(seconds, 4)}
-            for cell in timed.cells
-            for run, seconds in enumerate((cell.cold, *cell.warm), 1)
-        ]
-        columns = {"cell": "Picture", "run": "Run", "seconds": "Seconds"}
-        question = "How long does it take, and how evenly?"
-        draw(studio, sweep, Plotted("latency", question, DOTS, rows, columns))
+        draw(studio, sweep, plotted)
+        if len(timed.cells) > MOST_CELLS:
+            st.caption(f"The first {MOST_CELLS} of {len(timed.cells)} are drawn.")
         for sentence in timed.sentences:
             st.markdown(f":material/timer: {literal(sentence)}")
+
+
+def _runs(cells: Sequence[Latency]) -> list[dict[str, Any]]:
+    return [
+        {
+            "label": _named(cell),
+            "colour": shapes.wrapped(_named(cell)),
+            "x": run,
+            "distance": round(seconds, 4),
+        }
+        for cell in cells
+        for run, seconds in enumerate((cell.cold, *cell.warm), 1)
+    ]
+
+
+def _named(cell: Latency) -> str:
+    return cell.label or "this picture"

@@ -113,6 +113,38 @@ def moves(across: str, measure: Measure, legend: Legend) -> str:
     )
 
 
+@lru_cache(SHAPES)
+def runs(legend: Legend) -> str:
+    """Seconds of every run, those of one picture joined."""
+    across = alt.X("x:Q", title="Run", axis=_whole_numbers())
+    base = alt.Chart(ROWS).encode(
+        x=_with_room(across) if legend.beside else across,
+        y=alt.Y("distance:Q", title="Seconds"),
+        color=_colour(legend),
+        tooltip=[
+            alt.Tooltip("label:N", title="Picture"),
+            alt.Tooltip("x:Q", title="Run"),
+            alt.Tooltip("distance:Q", title="Seconds", format=".3f"),
+        ],
+    )
+    lines = base.mark_line(opacity=0.3, strokeWidth=1.2, aria=False)
+    return _text(
+        _named(lines + base.mark_circle(size=60), legend),
+        "Seconds of each run.",
+        280 + legend.height,
+    )
+
+
+def _whole_numbers() -> alt.Axis:
+    return alt.Axis(tickCount=8, tickMinStep=1, format="d")
+
+
+def _with_room(across: alt.X) -> alt.X:
+    """The same with room at its right, for the names at the ends of lines."""
+    end = alt.ExprRef(f"{RIGHT} * width / max(60, width - {BESIDE})")
+    return across.scale(alt.Scale(domainMin=0, domainMax=end))
+
+
 def _medians(base: alt.Chart) -> alt.Chart:
     """One strong line for each colour, through the middle of its curves."""
     return base.mark_line(strokeWidth=3.5, aria=False).encode(
@@ -129,10 +161,7 @@ def _lines(across: str, measure: Measure, legend: Legend, *tooltips: alt.Tooltip
     """Curves in colours that have names."""
     base = _over(across, measure, LABEL, *tooltips)
     if legend.beside:
-        room = alt.Scale(
-            domainMin=0, domainMax=alt.ExprRef(f"{RIGHT} * width / max(60, width - {BESIDE})")
-        )
-        base = base.encode(x=alt.X("x:Q", title=across, axis=alt.Axis(tickCount=8), scale=room))
+        base = base.encode(x=_with_room(alt.X("x:Q", title=across, axis=alt.Axis(tickCount=8))))
     return base.encode(detail="curve:N", color=_colour(legend))
 
 
