@@ -21,9 +21,11 @@ MOST_WORKERS = 4
 
 
 def pytest_xdist_auto_num_workers(config):
-    """The whole suite is shared among the cores; tests that somebody names run in this process."""
+    """The whole suite is shared among the cores; tests that somebody names run in this process.
+
+    One process more than there are cores: some tests wait for a clock or a server meanwhile."""
     is_whole = config.args_source is config.ArgsSource.TESTPATHS
-    return min(os.cpu_count() or 1, MOST_WORKERS) if is_whole else 0
+    return min((os.cpu_count() or 1) + 1, MOST_WORKERS) if is_whole else 0
 
 
 @pytest.fixture(scope="session")

@@ -24,12 +24,22 @@ def new_page():
     return page
 
 
+def pause_for_pictures(seconds=0.5):
+    """Wait while pictures are at work, a moment at most: a run of the page would slow them down."""
+    from sdplay.ui import session
+
+    until = time.monotonic() + seconds
+    time.sleep(0.01)
+    while session.jobs().crowd() and time.monotonic() < until:
+        time.sleep(0.01)
+
+
 def settled(page):
     """Run again until no picture is at work."""
     for _ in range(1200):
         if not any(button.key == "cancel" for button in page.button):
             return page
-        time.sleep(0.05)
+        pause_for_pictures()
         page.run()
     raise AssertionError("the picture never came")
 

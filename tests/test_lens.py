@@ -12,7 +12,7 @@ from sdplay.library import Library
 from sdplay.params import KNOBS, Params
 from sdplay.picture import Progress
 from tests.making import finished
-from tests.paging import sentences
+from tests.paging import pause_for_pictures, sentences
 
 
 @pytest.mark.parametrize("name", SENTENCES)
@@ -126,7 +126,7 @@ def test_the_lens_fills_its_strips_and_says_where_steps_stop_mattering(page):
     for _ in range(600):
         if "stops mattering" in sentences(page) or "matters" in sentences(page):
             break
-        time.sleep(0.05)
+        pause_for_pictures()
         page.run()
     said = sentences(page)
     assert all(SENTENCES[name] in said for name in ("steps", "negative", "width", "height"))

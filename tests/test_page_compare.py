@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 
 import pytest
 from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
@@ -15,7 +14,7 @@ from sdplay.ui.compare.kinds import KINDS
 from sdplay.ui.compare.views import VIEWS
 from sdplay.ui.share import linked
 from tests.fakes import a1111, png
-from tests.paging import new_page, sentences
+from tests.paging import new_page, pause_for_pictures, sentences
 
 
 def finished(page):
@@ -23,7 +22,7 @@ def finished(page):
     for _ in range(1200):
         if any(button.key == "take_sheet.png" for button in page.get("download_button")):
             return page
-        time.sleep(0.05)
+        pause_for_pictures()
         page.run()
     raise AssertionError("the sweep never ended")
 

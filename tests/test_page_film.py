@@ -1,11 +1,9 @@
 """The tab Film without a browser: from the button to the file, and what cannot be."""
 
-import time
-
 import pytest
 
 from sdplay.ui.film.kinds import KINDS
-from tests.paging import sentences
+from tests.paging import pause_for_pictures, sentences
 
 SMALL = {"width": "128", "height": "128", "steps": "2"}
 
@@ -22,7 +20,7 @@ def made(page):
     for _ in range(600):
         if not any(button.key == "reel_cancel" for button in page.button):
             return page
-        time.sleep(0.05)
+        pause_for_pictures()
         assert not page.run().exception
     raise AssertionError("the film never ended")
 

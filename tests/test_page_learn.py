@@ -1,14 +1,13 @@
 """Learn without a browser: predict, run, see the answer, and go on."""
 
 import re
-import time
 
 import pytest
 
 from sdplay.lessons import shelf
 from sdplay.ui import session
 from tests.fakes import sends, site
-from tests.paging import sentences, settled
+from tests.paging import pause_for_pictures, sentences, settled
 
 COURSE = shelf.course()
 
@@ -23,7 +22,7 @@ def finished(page):
     for _ in range(1200):
         if not any(button.key == "lesson_cancel" for button in page.button):
             return page
-        time.sleep(0.05)
+        pause_for_pictures()
         page.run()
     raise AssertionError("the lesson never ended")
 
@@ -159,7 +158,7 @@ def test_the_path_leads_from_eight_seeds_to_a_larger_picture(page):
     assert step(page, 2) == "Compare"
     assert "one thing differs" in sentences(page)
     while any(button.key == "sweep_cancel" for button in page.button):
-        time.sleep(0.05)
+        pause_for_pictures()
         page.run()
     assert step(page, 3) == "Generate"
     settled(page)
