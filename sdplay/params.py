@@ -579,7 +579,7 @@ class Params:
         named = {
             name: value
             for name, first in _FIRST_DEFAULTS.items()
-            if (value := _json(getattr(self, name))) != first
+            if getattr(self, name) is not first and (value := _json(getattr(self, name))) != first
         }
         text = json.dumps([KEY_VERSION, named, *also], sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from PIL import Image
@@ -104,11 +105,16 @@ class Capabilities:
         place for it, or it changes nothing."""
         homeless = (
             f"{knob.label} has no effect here: this backend has no such setting."
-            for knob in KNOBS.values()
-            if not self.offers(knob.needs) and params.sets(knob.name)
+            for knob in self._homeless
+            if params.sets(knob.name)
         )
         alias = self.scheduler_aliases.get(params.scheduler, Alias())
         return (*homeless, *filter(None, [alias.warning]), *params.idle())
+
+    @cached_property
+    def _homeless(self) -> tuple[Knob, ...]:
+        """The settings that it has no place for; a large plan asks for each of its cells."""
+        return tuple(knob for knob in KNOBS.values() if not self.offers(knob.needs))
 
     def missing(self, params: Params) -> tuple[str, ...]:
         """A sentence for every name in these settings that this backend has not."""

@@ -106,10 +106,12 @@ def _planned(studio: Studio, base: Params, view: str) -> Plan:
     )
     called = {"preset": KINDS[view].row} if KINDS[view].row else {}
 
+    # By the form's seed, also where seeds are varied: other words would be a second difference.
+    drawn = form.drawing(base.seed, studio.capabilities)
+
     def settled(setup: Setup) -> Setup:
-        # By the form's seed, also where seeds are varied: other words would be a second difference.
-        drawn = form.drawn(setup.params, base.seed, studio.capabilities)
-        return setup if drawn is setup.params else replace(setup, params=drawn)
+        params = drawn(setup.params)
+        return setup if params is setup.params else replace(setup, params=params)
 
     facts = replace(facts, called=called, settled=settled)
     return plan(Setup(studio.backend.name, base), varied, facts)

@@ -4,6 +4,7 @@ whole form."""
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import streamlit as st
@@ -205,12 +206,24 @@ def asked(capabilities: Capabilities, seed: int | None = None) -> Params:
     return Params(**values)
 
 
-def drawn(params: Params, seed: int, capabilities: Capabilities) -> Params:
-    """The same with what is sent of its prompts: words drawn by this seed, brackets moved."""
-    texts = {name: getattr(params, name) for name in _prompts_of(capabilities)}
-    ready = ideas.sent(Written(**texts), seed, capabilities)
-    changed = {name: getattr(ready, name) for name in texts if getattr(ready, name) != texts[name]}
-    return params.with_(**changed) if changed else params
+def drawing(seed: int, capabilities: Capabilities) -> Callable[[Params], Params]:
+    """Gives settings with what is sent of their prompts: words drawn by this seed, brackets moved.
+
+    Each prompt is looked at once: the cells of a large plan share theirs.
+    """
+    names = _prompts_of(capabilities)
+
+    @cache
+    def ready(*texts: str) -> dict[str, str]:
+        written = dict(zip(names, texts, strict=True))
+        sent = ideas.sent(Written(**written), seed, capabilities)
+        return {name: getattr(sent, name) for name in names if getattr(sent, name) != written[name]}
+
+    def drawn(params: Params) -> Params:
+        changed = ready(*(getattr(params, name) for name in names))
+        return params.with_(**changed) if changed else params
+
+    return drawn
 
 
 def draws_words(capabilities: Capabilities) -> bool:
