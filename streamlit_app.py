@@ -51,3 +51,4 @@ with explained():
     details.linked(studio)
 links.keep(str(st.session_state.get("view", titles[0])))
 backend.warm_up()  # Last: nothing of the page waits for it.
+session.settle()

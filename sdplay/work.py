@@ -50,6 +50,8 @@ def hires_steps(params: Params) -> int:
 
 def pictures(params: Params) -> int:
     """How many pictures one request for these settings makes."""
+    if not params.extra:  # nearly always, and a queue asks for each of its pictures
+        return 1
     raw = _raw(params)
     return math.prod(max(1, _whole(raw.get(name))) for name in _MANY)
 
@@ -79,7 +81,7 @@ def evaluations(params: Params) -> int:
 
 def pixels(params: Params) -> float:
     """The pixels of all rows that the model works out."""
-    return sum(run.calls * run.rows * run.pixels for run in passes(params))
+    return _pixels(passes(params))
 
 
 def of(params: Params) -> float:
@@ -101,8 +103,12 @@ def total(planned: Iterable[Params]) -> float:
 
 def _parts(params: Params) -> tuple[float, float]:
     """The evaluations' work, and what is around them."""
-    *_, last = passes(params)
-    return pixels(params) / 1e6, AROUND * last.pixels / 1e6
+    runs = list(passes(params))
+    return _pixels(runs) / 1e6, AROUND * runs[-1].pixels / 1e6
+
+
+def _pixels(runs: Iterable[Pass]) -> float:
+    return sum(run.calls * run.rows * run.pixels for run in runs)
 
 
 def _enlarged(params: Params) -> float:

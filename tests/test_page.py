@@ -1,5 +1,6 @@
 """The page's logic, without a browser: what a person sees after each act."""
 
+import gc
 import re
 import subprocess
 import sys
@@ -23,6 +24,11 @@ def test_the_page_opens_without_a_problem(page):
     page.run()
     assert not page.exception
     assert "A small model for learning" in sentences(page)
+
+
+def test_what_is_loaded_with_the_page_is_not_looked_through_again(page):
+    page.run()
+    assert gc.get_freeze_count() > 0
 
 
 @pytest.mark.parametrize("link", ["", "abcdef"])

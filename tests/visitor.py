@@ -98,11 +98,11 @@ class Visitor:
         """Press the button of this key."""
         self._ask(fragment=self._controls[key][2], button=key)
 
-    def see(self, seed, seconds=60.0):
+    def see(self, seed, seconds=300.0):
         """Look until the picture of this seed is on the page; says whether it came."""
         return self.look(lambda: self.seeds[-1:] == [seed], seconds)
 
-    def look(self, enough, seconds=60.0):
+    def look(self, enough, seconds=300.0):
         """Read what comes, and tick, until it is enough; says whether it was."""
         until = time.monotonic() + seconds
         while not enough():

@@ -10,6 +10,8 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -127,25 +129,17 @@ class Library:
     ) -> Kept:
         """Stores a finished picture: first its files, then its line in the index. Once this
         returns, the picture is safe."""
-        return self._add(picture, *_signed(picture), owner, tags, key)
+        return self._add(_signed(picture), owner, tags, key)
 
-    def _add(
-        self,
-        picture: Picture,
-        data: bytes,
-        image: Image.Image,
-        owner: str,
-        tags: Sequence[str],
-        key: str = "",
-    ) -> Kept:
-        file = hashlib.sha256(data).hexdigest()
+    def _add(self, signed: "_Signed", owner: str, tags: Sequence[str], key: str = "") -> Kept:
+        picture, image = signed.picture, signed.image
         facts = {"key": _recipe(key)} if key else {}
         record = record_of(
             picture,
-            metadata.record(picture),
+            signed.fields,
             owner=owner,
             shared=not owner,
-            file=file,
+            file=signed.file,
             tags=_tags(tags),
             width=image.width,
             height=image.height,
@@ -154,7 +148,7 @@ class Library:
         extra = {"frames": _packed(picture.frames)} if picture.frames else {}
         inputs = picture.params.images().values()
         return self.put(
-            record, {"originals": data, "thumbnails": jpeg_bytes(image), **extra}, inputs
+            record, {"originals": signed.data, "thumbnails": jpeg_bytes(image), **extra}, inputs
         )
 
     def put(self, record: Record, files: Mapping[str, bytes], inputs: Iterable[bytes] = ()) -> Kept:
@@ -177,14 +171,12 @@ class Library:
         stored only once."""
         image = metadata.decoded(data, metadata.VISITOR_PIXELS)
         picture = metadata.adopted(data)
-        signed = metadata.sign(data, picture)
-        file = hashlib.sha256(signed).hexdigest()
+        fields = metadata.record(picture)
+        signed = _Signed(picture, fields, metadata.sign(data, picture, fields), image)
         saved = self._one(
-            PICTURES.c.file == file, PICTURES.c.owner == owner, owner=owner, shared=False
+            PICTURES.c.file == signed.file, PICTURES.c.owner == owner, owner=owner, shared=False
         )
-        if saved:
-            return saved
-        return self._add(picture, signed, image, owner, tags)
+        return saved or self._add(signed, owner, tags)
 
     def by_key(self, key: str, owner: str = "") -> Kept | None:
         """The finished picture with this recipe key that belongs to this owner or to nobody."""
@@ -457,11 +449,28 @@ def _store(address: str, folder: Path) -> Store:
     return Bucket(address)
 
 
-def _signed(picture: Picture) -> tuple[bytes, Image.Image]:
-    """The bytes to store and the decoded picture. A picture that is cut off raises an error."""
+@dataclass(frozen=True, eq=False)
+class _Signed:
+    """A picture as it is stored."""
+
+    picture: Picture
+    fields: Mapping[str, Any]
+    """Its record, which stands inside the file too."""
+    data: bytes
+    image: Image.Image
+
+    @cached_property
+    def file(self) -> str:
+        """The name of the file."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+def _signed(picture: Picture) -> _Signed:
+    """The picture ready to be stored. One that is cut off raises an error."""
     try:
-        data = metadata.sign(picture.data, picture)
-        return data, metadata.decoded(data)
+        fields = metadata.record(picture)
+        data = metadata.sign(picture.data, picture, fields)
+        return _Signed(picture, fields, data, metadata.decoded(data))
     except LibraryError as error:
         raise LibraryError(
             "The backend's picture is damaged and was not kept. Generate it again."

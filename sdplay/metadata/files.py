@@ -66,27 +66,28 @@ def record(picture: Picture) -> dict[str, Any]:
 
     Keys are removed from what a server said. The settings stay as they were asked.
     """
+    server = {"model": picture.model, "receipt": picture.receipt.as_dict()}
     return {
         "params": picture.params.as_dict(),
         "backend": picture.backend,
-        "model": _without_keys(picture.model),
         "timing": picture.timing.as_dict(),
-        "receipt": json.loads(_without_keys(json.dumps(picture.receipt.as_dict()))),
         "partial": picture.partial,
+        **json.loads(_without_keys(json.dumps(server))),
     }
 
 
-def sign(data: bytes, picture: Picture) -> bytes:
+def sign(data: bytes, picture: Picture, fields: Mapping[str, Any] | None = None) -> bytes:
     """Returns the picture as PNG with its settings inside; the pixels of a PNG stay untouched.
 
     Text that the backend itself wrote stays. Our record of an earlier picture is replaced.
+    `fields` is the picture's record, where it was made already.
     """
     texts = _texts(data, [])
     written = texts.get("parameters") or texts.get("UserComment", "")
     if not png.whole(list(png.chunks(data))):
         data = png_bytes(_for_png(decoded(data)))
     text = written or infotext(picture.params, model=picture.model)
-    ours = {"parameters": _without_keys(text), OURS: json.dumps(record(picture))}
+    ours = {"parameters": _without_keys(text), OURS: json.dumps(fields or record(picture))}
     return png.with_texts(data, ours, _without_keys)
 
 

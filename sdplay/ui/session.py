@@ -1,10 +1,11 @@
 """What outlives a rerun: the library, the jobs, the backends, and who this browser is."""
 
+import gc
 import uuid
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -211,6 +212,13 @@ def _next_of(batch: list["Job"]) -> "Job":
                 return job
     finished = [job for job in batch if job.kept]
     return finished[-1] if finished else batch[-1]
+
+
+@cache
+def settle() -> None:
+    """Take what is loaded by now for lasting.  Python would look through all of it again and again
+    for what nobody needs, and hold everybody up for a tenth of a second each time."""
+    gc.freeze()
 
 
 def secrets() -> dict[str, str]:

@@ -45,6 +45,7 @@ NEEDED = frozenset({"id", "made", "owner", "shared", "deleted", "file", "frames"
 """The fields without which a record counts as damaged."""
 _C = PICTURES.c
 # Made once: building a statement costs more than SQLite needs to answer it.
+_PUT_LINE, _PUT_RECORD = sql.insert(PICTURES), sql.insert(RECORDS)
 _GROUP_OF_ID = sql.select(_C.group).where(_C.id == sql.bindparam("id"))
 _NEWEST_GROUP = (
     sql.select(_C.group)
@@ -355,14 +356,14 @@ class Index:
         if group is None:
             group = _group(connection, line)
         line["group"] = group
-        connection.execute(sql.insert(PICTURES), line)
+        connection.execute(_PUT_LINE, line)
         record_text = json.dumps(record)
-        connection.execute(sql.insert(RECORDS), {"at": record["made"], "record": record_text})
+        connection.execute(_PUT_RECORD, {"at": record["made"], "record": record_text})
         scopes = scopes_of(record["owner"], record["shared"])
         text = text_of(
             record["record"]["params"].get("prompt", ""), record["tags"], record["note"], scopes
         )
-        connection.execute(sql.text(self._words.put), {"at": record["made"], "told": text})
+        connection.execute(self._words.put_text, {"at": record["made"], "told": text})
         return group
 
     def _drop(self, connection: sql.Connection, where: Any) -> None:

@@ -177,12 +177,11 @@ def asked(capabilities: Capabilities, seed: int | None = None) -> Params:
     range."""
     state = st.session_state
     values = {
-        name: state[name]
+        name: value
         for name, knob in KNOBS.items()
-        if name in state
-        and state[name] is not None
-        and knob.is_plain
+        if knob.is_plain
         and capabilities.offers(knob.needs)
+        and (value := state.get(name)) is not None
     }
     for name in PROMPTS:
         if capabilities.offers(KNOBS[name].needs) and not address.bound(name):

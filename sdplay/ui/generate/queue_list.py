@@ -22,94 +22,112 @@ PROMPT_LETTERS = 40
 class TextPlace:
     """One place on the page for a text, sent only when it differs from what stands there."""
 
-    def __init__(self, place: DeltaGenerator, is_small: bool = False) -> None:
-        self._write = place.caption if is_small else place.markdown
-        self._clear = place.empty
-        self._text = ""
+    def __init__(self, room: DeltaGenerator, text: str, is_small: bool = False) -> None:
+        write = room.caption if is_small else room.markdown
+        self._place = write(text) if text else room.empty()
+        self._text, self._is_small = text, is_small
 
     def say(self, text: str) -> None:
         """Put this text in the place of the last one; an empty text takes no room."""
         if text == self._text:
             return
         self._text = text
-        if text:
-            self._write(text)
+        if not text:
+            self._place.empty()
+        elif self._is_small:
+            self._place.caption(text)
         else:
-            self._clear()
+            self._place.markdown(text)
 
 
 @dataclass(frozen=True)
 class QueueTexts:
-    """Where the queue's texts stand: those of others between one's own entries, each of which has
-    a row with a button."""
+    """What the list says: of others between one's own entries, each of which has a row with a
+    button."""
 
-    heading: TextPlace
-    of_others: tuple[TextPlace, ...]
+    heading: str
+    of_others: tuple[str, ...]
     """Before the first own entry, after it, after the next one, and so on."""
-    of_mine: tuple[TextPlace, ...]
-    further_mine: TextPlace
-    further: TextPlace
+    of_mine: tuple[str, ...]
+    further: str
+
+    def in_order(self) -> list[str]:
+        """From the top down."""
+        alternating = [
+            text for pair in zip(self.of_others, self.of_mine, strict=False) for text in pair
+        ]
+        return [self.heading, *alternating, self.of_others[-1], self.further]
 
 
 def show(studio: Studio) -> Callable[[], bool]:
-    """Room for the list, where more than one entry stands in it.
+    """The list, where more than one entry stands in it.
 
     What is returned writes what changed, and says whether one's own entries are still the same:
     those of others come and go in their places.
     """
     listed = lineup(studio.jobs, studio.owner, is_connected)
-    lines = _laid_out(studio, listed) if len(listed.entries) > 1 else None
+    labels = session.labels()
+    places = _laid_out(studio, listed, _texts(studio, listed, labels)) if _is_long(listed) else []
 
     def draw() -> bool:
         now = lineup(studio.jobs, studio.owner, is_connected)
-        if (len(now.entries) > 1) != bool(lines):
+        if _is_long(now) != bool(places) or (places and _own(now) != _own(listed)):
             return False
-        if lines is None:
-            return True
-        if _own(now) != _own(listed):
-            return False
-        _write(studio, now, lines)
+        if places:
+            for place, text in zip(places, _texts(studio, now, labels).in_order(), strict=True):
+                place.say(text)
         return True
 
     return draw
+
+
+def _is_long(listed: Lineup[Job]) -> bool:
+    return len(listed.entries) > 1
 
 
 def _own(listed: Lineup[Job]) -> list[str]:
     return [entry.key for entry in listed.entries if entry.mine]
 
 
-def _laid_out(studio: Studio, listed: Lineup[Job]) -> QueueTexts:
-    """Room for the list's texts, and the buttons of one's own entries."""
-    with st.container(border=True, gap="xxsmall", key="queue"):
-        heading = TextPlace(st.empty(), is_small=True)
-        of_others, of_mine = [TextPlace(st.empty())], []
-        for entry in listed.entries:
-            if entry.mine:
-                of_mine.append(TextPlace(_row(studio, entry)))
-                of_others.append(TextPlace(st.empty()))
-        further = [TextPlace(st.empty(), is_small=True) for _ in range(2)]
-    return QueueTexts(heading, tuple(of_others), tuple(of_mine), *further)
+def _laid_out(studio: Studio, listed: Lineup[Job], texts: QueueTexts) -> list[TextPlace]:
+    """The list's places from the top down, and the buttons of one's own entries."""
+    mine = [entry for entry in listed.entries if entry.mine]
+    room = st.container(border=True, gap="xxsmall", key="queue")
+    places = [TextPlace(room, texts.heading, is_small=True)]
+    for of_others, of_mine, entry in zip(texts.of_others, texts.of_mine, mine, strict=False):
+        places.append(TextPlace(room, of_others))
+        with room, (row := _row()):
+            places.append(TextPlace(row, of_mine))
+            _way_out(studio, entry)
+    places.append(TextPlace(room, texts.of_others[-1]))
+    places.append(TextPlace(room, texts.further, is_small=True))
+    return places
 
 
-def _write(studio: Studio, listed: Lineup[Job], lines: QueueTexts) -> None:
+def _texts(studio: Studio, listed: Lineup[Job], labels: Mapping[str, str]) -> QueueTexts:
     stretches: list[list[str]] = [[]]
-    own, labels = iter(lines.of_mine), session.labels()
+    own: list[str] = []
     for entry in listed.entries:
         sentence = _sentence(studio, entry, labels)
         if entry.mine:
-            next(own).say(sentence)
+            own.append(sentence)
             stretches.append([])
         else:
             stretches[-1].append(sentence)
-    for line, sentences in zip(lines.of_others, stretches, strict=True):
-        line.say("\n\n".join(sentences))
-    lines.heading.say(f"The queue: {many(listed.pictures, 'picture')}")
-    lines.further_mine.say(_and_more(listed.further_mine, "yours"))
-    lines.further.say(_and_more(listed.further, "others"))
+    return QueueTexts(
+        f"The queue: {many(listed.pictures, 'picture')}",
+        tuple("\n\n".join(sentences) for sentences in stretches),
+        tuple(own),
+        _and_more({"yours": listed.further_mine, "others": listed.further}),
+    )
 
 
-def _and_more(pictures: int, whose: str) -> str:
-    return f"And {many(pictures, 'more picture')} of {whose}." if pictures else ""
+def _and_more(pictures: Mapping[str, int]) -> str:
+    """How many are not listed, by whose they are."""
+    more = [
+        f"{many(count, 'more picture')} of {whose}" for whose, count in pictures.items() if count
+    ]
+    return f"And {' and '.join(more)}." if more else ""
 
 
 def of_others(studio: Studio) -> None:
@@ -133,25 +151,29 @@ def _live(studio: Studio) -> None:
     listed = lineup(studio.jobs, studio.owner, is_connected)
     labels = session.labels()
     for entry in listed.entries:
-        _row(studio, entry).markdown(_sentence(studio, entry, labels))
+        with _row():
+            st.markdown(_sentence(studio, entry, labels))
+            if entry.mine:
+                _way_out(studio, entry)
     if not listed.entries:
         st.caption("The queue is empty now.")
 
 
-def _row(studio: Studio, entry: QueueEntry[Job]) -> DeltaGenerator:
-    """A place for the entry's sentence, and the way out of the queue for one's own."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        spot = st.empty()
-        if entry.mine:
-            st.button(
-                "Cancel these" if len(entry.jobs) > 1 else "Cancel it",
-                icon=":material/close:",
-                type="tertiary",
-                key=f"queue_{entry.key}",
-                on_click=_cancel,
-                args=(studio, entry),
-            )
-    return spot
+def _row() -> DeltaGenerator:
+    """An entry's row."""
+    return st.container(horizontal=True, vertical_alignment="center", gap="xsmall")
+
+
+def _way_out(studio: Studio, entry: QueueEntry[Job]) -> None:
+    """The button that takes one's own entry out of the queue."""
+    st.button(
+        "Cancel these" if len(entry.jobs) > 1 else "Cancel it",
+        icon=":material/close:",
+        type="tertiary",
+        key=f"queue_{entry.key}",
+        on_click=_cancel,
+        args=(studio, entry),
+    )
 
 
 def _cancel(studio: Studio, entry: QueueEntry[Job]) -> None:

@@ -163,16 +163,19 @@ def _progress(studio: Studio, job: Job) -> Callable[[], bool]:
         draw_queue = queue_list.show(studio)
     drawn: Progress | None = None
 
-    def draw() -> bool:
+    def draw_job() -> None:
         nonlocal drawn
         now = job.progress
         if not (drawn and drawn.preview is now.preview) and (look := now.look()):
             preview.html(_inside(look))
         bar.progress(min(1.0, now.fraction or 0.0), text=_standing(studio, job))
         drawn = now
+
+    def draw() -> bool:
+        draw_job()
         return draw_queue()
 
-    draw()
+    draw_job()
     return draw
 
 
