@@ -66,7 +66,7 @@ def relay(port):
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         relaying.url = f"http://127.0.0.1:{server.server_address[1]}"
         yield relaying
         server.shutdown()

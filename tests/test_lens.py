@@ -119,7 +119,7 @@ def test_a_picture_that_nobody_waits_for_stops_as_soon_as_somebody_asks_for_one(
 
 
 def test_the_lens_fills_its_strips_and_says_where_steps_stop_mattering(page):
-    page.query_params.update(steps="4")
+    page.query_params.update(steps="4", width="96", height="96")
     page.run()
     page.toggle(key="lens").set_value(True).run()
     assert not page.exception
