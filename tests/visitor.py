@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urljoin
 from urllib.request import urlopen
 from uuid import uuid4
 
@@ -191,7 +191,8 @@ class Visitor:
         if address in self._addresses:
             return
         self._addresses.add(address)
-        with urlopen(address, timeout=60) as answer:  # the picture stands in its address
+        # Most pictures stand in their address; others are files beside the page.
+        with urlopen(urljoin(self._url, address), timeout=60) as answer:
             self.pictures.append(metadata.read(answer.read()).settings)
 
 

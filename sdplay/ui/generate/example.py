@@ -11,6 +11,7 @@ from sdplay.library import Kept
 from sdplay.library.kept import moment
 from sdplay.params import differing
 from sdplay.ui.form import form
+from sdplay.ui.picture import inline
 from sdplay.ui.picture.columns import columns
 from sdplay.ui.picture.receipt import receipt, timing
 from sdplay.ui.session import Studio
@@ -22,7 +23,8 @@ def show(studio: Studio) -> None:
     """The picture, what to try in one line, and how it was made."""
     picture = example()
     left, right = columns(picture.width, picture.height)
-    left.image(FILE.read_bytes(), width="stretch", output_format="PNG", alt=picture.params.prompt)
+    with left:
+        inline.picture(FILE.read_bytes(), width="stretch", alt=picture.params.prompt)
     with right:
         same = _is_asked_for(studio, picture)
         st.markdown(_what_to_try(same), width="stretch")
