@@ -1,4 +1,4 @@
-"""The kinds of film: the controls of each, and the storyboard that they describe."""
+"""The kinds of film: the controls of each kind, and the storyboard that they describe."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,12 +11,12 @@ from sdplay.params import KNOBS, MAX_SEED, Params
 from sdplay.ui.form.controls import LARGEST_IN_A_BROWSER
 
 Draw = Callable[[], Mapping[str, Any]]
-"""Draws a kind's controls and returns what they say."""
+"""Draws the controls of a kind and returns their values."""
 Tell = Callable[[Params, int, Mapping[str, Any]], Storyboard]
 
 
 def frames() -> int:
-    """How many frames."""
+    """Asks for the number of frames."""
     return int(
         st.number_input(
             "Frames",
@@ -119,4 +119,4 @@ KINDS: Mapping[str, tuple[str, Draw, Tell]] = {
     "Two seeds": ("One prompt: the picture of one seed turns into another's.", _last_seed, _to),
     "Strength": ("The start image turns into what the prompt says.", _strengths, _morph),
 }
-"""What it does in one sentence, its controls, and its storyboard."""
+"""For each kind: a sentence that says what it does, its controls, and its storyboard."""

@@ -19,18 +19,18 @@ from sdplay.ui.share import linked
 
 NEWS_SECONDS = 1.0
 MOST_PLAYED = 120
-"""Frames of a film that plays by itself; a longer one is made into a file only when it is asked
-for."""
+"""The most frames of a film that plays by itself. A longer one becomes a file only when somebody
+asks for it."""
 
 
 @st.cache_resource(show_spinner=False)
 def films() -> Films:
-    """Everybody's."""
+    """The films of all browsers."""
     return Films()
 
 
 def show(studio: Studio) -> None:
-    """The prompt and what moves, then the film."""
+    """Draws the prompt, what moves, and then the film."""
     with st.container(border=True, gap="small", key="reel_card"):
         form.prompts(studio.capabilities)
         _ask(studio)
@@ -101,7 +101,7 @@ def _stage(studio: Studio) -> None:
 
 
 def _picture(studio: Studio, film: Shooting) -> None:
-    """The film itself, or its newest frame while it is being made."""
+    """Shows the film, or its newest frame while it is being made."""
     count = len(film.frames)
     if not film.running and 1 < count <= MOST_PLAYED:
         fps = int(st.session_state.get("reel_fps", 12))
@@ -144,7 +144,7 @@ def _progress(film: Shooting) -> None:
 
 
 def _ended(studio: Studio, film: Shooting) -> None:
-    """What was made, why it is not all, and the file."""
+    """Shows how many frames there are, why some are missing, and the file."""
     st.caption(film.standing)
     if film.trouble:
         told(film.trouble, warn=True)

@@ -1,4 +1,4 @@
-"""For a class: the link to a lesson, its worksheet, one's progress as a file, and five questions
+"""For a class: the link to a lesson, its worksheet, the progress as a file, and five questions
 before and after."""
 
 from dataclasses import replace
@@ -22,7 +22,7 @@ OWN_LESSON = (
 
 
 def tools(studio: Studio, lessons: list[Lesson], lesson: Lesson) -> None:
-    """A row of what a class needs."""
+    """The row of tools for a class."""
     with st.container(
         horizontal=True, vertical_alignment="center", gap="xsmall", key="lesson_tools"
     ):
@@ -36,7 +36,7 @@ def tools(studio: Studio, lessons: list[Lesson], lesson: Lesson) -> None:
 
 
 def _questions_button() -> None:
-    """Five questions, until both sets are answered."""
+    """The button for the five questions, until both sets are answered."""
     record = diary.now()
     after = bool(record.before)
     if record.after:
@@ -50,12 +50,12 @@ def _questions_button() -> None:
 
 
 def _ask() -> None:
-    """Open the questions, or close them."""
+    """Opens the questions, or closes them."""
     st.session_state[_ASKING] = not st.session_state.get(_ASKING, False)
 
 
 def _questions(owner: str) -> None:
-    """The questions of this moment, one under the other, and a button that keeps the answers."""
+    """The current set of questions, and a button that saves the answers."""
     record, after = diary.now(), bool(diary.now().before)
     record = replace(record, order=record.order or quiz.order_for(owner))
     with st.container(border=True, key="quiz"):
@@ -88,7 +88,7 @@ def _answered(record: Record) -> None:
 
 
 def _progress(lessons: list[Lesson]) -> None:
-    """One's own predictions, to be taken away or forgotten."""
+    """Offers to download or remove one's own predictions."""
     record = diary.now()
     with st.popover("My progress", icon=":material/history_edu:"):
         st.caption("Your predictions stay in this browser. The server keeps none of them.")
@@ -153,12 +153,12 @@ def _for_class(studio: Studio, lessons: list[Lesson], lesson: Lesson) -> None:
 
 
 def _file_name(lesson: Lesson) -> str:
-    """A name that any system takes."""
+    """A file name that every system accepts."""
     letters = "".join(letter if letter.isalnum() else "-" for letter in lesson.title.lower())
     return letters.strip("-")[:60] or "lesson"
 
 
 def _pictures(studio: Studio, lesson: Lesson) -> dict[tuple[int, ...], bytes]:
-    """Those that were made here already."""
+    """The lesson's pictures that were made here already."""
     sweep = runs.running(studio, runs.desk(studio, lesson))
     return pictures.jpegs(studio, sweep) if sweep else {}

@@ -1,4 +1,4 @@
-"""What this visitor predicted: in this visit's memory and in the browser, nowhere else."""
+"""The predictions of this visitor, stored only in this visit's memory and in the browser."""
 
 from dataclasses import replace
 
@@ -17,23 +17,23 @@ def now() -> Record:
 
 
 def put(record: Record) -> None:
-    """Remember this from now on."""
+    """Stores a new record."""
     st.session_state[_RECORD] = record
 
 
 def forget() -> None:
-    """Nothing was ever predicted."""
+    """Removes all predictions."""
     put(Record())
 
 
 def say(lesson: str, prediction: Answered) -> None:
-    """Remember what was said about a lesson."""
+    """Stores what was predicted in a lesson."""
     record = now()
     put(replace(record, predictions={**record.predictions, lesson: prediction}))
 
 
 def keep() -> None:
-    """Exchange the record with the browser; draw it once, last of all."""
+    """Exchanges the record with the browser. Draw it once, at the end of the page."""
     read = bool(st.session_state.get(_READ))
     text = diary(now().text() if now() != Record() else "", read)
     if text is None or read:
@@ -44,7 +44,7 @@ def keep() -> None:
 
 
 def _joined(older: Record, newer: Record) -> Record:
-    """What the browser had, and over it what was said before that came."""
+    """The browser's record, with what was said before it arrived laid over it."""
     return Record(
         {**older.predictions, **newer.predictions},
         newer.before or older.before,

@@ -1,4 +1,4 @@
-"""Learn: one lesson on one screen (predict, run, look, explain), and the way to all the others."""
+"""Learn: one lesson on one screen (predict, run, look, explain), and the way to all others."""
 
 from datetime import UTC, datetime
 
@@ -21,11 +21,11 @@ from sdplay.wording import literal, many
 
 POLL_SECONDS = 0.5
 LESSON = "lesson"
-"""What the address calls the lesson that is open."""
+"""The address's name for the open lesson."""
 
 
 def show(studio: Studio) -> None:
-    """The open lesson, its class tools, and cards for the others."""
+    """Shows the open lesson, its tools for a class, and cards for the others."""
     lessons = _lessons()
     lesson = lessons[_open_name(lessons)]
     names = list(lessons)
@@ -45,7 +45,7 @@ def show(studio: Studio) -> None:
 
 
 def _lessons() -> dict[str, Lesson]:
-    """Those in the box, the owner's, and the one that a link brings, by name."""
+    """All lessons by name: those of the course, the owner's, and the one from a link."""
     own, sentences = shelf.own()
     for sentence in sentences:
         st.warning(literal(sentence), icon=":material/info:")
@@ -74,7 +74,7 @@ def _lessons() -> dict[str, Lesson]:
 
 @st.cache_data(show_spinner="Reading the lesson", max_entries=50, ttl=600)
 def _brought(url: str) -> tuple[Lesson | None, str]:
-    """The lesson at an address, or the sentence why there is none."""
+    """The lesson at an address, or the sentence that says why there is none."""
     try:
         return shelf.from_address(url), ""
     except BadParams as error:
@@ -90,12 +90,12 @@ def _open_name(lessons: dict[str, Lesson]) -> str:
 
 
 def _go(name: str) -> None:
-    """Open a lesson; call it from a callback."""
+    """Opens a lesson. Call it from a callback."""
     address.rewrite({LESSON: name})
 
 
 def _head(names: list[str], number: int) -> None:
-    """Where one is in the course, and the ways on and back."""
+    """The position in the course, with buttons to the next and the previous lesson."""
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.caption(f"Lesson {number + 1} of {len(names)}")
         st.space("stretch")
@@ -116,7 +116,7 @@ def _head(names: list[str], number: int) -> None:
 def _lesson(
     studio: Studio, lesson: Lesson, room: st.delta_generator.DeltaGenerator, after: str
 ) -> None:
-    """Prediction or answer on the left, the pictures on the right."""
+    """The prediction or the answer on the left, the pictures on the right."""
     desk = runs.desk(studio, lesson)
     sweep = runs.running(studio, desk)
     if sweep is None:
@@ -130,7 +130,7 @@ def _lesson(
 
 
 def _predict(studio: Studio, desk: Desk) -> None:
-    """The prediction, a reason in a few words, and the button that runs it."""
+    """Asks for a prediction and a short reason, and offers the button that runs the lesson."""
     lesson, answered = desk.lesson, diary.now().predictions.get(desk.lesson.id)
     chosen = st.radio(
         "Your prediction",
@@ -166,7 +166,8 @@ def _predict(studio: Studio, desk: Desk) -> None:
 
 
 def _where(studio: Studio) -> None:
-    """The built-in model, or the backend of the form; the lesson's prompt, or one's own."""
+    """Asks whether the built-in model or the form's backend runs the lesson, and with which
+    prompt."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if studio.backend.name != runs.BUILT_IN:
             st.segmented_control(
@@ -185,7 +186,7 @@ def _where(studio: Studio) -> None:
 
 
 def _own_prompt(desk: Desk) -> None:
-    """Which prompt stands in place of the lesson's, where that is chosen."""
+    """The prompt that replaces the lesson's, if that was chosen."""
     if not st.session_state.get("lesson_own"):
         return
     if desk.prompt:
@@ -205,7 +206,7 @@ def _run(studio: Studio, desk: Desk, chosen: int, reason: str) -> None:
 
 
 def _empty(lesson: Lesson) -> None:
-    """Where the pictures will be."""
+    """A placeholder for the pictures."""
     with st.container(
         border=True,
         height=420,
@@ -224,7 +225,7 @@ def _empty(lesson: Lesson) -> None:
 
 
 def _watch(studio: Studio, lesson: Lesson, sweep: Sweep) -> None:
-    """The pictures as they come; below them what to look at, once they are there."""
+    """Shows the pictures as they come, and below them what to look at once all are there."""
     moving = sweep.moving
 
     @whole.fragment(every=POLL_SECONDS if moving else None)
@@ -242,7 +243,8 @@ def _watch(studio: Studio, lesson: Lesson, sweep: Sweep) -> None:
 
 
 def _answer(studio: Studio, desk: Desk, sweep: Sweep, after: str) -> None:
-    """What was predicted, what it is, what to look at, and a sentence of one's own."""
+    """Shows the prediction, the answer, what to look at, and a field for a sentence of one's
+    own."""
     lesson = desk.lesson
     answered = diary.now().predictions.get(lesson.id)
     if sweep.running:
@@ -311,7 +313,7 @@ def _verdict(lesson: Lesson, answered: Answered | None) -> None:
 
 
 def _measured(lesson: Lesson) -> str:
-    """Over how many prompts the claim held, and how anybody can measure it again."""
+    """For how many prompts the claim held, and how anybody can measure it again."""
     claim = f":material/straighten: {text_of_others(lesson.check.claim, 300)}"
     if lesson.measured is None:
         return f"{claim} Nobody has measured this yet."
@@ -325,7 +327,7 @@ def _explain(lesson: str) -> None:
 
 
 def _open_in_compare(studio: Studio, desk: Desk) -> None:
-    """The lesson's plan into the comparison lab, which runs it at once."""
+    """Opens the lesson's plan in Compare, which runs it at once."""
     with explained():
         setup = desk.setup
         experiments.into_form(studio, setup, desk.lesson.plan.axes)
@@ -333,7 +335,7 @@ def _open_in_compare(studio: Studio, desk: Desk) -> None:
 
 
 def _cards(lessons: list[Lesson], current: Lesson) -> None:
-    """Every lesson, a click away, with what was predicted."""
+    """A card for every lesson, with what was predicted."""
     done = diary.now().predictions
     count = sum(lesson.id in done for lesson in lessons)
     st.markdown(f"**All lessons** :small[:gray[{count} of {len(lessons)} done]]")

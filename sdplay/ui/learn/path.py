@@ -1,5 +1,5 @@
-"""The way to a picture of one's own: explore, fix the seed, reduce change, enlarge, upscale; each
-step a click away."""
+"""Five steps to a picture of one's own: explore, fix the seed, change less, enlarge, upscale; each
+is one click."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ from sdplay.ui.session import Studio
 from sdplay.ui.share import linked
 
 EXPLORED = 8
-"""Pictures of the first step."""
+"""How many pictures the first step makes."""
 LARGER = 1.5
 LITTLE = 0.4
-"""The strength that keeps what a picture shows and adds detail."""
+"""A strength that keeps the content of a picture and adds detail."""
 STEP = "lesson_path_step"
 CFG_VALUES = "1, 2, 3, 5, 8"
 
 
 @dataclass(frozen=True)
 class PathStep:
-    """One step of the way."""
+    """One of the five steps."""
 
     title: str
     text: str
@@ -34,11 +34,11 @@ class PathStep:
     act: Callable[[Studio], None]
     needs_picture: bool = False
     feature: str = ""
-    """What the backend must have for it."""
+    """The feature that the backend must have for it."""
 
 
 def show(studio: Studio) -> None:
-    """The five steps side by side; the next one is marked."""
+    """The five steps side by side, with the next one marked."""
     has_picture = bool(studio.library.recent(studio.owner, 1))
     is_begun = has_picture or any(job.active for job in studio.jobs.of(studio.owner))
     at = int(st.session_state.get(STEP, 0)) if is_begun else 0
@@ -94,7 +94,7 @@ def _reduce(studio: Studio) -> None:
 
 
 def _enlarge(studio: Studio) -> None:
-    """The newest picture as the start of a larger one."""
+    """Makes the newest picture the start image of a larger one."""
     newest = _newest(studio)
     sides = {
         name: _fitted(studio, LARGER * getattr(newest.params, name)) for name in ("width", "height")
@@ -107,7 +107,7 @@ def _enlarge(studio: Studio) -> None:
 
 
 def _newest(studio: Studio) -> Kept:
-    """The newest picture; it may have been deleted since the page was drawn."""
+    """The newest picture; None if it was deleted after the page was drawn."""
     newest = studio.library.recent(studio.owner, 1)
     if not newest:
         raise BadParams("Your library is empty now. Begin with the first step: make some pictures.")
@@ -115,14 +115,14 @@ def _newest(studio: Studio) -> Kept:
 
 
 def _fitted(studio: Studio, side: float) -> int:
-    """The nearest size that this backend takes."""
+    """The nearest size that this backend can make."""
     low, high = studio.capabilities.size_limits
     step = studio.capabilities.size_step
     return int(max(low, min(high, round(side / step) * step)))
 
 
 def _upscale(studio: Studio) -> None:
-    """The newest picture's drawer, where Enlarge is."""
+    """Opens the newest picture's details, where Enlarge is."""
     newest = _newest(studio)
     address.rewrite({"picture": newest.id})
     st.session_state["view"] = "Library"

@@ -1,4 +1,5 @@
-"""A lesson's pictures on the page: as they come, large, with marks and rings on what to look at."""
+"""The pictures of a lesson on the page: as they come, large, with numbers and rings that show where
+to look."""
 
 import io
 
@@ -17,15 +18,15 @@ from sdplay.ui.problems import text_of_others
 from sdplay.ui.session import Studio
 
 LONGEST = 512
-"""Pixels of a picture as it is sent."""
+"""The most pixels of a picture's longer side as it is sent."""
 IN_A_ROW = 3
-"""Pictures beside each other where there is one axis."""
+"""How many pictures stand in a row if there is one axis."""
 At = tuple[int, ...]
 Results = dict[At, Result]
 
 
 def wall(studio: Studio, lesson: Lesson, sweep: Sweep) -> None:
-    """The pictures as they stand now."""
+    """Shows the pictures that are there now."""
     results, varied = sweep.results(), sweep.plan.varied
     single = len(varied) == 1
     columns = IN_A_ROW if single else len(varied[0].marks)
@@ -47,7 +48,7 @@ def wall(studio: Studio, lesson: Lesson, sweep: Sweep) -> None:
 
 
 def start_jpeg(lesson: Lesson) -> bytes:
-    """The picture that a lesson starts from."""
+    """The start image of a lesson, as JPEG."""
     return jpeg_bytes(Image.open(io.BytesIO(lesson.start)), LONGEST, 88)
 
 
@@ -59,7 +60,7 @@ def legend(lesson: Lesson) -> None:
 
 
 def jpegs(studio: Studio, sweep: Sweep) -> dict[At, bytes]:
-    """Every picture that is there, for the worksheet."""
+    """All pictures that are there, for the worksheet."""
     return {
         at: _jpeg(studio, result.picture)
         for at, result in sweep.results().items()
@@ -68,7 +69,7 @@ def jpegs(studio: Studio, sweep: Sweep) -> dict[At, bytes]:
 
 
 def _in_order(results: Results) -> list[At]:
-    """Line by line: the first axis runs across."""
+    """The pictures line by line, with the first axis running across."""
     return sorted(results, key=lambda at: at[::-1])
 
 
@@ -85,14 +86,14 @@ def _piece(studio: Studio, lesson: Lesson, results: Results, at: At) -> Piece:
 
 
 def _marks(lesson: Lesson, at: At, *, guess: bool) -> tuple[int, ...]:
-    """The numbers of what there is to look at in a picture."""
+    """The numbers of the things to look at in a picture."""
     return tuple(
         number for number, look in enumerate(lesson.look, 1) if (look.at, look.guess) == (at, guess)
     )
 
 
 def _guesses(studio: Studio, lesson: Lesson, results: Results) -> list[Piece]:
-    """Below each picture what the longest run guessed after as many steps."""
+    """Under each picture, what the longest run guessed after as many steps."""
     longest = max(results.values(), key=lambda result: result.cell.params.steps)
     saved = sweeping.kept(studio, longest)
     frames = {frame.step: frame for frame in studio.library.frames(saved)} if saved else {}
@@ -109,7 +110,7 @@ def _guesses(studio: Studio, lesson: Lesson, results: Results) -> list[Piece]:
 def _ring(
     studio: Studio, lesson: Lesson, results: Results, at: At
 ) -> tuple[float, float, float, float] | None:
-    """The ninth of the picture in which most of the difference to its neighbour lies."""
+    """The ninth of the picture in which it differs most from its neighbour."""
     beside = next(
         (look.beside for look in lesson.look if look.at == at and look.beside and not look.guess),
         None,
@@ -129,6 +130,6 @@ def _jpeg(studio: Studio, picture: str) -> bytes:
 
 @st.cache_data(show_spinner=False, max_entries=500)
 def _small(_studio: Studio, owner: str, picture: str) -> bytes:
-    """A picture of the library, small enough to be sent while others are still made."""
+    """A small picture of the library, so that it can be sent while others are still being made."""
     data = sweeping.original(_studio, picture)
     return jpeg_bytes(Image.open(io.BytesIO(data)), LONGEST, 88) if data else b""

@@ -1,4 +1,4 @@
-"""The sweeps of lessons: planned, started and recognised, apart from those of Compare."""
+"""The sweeps of lessons: planned, started and found again, apart from those of Compare."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,16 +20,16 @@ BUILT_IN = "builtin"
 
 @dataclass(frozen=True)
 class Desk:
-    """Where a lesson's pictures are made, and with whose prompt."""
+    """The backend of a lesson's pictures, and their prompt."""
 
     lesson: Lesson
     backend: str
     prompt: str = ""
-    """Empty: the lesson's own."""
+    """Empty for the lesson's own prompt."""
 
     @property
     def setup(self) -> Setup:
-        """What all its pictures share."""
+        """The settings that all its pictures share."""
         capabilities = sweeping.bench(self.lesson.film).told(self.backend)
         changes = {"prompt": self.prompt} if self.prompt else {}
         return self.lesson.setup(self.backend, capabilities, **changes)
@@ -37,12 +37,12 @@ class Desk:
 
 @st.cache_resource(show_spinner=False)
 def board() -> Board:
-    """Everybody's lessons at work or done."""
+    """The lessons of all browsers, at work or done."""
     return Board()
 
 
 def desk(studio: Studio, lesson: Lesson) -> Desk:
-    """Where this one is to be made, as chosen."""
+    """Where this lesson is to be made, as chosen on the page."""
     state = st.session_state
     elsewhere = state.get("lesson_where") == studio.backend.label
     prompt = ""
@@ -52,7 +52,7 @@ def desk(studio: Studio, lesson: Lesson) -> Desk:
 
 
 def planned(studio: Studio, wanted: Desk) -> Plan:
-    """Its pictures, checked; those that the library has cost nothing."""
+    """The checked plan of the lesson's pictures. Pictures that the library has cost nothing."""
     facts = sweeping.bench(wanted.lesson.film).facts(
         wanted.backend, studio.library, sweeping.speeds(), owner=studio.owner
     )
@@ -60,7 +60,7 @@ def planned(studio: Studio, wanted: Desk) -> Plan:
 
 
 def start(studio: Studio, wanted: Desk) -> None:
-    """Make its pictures, if a click before this one did not; call it from a callback."""
+    """Starts the lesson's pictures unless an earlier click did. Call it from a callback."""
     if running(studio, wanted):
         return
     checked, address = planned(studio, wanted), session.address()
@@ -77,7 +77,7 @@ def start(studio: Studio, wanted: Desk) -> None:
 
 
 def running(studio: Studio, wanted: Desk) -> Sweep | None:
-    """The newest sweep that shows this lesson in this way."""
+    """The newest sweep that shows this lesson with this backend and prompt."""
     setup = wanted.setup
     axes = [
         (name, [mark.value for mark in axis(name).marks(typed)])

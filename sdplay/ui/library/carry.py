@@ -1,4 +1,4 @@
-"""Pictures out of the library as a zip or a table, and in again."""
+"""Exports pictures from the library as a zip or a table, and imports them."""
 
 import tempfile
 from collections.abc import Sequence
@@ -15,13 +15,14 @@ from sdplay.ui.session import Studio
 from sdplay.wording import literal, many
 
 AT_ONCE = Room(browser=1, address=2, everybody=4)
-"""Imports: each may hold a large picture."""
+"""How many imports may run at the same time, because each may hold a large picture."""
 MOST = 2000
-"""Pictures in one zip from the page: the server holds it while the browser fetches it."""
+"""The most pictures in one zip from the page, because the server holds it while the browser
+downloads it."""
 
 
 def carry(studio: Studio, query: Query, count: int) -> None:
-    """What a search finds, out; and what others have, in."""
+    """Offers to export what a search finds, and to import files."""
     with st.popover("Export, import", icon=":material/import_export:"):
         st.caption(f"What the search finds: {many(count, 'picture')} with settings and times.")
         with st.container(horizontal=True, gap="xsmall"):
@@ -40,7 +41,7 @@ def _imports() -> Gate:
 
 
 def out(studio: Studio, selection: Query | Sequence[str], count: int, key: str) -> None:
-    """Buttons for these pictures as a zip and as a table, made when they are pressed."""
+    """Buttons for these pictures as a zip and as a table, which are made when they are pressed."""
     st.download_button(
         "Zip",
         lambda: _packed(studio, selection),
@@ -68,7 +69,7 @@ def out(studio: Studio, selection: Query | Sequence[str], count: int, key: str) 
 
 
 def _packed(studio: Studio, selection: Query | Sequence[str]) -> BinaryIO:
-    """The zip, written to a file that nobody else sees and that is gone with its last reader."""
+    """Writes the zip to a file without a name, which disappears with its last reader."""
     file = cast("BinaryIO", tempfile.TemporaryFile(buffering=0))  # noqa: SIM115  # read later
     exported(studio.library, file, selection, studio.owner)
     return file

@@ -1,4 +1,4 @@
-"""Pictures chosen in the library: two under the glass, any number taken out, shared or deleted at
+"""The pictures chosen in the library: compare two, or export, share or delete any number at
 once."""
 
 from collections.abc import Sequence
@@ -20,20 +20,20 @@ NAME = "picked"
 
 
 def ids() -> list[str]:
-    """The ids, in the order in which they were chosen; a link brings its own."""
+    """The ids of the chosen pictures in their order. A link brings its own."""
     if NAME not in st.session_state:
         st.session_state[NAME] = st.query_params.get_all(NAME)
     return list(st.session_state[NAME])
 
 
 def turn(id: str) -> None:
-    """Choose a picture, or let it go."""
+    """Chooses a picture, or no longer chooses it."""
     chosen = ids()
     _choose([other_id for other_id in chosen if other_id != id] if id in chosen else [*chosen, id])
 
 
 def show(studio: Studio) -> None:
-    """What can be done with them."""
+    """Shows what can be done with the chosen pictures."""
     pictures = [
         picture
         for id in ids()
@@ -85,7 +85,7 @@ def _choose(names: list[str]) -> None:
 
 
 def _let_go_of_the_rest(pictures: Sequence[Kept]) -> None:
-    """Say that pictures which a link chose are not here."""
+    """Says that pictures chosen by a link are not in this library."""
     missing = len(ids()) - len(pictures)
     which = "A chosen picture is" if missing == 1 else f"{missing} chosen pictures are"
     owner = "its owner keeps it" if missing == 1 else "their owners keep them"
@@ -106,7 +106,7 @@ def _delete(studio: Studio, pictures: list[Kept]) -> None:
 
 
 def _two(studio: Studio, pictures: Sequence[Kept]) -> None:
-    """Both under the glass, with what differs."""
+    """Compares two pictures, with what differs."""
     sides = [
         Side(
             f"{letter}: {literal(picture.params.prompt[:60]) or 'no prompt'}",

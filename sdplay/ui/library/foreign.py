@@ -1,4 +1,5 @@
-"""A picture from anywhere: its settings are read, whoever wrote them, and can be used or kept."""
+"""Reads the settings of a picture of any program, so that they can be used or the picture can be
+stored."""
 
 import streamlit as st
 
@@ -15,7 +16,7 @@ _DROPPED = "dropped_picture"
 
 
 def read_a_picture(studio: Studio) -> None:
-    """Drop a file; see what it says about itself."""
+    """Takes a file and shows what it says about how it was made."""
     with st.popover(
         "Read a picture", icon=":material/plagiarism:", key="read_picture", on_change="rerun"
     ):
@@ -31,14 +32,14 @@ def read_a_picture(studio: Studio) -> None:
 
 
 def drop(data: bytes) -> None:
-    """Show in a run of the whole page what a dropped file says about itself: the list that it was
-    dropped on would take the dialog away with its next run."""
+    """Opens the dialog for a dropped file in a run of the whole page, because the next run of the
+    list would close it."""
     st.session_state[_DROPPED] = data
     st.rerun()
 
 
 def dropped(studio: Studio) -> None:
-    """The dialog of a file that was just dropped."""
+    """The dialog for a file that was just dropped."""
     if data := st.session_state.pop(_DROPPED, b""):
         _dialog(studio, data)
 

@@ -1,4 +1,4 @@
-"""Library: everything made here, grouped, searched, starred, shared, exported and imported."""
+"""Library: all pictures made here, in groups, with search, stars, sharing, export and import."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -41,11 +41,11 @@ FILTERS = (
     "strength",
 )
 BRIEF = {"scheduler": "{}", "steps": "{} steps", "cfg": "CFG {}", "seed": "seed {}"}
-"""Settings that need no longer name under a thumbnail."""
+"""Settings that are clear under a thumbnail without their full name."""
 
 
 def show(studio: Studio) -> None:
-    """Search, then groups of pictures, newest first; more come as one scrolls."""
+    """Shows the search, then groups of pictures, newest first. Scrolling brings more."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="finding"):
         text = st.text_input(
             "Search",
@@ -87,7 +87,7 @@ def show(studio: Studio) -> None:
 
 
 def _damaged(studio: Studio) -> None:
-    """Say that pictures were left out, and what their owner can do."""
+    """Says that pictures were left out because they are damaged, and what their owner can do."""
     if count := studio.library.damaged_of(studio.owner):
         st.warning(
             f"{many(count, 'picture')} cannot be listed: the record is damaged. The picture files "
@@ -99,7 +99,7 @@ def _damaged(studio: Studio) -> None:
 
 @whole.fragment()
 def _base(studio: Studio, id: str) -> None:
-    """The picture from which each of the others differs in one thing."""
+    """The picture from which all others in the list differ in one thing."""
     picture = studio.library.get(id, studio.owner)
     if picture is None:
         st.info(
@@ -116,7 +116,7 @@ def _base(studio: Studio, id: str) -> None:
 
 
 def _filter(studio: Studio) -> None:
-    """Any setting and the values that were used, for those who would rather not type."""
+    """Builds a search from any setting and its values, for those who would rather not type."""
     box = st.popover("Filter", icon=":material/filter_alt:", key="filter", on_change="rerun")
     if box.open:
         with box:
@@ -138,7 +138,7 @@ def _filter(studio: Studio) -> None:
 
 
 def _filtered() -> None:
-    """Another condition into the search, in place of one on the same setting."""
+    """Adds a condition to the search, in place of an earlier one on the same setting."""
     state = st.session_state
     name, value = state["filter_name"], state["filter_value"]
     parts = [part for part in state.get("find", "").split() if not part.startswith(f"{name}=")]
@@ -149,7 +149,7 @@ def _filtered() -> None:
 
 
 def _summary(studio: Studio, search: Query, total: Total) -> None:
-    """How many, and the time they took; or why there is nothing."""
+    """Says how many pictures there are and how long they took, or why there are none."""
     if not total.count:
         _nothing(search)
         return
@@ -163,7 +163,8 @@ def _summary(studio: Studio, search: Query, total: Total) -> None:
 
 @whole.fragment()
 def _list(studio: Studio, search: Query, choosing: bool) -> None:
-    """The newest, or what comes after the end that was seen: never all that is on the screen."""
+    """Sends the newest pictures, or the next ones when the end was reached; never again those on
+    the screen."""
     after = asked_for()
     page = studio.library.page(search, studio.owner, after, A_PAGE)
     groups = {group.id: group for group in studio.library.groups(page.kept, studio.owner)}
@@ -204,7 +205,8 @@ _ON_TRACE = {"again": traces.try_again, "forgotten": traces.forget}
 
 
 def _again(studio: Studio, search: Query, at: int) -> Stretch:
-    """A picture that was looked at, as it is now: its stars may be others, or it is gone."""
+    """Sends again a picture that was opened, because its stars may have changed or it may be
+    gone."""
     page = studio.library.page(search, studio.owner, at + 1, 1)
     pictures = [picture for picture in page.kept if picture.at == at]
     same = {group.id: group.same for group in studio.library.groups(pictures, studio.owner)}
@@ -248,7 +250,7 @@ def _heading(same: dict[str, object], saved: Kept, total: Total) -> Heading:
 
 
 def _line(saved: Kept, same: Collection[str]) -> str:
-    """What sets this one apart in its group."""
+    """The line under a thumbnail: what sets this picture apart in its group."""
     own = {name: value for name, value in saved.params.asked().items() if name not in same}
     brief = [
         text.format(value_text(name, own[name])) for name, text in BRIEF.items() if name in own
@@ -258,7 +260,7 @@ def _line(saved: Kept, same: Collection[str]) -> str:
 
 
 def _what_differs(saved: Kept, base: Kept) -> str:
-    """The one thing that is other than in the base."""
+    """The one thing in which a picture differs from the base."""
     lasting = [
         f"{label(name)} {value_text(name, value) if KNOBS[name].is_plain else ''}"
         for name, (_, value) in differing(base.params, saved.params).items()
@@ -269,7 +271,7 @@ def _what_differs(saved: Kept, base: Kept) -> str:
 
 
 def _watch(studio: Studio, search: Query) -> None:
-    """What is made meanwhile appears by itself, unless a picture is being looked at."""
+    """Shows new pictures by itself, except while a picture is open."""
     newest = _newest(studio, search)
 
     @whole.fragment(every=REFRESH_SECONDS)

@@ -1,4 +1,5 @@
-"""What failed, among the pictures of its time: what was asked, why it could not be, and again."""
+"""Failed requests among the pictures of their time: what was asked, why it failed, and a way to try
+again."""
 
 from collections.abc import Iterable
 
@@ -15,11 +16,12 @@ from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
 
 NEAR = 30 * 60 * 10**6
-"""Microseconds: a request this close to a group of the same prompt belongs to it."""
+"""Microseconds: a failed request this close to a group with the same prompt is shown in that
+group."""
 
 
 def traces(studio: Studio, search: Query, groups: Iterable[Group]) -> list[Trace]:
-    """The failed requests that belong into this list."""
+    """The failed requests that belong in this list."""
     if search.scope != "mine" or search.deleted or search.settings or search.near or search.tags:
         return []
     failures = [each for each in studio.library.failures.of(studio.owner) if _fits(each, search)]
@@ -38,7 +40,7 @@ def traces(studio: Studio, search: Query, groups: Iterable[Group]) -> list[Trace
 
 
 def try_again(studio: Studio, id: str) -> None:
-    """Put what was asked into the form and ask for it; call it from a callback."""
+    """Puts the request into the form and sends it again. Call it from a callback."""
     failure = _named(studio, id)
     if failure is None:
         return
@@ -55,7 +57,7 @@ def try_again(studio: Studio, id: str) -> None:
 
 
 def forget(studio: Studio, id: str) -> None:
-    """Take a trace away."""
+    """Removes a failed request."""
     with explained():
         studio.library.failures.remove(studio.owner, id)
 
@@ -66,7 +68,7 @@ def _named(studio: Studio, id: str) -> Failure | None:
 
 
 def _fits(failure: Failure, search: Query) -> bool:
-    """Whether its prompt has the words that are searched for."""
+    """Whether the prompt has the words that are searched for."""
     words = failure.params.prompt.lower().split()
     has = [any(word.startswith(sought.lower()) for word in words) for sought in search.words]
     return all(has) and not any(sought.lower() in words for sought in search.without)

@@ -1,5 +1,5 @@
-"""What can be made of a finished picture: a larger one, or cut-outs; and the pictures it was made
-with or from."""
+"""What can be made of a finished picture (a larger one, cut-outs), and the pictures it was made
+from."""
 
 import streamlit as st
 
@@ -16,7 +16,7 @@ NEIGHBOURS = 12
 
 
 def tools(studio: Studio, saved: Kept) -> None:
-    """What this backend can do with it; the result is kept beside it."""
+    """Offers what this backend can do with the picture. The result is stored beside it."""
     larger = bool(enlarging.upscalers(studio.capabilities))
     cuts = "cutouts" in studio.capabilities.features
     if not (larger or cuts):
@@ -39,7 +39,8 @@ def tools(studio: Studio, saved: Kept) -> None:
 
 
 def strips(studio: Studio, saved: Kept) -> None:
-    """What was made from it, what it was made from, and what a single setting does, at a glance."""
+    """Shows what was made from the picture, what it was made from, and what single settings change,
+    as thumbnails."""
     near = studio.library.near(saved, studio.owner, 4 * NEIGHBOURS)
     results = [
         (neighbour, f"{neighbour.width} × {neighbour.height}")
@@ -82,7 +83,7 @@ def _see_all(saved: Kept) -> None:
 
 
 def _strip(studio: Studio, saved: Kept, title: str, pictures: list[tuple[Kept, str]]) -> None:
-    """Pictures to go on to."""
+    """A row of pictures that can be opened."""
     if not pictures:
         return
     st.caption(title)

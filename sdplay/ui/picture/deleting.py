@@ -1,4 +1,4 @@
-"""Pictures into the bin, and the way back."""
+"""Moves pictures to the bin and back."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def undo(studio: Studio) -> None:
-    """A way back for what was just deleted."""
+    """Offers to bring back what was just deleted."""
     gone = [
         picture
         for id in st.session_state.get("binned", ())
@@ -39,7 +39,7 @@ def undo(studio: Studio) -> None:
 
 
 def delete(studio: Studio, pictures: "list[Kept]") -> None:
-    """Into the bin, with a way back; call it from a callback."""
+    """Moves pictures to the bin and offers to bring them back. Call it from a callback."""
     with explained():
         for picture in pictures:
             studio.library.delete(picture, studio.owner)

@@ -25,7 +25,7 @@ ButtonType = Literal["primary", "secondary", "tertiary"]
 
 
 def hero(studio: Studio, saved: Kept) -> None:
-    """The original file, so that saving it from the browser keeps its settings."""
+    """Shows the original file, so that a picture saved from the browser has its settings inside."""
     with explained():
         inline.picture(
             studio.library.data(saved),
@@ -35,7 +35,7 @@ def hero(studio: Studio, saved: Kept) -> None:
 
 
 def download(studio: Studio, saved: Kept, key: str) -> None:
-    """The original file."""
+    """A button that downloads the original file."""
     st.download_button(
         "PNG",
         lambda: studio.library.data(saved),
@@ -49,7 +49,7 @@ def download(studio: Studio, saved: Kept, key: str) -> None:
 
 
 def start_from(studio: Studio, saved: Kept, key: str) -> None:
-    """Make this picture the start image."""
+    """Makes this picture the start image."""
     if not studio.capabilities.offers("img2img"):
         return
     st.button(
@@ -63,7 +63,7 @@ def start_from(studio: Studio, saved: Kept, key: str) -> None:
 
 
 def inpaint(studio: Studio, saved: Kept, key: str) -> None:
-    """Lay this picture under a mask to paint."""
+    """Opens this picture for painting a mask on it."""
     if not studio.capabilities.offers("inpaint"):
         return
     st.button(
@@ -85,18 +85,18 @@ def _inpaint(studio: Studio, saved: Kept) -> None:
 
 
 def details(id: str) -> None:
-    """Open the drawer in a run of the whole page; the address says so, and opened again it shows
-    the same.
+    """Opens the details in a run of the whole page. The address names the picture, so that opening
+    it again shows the same.
 
-    A fragment that opened it itself would close it with its next run, and while the browser is
-    slow the drawer's parts would come without the drawer.
+    A fragment that opened them itself would close them with its next run, and in a slow browser
+    their parts would appear outside of the dialog.
     """
     st.query_params["picture"] = id
     st.rerun()
 
 
 def linked(studio: Studio) -> None:
-    """The drawer of the picture that the address names, as long as it does."""
+    """Shows the details of the picture in the address, as long as it is there."""
     if st.session_state.pop("dismissed", False):
         _close()
     if "picture" in st.query_params:
@@ -108,7 +108,8 @@ def _close() -> None:
 
 
 def _dismissed() -> None:
-    """Closed by its cross: only a run of the whole page can tell the address."""
+    """Called when the dialog is closed by its cross. Only a run of the whole page can change the
+    address."""
     st.session_state["dismissed"] = True
     st.rerun()
 
@@ -149,7 +150,7 @@ def _drawer(studio: Studio) -> None:
 
 
 def _use(studio: Studio, saved: Kept) -> None:
-    """What the picture's settings and pixels can become."""
+    """Offers to use the picture's settings and pixels."""
     _leave(
         "Use these settings",
         form.use,
@@ -215,7 +216,7 @@ def _leave(
     icon: str,
     type: ButtonType = "tertiary",
 ) -> None:
-    """A button that does it and closes the drawer."""
+    """A button that does something and closes the details."""
 
     def done() -> None:
         _close()  # first: the browser's way back then takes back what was done
@@ -227,7 +228,7 @@ def _leave(
 
 
 def _marks(studio: Studio, saved: Kept) -> None:
-    """Stars, tags, a note, who may see it, and the way into the bin and out."""
+    """Stars, tags, note, sharing, and the way to the bin and back."""
     library, owner = studio.library, studio.owner
     if saved.owner not in (owner, ""):
         st.caption(":material/group: Somebody on this page shared it.")
@@ -290,8 +291,8 @@ def _delete_menu(studio: Studio, saved: Kept) -> None:
 
 
 def _saved(key: str, save: Callable[[Any], object]) -> dict[str, Any]:
-    """For a control: what it says is saved by a callback, which also runs when the drawer closes in
-    that moment."""
+    """The settings of a control whose value a callback saves. The callback runs even if the dialog
+    closes at that moment."""
 
     def changed() -> None:
         with explained():
@@ -310,7 +311,7 @@ def _compare(params: Params) -> None:
 
 
 def _morph(studio: Studio, saved: Kept) -> None:
-    """From this picture to one that has forgotten it, as a film that begins at once."""
+    """Starts a film that leads from this picture to one with nothing left of it."""
     form.use(saved.params)
     start_image.hold(studio.library.data(saved), picture=saved.id)
     st.session_state.update(view="Film", moves="Strength", reel_wish=True)

@@ -1,4 +1,4 @@
-"""A picture made larger through the queue: asked for once, or for every new one."""
+"""Makes pictures larger through the queue: one on request, or every new one."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -15,18 +15,18 @@ FACTORS = (1.5, 2.0, 3.0, 4.0)
 AS_THEY_ARE = "As they are"
 NEWS_SECONDS = 0.5
 AUTOMATIC = "enlarge_all"
-"""What the session calls the way in which every new picture is enlarged."""
+"""The session's name for the way in which every new picture is enlarged."""
 
 
 def upscalers(capabilities: Capabilities) -> list[str]:
-    """Those for finished pictures; the rest work only inside hires fix."""
+    """The upscalers that work on finished pictures. The others work only inside hires fix."""
     if not capabilities.offers("upscale"):
         return []
     return [name for name in capabilities.upscalers or () if not name.startswith("Latent")]
 
 
 def way(capabilities: Capabilities, key: str, initial: Enlargement | None = None) -> Enlargement:
-    """By which network, how far, and whether faces are repaired."""
+    """Asks for the network, the factor, and whether faces are repaired."""
     before = initial or Enlargement("")
     left, right = st.columns([3, 1])
     names = upscalers(capabilities)
@@ -48,12 +48,12 @@ def way(capabilities: Capabilities, key: str, initial: Enlargement | None = None
 
 
 def _at(choices: Sequence[object], chosen: object) -> int:
-    """Where it stands; the first where it is none of them."""
+    """The position of a value among its options; the first if it is none of them."""
     return choices.index(chosen) if chosen in choices else 0
 
 
 def ask(studio: Studio, id: str) -> None:
-    """Enlarge this picture, and how far that is."""
+    """Offers to enlarge this picture, and shows how far the work is."""
     how = way(studio.capabilities, "upscale")
     if st.button("Upscale", icon=":material/open_in_full:", key="upscale"):
         with explained():
@@ -74,7 +74,7 @@ def _submit(studio: Studio, id: str, how: Enlargement) -> None:
 
 
 def _watch(studio: Studio, id: str) -> None:
-    """The one that is asked for, until it is there."""
+    """Follows the enlargement until it is done."""
     job = next(reversed(studio.jobs.of(studio.owner, f"enlarge-{id}")), None)
     if job is None:
         return
@@ -101,7 +101,7 @@ def _watch(studio: Studio, id: str) -> None:
 
 
 def every_picture(studio: Studio) -> None:
-    """A switch by which every new picture is enlarged once it is made."""
+    """A switch that enlarges every new picture once it is made."""
     if not upscalers(studio.capabilities):
         return
     how = automatic(studio)
@@ -120,6 +120,6 @@ def every_picture(studio: Studio) -> None:
 
 
 def automatic(studio: Studio) -> Enlargement | None:
-    """How new pictures of this backend are enlarged; None where that is off."""
+    """How new pictures of this backend are enlarged; None if that is switched off."""
     name, how = st.session_state.get(AUTOMATIC) or ("", None)
     return how if name == studio.backend.name else None

@@ -1,7 +1,7 @@
 """Pictures inside the page itself.
 
-A picture that Streamlit keeps as a file of its own is thrown away when the script begins anew,
-often before a slow browser has asked for it; the browser then shows a broken picture.
+Streamlit removes a picture that it serves as a file when the script runs again, often before a slow
+browser has asked for it, and the browser then shows a broken picture.
 """
 
 import base64
@@ -13,11 +13,12 @@ _STARTS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"RIFF": "webp", b"GIF8":
 
 
 def source(data: bytes) -> str:
-    """A picture file as the address an img element takes; nothing stays nothing."""
+    """A picture file as the address of an img element; empty if there is no file."""
     kind = next((kind for start, kind in _STARTS.items() if data.startswith(start)), "png")
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}" if data else ""
 
 
 def picture(data: bytes, caption: str | None = None, **look: Any) -> None:
-    """Draw the file as it is: what the browser saves of it keeps the settings inside."""
+    """Shows the file unchanged, so that a picture saved from the browser has its settings
+    inside."""
     st.image(source(data), caption, **look)

@@ -1,5 +1,5 @@
-"""Two pictures under the glass: looked at in five ways, how many settings differ, and how far apart
-the pixels are."""
+"""Compares two pictures in five ways: how many settings differ, and how far apart the pixels
+are."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -22,13 +22,13 @@ from sdplay.wording import literal
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two: what it is called, its file, and the settings that made it."""
+    """One of the two pictures: its name, its file, and the settings that made it."""
 
     label: str
     data: bytes
     settings: Setup
     model: str = ""
-    """The version of the model, where it is known."""
+    """The version of the model, if it is known."""
 
 
 def pair(
@@ -38,7 +38,8 @@ def pair(
     tools: Callable[[], None] | None = None,
     locks: Callable[[Verdict], None] | None = None,
 ) -> None:
-    """Draw all of it.  `tools` adds buttons beside the ways to look, `locks` beside the verdict."""
+    """Draws the comparison. `tools` adds buttons beside the ways to look, `locks` adds some beside
+    the verdict."""
     left, right = sides
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         mode = st.segmented_control(
@@ -80,7 +81,7 @@ def pair(
 
 
 def locks_into_form(reference: Params, params: Params, verdict: Verdict, key: str) -> None:
-    """Ways to a picture that differs from A in one thing only, made anew from the form."""
+    """Buttons for pictures that differ from A in one thing only, to be made from the form."""
     for name in KNOBS if verdict.level == "confounded" else ():
         if name in verdict.names:
             st.button(

@@ -1,4 +1,4 @@
-"""One of a picture's settings into the form, and nothing else of it."""
+"""Takes a single setting of a picture into the form."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,8 @@ SIZE = "size"
 
 
 def recall(saved: Kept, key: str, before: Callable[[], None] = lambda: None) -> None:
-    """Its settings to pick; a click puts that one into the form.  `before` runs first."""
+    """Lists the picture's settings; a click takes that one into the form. `before` is called
+    first."""
 
     def picked() -> None:
         name, st.session_state[key] = st.session_state[key], None
@@ -35,7 +36,7 @@ def recall(saved: Kept, key: str, before: Callable[[], None] = lambda: None) -> 
 
 
 def settings_of(saved: Kept) -> list[str]:
-    """The settings worth recalling alone: those that a receipt repeats."""
+    """The settings that are worth taking alone: those that a receipt lists."""
     names = [name for name in saved.params.asked() if KNOBS[name].is_plain]
     return [*(name for name in names if name not in ("width", "height")), SIZE]
 

@@ -1,4 +1,4 @@
-"""What was asked, what was sent, what was applied; and where the time went."""
+"""The receipt: what was asked, what was sent, what was applied, and where the time went."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,18 +23,18 @@ SAME, OTHER, SILENT, OWN_WORDS = (
 )
 WRITTEN = {"written_prompt": "As you wrote it", "written_negative": "To avoid, as you wrote it"}
 MORE = {**WRITTEN, "size": "Size", "server_options": "Server's own options"}
-"""Rows that are no knob's."""
+"""Rows of the receipt that are not knobs."""
 LONGEST_WARNING = 300
-"""Letters; the record of an old picture may list a thousand words."""
+"""The most letters of a warning, because the record of an old picture may list a thousand words."""
 HIDDEN = ("width", "height", "extra")
 
 
 NAMES = {"company": "others' turns"}
-"""Parts of a picture's time whose names say little to those who did not write them."""
+"""Clearer names for parts of a picture's time."""
 
 
 def timing(saved: Kept, key: str, waited: float = 0.0, reused: bool = False) -> None:
-    """The total, the speed, and a bar of the parts."""
+    """Shows the total time, the speed, and a bar with the parts."""
     with st.container(horizontal=True, gap="xsmall"):
         st.badge(
             lasting(saved.timing.total),
@@ -70,7 +70,7 @@ def timing(saved: Kept, key: str, waited: float = 0.0, reused: bool = False) -> 
 
 
 def receipt(saved: Kept, key: str, title: str = "Receipt: asked, sent, applied") -> None:
-    """The settings with a mark each, a verdict, and the whole receipt in a fold."""
+    """Shows each setting with a mark, a verdict, and the whole receipt in an expander."""
     show = st.info if saved.made_from else st.warning
     for warning in saved.receipt.warnings:
         show(text_of_others(warning, LONGEST_WARNING), icon=":material/info:")
@@ -99,7 +99,7 @@ def receipt(saved: Kept, key: str, title: str = "Receipt: asked, sent, applied")
 
 
 def shown(name: str, value: Any) -> str:
-    """A setting's value for people, safe inside markdown and short enough for a row."""
+    """A setting's value as people read it, safe inside markdown and short enough for a row."""
     if value is None:
         return "—"
     if name == "scheduler" and (entry := find(str(value))):
@@ -114,7 +114,7 @@ def shown(name: str, value: Any) -> str:
 
 
 def _rows(lasting: Receipt) -> dict[str, tuple[str, Any, Any, str]]:
-    """By label: the knob's name, what was asked, what was applied, the mark."""
+    """The rows: the knob's label, what was asked, what was applied, and the mark."""
     requested, applied = _with_size(lasting.asked), _with_size(lasting.applied)
     names = [
         name
@@ -133,7 +133,7 @@ def _rows(lasting: Receipt) -> dict[str, tuple[str, Any, Any, str]]:
 
 
 def _requested(name: str, settings: Mapping[str, Any]) -> Any:
-    """What was asked; where it was left to the backend, the words for that."""
+    """The value that was asked for, or the words for a value that was left to the backend."""
     value = settings.get(name)
     return KNOBS[name].unset if name in KNOBS and name in settings and value is None else value
 

@@ -1,4 +1,5 @@
-"""All that an address may say: each name with what it is called and what fits, judged in one place.
+"""Everything that the page's address may say: each name with its label and its valid values,
+checked in one place.
 
 A control that stands in the address takes its key from here (`bound`), so that none is forgotten.
 """
@@ -18,7 +19,7 @@ SCOPES = {"mine": "Mine", "shared": "Shared", "all": "All", "bin": "Bin"}
 FRAMES = {"crop": "Crop", "letterbox": "Letterbox"}
 SKETCHES = {"draw": "Draw", "guide": "Guide", "mask": "Inpaint"}
 SKETCH_NEEDS = {"guide": "controlnet", "mask": "inpaint"}
-"""What a backend must offer for it."""
+"""The backend's feature that each use of the canvas needs."""
 GOALS = {"own": "The same at its most steps", "A": "A"}
 VARYING = (
     "scheduler",
@@ -38,63 +39,63 @@ PLACES = {
     "z": ("Pages", ""),
     "w": ("More pages", ""),
 }
-"""The axes of a comparison: name in the link, label, first axis."""
+"""The axes of a comparison, each with its name in the link, its label and its default."""
 NOTHING = "Nothing"
-"""What the list of axes says where none is chosen."""
+"""What the list of axes shows if none is chosen."""
 MOST_VARIANTS = 12
 RUNS = ("5", "11", "21", "51")
-"""How often a latency may be measured with a click."""
+"""How many runs of a latency measurement one click may ask for."""
 MOST_PICTURES = 30
-"""A click may make so many."""
+"""The most pictures that one click may ask for."""
 Row = dict[str, Any]
 GENERATE, COMPARE, LIBRARY = ("Generate",), ("Compare",), ("Library",)
 SKETCH = ("Sketch",)
 FILM = ("Film",)
 LEARN = ("Learn",)
 Options = Callable[[Capabilities], Mapping[str, str] | None]
-"""What a control offers: the text that it writes, by the short id that a hand may write.  None:
-nobody tells."""
+"""The options of a control: the text that it writes, by the short id that people may write. None if
+they are unknown."""
 
 
 @dataclass(frozen=True)
 class Linked:
-    """One name beside the form's own settings."""
+    """One name of the address that is not a setting of the form."""
 
     label: str
     options: Options | None = None
-    """None: any text.  Whoever reads it says what is wrong with it."""
+    """None means any text. Whoever reads it says what is wrong with it."""
     several: bool = False
     first: str = ""
-    """What it holds while the address says nothing: one of the short ids, or else the first."""
+    """The value while the address says nothing: one of the short ids, or by default the first."""
     reads: Callable[[str], bool] = lambda text: True
-    """Whether a text without options can be read at all."""
+    """For a text without options: whether it can be read at all."""
     needs: str = ""
-    """The backend's feature without which there is no such control."""
+    """The backend's feature without which this control does not exist."""
     tabs: tuple[str, ...] = ()
-    """The tabs that alone have this control; none for what belongs to the whole page."""
+    """The only tabs with this control; empty if it belongs to the whole page."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What becomes of one name of an address."""
+    """What the page makes of one name of an address."""
 
     texts: list[str]
-    """What fits, as the control writes it."""
+    """The valid values, as the control writes them."""
     misfits: tuple[tuple[str, str, str], ...] = ()
-    """Label, the text that does not fit, and what is used instead."""
+    """Label, the value that does not fit, and the value used instead."""
     homeless: str = ""
-    """A setting with its value that this backend has no place for."""
+    """A setting with its value that this backend does not have."""
 
 
 def bound(name: str) -> dict[str, Any]:
-    """The key of a control, and its place in the address."""
+    """The key of a control, and its name in the address."""
     if name not in KNOBS and of(name) is None:
         raise KeyError(f"{name} is not among the names that an address may say.")
     return {"key": name, "bind": "query-params"}
 
 
 def of(name: str) -> Linked | None:
-    """What is known of a name; nothing for one that means nothing here."""
+    """The entry for a name; None for a name that means nothing here."""
     if name in NAMES:
         return NAMES[name]
     position, _, rest = name.partition("_")
@@ -118,7 +119,7 @@ def of(name: str) -> Linked | None:
 
 
 def judge(name: str, texts: Sequence[str], capabilities: Capabilities) -> Judged | None:
-    """What of these texts the page can use; nothing for a name that means nothing here."""
+    """What the page can use of these texts; None for a name that means nothing here."""
     if knob := fitting.knob_of(name, capabilities):
         return _judged_knob(knob, texts[-1], capabilities)
     if entry := of(name):
@@ -140,7 +141,7 @@ def _judged_knob(knob: Knob, text: str, capabilities: Capabilities) -> Judged:
 
 
 def _left(texts: Sequence[str], reason: str, capabilities: Capabilities) -> Judged:
-    """A setting that is not used here, which is said where the backend is sure of it."""
+    """A setting that is not used here. It is reported only where the backend is sure of that."""
     return Judged(list(texts), homeless=reason if _answers(capabilities) else "")
 
 
@@ -168,7 +169,8 @@ def _judged(entry: Linked, texts: Sequence[str], capabilities: Capabilities) -> 
 
 
 def _judged_input(name: str, text: str, capabilities: Capabilities) -> Judged | None:
-    """A model's own input: a choice or any text; numbers and switches are knobs."""
+    """A model's own input that is a choice or free text. Numbers and switches are treated as
+    knobs."""
     entry = next((it for it in capabilities.inputs if name == f"own_{it['name']}"), None)
     if entry is None:
         return None if _answers(capabilities) else Judged([text])
@@ -224,8 +226,8 @@ def _looks(capabilities: Capabilities) -> Mapping[str, str]:
 
 
 def axis_names(capabilities: Capabilities) -> dict[str, str]:
-    """The axes that a comparison on this backend can have, slots of the prompt included, as their
-    list shows them."""
+    """The names of the axes that a comparison can have on this backend, as their list shows them,
+    with the slots of the prompt."""
     from sdplay.compare.axes import AXES, slots
 
     prompts = {name: controls.current(name, capabilities) for name in ("prompt", "negative")}
@@ -239,7 +241,8 @@ def axis_names(capabilities: Capabilities) -> dict[str, str]:
 
 
 def axis_of(place: str, text: str, capabilities: Capabilities) -> str:
-    """The axis in that place by its id, as a link calls it; the first one where it says nothing."""
+    """The id of the axis in that place, as a link names it; the default one if the address says
+    nothing."""
     spelled = {
         way.lower(): id for id, label in axis_names(capabilities).items() for way in (id, label)
     }
@@ -247,7 +250,7 @@ def axis_of(place: str, text: str, capabilities: Capabilities) -> str:
 
 
 def values_of(axis: str, capabilities: Capabilities) -> Mapping[str, str] | None:
-    """What there is to choose from on an axis; nothing where values are typed."""
+    """The values to choose from on an axis; None where values are typed."""
     choices = capabilities.choices(KNOBS[axis]) if axis in KNOBS else None
     if axis == "backend":
         return _backends(capabilities)
@@ -257,7 +260,7 @@ def values_of(axis: str, capabilities: Capabilities) -> Mapping[str, str] | None
 
 
 def _names_of_values(axis: str, capabilities: Capabilities) -> Mapping[str, str] | None:
-    """The same, each by the other names that a link may say for it too."""
+    """The same values, also by the other names that a link may use for them."""
     values = values_of(axis, capabilities)
     if values is None or axis not in KNOBS or KNOBS[axis].choices != "schedulers":
         return values
@@ -270,7 +273,7 @@ def _names_of_values(axis: str, capabilities: Capabilities) -> Mapping[str, str]
 
 
 def rows_of(text: str) -> list[Row] | None:
-    """The variants that a link brings; nothing when it was cut or written by hand wrongly."""
+    """The variants in a link; None if it was cut or written wrongly by hand."""
     try:
         rows = read_json(text)
     except ValueError:
@@ -280,7 +283,8 @@ def rows_of(text: str) -> list[Row] | None:
 
 
 def fits_variants(rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the columns can hold them: few, and nothing in them but settings that they offer."""
+    """Whether the columns can hold these variants: not too many, and with no setting that they do
+    not offer."""
     return len(rows) <= MOST_VARIANTS and all(
         key in ("name", *VARYING) for row in rows for key in row
     )
@@ -296,7 +300,8 @@ def _switch(capabilities: Capabilities) -> Mapping[str, str]:
 
 
 def sketches(capabilities: Capabilities) -> Mapping[str, str]:
-    """What the canvas may be for: what this backend offers, and what it says how to get."""
+    """The uses of the canvas: those that this backend offers, and those for which it says what is
+    missing."""
     return {
         name: label
         for name, label in SKETCHES.items()
@@ -306,7 +311,7 @@ def sketches(capabilities: Capabilities) -> Mapping[str, str]:
 
 
 def _is_strength(text: str) -> bool:
-    """Whether the slider of Sketch reaches it."""
+    """Whether the strength is within the range of Sketch's slider."""
     try:
         return 0.05 <= float(text) <= 1
     except ValueError:

@@ -1,5 +1,5 @@
-"""Links: the page as it stands, as an address; a long one becomes a short id that the library's
-database keeps."""
+"""Links: the current state of the page as an address. A long one becomes a short id that the
+library's database stores."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -21,15 +21,15 @@ from sdplay.ui.session import Studio
 from sdplay.ui.share import linked
 
 LONG = 300
-"""Letters beyond which an address is made short."""
+"""An address with more letters than this is shortened."""
 _ARRIVING = "address_arriving"
-"""Set while the run that reads an address has not reached its end: run again, it loses no note."""
+"""Set until the run that reads an address has ended, so that a second run loses no note."""
 State = dict[str, Any]
 
 
 def share(studio: Studio, view: str, more: Callable[[], State] | None = None) -> None:
-    """A button that tells the address of what is on the screen.  `more` asks what else goes with
-    it."""
+    """A button that shows the address of what is on the screen. `more` asks what else is part of
+    the link."""
     box = st.popover(
         "Share", icon=":material/link:", type="tertiary", key=f"share_{view}", on_change="rerun"
     )
@@ -41,12 +41,13 @@ def share(studio: Studio, view: str, more: Callable[[], State] | None = None) ->
 
 
 def picture(id: str) -> str:
-    """The address of one picture; it opens for its owner, and for all once it is shared."""
+    """The address of one picture. It opens for its owner, and for everybody once the picture is
+    shared."""
     return f"{_page()}?{urlencode({'picture': id})}"
 
 
 def follow() -> None:
-    """Put what a short link stands for in its place.  Call it before any control is drawn."""
+    """Replaces a short link by the long one. Call it before any control is drawn."""
     id = st.query_params.get("link", "")
     if not id or "followed" in st.session_state:
         return
@@ -70,7 +71,8 @@ def follow() -> None:
 
 
 def name_backend(labels: Mapping[str, str]) -> None:
-    """Read which backend the address names, by its id or its label, before its control is drawn."""
+    """Reads which backend the address names, by its id or its label, before the control for it is
+    drawn."""
     if address.arrived() and not st.session_state.get(_ARRIVING):
         notes.say()
         st.session_state[_ARRIVING] = True
@@ -87,8 +89,7 @@ def name_backend(labels: Mapping[str, str]) -> None:
 
 
 def fit(capabilities: Capabilities) -> None:
-    """Make what the address says fit this backend, before any control is drawn, and say what did
-    not."""
+    """Makes the address fit this backend before any control is drawn, and says what did not fit."""
     if not address.arrived():
         return
     if styles := st.query_params.get("styles"):
@@ -110,7 +111,8 @@ def fit(capabilities: Capabilities) -> None:
 
 
 def _choose(place: str, capabilities: Capabilities) -> None:
-    """Values written as text on an axis where they are chosen from a list become its choices."""
+    """Turns values written as text into choices, for an axis whose values are chosen from a
+    list."""
     name = linked.axis_of(place, st.query_params.get(f"{place}_axis", ""), capabilities)
     is_typed = not name or (name in KNOBS and KNOBS[name].several)
     choices = None if is_typed else linked.values_of(name, capabilities)
@@ -121,7 +123,7 @@ def _choose(place: str, capabilities: Capabilities) -> None:
 
 
 def _say(judged: Mapping[str, linked.Judged | None]) -> None:
-    """A sentence for each way in which an address was not followed."""
+    """Says each way in which an address was not followed."""
     judgements = [judgement for judgement in judged.values() if judgement]
     if misfits := [misfit for judgement in judgements for misfit in judgement.misfits]:
         notes.add(fitting.replaced(misfits, "the link"))
@@ -137,19 +139,19 @@ def _say(judged: Mapping[str, linked.Judged | None]) -> None:
 
 
 def keep(view: str) -> None:
-    """Let the address go on to tell the whole form, also what this tab does not show."""
+    """Keeps the whole form in the address, also the parts that this tab does not show."""
     address.keep(lambda name: view not in _tabs_of(name))
     st.session_state.pop(_ARRIVING, None)
 
 
 def _tabs_of(name: str) -> tuple[str, ...]:
-    """The tabs that alone have this control; none for what belongs to the form."""
+    """The only tabs with this control; empty for what belongs to the form."""
     entry = linked.of(name)
     return entry.tabs if entry else ()
 
 
 def _state(studio: Studio, view: str) -> State:
-    """All that makes the page what it is."""
+    """All values that make up the state of the page."""
     now = st.session_state
     names = [str(name) for name in now if view in _tabs_of(str(name))]
     if view == "Compare":
@@ -169,7 +171,7 @@ def _state(studio: Studio, view: str) -> State:
 
 
 def _address(studio: Studio, state: State) -> str:
-    """With everything written out while that is short, else with an id."""
+    """The address with all values written out while that is short, otherwise with an id."""
     plain = urlencode(_plain(state), doseq=True)
     params = state.get("params", {})
     emptied = any(value == "" for name, value in state.items() if name.endswith("_axis"))
@@ -182,7 +184,7 @@ def _address(studio: Studio, state: State) -> str:
 
 
 def _plain(state: State) -> dict[str, str | list[str]]:
-    """What an address can say, each setting under its own name."""
+    """The values that an address can hold, each setting under its own name."""
     changes = Params.from_dict(state["params"]).asked() if "params" in state else {}
     settings = {name: value for name, value in changes.items() if KNOBS[name].is_plain}
     fields = {
@@ -211,7 +213,7 @@ def _text(value: Any) -> str:
 
 
 def params(values: Mapping[str, Any]) -> Params:
-    """The settings with their pictures, as far as the library still has them."""
+    """The settings with their pictures, if the library still has them."""
     names = [
         values.get("init"),
         values.get("mask"),

@@ -1,5 +1,5 @@
-"""A sweep under a link: its plan and its pictures go in, and come out as a sheet for whoever may
-see them."""
+"""A sweep behind a link: its plan and pictures are stored, and shown as a sheet to whoever may see
+them."""
 
 from dataclasses import replace
 from typing import Any
@@ -17,7 +17,7 @@ from sdplay.ui.share import links
 
 
 def offered(studio: Studio) -> dict[str, Any]:
-    """Ask whether the sweep that is shown goes with the link, and its pictures become shared."""
+    """Asks whether the sweep on the screen is part of the link, which shares its pictures."""
     sweep = next(
         (
             candidate
@@ -58,8 +58,8 @@ def offered(studio: Studio) -> dict[str, Any]:
 
 
 def arrive(studio: Studio) -> None:
-    """The sweep that a short link brought, among one's own, with those of its pictures that one may
-    see."""
+    """Adds the sweep of a short link to this browser's own, with those of its pictures that this
+    browser may see."""
     fields = st.session_state.pop("sweep_linked", None)
     if not fields:
         return
