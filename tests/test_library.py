@@ -2,6 +2,7 @@
 
 import io
 import os
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -197,6 +198,15 @@ def test_the_bin_is_listed_and_emptied_by_its_owner_only(library):
 def test_marks_are_checked(library, change):
     with pytest.raises(BadParams):
         library.update(library.save(finished()), **change)
+
+
+def test_a_thumbnail_is_as_fine_as_a_tile_on_a_sharp_screen(library):
+    large = png_bytes(Image.new("RGB", (768, 1024)))
+    saved = library.save(replace(finished(), data=large))
+    sizes = [library.thumbnail(saved)]
+    library.files.remove("thumbnails", saved.file)
+    sizes.append(library._thumbnail(saved.file))
+    assert [Image.open(io.BytesIO(jpeg)).size for jpeg in sizes] == [(384, 512)] * 2
 
 
 def test_a_lost_thumbnail_is_drawn_again(library):

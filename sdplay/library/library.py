@@ -36,8 +36,10 @@ from sdplay.picture import Frame, Picture, jpeg_bytes
 from sdplay.settings import setting
 from sdplay.sharing.revived import revived
 
-MANY_SMALL = 2000
-"""The most thumbnails held in memory, about 20 MB."""
+MANY_SMALL = 600
+"""The most thumbnails held in memory, about 25 MB."""
+THUMBNAIL_SIDE = 512
+"""Pixels of a thumbnail's longer side, as much as a fine screen shows of a tile."""
 MOST_INPUTS = 16 * 2**20
 """The most bytes of start images held in memory, and in one part of a list."""
 DAY = 86_400 * 10**6
@@ -148,7 +150,9 @@ class Library:
         extra = {"frames": _packed(picture.frames)} if picture.frames else {}
         inputs = picture.params.images().values()
         return self.put(
-            record, {"originals": signed.data, "thumbnails": jpeg_bytes(image), **extra}, inputs
+            record,
+            {"originals": signed.data, "thumbnails": jpeg_bytes(image, THUMBNAIL_SIDE), **extra},
+            inputs,
         )
 
     def put(self, record: Record, files: Mapping[str, bytes], inputs: Iterable[bytes] = ()) -> Kept:
@@ -425,7 +429,8 @@ class Library:
     def _thumbnail(self, file: str) -> bytes:
         if self.files.has("thumbnails", file):
             return self.files.read("thumbnails", file)
-        small = jpeg_bytes(metadata.decoded(self.files.read("originals", file)))
+        original = metadata.decoded(self.files.read("originals", file))
+        small = jpeg_bytes(original, THUMBNAIL_SIDE)
         self.files.write("thumbnails", file, small)
         return small
 

@@ -40,6 +40,13 @@ def stocked(browser, tmp_path_factory):
     process.wait(10)
 
 
+ROW = """tiles => {
+  const boxes = [...tiles.querySelectorAll("img")].map(image => image.getBoundingClientRect());
+  return boxes.filter(box => box.top === boxes[0].top).map(box => box.width);
+}"""
+"""The widths of the pictures of a group's first row."""
+
+
 def looked(tab, url, query=""):
     tab.context.add_cookies([{"name": "sdplay_owner", "value": OWNER, "url": url}])
     tab.goto(f"{url}?view=Library{query}")
@@ -60,10 +67,19 @@ def test_scrolling_brings_every_picture_once_in_two_groups(tab, stocked):
     tiles = looked(tab, stocked)
     first = tiles.count()
     scrolled(tab)
-    assert first >= 48
+    assert first >= 32
     assert at_last(tiles.count, 130) == 130
     assert at_last(tab.locator(".gallery section").count, 2) == 2
     tab.locator(".gallery section p").first.filter(has_text="70 pictures").wait_for()
+
+
+@pytest.mark.parametrize(("width", "across"), [(1440, 4), (390, 2)])
+def test_tiles_are_large_and_fill_the_row(tab, stocked, width, across):
+    tab.set_viewport_size({"width": width, "height": 900})
+    looked(tab, stocked)
+    row = tab.locator(".gallery .tiles").first.evaluate(ROW)
+    assert len(row) == across
+    assert min(row) >= (220 if width > 480 else 150)
 
 
 def test_a_star_shows_far_down_without_losing_the_place(tab, stocked):

@@ -128,8 +128,9 @@ export default function ({data, parentElement, setTriggerValue}) {
     $(".drop").onclick = () =>
       put(inside.filter(cell => !fits(cell, look.by, look.low, look.high)).map(cell => cell.at));
     $(".turn").textContent = look.falling ? "Largest first" : "Smallest first";
-    $(".turn").disabled = !look.sort;
-    for (const name of [".low", ".high"]) $(name).disabled = !look.by;
+    $(".turn").hidden = !look.sort;
+    $(".bounds").hidden = !look.by;
+    $(".sift").classList.toggle("measured", Boolean(look.sort || look.by));
   };
 
   const options = JSON.stringify(data.numbers.map(entry => entry.label));

@@ -21,7 +21,7 @@ from sdplay.ui.session import Studio
 from sdplay.ui.share import linked, links
 from sdplay.wording import lasting, many
 
-A_PAGE = 48
+A_PAGE = 32
 REFRESH_SECONDS = 4.0
 SYNTAX = (
     "Words of the prompt, and any setting: `fox -blue steps=20 cfg=5..9 stars>=3 "
