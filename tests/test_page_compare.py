@@ -1,18 +1,25 @@
 """The comparison lab's logic, without a browser."""
 
+import io
 import json
 import re
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
 
 from sdplay.compare.experiment import write_experiment
+from sdplay.library import Library
 from sdplay.params import KNOBS
+from sdplay.picture import png_bytes
 from sdplay.ui.compare import cells, experiments, sweeping
 from sdplay.ui.compare.answers.shapes import WRAPPED
 from sdplay.ui.compare.kinds import KINDS
 from sdplay.ui.compare.views import VIEWS
 from sdplay.ui.share import linked
+from tests import making
 from tests.fakes import a1111, png
 from tests.paging import new_page, pause_for_pictures, sentences
 
@@ -341,6 +348,16 @@ def test_a_sweep_over_cfg_alone_has_its_chart_and_its_verdict(page):
     (chart,) = page.get("vega_lite_chart")
     assert '"title": ["Colour distance", "to the value before"]' in chart.proto.spec
     assert "labelExpr" not in chart.proto.spec  # one line needs no legend
+
+
+def test_hundreds_of_cells_are_sent_no_larger_than_they_are_drawn(tmp_path):
+    library = Library(tmp_path)
+    large = replace(making.finished(), data=png_bytes(Image.new("RGB", (768, 1024))))
+    studio = SimpleNamespace(library=library, owner="")
+    picture = library.save(large).id
+    drawn = [files(studio, [picture])[picture] for files in (cells._files(100), cells._files(101))]
+    assert [Image.open(io.BytesIO(jpeg)).size for jpeg in drawn] == [(384, 512), (192, 256)]
+    library.close()
 
 
 def test_no_title_of_a_chart_is_wider_than_a_phones_chart(page):

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from sdplay.compare.exports import line_ends
 from sdplay.compare.planfile import plan_of
 from sdplay.ui.compare import rejecting
 from sdplay.ui.compare.answers import shapes
@@ -59,6 +60,18 @@ def test_long_names_of_runs_stand_uncut_under_them():
     shape = shapes.runs(shapes.Legend.of({"a word that is far too long for a line, " * 3, "b"}))
     legend = json.loads(shape)["layer"][0]["encoding"]["color"]["legend"]
     assert (legend["orient"], legend["columns"], legend["labelLimit"]) == ("bottom", 1, 0)
+
+
+def test_names_stand_apart_though_one_of_the_lines_begins_far_above_the_others():
+    rows = [
+        {"colour": colour, "x": x, "distance": distance}
+        for colour in ("a", "b")
+        for x, heights in ((4, (0.1, 0.1, 0.8)), (8, (0.0, 0.0, 0.0)))
+        for distance in heights
+    ]
+    chart = shapes.filled(shapes.runs(shapes.Legend.of({"a", "b"})), rows)
+    low, high = sorted(end["distance"] for end in chart["datasets"]["ends"])
+    assert (high - low) / 0.8 * shapes.HIGH == pytest.approx(line_ends.LINE)
 
 
 def test_two_backends_are_laid_against_each_other(page, monkeypatch):

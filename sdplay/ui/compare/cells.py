@@ -2,7 +2,7 @@
 picked as A and B."""
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -23,6 +23,8 @@ AT_ONCE = 600
 """Cells drawn on one page of the grid."""
 LARGE_CELLS = 24
 """Up to so many cells are drawn so large that a thumbnail would be blurred."""
+MIDDLING_CELLS = 100
+"""Up to so many, that half a thumbnail would be."""
 LONG_ROW = 8
 """More cells than this along a single axis are drawn line after line, each with its own label."""
 STATES = {"queued": "waits", "running": "at work", "cancelled": "stopped"}
@@ -143,9 +145,15 @@ def send(studio: Studio, sweep: Sweep, results: Results) -> None:
         for result in results.values()
         if result.picture and result.picture not in sent
     ]
-    files = sweeping.previews if len(results) <= LARGE_CELLS else sweeping.thumbnails
-    sent |= {id: b64encode(jpeg).decode() for id, jpeg in files(studio, new).items()}
+    sent |= {id: b64encode(jpeg).decode() for id, jpeg in _files(len(results))(studio, new).items()}
     thumbnails(sent)
+
+
+def _files(count: int) -> Callable[[Studio, Iterable[str]], dict[str, bytes]]:
+    """What of its pictures goes to the browser: the more cells, the less each of them shows."""
+    if count <= LARGE_CELLS:
+        return sweeping.previews
+    return sweeping.thumbnails if count <= MIDDLING_CELLS else sweeping.glances
 
 
 def _laid_out(sweep: Sweep) -> tuple[int | None, int | None, dict[int, int]]:

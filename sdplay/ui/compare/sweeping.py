@@ -40,7 +40,7 @@ def bench(frames: bool) -> Bench:
 
 PREVIEW_SIDE = 640
 """Pixels of a large cell's picture, as much as a fine screen shows of it."""
-CELL_SIDE = 256
+GLANCE_SIDE = 256
 """The same of a small cell."""
 
 
@@ -183,16 +183,20 @@ def thumbnails(studio: Studio, pictures: Iterable[str]) -> dict[str, bytes]:
         record for picture in pictures if (record := studio.library.get(picture, studio.owner))
     ]
     small = studio.library.thumbnails(saved)
-    return {picture.id: _cell(jpeg) for picture, jpeg in zip(saved, small, strict=True) if jpeg}
+    return {picture.id: jpeg for picture, jpeg in zip(saved, small, strict=True) if jpeg}
 
 
-def _cell(jpeg: bytes) -> bytes:
-    """The same no larger than a small cell shows: hundreds of them go to the browser."""
+def glances(studio: Studio, pictures: Iterable[str]) -> dict[str, bytes]:
+    """The same no larger than small cells show: hundreds of them go to the browser."""
+    return {id: _glance(jpeg) for id, jpeg in thumbnails(studio, pictures).items()}
+
+
+def _glance(jpeg: bytes) -> bytes:
     with Image.open(io.BytesIO(jpeg)) as image:
-        if max(image.size) <= CELL_SIDE:
+        if max(image.size) <= GLANCE_SIDE:
             return jpeg
-        image.draft("RGB", (CELL_SIDE, CELL_SIDE))  # half the time: read at half the size
-        return jpeg_bytes(image, CELL_SIDE)
+        image.draft("RGB", (GLANCE_SIDE, GLANCE_SIDE))  # read at half the size, in half the time
+        return jpeg_bytes(image, GLANCE_SIDE)
 
 
 def previews(studio: Studio, pictures: Iterable[str]) -> dict[str, bytes]:

@@ -282,7 +282,7 @@ def _ends(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     medians = {
         colour: [statistics.median(line[x]) for x in sorted(line)] for colour, line in lines.items()
     }
-    high = max(max(median) for median in medians.values()) or 1.0
+    high = max(max(heights) for line in lines.values() for heights in line.values()) or 1.0
     names = {colour.replace("\n", " "): median for colour, median in medians.items()}
     places = line_ends.places(names, HIGH, 0.0, high)
     right = max(max(line) for line in lines.values())
