@@ -30,7 +30,7 @@ def main():
 
 def arguments():
     asked = argparse.ArgumentParser()
-    for name in ("--host", "--device", "--dtype"):
+    for name in ("--host", "--device", "--dtype", "--depth", "--tile"):
         asked.add_argument(name)
     asked.add_argument("--port", type=int)
     asked.add_argument("--model", action="append")
@@ -108,7 +108,7 @@ class Handler(BaseHTTPRequestHandler):
             "upscalers": [],
             "hires_upscalers": [],
             "control_models": [],
-            "control_modules": [],
+            "control_modules": ["depth"] if self.given.depth else [],
             "at_once": 2,
             "limits": {"side": 1024, "steps": 500},
         }

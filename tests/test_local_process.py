@@ -213,18 +213,43 @@ def test_the_child_ends_with_its_server_even_after_sigkill(address):
 
 def test_the_last_choice_is_remembered(process, address):
     assert local_process.last_launch() == Launch()
-    process.start(Launch("x.safetensors", "cpu", "bf16"), address)
-    assert local_process.last_launch() == Launch("x.safetensors", "cpu", "bf16")
+    launch = Launch("x.safetensors", "cpu", "bf16", "depth-folder", 512)
+    process.start(launch, address)
+    assert local_process.last_launch() == launch
 
 
-def test_a_damaged_memory_of_the_last_choice_is_no_trouble():
-    (local_process.home() / "local-process.json").write_text("{")
+def test_a_choice_of_an_earlier_version_is_remembered():
+    before = '{"model": "x.safetensors", "device": "cpu", "dtype": ""}'
+    (local_process.home() / "local-process.json").write_text(before)
+    assert local_process.last_launch() == Launch("x.safetensors", "cpu")
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"model": "x", "device": "", "dtype": "", "tile": 7}', '{"model": "x"}']
+)
+def test_a_damaged_memory_of_the_last_choice_is_no_trouble(text):
+    (local_process.home() / "local-process.json").write_text(text)
     assert local_process.last_launch() == Launch()
 
 
-def test_only_choices_of_the_lists_are_started(process, address):
+def test_folder_of_depth_and_tiles_are_given_along(process, address):
+    process.start(Launch(depth="a folder", tile=768), address)
+    assert psutil.Process(pid(process)).cmdline()[-2:] == ["--depth=a folder", "--tile=768"]
+
+
+def test_only_models_for_depth_are_offered_as_such(tmp_path, monkeypatch):
+    monkeypatch.setenv("SDPLAY_MODELS", str(tmp_path))
+    kinds = {"far": ["DPTForDepthEstimation"], "sam": ["SamModel"], "odd": None}
+    for name, kind in kinds.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(json.dumps({"architectures": kind}))
+    assert local_process.depth_models() == [str(tmp_path / "far")]
+
+
+@pytest.mark.parametrize("choice", [{"device": "--host=0.0.0.0"}, {"tile": 7}, {"model": " "}])
+def test_only_choices_of_the_lists_are_started(choice):
     with pytest.raises(BadParams, match="of the lists"):
-        process.start(Launch(device="--host=0.0.0.0"), address)
+        Launch(**choice)
 
 
 def test_the_models_folder_is_offered_and_given_along(process, address, tmp_path, monkeypatch):

@@ -51,6 +51,20 @@ def test_start_brings_a_process_that_makes_pictures(local):
     assert len(local.image) >= 1
 
 
+def test_a_model_for_depth_and_tiles_can_be_chosen(local, tmp_path, monkeypatch):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "config.json").write_text('{"architectures": ["DPTForDepthEstimation"]}')
+    monkeypatch.setenv("SDPLAY_MODELS", str(tmp_path))
+    local.run()
+    assert local.selectbox(key="local_depth").options == ["None", "far"]
+    assert local.selectbox(key="local_tile").options[:2] == ["Whole", "Tiles of 512"]
+    local.selectbox(key="local_depth").set_value(str(tmp_path / "far"))
+    local.selectbox(key="local_tile").set_value(512)
+    started(local)
+    assert (OURS.launch.depth, OURS.launch.tile) == (str(tmp_path / "far"), 512)
+    assert OURS.capabilities.control_modules == ("depth",)
+
+
 def test_a_crash_in_the_middle_is_told_and_the_next_picture_comes(local):
     started(local)
     local.number_input(key="seed").set_value(8)
@@ -126,7 +140,14 @@ def test_a_visitor_from_elsewhere_can_start_only_what_is_listed(local, tmp_path,
     local.run().selectbox(key="local_model").set_value(str(tmp_path / "mine.safetensors"))
     monkeypatch.delenv("SDPLAY_MODELS")
     local.button(key="local_start").click().run()
-    assert "Choose a model of the list" in sentences(local)
+    assert "Choose models of the lists" in sentences(local)
+    assert OURS.state == "off"
+
+
+def test_a_visitor_from_elsewhere_names_no_folder_for_depth(local):
+    local.session_state["local_depth"] = "/somewhere"
+    local.button(key="local_start").click().run()
+    assert "Choose models of the lists" in sentences(local)
     assert OURS.state == "off"
 
 

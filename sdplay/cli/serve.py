@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from sdplay.server.queue import Queue
 
 Parser = argparse.ArgumentParser
+TILE_STEP = 64
+"""Pixels that every kind of U-Net can halve as often as it does."""
 EXTRA = "The local process needs torch, diffusers and FastAPI: pip install '.[local]'"
 
 
@@ -103,6 +105,14 @@ def _add_memory(serve: Parser) -> None:
     )
     serve.add_argument(
         "--vae-tiling", action="store_true", help="Always decode in tiles, not only out of memory."
+    )
+    serve.add_argument(
+        "--tile",
+        metavar="PIXELS",
+        type=int,
+        default=0,
+        help="Denoise larger pictures in overlapping tiles of this side, so that memory follows "
+        "the tile; 0, the default, denoises them whole.",
     )
     serve.add_argument(
         "--compile",
@@ -218,6 +228,10 @@ def _check_counts(options: argparse.Namespace) -> None:
             raise BadParams(
                 f"--{name.replace('_', '-')} must be at least 1, not {getattr(options, name)}."
             )
+    if options.tile < 0 or options.tile % TILE_STEP:
+        raise BadParams(
+            f"--tile must be a multiple of {TILE_STEP} pixels, like 512, not {options.tile}."
+        )
 
 
 def _queue(options: argparse.Namespace) -> "Queue":
@@ -238,7 +252,7 @@ def _queue(options: argparse.Namespace) -> "Queue":
         segmenter=options.segmenter,
         depth=options.depth,
         safety_checker=options.safety_checker,
-        thrift=Thrift(options.offload, options.vae_tiling, options.compile),
+        thrift=Thrift(options.offload, options.vae_tiling, options.tile, options.compile),
         exact=options.exact,
     )
     models = Models(options.model or [BUILTIN], machine)

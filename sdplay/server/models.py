@@ -119,9 +119,11 @@ class Models:
     def version(self, model: ModelEntry) -> str:
         """Names the weights, the number format and tiles, which change pixels too."""
         dtype = self.machine.dtype or usual_dtype(self.device, model.stock)
+        thrift = self.machine.thrift
         details = [
             "" if dtype == "fp32" else dtype,
-            "in tiles" if self.machine.thrift.tiling else "",
+            "in tiles" if thrift.tiling else "",
+            f"in tiles of {thrift.tile}" if thrift.tile and not model.stock else "",
         ]
         return " ".join(filter(None, [model.title, *details]))
 

@@ -2,6 +2,7 @@
 refiner's."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -152,7 +153,18 @@ def warnings_of(params: Params, job: LoopJob, model: Any) -> tuple[str, ...]:
         )
     if params.refiner and until_refined(job, params, model).snapshot_at is None:
         sentences.append("No steps were left for the refiner. Let it take over earlier.")
-    return tuple(sentences)
+    return (*sentences, *_tiled(params, model))
+
+
+def _tiled(params: Params, model: Any) -> Iterator[str]:
+    """A sentence when the picture, in its largest size, is put together from tiles."""
+    width, height = (round(side * params.hires_scale) for side in (params.width, params.height))
+    count, side = model.tiles(width, height), model.tile
+    if count > 1:
+        yield (
+            f"This process denoises large pictures in tiles: here {count} of up to {side} × {side} "
+            "pixels that overlap, and each was told the whole prompt."
+        )
 
 
 def _named_files(params: Params, model: Any, models: Models, loras: bool = True) -> dict[str, Any]:

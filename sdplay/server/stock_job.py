@@ -42,6 +42,8 @@ def stock_job(
         warnings.append(f"LoRA: {stock.family} does not know it here, so it was left out.")
     if any(map(stressed, (params.prompt, params.negative))):
         warnings.append(f"Emphasis: {stock.family} reads the brackets of the prompt as they stand.")
+    if stock.tile and max(params.width, params.height) > stock.tile:
+        warnings.append(f"Tiles: {stock.family} denoises every picture whole.")
     own = find(stock.scheduler)
     if own is None or own.id != known(params.scheduler).id:
         changes |= {"scheduler": own.id} if own else {}

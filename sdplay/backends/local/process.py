@@ -33,6 +33,7 @@ NEEDS = ("torch", "diffusers", "transformers", "accelerate", "safetensors", "fas
 INSTALL = f"{shlex.quote(sys.executable)} -m pip install '.[local]'"
 DEVICES = ("", "cpu", "cuda", "mps")
 DTYPES = ("", "fp32", "fp16", "bf16")
+TILES = (0, 512, 768, 1024)
 START_SECONDS = 300.0
 """Reading torch from a slow disk takes its time; a model may take longer still, but by then the
 process answers."""
@@ -56,6 +57,18 @@ class Launch:
     model: str = BUILTIN
     device: str = ""
     dtype: str = ""
+    depth: str = ""
+    """The folder of a model that tells how far away things are; none when empty."""
+    tile: int = 0
+    """Pixels a side of the tiles that larger pictures are denoised in; 0 denoises them whole."""
+
+    def __post_init__(self) -> None:
+        lists = self.device in DEVICES and self.dtype in DTYPES and self.tile in TILES
+        if not lists or not self.model.strip():
+            raise BadParams(
+                "Choose a model, a device, a precision and tiles of the lists, then start the "
+                "local process."
+            )
 
 
 class LocalProcess:
@@ -108,11 +121,6 @@ class LocalProcess:
 
     def start(self, launch: Launch, address: str) -> None:
         """Start it there, unless it runs already."""
-        if launch.device not in DEVICES or launch.dtype not in DTYPES or not launch.model.strip():
-            raise BadParams(
-                "Choose a model, a device and a precision of the lists, then start the local "
-                "process."
-            )
         with self._change:
             if self._child is None:
                 self.launch, self.address, self.sentence, self._stopping = launch, address, "", ""
@@ -269,6 +277,13 @@ def offered() -> list[str]:
     return [BUILTIN, *map(str, checkpoints_in(_folder()))]
 
 
+def depth_models() -> list[str]:
+    """Models for depth to choose from: those in SDPLAY_MODELS."""
+    if not _folder().is_dir():
+        return []
+    return [str(entry) for entry in sorted(_folder().iterdir()) if _tells_depth(entry)]
+
+
 def checkpoints_in(folder: Path) -> list[Path]:
     """The checkpoints that lie in a folder: single files, and folders in diffusers' layout."""
     if not folder.is_dir():
@@ -284,8 +299,12 @@ def last_launch() -> Launch:
     """What was started last on this machine."""
     try:
         answer = json.loads((home() / "local-process.json").read_text("utf-8"))
-        return Launch(str(answer["model"]), str(answer["device"]), str(answer["dtype"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        return Launch(
+            *(str(answer[name]) for name in ("model", "device", "dtype")),
+            depth=str(answer.get("depth", "")),
+            tile=int(answer.get("tile", 0)),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, BadParams):
         return Launch()
 
 
@@ -302,7 +321,18 @@ def _arguments(launch: Launch, address: str) -> list[str]:
         *(f"--model={model}" for model in models),
         f"--device={launch.device}",
         f"--dtype={launch.dtype}",
+        *([f"--depth={launch.depth}"] if launch.depth else []),
+        *([f"--tile={launch.tile}"] if launch.tile else []),
     ]
+
+
+def _tells_depth(folder: Path) -> bool:
+    """Whether it is a model for depth, as transformers keeps it."""
+    try:
+        kinds = json.loads((folder / "config.json").read_text("utf-8"))["architectures"]
+        return any(str(kind).endswith("ForDepthEstimation") for kind in kinds)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _folder() -> Path:

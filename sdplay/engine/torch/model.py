@@ -17,6 +17,7 @@ from sdplay.engine.noise import Array
 from sdplay.engine.samplers import Levels
 from sdplay.engine.torch.lora import Lora, load_lora, worn
 from sdplay.engine.torch.thrift import PLAIN, Seats, Thrift, compiled
+from sdplay.engine.torch.tiles import Tile, blended, tiles_of
 from sdplay.engine.torch.words import Embedding, framed, heard, load_embedding, meant, spelled
 from sdplay.errors import BadParams
 
@@ -58,6 +59,9 @@ class Steering:
     weight: float
     times: frozenset[float]
 
+    def within(self, tile: Tile, factor: int) -> "Steering":
+        return replace(self, image=tile.of(self.image, factor))
+
 
 @dataclass(frozen=True)
 class Meaning:
@@ -69,6 +73,10 @@ class Meaning:
     size: Any = None
     guides: tuple[Steering, ...] = ()
     loras: Mapping[Lora, float] = field(default_factory=dict)
+
+    def within(self, tile: Tile, factor: int) -> "Meaning":
+        """What steers that tile: the whole prompt, and its part of the guides."""
+        return replace(self, guides=tuple(guide.within(tile, factor) for guide in self.guides))
 
 
 @dataclass(frozen=True)
@@ -139,6 +147,8 @@ class TorchModel:
             *((text, dtype) for text in parts.texts),
         ]
         self._seats = Seats(networks, self.device, thrift.offload)
+        self.tile = thrift.tile
+        """Pixels a side of the tiles that larger pictures are denoised in; 0 is off."""
         self._thrift, self._compiled = thrift, compiled(parts.unet, thrift.compiler)
         _widen_tiles(parts.vae, self.factor)
         if thrift.tiling:
@@ -158,6 +168,20 @@ class TorchModel:
         return toward, replace(away, guides=guides, loras=loras)
 
     def denoise(self, x: Any, times: Sequence[float], meanings: Sequence[Meaning]) -> Array:
+        """Large pictures tile by tile, where the model is set up so."""
+
+        def answer(tile: Tile) -> Array:
+            inside = [meaning.within(tile, self.factor) for meaning in meanings]
+            return self._rows(tile.of(x), times, inside)
+
+        return blended(x, self.tile // self.factor, answer)
+
+    def tiles(self, width: int, height: int) -> int:
+        """How many tiles a picture of that size is denoised in."""
+        cells = (pixels // self.factor for pixels in (height, width, self.tile))
+        return len(tiles_of(*cells))
+
+    def _rows(self, x: Any, times: Sequence[float], meanings: Sequence[Meaning]) -> Array:
         """As many rows at once as memory holds: after running out, half as many from then on."""
         answers = [
             self._call(x[at : at + count], times[at : at + count], meanings[at : at + count])

@@ -34,6 +34,8 @@ class Stock:
     def __init__(self, pipe: Any, device: str, thrift: Thrift = PLAIN) -> None:
         self.pipe, self.family = pipe, type(pipe).__name__.removesuffix("Pipeline")
         self.scheduler = type(pipe.scheduler).__name__
+        self.tile = thrift.tile
+        """Pixels a side of tiles that were wished for; these pipelines know none."""
         pipe.set_progress_bar_config(disable=True)
         if thrift.offload:
             offload = (

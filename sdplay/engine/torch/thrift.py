@@ -17,6 +17,8 @@ class Thrift:
     slow, but it fits."""
     tiling: bool = False
     """Always encode and decode in tiles, not only when memory runs out."""
+    tile: int = 0
+    """Pixels a side of the tiles that larger pictures are denoised in; 0 denoises them whole."""
     compiler: str = ""
     """torch.compile's backend for the U-Net."""
 

@@ -12,7 +12,9 @@ from sdplay.backends.local.process import (
     DTYPES,
     INSTALL,
     OURS,
+    TILES,
     Launch,
+    depth_models,
     last_launch,
     missing,
     offered,
@@ -126,6 +128,7 @@ def _ask(why: str) -> None:
         format_func=lambda name: name or "Auto",
         help="Auto is fp16 on cards and fp32 on the CPU.",
     )
+    _ask_more(last, anything)
     with st.container(horizontal=True, vertical_alignment="center"):
         if OURS.log(1):
             with st.popover("Log", icon=":material/subject:", type="tertiary"):
@@ -140,17 +143,50 @@ def _ask(why: str) -> None:
         )
 
 
+def _ask_more(last: Launch, anything: bool) -> None:
+    """What not everybody needs: a model for depth, and tiles for large pictures."""
+    folders = ["", *depth_models()]
+    if anything and last.depth not in folders:
+        folders.append(last.depth)
+    depth, tiles, _ = st.columns([2, 1, 1], gap="small")
+    depth.selectbox(
+        "Depth model",
+        folders,
+        folders.index(last.depth) if last.depth in folders else 0,
+        key="local_depth",
+        format_func=lambda folder: Path(folder).name or "None",
+        accept_new_options=anything,
+        help="The folder of a model that tells how far away things are (DPT, Depth Anything …): "
+        "the ControlNet preprocessor depth. Those in "
+        f"{literal(setting('SDPLAY_MODELS'))} are listed.",
+    )
+    tiles.selectbox(
+        "Large pictures",
+        TILES,
+        TILES.index(last.tile),
+        key="local_tile",
+        format_func=lambda side: f"Tiles of {side}" if side else "Whole",
+        help="Denoise pictures larger than a tile in overlapping tiles: memory follows the tile, "
+        "not the picture. Best for painting over an enlarged picture, because each tile is told "
+        "the whole prompt.",
+    )
+
+
 def _start() -> None:
     state = st.session_state
     with explained():
-        if not may_start() or not (from_this_machine() or state["local_model"] in offered()):
+        if not may_start() or not (from_this_machine() or _is_listed()):
             raise BadParams(
-                f"Choose a model of the list: it shows what lies in {setting('SDPLAY_MODELS')}."
+                f"Choose models of the lists: they show what lies in {setting('SDPLAY_MODELS')}."
             )
-        OURS.start(
-            Launch(state["local_model"], state["local_device"], state["local_dtype"]),
-            Local().wire.address,
-        )
+        names = ("model", "device", "dtype", "depth", "tile")
+        launch = Launch(**{name: state[f"local_{name}"] for name in names})
+        OURS.start(launch, Local().wire.address)
+
+
+def _is_listed() -> bool:
+    state = st.session_state
+    return state["local_model"] in offered() and state["local_depth"] in ("", *depth_models())
 
 
 @whole.fragment(every=LOOK_SECONDS)
