@@ -144,8 +144,13 @@ def test_a_visitor_from_elsewhere_can_start_only_what_is_listed(local, tmp_path,
     assert OURS.state == "off"
 
 
-def test_a_visitor_from_elsewhere_names_no_folder_for_depth(local):
-    local.session_state["local_depth"] = "/somewhere"
+def test_a_visitor_from_elsewhere_names_no_folder_for_depth(local, tmp_path, monkeypatch):
+    config = tmp_path / "far" / "config.json"
+    config.parent.mkdir()
+    config.write_text('{"architectures": ["DPTForDepthEstimation"]}')
+    monkeypatch.setenv("SDPLAY_MODELS", str(tmp_path))
+    local.run().selectbox(key="local_depth").set_value(str(config.parent))
+    config.unlink()
     local.button(key="local_start").click().run()
     assert "Choose models of the lists" in sentences(local)
     assert OURS.state == "off"

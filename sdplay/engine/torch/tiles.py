@@ -15,10 +15,10 @@ import numpy as np
 
 from sdplay.engine.noise import Array
 
-OVERLAP = 0.25
+OVERLAP = 0.5
 """Share of a tile that its neighbour sees too, at least.  Measured with the built-in model, 384
-pixels in tiles of 128: steps between pixels at tile borders are 0.83 of those elsewhere; with a
-half, at twice the work, 0.81; without any overlap 5.7."""
+pixels in tiles of 128, six edges: steps between pixels where tiles end are 0.81 of those elsewhere;
+with a quarter, at half the work, 0.83; without any overlap 5.7."""
 
 
 @dataclass(frozen=True)
