@@ -299,11 +299,9 @@ def last_launch() -> Launch:
     """What was started last on this machine."""
     try:
         answer = json.loads((home() / "local-process.json").read_text("utf-8"))
-        return Launch(
-            *(str(answer[name]) for name in ("model", "device", "dtype")),
-            depth=str(answer.get("depth", "")),
-            tile=int(answer.get("tile", 0)),
-        )
+        model, device, dtype = (str(answer[name]) for name in ("model", "device", "dtype"))
+        depth, tile = str(answer.get("depth", "")), int(answer.get("tile", 0))
+        return Launch(model, device, dtype, depth, tile)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, BadParams):
         return Launch()
 
