@@ -17,7 +17,7 @@ from sdplay.engine.noise import Array
 from sdplay.engine.samplers import Levels
 from sdplay.engine.torch.lora import Lora, load_lora, worn
 from sdplay.engine.torch.thrift import PLAIN, Seats, Thrift, compiled
-from sdplay.engine.torch.tiles import Tile, blended, tiles_of
+from sdplay.engine.torch.tiles import Patch, blended, tiles_of
 from sdplay.engine.torch.words import Embedding, framed, heard, load_embedding, meant, spelled
 from sdplay.errors import BadParams
 
@@ -59,7 +59,7 @@ class Steering:
     weight: float
     times: frozenset[float]
 
-    def within(self, tile: Tile, factor: int) -> "Steering":
+    def within(self, tile: Patch, factor: int) -> "Steering":
         return replace(self, image=tile.of(self.image, factor))
 
 
@@ -74,7 +74,7 @@ class Meaning:
     guides: tuple[Steering, ...] = ()
     loras: Mapping[Lora, float] = field(default_factory=dict)
 
-    def within(self, tile: Tile, factor: int) -> "Meaning":
+    def within(self, tile: Patch, factor: int) -> "Meaning":
         """What steers that tile: the whole prompt, and its part of the guides."""
         return replace(self, guides=tuple(guide.within(tile, factor) for guide in self.guides))
 
@@ -147,8 +147,6 @@ class TorchModel:
             *((text, dtype) for text in parts.texts),
         ]
         self._seats = Seats(networks, self.device, thrift.offload)
-        self.tile = thrift.tile
-        """Pixels a side of the tiles that larger pictures are denoised in; 0 is off."""
         self._thrift, self._compiled = thrift, compiled(parts.unet, thrift.compiler)
         _widen_tiles(parts.vae, self.factor)
         if thrift.tiling:
@@ -157,6 +155,11 @@ class TorchModel:
         self._files: OrderedDict[tuple[Path, int], Any] = OrderedDict()
         self._colours: Any = None
         self._lock = RLock()
+
+    @property
+    def tile(self) -> int:
+        """Pixels a side of the tiles that larger pictures are denoised in; 0 is off."""
+        return self._thrift.tile
 
     def meanings(self, job: LoopJob, times: Sequence[float]) -> tuple[Meaning, ...]:
         guides = tuple(self._steering(guide, times) for guide in job.guides)
@@ -170,7 +173,7 @@ class TorchModel:
     def denoise(self, x: Any, times: Sequence[float], meanings: Sequence[Meaning]) -> Array:
         """Large pictures tile by tile, where the model is set up so."""
 
-        def answer(tile: Tile) -> Array:
+        def answer(tile: Patch) -> Array:
             inside = [meaning.within(tile, self.factor) for meaning in meanings]
             return self._rows(tile.of(x), times, inside)
 

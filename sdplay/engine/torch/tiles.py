@@ -22,7 +22,7 @@ with a quarter, at half the work, 0.83; without any overlap 5.7."""
 
 
 @dataclass(frozen=True)
-class Tile:
+class Patch:
     """A part of a picture, in latent cells."""
 
     top: int
@@ -37,14 +37,14 @@ class Tile:
         return values[..., top:bottom, left:right]
 
 
-def tiles_of(height: int, width: int, side: int) -> list[Tile]:
+def tiles_of(height: int, width: int, side: int) -> list[Patch]:
     """Tiles that cover so many cells, at most `side` cells high and wide; 0 takes the whole."""
     rows, columns = _starts(height, side), _starts(width, side)
     high, wide = (min(cells, side or cells) for cells in (height, width))
-    return [Tile(top, left, high, wide) for top in rows for left in columns]
+    return [Patch(top, left, high, wide) for top in rows for left in columns]
 
 
-def blended(x: Array, side: int, answer: Callable[[Tile], Array]) -> Array:
+def blended(x: Array, side: int, answer: Callable[[Patch], Array]) -> Array:
     """The model's answer for all of x [n, c, h, w], put together from its answers for the tiles."""
     tiles = tiles_of(x.shape[2], x.shape[3], side)
     if len(tiles) == 1:
