@@ -113,6 +113,12 @@ SETTINGS: dict[str, Setting] = {
 }
 
 
+_MAY_HOLD_SECRETS = tuple(
+    name for name, entry in SETTINGS.items() if entry.secret or name.endswith("_URL")
+)
+"""The settings that are secret as a whole, and addresses, which may have a key inside."""
+
+
 def load(secrets: Mapping[str, object] | None = None) -> None:
     """Take `.env` and Streamlit secrets into the environment; what is set there already wins."""
     load_dotenv(Path.cwd() / ".env")
@@ -139,7 +145,7 @@ def without_secrets(text: str, shortest: int = 4) -> str:
     For logs, receipts, files and errors that quote a server.  What people write themselves may hold
     a short password by chance: `shortest` says from how many letters on one is blanked.
     """
-    ours = _forms(tuple(os.environ.get(name, "").strip() for name in SETTINGS))
+    ours = _forms(tuple(os.environ.get(name, "").strip() for name in _MAY_HOLD_SECRETS))
     for form in (*_all_spellings(HIDDEN.get()), *ours):
         if len(form) >= shortest:
             text = text.replace(form, BLANK)
@@ -151,8 +157,8 @@ def _forms(values: tuple[str, ...]) -> tuple[str, ...]:
     """Every spelling of every secret in these settings, the longest first."""
     secrets = {
         secret
-        for entry, value in zip(SETTINGS.values(), values, strict=True)
-        for secret in _secrets_in(entry, value)
+        for name, value in zip(_MAY_HOLD_SECRETS, values, strict=True)
+        for secret in _secrets_in(SETTINGS[name], value)
         if len(secret) >= 4
     }
     return _all_spellings(secrets)
