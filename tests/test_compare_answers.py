@@ -50,7 +50,7 @@ def test_the_knee_of_a_known_decay_is_found(tau):
 
 def test_the_sentence_names_the_knee():
     assert said(curve(decay(4.0), "Euler", close=0.05)) == (
-        "Euler: 12 steps are enough here; up to 60 little changes, on this prompt and seed."
+        "Euler: 12 steps are enough here: more, up to 60, change little, on this prompt and seed."
     )
 
 

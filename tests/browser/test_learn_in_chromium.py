@@ -48,6 +48,20 @@ def test_predict_run_look_and_explain_by_mouse(tab, address):
     assert tab.locator("dialog[open]").count() == 0
 
 
+@pytest.mark.parametrize(
+    ("scheme", "grey"), [("light", "118, 123, 134"), ("dark", "138, 143, 156")]
+)
+def test_a_choice_that_is_not_taken_has_a_ring_that_is_seen(tab, address, scheme, grey):
+    tab.emulate_media(color_scheme=scheme)
+    tab.goto(f"{address}?view=Learn&lesson=cfg")
+    rings = (
+        tab.get_by_test_id("stRadioOption").locator("> div > div").and_(tab.locator(":first-child"))
+    )
+    rings.first.wait_for()
+    shadows = "rings => rings.map(ring => getComputedStyle(ring).boxShadow)"
+    assert all(f"rgb({grey})" in shadow for shadow in rings.evaluate_all(shadows))
+
+
 def test_predictions_stay_in_the_browser_and_come_back_after_a_reload(tab, address):
     opened(tab, address, "cfg")
     tab.locator(".st-key-reason_cfg input").fill("it shouts")

@@ -131,7 +131,9 @@ def _settling(name: str, group: Sequence[Convergence], over: str) -> str:
         hedge = "on this prompt and seed"
         if len(clear[0].points) < 6:
             hedge = "as far as these few points tell"
-        return f"{name}: {_steps(knees[-1])} enough here; up to {most} little changes, {hedge}."
+        return (
+            f"{name}: {_steps(knees[-1])} enough here: more, up to {most}, change little, {hedge}."
+        )
     if len(knees) < len(clear):
         rest = len(clear) - len(knees)
         return (
