@@ -185,6 +185,22 @@ def test_the_search_finds_all_that_differ_in_one_thing(library):
     assert library.total(f"fox near={base.id} steps=30", "ann").count == 1
 
 
+def test_a_picture_and_what_started_from_it_find_each_other(library):
+    source = library.save(finished(seed=5), "ann")
+    painted = library.save(finished(seed=6, init=library.data(source)), "ann")
+    assert library.source(painted, "ann").id == source.id
+    assert [picture.id for picture in library.started_from(source, "ann")] == [painted.id]
+    assert (library.source(source, "ann"), library.started_from(painted, "ann")) == (None, ())
+
+
+def test_a_private_start_image_is_not_shown_to_others(library):
+    source = library.save(finished(seed=5), "ann")
+    painted = library.share(library.save(finished(seed=6, init=library.data(source)), "ann"), "ann")
+    assert library.source(library.get(painted.id, "bob"), "bob") is None
+    library.delete(source, "ann")
+    assert library.source(painted, "ann") is None
+
+
 def test_what_differs_from_a_private_picture_is_told_to_its_owner_alone(library):
     base = library.save(finished(seed=5), "ann")
     library.save(finished(seed=6), "bob")

@@ -160,6 +160,19 @@ def test_all_that_differ_in_one_thing_are_a_click_away_and_a_link(page):
     assert "Each differs in exactly one thing from this one: 14 pictures ·" in sentences(page)
 
 
+def test_a_picture_and_what_was_painted_over_it_lead_to_each_other(page):
+    library, owner = session.jobs().library, page.run().session_state["owner"]
+    source = library.save(finished(steps=1, seed=5, **SMALL), owner)
+    over = finished(steps=1, seed=6, init=library.data(source), **SMALL)
+    painted = library.save(over, owner)
+    page.query_params["picture"] = source.id
+    assert "Made from it:" in sentences(page.run())
+    page.query_params["picture"] = painted.id
+    text = sentences(page.run())
+    assert "Made from:" in text
+    assert "Made from it:" not in text
+
+
 def test_a_link_to_what_differs_from_a_private_picture_says_so(page):
     page.query_params.update(view="Library", find="near=0123456789abcdef")
     assert "its owner keeps it private" in sentences(page.run())

@@ -282,6 +282,19 @@ class Library:
         others = self.page(Query(near=picture.id, scope="all"), owner, None, limit).kept
         return [(_difference(picture, neighbour), neighbour) for neighbour in others]
 
+    def source(self, picture: Kept, owner: str | None = "") -> Kept | None:
+        """The picture that this one was enlarged from, cut out of, or has as its start image."""
+        start = str(picture.params.as_dict()["init"]).removeprefix("sha256:")
+        file = picture.made_from or start
+        return self._one(PICTURES.c.file == file, owner=owner, shared=True) if file else None
+
+    def started_from(
+        self, picture: Kept, owner: str | None = "", limit: int = 100
+    ) -> tuple[Kept, ...]:
+        """Pictures that have this one as their start image, the newest first."""
+        query = Query(settings={"init": f"sha256:{picture.file}"}, scope="all")
+        return self.page(query, owner, None, limit).kept
+
     def values(self, name: str, owner: str | None = "") -> list[Any]:
         """The values that a setting had in recent pictures, most frequent first, for menus."""
         return self.index.values(name, owner)

@@ -42,19 +42,17 @@ def strips(studio: Studio, saved: Kept) -> None:
     """Shows what was made from the picture, what it was made from, and what single settings change,
     as thumbnails."""
     near = studio.library.near(saved, studio.owner, 4 * NEIGHBOURS)
-    results = [
-        (neighbour, f"{neighbour.width} × {neighbour.height}")
-        for _, neighbour in near
-        if neighbour.made_from == saved.file
-    ]
-    source = [(neighbour, "") for _, neighbour in near if saved.made_from == neighbour.file]
+    source = studio.library.source(saved, studio.owner)
+    results = _made_from(studio, saved, [neighbour for _, neighbour in near])
+    linked = {picture.id for picture in (source, *results) if picture}
     others = [
         (neighbour, label(name))
         for name, neighbour in near
-        if not (neighbour.made_from or saved.made_from)
+        if not (neighbour.made_from or saved.made_from or neighbour.id in linked)
     ]
-    _strip(studio, saved, "Made from it:", results)
-    _strip(studio, saved, "Made from:", source)
+    sizes = [(picture, f"{picture.width} × {picture.height}") for picture in results]
+    _strip(studio, saved, "Made from it:", sizes)
+    _strip(studio, saved, "Made from:", [(source, "")] if source else [])
     _strip(studio, saved, "Exactly one thing differs:", others[:NEIGHBOURS])
     if len(others) > NEIGHBOURS:
         st.button(
@@ -64,6 +62,12 @@ def strips(studio: Studio, saved: Kept) -> None:
             on_click=_see_all,
             args=(saved,),
         )
+
+
+def _made_from(studio: Studio, saved: Kept, near: list[Kept]) -> list[Kept]:
+    """What was enlarged or cut out of it, and what has it as its start image."""
+    later = [picture for picture in near if picture.made_from == saved.file]
+    return [*later, *studio.library.started_from(saved, studio.owner, NEIGHBOURS)]
 
 
 def _cut_out(studio: Studio, saved: Kept) -> None:
