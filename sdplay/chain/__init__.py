@@ -1,18 +1,25 @@
 """A chain: one picture after the other, each made from the one before it."""
 
-from sdplay.chain.chain import Chain, StagePicture, base, check, follow, record
-from sdplay.chain.chainfile import read_chain
+from sdplay.chain.chain import CHAIN_TAG, Chain, StagePicture, base, check, follow, record
+from sdplay.chain.chainfile import is_chain, read_chain
+from sdplay.chain.following import Chains, Following
+from sdplay.chain.queued import QueuedWorkshop
 from sdplay.chain.stages import STAGES, ChainStage, Workshop
 
 __all__ = [
+    "CHAIN_TAG",
     "STAGES",
     "Chain",
     "ChainStage",
+    "Chains",
+    "Following",
+    "QueuedWorkshop",
     "StagePicture",
     "Workshop",
     "base",
     "check",
     "follow",
+    "is_chain",
     "read_chain",
     "record",
 ]

@@ -11,6 +11,8 @@ from sdplay.params import Params
 from sdplay.picture import Progress
 
 FIRST, LAST = "base", "cut-outs"
+CHAIN_TAG = "chain-"
+"""How the tag of a chain's pictures begins."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Chain:
     @property
     def tag(self) -> str:
         """Finds its pictures in the library."""
-        return f"chain-{self.name}"
+        return f"{CHAIN_TAG}{self.name}"
 
 
 @dataclass(frozen=True)

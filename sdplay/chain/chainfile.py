@@ -29,6 +29,15 @@ def read_chain(text: str, kind: str = "json", name: str = "chain") -> Chain:
     return Chain(tuple(map(_stage, stages)), words or "chain", str(fields.get("backend", "")))
 
 
+def is_chain(text: str, kind: str = "json") -> bool:
+    """Whether a file's text has stages, as a chain has and no other plan."""
+    try:
+        fields = parsed(text, kind, "chain", EXAMPLE)
+    except BadParams:
+        return False
+    return isinstance(fields, Mapping) and "stages" in fields
+
+
 def _stage(fields: Any) -> ChainStage:
     if not isinstance(fields, Mapping) or fields.get("stage") not in STAGES:
         raise BadParams(

@@ -1,7 +1,7 @@
 """The stages of a chain: what each does with the picture before it, and what it needs of the
 backend."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -40,6 +40,18 @@ class Workshop:
     backend: Backend
     library: Library
     owner: str = ""
+
+    def make(self, params: Params) -> Iterator[Progress | Kept]:
+        """Yield progress, then the picture."""
+        return studio.make(params, self.backend, self.library, self.owner)
+
+    def enlarge(self, source: Kept, how: Enlargement) -> Iterator[Progress | Kept]:
+        """Yield progress, then the picture enlarged."""
+        return studio.enlarge(source, how, self.backend, self.library, self.owner)
+
+    def cut_out(self, source: Kept) -> Sequence[Kept]:
+        """The things in the picture."""
+        return studio.cut_out(source, self.backend, self.library, self.owner)
 
 
 class Act(Protocol):
@@ -87,22 +99,20 @@ def repainted(stage: ChainStage, before: Before, start: bytes = b"") -> Params:
 
 def _make(stage: ChainStage, before: Before, workshop: Workshop) -> Iterator[Progress | Kept]:
     params = before.params.with_(**stage.settings)
-    yield from studio.make(params, workshop.backend, workshop.library, workshop.owner)
+    yield from workshop.make(params)
 
 
 def _repaint(stage: ChainStage, before: Before, workshop: Workshop) -> Iterator[Progress | Kept]:
     params = repainted(stage, before, workshop.library.data(_source(before)))
-    yield from studio.make(params, workshop.backend, workshop.library, workshop.owner)
+    yield from workshop.make(params)
 
 
 def _enlarge(stage: ChainStage, before: Before, workshop: Workshop) -> Iterator[Progress | Kept]:
-    how, source = enlargement(stage), _source(before)
-    yield from studio.enlarge(source, how, workshop.backend, workshop.library, workshop.owner)
+    yield from workshop.enlarge(_source(before), enlargement(stage))
 
 
 def _cut_out(stage: ChainStage, before: Before, workshop: Workshop) -> Iterator[Progress | Kept]:
-    source = _source(before)
-    yield from studio.cut_out(source, workshop.backend, workshop.library, workshop.owner)
+    yield from workshop.cut_out(_source(before))
 
 
 def _source(before: Before) -> Kept:

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 from PIL import Image
 
+from sdplay.chain import is_chain, read_chain
 from sdplay.compare.axes import Setup, Typed
 from sdplay.compare.evidence.findings import dearest
 from sdplay.compare.experiment import (
@@ -27,7 +28,7 @@ from sdplay.errors import BadParams
 from sdplay.params import Params, differing
 from sdplay.sweeps import Sweep
 from sdplay.ui import address, session, whole
-from sdplay.ui.compare import axes, sweeping
+from sdplay.ui.compare import axes, chains, sweeping
 from sdplay.ui.compare.kinds import table, variants
 from sdplay.ui.form import form, visit
 from sdplay.ui.problems import explained, told
@@ -35,6 +36,7 @@ from sdplay.ui.session import Studio
 from sdplay.ui.share import linked
 
 KINDS = ["json", "toml", "csv", "png", "jpg", "webp"]
+CHAINS = ("json", "toml")
 MOST_MEGABYTES = {"json": 24, "toml": 1, "csv": 4}
 """Of a file with a plan: its text is held several times while it is read."""
 
@@ -89,21 +91,35 @@ def open_file(studio: Studio) -> None:
     """An experiment, a plan, or a grid of A1111's, into the form."""
     with st.popover("Open", icon=":material/folder_open:", type="tertiary", key="open_file"):
         upload = st.file_uploader(
-            "Experiment, plan or grid",
+            "Experiment, plan, chain or grid",
             KINDS,
             key="open_plan",
-            help="An experiment saved here, a plan for the command line, or a picture that "
-            "A1111 saved as a grid.",
+            help="An experiment saved here, a plan or a chain for the command line, or a picture "
+            "that A1111 saved as a grid.",
         )
         if upload:
-            st.button(
-                "Put it into the form",
-                type="primary",
-                icon=":material/input:",
-                key="open_take",
-                on_click=_take,
-                args=(studio, upload.name, visit.uploaded(upload)),
-            )
+            _offer(studio, upload.name, visit.uploaded(upload))
+
+
+def _offer(studio: Studio, name: str, data: bytes) -> None:
+    """A chain is followed at once; what varies something goes into the form."""
+    kind = _kind(name)
+    chained = kind in CHAINS and len(data) <= 2**20 and is_chain(_text(data), kind)
+    st.button(
+        "Follow the chain" if chained else "Put it into the form",
+        type="primary",
+        icon=":material/link:" if chained else ":material/input:",
+        key="open_take",
+        on_click=_follow if chained else _take,
+        args=(studio, name, data),
+    )
+
+
+def _follow(studio: Studio, name: str, data: bytes) -> None:
+    whole.due()
+    with explained():
+        stem = name.rpartition(".")[0]
+        chains.begin(studio, read_chain(_text(data), _kind(name), stem))
 
 
 def _take(studio: Studio, name: str, data: bytes) -> None:
@@ -163,8 +179,16 @@ def _rows(name: str, typed: Typed) -> list[Mapping[str, Any]]:
     )
 
 
+def _kind(name: str) -> str:
+    return name.rpartition(".")[2].lower()
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
 def _read(name: str, data: bytes) -> Experiment:
-    kind = name.rpartition(".")[2].lower()
+    kind = _kind(name)
     most = MOST_MEGABYTES.get(kind)
     if most and len(data) > most * 2**20:
         raise BadParams(
@@ -173,7 +197,7 @@ def _read(name: str, data: bytes) -> Experiment:
         )
     if kind in ("png", "jpg", "jpeg", "webp"):
         return Experiment(read_grid(data))
-    text = data.decode("utf-8", "replace")
+    text = _text(data)
     return read_experiment(text) if kind == "json" else Experiment(read_plan(text, kind))
 
 

@@ -12,7 +12,7 @@ from sdplay.compare.guard import settings_text
 from sdplay.compare.plan import Cheaper, Plan, limit, plan
 from sdplay.params import Params
 from sdplay.ui import whole
-from sdplay.ui.compare import axes, experiments, plan_line, sweep_view, sweeping
+from sdplay.ui.compare import axes, chains, experiments, plan_line, sweep_view, sweeping
 from sdplay.ui.compare.fairness_pill import pill
 from sdplay.ui.compare.kinds import KINDS
 from sdplay.ui.form import form, local_card
@@ -26,6 +26,7 @@ def show(studio: Studio) -> None:
     """One line for a plan that was run, else what to vary and what it costs; then the pictures."""
     with explained():
         sweep_link.arrive(studio)
+    chains.show(studio)
     was_running = _is_running(studio)
     sweep = plan_line.show(studio, lambda: _files(studio)) if sweeping.mine(studio) else None
     opened = sweeping.plan_open(studio)

@@ -199,10 +199,12 @@ def _disconnect(name: str) -> None:
     owner = session.visitor()
     # Not above: the form is on screen before they are read.
     from sdplay.ui.compare import sweeping
+    from sdplay.ui.compare.chains import chains
     from sdplay.ui.film.panel import films
 
     sweeping.forget(owner, name)
     films().forget(owner, name)
+    chains().forget(owner, name)
     for job in session.jobs().of(owner):
         if job.backend.name == name:
             job.cancel()

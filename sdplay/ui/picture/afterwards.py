@@ -3,8 +3,9 @@ from."""
 
 import streamlit as st
 
+from sdplay.chain import CHAIN_TAG
 from sdplay.compare.guard import label
-from sdplay.library import Kept
+from sdplay.library import Kept, Query
 from sdplay.studio import cut_out
 from sdplay.ui import address, whole
 from sdplay.ui.components.tiles import Tile, tiles
@@ -53,6 +54,7 @@ def strips(studio: Studio, saved: Kept) -> None:
     sizes = [(picture, f"{picture.width} × {picture.height}") for picture in results]
     _strip(studio, saved, "Made from it:", sizes)
     _strip(studio, saved, "Made from:", [(source, "")] if source else [])
+    _chains(studio, saved)
     _strip(studio, saved, "Exactly one thing differs:", others[:NEIGHBOURS])
     if len(others) > NEIGHBOURS:
         st.button(
@@ -68,6 +70,16 @@ def _made_from(studio: Studio, saved: Kept, near: list[Kept]) -> list[Kept]:
     """What was enlarged or cut out of it, and what has it as its start image."""
     later = [picture for picture in near if picture.made_from == saved.file]
     return [*later, *studio.library.started_from(saved, studio.owner, NEIGHBOURS)]
+
+
+def _chains(studio: Studio, saved: Kept) -> None:
+    """The newest pictures of every chain that it belongs to, the first stage first."""
+    for tag in saved.tags:
+        if tag.startswith(CHAIN_TAG):
+            query = Query(tags=(tag,), scope="all")
+            stages = reversed(studio.library.page(query, studio.owner, None, NEIGHBOURS).kept)
+            row = [(stage, f"{stage.width} × {stage.height}") for stage in stages if stage != saved]
+            _strip(studio, saved, f"Of the chain {tag.removeprefix(CHAIN_TAG)}:", row)
 
 
 def _cut_out(studio: Studio, saved: Kept) -> None:
