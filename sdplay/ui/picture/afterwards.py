@@ -78,7 +78,11 @@ def _chains(studio: Studio, saved: Kept) -> None:
         if tag.startswith(CHAIN_TAG):
             query = Query(tags=(tag,), scope="all")
             stages = reversed(studio.library.page(query, studio.owner, None, NEIGHBOURS).kept)
-            row = [(stage, f"{stage.width} × {stage.height}") for stage in stages if stage != saved]
+            row = [
+                (stage, f"{stage.width} × {stage.height}")
+                for stage in stages
+                if stage.id != saved.id
+            ]
             _strip(studio, saved, f"Of the chain {tag.removeprefix(CHAIN_TAG)}:", row)
 
 
