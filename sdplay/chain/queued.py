@@ -34,8 +34,9 @@ class QueuedWorkshop(Workshop):
 
     def enlarge(self, source: Kept, how: Enlargement) -> Iterator[Progress | Kept]:
         """Yield progress, then the picture enlarged."""
-        backend, places = copy(self.backend), {"at_once": self.at_once, "address": self.address}
-        return self._ended(self.jobs.enlarge(source, how, backend, self.owner, **places))
+        backend, at_once, address = copy(self.backend), self.at_once, self.address
+        job = self.jobs.enlarge(source, how, backend, self.owner, at_once=at_once, address=address)
+        return self._ended(job)
 
     def _ended(self, job: Job) -> Iterator[Progress | Kept]:
         try:
