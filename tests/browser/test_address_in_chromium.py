@@ -17,6 +17,9 @@ FIELDS = """() => Object.fromEntries(
                  box.querySelector("textarea, input")?.value])
     .filter(([key, value]) => value !== undefined && !key.startsWith("fold_")))"""
 TABS = ("Generate", "Compare", "Sketch", "Film", "Library", "Learn")
+DRAWN = """() => document.querySelector(".st-key-backend input") &&
+  !document.querySelector("[data-testid=stSidebar] [data-testid=stSkeleton]")"""
+"""A control stands in the form once the browser has loaded what draws it."""
 ASKED = "&prompt=a+hill&negative=dark&steps=31&cfg=6.5&seed=99&scheduler=euler"
 
 
@@ -59,6 +62,7 @@ def quiet(tab):
 def form(tab):
     """Every setting of the form by its name, once it stands still."""
     quiet(tab)
+    tab.wait_for_function(DRAWN, timeout=SLOW)
     if not {"view=Library", "view=Learn"} & set(tab.url.partition("?")[2].split("&")):
         tab.locator(".st-key-prompt textarea").wait_for(timeout=SLOW)
     before, now = None, tab.evaluate(FIELDS)

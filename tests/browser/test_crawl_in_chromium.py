@@ -18,7 +18,6 @@ from tests.serving import SLOW, served
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 OWNER = "c" * 32
 EXCEPTIONS = (
-    ("'Add files' in sidebar/", "open: after some clicks the address names it a run later"),
     ("'Blink'", "the pictures change places by themselves, which is what it is for"),
     ("'Play along", "the flipbook turns its pages by itself, which is what it is for"),
     ("'Stop along", "so it does until it is stopped"),

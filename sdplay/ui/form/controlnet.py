@@ -21,19 +21,26 @@ MODES = ("Balanced", "My prompt is more important", "ControlNet is more importan
 
 
 def choose(capabilities: Capabilities) -> None:
-    """Ask for units; the next one appears when this one has its picture."""
+    """Ask for units, for one more than have their picture; one whose picture is exchanged for
+    another has none for a moment, and those after it stay."""
     _follow_address()
-    units_before: tuple[Control, ...] = st.session_state.get("control_held", ())
     units = []
-    for number in range(1, UNITS + 1):
-        before = units_before[number - 1] if number <= len(units_before) else None
-        unit = _unit(number, before, capabilities)
-        if unit is None:
-            break
-        units.append(unit)
-        st.divider()
+    for number in range(1, min(UNITS, _last_with_picture() + 1) + 1):
+        if unit := _unit(number, capabilities):
+            units.append(unit)
+            st.divider()
     st.session_state["control_units"] = tuple(units)
     _remember(units)
+
+
+def _last_with_picture() -> int:
+    uploads = (st.session_state.get(f"{_key(number)}_image") for number in range(1, UNITS + 1))
+    given = [number for number, upload in enumerate(uploads, 1) if upload]
+    return max([*given, len(st.session_state.get("control_held", ()))])
+
+
+def _key(number: int) -> str:
+    return f"control_{st.session_state.get('control_round', 0)}_{number}"
 
 
 def _follow_address() -> None:
@@ -76,11 +83,16 @@ def hold(units: tuple[Control, ...]) -> None:
 def _put(units: tuple[Control, ...]) -> None:
     state = st.session_state
     state["control_held"] = units
+    state["control_before"] = dict(enumerate(units, 1))
+    state["control_latest"] = {}
     state["control_round"] = state.get("control_round", 0) + 1
 
 
-def _unit(number: int, before: Control | None, capabilities: Capabilities) -> Control | None:
-    key = f"control_{st.session_state.get('control_round', 0)}_{number}"
+def _unit(number: int, capabilities: Capabilities) -> Control | None:
+    """One guide picture with its settings, which another picture in its place takes over."""
+    key, state = _key(number), st.session_state
+    befores, latest = (state.setdefault(name, {}) for name in ("control_before", "control_latest"))
+    held = dict(enumerate(state.get("control_held", ()), 1)).get(number)
     upload = visit.uploaded(
         st.file_uploader(
             f"Guide picture {number}",
@@ -90,25 +102,49 @@ def _unit(number: int, before: Control | None, capabilities: Capabilities) -> Co
             help="Its lines, depth or poses steer where things are.",
         )
     )
-    image = upload or (before.image if before else b"")
+    image = upload or (held.image if held else b"")
     if not image:
+        befores.update({number: latest.pop(number)} if number in latest else {})
         return None
     inline.picture(small(image), width=140, alt=f"Guide picture {number}")
-    unit_before = before or Control(image, "")
+    if not upload:
+        _removal(number)
+    before = befores.get(number) or Control(image, "")
+    latest[number] = unit = _settings(image, before, key, capabilities)
+    return unit
+
+
+def _removal(number: int) -> None:
+    """The way to take away a picture that no uploader holds: one of before a reload."""
+
+    def remove() -> None:
+        units = st.session_state["control_latest"]
+        hold(tuple(units[other] for other in sorted(units) if other != number))
+
+    st.button(
+        f"Remove guide picture {number}",
+        icon=":material/close:",
+        type="tertiary",
+        key=f"{_key(number)}_remove",
+        on_click=remove,
+    )
+
+
+def _settings(image: bytes, before: Control, key: str, capabilities: Capabilities) -> Control:
     model = _choice(
-        "ControlNet model", capabilities.control_models or (), unit_before.model, f"{key}_model"
+        "ControlNet model", capabilities.control_models or (), before.model, f"{key}_model"
     )
     module = _choice(
         "Preprocessor",
         ("none", *(capabilities.control_modules or ())),
-        unit_before.module,
+        before.module,
         f"{key}_module",
     )
     weight = st.slider(
         "Weight",
         0.0,
         2.0,
-        unit_before.weight,
+        before.weight,
         0.05,
         key=f"{key}_weight",
         help="How hard it steers.",
@@ -117,12 +153,12 @@ def _unit(number: int, before: Control | None, capabilities: Capabilities) -> Co
         "From and until",
         0.0,
         1.0,
-        (unit_before.start, unit_before.end),
+        (before.start, before.end),
         0.05,
         key=f"{key}_when",
         help="The share of the steps in which it steers.",
     )
-    mode = _choice("Mode", MODES, unit_before.mode, f"{key}_mode")
+    mode = _choice("Mode", MODES, before.mode, f"{key}_mode")
     return Control(image, model, module, weight, start, end, mode)
 
 

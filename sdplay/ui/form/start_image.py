@@ -46,6 +46,8 @@ def choose(capabilities: Capabilities) -> None:
     draw(KNOBS["strength"], capabilities)
     if state["init_bytes"] and capabilities.offers("inpaint"):
         _mask(capabilities)
+    else:
+        _set_mask_aside()
 
 
 def _uploaded(name: str) -> bytes:
@@ -57,7 +59,7 @@ def _uploaded(name: str) -> bytes:
             KINDS,
             max_upload_size=20,
             help=knob.help,
-            key=f"{name}_file_{st.session_state.get('init_round', 0)}",
+            key=f"{name}_file_{st.session_state.get(f'{name}_round', 0)}",
         )
     )
 
@@ -159,8 +161,23 @@ def _put(pictures: Mapping[str, bytes], ids: Mapping[str, str]) -> None:
     for name in (START, MASK):
         state[f"{name}_held"], state[f"{name}_id"] = pictures[name], ids.get(name, "")
     address.rewrite({name: ids.get(name) or None for name in (START, MASK)})
-    state["init_url"] = ""
-    state["init_round"] = state.get("init_round", 0) + 1
+    state.update(init_url="", mask_bytes=b"")
+    for name in ("init", "mask"):
+        _empty_uploader(name)
+
+
+def _empty_uploader(name: str) -> None:
+    """Let a new one take its place: nobody can take a file out of one."""
+    rounds = f"{name}_round"
+    st.session_state[rounds] = st.session_state.get(rounds, 0) + 1
+
+
+def _set_mask_aside() -> None:
+    """Hold the mask for the next start image: a browser that puts one in another's place takes the
+    old one away first, and an uploader that is not drawn loses what it got."""
+    if mask := st.session_state.get("mask_bytes"):
+        st.session_state.update(start_mask_held=mask, mask_bytes=b"")
+        _empty_uploader("mask")
 
 
 def _shown(data: bytes, capabilities: Capabilities) -> None:
