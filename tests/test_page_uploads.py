@@ -7,6 +7,8 @@ import pytest
 
 from tests.fakes import a1111, png
 from tests.paging import settled
+from tests.serving import served
+from tests.visiting import Visitor
 
 
 @pytest.fixture
@@ -77,3 +79,19 @@ def test_a_guide_picture_of_before_a_reload_can_be_removed(page, webui):
     page.button(key="control_1_1_remove").click().run()
     (unit,) = body(page, webui)["alwayson_scripts"]["controlnet"]["args"]
     assert unit["image"] == encoded("blue")
+
+
+def test_the_address_names_the_same_picture_given_again_though_the_browser_is_late(tmp_path):
+    process, url = served(tmp_path)
+    try:
+        with Visitor(url) as visitor:
+            assert visitor.upload(png((64, 64), "red"), "init_file_0") == 204
+            address = visitor.run().said
+            visitor.take_back("init_file_0")
+            assert "start=" not in visitor.run().said
+            visitor.upload(png((64, 64), "red"), "init_file_0")
+            assert visitor.run(address).said == address
+            assert "start=" in address
+    finally:
+        process.terminate()
+        process.wait(10)

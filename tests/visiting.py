@@ -24,6 +24,8 @@ class Visitor:
         self.url, self.owner = url, owner or secrets.token_hex(16)
         self.query = query
         """What stands in the address bar."""
+        self.said = ""
+        """What the page wrote there last."""
         self.session = ""
         self.widgets = WidgetStates()
         self.texts = []
@@ -128,6 +130,13 @@ class Visitor:
             self._hand_over(key, file, name, len(data))
         return answer.status_code
 
+    def take_back(self, key):
+        """Empty an uploader."""
+        self.set(key)
+        state = next(each for each in self.widgets.widgets if each.id == self.ids[key])
+        state.file_uploader_state_value.SetInParent()
+        del state.file_uploader_state_value.uploaded_file_info[:]
+
     def _hand_over(self, key, file, name, size):
         self.set(key)
         state = next(each for each in self.widgets.widgets if each.id == self.ids[key])
@@ -140,7 +149,7 @@ class Visitor:
 
     def _notice(self, message):
         if message.WhichOneof("type") == "page_info_changed":
-            self.query = message.page_info_changed.query_string
+            self.query = self.said = message.page_info_changed.query_string
         if message.WhichOneof("type") != "delta" or not message.delta.HasField("new_element"):
             return
         element = message.delta.new_element

@@ -16,6 +16,7 @@ from streamlit.runtime.state.query_params import QueryParams
 
 Text = str | list[str]
 _READ = "address_read"
+_SAID = "address_said"
 
 
 def arrived() -> bool:
@@ -33,8 +34,13 @@ def bound(name: str) -> bool:
 def rewrite(changes: Mapping[str, Text | None]) -> None:
     """Say these settings, as one entry of the browser's history; None leaves one out.
 
-    A control that is drawn for the first time begins with what stands here.
+    A control that is drawn for the first time begins with what stands here.  What the page said
+    otherwise before is said again: a browser asks for the next run with the address of before it
+    heard of that.
     """
+    said = st.session_state.setdefault(_SAID, {})
+    is_late = any(said.get(name, text) != text for name, text in changes.items())
+    said.update(changes)
     with _behind() as address:
         if address is None:
             return
@@ -44,7 +50,7 @@ def rewrite(changes: Mapping[str, Text | None]) -> None:
                 address.discard_param_no_forward_msg(name)
             else:
                 address.set_with_no_forward_msg(name, text)
-        if _written(address) != before:
+        if is_late or _written(address) != before:
             address.set_initial_query_params(_written(address))
             address._send_query_param_msg()
 

@@ -63,7 +63,7 @@ def _remember(units: Sequence[Control]) -> None:
     memory, visitor = session.uploads(), session.visitor()
     names = (memory.keep(visitor, unit.image, json.dumps(_use(unit))) for unit in units)
     ids = [id for id in names if id]
-    if ids != st.query_params.get_all(GUIDES):
+    if not ids == st.query_params.get_all(GUIDES) == st.session_state.get("control_ids", []):
         st.session_state["control_ids"] = ids
         address.rewrite({GUIDES: ids or None})
 

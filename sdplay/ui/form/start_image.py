@@ -94,7 +94,7 @@ def _remember(name: str, uploaded: bytes) -> None:
     if data := uploaded or (not id and state.get(f"{name}_held", b"")):
         id = session.uploads().keep(session.visitor(), data)
     id = id if data or state.get(f"{name}_held") else ""
-    if id != st.query_params.get(name, ""):
+    if {id} != {st.query_params.get(name, ""), state.get(f"{name}_id", "")}:
         state[f"{name}_id"] = id
         address.rewrite({name: id or None})
 
