@@ -3,7 +3,7 @@
 import streamlit as st
 
 from sdplay import settings
-from sdplay.ui import look, notes, session, tabs, whole
+from sdplay.ui import address, look, notes, session, tabs, waiting, whole
 from sdplay.ui.form import connect, form, local_card, visit
 from sdplay.ui.picture import deleting
 from sdplay.ui.problems import explained
@@ -12,9 +12,11 @@ from sdplay.ui.share import linked, links
 st.set_page_config("sdplay · Stable Diffusion playground", layout="wide", initial_sidebar_state=320)
 settings.load(session.secrets())
 visit.hold_to_bounds()
+waiting.lose_no_click()
 with explained():
     links.follow()
 whole.begun()
+address.put_again()
 
 titles = tabs.titles()
 links.name_backend(session.labels())
@@ -41,7 +43,11 @@ with explained():
         if tab.open:
             with tab:
                 tabs.show(title, studio)
-    session.wanted_again()
+    if pictures := session.wanted_again():
+        from sdplay.ui.generate import batch
+
+        # Another tab was opened in the moment of the click.
+        batch.submit(studio, pictures)
     look.signs()
     look.floating()
 

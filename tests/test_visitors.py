@@ -3,6 +3,7 @@
 import pytest
 
 from tests.fakes import a1111
+from tests.local_process import until
 from tests.serving import served
 from tests.visiting import Visitor
 
@@ -33,3 +34,36 @@ def test_forged_cookies_do_not_fill_the_queue(page):
     assert [refusal in text for text in near] == [False] * 3 + [True] * 2
     assert refusal not in pressed(page, "198.51.100.7")
     assert refusal not in pressed(page, "")
+
+
+def test_a_click_that_comes_together_with_another_tab_is_not_lost(page):
+    with Visitor(page) as visitor:
+        visitor.press("go", "view=Library")
+        assert {"seed", "find"} <= visitor.drawn
+        with Visitor(page, owner=visitor.owner) as again:
+            assert "cancel" in again.drawn
+
+
+@pytest.fixture
+def own_page(tmp_path):
+    process, url = served(tmp_path)
+    yield url
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["waits", "is at work"])
+def test_a_click_is_not_undone_by_what_comes_while_it(own_page, begun):
+    with Visitor(own_page, "steps=2") as visitor:
+        visitor.set("seed", int_value=7)
+        visitor.press("go")
+        until(lambda: "vary" in visitor.run().drawn)
+        visitor.set("vary", trigger_value=True)
+        visitor.send()
+        visitor.let_go()
+        if begun:
+            visitor.hear("new_session")
+        visitor.run()
+        until(lambda: "vary" in visitor.run().drawn)
+        assert "seed=8" in visitor.said
+        assert visitor.state("seed").int_value == 8

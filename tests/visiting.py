@@ -68,11 +68,15 @@ class Visitor:
     def run(self, query=None):
         """One run of the script, to its end; `query` is what somebody wrote into the address."""
         self.query = self.query if query is None else query
+        self.send()
+        return self.listen()
+
+    def send(self):
+        """Ask for a run, and do not wait for it."""
         message = BackMsg()
         message.rerun_script.query_string = self.query
         message.rerun_script.widget_states.CopyFrom(self.widgets)
         self._socket.send(message.SerializeToString())
-        return self.listen()
 
     def listen(self):
         """What comes until the script is at its end."""
@@ -88,18 +92,33 @@ class Visitor:
 
     def set(self, key, **value):
         """A widget's state, as `string_value="…"`; a button's is `trigger_value=True`."""
-        state = next((each for each in self.widgets.widgets if each.id == self.ids[key]), None)
-        state = state or self.widgets.widgets.add(id=self.ids[key])
+        state = self.state(key) or self.widgets.widgets.add(id=self.ids[key])
         for name, content in value.items():
             setattr(state, name, content)
+
+    def state(self, key):
+        """What the browser holds of a widget; nothing before it was touched."""
+        return next((each for each in self.widgets.widgets if each.id == self.ids[key]), None)
 
     def press(self, key, query=None):
         """A button, once."""
         self.set(key, trigger_value=True)
         self.run(query)
+        self.let_go()
+
+    def let_go(self):
+        """No button is pressed any more."""
         kept = [each for each in self.widgets.widgets if not each.trigger_value]
         del self.widgets.widgets[:]
         self.widgets.widgets.extend(kept)
+
+    def hear(self, kind):
+        """Wait for a message of that kind."""
+        while True:
+            message = ForwardMsg.FromString(self._socket.recv(timeout=PATIENCE))
+            self._notice(message)
+            if message.WhichOneof("type") == kind:
+                return message
 
     def made(self, download):
         """The address of the file that a click on a download button asked for."""
@@ -108,10 +127,8 @@ class Visitor:
         message.backend_operation_request.session_id = self.session
         message.backend_operation_request.deferred_file.file_id = download
         self._socket.send(message.SerializeToString())
-        while True:
-            answer = ForwardMsg.FromString(self._socket.recv(timeout=PATIENCE))
-            if answer.WhichOneof("type") == "backend_operation_response":
-                return answer.backend_operation_response.deferred_file.url
+        answer = self.hear("backend_operation_response")
+        return answer.backend_operation_response.deferred_file.url
 
     def fetch(self, address):
         """The status and the bytes of a file on the page's server."""
@@ -133,13 +150,13 @@ class Visitor:
     def take_back(self, key):
         """Empty an uploader."""
         self.set(key)
-        state = next(each for each in self.widgets.widgets if each.id == self.ids[key])
+        state = self.state(key)
         state.file_uploader_state_value.SetInParent()
         del state.file_uploader_state_value.uploaded_file_info[:]
 
     def _hand_over(self, key, file, name, size):
         self.set(key)
-        state = next(each for each in self.widgets.widgets if each.id == self.ids[key])
+        state = self.state(key)
         del state.file_uploader_state_value.uploaded_file_info[:]
         given = state.file_uploader_state_value.uploaded_file_info.add(
             file_id=file, name=name, size=size
@@ -162,6 +179,8 @@ class Visitor:
             self.drawn.add(key)
             if download := getattr(content, "deferred_file_id", ""):
                 self.downloads[key] = download
+            if kind == "number_input" and content.set_value:
+                self.set(key, int_value=int(content.value))
         for field in ("body", "text"):
             if isinstance(text := getattr(content, field, ""), str) and text:
                 self.texts.append(text.replace("\\", ""))

@@ -17,6 +17,7 @@ from streamlit.runtime.state.query_params import QueryParams
 Text = str | list[str]
 _READ = "address_read"
 _SAID = "address_said"
+_PUT = "address_put"
 
 
 def arrived() -> bool:
@@ -57,13 +58,34 @@ def rewrite(changes: Mapping[str, Text | None]) -> None:
 
 def put(values: Mapping[str, Any]) -> None:
     """Set controls that may not be drawn now; call it from a callback."""
-    st.session_state.update(values)
+    insist(values)
     rewrite(dict.fromkeys(values))
+
+
+def insist(values: Mapping[str, Any]) -> None:
+    """Set controls, also where another click comes before the browser has drawn them: it tells what
+    they held before.  Call it from a callback."""
+    state = st.session_state
+    earlier = state.get(_PUT, {})
+    state[_PUT] = earlier | {
+        name: (earlier[name][0] if name in earlier else state.get(name), value)
+        for name, value in values.items()
+    }
+    state.update(values)
+
+
+def put_again() -> None:
+    """Set what a run that was broken off has set; call it before any control is drawn."""
+    state = st.session_state
+    for name, (before, value) in state.get(_PUT, {}).items():
+        if state.get(name) == before:
+            state[name] = value
 
 
 def keep(lasting: Callable[[str], bool]) -> None:
     """Go on to say these settings though they are not drawn; call it when all else is drawn."""
     st.session_state[_READ] = True
+    st.session_state.pop(_PUT, None)
     context = get_script_run_ctx()
     if context is None:
         return

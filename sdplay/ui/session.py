@@ -179,7 +179,7 @@ def want_again(pictures: int) -> None:
 
 
 def wanted_again() -> int:
-    """How many pictures want() asked for; a wish that this run does not grant lapses."""
+    """How many pictures want() asked for, once."""
     return int(st.session_state.pop("again", 0))
 
 

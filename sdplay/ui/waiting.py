@@ -1,22 +1,41 @@
 """How a fragment waits for something: in one run that lasts, instead of a run at every tick.
 
 A tick costs a request, a thread and everything that the fragment draws; a run that waits costs
-nothing, and draws what is new in its place.  Both names below stand behind Streamlit's own timers
+nothing, and draws what is new in its place.  The names below stand behind Streamlit's own timers
 and clicks and are no part of its public interface, hence the pinned minor version.
 """
 
+from functools import cache
+from typing import Any
+
 from streamlit import runtime
+from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
+from streamlit.proto.WidgetStates_pb2 import WidgetStates
+from streamlit.runtime.app_session import AppSession
+from streamlit.runtime.scriptrunner_utils.script_requests import (
+    ScriptRequestType,
+    _coalesce_widget_states,
+)
 from streamlit.runtime.scriptrunner_utils.script_run_context import (
     ThreadState,
     get_script_run_ctx,
 )
+from streamlit.runtime.state.safe_session_state import SafeSessionState
+
+_HEARD = "sdplay_heard"
+"""The states that callbacks were called for last."""
 
 
 def served() -> bool:
     """Whether a server runs the page; in Streamlit's own tests a stand-in says that it does."""
     return runtime.exists() and type(runtime.get_instance()) is runtime.Runtime
+
+
+def is_part() -> bool:
+    """Whether parts of the page run, and the rest of it does not."""
+    context = get_script_run_ctx()
+    return context is not None and bool(context.fragment_ids_this_run)
 
 
 def interrupted() -> bool:
@@ -38,3 +57,42 @@ def tick_every(seconds: float | None) -> None:
     else:
         message.auto_rerun.interval, message.auto_rerun.fragment_id = seconds, fragment
     context.enqueue(message)
+
+
+@cache
+def lose_no_click() -> None:
+    """Hand a click that nothing has heard yet on to the next run.
+
+    Streamlit stops what runs at each click, and forgets with it a click before that which still
+    waited, or whose run had just begun: on a busy machine a quick person's Generate did nothing.
+    """
+    request_rerun = AppSession.request_rerun
+
+    def with_what_waits(session: AppSession, client_state: ClientState | None) -> None:
+        whole = client_state is not None and not client_state.fragment_id
+        if client_state and whole and (waiting := _unheard(session)):
+            states = _coalesce_widget_states(waiting, client_state.widget_states)
+            client_state.widget_states.CopyFrom(states or WidgetStates())
+        request_rerun(session, client_state)
+
+    def heard(state: SafeSessionState, states: WidgetStates | None, **more: Any) -> None:
+        state._yield_callback()  # from here on nothing stops it
+        state.__dict__[_HEARD] = states
+        with state._lock:
+            state._state.on_script_will_rerun(states, **more)
+
+    AppSession.request_rerun = with_what_waits  # type: ignore[method-assign,assignment]
+    SafeSessionState.on_script_will_rerun = heard  # type: ignore[method-assign,assignment]
+
+
+def _unheard(session: AppSession) -> WidgetStates | None:
+    """What the browser told with a click that no callback was called for; none will be."""
+    if (runner := session._scriptrunner) is None:
+        return None
+    requests = runner._requests
+    with requests._lock:
+        states = requests._rerun_data.widget_states
+        if states is None or states is runner._session_state.__dict__.get(_HEARD):
+            return None
+        requests._state = ScriptRequestType.STOP
+        return states

@@ -34,10 +34,11 @@ def begun() -> None:
 def only(key: str) -> None:
     """Draw nothing but the fragment of this key after this click; call it last in a callback.
 
-    Where the page has no such fragment yet, the whole of it runs; so it does without a server, as
-    in tests, where nobody holds the rest of the page.
+    Where the page has no such fragment yet, the whole of it runs; so it does where more has changed
+    than what was clicked, and without a server, as in tests, where nobody holds the rest of the
+    page.
     """
-    if waiting.served():
+    if waiting.served() and waiting.is_part():
         with suppress(StreamlitAPIException):
             st.rerun(key)
     due()

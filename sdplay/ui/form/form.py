@@ -309,7 +309,7 @@ def _put(values: Mapping[str, Any], capabilities: Capabilities) -> None:
         name: None if value == first_of(KNOBS[name], capabilities) else written(KNOBS[name], value)
         for name, value in values.items()
     }
-    st.session_state.update(values)
+    address.insist(values)
     if "styles" in values:
         st.session_state["style_names"] = texts["style_names"] = _names(values["styles"])
         texts["styles"] = None
