@@ -4,8 +4,6 @@ import json
 
 import pytest
 
-from tests.serving import opened
-
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 PLAN = {
     "stages": [
@@ -16,7 +14,7 @@ PLAN = {
 
 
 def test_a_chain_is_followed_and_its_pictures_lead_to_each_other(tab, address):
-    opened(tab, f"{address}?view=Compare")
+    tab.goto(f"{address}?view=Compare")
     tab.locator(".st-key-open_file button").click()
     plan = {"name": "apple.json", "mimeType": "application/json"}
     plan["buffer"] = json.dumps(PLAN).encode()
