@@ -1,1 +1,1 @@
-"""The tab Compare: what varies, the sweep at work, and what its pictures answer."""
+"""The tab Compare: what to vary, the sweep at work, and what its pictures say."""

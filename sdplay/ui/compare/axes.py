@@ -1,5 +1,5 @@
-"""What to vary: an axis and its values for columns, rows and pages; what is typed is echoed as it
-will be read."""
+"""Asks what to vary: an axis and its values for columns, rows and pages. Typed values are shown as
+they will be read."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -22,8 +22,7 @@ SHOWN = 14
 
 
 def pick(position: str, offer: Offer, names: Mapping[str, str]) -> list[tuple[str, Typed]]:
-    """The axis of that place as it stands in the form, its values beside it; nothing while there
-    is none."""
+    """The axis of that place as the form has it, with its values; None if there is none."""
     left, right = st.columns([2, 3], gap="small")
     with left:
         name = _name(position, names)
@@ -37,7 +36,7 @@ def pick(position: str, offer: Offer, names: Mapping[str, str]) -> list[tuple[st
 
 
 def _name(position: str, names: Mapping[str, str]) -> str:
-    """Which axis is chosen for that place."""
+    """Asks which axis that place has."""
     label, default = PLACES[position]
     if st.session_state.get(f"{position}_axis", default) not in names:
         st.session_state[f"{position}_axis"] = ""  # its slot is gone from the prompt
@@ -57,7 +56,7 @@ def _name(position: str, names: Mapping[str, str]) -> str:
 def pick_both(
     places: Sequence[str], offer: Offer, names: Mapping[str, str]
 ) -> list[tuple[str, Typed]]:
-    """Two places side by side."""
+    """Asks for two places side by side."""
     varied = []
     for column, position in zip(st.columns(2, gap="medium"), places, strict=True):
         with column:
@@ -66,7 +65,7 @@ def pick_both(
 
 
 def active(places: Sequence[str]) -> list[str]:
-    """What varies in these places, as the list shows it."""
+    """The axes of these places, as the list shows them."""
     state, address_says = st.session_state, st.query_params
     names = [
         state.get(f"{position}_axis", address_says.get(f"{position}_axis", ""))
@@ -76,7 +75,8 @@ def active(places: Sequence[str]) -> list[str]:
 
 
 def put(axes: Sequence[tuple[str, Typed]], offer: Offer, places: Sequence[str]) -> None:
-    """Axes of a file into these places of the form, all others emptied; call it from a callback."""
+    """Puts the axes of a file into these places of the form, and empties the others. Call it from a
+    callback."""
     if len(axes) > len(places):
         raise BadParams(
             f"The form has room for {len(places)} axes, and this plan has {len(axes)}. "
@@ -96,7 +96,7 @@ def put(axes: Sequence[tuple[str, Typed]], offer: Offer, places: Sequence[str]) 
 
 
 def echo(read: Callable[[Typed, Offer], Iterable[Mark]], typed: Typed, offer: Offer) -> None:
-    """How the values are read; values that cannot be are told of by the plan."""
+    """Shows how the values are read. Values that cannot be read are reported by the plan."""
     with suppress(BadParams):
         labels = [
             f"~~{literal(mark.label)}~~" if mark.skip else literal(mark.label)
@@ -107,12 +107,12 @@ def echo(read: Callable[[Typed, Offer], Iterable[Mark]], typed: Typed, offer: Of
 
 
 def _named(name: str) -> str:
-    """The axis as the list shows it; a slot stands in its braces, as in the prompt."""
+    """The axis as the list shows it. A slot has its braces, as in the prompt."""
     return AXES[name].label if name in AXES else name or NOTHING
 
 
 def _clear(position: str) -> None:
-    """Another axis: its own example, not the values of the one before."""
+    """Called for another axis: fills in its own example instead of the values of the one before."""
     name = st.session_state[f"{position}_axis"]
     st.session_state[f"{position}_values"] = _example(name) if name else ""
 

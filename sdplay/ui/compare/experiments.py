@@ -1,5 +1,5 @@
-"""Take a sweep away as files, and open one again: the plan comes back, and a rerun is laid against
-what it was."""
+"""Saves a sweep as files and opens one again: its plan returns, and a new run is compared with the
+old one."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -38,11 +38,12 @@ from sdplay.ui.share import linked
 KINDS = ["json", "toml", "csv", "png", "jpg", "webp"]
 CHAINS = ("json", "toml")
 MOST_MEGABYTES = {"json": 24, "toml": 1, "csv": 4}
-"""Of a file with a plan: its text is held several times while it is read."""
+"""The most megabytes of a file with a plan, because several copies of its text are held while it is
+read."""
 
 
 def take_away(studio: Studio, sweep: Sweep) -> None:
-    """Files of a finished sweep, made when they are asked for."""
+    """Offers the files of a finished sweep, which are made when somebody asks for them."""
     plan, results = sweep.plan, sweep.results()
     if not any(result.done for result in results.values()):
         return
@@ -88,7 +89,7 @@ def take_away(studio: Studio, sweep: Sweep) -> None:
 
 
 def open_file(studio: Studio) -> None:
-    """An experiment, a plan, or a grid of A1111's, into the form."""
+    """Reads an experiment, a plan, or a grid of A1111's, into the form."""
     with st.popover("Open", icon=":material/folder_open:", type="tertiary", key="open_file"):
         upload = st.file_uploader(
             "Experiment, plan, chain or grid",
@@ -137,7 +138,7 @@ def _take(studio: Studio, name: str, data: bytes) -> None:
 
 
 def edit(studio: Studio, sweep: Sweep) -> None:
-    """A sweep's plan back into the form, where it can be changed and gone on with."""
+    """Puts a sweep's plan back into the form, where it can be changed and continued."""
     with explained():
         into_form(
             studio,
@@ -149,7 +150,7 @@ def edit(studio: Studio, sweep: Sweep) -> None:
 
 
 def into_form(studio: Studio, base: Setup, varied: Sequence[tuple[str, Typed]]) -> None:
-    """A plan into the view that fits it: rows of settings, a table with slots, or a grid."""
+    """Puts a plan into the view that fits it: rows of settings, a table with slots, or a grid."""
     rows = [row for name, typed in varied for row in _rows(name, typed)]
     view = "Grid" if not rows else "Variants" if linked.fits_variants(rows) else "Table"
     rest = [(name, typed) for name, typed in varied if not _rows(name, typed)]
@@ -170,8 +171,8 @@ def into_form(studio: Studio, base: Setup, varied: Sequence[tuple[str, Typed]]) 
 
 
 def _rows(name: str, typed: Typed) -> list[Mapping[str, Any]]:
-    """The settings of an axis of presets that were written out; nothing for other axes and presets
-    that have a name."""
+    """The settings of an axis of presets whose settings are written out; empty for other axes and
+    for presets with a name."""
     return (
         [row for row in typed if isinstance(row, Mapping)]
         if name == "preset" and not isinstance(typed, str)
@@ -217,7 +218,7 @@ def _download(
 
 
 def _against(studio: Studio, sweep: Sweep, result: Result) -> Measured | None:
-    """A cell laid against the dearest one."""
+    """A cell compared with the most expensive one."""
     goal = dearest(cell for cell in sweep.results().values() if cell.picture)
     difference = sweeping.measure(studio, goal, result) if goal else None
     return Measured(difference, goal.cell.name) if goal and difference else None
@@ -245,13 +246,14 @@ def _animation(studio: Studio, sweep: Sweep) -> None:
 
 
 def reproduction(sweep: Sweep) -> Reproduction | None:
-    """A rerun laid against the run before it, or against the opened file that has its cells."""
+    """A new run compared with the run before it, or with the opened file that has the same
+    cells."""
     before = sweep.before or _opened_cells(sweep)
     return same_again(before, sweep.results()) if before else None
 
 
 def _opened_cells(sweep: Sweep) -> Mapping[tuple[int, ...], Told]:
-    """The cells of the opened file, where it is of this plan."""
+    """The cells of the opened file, if it is of this plan."""
     experiment: Experiment | None = st.session_state.get("experiment")
     if experiment is None or _changed_since(sweep):
         return {}
@@ -261,7 +263,7 @@ def _opened_cells(sweep: Sweep) -> Mapping[tuple[int, ...], Told]:
 
 
 def _changed_since(sweep: Sweep) -> set[str]:
-    """The settings that all cells share and that are not those of the opened file any more."""
+    """The settings shared by all cells that are no longer those of the opened file."""
     opened: Params = st.session_state["experiment_base"]
     varied = {along.axis.id for along in sweep.plan.varied}
     return set(differing(opened, sweep.plan.base.params)) - varied

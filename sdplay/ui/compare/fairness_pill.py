@@ -1,4 +1,5 @@
-"""The pill that says whether one thing differs, and how to lock the rest where several do."""
+"""The label that says whether exactly one thing differs, and how to lock the others if several
+do."""
 
 from collections.abc import Callable
 
@@ -11,7 +12,8 @@ from sdplay.wording import literal
 
 
 def pill(plan: Plan, key: str, before: Callable[[], None] = lambda: None) -> None:
-    """Whether a plan is fair; `before` brings it into the form before anything is locked there."""
+    """Shows whether a plan is fair. `before` puts it into the form before anything is locked
+    there."""
     answer = fairness(plan)
     st.badge(
         literal(answer.words),

@@ -1,4 +1,4 @@
-"""Compare: a fair sweep over anything, seen as it fills, measured, explained and taken away."""
+"""Compare: a fair sweep over any settings, shown while it fills, measured, explained and saved."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -23,7 +23,8 @@ from sdplay.wording import literal, many
 
 
 def show(studio: Studio) -> None:
-    """One line for a plan that was run, else what to vary and what it costs; then the pictures."""
+    """Shows one line for a plan that was run, otherwise what to vary and its cost; then the
+    pictures."""
     with explained():
         sweep_link.arrive(studio)
     chains.show(studio)
@@ -62,14 +63,14 @@ def _is_running(studio: Studio) -> bool:
 
 
 def _files(studio: Studio) -> None:
-    """A link to what is on the screen, and a plan out of a file."""
+    """Offers a link to what is on the screen, and opens a plan from a file."""
     links.share(studio, "Compare", lambda: sweep_link.offered(studio))
     experiments.open_file(studio)
 
 
 @whole.fragment()
 def _card(studio: Studio, view: str) -> None:
-    """The only part that runs again while values are typed."""
+    """The only part that is drawn again while values are typed."""
     run_at_once = st.session_state.pop("lab_go", False)  # now, or never: not with a later click
     with explained():
         base = form.asked(studio.capabilities)
@@ -80,7 +81,7 @@ def _card(studio: Studio, view: str) -> None:
 
 
 def _varied(studio: Studio, base: Params, view: str) -> list[tuple[str, Typed]]:
-    """What this view varies, and further axes on request."""
+    """Asks what to vary in this view, and offers further axes."""
     offer = replace(sweeping.bench(False).offer(studio.backend.name), prompt=base.prompt)
     names = linked.axis_names(studio.capabilities)
     varied: list[tuple[str, Typed]] = KINDS[view].module.pick(studio, base)
@@ -89,7 +90,8 @@ def _varied(studio: Studio, base: Params, view: str) -> list[tuple[str, Typed]]:
 
 
 def _more_axes() -> DeltaGenerator:
-    """Closed, its line says what it holds; what a link or a file puts into it opens it."""
+    """Further axes in an expander. Closed, its label says what it holds; values from a link or a
+    file open it."""
     names = axes.active(axes.PAGES)
     return st.expander(
         f"More axes: {literal(' and '.join(names))}" if names else "More axes",
@@ -119,7 +121,7 @@ def _planned(studio: Studio, base: Params, view: str) -> Plan:
 
 
 def _price(studio: Studio, plan: Plan, run_at_once: bool) -> None:
-    """Whether it is fair, what it costs, and the button."""
+    """Shows whether the plan is fair, what it costs, and the button."""
     notes = list(plan.notes)
     if form.draws_words(studio.capabilities):
         seed = plan.base.params.seed
@@ -159,7 +161,7 @@ def _price(studio: Studio, plan: Plan, run_at_once: bool) -> None:
 
 
 def _coarse_to_fine(plan: Plan) -> Plan:
-    """The same with a sparse grid first, where there is anything to spare."""
+    """Offers to make a sparse grid first, if that can save pictures."""
     if not refinable(plan):
         return plan
     refine = st.toggle(
@@ -172,7 +174,7 @@ def _coarse_to_fine(plan: Plan) -> Plan:
 
 
 def _go(studio: Studio, plan: Plan) -> str:
-    """What the button says: what a click will cost."""
+    """The label of the button: how many pictures a click makes."""
     if not plan.pictures:
         return "Show what the library has"
     verb = "Continue with" if sweeping.edited(studio) else "Run"
@@ -181,7 +183,7 @@ def _go(studio: Studio, plan: Plan) -> str:
 
 
 def _offer_cheaper(plan: Plan, view: str) -> None:
-    """The same with fewer values, where they are typed: a click writes them there."""
+    """Offers a plan with fewer values. A click writes them into the fields."""
     places = linked.PLACES if view == "Grid" else axes.PAGES
     if cheaper := plan.cheaper:
         for place in places:
@@ -202,7 +204,7 @@ def _use(place: str, cheaper: Cheaper) -> None:
 
 
 def _rest(plan: Plan) -> str:
-    """The settings that no axis touches, in words."""
+    """The settings that no axis varies, in words."""
     base, varied = plan.base.params, {along.axis.id for along in plan.varied}
     varied |= {
         name

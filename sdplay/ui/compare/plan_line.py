@@ -13,11 +13,11 @@ from sdplay.ui.session import Studio
 from sdplay.wording import literal, many
 
 LETTERS = 60
-"""Of a prompt that stands beside its axes."""
+"""The most letters of a prompt beside its axes."""
 
 
 def show(studio: Studio, more: Callable[[], None]) -> Sweep:
-    """The newest sweep, or an older one that is chosen here; `more` adds buttons."""
+    """Shows the newest sweep, or an older one chosen here. `more` adds buttons."""
     with st.container(
         horizontal=True, vertical_alignment="center", gap="xsmall", wrap=True, key="plan_line"
     ):
@@ -30,7 +30,7 @@ def show(studio: Studio, more: Callable[[], None]) -> Sweep:
 
 
 def _chosen(sweeps: list[Sweep]) -> Sweep:
-    """The line itself; where there are several it is a list of them."""
+    """The line itself; a list of lines if there are several sweeps."""
     if len(sweeps) == 1:
         plan = sweeps[0].plan
         prompt = literal(_shortened(plan.base.params.prompt))
@@ -63,7 +63,7 @@ def _shortened(prompt: str) -> str:
 
 
 def _buttons(studio: Studio, sweep: Sweep) -> None:
-    """Change it, make it once more, or begin another one from the form as it stands."""
+    """Buttons to change the plan, to make it once more, or to begin another one from the form."""
     st.button(
         "Edit and continue" if sweep.running else "Edit",
         icon=":material/edit:",

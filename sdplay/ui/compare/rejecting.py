@@ -1,5 +1,5 @@
-"""The cells of a sweep that were rejected: remembered for this visit, saved as a plan without
-them."""
+"""The cells of a sweep that somebody rejected: remembered for this visit, and left out of the plan
+that is saved."""
 
 import streamlit as st
 
@@ -13,7 +13,7 @@ from sdplay.wording import many
 
 
 def begin(stage: Stage) -> None:
-    """What stands before every view in which pictures are rejected."""
+    """Draws what every view with rejected pictures needs."""
     if not any(result.picture for result in stage.results.values()):
         st.caption("The pictures appear here as soon as they are made.")
     cells.send(stage.studio, stage.sweep, stage.results)
@@ -23,18 +23,18 @@ def begin(stage: Stage) -> None:
 
 
 def rejected(sweep: Sweep) -> frozenset[At]:
-    """Where they stand."""
+    """The places of the rejected cells."""
     places: frozenset[At] = st.session_state.get(_key(sweep), frozenset())
     return places
 
 
 def reject(sweep: Sweep, places: frozenset[At]) -> None:
-    """These and no others are rejected from now on."""
+    """Rejects exactly these cells from now on."""
     st.session_state[_key(sweep)] = places
 
 
 def save_rest(sweep: Sweep) -> None:
-    """A file with the plan of what stays, once anything is rejected and anything stays."""
+    """Offers the plan of the other cells as a file, once some but not all are rejected."""
     out = rejected(sweep)
     staying = sum(cell.at not in out and not cell.skip for cell in sweep.plan.cells)
     if not out or not staying:

@@ -1,5 +1,5 @@
-"""A sweep on the page: its progress or its verdict, its pictures in one of the ways to look at
-them, and what they answer."""
+"""A sweep on the page: its progress or verdict, its pictures in one of several views, and what they
+say."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ POLL_SECONDS = 1.0
 
 
 def show(studio: Studio, sweep: Sweep) -> None:
-    """Progress or verdict, the pictures, and what they answer."""
+    """Shows progress or verdict, the pictures, and what they say."""
     moving = sweep.moving
     above = st.empty()
     with above:
@@ -51,7 +51,7 @@ def show(studio: Studio, sweep: Sweep) -> None:
 
 
 def welcome() -> None:
-    """What the empty page says."""
+    """Shows what the page says while there is no sweep."""
     with st.container(
         border=True, height=200, horizontal_alignment="center", vertical_alignment="center"
     ):
@@ -63,7 +63,7 @@ def welcome() -> None:
 
 
 def _progress(sweep: Sweep) -> None:
-    """How far it is, while it is on its way, with what can be done about it."""
+    """Shows the progress of a running sweep, with buttons to pause or stop it."""
     if sweep.trouble:
         st.warning(literal(sweep.trouble), icon=":material/pause_circle:")
     if not sweep.running:
@@ -84,7 +84,7 @@ def _progress(sweep: Sweep) -> None:
 
 
 def _ended(sweep: Sweep) -> None:
-    """What it came to, and a way to make what is missing."""
+    """Shows how the sweep ended, and a button that makes what is missing."""
     counts = sweep.counts()
     if not sweep.running and counts.get("failed", 0) + counts.get("cancelled", 0):
         st.button(
@@ -95,7 +95,7 @@ def _ended(sweep: Sweep) -> None:
 
 
 def _shown_as(studio: Studio, sweep: Sweep, tools: DeltaGenerator) -> None:
-    """The pictures, in the way that was chosen."""
+    """Shows the pictures in the view that was chosen."""
     results = sweep.results()
     with tools:
         chosen = st.segmented_control(
@@ -111,7 +111,7 @@ def _shown_as(studio: Studio, sweep: Sweep, tools: DeltaGenerator) -> None:
 
 
 def _retry(counts: Mapping[str, int]) -> str:
-    """What a click makes: those that were never begun, or those that failed."""
+    """Which cells a click makes: those that were never begun, or those that failed."""
     failed, cancelled = counts.get("failed", 0), counts.get("cancelled", 0)
     if cancelled:
         return f"Make the other {many(failed + cancelled, 'picture')}"

@@ -1,1 +1,1 @@
-"""The tab Generate: one picture at a click, or several."""
+"""The tab Generate: one picture for a click, or several."""

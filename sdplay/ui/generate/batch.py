@@ -1,4 +1,5 @@
-"""Several pictures at one click: the same settings with the next seeds, priced before the click."""
+"""Several pictures for one click: the same settings with the next seeds, and their price before the
+click."""
 
 import uuid
 from dataclasses import replace
@@ -21,7 +22,7 @@ from sdplay.wording import literal, many
 
 
 def pick() -> None:
-    """Ask how many pictures a click makes; their price stands in another part of the page."""
+    """Asks how many pictures a click makes. Another part of the page shows their price."""
     st.number_input(
         "Number of pictures",
         1,
@@ -43,7 +44,7 @@ def picked() -> int:
 
 
 def price(studio: Studio, pictures: int) -> None:
-    """What the pictures of a click will cost, and how they are asked for."""
+    """Shows the cost of the pictures of a click, and how they are requested."""
     with explained():
         base = form.asked(studio.capabilities)
         sentence = _price_of_one(studio, base) if pictures == 1 else _price(studio, base, pictures)
@@ -51,7 +52,7 @@ def price(studio: Studio, pictures: int) -> None:
 
 
 def _price_of_one(studio: Studio, params: Params) -> str:
-    """Work, seconds and money of a single picture, as far as they are known."""
+    """Work, seconds and money of a single picture, if they are known."""
     name = studio.backend.name
     if name == "builtin" and _is_made(studio, params):
         return "You made this one before: it comes from your library at once."
@@ -66,8 +67,8 @@ def _price_of_one(studio: Studio, params: Params) -> str:
 
 
 def _is_made(studio: Studio, params: Params) -> bool:
-    """Whether the library has it.  Only for a backend that tells its version without being asked
-    over the network each time a slider moves."""
+    """Whether the library has the picture. It looks only for a backend that knows its version
+    without a request, so that moving a slider sends none."""
     from sdplay.library import Recipe  # Not above: the prompt is on screen before the database.
 
     version = studio.backend.model_version(params)
@@ -84,7 +85,7 @@ def _price(studio: Studio, base: Params, pictures: int) -> str:
 
 
 def submit(studio: Studio, pictures: int) -> None:
-    """Queue as many; those that find no place in the queue are told."""
+    """Queues the pictures, and says how many found no place in the queue."""
     base = form.asked(studio.capabilities)
     wanted = [base] if pictures == 1 else _with_next_seeds(studio, base, pictures)
     if all(_is_at_work(studio, params) for params in wanted):
@@ -101,7 +102,7 @@ def submit(studio: Studio, pictures: int) -> None:
 
 
 def _with_next_seeds(studio: Studio, base: Params, pictures: int) -> list[Params]:
-    """The settings of each picture, with words of its own."""
+    """The settings of each picture, with the words that its seed draws."""
     planned = _planned(studio, base, pictures)
     if planned.needs_confirmation:
         raise BadParams(
@@ -112,7 +113,7 @@ def _with_next_seeds(studio: Studio, base: Params, pictures: int) -> list[Params
 
 
 def _is_at_work(studio: Studio, params: Params) -> bool:
-    """Whether a click before this one asked for the very same, and it is not there yet."""
+    """Whether an earlier click asked for exactly the same and its pictures are not there yet."""
     return any(
         job.active
         and job.params == params
@@ -123,7 +124,7 @@ def _is_at_work(studio: Studio, params: Params) -> bool:
 
 
 def _planned(studio: Studio, base: Params, pictures: int) -> Plan:
-    """One picture for each seed from this one on, checked and priced as a comparison is."""
+    """A picture for each seed from this one on, checked and priced like a comparison."""
     from sdplay.ui.compare import sweeping  # Not above: one picture needs nothing of it.
 
     largest = int(bounded(KNOBS["seed"], studio.capabilities).high or LARGEST_IN_A_BROWSER)
@@ -143,5 +144,5 @@ def _planned(studio: Studio, base: Params, pictures: int) -> Plan:
 
 
 def _with_own_words(studio: Studio, setup: Setup) -> Setup:
-    """The words that this seed draws."""
+    """The settings with the words that this seed draws."""
     return replace(setup, params=form.asked(studio.capabilities, setup.params.seed))

@@ -1,4 +1,5 @@
-"""The picture that greets a newcomer: shipped, made by the built-in model, with its own receipt."""
+"""The picture for newcomers: part of the package, made by the built-in model, with its own
+receipt."""
 
 from functools import cache
 from pathlib import Path
@@ -20,7 +21,7 @@ FILE = Path(__file__).with_name("example.png")
 
 
 def show(studio: Studio) -> None:
-    """The picture, what to try in one line, and how it was made."""
+    """Shows the picture, one line on what to try, and how it was made."""
     picture = example()
     left, right = columns(picture.width, picture.height)
     with left:

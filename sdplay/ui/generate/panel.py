@@ -12,11 +12,11 @@ from sdplay.ui.session import Studio
 from sdplay.ui.share import links
 
 BLANK_LINE = "\u00a0"
-"""Holds the room of a line that comes later, so that nothing below it moves."""
+"""Keeps the room for a line that appears later, so that nothing below it moves."""
 
 
 def show(studio: Studio) -> None:
-    """The prompt card, then the picture or its progress."""
+    """Shows the prompt, then the picture or its progress."""
     price = _card(studio)
     from sdplay.ui.generate import result  # The card is on screen while this reads the library.
 
@@ -26,7 +26,7 @@ def show(studio: Studio) -> None:
 
 
 def _card(studio: Studio) -> DeltaGenerator:
-    """The prompt and its tools; returns the line that tells the price."""
+    """The prompt with its tools. It returns the line for the price."""
     with st.container(border=True, gap="small", key="card"):
         form.prompts(studio.capabilities)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -49,7 +49,7 @@ def _card(studio: Studio) -> DeltaGenerator:
 
 @whole.fragment()
 def _go(studio: Studio) -> None:
-    """The button, in a part of its own: its click need not draw the whole page."""
+    """The button in a fragment of its own, because its click need not draw the whole page."""
     with st.container(
         horizontal=True,
         horizontal_alignment="right",
@@ -71,8 +71,7 @@ def _go(studio: Studio) -> None:
 
 
 def _press(studio: Studio) -> None:
-    """Ask for pictures.  The page is drawn anew before that only where something is worked out
-    while it is drawn."""
+    """Asks for pictures. The page is drawn first only if that changes the settings."""
     session.want(batch.picked())
     if form.stands_in_controls(studio.capabilities) and not local_card.has_news():
         whole.only("result")

@@ -1,4 +1,5 @@
-"""The whole queue on the page: own pictures marked and to be cancelled, others' without a name."""
+"""The whole queue on the page: one's own pictures, with a button to cancel them, and those of
+others without a name."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,12 +16,12 @@ from sdplay.ui.session import Studio
 from sdplay.wording import duration, literal, many
 
 LIVE_SECONDS = 2.0
-"""So often the queue of others is drawn anew while somebody looks at it."""
+"""How often the pictures of others are drawn anew while somebody looks at them."""
 PROMPT_LETTERS = 40
 
 
 class TextPlace:
-    """One place on the page for a text, sent only when it differs from what stands there."""
+    """One place on the page for a text, sent only if it has changed."""
 
     def __init__(self, room: DeltaGenerator, text: str, is_small: bool = False) -> None:
         write = room.caption if is_small else room.markdown
@@ -28,7 +29,7 @@ class TextPlace:
         self._text, self._is_small = text, is_small
 
     def say(self, text: str) -> None:
-        """Put this text in the place of the last one; an empty text takes no room."""
+        """Replaces the last text by this one. An empty text takes no room."""
         if text == self._text:
             return
         self._text = text
@@ -42,17 +43,17 @@ class TextPlace:
 
 @dataclass(frozen=True)
 class QueueTexts:
-    """What the list says: of others between one's own entries, each of which has a row with a
-    button."""
+    """The texts of the list: those about others stand between one's own entries, each of which has
+    a row with a button."""
 
     heading: str
     of_others: tuple[str, ...]
-    """Before the first own entry, after it, after the next one, and so on."""
+    """The texts before the first own entry, after it, after the next one, and so on."""
     of_mine: tuple[str, ...]
     further: str
 
     def in_order(self) -> list[str]:
-        """From the top down."""
+        """The texts from top to bottom."""
         alternating = [
             text for pair in zip(self.of_others, self.of_mine, strict=False) for text in pair
         ]
@@ -60,10 +61,10 @@ class QueueTexts:
 
 
 def show(studio: Studio) -> Callable[[], bool]:
-    """The list, where more than one entry stands in it.
+    """Shows the list if it has more than one entry.
 
-    What is returned writes what changed, and says whether one's own entries are still the same:
-    those of others come and go in their places.
+    The returned function writes what has changed, and returns whether one's own entries are still
+    the same; those of others come and go in their places.
     """
     listed = lineup(studio.jobs, studio.owner, is_connected)
     labels = session.labels()
@@ -90,7 +91,7 @@ def _own(listed: Lineup[Job]) -> list[str]:
 
 
 def _laid_out(studio: Studio, listed: Lineup[Job], texts: QueueTexts) -> list[TextPlace]:
-    """The list's places from the top down, and the buttons of one's own entries."""
+    """The places of the list from top to bottom, and the buttons of one's own entries."""
     mine = [entry for entry in listed.entries if entry.mine]
     room = st.container(border=True, gap="xxsmall", key="queue")
     places = [TextPlace(room, texts.heading, is_small=True)]
@@ -123,7 +124,7 @@ def _texts(studio: Studio, listed: Lineup[Job], labels: Mapping[str, str]) -> Qu
 
 
 def _and_more(pictures: Mapping[str, int]) -> str:
-    """How many are not listed, by whose they are."""
+    """How many entries are not listed, and whose they are."""
     more = [
         f"{many(count, 'more picture')} of {whose}" for whose, count in pictures.items() if count
     ]
@@ -131,7 +132,8 @@ def _and_more(pictures: Mapping[str, int]) -> str:
 
 
 def of_others(studio: Studio) -> None:
-    """While nothing of one's own is on its way: how many others' are, and which."""
+    """How many pictures of others are in the queue, and which, while there are none of one's
+    own."""
     if not (pictures := lineup(studio.jobs, studio.owner, is_connected).pictures):
         return
     fold = st.popover(
@@ -160,7 +162,7 @@ def _live(studio: Studio) -> None:
 
 
 def _row() -> DeltaGenerator:
-    """An entry's row."""
+    """The row of one entry."""
     return st.container(horizontal=True, vertical_alignment="center", gap="xsmall")
 
 
@@ -177,7 +179,7 @@ def _way_out(studio: Studio, entry: QueueEntry[Job]) -> None:
 
 
 def _cancel(studio: Studio, entry: QueueEntry[Job]) -> None:
-    """Take it out of the queue; a comparison stops as a whole."""
+    """Takes an entry out of the queue. A comparison is stopped as a whole."""
     if entry.is_comparison:
         from sdplay.ui.compare import sweeping  # Not above: one picture needs nothing of it.
 
@@ -190,7 +192,8 @@ def _cancel(studio: Studio, entry: QueueEntry[Job]) -> None:
 
 
 def _sentence(studio: Studio, entry: QueueEntry[Job], labels: Mapping[str, str]) -> str:
-    """Whose, what kind and when; below it smaller the settings."""
+    """Whose the entry is, what it is and when it is due, with its settings in small letters
+    below."""
     whose = "**Yours**" if entry.mine else "Somebody else's"
     count = many(len(entry.jobs), "picture")
     kind = f"a comparison's {count}" if entry.is_comparison else count
@@ -200,7 +203,7 @@ def _sentence(studio: Studio, entry: QueueEntry[Job], labels: Mapping[str, str])
 
 
 def _settings(entry: QueueEntry[Job], labels: Mapping[str, str]) -> str:
-    """In short; nobody reads what others wrote."""
+    """The settings in short, without what others wrote."""
     params = entry.jobs[0].params
     short = params.prompt[:PROMPT_LETTERS].strip()
     prompt = [f"“{short}{'…' if len(params.prompt) > PROMPT_LETTERS else ''}”"] if short else []

@@ -1,5 +1,4 @@
-"""Below the prompt: the newest picture or the progress of the one being made, then what was made
-before."""
+"""The newest picture or the progress of the one being made, and below it the earlier pictures."""
 
 import time
 from collections.abc import Callable
@@ -28,21 +27,23 @@ from sdplay.ui.session import Studio
 from sdplay.wording import duration, many
 
 SOON_SECONDS = 0.25
-"""After a click, or a run that was interrupted, the browser asks so soon for one that waits."""
+"""How soon the browser asks for a run that waits, after a click or an interrupted run."""
 PATIENCE_SECONDS = 30.0
-"""So long a run waits, until the browser asks for the next one."""
+"""How long such a run waits before the browser asks for the next one."""
 GLANCE_SECONDS = 0.1
-"""A run that waits looks so often whether something else was clicked; in a crowd less often."""
+"""How often a waiting run looks whether something else was clicked; less often with many
+visitors."""
 LOOKS_A_SECOND = 8.0
-"""What is new about all waiting pictures together comes so often, about one at most four times."""
+"""How often changes are drawn for all waiting pictures together; for a single one at most four
+times a second."""
 RECENT = 12
-"""Pictures in the strip below; of a larger click all."""
+"""Pictures in the strip below. A click for more of them shows all of its own."""
 LINGER_SECONDS = 0.4
-"""A finished picture has the browser to itself, before the whole page is drawn anew."""
+"""How long a finished picture has the browser to itself before the whole page is drawn anew."""
 
 
 def show(studio: Studio) -> None:
-    """The newest picture, or the progress of the one being made until it is there."""
+    """Shows the newest picture, or the progress of the one being made until it is there."""
     if pictures := session.wanted_again():
         _submit(studio, pictures)
     latest = session.latest(studio)
@@ -85,15 +86,15 @@ def show(studio: Studio) -> None:
 
 
 def _submit(studio: Studio, pictures: int) -> list[PlayError]:
-    """Ask for what the form describes, or say why that cannot be."""
+    """Asks for what the form describes, or says why that cannot be."""
     with explained() as refusals:
         submit(studio, pictures)
     return refusals
 
 
 def _ended(studio: Studio, job: Job, draw: Callable[[], bool]) -> bool:
-    """Draw what is new until the job has ended and no other of its click is left; False when
-    something else is to be run first."""
+    """Draws changes until all jobs of the click have ended; returns False if another run is needed
+    first."""
     waiting.tick_every(PATIENCE_SECONDS)
     due = time.monotonic() + (pause := _pause(studio))
     while not job.wait(max(GLANCE_SECONDS, pause / 8)):
@@ -111,7 +112,7 @@ def _ended(studio: Studio, job: Job, draw: Callable[[], bool]) -> bool:
 
 
 def _pause(studio: Studio) -> float:
-    """Seconds until what is new about one picture is drawn: longer, the more are waiting."""
+    """Seconds until the next change of one picture is drawn; more if many wait."""
     return max(SOON_SECONDS, studio.jobs.crowd() / LOOKS_A_SECOND)
 
 
@@ -130,7 +131,7 @@ def _result(studio: Studio, job: Job | None, alone: bool) -> None:
 
 
 def _ends(batch: list[Job]) -> None:
-    """What went wrong with the pictures of a click, and what was stopped."""
+    """Says what went wrong with the pictures of a click, and which were stopped."""
     failed = [job for job in batch if job.state == "failed"]
     if failed and len(batch) > 1:
         told(f"{len(failed)} of {many(len(batch), 'picture')} failed. {failed[0].error}")
@@ -152,8 +153,10 @@ def _newest(studio: Studio) -> Kept | None:
 
 
 def _progress(studio: Studio, job: Job) -> Callable[[], bool]:
-    """The preview, the bar, the way out and the queue; what is returned draws anew what changed,
-    and says whether that was all."""
+    """The preview, the bar, the cancel button and the queue.
+
+    The returned function draws what has changed, and returns whether that was everything.
+    """
     left, right = columns(job.params.width, job.params.height)
     preview = left.empty()
     preview.skeleton(height=420)
@@ -180,8 +183,8 @@ def _progress(studio: Studio, job: Job) -> Callable[[], bool]:
 
 
 def _inside(preview: bytes) -> str:
-    """A preview inside the page, not as a file beside it: the next one would take the file away
-    while it loads."""
+    """A preview inside the page. As a file of its own the next one would remove it while it
+    loads."""
     return (
         '<img alt="The picture so far" style="width:100%;border-radius:10px" '
         f'src="{source(preview)}">'
@@ -242,8 +245,8 @@ def _standing(studio: Studio, job: Job) -> str:
 
 
 def _picture(studio: Studio, picture: Kept, job: Job | None, alone: bool) -> None:
-    """The picture, and beside it how it was made: a tick later where it was waited for, so that it
-    is seen sooner."""
+    """The picture, with the way it was made beside it. After a wait that is drawn a moment later,
+    so that the picture is seen sooner."""
     left, right = columns(picture.width, picture.height)
     with left:
         hero(studio, picture)
@@ -290,7 +293,7 @@ def _recent(studio: Studio, most: int) -> None:
 
 
 def _named(params: Params) -> str:
-    """A picture's name among others: its prompt, and what most often sets it apart."""
+    """A picture's name among others: its prompt, and the settings that most often differ."""
     entry = scheduler_label(params.scheduler)
     return (
         f"{params.prompt or 'No prompt'}: {entry}, {many(params.steps, 'step')}, seed {params.seed}"

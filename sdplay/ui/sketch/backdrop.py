@@ -1,4 +1,4 @@
-"""Which picture lies under the drawing: an upload, an address, one of the library, the last
+"""Chooses the picture under the drawing: an upload, an address, one of the library, or the last
 result."""
 
 import hashlib
@@ -23,14 +23,16 @@ from sdplay.wording import literal
 
 KINDS = ["png", "jpg", "jpeg", "webp"]
 SMALLEST, LARGEST = 16, 2048
-"""Pixels along the shorter side at least, along the longer one at most: more are made fewer."""
+"""The shorter side must have so many pixels at least. A longer side is reduced to so many at
+most."""
 PNG_PIXELS = 300_000
-"""So small a picture goes to the browser without any loss."""
+"""A picture with no more pixels than this is sent to the browser without loss."""
 RECENT = 10
 
 
 def choose(studio: Studio, seat: Sitting) -> None:
-    """Ask for it in a popover; the browser lays it under the drawing, where Undo takes it away."""
+    """Asks for the picture in a popover. The browser puts it under the drawing, and Undo removes
+    it."""
     box = st.popover(
         "Choose a background",
         icon=":material/wallpaper:",
@@ -66,7 +68,7 @@ def choose(studio: Studio, seat: Sitting) -> None:
 
 
 def _own_pictures(studio: Studio, seat: Sitting) -> None:
-    """The result that stands beside the drawing, and the newest of the library."""
+    """The result beside the drawing, and the newest pictures of the library."""
     rendering = seat.live.answer
     if rendering:
         st.button(
@@ -113,7 +115,7 @@ def _from_library(seat: Sitting, id: str) -> None:
 
 
 def _lay(seat: Sitting, data: bytes) -> None:
-    """Hand it to the browser, or say why it cannot be used."""
+    """Sends the picture to the browser, or says why it cannot be used."""
     seat.backdrop_refusal = seat.backdrop_note = ""
     try:
         picture = prepared(data)
@@ -127,8 +129,8 @@ def _lay(seat: Sitting, data: bytes) -> None:
 
 
 def prepared(data: bytes) -> Image.Image:
-    """The picture upright, on white, no larger than a drawing needs; a sentence when it is of no
-    use."""
+    """The picture upright, on white, and no larger than a drawing needs. One that cannot be used
+    raises an error with a clear sentence."""
     try:
         with Image.open(io.BytesIO(checked(data))) as opened:
             opened.draft("RGB", (LARGEST, LARGEST))
@@ -162,7 +164,7 @@ def _is_transparent(data: bytes) -> bool:
 
 
 def small_file(picture: Image.Image) -> bytes:
-    """As it goes to the browser: without any loss where it is small."""
+    """The file that is sent to the browser, without loss if it is small."""
     if picture.width * picture.height <= PNG_PIXELS:
         return png_bytes(picture)
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""How near a picture stays to the drawing it came from, and what strength has to do with it."""
+"""How near a picture is to the drawing it was made from, and what that says about strength."""
 
 import io
 
@@ -8,20 +8,20 @@ from PIL import Image
 from sdplay.compare.evidence.measures import COLOUR, difference
 
 ENOUGH_PIXELS = 192
-"""Along the longest side: more of them tell nothing new."""
+"""The pixels of the longest side that are compared; more give the same answer."""
 WHITE = 250
-"""A grey as light as this is not seen on a white sheet."""
+"""A grey this light cannot be seen on a white sheet."""
 FORGETFUL = 0.9
-"""From this strength on hardly anything of a drawing is left."""
+"""From this strength on, hardly anything of a drawing is left."""
 
 
 def distance(drawing: bytes, picture: bytes) -> float:
-    """The colour distance between both; 0 is the same."""
+    """The colour distance between both pictures; 0 means that they are the same."""
     return difference(_small(drawing), _small(picture)).colour
 
 
 def advice(apart: float, strength: float) -> str:
-    """What to do when strength is too low or too high; nothing when it is neither."""
+    """What to do if strength is too low or too high; empty if it is neither."""
     if apart < COLOUR.unseen:
         return (
             f"The picture is nearly your drawing (colour distance {apart:.2f}): at strength "

@@ -15,7 +15,7 @@ from sdplay.wording import many
 
 
 def offer(studio: Studio, seat: Sitting) -> None:
-    """A button that saves the pictures since the page was opened, in their order."""
+    """A button that saves the pictures made since the page was opened, in their order."""
     count = len(seat.live.frames)
     if count < 2:
         return
@@ -42,7 +42,7 @@ def offer(studio: Studio, seat: Sitting) -> None:
 
 
 def _frames(studio: Studio, ids: tuple[str, ...]) -> Iterator[tuple[str, Image.Image]]:
-    """Those that are still there, so small that all of them have room in the memory."""
+    """The pictures that still exist, reduced so far that all of them fit into memory."""
     for id in ids:
         if picture := studio.library.get(id, studio.owner):
             image = metadata.decoded(studio.library.data(picture))

@@ -1,4 +1,4 @@
-"""Guide: the drawing steers where things are, through a ControlNet of the backend."""
+"""Guide: the drawing decides where things are, through a ControlNet of the backend."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,11 +15,13 @@ from sdplay.ui.session import Studio
 from sdplay.ui.sketch.sitting import Sitting
 
 PREFERRED = "scribble"
-"""A drawing is one: of models and preprocessors, the first of this name is chosen at first."""
+"""A model or preprocessor with this word in its name is chosen at first, because a drawing is a
+scribble."""
 
 
 def settings(studio: Studio, seat: Sitting) -> None:
-    """Ask for model and preprocessor, how hard it steers and when; show what the model gets."""
+    """Asks for model and preprocessor, the weight and the steps in which it acts, and shows what
+    the model gets."""
     before = seat.guide or Control(b"", "")
     _choose_net(studio, seat, before)
     _choose_pace(seat, before)
@@ -65,21 +67,21 @@ def _choose_pace(seat: Sitting, before: Control) -> None:
 
 
 def _chosen() -> Control:
-    """What the controls say, still without a picture."""
+    """The values of the controls, still without a picture."""
     state = st.session_state
     model, module, weight = (state[f"guide_{name}"] for name in ("model", "module", "weight"))
     return Control(b"", model or "", module, weight, *state["guide_when"])
 
 
 def _first(names: Sequence[str], before: str) -> int:
-    """Which to choose: the one of before, else the first for scribbles."""
+    """The position of the choice made before, otherwise of the first one for scribbles."""
     fitting = [name for name in names if PREFERRED in name.lower()]
     choice = next((name for name in (before, *fitting) if name in names), "")
     return names.index(choice) if choice else 0
 
 
 def _preview(studio: Studio, drawing: bytes) -> None:
-    """What the preprocessor makes of the drawing, when it is asked for."""
+    """Shows what the preprocessor makes of the drawing, if somebody asks for it."""
     if not st.toggle("Show what the model gets", key="guide_preview"):
         return
     module = str(st.session_state["guide_module"])
@@ -89,7 +91,7 @@ def _preview(studio: Studio, drawing: bytes) -> None:
 
 
 def _preprocessed(studio: Studio, drawing: bytes, module: str) -> bytes:
-    """Asked for once: the visit holds that of the latest drawing."""
+    """The preprocessed drawing, asked for once; the visit stores that of the latest drawing."""
     asked = (studio.backend.name, module, hash(drawing))
     held = st.session_state.get("guide_look")
     if not held or held[0] != asked:

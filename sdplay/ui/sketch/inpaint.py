@@ -1,4 +1,4 @@
-"""Inpaint: a mask is painted over the start image, and only what it covers is made anew."""
+"""Inpaint: somebody paints a mask over the start image, and only what it covers is made anew."""
 
 import hashlib
 import io
@@ -27,11 +27,11 @@ PAD = "inpaint_pad"
 NO_MASK = "Nothing is masked yet. Paint over what should be made anew, and ask again."
 NO_PICTURE = "There is no picture to paint a mask over. Choose one, or give a start image."
 FAINT = 8
-"""A grey as dark as this in a mask, of 255, changes nothing."""
+"""A grey of a mask that is at most this bright, of 255, changes nothing."""
 
 
 def soften(studio: Studio) -> None:
-    """Ask how soft the mask's edge is."""
+    """Asks how soft the mask's edge is."""
     knob = KNOBS["mask_blur"]
     if studio.capabilities.offers(knob.needs):
         st.slider(knob.label, 0, 64, knob.default, key="sketch_soft", help=knob.help)
@@ -58,7 +58,7 @@ def sheet(studio: Studio, seat: Sitting) -> None:
 
 
 def _say_frame(size: Size, frame: Size) -> None:
-    """What became of a start image of another shape, and a way to the other choice."""
+    """Says how a start image of another shape was fitted, and offers the other way."""
     if fits(size, frame):
         return
     is_whole = start_image.is_letterboxed()
@@ -75,7 +75,8 @@ def _say_frame(size: Size, frame: Size) -> None:
 
 
 def params(studio: Studio, seat: Sitting) -> Params:
-    """The form's settings, with the mask that is painted; a sentence while none is."""
+    """The form's settings with the painted mask. If there is none yet, an error says so in a
+    sentence."""
     settings = form.asked(studio.capabilities)
     if not settings.init or seat.original is None:
         raise BadParams(NO_PICTURE)
@@ -88,7 +89,7 @@ def params(studio: Studio, seat: Sitting) -> Params:
 
 
 def keep_its_original(studio: Studio, asked: Params) -> None:
-    """Keep what a mask is painted over, unless it is a picture of the library."""
+    """Stores the picture under a mask, unless it is in the library."""
     id = st.session_state.get(f"{start_image.START}_id", "")
     if not (id and studio.library.get(id, studio.owner)):
         keep_original(asked, studio.library, studio.owner)
@@ -108,12 +109,12 @@ def _softness(studio: Studio) -> int:
 
 
 def _coming(seat: Sitting) -> None:
-    """A mask has begun to come."""
+    """Called when the browser begins to send a mask."""
     seat.mask_coming = coming(PAD)
 
 
 def _masked(seat: Sitting) -> None:
-    """A mask has come."""
+    """Called when a mask has arrived."""
     try:
         seat.mask = drawn(PAD)
     except NotAPicture as error:
@@ -125,13 +126,13 @@ def _masked(seat: Sitting) -> None:
 
 @st.cache_data(show_spinner=False, max_entries=8)
 def _original(data: bytes, frame: Size) -> Backdrop:
-    """The start image as the backend will see it."""
+    """The start image as the backend will get it."""
     digest = hashlib.sha256(data + repr(frame).encode()).hexdigest()[:16]
     return Backdrop(digest, source(small_file(cropped(data, frame))))
 
 
 def _choose_picture(studio: Studio) -> None:
-    """Any picture of the library, with a click."""
+    """Lets somebody choose any picture of the library with a click."""
     st.info(f"{NO_PICTURE} Start image is among the settings.", icon=":material/ink_eraser:")
     recent = studio.library.recent(studio.owner, RECENT)
     if not recent:

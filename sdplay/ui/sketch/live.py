@@ -1,5 +1,5 @@
-"""Pictures that follow a drawing: one is made at a time, the newest drawing waits, and the last one
-is always made."""
+"""Pictures that follow a drawing: one is made at a time, only the newest drawing waits, and the
+last one is always made."""
 
 import time
 from collections import deque
@@ -15,12 +15,12 @@ from sdplay.params import Params
 from sdplay.picture import Progress
 
 SLOW_SECONDS = 1.5
-"""While pictures take longer than this, a few strokes in a row are waited for."""
+"""If pictures take longer than this, several strokes in a row are waited for."""
 GRACE_SECONDS = 0.25
 PATIENCE_SECONDS = 12.0
-"""A picture at work for so long is given up for a newer drawing."""
+"""A picture that takes longer than this is cancelled in favour of a newer drawing."""
 FAREWELL_SECONDS = 4.0
-"""What was given up and does not end for so long is waited for no more."""
+"""A cancelled picture that does not end within this time is no longer waited for."""
 MOST_TRIES = 5
 RETRY_SECONDS = 0.4
 MOST_FRAMES = 400
@@ -28,17 +28,17 @@ MOST_FRAMES = 400
 
 @dataclass(frozen=True)
 class Request:
-    """A drawing whose picture is asked for."""
+    """A drawing for which somebody asked for a picture."""
 
     params: Params
     stroke: int
     """The number of the drawing."""
     turn: int
-    """A later request has a larger one."""
+    """Counts the requests, so that a later one has a larger number."""
     due: float
-    """Not before this moment."""
+    """The earliest moment to begin."""
     timed: bool = True
-    """A stroke asked for it, not a button."""
+    """Whether a stroke asked for it, not a button."""
     tries: int = 1
 
 
@@ -51,7 +51,7 @@ class Rendering:
 
 
 class Maker(Protocol):
-    """Who makes pictures."""
+    """Makes the pictures."""
 
     def submit(self, params: Params) -> Job: ...
 
@@ -67,14 +67,14 @@ class _Errand:
 
 
 class Live:
-    """What is at work and what waits, of one visit."""
+    """The picture at work and the request that waits, of one visit."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self.answer: Rendering | None = None
         self.trouble = ""
-        """What the latest request ended with, when it was no picture."""
+        """The error of the latest request, if it gave no picture."""
         self.frames: deque[str] = deque(maxlen=MOST_FRAMES)
-        """Ids of the pictures in the library, in their order."""
+        """The ids of the pictures in the library, in their order."""
         self._now = now
         self._turn = 0
         self._waiting: Request | None = None
@@ -89,7 +89,7 @@ class Live:
 
     @property
     def progress(self) -> Progress | None:
-        """How far the picture at work is; nothing while none is."""
+        """The progress of the picture at work; None while there is none."""
         return self._errand.job.progress if self._errand else None
 
     @property
@@ -98,7 +98,7 @@ class Live:
         return int(self._waiting is not None)
 
     def ask(self, params: Params, stroke: int, timed: bool = True) -> None:
-        """This drawing is the newest; it takes the place of any that waits."""
+        """Asks for a picture of this drawing, in place of any drawing that still waits."""
         self._turn = max(self._turn + 1, time.time_ns() // 10**6)
         is_slow = bool(self._seconds) and median(self._seconds) > SLOW_SECONDS
         due = self._now() + (GRACE_SECONDS if timed and is_slow else 0.0)
@@ -106,13 +106,14 @@ class Live:
         self.trouble = ""
 
     def stop(self) -> None:
-        """Nothing more is made."""
+        """Cancels the picture at work and the request that waits."""
         self._waiting = None
         if self._errand:
             self._errand.job.cancel()
 
     def advance(self, maker: Maker) -> bool:
-        """Take what has ended and begin what waits; says whether there is a new picture."""
+        """Takes a picture that is done and begins one that waits, and returns whether there is a
+        new picture."""
         before = self.answer
         for errand in [*self._late, *filter(None, [self._errand])]:
             if not errand.job.active:
@@ -123,14 +124,15 @@ class Live:
         return self.answer is not before
 
     def rest(self, seconds: float) -> None:
-        """Until the picture at work has ended, at most so long."""
+        """Waits until the picture at work has ended, at most so many seconds."""
         if self._errand:
             self._errand.job.wait(seconds)
         elif self._waiting:
             time.sleep(max(0.0, min(seconds, self._waiting.due - self._now())))
 
     def _begin(self, request: Request, maker: Maker) -> None:
-        """A run of the page that is cut short while it submits leaves the request waiting."""
+        """Submits the request that waits. If the page's run is cut short meanwhile, the request
+        stays."""
         try:
             self._errand = _Errand(request, maker.submit(request.params), self._now())
         except PlayError as error:
@@ -150,14 +152,15 @@ class Live:
             self._try_again(errand)
 
     def _take(self, answer: Rendering) -> None:
-        """An older drawing's picture never takes the place of a newer one's."""
+        """Takes a finished picture, but never that of an older drawing in place of a newer
+        one's."""
         if self.answer and answer.request.turn < self.answer.request.turn:
             return
         self.answer, self.trouble = answer, ""
         self.frames.append(answer.picture.id)
 
     def _try_again(self, errand: _Errand) -> None:
-        """The last drawing is made even if its request fails; of an older one nobody waits."""
+        """Asks again if the request for the last drawing failed. Nobody waits for older ones."""
         request = errand.request
         if request.turn < self._turn:
             return
@@ -167,7 +170,7 @@ class Live:
             self._waiting = replace(request, due=due, tries=request.tries + 1)
 
     def _lose_patience(self) -> None:
-        """A request that never ends keeps nobody waiting."""
+        """Gives up a request that does not end, so that it blocks nobody."""
         errand, now = self._errand, self._now()
         if errand is None or self._waiting is None:
             return

@@ -1,4 +1,4 @@
-"""What the canvas is for: a drawing to start from, a guide for ControlNet, or a mask."""
+"""The use of the canvas: a drawing to start from, a guide for ControlNet, or a mask."""
 
 import streamlit as st
 
@@ -7,7 +7,7 @@ from sdplay.ui.share import linked
 
 
 def choose(studio: Studio) -> str:
-    """Ask, where there is a choice."""
+    """Asks for the use of the canvas, if there is a choice."""
     modes = linked.sketches(studio.capabilities)
     if len(modes) > 1:
         st.segmented_control(
@@ -23,12 +23,12 @@ def choose(studio: Studio) -> str:
 
 
 def chosen(studio: Studio) -> str:
-    """What was chosen, as far as this backend has a word on it."""
+    """The use that was chosen, if this backend offers it or says what is missing."""
     mode = str(st.session_state.get("sketch_as", "draw"))
     return mode if mode in linked.sketches(studio.capabilities) else "draw"
 
 
 def missing(studio: Studio, mode: str) -> str:
-    """What to install for it; nothing where it is there."""
+    """What to install for it; empty if nothing is missing."""
     need, capabilities = linked.SKETCH_NEEDS.get(mode, ""), studio.capabilities
     return "" if capabilities.offers(need) else capabilities.hints[need]

@@ -1,4 +1,4 @@
-"""Sketch: draw on the left, and the picture that follows stands on the right."""
+"""Sketch: the drawing on the left, and the picture that follows it on the right."""
 
 import time
 from collections.abc import Callable
@@ -28,17 +28,17 @@ from sdplay.wording import literal
 
 PAD = "sketch_pad"
 QUICK_SECONDS = 0.5
-"""A picture that takes no longer comes in the run that asked for it."""
+"""A picture that takes no longer than this is shown by the run that asked for it."""
 SOON_SECONDS = 0.25
 PATIENCE_SECONDS = 10.0
 NEWS_SECONDS = 1.0
 GLANCE_SECONDS = 0.04
 LARGEST_INSIDE = 2_000_000
-"""Bytes of a picture that goes to the browser as it is."""
+"""The most bytes of a picture that is sent to the browser unchanged."""
 
 
 def show(studio: Studio) -> None:
-    """The prompt, then drawing and picture beside each other."""
+    """Shows the prompt, then the drawing with its picture beside it."""
     with st.container(border=True, gap="small", key="sketch_card"):
         form.prompts(studio.capabilities)
     if studio.capabilities.offers("img2img"):
@@ -48,7 +48,7 @@ def show(studio: Studio) -> None:
 
 
 def _why_not(studio: Studio) -> str:
-    """Why no drawing becomes a picture on this backend, and what to do."""
+    """Why this backend cannot make a picture of a drawing, and what to do."""
     label, capabilities = literal(studio.backend.label), studio.capabilities
     if capabilities.status in ("ready", "busy"):
         return (
@@ -101,12 +101,12 @@ def _sheet(studio: Studio, seat: Sitting) -> None:
 
 
 def _coming(seat: Sitting) -> None:
-    """A drawing has begun to come."""
+    """Called when the browser begins to send a drawing."""
     seat.drawing_coming = coming(PAD)
 
 
 def _drawn(seat: Sitting) -> None:
-    """A drawing has come."""
+    """Called when a drawing has arrived."""
     try:
         seat.drawing = drawn(PAD)
     except NotAPicture as error:
@@ -119,8 +119,8 @@ def _drawn(seat: Sitting) -> None:
 
 
 def _grant(studio: Studio, seat: Sitting) -> None:
-    """Ask for what is wished for, once it is here, or say why that cannot be; a run that is cut
-    short leaves the wish to the next one."""
+    """Asks for the wished picture once its drawing is here, or says why that cannot be. If the run
+    is cut short, the next one grants the wish."""
     masking = mode.chosen(studio) == "mask"
     if not seat.asked or seat.awaits(masking):
         return
@@ -152,7 +152,7 @@ def _strength(seat: Sitting) -> None:
 
 
 def _settings(studio: Studio, seat: Sitting, aim: str) -> None:
-    """What this use of the canvas has to set, or what it needs that is missing."""
+    """The settings for this use of the canvas, or what is missing for it."""
     if hint := mode.missing(studio, aim):
         st.info(hint, icon=":material/extension:")
     elif aim == "guide":
@@ -164,7 +164,7 @@ def _settings(studio: Studio, seat: Sitting, aim: str) -> None:
 
 
 def _results(studio: Studio, seat: Sitting, aim: str) -> Callable[[], None]:
-    """All that stands on the right; what is returned draws the picture in its place."""
+    """Everything on the right side. The returned function draws the picture in its place."""
     _settings(studio, seat, aim)
     lacks = bool(mode.missing(studio, aim))
     picture, words = st.container(), st.container()
@@ -216,7 +216,8 @@ def _results(studio: Studio, seat: Sitting, aim: str) -> Callable[[], None]:
 
 
 def _switch(seat: Sitting) -> None:
-    """On asks at once for what is drawn already; off means off."""
+    """The switch for live pictures. Switching it on asks at once for a picture of what is drawn
+    already."""
     if not st.session_state["live"]:
         seat.live.stop()
     elif any(came and came.data for came in (seat.drawing, seat.mask)):
@@ -260,7 +261,7 @@ def _standing(seat: Sitting) -> str:
 
 
 def _inside(studio: Studio, answer: Rendering) -> bytes:
-    """The picture as the page shows it: its own bytes, unless they are many."""
+    """The picture as an address inside the page: its own bytes, unless there are too many."""
     data = studio.library.data(answer.picture)
     if len(data) <= LARGEST_INSIDE:
         return data
@@ -270,7 +271,7 @@ def _inside(studio: Studio, answer: Rendering) -> bytes:
 
 
 def _say(studio: Studio, seat: Sitting) -> None:
-    """What went wrong, and whether strength fits."""
+    """Says what went wrong, and whether strength suits the drawing."""
     for sentence in (seat.refusal, seat.live.trouble):
         if sentence:
             told(sentence, warn=True)
@@ -285,13 +286,13 @@ def _say(studio: Studio, seat: Sitting) -> None:
 
 
 def _is_img2img(answer: Rendering) -> bool:
-    """Whether the drawing was what the picture began with, and all of it."""
+    """Whether the picture began with the drawing, and with all of it."""
     params = answer.request.params
     return bool(params.init and not params.mask and not params.control)
 
 
 def _details(seat: Sitting) -> None:
-    """The way to the picture's receipt, and to what else can be made of it."""
+    """Leads to the picture's receipt, and to what else can be made of it."""
     answer = seat.live.answer
     if answer and st.button(
         "Details",
@@ -306,8 +307,8 @@ def _details(seat: Sitting) -> None:
 
 
 def _wait(seconds: float, seat: Sitting, desk: PageJobs) -> bool:
-    """Until nothing is at work any more, at most so long; says whether somebody else asks for a
-    run."""
+    """Waits until nothing is at work, at most so many seconds, and returns whether another run was
+    asked for."""
     until = time.monotonic() + seconds
     while seat.live.busy and time.monotonic() < until:
         seat.live.rest(GLANCE_SECONDS)
@@ -319,8 +320,8 @@ def _wait(seconds: float, seat: Sitting, desk: PageJobs) -> bool:
 
 
 def _keep_waiting(seat: Sitting, desk: PageJobs) -> None:
-    """The picture takes long: run again as soon as it is there, and now and then to tell its
-    step."""
+    """For a picture that takes long: runs again as soon as it is there, and now and then to show
+    its step."""
     waiting.tick_every(PATIENCE_SECONDS)
     if _wait(NEWS_SECONDS, seat, desk):
         waiting.tick_every(SOON_SECONDS)

@@ -1,4 +1,4 @@
-"""What is asked for with what the canvas shows, whatever it is used for."""
+"""The picture to ask for, whatever the canvas is used for."""
 
 from sdplay.errors import PlayError
 from sdplay.params import Params
@@ -10,7 +10,8 @@ PARAMS = {"mask": inpaint.params, "guide": guide.params}
 
 
 def params(studio: Studio, seat: Sitting) -> Params:
-    """The settings of the next picture; a sentence when something is missing for it."""
+    """The settings of the next picture. If something is missing for it, an error says so in a
+    sentence."""
     aim = mode.chosen(studio)
     return PARAMS[aim](studio, seat) if aim in PARAMS else seat.params(studio)
 

@@ -1,4 +1,4 @@
-"""What a visit's sketching holds between two runs of the page."""
+"""What the sketching of a visit holds between two runs of the page."""
 
 from copy import copy
 from dataclasses import dataclass, field
@@ -21,18 +21,18 @@ NOTHING = "Nothing is drawn yet. Draw something, or choose a background, and ask
 
 @dataclass
 class Sitting:
-    """The drawing as it came last, its pictures, and what is wished for in this run."""
+    """The newest drawing, its pictures, and what this run is asked for."""
 
     live: Live = field(default_factory=Live)
     drawing: Sketched | None = None
     backdrop: Backdrop | None = None
-    """Until the browser has taken it."""
+    """The picture to put under the drawing, until the browser has taken it."""
     mask: Sketched | None = None
-    """The mask as it came last, over the original that it names."""
+    """The newest mask, over the original that it names."""
     original: Backdrop | None = None
-    """What a mask is painted over."""
+    """The picture that a mask is painted on."""
     guide: Control | None = None
-    """How the drawing steers a picture, as it was set last."""
+    """The latest settings for the drawing as a guide."""
     backdrop_refusal: str = ""
     backdrop_note: str = ""
     drawing_coming: int = 0
@@ -41,24 +41,25 @@ class Sitting:
     refusal: str = ""
     """Why the last wish was not granted."""
     asked: bool = False
-    """A picture of the drawing is wished for."""
+    """Whether a picture of the drawing is wished for."""
     by_stroke: bool = False
     settings: Params | None = None
-    """The form as it was when the whole page was drawn last."""
+    """The form as it was when the whole page was last drawn."""
 
     def wish(self, by_stroke: bool) -> None:
-        """Ask for a picture in this run, once the form can be read."""
+        """Asks for a picture in this run, once the form can be read."""
         self.asked, self.by_stroke = True, by_stroke
 
     def awaits(self, masking: bool) -> bool:
-        """Whether what was drawn last is still on its way here."""
+        """Whether the newest drawing is still on its way from the browser."""
         came, number = (
             (self.mask, self.mask_coming) if masking else (self.drawing, self.drawing_coming)
         )
         return number > (came.number if came else 0)
 
     def follow(self, live: bool) -> None:
-        """The drawing has changed: live, its picture is wished for, and of an empty sheet none."""
+        """Called after the drawing has changed. With live pictures on it wishes for a picture,
+        except of an empty sheet."""
         self.refusal = ""
         if live and self.drawing and self.drawing.data:
             self.wish(by_stroke=True)
@@ -66,19 +67,21 @@ class Sitting:
             self.live.stop()
 
     def again(self) -> None:
-        """A setting has changed: live, the picture is made anew."""
+        """Called after a setting of the canvas has changed. With live pictures on, the picture is
+        made anew."""
         if st.session_state.get("live"):
             self.wish(by_stroke=False)
 
     def follow_form(self, settings: Params) -> None:
-        """Another prompt or setting: live, what is drawn already is made anew."""
+        """Called after the prompt or another setting has changed. With live pictures on, the
+        picture is made anew."""
         before, self.settings = self.settings, settings
         is_drawn = any(came and came.data for came in (self.drawing, self.mask))
         if is_drawn and before not in (None, settings):
             self.again()
 
     def shown(self) -> bytes:
-        """The drawing as a file; a sentence while it shows nothing."""
+        """The drawing as a file. If it is empty, an error says so in a sentence."""
         if self.drawing and self.drawing.too_large:
             raise BadParams(TOO_LARGE)
         if self.drawing is None or not self.drawing.data or shows_nothing(self.drawing.data):
@@ -86,7 +89,7 @@ class Sitting:
         return self.drawing.data
 
     def params(self, studio: Studio) -> Params:
-        """The form's settings, with the drawing to start from."""
+        """The form's settings, with the drawing as the start image."""
         drawing = self.shown()
         strength = float(st.session_state["sketch_strength"])
         settings = form.asked(studio.capabilities)
@@ -95,7 +98,7 @@ class Sitting:
 
 @dataclass(frozen=True)
 class PageJobs:
-    """The page's jobs, as the live pictures use them."""
+    """Gives the live pictures access to the page's jobs."""
 
     studio: Studio
 
@@ -114,6 +117,6 @@ class PageJobs:
 
 
 def sitting() -> Sitting:
-    """This visit's."""
+    """The sitting of this visit."""
     held: Sitting = st.session_state.setdefault("sketch_sitting", Sitting())
     return held

@@ -1,1 +1,1 @@
-"""What a finished comparison answers: its verdict in a sentence, and its charts."""
+"""The answers of a finished comparison: its verdict in a sentence, and its charts."""

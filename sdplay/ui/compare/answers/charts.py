@@ -1,4 +1,4 @@
-"""What a finished sweep answers: charts, each with one plain sentence."""
+"""The charts of a finished sweep, each with one plain sentence."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,12 +25,12 @@ SCALES: Mapping[Scale, str] = {
     "seconds": "Seconds",
 }
 MOST_CURVES = 12
-"""More lines than this cannot be told apart."""
+"""The most lines of a chart, because more cannot be told apart."""
 MOST_BANDS = 24
 
 
 def show(studio: Studio, sweep: Sweep) -> None:
-    """The charts that the axes allow; nothing where they carry none."""
+    """Shows the charts that the axes allow; none if they allow none."""
     findings = verdict.findings(studio, sweep, sweep.results())
     if not (findings.curves or findings.trade or findings.amounts or findings.bands):
         return
@@ -47,7 +47,8 @@ def show(studio: Studio, sweep: Sweep) -> None:
 
 
 def _choices(findings: Findings) -> None:
-    """What distances are measured by and against, and what each measure sees."""
+    """Asks by which measure and from which picture to take distances, and says what the measure
+    sees."""
     with st.container(horizontal=True, gap="medium"):
         st.segmented_control(
             "Distance by",
@@ -72,7 +73,8 @@ def _choices(findings: Findings) -> None:
 
 @whole.fragment()
 def _convergence(studio: Studio, sweep: Sweep, findings: Findings) -> None:
-    """Distance to each scheduler's own picture at its most steps, or to A; the knee is a ring."""
+    """The distance to each scheduler's own picture with the most steps, or to A. A ring marks where
+    it levels off."""
     curves = findings.curves[:MOST_CURVES]
     scale: Scale = st.session_state.get("scale") or "steps"
     if scale not in _scales(sweep):
@@ -110,13 +112,15 @@ def _curve_rows(curves: Sequence[Convergence], scale: Scale, close: float) -> li
 
 
 def _coloured(curve: Convergence, curves: Sequence[Convergence]) -> str:
-    """What gives a curve its colour: the scheduler, or where there is one only, all it is."""
+    """What decides the colour of a curve: the scheduler, or if there is only one, all that
+    varies."""
     several = len({sibling.scheduler for sibling in curves}) > 1
     return curve.scheduler if several else curve.label
 
 
 def _scales(sweep: Sweep) -> list[Scale]:
-    """Seconds can be chosen only where they were measured under like conditions."""
+    """The scales to choose from. Seconds are among them only if they were measured under like
+    conditions."""
     return list(SCALES) if measured_alike(sweep.results().values()) else list(SCALES)[:2]
 
 
@@ -137,7 +141,8 @@ def _scale(sweep: Sweep) -> None:
 
 @whole.fragment()
 def _trade(studio: Studio, sweep: Sweep, findings: Findings) -> None:
-    """What each setting costs and how close it comes; what nothing beats is joined."""
+    """What each setting costs and how close it comes. Settings that no other beats in both are
+    joined by a line."""
     trade = findings.trade
     if trade is None or not trade.points:
         return
@@ -170,7 +175,7 @@ def _trade(studio: Studio, sweep: Sweep, findings: Findings) -> None:
 
 @whole.fragment()
 def _amounts(studio: Studio, sweep: Sweep, amounts: Amounts) -> None:
-    """How far each value of the setting is from the one before."""
+    """How far each value of a setting is from the one before."""
     courses = amounts.courses[:MOST_CURVES]
     labels = {course.label for course in courses}
     legend = Legend.of(labels) if len(labels) > 1 else Legend.none()
@@ -208,7 +213,8 @@ def _amount_rows(amounts: Amounts, courses: Sequence[Course]) -> list[dict[str, 
 
 
 def _spread(studio: Studio, sweep: Sweep, findings: Findings) -> None:
-    """Each setting over the seeds: median and the middle four fifths."""
+    """Each setting over the seeds: the median, and the range without the lowest and highest
+    tenth."""
     bands = sorted(findings.bands, key=lambda band: band.middle)[:MOST_BANDS]
     rows = [
         {
@@ -238,7 +244,7 @@ def _spread(studio: Studio, sweep: Sweep, findings: Findings) -> None:
 
 
 def _columns(across: str, measure: Measure) -> dict[str, str]:
-    """The table of a chart of distances."""
+    """The columns of the table beside a chart of distances."""
     beside = next(candidate for candidate in MEASURES.values() if candidate is not measure)
     return {
         "label": "Picture",

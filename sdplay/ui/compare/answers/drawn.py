@@ -1,4 +1,5 @@
-"""A chart on the page: its question, the picture of a point, the same as a table, and as CSV."""
+"""A chart on the page: its question, the picture behind a point, and the same data as a table and
+as CSV."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,18 +24,18 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Plotted:
-    """One chart with what it draws."""
+    """One chart and its data."""
 
     key: str
     question: str
     shape: str
     rows: Sequence[Row]
     columns: Mapping[str, str]
-    """What its table shows: names of the rows, each with its heading."""
+    """The columns of its table: names in the rows, each with its heading."""
 
     @property
     def table(self) -> list[dict[str, Any]]:
-        """What is drawn, as people read it."""
+        """The rows as people read them."""
         return [
             {heading: _plain(row.get(name)) for name, heading in self.columns.items()}
             for row in self.rows
@@ -42,7 +43,7 @@ class Plotted:
 
     @property
     def csv(self) -> str:
-        """The same as a file."""
+        """The rows as a CSV file."""
         return table_text(list(self.columns.values()), self.table)
 
 
@@ -53,8 +54,8 @@ def draw(
     initial: tuple[int, ...] = (),
     controls: Callable[[], None] = lambda: None,
 ) -> None:
-    """The chart, beside it the picture of the point that was clicked, at first `initial`; or its
-    table.  `controls` stand beside its question."""
+    """Draws the chart with the picture of the clicked point beside it, at first `initial`; or its
+    table. `controls` stand beside its question."""
     if _head(drawn, controls) == AS_TABLE:
         st.dataframe(drawn.table, hide_index=True, width="stretch", key=f"table_{drawn.key}")
         return
@@ -132,7 +133,7 @@ def _lay_beside(sweep: Sweep, at: tuple[int, ...]) -> None:
 
 
 def with_pictures(sweep: Sweep, rows: Iterable[Row]) -> list[Row]:
-    """Each point with the name of its thumbnail, which the pointer shows."""
+    """Adds to each point the name of its thumbnail, which appears under the pointer."""
     results = {",".join(map(str, at)): result for at, result in sweep.results().items()}
     return [
         {**row, "picture": results[row["at"]].picture} if row.get("at") in results else row
@@ -141,7 +142,7 @@ def with_pictures(sweep: Sweep, rows: Iterable[Row]) -> list[Row]:
 
 
 def _plain(value: Any) -> Any:
-    """Labels in one line, numbers without a tail, nothing for what is not known."""
+    """The rows as people read them: labels in one line, numbers rounded, unknown values empty."""
     if isinstance(value, str):
         return value.replace("\n", " ")
     if isinstance(value, float):

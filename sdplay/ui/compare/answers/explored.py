@@ -1,4 +1,4 @@
-"""What a sweep says of words, of repeats and of two backends, with the pictures that it means."""
+"""What a sweep says about words, repeats and two backends, with the pictures behind it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,11 +22,11 @@ from sdplay.ui.session import Studio
 from sdplay.wording import literal
 
 MOST_CELLS = 12
-"""More lines than this cannot be told apart."""
+"""The most lines of a chart, because more cannot be told apart."""
 
 
 def show(studio: Studio, sweep: Sweep) -> None:
-    """One part for each question that the plan asks; nothing where it asks none of them."""
+    """Shows a part for each question that the plan asks."""
     results = sweep.results()
     _spared(sweep, results)
     judged = findings(studio, sweep, results)
@@ -41,7 +41,7 @@ def show(studio: Studio, sweep: Sweep) -> None:
 
 
 def _spared(sweep: Sweep, results: Results) -> None:
-    """How much coarse to fine saved, and a way to make the rest."""
+    """How many pictures "coarse to fine" saved, and a button that makes the others."""
     count = sum(result.state == SPARED for result in results.values())
     if not count:
         return
@@ -57,7 +57,8 @@ def _spared(sweep: Sweep, results: Results) -> None:
 
 
 def _words(studio: Studio, sweep: Sweep, results: Results, words: WordByWord) -> None:
-    """The pictures without each part, the strongest first, and what that says."""
+    """The pictures without each part of the prompt, the strongest change first, and what they
+    say."""
     with st.container(border=True, key="word_by_word"):
         st.markdown("**Which words matter?**")
         small = sweeping.thumbnails(studio, [results[part.at].picture for part in words.parts])
@@ -74,7 +75,7 @@ def _words(studio: Studio, sweep: Sweep, results: Results, words: WordByWord) ->
 
 
 def _latencies(studio: Studio, sweep: Sweep, timed: Latencies) -> None:
-    """Every run as a dot, and the figures."""
+    """A dot for every run, and the numbers."""
     cells = timed.cells[:MOST_CELLS]
     names = {_named(cell) for cell in cells}
     legend = Legend.of(names) if len(names) > 1 else Legend.none()

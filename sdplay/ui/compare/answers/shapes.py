@@ -1,4 +1,5 @@
-"""The charts' shapes, built once each: Altair takes longer over one than the rest of the page."""
+"""The specifications of the charts, each built once, because Altair takes longer for one than the
+rest of the page."""
 
 import json
 import math
@@ -15,52 +16,52 @@ from sdplay.compare.evidence.measures import MEASURES, Measure
 from sdplay.compare.exports import line_ends
 
 SHAPES = 32
-"""Charts remembered as text: their titles hold what people wrote."""
+"""How many charts are held as text, because their titles contain what people wrote."""
 WRAPPED = 28
-"""Letters of a label before it goes on in the next line."""
+"""The letters of a label before it continues in the next line."""
 ROWS = alt.NamedData("rows")
 ENDS = alt.NamedData("ends")
-"""The names of lines, where they end."""
+"""The names of the lines, at the places where they end."""
 HIGH = 200
-"""Pixels of a chart's lines."""
+"""The height of a chart's lines, in pixels."""
 BESIDE = 118
-"""Pixels beside the lines, for their names."""
+"""The room beside the lines for their names, in pixels."""
 RIGHT = "right"
-"""The name of the largest value across, behind which the names stand."""
+"""The name of the largest value of the horizontal axis, behind which the names stand."""
 GREY = "#767b86"
-"""Seen on light and on dark."""
+"""A grey that can be seen on light and on dark."""
 PICK = alt.selection_point(name="picked", fields=["at"], nearest=True, toggle=False)
-"""A click anywhere takes the point that is nearest."""
+"""A click anywhere selects the nearest point."""
 LINES = "split(datum.label, '\\n')"
 LABEL = alt.Tooltip("label:N", title="Setting")
 PICTURE = alt.Tooltip("picture:N", title="Picture")
-"""Names a thumbnail; the page shows the picture in its place."""
+"""Contains the name of a thumbnail, which the page replaces by the picture."""
 
 
 def wrapped(label: str) -> str:
-    """A label in lines, so that no chart cuts it."""
+    """A label in several lines, so that no chart cuts it."""
     return "\n".join(textwrap.wrap(label, WRAPPED)) or label
 
 
 def upper(text: str) -> str:
-    """As a sentence begins."""
+    """The text with a capital letter at its beginning."""
     return f"{text[0].upper()}{text[1:]}"
 
 
 @dataclass(frozen=True)
 class Legend:
-    """Names beside the lines; where they have no room, a legend under the chart: how many columns
-    fit a phone, and how high it becomes."""
+    """Names beside the lines. Where they do not fit, a legend stands under the chart, with as many
+    columns as fit a phone."""
 
     columns: int
     height: int
     scheme: str
-    """Ten colours that are easy to tell apart, or twenty."""
+    """The colours: ten that are easy to tell apart, or twenty."""
     beside: bool = False
 
     @property
     def drawn(self) -> alt.Legend | None:
-        """As Altair takes it; nothing where one line needs no name."""
+        """The legend as Altair takes it; none if a single line needs no name."""
         if not self.columns:
             return None
         return alt.Legend(
@@ -83,7 +84,8 @@ class Legend:
 
 @lru_cache(SHAPES)
 def curves(across: str, measure: Measure, legend: Legend, grouped: bool = False) -> str:
-    """Lines with their knees; `grouped`: several of one colour are thin beside their median."""
+    """Lines with a ring where they level off. With `grouped`, several lines of one colour are thin
+    beside their median."""
     base = _lines(across, measure, legend)
     knees = base.transform_filter("datum.marked").mark_point(size=180, strokeWidth=2.5, aria=False)
     lines = base.mark_line()
@@ -99,7 +101,7 @@ def curves(across: str, measure: Measure, legend: Legend, grouped: bool = False)
 
 @lru_cache(SHAPES)
 def moves(across: str, measure: Measure, legend: Legend) -> str:
-    """Lines from value to value; below the rule the eye sees no change."""
+    """Lines from value to value. Below the rule the eye sees no change."""
     clipped = alt.Tooltip("clipped:Q", title="Pixels with a colour at its limit", format=".0%")
     base = _lines(across, measure, legend, clipped).encode(
         y=alt.Y("distance:Q", title=[upper(measure.label), "to the value before"])
@@ -115,7 +117,7 @@ def moves(across: str, measure: Measure, legend: Legend) -> str:
 
 @lru_cache(SHAPES)
 def runs(legend: Legend) -> str:
-    """Seconds of every run, those of one picture joined."""
+    """The seconds of every run, with those of the same picture joined."""
     across = alt.X("x:Q", title="Run", axis=_whole_numbers())
     base = alt.Chart(ROWS).encode(
         x=_with_room(across) if legend.beside else across,
@@ -140,13 +142,13 @@ def _whole_numbers() -> alt.Axis:
 
 
 def _with_room(across: alt.X) -> alt.X:
-    """The same with room at its right, for the names at the ends of lines."""
+    """The chart with room at its right for the names at the ends of its lines."""
     end = alt.ExprRef(f"{RIGHT} * width / max(60, width - {BESIDE})")
     return across.scale(alt.Scale(domainMin=0, domainMax=end))
 
 
 def _medians(base: alt.Chart) -> alt.Chart:
-    """One strong line for each colour, through the middle of its curves."""
+    """A strong line for each colour, through the median of its curves."""
     return base.mark_line(strokeWidth=3.5, aria=False).encode(
         y="median(distance):Q",
         detail="colour:N",
@@ -158,7 +160,7 @@ def _medians(base: alt.Chart) -> alt.Chart:
 
 
 def _lines(across: str, measure: Measure, legend: Legend, *tooltips: alt.Tooltip) -> alt.Chart:
-    """Curves in colours that have names."""
+    """The curves, with a colour for each name."""
     base = _over(across, measure, LABEL, *tooltips)
     if legend.beside:
         base = base.encode(x=_with_room(alt.X("x:Q", title=across, axis=alt.Axis(tickCount=8))))
@@ -176,7 +178,7 @@ def _colour(legend: Legend) -> alt.Color:
 
 
 def _named(chart: alt.LayerChart, legend: Legend) -> alt.LayerChart:
-    """The same with a name at the end of each line, where they stand there."""
+    """The chart with a name at the end of each line, if the names stand there."""
     if not legend.beside:
         return chart
     ends = alt.Chart(ENDS).encode(x="x:Q", y="distance:Q")
@@ -190,7 +192,8 @@ def _named(chart: alt.LayerChart, legend: Legend) -> alt.LayerChart:
 
 @lru_cache(SHAPES)
 def front(measure: Measure, cost: str) -> str:
-    """Dots, the frontier among them joined, the cheapest close ones ringed, and the reference."""
+    """Dots for all settings, with the best ones joined, the cheapest close ones ringed, and the
+    reference marked."""
     base = _over(cost, measure, LABEL)
     dots = base.mark_circle(size=70).encode(
         opacity=alt.condition("datum.marked", alt.value(1), alt.value(0.35))
@@ -239,7 +242,7 @@ def _close_enough() -> alt.Chart:
 
 
 def _over(across: str, measure: Measure, *tooltips: str | alt.Tooltip) -> alt.Chart:
-    """Distance over what it costs."""
+    """The encoding of distance over cost."""
     beside = next(candidate for candidate in MEASURES.values() if candidate is not measure)
     return alt.Chart(ROWS).encode(
         x=alt.X("x:Q", title=across, axis=alt.Axis(tickCount=8)),
@@ -255,12 +258,13 @@ def _over(across: str, measure: Measure, *tooltips: str | alt.Tooltip) -> alt.Ch
 
 
 def _text(chart: alt.LayerChart, description: str, height: int = 280) -> str:
-    """The chart as text."""
+    """The chart's specification as text."""
     return str(chart.properties(height=height, description=description).to_json())
 
 
 def filled(chart: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A shape with its points, and the names of its lines where they stand beside them."""
+    """A specification filled with its points, and with the names of its lines where they stand
+    beside them."""
     shape = json.loads(chart)
     datasets: dict[str, Sequence[Mapping[str, Any]]] = {ROWS.name: list(rows)}
     if ENDS.name in chart:
@@ -272,7 +276,7 @@ def filled(chart: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _ends(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The name of each colour, where the median of its lines ends or close by."""
+    """The names of the colours, near the ends of the medians of their lines."""
     lines: dict[str, dict[float, list[float]]] = {}
     for row in rows:
         if math.isfinite(row["x"]) and math.isfinite(row["distance"]):

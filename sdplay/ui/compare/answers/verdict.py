@@ -17,13 +17,13 @@ MEASURING = "Measuring what the pictures say …"
 
 
 def waiting(sweep: Sweep) -> None:
-    """Holds the verdict's place until the pictures are drawn."""
+    """Keeps the place of the verdict until the pictures are drawn."""
     if not sweep.running:
         st.caption(f":material/hourglass_empty: {MEASURING}")
 
 
 def show(studio: Studio, sweep: Sweep) -> None:
-    """Whether it came out as before, and what the pictures say, with the reason."""
+    """Shows whether the sweep was reproduced, and what its pictures say, with the reason."""
     again = experiments.reproduction(sweep)
     with st.container(gap="xsmall", key="verdict"):
         if again:
@@ -50,7 +50,8 @@ def _sentence(studio: Studio, sweep: Sweep) -> str:
 
 
 def findings(studio: Studio, sweep: Sweep, results: Results) -> Findings:
-    """Judged once for each state of the sweep, reference and measure; pairs are measured once."""
+    """The findings, judged once for each state of the sweep, reference and measure. Each pair is
+    measured once."""
     chosen = cells.picked(sweep, results)[0] if st.session_state.get("against") == "A" else None
     measure = MEASURES.get(st.session_state.get("measure", ""), COLOUR)
     key = f"found_{sweep.group}"

@@ -1,4 +1,4 @@
-"""The kinds of plan that Compare can draw up: one line each, and a file of this folder."""
+"""The kinds of plan that Compare can make: one entry for each, and a file of this folder."""
 
 import importlib
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ class Kind:
     """One way to say what varies."""
 
     title: str
-    """On the page and in a link."""
+    """The name on the page and in a link."""
     file: str
-    """In this folder.  `pick(studio, base)` draws its controls and returns its axes with their
-    values; where it has rows of settings, `only(name, values)` locks all but one of these to the
-    form."""
+    """The file in this folder. `pick(studio, base)` draws its controls and returns its axes with
+    their values. If it has rows of settings, `only(name, values)` sets all but one of these to the
+    form's value."""
     row: str = ""
-    """What a row of settings is called in sentences; elsewhere it is a preset."""
+    """The word for a row of settings in sentences. If it is empty, the word is preset."""
 
     @property
     def module(self) -> ModuleType:
-        """Imported when it is first looked at."""
+        """The module, imported when it is first used."""
         return importlib.import_module(f"{__name__}.{self.file}")
 
 

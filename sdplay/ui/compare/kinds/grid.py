@@ -1,4 +1,4 @@
-"""A grid: one axis across, one down."""
+"""A grid with one axis across and one down."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,13 +16,13 @@ from sdplay.ui.share import linked
 
 
 def pick(studio: Studio, base: Params) -> list[tuple[str, Typed]]:
-    """Both axes, as they stand in the form."""
+    """Both axes, as the form has them."""
     offer = replace(sweeping.bench(False).offer(studio.backend.name), prompt=base.prompt)
     return axes.pick_both(axes.GRID, offer, linked.axis_names(studio.capabilities))
 
 
 def only(name: str, values: Sequence[Any]) -> None:
-    """An axis of this setting alone takes the place of the presets; call it from a callback."""
+    """Replaces the presets by an axis of this setting alone. Call it from a callback."""
     for position in linked.PLACES:
         if st.session_state.get(f"{position}_axis") == "preset":
             address.put(

@@ -1,4 +1,4 @@
-"""Latency: the same picture made again and again, past the library."""
+"""Latency: makes the same picture again and again without the library."""
 
 import streamlit as st
 
@@ -9,7 +9,7 @@ from sdplay.ui.share import linked
 
 
 def pick(studio: Studio, base: Params) -> list[tuple[str, Typed]]:
-    """How often; further axes say of what."""
+    """Asks how often. Further axes say for which settings."""
     runs = st.segmented_control(
         "Runs of each picture",
         linked.RUNS,

@@ -1,4 +1,4 @@
-"""Two backends: the same settings on both, and whether the pictures agree."""
+"""Two backends: the same settings on both, and whether their pictures agree."""
 
 import streamlit as st
 
@@ -10,7 +10,7 @@ from sdplay.ui.share import linked
 
 
 def pick(studio: Studio, base: Params) -> list[tuple[str, Typed]]:
-    """The other backend; this one is that of the form."""
+    """Asks for the other backend, beside that of the form."""
     labels = session.labels()
     others = [name for name in labels if name != studio.backend.name]
     if st.session_state.get("other_backend") not in (None, *others):

@@ -1,5 +1,5 @@
-"""A table as text: a row is a picture, a column a setting or a `{slot}` of the prompt, so that a
-file makes a batch."""
+"""A table as text, for batches from a file: each row is a picture, each column a setting or a
+`{slot}` of the prompt."""
 
 import csv
 import io
@@ -23,8 +23,7 @@ EXAMPLE = """prompt,thing,style,pictures
 
 
 def pick(studio: Studio, base: Params) -> list[tuple[str, Typed]]:
-    """All rows as one axis of presets; several pictures of a row count up from the base's
-    seed."""
+    """All rows as one axis of presets. Several pictures of a row count up from the base's seed."""
     text = st.text_area(
         "Table",
         EXAMPLE,
@@ -40,7 +39,7 @@ def pick(studio: Studio, base: Params) -> list[tuple[str, Typed]]:
 
 
 def only(name: str, values: Sequence[Any]) -> None:
-    """Take every column of settings but this one away; call it from a callback."""
+    """Removes every column of settings but this one. Call it from a callback."""
     lines = list(csv.reader(io.StringIO(st.session_state["table"])))
     columns = [
         at
@@ -55,8 +54,8 @@ def only(name: str, values: Sequence[Any]) -> None:
 
 
 def put(rows: Sequence[Mapping[str, Any]], base: Params) -> None:
-    """Rows of a file into the form, what they leave open as in the base; call it from a
-    callback."""
+    """Puts the rows of a file into the form, with the base's values where they have none. Call it
+    from a callback."""
     columns = dict.fromkeys(key for row in rows for key in row)
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")

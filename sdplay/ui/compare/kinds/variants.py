@@ -1,5 +1,5 @@
-"""Variants: columns that inherit the form; each overrides what may vary, and nothing else can
-differ."""
+"""Variants: columns that take their settings from the form. Each overrides what may vary, and
+nothing else can differ."""
 
 import json
 import uuid
@@ -25,11 +25,11 @@ from sdplay.wording import literal
 SIDE_BY_SIDE = 4
 BASELINE = "Baseline"
 _ROWS, _IDS = "variants_rows", "variants_ids"
-"""What the session keeps: what each column overrides, and a name for its controls."""
+"""The session's names for what each column overrides, and for the ids of its controls."""
 
 
 def pick(studio: Studio, base: Params) -> list[tuple[str, Typed]]:
-    """All columns as one axis of presets; what they inherit stands in the form."""
+    """All columns as one axis of presets, with the form's values where they override nothing."""
     capabilities = studio.capabilities
     offered = [
         name for name in VARYING if not KNOBS[name].needs or capabilities.offers(KNOBS[name].needs)
@@ -58,7 +58,7 @@ def pick(studio: Studio, base: Params) -> list[tuple[str, Typed]]:
 
 
 def put(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Rows of a file into the columns; call it from a callback."""
+    """Puts the rows of a file into the columns. Call it from a callback."""
     state = st.session_state
     with_baseline = dict(rows[0]) == {"name": BASELINE}
     varying = [name for name in VARYING if any(name in row for row in rows)]
@@ -68,12 +68,12 @@ def put(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def only(name: str, values: Sequence[Any]) -> None:
-    """Lock all but this setting to the form; call it from a callback."""
+    """Sets all but this setting to the form's values. Call it from a callback."""
     st.session_state["varying"] = [name]
 
 
 def _columns(varying: list[str], capabilities: Capabilities) -> list[Row]:
-    """The form's own column, then one for each variant; returns what they override."""
+    """Draws the form's own column and one for each variant, and returns what they override."""
     state = st.session_state
     if _ROWS not in state:
         state[_ROWS] = linked.rows_of(st.query_params.get("variants", "[]")) or _default_rows(
@@ -110,7 +110,7 @@ def _columns(varying: list[str], capabilities: Capabilities) -> list[Row]:
 
 
 def _baseline(varying: list[str], capabilities: Capabilities) -> None:
-    """What the others inherit."""
+    """The column of the form's own values, which the others take over."""
     st.text_input("Name", BASELINE, disabled=True)
     for name in varying:
         st.text_input(KNOBS[name].label, _inherited(name, capabilities), disabled=True)
@@ -123,7 +123,8 @@ def _baseline(varying: list[str], capabilities: Capabilities) -> None:
 
 
 def _column(at: int, id: str, varying: list[str], capabilities: Capabilities) -> None:
-    """One variant: a control for all that may vary; an empty one inherits."""
+    """One variant, with a control for each setting that may vary. An empty control takes the form's
+    value."""
     state = st.session_state
     row = state[_ROWS][at]
     state.setdefault(_key(id, "name"), str(row.get("name", "")))
@@ -181,7 +182,7 @@ def _override(name: str, key: str, capabilities: Capabilities) -> None:
 
 
 def _inherited(name: str, capabilities: Capabilities) -> str:
-    """What the form says, as it is shown where nothing overrides it."""
+    """The form's value, as a control shows it while nothing overrides it."""
     return value_text(name, current(name, capabilities))
 
 
@@ -192,10 +193,10 @@ def _options(name: str, capabilities: Capabilities) -> tuple[str, ...]:
 
 
 def _fill(name: str, id: str, initial: Any, capabilities: Capabilities) -> None:
-    """Begin with what the row has.  What the control cannot take is left out, and told until
-    something else is chosen.
+    """Fills the controls with the row's values at first.
 
-    Such values come with a link, with a file, or from another backend.
+    Values that the control cannot take come from a link, a file or another backend. They are left
+    out, and a note stays until something else is chosen.
     """
     state, key = st.session_state, _key(id, name)
     value = state.get(key, initial)
@@ -208,7 +209,7 @@ def _fill(name: str, id: str, initial: Any, capabilities: Capabilities) -> None:
 
 
 def _fitting(name: str, value: Any, capabilities: Capabilities) -> Any:
-    """The value as its control takes it, None when it does not."""
+    """The value as its control takes it, or None if it does not."""
     knob = bounded(KNOBS[name], capabilities)
     if options := _options(name, capabilities):
         same = capabilities.listed_scheduler(str(value)) if name == "scheduler" else ""
@@ -228,8 +229,7 @@ def _fitting(name: str, value: Any, capabilities: Capabilities) -> Any:
 
 
 def _overrides(at: int, id: str, varying: Sequence[str]) -> Row:
-    """What a column overrides now; what it held of a setting that does not vary any more waits in
-    it."""
+    """What a column overrides now. Its values for settings that no longer vary are remembered."""
     state = st.session_state
     values = {name: state.get(_key(id, name)) for name in ("name", *varying)}
     waiting = {name: value for name, value in state[_ROWS][at].items() if name not in values}
@@ -266,14 +266,14 @@ def _key(id: str, name: str) -> str:
 
 
 def _name(row: Mapping[str, Any], varying: Sequence[str]) -> str:
-    """What a variant is called that nobody gave a name: all that it overrides."""
+    """The name of a variant without one of its own: all that it overrides."""
     return " · ".join(
         axis(name).said(value_text(name, row[name])) for name in varying if name in row
     )[:80]
 
 
 def _named(rows: Sequence[Mapping[str, Any]], varying: Sequence[str]) -> list[Row]:
-    """Those that override something, each under a name of its own."""
+    """The variants that override something, each with a name that no other has."""
     named: dict[str, Row] = {}
     for row in rows:
         own = {name: row[name] for name in varying if name in row}
@@ -286,7 +286,7 @@ def _named(rows: Sequence[Mapping[str, Any]], varying: Sequence[str]) -> list[Ro
 
 
 def _default_rows(capabilities: Capabilities) -> list[Row]:
-    """Three settings known to work; they differ in scheduler and steps only."""
+    """Three settings that are known to work and differ only in scheduler and steps."""
     return [
         {"scheduler": scheduler, "steps": steps}
         for scheduler, steps in PRESETS

@@ -1,4 +1,4 @@
-"""Word by word: the prompt with each of its parts left out once."""
+"""Word by word: the prompt without each of its parts, one at a time."""
 
 import streamlit as st
 
@@ -13,7 +13,7 @@ MOST_SEEDS = 8
 
 
 def pick(studio: Studio, base: Params) -> list[tuple[str, Typed]]:
-    """Which parts are left out, and over how many seeds they are judged."""
+    """Asks which parts to leave out, and over how many seeds to judge them."""
     left, right = st.columns(2, gap="medium")
     with left:
         parts = st.text_input(

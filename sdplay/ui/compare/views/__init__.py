@@ -1,4 +1,4 @@
-"""The ways to look at a sweep's pictures: one line each, and a file of this folder."""
+"""The ways to look at a sweep's pictures: one entry for each, and a file of this folder."""
 
 import importlib
 from dataclasses import dataclass
@@ -12,26 +12,26 @@ from sdplay.ui.session import Studio
 
 @dataclass(frozen=True)
 class Stage:
-    """What a view gets to draw with."""
+    """What a view needs to draw."""
 
     studio: Studio
     sweep: Sweep
     results: Results
     tools: DeltaGenerator
-    """The line above the pictures: what a view asks for stands there, to the right."""
+    """The line above the pictures, which has the controls of the view at its right."""
 
 
 @dataclass(frozen=True)
 class View:
-    """One way to look."""
+    """One way to look at the pictures."""
 
     title: str
-    """On the page and in a link."""
+    """The name on the page and in a link."""
     file: str
-    """In this folder; its `show(stage)` draws the view."""
+    """The file in this folder, whose `show(stage)` draws the view."""
 
     def show(self, stage: Stage) -> None:
-        """Draw it; its file is imported when it is first looked at."""
+        """Draws the view. Its file is imported when it is first used."""
         importlib.import_module(f"{__name__}.{self.file}").show(stage)
 
 

@@ -1,4 +1,4 @@
-"""One large picture, and a slider along every axis."""
+"""One large picture, and a slider for every axis."""
 
 import io
 from functools import partial
@@ -15,12 +15,12 @@ from sdplay.ui.components.flipbook import Leaf, Turn, flipbook, large_pictures
 from sdplay.ui.picture.details import details
 
 HEAVY = 1_000_000
-"""Bytes of a file that is sent as a JPEG instead: a step must not wait for it."""
+"""A file with more bytes than this is sent as a JPEG, so that a step need not wait for it."""
 LONGEST = 1600
 
 
 def show(stage: Stage) -> None:
-    """The flipbook at B, or at the first picture there is."""
+    """The flipbook, opened at B or at the first picture."""
     sweep = stage.sweep
     rejecting.begin(stage)
     turn = flipbook(
@@ -66,7 +66,7 @@ def _note(stage: Stage, at: At, stand_in: Result | None) -> str:
 
 
 def _start(stage: Stage) -> At:
-    """Where it opens: at B while somebody has chosen one, else at the first picture."""
+    """Where it opens: at B if somebody has chosen one, otherwise at the first picture."""
     chosen = st.session_state.get(f"second_{stage.sweep.group}")
     if chosen is not None:
         return tuple(chosen)
@@ -74,7 +74,7 @@ def _start(stage: Stage) -> At:
 
 
 def _bearable(stage: Stage, id: str) -> bytes:
-    """A picture's file, or a JPEG of it where the file is heavy."""
+    """A picture's file, or a JPEG of it if the file is large."""
     data = sweeping.original(stage.studio, id)
     if len(data) <= HEAVY:
         return data

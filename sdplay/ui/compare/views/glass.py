@@ -1,4 +1,4 @@
-"""Two of a sweep's pictures under the glass."""
+"""Two of a sweep's pictures, compared in detail."""
 
 import streamlit as st
 
@@ -17,7 +17,7 @@ from sdplay.wording import literal
 
 
 def show(stage: Stage) -> None:
-    """A and B, large: what differs in the settings, what differs in the pixels."""
+    """A and B, large: which settings and which pixels differ."""
     studio, sweep, results = stage.studio, stage.sweep, stage.results
     at_a, at_b = cells.picked(sweep, results)
     if at_b is not None and results[at_b].state in ("failed", "cancelled"):
@@ -63,7 +63,7 @@ def show(stage: Stage) -> None:
 
 
 def _undone(sweep: Sweep, result: Result) -> None:
-    """A cell without a picture: why, and what to do about this one."""
+    """A cell without a picture: why, and what to do about it."""
     with st.container(border=True, key="undone"):
         name = literal(result.cell.name)
         st.markdown(
@@ -87,7 +87,7 @@ def _undone(sweep: Sweep, result: Result) -> None:
 
 
 def _locks(sweep: Sweep, reference: Result, result: Result, verdict: Verdict) -> None:
-    """Ways to the cells beside A in which only one thing differs."""
+    """Buttons to the cells that differ from A in one thing only."""
     axes = [
         along
         for along, (mine, yours) in enumerate(zip(reference.cell.at, result.cell.at, strict=True))
@@ -114,7 +114,7 @@ def _locks(sweep: Sweep, reference: Result, result: Result, verdict: Verdict) ->
 
 
 def _frames(studio: Studio, left: Result, right: Result, names: list[str]) -> None:
-    """The two runs as film, where the frames were kept."""
+    """The two runs step by step, if their frames were stored."""
     strips = []
     for name, result in zip(names, (left, right), strict=True):
         saved = sweeping.kept(studio, result)

@@ -1,4 +1,4 @@
-"""The pictures sorted by time, work, distance or stars; what is rejected folds away."""
+"""The pictures sorted by time, work, distance or stars. Rejected ones are hidden."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -14,11 +14,11 @@ from sdplay.ui.components.sift import Number, Sifted, sift
 from sdplay.ui.picture.details import details
 
 ON_REQUEST = ("distance", "stars")
-"""Numbers that take a while: counted once somebody sorts by them."""
+"""Numbers that take a while, so that they are computed once somebody sorts by them."""
 
 
 def show(stage: Stage) -> None:
-    """All that have a picture, in the order that was asked for."""
+    """All cells with a picture, in the chosen order."""
     sweep = stage.sweep
     rejecting.begin(stage)
     counted = st.session_state.setdefault(f"counted_{sweep.group}", set())
@@ -76,7 +76,8 @@ def _counted(stage: Stage, name: str, at_a: At | None) -> dict[At, float]:
 
 
 def _stars(stage: Stage) -> dict[At, float]:
-    """Asked of the library once for each state of the sweep: hundreds of pictures take a while."""
+    """The stars, read from the library once for each state of the sweep, because hundreds of
+    pictures take a while."""
     key = f"stars_{stage.sweep.group}"
     count = sum(result.done for result in stage.results.values())
     if st.session_state.get(key, (None, None))[0] != count:
