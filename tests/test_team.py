@@ -7,21 +7,29 @@ import pytest
 
 from sdplay.params import KNOBS
 from sdplay.ui.generate.result import PATIENCE_SECONDS
+from tests.fakes import a1111
 from tests.serving import served
 from tests.visitor import Visitor
 
 LONG = "?prompt=a+red+apple&steps=150&width=160&height=160"
 """A picture that takes a second or more."""
-LASTING = "?prompt=a+red+apple&steps=200&width=256&height=256"
-"""One during which somebody does this and that, on a fast machine too."""
-ENDLESS = LASTING.replace("200", "500")
-"""One that nobody waits for to its end."""
+LASTING = "?backend=a1111&prompt=a+red+apple&steps=150&width=64&height=64"
+"""One that takes minutes, on a fast machine too, until the server is told to hurry."""
+ENDLESS = "?prompt=a+red+apple&steps=500&width=256&height=256"
+"""One of the built-in model's, that nobody waits for to its end."""
 SHORT = "?prompt=a+red+apple&steps=4&width=96&height=96"
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    process, url = served(tmp_path_factory.mktemp("home"))
+def server():
+    """It waits at each step and computes nothing."""
+    with a1111(step_seconds=1.0) as fake:
+        yield fake
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory, server):
+    process, url = served(tmp_path_factory.mktemp("home"), SDPLAY_A1111_URL=server.url)
     try:
         with Visitor(url + SHORT) as first:
             first.generate(1)
@@ -37,6 +45,14 @@ def visitor(url):
     """Somebody whose pictures take long enough to look at while they are made."""
     with Visitor(url + LONG) as visitor:
         yield visitor
+
+
+@pytest.fixture
+def slow(url, server):
+    """Their pictures, each of which lasts until it may be finished."""
+    server.hurry.clear()
+    yield url + LASTING
+    server.hurry.set()
 
 
 @pytest.fixture
@@ -87,22 +103,25 @@ def test_others_who_come_and_go_cost_one_who_waits_no_run(url):
         other.press("cancel")
 
 
-def test_a_picture_comes_though_the_browser_asks_no_more(visitor):
-    visitor.generate(1)
-    waiting(visitor)
-    visitor.stop_asking()
-    assert visitor.see(1)
+def test_a_picture_comes_though_the_browser_asks_no_more(slow, server):
+    with Visitor(slow) as visitor:
+        visitor.generate(1)
+        waiting(visitor)
+        visitor.stop_asking()
+        server.hurry.set()
+        assert visitor.see(1)
 
 
-def test_cancel_ends_a_run_that_waits(visitor):
-    visitor.generate(1)
-    waiting(visitor)
-    visitor.press("cancel")
-    assert visitor.look(lambda: any("Cancelled" in each for each in visitor.sentences))
+def test_cancel_ends_a_run_that_waits(slow):
+    with Visitor(slow) as visitor:
+        visitor.generate(1)
+        waiting(visitor)
+        visitor.press("cancel")
+        assert visitor.look(lambda: any("Cancelled" in each for each in visitor.sentences))
 
 
-def test_a_click_in_another_part_is_answered_while_a_picture_is_waited_for(url):
-    with Visitor(url + LASTING) as visitor:
+def test_a_click_in_another_part_is_answered_while_a_picture_is_waited_for(slow, server):
+    with Visitor(slow) as visitor:
         visitor.generate(1)
         waiting(visitor)
         visitor.press("request")
@@ -112,6 +131,7 @@ def test_a_click_in_another_part_is_answered_while_a_picture_is_waited_for(url):
         visitor.press("payload_keep")
         assert visitor.look(lambda: visitor.runs > runs)
         assert not visitor.seeds
+        server.hurry.set()
         assert visitor.see(1)
 
 
@@ -165,18 +185,21 @@ def test_what_cannot_be_made_is_told_and_stays_told(visitor):
     assert not visitor.intervals()
 
 
-def test_a_second_click_on_generate_shows_the_second_picture(visitor):
-    visitor.generate(1)
-    waiting(visitor)
-    visitor.generate(2)
-    assert visitor.see(2)
+def test_a_second_click_on_generate_shows_the_second_picture(slow, server):
+    with Visitor(slow) as visitor:
+        visitor.generate(1)
+        waiting(visitor)
+        visitor.generate(2)
+        server.hurry.set()
+        assert visitor.see(2)
 
 
-def test_a_reload_finds_the_picture_that_was_waited_for(url):
-    with Visitor(url + LONG, owner="a" * 32) as before:
+def test_a_reload_finds_the_picture_that_was_waited_for(slow, server):
+    with Visitor(slow, owner="a" * 32) as before:
         before.generate(1)
         waiting(before)
-    with Visitor(url + LONG, owner="a" * 32) as after:
+    with Visitor(slow, owner="a" * 32) as after:
+        server.hurry.set()
         assert after.see(1)
 
 
