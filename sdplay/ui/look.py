@@ -1,5 +1,5 @@
-"""What the theme file cannot hold: logo, icon and the font, all from this folder, none from
-elsewhere."""
+"""What the theme file cannot hold: logo, icon and font, all from this package and none from the
+internet."""
 
 import base64
 from pathlib import Path
@@ -31,21 +31,21 @@ _THEME, _ENLARGE = component("theme"), component("enlarge")
 
 
 def floating() -> None:
-    """The button that changes between light and dark, and pictures that grow under the pointer or
-    at a click.  Outside of the sidebar, which a phone moves away."""
+    """The button that switches between light and dark, and the scripts that enlarge pictures. They
+    are outside of the sidebar, which a phone hides."""
     _THEME(key="theme")
     _ENLARGE(key="enlarge")
 
 
 def signs() -> None:
-    """The tab's icon, and the logo that can be read on this background.  Last: Streamlit reads
-    numpy for them."""
+    """The tab's icon, and the logo that suits this background. It is drawn last because Streamlit
+    imports numpy for it."""
     st.set_page_config(page_icon=ICON)
     name = "logo-dark.svg" if st.context.theme.type == "dark" else "logo-light.svg"
     st.logo(ASSETS / name, size="large", icon_image=ICON)
 
 
 def font() -> None:
-    """The theme's font, and no keys on buttons where there is no keyboard; draw it last, it takes
-    no room."""
+    """The theme's font, and no key names on buttons where there is no keyboard. Draw it last; it
+    takes no room."""
     _FACE(key="font")

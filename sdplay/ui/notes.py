@@ -1,5 +1,5 @@
-"""Sentences that stay on the page until they are read: what an address or a picture asked for that
-cannot be."""
+"""Notes that stay on the page until they are read, about values of an address or a picture that
+cannot be used."""
 
 import streamlit as st
 
@@ -10,17 +10,17 @@ _NOTES = "notes"
 
 
 def say(*sentences: str) -> None:
-    """Show these, in place of those before; also from a callback."""
+    """Shows these notes in place of earlier ones. A callback may call it too."""
     st.session_state[_NOTES] = list(sentences)
 
 
 def add(sentence: str) -> None:
-    """One more of them."""
+    """Adds one note."""
     say(*st.session_state.get(_NOTES, ()), sentence)
 
 
 def show() -> None:
-    """Draw them, and a way to close them."""
+    """Draws the notes, with a button that closes them."""
     if not (notes := st.session_state.get(_NOTES)):
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="notes"):

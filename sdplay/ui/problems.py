@@ -1,4 +1,4 @@
-"""The one place that turns an error into something on screen."""
+"""The only place that turns an error into something on the screen."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -11,14 +11,14 @@ from sdplay.settings import without_secrets
 from sdplay.wording import literal
 
 _ADDRESS = re.compile(r"://|www\.|@", re.IGNORECASE)
-"""Where a browser's markdown begins a link; a word joiner, which nobody sees, ends that."""
+"""Where a browser's markdown begins a link. An invisible word joiner put there prevents it."""
 
 
 @contextmanager
 def explained() -> Iterator[list[PlayError]]:
-    """An error we raise on purpose becomes a sentence; the rest of the page stays.
+    """Turns our own errors into a sentence, while the rest of the page stays.
 
-    Where the sentence must outlast this run, the error is in the list that this yields.
+    The list that this yields then holds the error, for sentences that must outlast this run.
     """
     errors: list[PlayError] = []
     try:
@@ -29,13 +29,13 @@ def explained() -> Iterator[list[PlayError]]:
 
 
 def refused(errors: Sequence[PlayError]) -> None:
-    """Show what was raised on purpose."""
+    """Shows one of our own errors."""
     for error in errors:
         told(str(error), warn=isinstance(error, BadParams | BackendOffline))
 
 
 def told(sentence: str, warn: bool = False) -> None:
-    """Show one sentence."""
+    """Shows one sentence."""
     sentence = literal(without_secrets(sentence))
     if warn:
         st.warning(sentence, icon=":material/info:")
@@ -44,6 +44,7 @@ def told(sentence: str, warn: bool = False) -> None:
 
 
 def text_of_others(text: str, most: int) -> str:
-    """So much of a text, without markdown, in which no address becomes a link."""
+    """The first letters of somebody else's text, without markdown, and with no address as a
+    link."""
     short = text if len(text) <= most else f"{text[: most - 1]}…"
     return literal(_ADDRESS.sub(lambda match: f"{match[0][0]}\u2060{match[0][1:]}", short))

@@ -1,5 +1,5 @@
-"""The tabs: a folder beside this file whose panel.py has show(studio) is one, named like the
-folder."""
+"""The tabs: each folder beside this file whose panel.py has show(studio) is one, with the folder's
+name."""
 
 import importlib
 from pathlib import Path
@@ -7,17 +7,16 @@ from pathlib import Path
 from sdplay.ui.session import Studio
 
 FIRST = ("Generate", "Compare", "Sketch", "Film", "Library", "Learn")
-"""The order of the tabs.  A folder that is not named here comes after them."""
+"""The order of the tabs. Folders that are not named here come after them."""
 
 
 def titles() -> list[str]:
-    """Every tab's title.  Nothing is imported for it: the page opens without the panels that
-    nobody looks at."""
+    """The titles of all tabs. No panel is imported for them, so the page opens quickly."""
     panels = sorted(Path(__file__).parent.glob("*/panel.py"))
     names = [panel.parent.name.capitalize() for panel in panels]
     return sorted(names, key=lambda title: FIRST.index(title) if title in FIRST else len(FIRST))
 
 
 def show(title: str, studio: Studio) -> None:
-    """Draw one tab's panel."""
+    """Draws the panel of one tab."""
     importlib.import_module(f"sdplay.ui.{title.lower()}.panel").show(studio)

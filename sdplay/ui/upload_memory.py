@@ -1,5 +1,5 @@
-"""Pictures that browsers gave, found again after a reload: by an id that opens nothing for others,
-as long as there is room."""
+"""Pictures that browsers uploaded, found again after a reload by an id that is useless to others,
+while there is room."""
 
 import hashlib
 import threading
@@ -10,19 +10,20 @@ from dataclasses import dataclass
 BROWSER_BYTES = 48 * 2**20
 SERVER_BYTES = 192 * 2**20
 FORGOTTEN_AFTER = 12 * 3600.0
-"""Seconds without use."""
+"""Seconds without use after which a picture is forgotten."""
 
 
 @dataclass(frozen=True)
 class Given:
-    """A picture, and how it is to be used."""
+    """An uploaded picture, and how to use it."""
 
     data: bytes
     use: str = ""
 
 
 class UploadMemory:
-    """Bytes by browser and id; of too many, those go that were not used for the longest time."""
+    """Uploaded bytes by browser and id. If there are too many, the ones unused for the longest time
+    are removed."""
 
     def __init__(
         self, browser_bytes: int = BROWSER_BYTES, server_bytes: int = SERVER_BYTES
@@ -34,7 +35,7 @@ class UploadMemory:
         self._lock = threading.Lock()
 
     def keep(self, browser: str, data: bytes, use: str = "") -> str:
-        """Remember it, and return its id; nothing where nobody knows whose it is."""
+        """Remembers a picture and returns its id; empty if its owner is unknown."""
         if not browser or not data:
             return ""
         with self._lock:
@@ -44,7 +45,7 @@ class UploadMemory:
             return id
 
     def find(self, browser: str, id: str) -> Given | None:
-        """What this browser gave under that id, while it is remembered."""
+        """What this browser uploaded under that id, if it is still remembered."""
         with self._lock:
             given = self._given.get((browser, id))
             if given:
@@ -52,7 +53,7 @@ class UploadMemory:
             return given
 
     def size(self, browser: str | None = None) -> int:
-        """The bytes that are held, of one browser or of all; the same bytes count once."""
+        """The bytes of one browser or of all. Equal bytes count once."""
         mine = [given.data for key, given in self._given.items() if browser in (None, key[0])]
         return sum(map(len, {id(data): data for data in mine}.values()))
 
@@ -62,7 +63,7 @@ class UploadMemory:
         self._used[key] = time.monotonic()
 
     def _make_room(self, browser: str) -> None:
-        """The newest always stays."""
+        """Removes old pictures until there is room, but never the newest."""
         stale = time.monotonic() - FORGOTTEN_AFTER
         for key in list(self._given)[:-1]:
             full = self.size() > self._server_bytes
@@ -71,7 +72,8 @@ class UploadMemory:
                 del self._given[key], self._used[key]
 
     def _digest(self, data: bytes) -> str:
-        """Each picture is read once only: Python remembers the hash of bytes with them."""
+        """The digest of a picture. It is computed once, because Python remembers the hash of
+        bytes."""
         short = (hash(data), len(data))
         if short not in self._digests:
             if len(self._digests) > 1000:

@@ -1,5 +1,5 @@
-"""The cells of a sweep as a sheet: laid out by its axes, tinted by what was measured, two of them
-picked as A and B."""
+"""The cells of a sweep as a sheet: ordered by its axes, tinted by a measurement, with two of them
+chosen as A and B."""
 
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
@@ -20,21 +20,22 @@ from sdplay.ui.session import Studio
 from sdplay.wording import literal, many
 
 AT_ONCE = 600
-"""Cells drawn on one page of the grid."""
+"""The most cells on one page of the grid."""
 LARGE_CELLS = 24
-"""Up to so many cells are drawn so large that a thumbnail would be blurred."""
+"""With so few cells each one is so large that a thumbnail would be blurred."""
 MIDDLING_CELLS = 100
 """Up to so many, that half a thumbnail would be."""
 LONG_ROW = 8
-"""More cells than this along a single axis are drawn line after line, each with its own label."""
+"""With more cells than this, a single axis continues line after line, and each cell has its own
+label."""
 STATES = {"queued": "waits", "running": "at work", "cancelled": "stopped"}
-"""What is said of a cell without a picture."""
+"""What is said about a cell without a picture."""
 At = tuple[int, ...]
 Results = Mapping[At, Result]
 
 
 def sheet(studio: Studio, sweep: Sweep, results: Results, tools: DeltaGenerator) -> None:
-    """One page of the grid; a click makes a cell B.  The tint is chosen beside the tools."""
+    """One page of the grid. A click makes a cell B, and the tint is chosen beside the tools."""
     plan = sweep.plan
     columns, rows, fixed = _laid_out(sweep)
     table = _drawn(plan.table(rows, columns, fixed))
@@ -74,7 +75,7 @@ def sheet(studio: Studio, sweep: Sweep, results: Results, tools: DeltaGenerator)
 
 
 def _drawn(table: list[list[Cell]]) -> list[list[Cell]]:
-    """As many whole lines as a browser bears; the rest is told of."""
+    """As many whole lines as a browser can show. How many are left out is said."""
     lines = [line[:AT_ONCE] for line in table[: max(1, AT_ONCE // len(table[0]))]]
     if left := len(table) * len(table[0]) - len(lines) * len(lines[0]):
         st.caption(f"{many(left, 'cell')} more: the sheet, the table and the report have them all.")
@@ -82,8 +83,8 @@ def _drawn(table: list[list[Cell]]) -> list[list[Cell]]:
 
 
 def picked(sweep: Sweep, results: Results) -> tuple[At | None, At | None]:
-    """A and B as chosen; at rest else the dearest cell that settles, and the first that differs
-    from it in least."""
+    """The chosen A and B. By default A is the most expensive cell of a scheduler that settles, and
+    B the first that differs least from it."""
     at_a, at_b = (st.session_state.get(f"{which}_{sweep.group}") for which in ("first", "second"))
     if sweep.moving and not at_b:
         return None, None
@@ -99,7 +100,7 @@ def picked(sweep: Sweep, results: Results) -> tuple[At | None, At | None]:
 
 
 def _ways(sweep: Sweep, fixed: Mapping[int, int], chosen: Mapping[str, At | None]) -> None:
-    """Buttons to the pages on which A and B lie, when it is another one than this."""
+    """Buttons to the pages with A and B, if they are on other pages."""
     for letter, at in chosen.items():
         axes = [axis for axis, page in fixed.items() if at and at[axis] != page]
         if at and axes:
@@ -124,7 +125,7 @@ def _page_key(sweep: Sweep, axis: int) -> str:
 
 
 def pick(sweep: Sweep, at_b: At, at_a: At | None = None) -> None:
-    """Make a cell B, and another one A."""
+    """Makes a cell B, or another one A."""
     st.session_state[f"second_{sweep.group}"] = at_b
     if at_a is not None:
         whole.due()  # the charts below may measure against A
@@ -132,13 +133,13 @@ def pick(sweep: Sweep, at_b: At, at_a: At | None = None) -> None:
 
 
 def lay_beside(sweep: Sweep, at: At) -> None:
-    """Make a cell B, and say where it is seen: not every view shows A and B."""
+    """Makes a cell B, and says where to see it, because not every view shows A and B."""
     pick(sweep, at)
     st.toast("It is B now: look at it under A / B.", icon=":material/compare:")
 
 
 def send(studio: Studio, sweep: Sweep, results: Results) -> None:
-    """Every thumbnail to the browser, new ones after those it has."""
+    """Sends every thumbnail to the browser, new ones after those that it has."""
     sent: dict[str, str] = st.session_state.setdefault(f"sent_{sweep.group}", {})
     new = [
         result.picture
@@ -157,7 +158,7 @@ def _files(count: int) -> Callable[[Studio, Iterable[str]], dict[str, bytes]]:
 
 
 def _laid_out(sweep: Sweep) -> tuple[int | None, int | None, dict[int, int]]:
-    """Which axis runs across, which down, and where the others stand."""
+    """Which axis runs across, which runs down, and the values of the others."""
     varied = sweep.plan.varied
     fixed: dict[int, int] = {}
     if len(varied) > 2:
@@ -238,7 +239,7 @@ def _tile(
 
 
 def stand_ins(sweep: Sweep, results: Results) -> dict[At, Result]:
-    """For each spared cell the made one that it looks like: the nearest."""
+    """For each cell that was left out, the made one that it probably looks like: the nearest."""
     spared = [at for at, result in results.items() if result.state == SPARED]
     made = [at for at, result in results.items() if result.picture]
     if not spared or not made:
@@ -253,5 +254,5 @@ def stand_ins(sweep: Sweep, results: Results) -> dict[At, Result]:
 
 
 def ratio(plan: Plan) -> float:
-    """Width by height of its pictures."""
+    """The width of the pictures divided by their height."""
     return plan.base.params.width / plan.base.params.height

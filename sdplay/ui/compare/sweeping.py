@@ -1,4 +1,4 @@
-"""Sweeps on the page: their backends, their speeds, and those of this browser, at work or done."""
+"""Sweeps on the page: their backends, their speeds, and the sweeps of this browser."""
 
 import io
 from collections.abc import Iterable, Mapping
@@ -24,13 +24,14 @@ from sdplay.ui import session, whole
 from sdplay.ui.session import Studio
 
 ORIGINALS = 64 * 2**20
-"""Bytes of the cells' pictures that are held in memory for everybody."""
+"""The most bytes of cells' pictures that are held in memory for all browsers."""
 OWN_BENCHES = 32
-"""Sets of backends that are remembered for browsers with servers of their own."""
+"""How many sets of backends are remembered for browsers with servers of their own."""
 
 
 def bench(frames: bool) -> Bench:
-    """The backends, asked again after half a minute; this browser's own ones are for it alone."""
+    """The backends, asked again after half a minute. Servers that this browser connected are
+    visible to it alone."""
     own = session.connected()
     if not own:
         return _bench(frames)
@@ -39,7 +40,7 @@ def bench(frames: bool) -> Bench:
 
 
 PREVIEW_SIDE = 640
-"""Pixels of a large cell's picture, as much as a fine screen shows of it."""
+"""The longer side of a large cell's picture in pixels, as much as a sharp screen shows."""
 GLANCE_SIDE = 256
 """The same of a small cell."""
 
@@ -58,13 +59,14 @@ def _own_bench(
 
 
 def _connected(visits: Visits, owner: str, name: str) -> Backend:
-    """Also one that was left and connected again."""
+    """A backend by its name, also if this browser disconnected it and connected it again."""
     entry = visits.reached(owner, name)
     return copy(entry.backend) if entry else connect(name)
 
 
 def forget(owner: str, name: str) -> None:
-    """A server is left: the comparisons that use it rest, and hold its key no longer."""
+    """Called when a server is disconnected: comparisons with it pause and no longer hold its
+    key."""
     for sweep in board().of(owner):
         if any(cell.setup.backend == name for cell in sweep.plan.cells):
             if sweep.running:
@@ -74,28 +76,29 @@ def forget(owner: str, name: str) -> None:
 
 @st.cache_resource(show_spinner=False)
 def speeds() -> Speeds:
-    """What past sweeps on this server took."""
+    """How long earlier sweeps on this server took."""
     return Speeds(settings.home() / "speeds.json", session.jobs().estimates)
 
 
 @st.cache_resource(show_spinner=False)
 def board() -> Board:
-    """Everybody's sweeps."""
+    """The sweeps of all browsers."""
     return Board()
 
 
 def mine(studio: Studio) -> list[Sweep]:
-    """This browser's sweeps, the newest last; closing the tab loses none."""
+    """This browser's sweeps, newest last. They remain when the tab is closed."""
     return board().of(studio.owner)
 
 
 def plan_open(studio: Studio) -> bool:
-    """Whether the plan can be changed now: until it runs, and when it is asked for."""
+    """Whether the controls of the plan are shown: until it runs, and when somebody asks for
+    them."""
     return not mine(studio) or bool(st.session_state.get(_plan_key(studio)))
 
 
 def open_plan(studio: Studio, opened: bool = True) -> None:
-    """Show the plan's controls, or fold them away."""
+    """Shows the plan's controls, or hides them."""
     st.session_state[_plan_key(studio)] = opened
 
 
@@ -104,8 +107,10 @@ def _plan_key(studio: Studio) -> str:
 
 
 def start(studio: Studio, plan: Plan, frames: bool, written: Mapping[str, str]) -> None:
-    """Run it, and show it from now on; it takes the place of a sweep that was paused to be
-    edited.  `written` are its prompts before words were drawn and brackets moved."""
+    """Starts a sweep and shows it from now on. It replaces a sweep that was paused to be edited.
+
+    `written` are its prompts before words were drawn and brackets moved.
+    """
     address, old = session.address(), edited(studio)
     if _is_at_work(studio, plan):
         return
@@ -127,7 +132,7 @@ def start(studio: Studio, plan: Plan, frames: bool, written: Mapping[str, str]) 
 
 
 def start_again(studio: Studio, sweep: Sweep) -> None:
-    """Make all of it anew, and remember what it is laid against."""
+    """Makes all pictures anew, and remembers with what to compare them."""
     if _is_at_work(studio, sweep.plan):
         return
     address = session.address()
@@ -147,7 +152,7 @@ def start_again(studio: Studio, sweep: Sweep) -> None:
 
 
 def _is_at_work(studio: Studio, plan: Plan) -> bool:
-    """Whether a click before this one began the very same; says so."""
+    """Whether an earlier click began exactly the same sweep; if so, the page says it."""
     setups = [cell.setup for cell in plan.cells]
     same = any(
         sweep.running and not sweep.paused and [cell.setup for cell in sweep.plan.cells] == setups
@@ -159,7 +164,7 @@ def _is_at_work(studio: Studio, plan: Plan) -> bool:
 
 
 def edit(sweep: Sweep) -> None:
-    """Let it rest until its plan, changed in the form, takes over; what it has made is in the
+    """Pauses a sweep until its plan, changed in the form, replaces it. What it has made is in the
     library."""
     if sweep.running:
         sweep.pause()
@@ -167,7 +172,7 @@ def edit(sweep: Sweep) -> None:
 
 
 def edited(studio: Studio) -> Sweep | None:
-    """The sweep that rests for that."""
+    """The sweep that is paused to be edited."""
     group = st.session_state.get("edited", "")
     return next((sweep for sweep in mine(studio) if sweep.group == group and sweep.paused), None)
 
@@ -178,7 +183,7 @@ def kept(studio: Studio, result: Result | None) -> Kept | None:
 
 
 def thumbnails(studio: Studio, pictures: Iterable[str]) -> dict[str, bytes]:
-    """Small JPEGs by the picture's id; one that is gone is left out."""
+    """Thumbnails by the picture's id, without those that are gone."""
     saved = [
         record for picture in pictures if (record := studio.library.get(picture, studio.owner))
     ]
@@ -200,7 +205,7 @@ def _glance(jpeg: bytes) -> bytes:
 
 
 def previews(studio: Studio, pictures: Iterable[str]) -> dict[str, bytes]:
-    """JPEGs for large cells, made of the originals, by the picture's id."""
+    """JPEGs for large cells, made from the originals, by the picture's id."""
     files = {picture: original(studio, picture) for picture in pictures}
     return {picture: _preview(data) for picture, data in files.items() if data}
 
@@ -230,13 +235,13 @@ def _read(name: str) -> bytes:
 def differences(
     studio: Studio, reference: Result, others: Iterable[Result]
 ) -> dict[tuple[int, ...], Difference]:
-    """How far each cell is from one of them."""
+    """How far each cell is from a given one."""
     by_cell = {result.cell.at: measure(studio, reference, result) for result in others}
     return {at: difference for at, difference in by_cell.items() if difference}
 
 
 def measure(studio: Studio, reference: Result, result: Result) -> Difference | None:
-    """Two cells against each other."""
+    """Measures two cells against each other."""
     return (
         measured(studio, reference.picture, result.picture)
         if reference.picture and result.picture
@@ -245,13 +250,13 @@ def measure(studio: Studio, reference: Result, result: Result) -> Difference | N
 
 
 def pixels(studio: Studio, result: Result) -> Image.Image | None:
-    """A cell's picture."""
+    """The pixels of a cell's picture."""
     data = original(studio, result.picture) if result.picture else b""
     return Image.open(io.BytesIO(data)).convert("RGB") if data else None
 
 
 @st.cache_data(show_spinner=False, max_entries=5000)
 def measured(_studio: Studio, left: str, right: str) -> Difference | None:
-    """Two pictures of the library against each other; each pair is measured once."""
+    """Measures two pictures of the library against each other. Each pair is measured once."""
     a, b = (original(_studio, picture) for picture in (left, right))
     return difference(Image.open(io.BytesIO(a)), Image.open(io.BytesIO(b))) if a and b else None

@@ -1,4 +1,5 @@
-"""What Streamlit has not: each component is a .py with its .html, .css and .js beside it."""
+"""Controls that Streamlit does not have: each is a .py file with its .html, .css and .js beside
+it."""
 
 import re
 from collections.abc import Callable
@@ -12,8 +13,8 @@ _IMPORT = re.compile(r'^import \{[^}]*\} from "(\.[\w./]+)";\n', re.MULTILINE)
 
 
 def component(name: str, *looks: str) -> Callable[..., Any]:
-    """The component made of the files of that name, which may lie in a folder; `looks` name style
-    sheets that go before its own."""
+    """The component made from the files with that name, which may be in a folder. `looks` names
+    style sheets that come before its own."""
     # Streamlit takes files by path only from installed packages, so it gets their text.
     style = "".join(_text(f"{look}.css") for look in (*looks, name))
     script = FOLDER / f"{name}.js"
@@ -27,8 +28,8 @@ def component(name: str, *looks: str) -> Callable[..., Any]:
 
 
 def _joined(script: Path, read: set[Path]) -> str:
-    """A script and, before it, those that it imports, each once: the browser gets one text, in
-    which all of them share their names."""
+    """A script after all scripts that it imports, each once. The browser gets one text in which
+    they share all names."""
     if script in read:
         return ""
     read.add(script)

@@ -1,4 +1,4 @@
-"""What the browser itself keeps of the lessons: read once in a visit, then written."""
+"""What the browser itself stores about the lessons: read once in a visit, then written."""
 
 from sdplay.ui.components import component
 
@@ -6,8 +6,8 @@ _DIARY = component("diary")
 
 
 def diary(text: str, read: bool) -> str | None:
-    """Keep this text, or nothing when it is empty.  Until it was `read`, nothing is written, and
-    what is there comes back one run later."""
+    """Stores this text in the browser; an empty one removes it. Until the stored text was `read`,
+    nothing is written, and it arrives one run later."""
     result = _DIARY(
         key="lesson_diary",
         data={"text": text, "read": read},

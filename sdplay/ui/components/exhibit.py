@@ -1,4 +1,5 @@
-"""The pictures of a lesson, large, with what to look at marked; a click enlarges one."""
+"""The pictures of a lesson, large, with numbers and rings that show where to look. A click enlarges
+one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +11,13 @@ _EXHIBIT = component("exhibit", "pulse")
 
 @dataclass(frozen=True)
 class Piece:
-    """One picture on the wall."""
+    """One picture of the lesson."""
 
     text: str
     source: str = ""
-    """A data address; empty while the picture is not there."""
+    """A data address; empty while there is no picture."""
     state: str = ""
-    """`waits` while it is at work."""
+    """`waits` while the picture is at work."""
     marks: tuple[int, ...] = ()
     """The numbers of the things to look at in it."""
     ring: tuple[float, float, float, float] | None = None
@@ -26,8 +27,8 @@ class Piece:
 def exhibit(
     pieces: Sequence[Piece], columns: int, key: str, *, flows: bool, ratio: float = 1.0
 ) -> None:
-    """Draw them in so many columns; where the line may break anywhere (`flows`), a
-    phone has two."""
+    """Draws the pictures in so many columns. If lines may break anywhere (`flows`), a phone shows
+    two columns."""
     _EXHIBIT(
         key=key,
         data={

@@ -1,5 +1,5 @@
-"""The way from noise to picture of two or more runs, lined up by step, noise level or seconds,
-under one scrubber."""
+"""The steps from noise to picture of two or more runs, aligned by step, noise level or seconds,
+with one slider for all."""
 
 import base64
 import io
@@ -18,7 +18,7 @@ from sdplay.wording import lasting
 
 COLOURS = ("primary", "orange", "green", "red", "blue", "yellow")
 _SIZES = ((64, 256), (200, 160))
-"""So many frames in all may be so large; more frames are smaller still."""
+"""How large frames are for so many of them. With more frames each is smaller."""
 _SMALLEST = 96
 
 
@@ -36,7 +36,7 @@ class Strip:
 
 @dataclass(frozen=True)
 class Stop:
-    """One place of the scrubber."""
+    """One position of the slider."""
 
     at: float
     """0 is the left end, 1 the right."""
@@ -47,25 +47,26 @@ class Stop:
 
 @dataclass(frozen=True)
 class Way:
-    """One way to line the runs up."""
+    """One way to align the runs."""
 
     name: str
     stops: tuple[Stop, ...]
     places: tuple[tuple[float, ...], ...]
-    """Where each frame of each run lies, on the scrubber's scale."""
+    """The position of each frame of each run on the slider's scale."""
 
 
 _FILM = component("filmstrip", "slider")
 
 
 def filmstrip(strips: Sequence[Strip], key: str) -> None:
-    """Draw the runs that have frames; nothing at all when none has."""
+    """Draws the runs that have frames; nothing if none has."""
     if drawn := tuple(strip for strip in strips if strip.frames):
         _FILM(key=key, data=_payload(drawn), height="content")
 
 
 def ways(strips: Sequence[Strip]) -> tuple[Way, ...]:
-    """By step always; by noise level and by seconds when every run tells them."""
+    """The ways to align the runs: always by step, and by noise level and by seconds if every run
+    has them."""
     frames = [frame for strip in strips for frame in strip.frames]
     all_ways = [_way("step", strips, lambda frame: frame.step, _said_by_step)]
     if all(_has_noise(frame) for frame in frames):
@@ -94,8 +95,8 @@ def _way(
     nearest: bool = False,
     low: float | None = None,
 ) -> Way:
-    """Every value that any run has is a stop; a run shows its nearest frame there, or the last one
-    it had reached."""
+    """Every value of any run is a position. A run shows its nearest frame there, or the last one
+    that it had reached."""
     runs = [[value(frame) for frame in strip.frames] for strip in strips]
     values = sorted({point for run in runs for point in run})
     low = values[0] if low is None else low
@@ -112,13 +113,13 @@ def _way(
 
 
 def _nearest(run: list[float], now: float) -> int:
-    """Of equally near frames the latest: Heun and PNDM visit a noise level twice."""
+    """The nearest frame; of equally near ones the latest, because Heun and PNDM visit a noise level
+    twice."""
     return min(range(len(run)), key=lambda at: (abs(run[at] - now), -at))
 
 
 def _said_by_step(strips: Sequence[Strip], positions: tuple[int, ...], now: float) -> str:
-    """Where the runs are; and when one is finished and another is not, that this is not the
-    same."""
+    """The step of each run, with a warning where one is finished and another is not."""
     going = [
         (strip, at)
         for strip, at in zip(strips, positions, strict=True)
@@ -141,7 +142,7 @@ def _said_by_step(strips: Sequence[Strip], positions: tuple[int, ...], now: floa
 
 
 def _head(going: Sequence[tuple[Strip, int]], now: float) -> str:
-    """The noise that this step starts from, in every run that is under way."""
+    """The noise with which this step begins, in every run that is not finished."""
     begun = [(strip, _noise(strip.frames[at])) for strip, at in going if at >= 0]
     if len({(strip.steps, noise) for strip, noise in begun}) == 1:
         strip, noise = begun[0]
@@ -156,7 +157,7 @@ def _head(going: Sequence[tuple[Strip, int]], now: float) -> str:
 
 
 def _left(strip: Strip, at: int) -> str:
-    """What this run still has before it: noise when the next step is known, else steps."""
+    """How much a run still has to do: its noise if the next step is known, otherwise its steps."""
     now, then = strip.frames[max(at, 0)], strip.frames[at + 1]
     if then.step == now.step + 1 and _has_noise(then):
         return f"{strip.label} still has noise {_noise(then)}"
@@ -189,8 +190,8 @@ def _said_by_seconds(strips: Sequence[Strip], positions: tuple[int, ...], now: f
 
 
 def schedule(strips: Sequence[Strip]) -> dict[str, Any]:
-    """The drawing of every run's noise over its steps: points from 0 to 1, the y axis logarithmic,
-    top first."""
+    """The curve of every run's noise over its steps, as points from 0 to 1. The y axis is
+    logarithmic and runs from the top."""
     frames = [frame for strip in strips for frame in strip.frames]
     last = max(frame.step for frame in frames)
     if not all(_has_noise(frame) for frame in frames):
@@ -214,7 +215,7 @@ def schedule(strips: Sequence[Strip]) -> dict[str, Any]:
 
 
 def _spent(strips: Sequence[Strip]) -> str:
-    """How the runs share out their steps."""
+    """How each run divides its steps over the noise levels."""
     below = [sum(frame.sigma < 1 for frame in strip.frames) for strip in strips]
     counts = _listed(
         f"{strip.label} {count} of {len(strip.frames)}"
@@ -225,7 +226,7 @@ def _spent(strips: Sequence[Strip]) -> str:
 
 @lru_cache(maxsize=8)
 def _payload(strips: tuple[Strip, ...]) -> dict[str, Any]:
-    """What goes to the browser: made once for the same frames, because making pictures smaller
+    """What is sent to the browser, computed once for the same frames because reducing pictures
     takes a while."""
     frames = [frame for strip in strips for frame in strip.frames]
     longest = next((size for most, size in _SIZES if len(frames) <= most), _SMALLEST)
@@ -261,7 +262,7 @@ def _fields(strip: Strip, frame: Frame, longest: int) -> dict[str, str]:
 
 
 def small(data: bytes, longest: int) -> str:
-    """A JPEG of at most this size as base64; one that is small enough goes as it is."""
+    """A JPEG of at most this size in base64. A picture that is small enough is sent unchanged."""
     if not data:
         return ""
     with Image.open(io.BytesIO(data)) as opened:

@@ -1,5 +1,5 @@
-"""A flipbook: one large picture of a comparison and a slider for each of its axes, turned by keys,
-wheel, finger, or by itself."""
+"""One large picture of a comparison, with a slider for each axis that keys, wheel or finger move,
+or that moves by itself."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _ACTS = ("beside", "details")
 
 @dataclass(frozen=True)
 class Leaf:
-    """One picture of the book."""
+    """One picture of the flipbook."""
 
     at: At
     picture: str
@@ -28,10 +28,10 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Turn:
-    """What was just asked for, at most one thing at a time."""
+    """What the person just did, at most one thing."""
 
     wanted: tuple[str, ...] = ()
-    """Pictures to send at full size: the one that is looked at, and its neighbours."""
+    """The pictures to send at full size: the one on the screen, and its neighbours."""
     beside: At | None = None
     details: At | None = None
 
@@ -46,10 +46,10 @@ def flipbook(
     on_reject: Callable[[frozenset[At]], None],
     ratio: float = 1.0,
 ) -> Turn:
-    """Draw the book: thumbnails from their store at once, and large pictures as they come.
+    """Draws the flipbook: thumbnails from their store at once, and large pictures as they come.
 
-    `on_reject` hears of all cells that are rejected now, before the page is drawn again: a run that
-    another click cuts short would lose them.
+    `on_reject` gets all rejected cells before the page is drawn again, because a run that another
+    click cuts short would lose them.
     """
     fields = {
         "axes": [{"label": label, "marks": list(marks)} for label, marks in axes],
@@ -74,7 +74,7 @@ def flipbook(
 
 
 def large_pictures(pictures: Mapping[str, bytes]) -> None:
-    """Bring picture files to the browser, where the flipbook takes them from."""
+    """Sends picture files to the browser's store, from which the flipbook takes them."""
     if pictures:
         _PICTURES(data={"pictures": {id: source(data) for id, data in pictures.items()}})
 
@@ -85,15 +85,15 @@ def place(text: str) -> At:
 
 
 def places(texts: Sequence[str] | None) -> frozenset[At]:
-    """Several of them."""
+    """Several places as the browser writes them."""
     return frozenset(map(place, texts or ()))
 
 
 def _remember(key: str) -> None:
-    """Which pictures the browser has just asked for: they are brought once."""
+    """Remembers which pictures the browser has just asked for, so that each is sent once."""
     wanted = st.session_state[key].get("wanted") or {}
     st.session_state[f"{key}_wanted"] = wanted.get("pictures", ())
 
 
 def _heard() -> None:
-    """Asks for nothing: it makes Streamlit hand the value over."""
+    """Does nothing, but Streamlit passes a value on only if there is a callback."""

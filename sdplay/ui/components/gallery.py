@@ -1,5 +1,5 @@
-"""The library's pictures in groups, without end: the browser keeps what it was sent, a run sends
-one stretch of it."""
+"""The library's pictures in groups, without an end: the browser stores what it was sent, and each
+run sends one part."""
 
 import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ from sdplay.ui.components.tiles import Tile
 
 @dataclass(frozen=True)
 class Placed:
-    """A tile, when its picture was made, and the group it stands in."""
+    """A tile, the time of its picture, and its group."""
 
     tile: Tile
     at: int
@@ -23,8 +23,8 @@ class Placed:
 
 @dataclass(frozen=True)
 class Stretch:
-    """All that there is between two moments, both in it; None is no end.  What else stood there is
-    taken away."""
+    """All tiles between two moments, including both; None means no limit. Other tiles that stood
+    there are removed."""
 
     tiles: tuple[Placed, ...]
     newest: int | None = None
@@ -33,7 +33,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Heading:
-    """What stands above a group."""
+    """The heading above a group."""
 
     title: str
     told: str
@@ -41,8 +41,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Trace:
-    """A request that made no picture: when, the group it belongs to (0 is none), and what is said
-    of it."""
+    """A request that failed: its time, its group (0 for none), and what is said about it."""
 
     id: str
     at: int
@@ -82,10 +81,11 @@ def gallery(
     traces: Sequence[Trace] = (),
     act: Callable[[str, str], None] = lambda what, id: None,
 ) -> Done:
-    """Draw a list; one of another name begins anew.  With `chosen` a click chooses, and these are.
-    `act` is called with "again" or "forgotten" and the id of a trace.
+    """Draws a list; another name begins a new one. With `chosen`, clicks choose pictures, and these
+    are chosen already.
 
-    In the run after the end came into sight, `asked_for()` tells from where to go on.
+    `act` is called with "again" or "forgotten" and the id of a failed request. After the end came
+    into sight, `asked_for()` returns where to go on.
     """
     fields = [
         {
@@ -126,7 +126,7 @@ def gallery(
 
 
 def asked_for() -> int | None:
-    """The moment before which the next stretch is wanted, once after the end came into sight."""
+    """The moment before which the next part is needed, once after the end came into sight."""
     after = st.session_state.pop("gallery_after", None)
     return None if after is None else int(after)
 

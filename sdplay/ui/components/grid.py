@@ -1,8 +1,8 @@
-"""The sheet of a sweep on the page: rows, columns and cells that fill as pictures end, walked by
-mouse or arrow keys.
+"""The sheet of a sweep on the page: rows, columns and cells that fill as pictures are made, with
+mouse or arrow keys to move.
 
-Thumbnails travel apart from the grid, some dozens to a message: what has not changed is not sent
-again, so that hundreds of cells stay light while they fill.
+Thumbnails are sent apart from the grid, a few dozen in a message. Unchanged messages are not sent
+again, so hundreds of cells cost little while they fill.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,16 +24,16 @@ class GridCell:
     state: str
     text: str
     title: str
-    """Read aloud, and shown when the pointer rests on it."""
+    """The text that is read aloud, and shown when the pointer rests on the cell."""
     picture: str = ""
     """The thumbnail's name in the store."""
     badge: str = ""
     heat: float | None = None
-    """0 to 1: how strongly it is tinted."""
+    """How strongly it is tinted, from 0 to 1."""
 
 
 def thumbnails(pictures: Mapping[str, str]) -> None:
-    """Bring thumbnails in base64 to the browser, once each; append new ones at the end."""
+    """Sends thumbnails in base64 to the browser, each once. Append new ones at the end."""
     waiting = iter(pictures.items())
     while chunk := dict(islice(waiting, PER_MESSAGE)):
         _STORE(
@@ -49,8 +49,11 @@ def grid(
     most: int = 640,
     ratio: float = 1.0,
 ) -> str:
-    """The place of the cell that was just picked, else nothing.  Cells take the room there is, up
-    to `most` pixels wide; without columns they fill line after line."""
+    """Draws the grid and returns the place of the cell that was just clicked, or an empty text.
+
+    Cells take the available width up to `most` pixels each. Without columns they fill line after
+    line.
+    """
     fields = {
         "columns": columns,
         "rows": rows,

@@ -1,5 +1,5 @@
-"""The picture that follows a drawing: swapped without a flicker, never for an older one, with the
-time from stroke to picture."""
+"""The picture that follows a drawing: replaced without a flicker, never by an older one, with the
+time since the stroke."""
 
 from dataclasses import asdict, dataclass
 
@@ -8,28 +8,28 @@ from sdplay.ui.components import component
 
 @dataclass(frozen=True)
 class Outcome:
-    """What stands beside the drawing."""
+    """What is shown beside the drawing."""
 
     width: int
     height: int
     turn: int = 0
-    """Of two answers the one with the larger turn was asked for later."""
+    """Grows with each request, so that of two answers the later request's counts."""
     stroke: int = 0
-    """The number of the drawing it follows."""
+    """The number of the stroke that the picture follows."""
     source: str = ""
-    """The picture as the address that an img element takes; empty for none yet."""
+    """The address for an img element; empty while there is no picture."""
     alt: str = ""
     said: str = ""
     empty: str = ""
-    """What stands in its place while there is no picture."""
+    """The text shown while there is no picture."""
     working: bool = False
     timed: bool = False
-    """It was asked for by a stroke, so that the time since then says something."""
+    """Whether a stroke asked for it, so that the time since then has a meaning."""
 
 
 _OUTCOME = component("outcome", "pulse")
 
 
 def outcome(look: Outcome, key: str) -> None:
-    """Draw it."""
+    """Draws the picture."""
     _OUTCOME(key=key, data=asdict(look), height="content")

@@ -1,4 +1,4 @@
-"""The pictures of a comparison sorted and filtered by any number; what is rejected folds away."""
+"""The pictures of a comparison, sorted and filtered by any number. Rejected ones are hidden."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ _ACTS = ("wanted", "opened")
 
 @dataclass(frozen=True)
 class Number:
-    """What pictures can be sorted by."""
+    """A number to sort the pictures by."""
 
     id: str
     label: str
     ready: bool = True
-    """False: it is counted when somebody asks for it."""
+    """False if it is computed only when somebody asks for it."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,15 @@ class Sifted:
     name: str
     numbers: Mapping[str, float] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
-    """The same as a person reads them."""
+    """The numbers as people read them."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What was just asked for."""
+    """What the person just did."""
 
     wanted: str = ""
-    """A number that is to be counted."""
+    """A number that is to be computed."""
     opened: At | None = None
 
 
@@ -52,7 +52,7 @@ def sift(
     on_reject: Callable[[frozenset[At]], None],
     ratio: float = 1.0,
 ) -> Choice:
-    """Draw the pictures; thumbnails come from their store.  `on_reject` hears of all cells that are
+    """Draws the pictures, with thumbnails from their store. `on_reject` gets all cells that are
     rejected now."""
     fields = {
         "cells": [{**vars(entry), "at": _text(entry.at)} for entry in pictures],
@@ -78,4 +78,4 @@ def _text(at: At) -> str:
 
 
 def _heard() -> None:
-    """Asks for nothing: it makes Streamlit hand the value over."""
+    """Does nothing, but Streamlit passes a value on only if there is a callback."""

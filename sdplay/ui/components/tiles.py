@@ -1,4 +1,4 @@
-"""Small pictures to click: a strip or a grid of the library's thumbnails."""
+"""Small pictures to click: a row or a grid of the library's thumbnails."""
 
 import base64
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ class Tile:
     id: str
     jpeg: bytes
     label: str
-    """Shown when the pointer rests on it; read aloud with the caption and its position."""
+    """Shown when the pointer rests on it, and read aloud with the caption and its position."""
     caption: str = ""
 
 
@@ -22,8 +22,8 @@ _TILES = component("tiles", "thumbnail")
 
 
 def tiles(pictures: Iterable[Tile], key: str, width: int = 180, strip: bool = False) -> str:
-    """The id of the tile that was just clicked, else nothing.  A strip scrolls sideways in one
-    row."""
+    """Draws the tiles and returns the id of the one that was just clicked, or an empty text. A
+    strip scrolls sideways in one row."""
     fields = [{**asdict(tile), "jpeg": base64.b64encode(tile.jpeg).decode()} for tile in pictures]
     result = _TILES(
         key=key,

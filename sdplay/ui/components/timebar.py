@@ -1,4 +1,4 @@
-"""Where the seconds went: one stacked bar with its legend."""
+"""A bar with the parts of the time a picture took, and its legend."""
 
 from sdplay.ui.components import component
 from sdplay.wording import lasting
@@ -17,7 +17,7 @@ _BAR = component("timebar")
 
 
 def timebar(seconds: dict[str, float], key: str) -> None:
-    """Draw the parts in their order; what is too short to see is left out."""
+    """Draws the parts in their order, without those that are too short to see."""
     parts = [
         {"name": name, "seconds": spent, "told": lasting(spent), "colour": _colour(name)}
         for name, spent in seconds.items()

@@ -1,5 +1,5 @@
-"""Two pictures looked at together: slider, side by side, blink, onion skin or difference, with one
-zoom for both."""
+"""Two pictures compared: slider, side by side, blink, onion skin or difference, with one zoom for
+both."""
 
 from dataclasses import dataclass
 
@@ -11,18 +11,18 @@ MODES = ("slider", "side by side", "blink", "onion", "difference")
 
 @dataclass(frozen=True)
 class Shown:
-    """One of the two pictures and what it is called."""
+    """One of the two pictures, and its name."""
 
     label: str
     data: bytes
-    """The file as it is kept: PNG, JPEG, WebP or GIF."""
+    """The file as it is stored: PNG, JPEG, WebP or GIF."""
 
 
 _VIEWER = component("viewer", "slider")
 
 
 def viewer(left: Shown, right: Shown, mode: str, key: str, difference: bytes = b"") -> None:
-    """Draw both pictures in one of MODES.  Zoom and handle stay where the person left them when
+    """Draws both pictures in one of MODES. Zoom and slider stay where the person left them when the
     pictures change."""
     sides = [{"label": side.label, "source": source(side.data)} for side in (left, right)]
     _VIEWER(

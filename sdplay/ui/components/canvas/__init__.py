@@ -1,4 +1,4 @@
-"""A sheet to draw on with pen, finger, mouse or keys; the drawing stays in the browser."""
+"""A sheet for drawing with pen, finger, mouse or keys. The drawing stays in the browser."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -11,21 +11,22 @@ from sdplay.files.decode import NotAPicture, checked, from_base64
 from sdplay.ui.components import component
 
 LARGEST = 12_000_000
-"""Letters of a picture that the browser sends: far below the server's limit for a message."""
+"""The most letters of a picture that the browser sends, far below the server's limit for a
+message."""
 
 
 @dataclass(frozen=True)
 class Backdrop:
-    """A picture to draw on; the browser takes one of a new id once."""
+    """A picture to draw on. The browser takes one with a new id once."""
 
     id: str
     source: str
-    """As the address that an img element takes."""
+    """The address for an img element."""
 
 
 @dataclass(frozen=True)
 class Pad:
-    """What is drawn on: its name in the browser's storage, and the pixels that are sent."""
+    """What somebody draws on: its name in the browser's storage, and how many pixels are sent."""
 
     name: str
     width: int
@@ -33,25 +34,25 @@ class Pad:
     background: Backdrop | None = None
     largest: int = LARGEST
     mask: bool = False
-    """What is drawn is a mask over the background, which cannot be taken away."""
+    """Whether the drawing is a mask over the background, which then cannot be removed."""
     soft: int = 0
     """By how many pixels the mask's edge is shown blurred."""
 
 
 @dataclass(frozen=True)
 class Sketched:
-    """What the browser sent."""
+    """What the browser has sent."""
 
     number: int
-    """A later drawing has a larger one."""
+    """The number of the drawing, which grows with each."""
     data: bytes
-    """A picture file, of a mask white on black; empty while nothing is drawn."""
+    """A picture file; a mask is white on black. Empty while nothing is drawn."""
     changed: bool
-    """The person has just drawn, and not only opened the page."""
+    """Whether the person has just drawn, and not only opened the page."""
     background: str = ""
-    """The id of the last backdrop that the browser took."""
+    """The id of the last background that the browser took."""
     too_large: bool = False
-    """It was drawn, but the browser could not make it small enough for a message."""
+    """Whether the browser could not make the drawing small enough for a message."""
 
 
 _CANVAS = component("canvas/canvas")
@@ -60,8 +61,11 @@ _CANVAS = component("canvas/canvas")
 def canvas(
     sheet: Pad, key: str, on_drawn: Callable[[], None], on_coming: Callable[[], None]
 ) -> None:
-    """Draw the sheet and its tools; after each stroke `on_drawn` runs, in which `drawn` answers,
-    and before it `on_coming`, in which `coming` does, where writing the drawing takes a while."""
+    """Draws the sheet and its tools.
+
+    After each stroke `on_drawn` is called, in which `drawn` returns the drawing. If writing it
+    takes a while, `on_coming` is called before, in which `coming` returns its number.
+    """
     _CANVAS(
         key=key,
         data=asdict(sheet),
@@ -78,12 +82,12 @@ def coming(key: str) -> int:
 
 
 def drawn(key: str) -> Sketched:
-    """The drawing that has just come; raises NotAPicture for what is none."""
+    """The drawing that has just arrived. It raises NotAPicture if it is none."""
     return received(st.session_state[key].get("drawing"))
 
 
 def received(fields: Any) -> Sketched:
-    """The drawing in what a browser sent, which may be anything."""
+    """The drawing in a browser's message, which may contain anything."""
     if not isinstance(fields, Mapping):
         raise NotAPicture("is missing")
     picture = str(fields.get("picture") or "")
@@ -97,5 +101,5 @@ def received(fields: Any) -> Sketched:
 
 
 def _number(value: Any) -> int:
-    """Of a browser, which may send anything."""
+    """A number from a browser, which may send anything."""
     return int(value) if isinstance(value, int | float) and math.isfinite(value) else 0
