@@ -1,6 +1,7 @@
 """What every test shares: a data folder of its own, no settings of this machine, no silent skip in
 the full suite."""
 
+import gc
 import os
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from tests.paging import ENTRY, new_page
 ALLOWED_TO_SKIP = ("SDPLAY_A1111_URL", "SDPLAY_PREDICT_URL", "SDPLAY_SDCPP_SERVER", "GPU")
 """Live tests name what they would need; everything else must run where SDPLAY_FULL_SUITE is set."""
 MOST_WORKERS = 4
+gc.disable()  # until the tests begin: all that is loaded stays, and looking through it takes long
 
 
 def pytest_xdist_auto_num_workers(config):
@@ -26,6 +28,10 @@ def pytest_xdist_auto_num_workers(config):
     One process more than there are cores: some tests wait for a clock or a server meanwhile."""
     is_whole = config.args_source is config.ArgsSource.TESTPATHS
     return min((os.cpu_count() or 1) + 1, MOST_WORKERS) if is_whole else 0
+
+
+def pytest_collection_finish():
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
