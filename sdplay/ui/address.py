@@ -1,8 +1,9 @@
-"""The browser's address, which is the form: changed in one go, and kept for controls that are not
-drawn.
+"""The browser's address, which holds the whole form: changed in one step, and kept for controls
+that are not on the screen.
 
-Streamlit binds a control to the address, but forgets what the address says of one that is not on
-the screen, and lets nobody change what is bound.  What stands behind that is used only here.
+Streamlit binds a control to the address, but forgets the address's values for controls that are not
+on the screen, and lets nobody change a bound value. Only this module uses Streamlit's internals for
+that.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,13 +22,14 @@ _PUT = "address_put"
 
 
 def arrived() -> bool:
-    """Whether the address was not written by this page: it was opened, reloaded or gone back to."""
+    """Whether the address came from elsewhere: it was opened, reloaded, or reached by the browser's
+    back button."""
     context = get_script_run_ctx()
     return _READ not in st.session_state or (context is not None and context.is_history_navigation)
 
 
 def bound(name: str) -> bool:
-    """Whether a control on the screen stands for this part of the address."""
+    """Whether a control on the screen is bound to this part of the address."""
     with _behind() as address:
         return address is not None and address.is_bound(name)
 
@@ -57,7 +59,7 @@ def rewrite(changes: Mapping[str, Text | None]) -> None:
 
 
 def put(values: Mapping[str, Any]) -> None:
-    """Set controls that may not be drawn now; call it from a callback."""
+    """Sets controls that may not be on the screen now. Call it from a callback."""
     insist(values)
     rewrite(dict.fromkeys(values))
 
@@ -83,7 +85,8 @@ def put_again() -> None:
 
 
 def keep(lasting: Callable[[str], bool]) -> None:
-    """Go on to say these settings though they are not drawn; call it when all else is drawn."""
+    """Keeps these settings in the address though their controls are not on the screen. Call it
+    after everything else is drawn."""
     st.session_state[_READ] = True
     st.session_state.pop(_PUT, None)
     context = get_script_run_ctx()

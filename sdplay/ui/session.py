@@ -1,4 +1,4 @@
-"""What outlives a rerun: the library, the jobs, the backends, and who this browser is."""
+"""What outlives a run of the page: the library, the jobs, the backends, and who this browser is."""
 
 import gc
 import uuid

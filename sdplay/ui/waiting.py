@@ -28,7 +28,7 @@ _HEARD = "sdplay_heard"
 
 
 def served() -> bool:
-    """Whether a server runs the page; in Streamlit's own tests a stand-in says that it does."""
+    """Whether a real server runs the page. In Streamlit's own tests a stand-in claims to be one."""
     return runtime.exists() and type(runtime.get_instance()) is runtime.Runtime
 
 
@@ -39,7 +39,7 @@ def is_part() -> bool:
 
 
 def interrupted() -> bool:
-    """Whether the browser asks for a run, of the page or of any part of it, or has gone."""
+    """Whether the browser asks for a run of the page or of a part, or has left."""
     context = get_script_run_ctx()
     if context is None or context.script_requests is None or not served():
         return True
@@ -47,7 +47,7 @@ def interrupted() -> bool:
 
 
 def tick_every(seconds: float | None) -> None:
-    """From now on the browser asks so often for the fragment that runs; None: no more."""
+    """Sets how often the browser asks for the running fragment from now on; None stops it."""
     context, fragment = get_script_run_ctx(), ThreadState.get().fragment_id
     if context is None or fragment is None:
         return

@@ -1,7 +1,7 @@
 """Fragments that ask for a run of the whole page as soon as something outside of them has changed.
 
-A fragment draws itself alone after a click inside it. What such a click puts into the form, or
-wishes for, would otherwise appear with the next unrelated click.
+A fragment draws only itself after a click inside it. Without this, what the click puts into the
+form would appear only with the next unrelated click.
 """
 
 from collections.abc import Callable
@@ -20,12 +20,13 @@ _NOTES = "whole_page_notes"
 
 
 def due() -> None:
-    """What has just changed is drawn elsewhere on the page: the whole of it must run."""
+    """Notes that another part of the page must show what has changed, so that the whole page
+    runs."""
     st.session_state[_DUE] = True
 
 
 def begun() -> None:
-    """The whole page runs now; the entry file says so first of all."""
+    """Notes that the whole page runs now. The entry file calls it first."""
     st.session_state.pop(_DUE, None)
     for sentence, icon in st.session_state.pop(_NOTES, ()):
         st.toast(sentence, icon=icon)
@@ -45,17 +46,15 @@ def only(key: str) -> None:
 
 
 def note(sentence: str, icon: str) -> None:
-    """Say something in passing once the whole page runs; call it from a callback.
-
-    What a fragment shows in the run that asks for the whole page is never seen.
-    """
+    """Shows a short message once the whole page runs; call it from a callback. A message shown by
+    the fragment's own run would never be seen."""
     st.session_state[_NOTES] = [*st.session_state.get(_NOTES, ()), (sentence, icon)]
 
 
 def fragment(
     every: float | None = None, key: str | None = None
 ) -> Callable[[Callable[P, None]], Callable[P, None]]:
-    """A part of the page that runs alone, also every so many seconds, or by its key."""
+    """A part of the page that runs alone, also at an interval or by its key."""
 
     def decorated(draw: Callable[P, None]) -> Callable[P, None]:
         return st.fragment(_heedful(draw), run_every=every, key=key)
