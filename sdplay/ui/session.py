@@ -34,7 +34,7 @@ _REMEMBER = component("owner")
 
 @dataclass(frozen=True)
 class Studio:
-    """What a panel works with."""
+    """What a panel works with: the backend, its capabilities, and the owner."""
 
     backend: Backend
     capabilities: Capabilities
@@ -47,13 +47,13 @@ class Studio:
 
     @property
     def library(self) -> "Library":
-        """Where they put the pictures."""
+        """The library in which the jobs store their pictures."""
         return self.jobs.library
 
 
 @st.cache_resource(show_spinner=False)
 def jobs() -> "Jobs":
-    """One library and one set of jobs for the whole server."""
+    """The library and the jobs that the whole server shares."""
     from sdplay.jobs import Jobs
     from sdplay.library import Library
 
@@ -61,7 +61,7 @@ def jobs() -> "Jobs":
 
 
 def labels() -> dict[str, str]:
-    """Every backend's name and label, this browser's own ones last."""
+    """The name and the label of every backend, those of this browser last."""
     return {**_kinds(), **{name: entry.backend.label for name, entry in connected().items()}}
 
 
@@ -72,12 +72,12 @@ def _kinds() -> dict[str, str]:
 
 @st.cache_resource(show_spinner=False)
 def visits() -> Visits:
-    """The servers that browsers connected."""
+    """The servers that browsers have connected."""
     return Visits()
 
 
 def connected() -> dict[str, Connected]:
-    """The servers that this browser connected, by name."""
+    """The servers that this browser has connected, by name."""
     return visits().of(visitor(), from_this_machine()) if may_connect() else {}
 
 
@@ -87,7 +87,8 @@ def may_connect() -> bool:
 
 
 def reached(name: str) -> tuple[Backend, Capabilities]:
-    """A backend, and what it said it can do: a picture begins without asking all that again."""
+    """A backend with its capabilities, remembered so that a picture begins without asking for them
+    again."""
     own = visits().reached(visitor(), name) if name in connected() else None
     if own:
         return copy(own.backend), own.capabilities
@@ -96,7 +97,7 @@ def reached(name: str) -> tuple[Backend, Capabilities]:
 
 
 def ask_again() -> None:
-    """Forget what the backends said; without this it is forgotten after half a minute."""
+    """Forgets the backends' capabilities at once. Otherwise that happens after half a minute."""
     _probed.clear()
     visits().ask_again(visitor())
 
@@ -108,8 +109,8 @@ def _probed(name: str) -> tuple[Backend, Capabilities]:
 
 
 def owner() -> str:
-    """A random name that this browser keeps in a cookie: its pictures are nobody else's, and a
-    reload finds them."""
+    """A random name in a cookie of this browser. It gives access to this browser's pictures, also
+    after a reload."""
     name = _cookie()
     if not name:
         name = st.session_state.setdefault("owner", uuid.uuid4().hex)
@@ -118,24 +119,23 @@ def owner() -> str:
 
 
 def address() -> str:
-    """The network that the visit comes from; empty for this machine, or when it is not known."""
+    """The network of this visit; empty for this machine, or if it is unknown."""
     return network(st.context.ip_address)
 
 
 def visitor() -> str:
-    """Whose visit it is, as far as that is known before the page is drawn; empty on the first
-    run."""
+    """The owner, if it is known before the page is drawn; empty in the first run."""
     return _cookie() or str(st.session_state.get("owner", ""))
 
 
 @st.cache_resource(show_spinner=False)
 def uploads() -> UploadMemory:
-    """What the browsers of this server gave, for as long as their visits."""
+    """What the browsers of this server have uploaded, for the time of their visits."""
     return UploadMemory()
 
 
 def original(id: str) -> bytes:
-    """The file of a picture that this browser may see; nothing when there is none."""
+    """The file of a picture that this browser may see; empty if there is none."""
     library = jobs().library
     picture = library.get(id, visitor())
     return library.data(picture) if picture else b""
@@ -153,7 +153,7 @@ def submit(
     written: Mapping[str, str] | None = None,
     then: "Enlargement | None" = None,
 ) -> None:
-    """Queue one picture, alone or with the others of its click, and show it from now on."""
+    """Queues one picture, alone or with the others of its click, and shows it from now on."""
     job = studio.jobs.submit(
         params,
         copy(studio.backend),  # each picture's own, as with every run of the whole page
@@ -168,12 +168,12 @@ def submit(
 
 
 def want(pictures: int) -> None:
-    """Generate so many in the next run."""
+    """Asks for so many pictures in the next run."""
     st.session_state["again"] = pictures
 
 
 def want_again(pictures: int) -> None:
-    """Generate so many in the next run of the whole page."""
+    """Asks for so many pictures in the next run of the whole page."""
     whole.due()
     want(pictures)
 
@@ -184,7 +184,8 @@ def wanted_again() -> int:
 
 
 def latest(studio: Studio) -> "Job | None":
-    """The job to show: the one that was asked for here, else the newest that is still at work."""
+    """The job to show: the one requested in this session, otherwise the newest that is still at
+    work."""
     mine = studio.jobs.get(st.session_state.get("job", ""))
     if mine and mine.owner == studio.owner:
         return _next_of(batch_of(studio, mine))
@@ -200,12 +201,13 @@ def latest(studio: Studio) -> "Job | None":
 
 
 def batch_of(studio: Studio, job: "Job") -> list["Job"]:
-    """All pictures of the click that asked for this one, in the order of their seeds."""
+    """All pictures of the click that asked for this one, ordered by seed."""
     return studio.jobs.of(studio.owner, job.group) if job.group else [job]
 
 
 def _next_of(batch: list["Job"]) -> "Job":
-    """The one at work, else the next that waits, else the made one with the last seed."""
+    """The job at work, otherwise the next that waits, otherwise the finished one with the last
+    seed."""
     for state in ("running", "queued"):
         for job in batch:
             if job.state == state:
@@ -222,7 +224,7 @@ def settle() -> None:
 
 
 def secrets() -> dict[str, str]:
-    """Streamlit's secrets, where there are any."""
+    """Streamlit's secrets, if there are any."""
     try:
         return {name: str(value) for name, value in st.secrets.items()}
     except FileNotFoundError:

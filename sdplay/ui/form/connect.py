@@ -1,4 +1,4 @@
-"""Connect a server of one's own, for this visit; and what runs on this machine is offered."""
+"""Connects a server of one's own for this visit, and offers servers that run on this machine."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from sdplay.ui.problems import explained
 from sdplay.wording import literal
 
 LOOK_SECONDS = 0.7
-"""So soon the page asks whether looking for servers has ended."""
+"""How soon the page asks whether the search for servers has ended."""
 FIELDS = ("connect_kind", "connect_url", "connect_key")
 PROMISE = (
     "For this visit only: address and key stay in this page's memory, are never written down and "
@@ -27,7 +27,8 @@ PROMISE = (
 
 
 def menu(name: str) -> None:
-    """Under the list of backends: connect one, disconnect it, and what is there already."""
+    """Under the list of backends: connect a server, disconnect it, and servers found on this
+    machine."""
     if not session.may_connect():
         return
     with st.container(gap="xxsmall", key="connect_box"):
@@ -39,7 +40,8 @@ def menu(name: str) -> None:
 
 
 def _ways(name: str) -> None:
-    """Connect another one; of the one that is chosen, where it is and how to leave it."""
+    """Offers to connect another server. For the chosen one it shows the address and how to
+    disconnect it."""
     if mine := session.connected().get(name):
         st.caption(f":material/dns: {literal(mine.connection.host)}")
     with st.container(horizontal=True, gap="small", key="connect_row"):
@@ -65,7 +67,7 @@ def _ways(name: str) -> None:
 
 @st.cache_resource(show_spinner=False)
 def neighbourhood() -> Neighbourhood:
-    """What runs beside this page."""
+    """The servers that run on this machine."""
     return Neighbourhood()
 
 
@@ -80,14 +82,14 @@ def _open() -> None:
 
 
 def _close() -> None:
-    """The dialog is left, and what was tested in it forgotten."""
+    """Called when the dialog is closed: forgets what was tested in it."""
     for name in ("connecting", "connect_trial"):
         st.session_state.pop(name, None)
 
 
 @whole.dialog("Connect a server", on_dismiss=_close)
 def _ask() -> None:
-    """Kind, address, key and a test."""
+    """Asks for kind, address and key, and offers a test."""
     st.caption(PROMISE)
     with st.form("connect_form", border=False):
         st.selectbox(
@@ -129,7 +131,7 @@ def _example() -> str:
 
 
 def _test() -> None:
-    """Ask the server that is described; what comes of it stands below the form."""
+    """Tests the server that is described, and shows the result below the form."""
     from sdplay.backends.guests.trial import tried  # Not above: it brings requests.
 
     kind, url, key = (str(st.session_state.get(field) or "") for field in FIELDS)
@@ -162,7 +164,7 @@ def _result() -> None:
 
 
 def _found(trial: Connected) -> str:
-    """What answered, in a sentence with its numbers."""
+    """The server that answered, in a sentence with its numbers."""
     capabilities = trial.capabilities
     counts = [
         f"{len(names)} {noun if len(names) > 1 else noun[:-1]}"
@@ -177,7 +179,7 @@ def _found(trial: Connected) -> str:
 
 
 def _use(trial: Connected) -> None:
-    """Take it among the backends, and choose it."""
+    """Adds the server to the backends and chooses it."""
     whole.due()
     with explained() as refusals:
         session.visits().add(session.visitor(), replace(trial, address=session.address()))
@@ -195,7 +197,7 @@ def _choose(name: str) -> None:
 
 
 def _disconnect(name: str) -> None:
-    """Forget it; what waits for it is stopped, what was made stays."""
+    """Disconnects a server. Pictures that wait for it are stopped, finished ones remain."""
     owner = session.visitor()
     # Not above: the form is on screen before they are read.
     from sdplay.ui.compare import sweeping
@@ -215,7 +217,7 @@ def _disconnect(name: str) -> None:
 
 
 def _offer(name: str) -> None:
-    """Servers on this machine that could be used, as soon as they are found."""
+    """Offers the servers on this machine as soon as they are found."""
     neighbourhood().present()  # begins to look
     connected = {entry.connection.url for entry in session.connected().values()}
 
@@ -243,7 +245,7 @@ def _offer_one(neighbour: Neighbour) -> None:
 
 
 def _take(neighbour: Neighbour) -> None:
-    """Choose a server that runs on this machine."""
+    """Chooses a server that runs on this machine."""
     whole.due()
     if neighbour.backend:
         _choose(neighbour.backend)

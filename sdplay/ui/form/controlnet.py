@@ -1,4 +1,4 @@
-"""ControlNet: guide pictures that steer the layout, one unit under the other."""
+"""ControlNet: guide pictures that steer the layout, one unit below the other."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from sdplay.ui.picture import inline
 
 UNITS = 3
 GUIDES = "guides"
-"""Their name in the address."""
+"""The address's name for the guide pictures."""
 MODES = ("Balanced", "My prompt is more important", "ControlNet is more important")
 
 
@@ -44,7 +44,7 @@ def _key(number: int) -> str:
 
 
 def _follow_address() -> None:
-    """Hold the units that the address names, after a reload or the way back."""
+    """Restores the units that the address names, after a reload or the browser's back button."""
     if not address.arrived():
         return  # one that says something else is only late
     ids = st.query_params.get_all(GUIDES)
@@ -59,7 +59,7 @@ def _follow_address() -> None:
 
 
 def _remember(units: Sequence[Control]) -> None:
-    """Say in the address under which ids a reload finds these units."""
+    """Writes into the address the ids by which a reload finds these units."""
     memory, visitor = session.uploads(), session.visitor()
     names = (memory.keep(visitor, unit.image, json.dumps(_use(unit))) for unit in units)
     ids = [id for id in names if id]
@@ -69,13 +69,13 @@ def _remember(units: Sequence[Control]) -> None:
 
 
 def _use(unit: Control) -> dict[str, Any]:
-    """All of a unit but its picture."""
+    """Puts all settings of a unit but its picture into the form."""
     names = (field.name for field in fields(unit) if field.name != "image")
     return {name: getattr(unit, name) for name in names}
 
 
 def hold(units: tuple[Control, ...]) -> None:
-    """Take a picture's units over; call it from a callback."""
+    """Takes over the units of a picture. Call it from a callback."""
     whole.due()
     _put(units)
 

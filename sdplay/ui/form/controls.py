@@ -1,4 +1,4 @@
-"""One function draws any knob: whatever control fits its type, range and choices."""
+"""Draws the control for any knob, as its type, range and choices require."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -18,20 +18,22 @@ from sdplay.ui import address
 
 LARGEST_IN_A_BROWSER = 2**53 - 1
 FIRST = {"prompt": "a strawberry on a blue background", "seed": 7}
-"""What a first visitor finds filled in."""
+"""The settings that a first visitor finds filled in."""
 
 
 def bound() -> dict[str, Any]:
-    """In the link.  Where pictures are asked for, their price follows the form at once, and so does
-    whether a sketch's picture is up to date; elsewhere nothing runs while a person is still
-    setting things."""
+    """The key of a control that is part of the link.
+
+    Where pictures are requested, their price and the state of a sketch's picture follow the form at
+    once. Elsewhere nothing runs while somebody is still changing settings.
+    """
     view = st.session_state.get("view") or st.query_params.get("view")
     follows = view in (None, "Generate", "Compare", "Sketch")
     return {"bind": "query-params", "on_change": "rerun" if follows else "ignore"}
 
 
 def draw(knob: Knob, capabilities: Capabilities) -> None:
-    """The control of one knob, its value in the link under the knob's name."""
+    """The control of one knob, with its value in the link under the knob's name."""
     choices = capabilities.choices(knob)
     if choices and knob.several:
         chosen = st.pills(
@@ -71,7 +73,7 @@ def draw(knob: Knob, capabilities: Capabilities) -> None:
 
 
 def default(knob: Knob, capabilities: Capabilities) -> Any:
-    """The backend's own, else ours, inside its range."""
+    """The backend's own default, otherwise ours, within its range."""
     first = {**FIRST, "negative": next(iter(capabilities.negatives), "")}
     value = knob.check(capabilities.defaults.get(knob.name, first.get(knob.name, knob.default)))
     if value is None or not knob.is_number:
@@ -80,13 +82,14 @@ def default(knob: Knob, capabilities: Capabilities) -> Any:
 
 
 def clamped(knob: Knob, value: float, capabilities: Capabilities) -> float:
-    """The nearest value that this model takes."""
+    """The nearest value that this model accepts."""
     own = bounded(knob, capabilities)
     return max(own.low or 0, min(value, own.high or value))
 
 
 def current(name: str, capabilities: Capabilities) -> Any:
-    """What the form says now, also before the control is drawn and where it is not."""
+    """The value in the form now, also before the control is drawn or where it is not on the
+    screen."""
     knob, linked = KNOBS[name], st.query_params.get(name)
     initial = default(knob, capabilities)
     if address.bound(name) and not address.arrived():
@@ -98,7 +101,8 @@ def current(name: str, capabilities: Capabilities) -> Any:
 
 
 def bounded(knob: Knob, capabilities: Capabilities) -> Knob:
-    """The knob with this model's own range, where it has told one, as far as a browser counts."""
+    """The knob with this model's own range if it has one, within the numbers that a browser can
+    hold."""
     if not knob.is_number:
         return knob
     own = {"width": capabilities.size_limits, "height": capabilities.size_limits}
@@ -111,7 +115,7 @@ def bounded(knob: Knob, capabilities: Capabilities) -> Knob:
 
 
 def slider(knob: Knob, capabilities: Capabilities) -> None:
-    """A slider over the usual range; it stretches when a link or a picture brings more."""
+    """A slider over the usual range. It is extended if a link or a picture has a larger value."""
     knob = bounded(knob, capabilities)
     kind: Callable[[Any], Any] = knob.kind
     low, high = knob.usual or (knob.low or 0, knob.high or 1)
@@ -132,17 +136,17 @@ def slider(knob: Knob, capabilities: Capabilities) -> None:
 
 
 def in_form(knob: Knob, value: Any) -> Any:
-    """A value as the control of its knob holds it."""
+    """A value in the form in which the knob's control holds it."""
     return shown(value) if knob.unset and knob.kind is int else value
 
 
 def first_of(knob: Knob, capabilities: Capabilities) -> Any:
-    """What the control of a knob holds before anybody touches it."""
+    """The value of a knob's control before anybody changes it."""
     return in_form(knob, default(knob, capabilities))
 
 
 def written(knob: Knob, value: Any) -> str:
-    """A value of a knob's control as the control and the address write it."""
+    """A value of a knob as its control and the address write it."""
     if value is None or (knob.unset and value in (OWN, "")):
         return knob.unset if knob.kind is int or knob.choices else ""
     if knob.name == "scheduler":
@@ -153,7 +157,7 @@ def written(knob: Knob, value: Any) -> str:
 
 
 def _counted(knob: Knob, capabilities: Capabilities) -> None:
-    """A small whole number, or the backend's own."""
+    """A small whole number, or the backend's own value."""
     knob = bounded(knob, capabilities)
     choices = [OWN, *map(str, range(int(knob.low or 0), int(knob.high or 0) + 1))]
     initial = first_of(knob, capabilities)
@@ -171,7 +175,7 @@ def _counted(knob: Knob, capabilities: Capabilities) -> None:
 
 
 def _left_open(knob: Knob, capabilities: Capabilities) -> None:
-    """A number to type; an empty box leaves it to the backend."""
+    """A field for a number. If it is empty, the backend decides."""
     knob = bounded(knob, capabilities)
     st.number_input(
         knob.label,
@@ -187,7 +191,8 @@ def _left_open(knob: Knob, capabilities: Capabilities) -> None:
 
 
 def typed(knob: Knob, capabilities: Capabilities, **options: Any) -> None:
-    """A number to type; a size that the model cannot make too, of which a sentence then tells."""
+    """A field for a number. It also accepts a size that the model cannot make, which a sentence
+    then explains."""
     own = bounded(knob, capabilities)
     reach = knob if knob.name in ("width", "height") else own
     st.number_input(
@@ -203,7 +208,7 @@ def typed(knob: Knob, capabilities: Capabilities, **options: Any) -> None:
 
 
 def model_input(entry: Mapping[str, Any]) -> None:
-    """One input that only this model has, read from its own schema."""
+    """One input that only this model has, described by its own schema."""
     label, initial = entry.get("label") or entry["name"], entry.get("default")
     options: dict[str, Any] = {
         "key": f"own_{entry['name']}",
@@ -224,7 +229,8 @@ def model_input(entry: Mapping[str, Any]) -> None:
 
 
 def _range(entry: Mapping[str, Any], kind: Callable[[Any], Any]) -> tuple[Any, Any, Any]:
-    """Smallest, largest and first value of a model's own number, as far as a browser counts."""
+    """The smallest, largest and first value of a model's own number, within what a browser can
+    hold."""
     low, high, initial = (
         _in_a_browser(entry.get(name), kind) for name in ("minimum", "maximum", "default")
     )
@@ -235,7 +241,7 @@ def _range(entry: Mapping[str, Any], kind: Callable[[Any], Any]) -> tuple[Any, A
 
 
 def _in_a_browser(value: Any, kind: Callable[[Any], Any]) -> Any:
-    """The nearest number that a browser can hold; nothing for what is no number."""
+    """The nearest number that a browser can hold; None if the value is no number."""
     if not isinstance(value, (int, float)) or not math.isfinite(value):
         return None
     return kind(max(-LARGEST_IN_A_BROWSER, min(value, LARGEST_IN_A_BROWSER)))

@@ -1,5 +1,4 @@
-"""Values that come from elsewhere, fitted to what the form's controls can take; what had to change
-is said."""
+"""Fits values from links and pictures to the form's controls, and says what had to change."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -22,23 +21,23 @@ from sdplay.ui.form.controls import (
 )
 
 LONGEST = 40
-"""Letters of a number worth reading."""
+"""A number with more letters than this is not read."""
 SHOWN = 24
-"""Letters of a value worth repeating."""
+"""The most letters of a value in a sentence."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """What a control holds, and how the address says it."""
+    """The value for a control, and how the address writes it."""
 
     value: Any
     text: str
     exact: bool = True
-    """Whether it is the value that was asked for."""
+    """Whether it is exactly the value that was asked for."""
 
 
 def fit(knob: Knob, text: str, capabilities: Capabilities) -> Fit:
-    """What the form makes of this text."""
+    """The value that the form takes for this text."""
     if knob.unset and text.lower() in ("", OWN, knob.unset.lower()):
         return Fit(in_form(knob, knob.nothing), written(knob, knob.nothing))
     choices = choices_of(knob, capabilities)
@@ -55,7 +54,7 @@ def fit(knob: Knob, text: str, capabilities: Capabilities) -> Fit:
 
 
 def misfit(knob: Knob, value: Any, capabilities: Capabilities) -> str:
-    """Why this backend cannot take a number, and the nearest that it can; nothing when it can."""
+    """Why this backend cannot take a number, and the nearest that it can; empty if it can."""
     own, nearest = bounded(knob, capabilities), fit(knob, written(knob, value), capabilities)
     if nearest.exact:
         return ""
@@ -67,19 +66,19 @@ def misfit(knob: Knob, value: Any, capabilities: Capabilities) -> str:
 
 
 def choices_of(knob: Knob, capabilities: Capabilities) -> tuple[str, ...] | None:
-    """What the control offers; None where anything may be said, or the server does not answer."""
+    """The options of the control; None if any value is possible or the server does not answer."""
     return capabilities.choices(knob) or None
 
 
 def shortened(text: str) -> str:
-    """A value to repeat in a sentence."""
+    """A value, cut to the length that a sentence can repeat."""
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def fitted(
     params: Params, capabilities: Capabilities, source: str
 ) -> tuple[dict[str, Any], list[str]]:
-    """A picture's settings as the controls take them, and sentences for what does not fit."""
+    """A picture's settings as the controls take them, and sentences about those that do not fit."""
     values, misfits, left = {}, [], []
     for name, knob in KNOBS.items():
         value = getattr(params, name)
@@ -102,7 +101,7 @@ def fitted(
 
 
 def homeless(settings: Sequence[str]) -> str:
-    """One sentence for settings that this backend has no place for, each with its value."""
+    """One sentence about settings that this backend does not have, each with its value."""
     return f"Not used here, for this backend has no such setting: {'; '.join(settings)}."
 
 
@@ -112,7 +111,7 @@ def _same_shape(
     misfits: list[tuple[str, str, str]],
     capabilities: Capabilities,
 ) -> list[tuple[str, str, str]]:
-    """A size that cannot be made becomes one of the same shape."""
+    """The nearest possible size of the same shape."""
     size = (params.width, params.height)
     if size == (values["width"], values["height"]):
         return misfits
@@ -126,7 +125,7 @@ def _same_shape(
 def shape_that_fits(
     size: tuple[int, int], pixels: int, capabilities: Capabilities
 ) -> tuple[int, int]:
-    """A size of that shape with about so many pixels, that the backend can make."""
+    """A size of that shape with about so many pixels that the backend can make."""
     low, high = capabilities.size_limits
     step, shape = capabilities.size_step, size[0] / size[1]
     sides = range(-(-low // step) * step, high + 1, step)
@@ -141,7 +140,8 @@ def shape_that_fits(
 
 
 def replaced(misfits: Sequence[tuple[str, str, str]], where: str) -> str:
-    """One sentence for values that do not fit: setting, value given, value used."""
+    """One sentence about values that do not fit: the setting, the value given, and the value
+    used."""
     parts = [
         f"{label} {used or 'as it was'} instead of {shortened(text) or 'nothing'}"
         for label, text, used in misfits
@@ -169,7 +169,7 @@ def _choice(knob: Knob, text: str, choices: tuple[str, ...], capabilities: Capab
 
 
 def _text(knob: Knob, text: str) -> Fit:
-    """Any text, unless the settings refuse it."""
+    """The text, unless the settings refuse it."""
     try:
         Params().with_(**{knob.name: text})
     except BadParams:
@@ -178,7 +178,8 @@ def _text(knob: Knob, text: str) -> Fit:
 
 
 def _stem(title: str) -> str:
-    """A checkpoint's name without folder, ending and hash: programs write it in either way."""
+    """A checkpoint's name without folder, ending and hash, since programs write it with or without
+    them."""
     name = title.partition(" [")[0].replace("\\", "/").rpartition("/")[2].lower()
     return name.removesuffix(".safetensors").removesuffix(".ckpt")
 
@@ -208,7 +209,7 @@ def _number(knob: Knob, text: str, capabilities: Capabilities) -> Fit:
 
 
 def _read(text: str) -> int | float | None:
-    """The number that stands there; None for what is none."""
+    """The number in a text; None if it is no number."""
     if len(text) > LONGEST:
         return None
     try:
@@ -223,7 +224,7 @@ def _read(text: str) -> int | float | None:
 
 
 def own_knob(entry: Mapping[str, Any]) -> Knob | None:
-    """A model's own number or switch as a knob; None for what may be any text."""
+    """A model's own number or switch as a knob; None for an input that takes any text."""
     kind = {"integer": int, "number": float, "boolean": bool}.get(str(entry.get("type")))
     if kind is None or entry.get("choices"):
         return None

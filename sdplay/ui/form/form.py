@@ -1,5 +1,5 @@
-"""The form.  Each control is drawn from its knob; each value lives in the URL, so a link is the
-whole form."""
+"""The form. Each control is drawn from its knob, and each value is in the address, so a link holds
+the whole form."""
 
 import json
 import random
@@ -49,16 +49,16 @@ GROUPS = {
     "raw": ("Raw payload fields", ":material/data_object:"),
 }
 FITTED = ("width", "height", "cfg")
-"""Main knobs that suit one backend or model and not the next."""
+"""Settings that suit one backend or model but not the next."""
 FOLLOWING = (*FITTED, "negative")
-"""Settings that begin with the backend's own value, until somebody changes them."""
+"""Settings that begin with the backend's own value until somebody changes them."""
 PROMPTS = {"prompt": "Describe a picture", "negative": "What to avoid"}
 ELSEWHERE = ("prompt", "negative", "width", "height")
-"""Main knobs that are not drawn one under the other."""
+"""Main settings with a place of their own in the form."""
 
 
 def pick_backend() -> str:
-    """Where pictures are made."""
+    """Asks where pictures are made."""
     names = session.labels()
     if st.session_state.get("backend", "") not in ("", *names):
         del st.session_state["backend"]  # a server that was connected, and forgotten since
@@ -77,7 +77,8 @@ def pick_backend() -> str:
 
 
 def health(name: str, capabilities: Capabilities) -> None:
-    """A dot and a sentence; a way to ask again where the answer can change."""
+    """A dot and a sentence about the backend, with a button to ask again if the answer can
+    change."""
     with st.container(gap="xxsmall"):
         st.caption(
             f":{DOTS[capabilities.status]}[●] "
@@ -95,7 +96,7 @@ def health(name: str, capabilities: Capabilities) -> None:
 
 
 def settings(capabilities: Capabilities) -> None:
-    """The sidebar's controls: the everyday ones, then each further group in a fold."""
+    """The controls of the sidebar: the main ones, then each further group in an expander."""
     _follow(capabilities)
     if "extra_next" in st.session_state:
         st.session_state["extra"] = st.session_state.pop("extra_next")
@@ -130,7 +131,7 @@ def settings(capabilities: Capabilities) -> None:
 
 
 def prompts(capabilities: Capabilities) -> None:
-    """The prompt and what to keep away from, and what of them is sent where that is another."""
+    """The prompt and the negative prompt, and below them what is sent if that differs."""
     fields = _prompts_of(capabilities)
     for name, column in zip(fields, st.columns([2, 1][: len(fields)]), strict=True):
         knob = KNOBS[name]
@@ -149,8 +150,7 @@ def prompts(capabilities: Capabilities) -> None:
 
 
 def words(capabilities: Capabilities) -> None:
-    """Words the model knows: a click adds one to the prompt; ideas for any model; or a prompt by
-    chance."""
+    """Help for the prompt: words that the model knows, ideas for any model, or a random prompt."""
     if capabilities.chips:
         _chips(capabilities)
     ideas.menu(capabilities)
@@ -173,8 +173,8 @@ def _chips(capabilities: Capabilities) -> None:
 
 
 def asked(capabilities: Capabilities, seed: int | None = None) -> Params:
-    """The form as Params, with this seed if there is one; a sentence when a value is out of
-    range."""
+    """The form as Params, with this seed if one is given. A value out of range raises an error with
+    a clear sentence."""
     state = st.session_state
     values = {
         name: value
@@ -226,19 +226,19 @@ def drawing(seed: int, capabilities: Capabilities) -> Callable[[Params], Params]
 
 
 def draws_words(capabilities: Capabilities) -> bool:
-    """Whether a prompt of the form has words of a list in it, other ones for each seed."""
+    """Whether a prompt of the form draws words from a list, different ones for each seed."""
     written = _written(capabilities)
     return is_template(written.prompt) or is_template(written.negative)
 
 
 def frame_of(capabilities: Capabilities) -> tuple[int, int]:
-    """Width and height of the next picture, as the form says them."""
+    """Width and height of the next picture, as the form has them."""
     width, height = (int(current(name, capabilities)) for name in ("width", "height"))
     return width, height
 
 
 def as_written(params: Params, capabilities: Capabilities) -> dict[str, str]:
-    """The prompts as they stand in the form, where others are sent with these settings."""
+    """The prompts as they were typed, if others are sent with these settings."""
     texts = {"prompt": params.prompt, "negative": params.negative}
     return ideas.differences(_written(capabilities), texts)
 
@@ -259,7 +259,8 @@ def _sent(values: Mapping[str, Any], capabilities: Capabilities) -> dict[str, st
 
 
 def use(params: Params, source: str = "the picture") -> None:
-    """Put a picture's settings into the form, and say which do not fit; call it from a callback."""
+    """Puts a picture's settings into the form, and says which do not fit. Call it from a
+    callback."""
     whole.due()
     capabilities = session.reached(_backend())[1]
     values, sentences = fitting.fitted(params, capabilities, source)
@@ -270,8 +271,7 @@ def use(params: Params, source: str = "the picture") -> None:
 
 
 def use_one(params: Params, names: Sequence[str]) -> None:
-    """Put these of a picture's settings into the form, and leave the rest; call it from a
-    callback."""
+    """Puts only these settings of a picture into the form. Call it from a callback."""
     whole.due()
     capabilities = session.reached(_backend())[1]
     recalled = {name: getattr(params, name) for name in names}
@@ -282,7 +282,7 @@ def use_one(params: Params, names: Sequence[str]) -> None:
 
 
 def restore(params: Params) -> None:
-    """Begin with these settings, as they are; call it before any control is drawn."""
+    """Begins with exactly these settings. Call it before any control is drawn."""
     values = {
         name: in_form(knob, getattr(params, name)) for name, knob in KNOBS.items() if knob.is_plain
     }
@@ -292,19 +292,20 @@ def restore(params: Params) -> None:
 
 
 def use_prompt(params: Params) -> None:
-    """Put only a picture's prompts into the form; call it from a callback."""
+    """Puts only a picture's prompts into the form. Call it from a callback."""
     whole.due()
     capabilities = session.reached(_backend())[1]
     _put({name: getattr(params, name) for name in PROMPTS}, capabilities)
 
 
 def _backend() -> str:
-    """The backend that is chosen, also in a callback."""
+    """The chosen backend, also in a callback."""
     return str(st.session_state["backend"])
 
 
 def _put(values: Mapping[str, Any], capabilities: Capabilities) -> None:
-    """Into controls and address at once: the browser's way back takes it all back in one step."""
+    """Puts values into controls and address at once, so that the browser's back button undoes all
+    of them in one step."""
     texts: dict[str, address.Text | None] = {
         name: None if value == first_of(KNOBS[name], capabilities) else written(KNOBS[name], value)
         for name, value in values.items()
@@ -321,8 +322,8 @@ def _names(styles: str) -> list[str]:
 
 
 def lay_over(fields: Mapping[str, Any]) -> None:
-    """Fields to lay over the payload, from the next run on: in this one the control is drawn
-    already."""
+    """Sets fields that replace those of the request from the next run on, because in this one their
+    control is drawn already."""
     whole.due()
     st.session_state["extra_next"] = json.dumps(fields, ensure_ascii=False) if fields else ""
 
@@ -339,7 +340,7 @@ def _offered(group: str, capabilities: Capabilities) -> list[Knob]:
 
 
 def fit_to_backend() -> None:
-    """Another backend: sizes and CFG that suit it, and what else it can take."""
+    """Called for another backend: sets sizes and CFG that suit it, and fits the other values."""
     capabilities = session.reached(_backend())[1]
     state = st.session_state
     values = {name: first_of(KNOBS[name], capabilities) for name in FITTED}
@@ -354,7 +355,8 @@ def fit_to_backend() -> None:
 
 
 def _follow(capabilities: Capabilities) -> None:
-    """What nobody changed follows the backend's own values: one that starts tells them late."""
+    """Gives settings that nobody changed the backend's own values, which a starting backend reports
+    late."""
     state = st.session_state
     now = {name: default(KNOBS[name], capabilities) for name in FOLLOWING}
     backend, before = state.get("fitted", ("", now))
@@ -365,7 +367,7 @@ def _follow(capabilities: Capabilities) -> None:
 
 
 def _presets(capabilities: Capabilities) -> None:
-    """Known good pairs; nothing but scheduler and steps changes."""
+    """Good pairs of scheduler and steps. Nothing else changes."""
     labels = {
         f"{scheduler_label(scheduler)} · {steps}": (scheduler, steps)
         for scheduler, steps in PRESETS
@@ -387,7 +389,8 @@ def _presets(capabilities: Capabilities) -> None:
 
 
 def _scheduler(knob: Knob, capabilities: Capabilities) -> None:
-    """The choice and, folded under it, what it is and where to read about it."""
+    """The list of schedulers, and in an expander what the chosen one is and where to read about
+    it."""
     choices = list(capabilities.schedulers or SCHEDULERS)
     initial = next(
         choice
@@ -414,14 +417,14 @@ def _scheduler(knob: Knob, capabilities: Capabilities) -> None:
 
 
 def _sources(entry: Scheduler) -> str:
-    """Links to where it was described; two that are one page stand there once."""
+    """Links to descriptions of the scheduler. Two links to the same page are shown once."""
     by_url = {source.url: source.title for source in reversed(entry.sources)}
     links = [f"[{title}]({url})" for url, title in reversed(by_url.items())]
     return f"Read: {' · '.join(links)}."
 
 
 def _scheduler_now(initial: str) -> str:
-    """What is chosen, also where only the address says so."""
+    """The chosen scheduler, also if only the address names it."""
     linked = st.query_params.get("scheduler", "")
     if address.arrived() or not address.bound("scheduler"):
         entry = find(linked)
@@ -430,7 +433,7 @@ def _scheduler_now(initial: str) -> str:
 
 
 def _seed(knob: Knob, capabilities: Capabilities) -> None:
-    """The number and the dice."""
+    """The seed and the button for a random one."""
 
     def roll() -> None:
         largest = int(bounded(knob, capabilities).high or LARGEST_IN_A_BROWSER)
@@ -448,7 +451,7 @@ def _seed(knob: Knob, capabilities: Capabilities) -> None:
 
 
 def _size(capabilities: Capabilities) -> None:
-    """Common sizes to pick, and both numbers for any other."""
+    """Buttons for common sizes, and two fields for any other."""
     state = st.session_state
 
     def choose() -> None:
@@ -485,8 +488,8 @@ def _shape(size: tuple[int, int]) -> str:
 
 
 def _add_word(group: str) -> None:
-    """Written the way the built-in model was taught, "a thing, some style on a colour background";
-    a LoRA as a tag."""
+    """Adds a word in the way the built-in model was trained: "a thing, some style on a colour
+    background". A LoRA is added as a tag."""
     state = st.session_state
     word, prompt = state[f"word_{group}"], state.get("prompt", "").strip().rstrip(",")
     state[f"word_{group}"] = None
@@ -507,8 +510,8 @@ def _surprise(capabilities: Capabilities) -> None:
 
 
 def stands_in_controls(capabilities: Capabilities) -> bool:
-    """Whether every setting is the value of a control, so that asked() is right without drawing the
-    form before; pictures and lists are worked out while it is drawn."""
+    """Whether every setting is the value of a control, so that asked() is right before the form is
+    drawn. Pictures and lists are computed while it is drawn."""
     state = st.session_state
     several = (KNOBS[name] for name in KNOBS if KNOBS[name].several)
     return not (

@@ -1,4 +1,4 @@
-"""Ideas for a prompt, with any backend: words by chance, artists, styles, and what to avoid."""
+"""Ideas for a prompt, for any backend: random words, artists, styles, and what to avoid."""
 
 import random
 from collections.abc import Mapping
@@ -25,12 +25,12 @@ from sdplay.ui.share import linked
 from sdplay.wording import literal
 
 LONGEST = 400
-"""Letters of a prompt that are repeated under its box."""
+"""The most letters of a prompt that are repeated below its field."""
 REREAD_SECONDS = 5
 
 
 def menu(capabilities: Capabilities) -> None:
-    """Everything that writes into the prompts at a click."""
+    """Everything that writes into the prompts with a click."""
     with st.popover(
         "Ideas",
         icon=":material/lightbulb:",
@@ -54,14 +54,14 @@ def menu(capabilities: Capabilities) -> None:
 
 
 def sent(written: Written, seed: int, capabilities: Capabilities) -> Written:
-    """What of these texts goes to the backend: words drawn, brackets moved."""
+    """What the backend gets of these texts: with words drawn from lists, and brackets moved."""
     has_negative = capabilities.offers("negative")
     lists = _lists_for(capabilities)
     return written.sent(seed, lists, has_negative and _are_brackets_negative())
 
 
 def preview(written: Written, seed: int, capabilities: Capabilities) -> None:
-    """Say what is sent where that is not what stands in the boxes."""
+    """Shows what is sent, if it differs from the fields."""
     ready = sent(written, seed, capabilities)
     if not written.prompt.strip():
         st.caption(":orange[:material/info:] The prompt is empty: the model paints what it likes.")
@@ -81,18 +81,19 @@ def preview(written: Written, seed: int, capabilities: Capabilities) -> None:
 
 
 def surprise() -> None:
-    """Put a whole prompt by chance in place of the one that stands there."""
+    """Replaces the prompt by a random one."""
     if prompts := ideas(_lists()):
         st.session_state["prompt"] = prompts[0]
 
 
 def can_surprise() -> bool:
-    """Whether there are whole prompts to draw from."""
+    """Whether there are whole prompts to choose from."""
     return IDEAS in _lists()
 
 
 def _lists_for(capabilities: Capabilities) -> dict[str, WordList]:
-    """Every list; where a model knows few words, those of its own that it has a list of."""
+    """Every list. For a model that knows few words, the lists with its own words replace the
+    others."""
     known = {
         group.lower(): words
         for group, words in capabilities.chips.items()
@@ -102,7 +103,7 @@ def _lists_for(capabilities: Capabilities) -> dict[str, WordList]:
 
 
 def _offered(capabilities: Capabilities) -> list[str]:
-    """The lists to pick from: for a model that knows few words its own, and the owner's."""
+    """The lists to pick from. For a model that knows few words, its own and the owner's."""
     lists = _lists_for(capabilities)
     if not _knows_few(capabilities):
         return [name for name in lists if name != IDEAS]
@@ -111,7 +112,7 @@ def _offered(capabilities: Capabilities) -> list[str]:
 
 
 def _knows_few(capabilities: Capabilities) -> bool:
-    """Whether the model has told all the words that it knows."""
+    """Whether the model has named all the words that it knows."""
     return "Things" in capabilities.chips
 
 
@@ -126,7 +127,8 @@ def _styles() -> dict[str, Style]:
 
 
 def _are_brackets_negative() -> bool:
-    """As the switch says; where it is not on the screen, as the address does."""
+    """Whether brackets mark negative words: by the switch, or by the address if the switch is not
+    on the screen."""
     if address.bound("brackets") and not address.arrived():
         return bool(st.session_state.get("brackets", False))
     return st.query_params.get("brackets", "") == "true"
@@ -203,6 +205,6 @@ def _added(prompt: str, phrase: str) -> str:
 
 
 def differences(written: Written, params: Mapping[str, str]) -> dict[str, str]:
-    """The texts as they were written, for the receipt, where others were sent."""
+    """The typed texts, for the receipt, if others were sent."""
     texts = {"prompt": written.prompt, "negative": written.negative}
     return {f"{WRITTEN}{name}": text for name, text in texts.items() if text != params[name]}

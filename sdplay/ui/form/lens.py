@@ -1,5 +1,5 @@
-"""The lens beside a control: five values of it on one's own prompt, from the library or made while
-the server has nothing else to do."""
+"""The lens beside a control: five of its values on one's own prompt, from the library or made while
+the server is idle."""
 
 from collections.abc import Callable
 from copy import copy
@@ -25,14 +25,14 @@ SWITCH = "lens"
 POLL_SECONDS = 1.0
 TILE = 42
 MOST_SAVED = 200
-"""Pictures that one visitor's lens keeps; of more, the oldest half goes."""
+"""The most pictures of one visitor's lens. If there are more, the older half is removed."""
 Ask = Callable[[Capabilities], Params]
-"""What gives the settings of the form."""
+"""Returns the settings of the form."""
 
 
 @dataclass(frozen=True)
 class _Row:
-    """Five values of one control, with those of their pictures that are there."""
+    """Five values of one control, with their pictures if they exist."""
 
     name: str
     settings: tuple[Params, ...]
@@ -44,7 +44,7 @@ class _Row:
 
 
 def switch() -> None:
-    """Off at first: the form stays as it is."""
+    """The switch for the lens. It is off at first, so that the form stays short."""
     st.toggle(
         "Lens",
         key=SWITCH,
@@ -54,7 +54,7 @@ def switch() -> None:
 
 
 def strip(knob: Knob, capabilities: Capabilities, ask: Ask) -> None:
-    """The strip under a control that has one."""
+    """The row of pictures under a control that has one."""
     if not st.session_state.get(SWITCH) or knob.name not in SENTENCES:
         return
     try:
@@ -100,7 +100,8 @@ def _row(name: str, settings: tuple[Params, ...], backend: Backend) -> _Row:
 
 
 def _lens_owner() -> str:
-    """Whose the pictures of this visitor's lens are: apart, so that they fill nobody's library."""
+    """The owner of the pictures of this visitor's lens, a separate one so that they fill nobody's
+    library."""
     return f"{session.visitor()}-lens"
 
 
@@ -161,19 +162,19 @@ def _gap(left: bytes, right: bytes) -> float | None:
 
 
 def _use(name: str, value: object) -> None:
-    """The value that was clicked, into its control."""
+    """Puts the clicked value into its control."""
     st.session_state["lens_use"] = (name, value)
     st.rerun()
 
 
 def take_over() -> None:
-    """Put what was clicked in a strip into its control; call it before any control is drawn."""
+    """Puts a value clicked in a row into its control. Call it before any control is drawn."""
     if (clicked := st.session_state.pop("lens_use", None)) is not None:
         address.put(dict([clicked]))
 
 
 def _make_next(row: _Row, backend: Backend) -> None:
-    """Ask for one missing picture, if this server has nothing at all to do."""
+    """Asks for one missing picture if this server is completely idle."""
     from sdplay.jobs import IDLE
 
     jobs = session.jobs()
@@ -191,7 +192,7 @@ def _make_next(row: _Row, backend: Backend) -> None:
 
 
 def _forget_old() -> None:
-    """Let go of the oldest pictures of this lens, where there are many."""
+    """Removes the oldest pictures of this lens if there are many."""
     library, owner = session.jobs().library, _lens_owner()
     if library.total(owner=owner).count <= MOST_SAVED:
         return

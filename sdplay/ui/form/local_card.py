@@ -1,4 +1,4 @@
-"""The local process on the page: start it, watch it start, see what it holds, stop it."""
+"""The local process on the page: start it, watch it start, see what it has loaded, stop it."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ LOG_LINES = 8
 
 
 def show(backend: str, capabilities: Capabilities) -> None:
-    """A card above the tabs while the local process is chosen and not ready, for those who may
+    """A card above the tabs, while the local process is chosen and not ready, for those who may
     start it."""
     if backend != Local.name or not may_start():
         return
@@ -49,7 +49,7 @@ def show(backend: str, capabilities: Capabilities) -> None:
 
 
 def menu(backend: str) -> None:
-    """In the sidebar, once it is ready: what it holds, what it says, and how to stop it."""
+    """In the sidebar, once it is ready: what it has loaded, its output, and how to stop it."""
     if backend != Local.name or OURS.state != "ready" or not may_start():
         return
     popover = st.popover(
@@ -61,20 +61,20 @@ def menu(backend: str) -> None:
 
 
 def unready(backend: str, capabilities: Capabilities) -> bool:
-    """Whether it starts for the first time: what size its model was made for is not known yet, so
-    pictures wait."""
+    """Whether it starts for the first time. The size that its model was made for is unknown then,
+    so pictures wait."""
     return backend == Local.name and capabilities.status == "starting" and not capabilities.defaults
 
 
 def may_start() -> bool:
-    """SDPLAY_LOCAL_START, or else only visits from this machine: what is started reads files and
-    takes memory."""
+    """Whether this visit may start it: by SDPLAY_LOCAL_START, otherwise only from this machine,
+    because it reads files and takes memory."""
     rule = setting("SDPLAY_LOCAL_START")
     return rule == "1" if rule else from_this_machine()
 
 
 def _notice() -> None:
-    """Ask the backend again as soon as the process that we started has changed."""
+    """Asks the backend again as soon as the process that we started has changed."""
     if has_news():
         st.session_state["local_state"] = _state()
         session.ask_again()
@@ -191,7 +191,7 @@ def _is_listed() -> bool:
 
 @whole.fragment(every=LOOK_SECONDS)
 def _watch() -> None:
-    """Nothing is drawn once it is ready, but a crash is noticed."""
+    """Watches the process. Once it is ready nothing is drawn, but a crash is still noticed."""
     if OURS.state == "ready":
         _notice()
         return

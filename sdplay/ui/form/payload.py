@@ -1,4 +1,4 @@
-"""The exact request, to see and to edit before it goes."""
+"""Shows the exact request, which can be edited before it is sent."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -17,8 +17,8 @@ from sdplay.ui.session import Studio
 
 @whole.dialog("Request", width=560, position="right", icon=":material/data_object:")
 def payload(studio: Studio, asked: Callable[[], Params] | None = None) -> None:
-    """Show it; what is changed here is laid over every request from now on.  `asked` says for
-    which settings, where those are not the form's."""
+    """Shows the request. Changes made here apply to every request from now on. `asked` gives the
+    settings, if they are not those of the form."""
     with explained():
         params = asked() if asked else form.asked(studio.capabilities)
         before = studio.backend.payload(params.with_(extra=""))
@@ -44,8 +44,8 @@ def payload(studio: Studio, asked: Callable[[], Params] | None = None) -> None:
 
 
 def edited(before: Mapping[str, Any], text: str) -> dict[str, Any]:
-    """The fields that differ from the request as the form makes it; a sentence when the text is no
-    JSON object."""
+    """The fields that differ from the form's own request. Text that is no JSON object raises an
+    error with a clear sentence."""
     try:
         after = read_json(text)
     except ValueError as error:

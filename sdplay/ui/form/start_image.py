@@ -1,4 +1,5 @@
-"""The start image: by upload, address or from a picture; how much of it may change, and where."""
+"""The start image, by upload, from an address or from a picture: how much of it may change, and
+where."""
 
 import io
 from collections.abc import Mapping
@@ -20,12 +21,12 @@ from sdplay.ui.problems import explained
 from sdplay.ui.share import linked
 
 START, MASK = "start", "start_mask"
-"""Their names in the address, and in what the session holds."""
+"""Their names in the address and in the session."""
 KINDS = ["png", "jpg", "jpeg", "webp"]
 
 
 def choose(capabilities: Capabilities) -> None:
-    """Ask for it, show it, and put its bytes where the form finds them."""
+    """Asks for the start image, shows it, and stores its bytes for the form."""
     state = st.session_state
     with explained():
         _follow_address()
@@ -51,7 +52,7 @@ def choose(capabilities: Capabilities) -> None:
 
 
 def _uploaded(name: str) -> bytes:
-    """What the uploader of a picture holds."""
+    """The file in the uploader of a picture."""
     knob = KNOBS[name]
     return visit.uploaded(
         st.file_uploader(
@@ -65,8 +66,11 @@ def _uploaded(name: str) -> bytes:
 
 
 def _follow_address() -> None:
-    """Hold what the address names, after a reload or the way back: a picture of the library, or
-    what this browser gave before.  Otherwise an address that says something else is only late."""
+    """Restores the picture in the address after a reload or the browser's back button: one of the
+    library, or one that this browser uploaded.
+
+    In all other runs an address that says something else is only late.
+    """
     if not address.arrived():
         return
     state = st.session_state
@@ -86,7 +90,7 @@ def _given_before(id: str) -> bytes:
 
 
 def _remember(name: str, uploaded: bytes) -> None:
-    """Say in the address under which id a reload finds the picture that stands in the form."""
+    """Writes into the address the id by which a reload finds the picture in the form."""
     state = st.session_state
     if uploaded:
         state[f"{name}_held"] = b""
@@ -100,8 +104,8 @@ def _remember(name: str, uploaded: bytes) -> None:
 
 
 def asked(name: str) -> bytes:
-    """The start image or the mask, empty for none; a sentence when the one that was given is of no
-    use."""
+    """The start image or the mask, empty if there is none. One that cannot be used raises an error
+    with a clear sentence."""
     data = st.session_state.get(f"{name}_bytes", b"")
     if data is None:
         label = KNOBS[name].label.lower()
@@ -113,8 +117,8 @@ def asked(name: str) -> bytes:
 
 
 def framed(name: str, frame: Size) -> bytes:
-    """The same in the shape that was chosen: untouched to be cropped, else between bars; a mask
-    keeps those."""
+    """The picture in the chosen shape: unchanged if it is to be cropped, otherwise between bars. A
+    mask keeps the bars."""
     data = asked(name)
     if not data or not is_letterboxed():
         return data
@@ -122,12 +126,12 @@ def framed(name: str, frame: Size) -> bytes:
 
 
 def is_letterboxed() -> bool:
-    """Whether a start image of another shape comes whole, between bars."""
+    """Whether a start image of another shape is used whole, between bars."""
     return bool(st.session_state.get("init_frame") == "letterbox")
 
 
 def reframe() -> None:
-    """Crop what is letterboxed, and the other way round; call it from a callback."""
+    """Changes between cropping and bars. Call it from a callback."""
     whole.due()
     st.session_state["init_frame"] = "crop" if is_letterboxed() else "letterbox"
 
@@ -136,7 +140,7 @@ _letterboxed = st.cache_data(show_spinner=False, max_entries=8)(letterboxed)
 
 
 def hold_whole(data: bytes, picture: str, size: Size, capabilities: Capabilities) -> None:
-    """Start from a picture in its own size, or the nearest that the backend makes; call it from a
+    """Starts from a picture in its own size, or the nearest that the backend makes. Call it from a
     callback."""
     hold(data, picture=picture)
     width, height = shape_that_fits(size, size[0] * size[1], capabilities)
@@ -144,10 +148,11 @@ def hold_whole(data: bytes, picture: str, size: Size, capabilities: Capabilities
 
 
 def hold(data: bytes, mask: bytes = b"", picture: str = "") -> None:
-    """Start from these bytes until another picture is given; empty takes it away.  Call it from a
+    """Starts from these bytes until another picture is given; empty bytes remove it. Call it from a
     callback.
 
-    `picture` is their id in the library: the address tells it, so that a reload finds them.
+    `picture` is their id in the library. It is written into the address, so that a reload finds
+    them.
     """
     whole.due()
     pictures = {START: data, MASK: mask}
@@ -181,7 +186,7 @@ def _set_mask_aside() -> None:
 
 
 def _shown(data: bytes, capabilities: Capabilities) -> None:
-    """The picture small, a way to take it away, and a way to a result of its shape."""
+    """The picture small, with a button to remove it and one for a result of its shape."""
     size, state = size_of(data), st.session_state
     now = (current("width", capabilities), current("height", capabilities))
     look = _letterboxed(data, now) if is_letterboxed() else data
@@ -208,7 +213,7 @@ def _shown(data: bytes, capabilities: Capabilities) -> None:
 
 
 def _frame(size: Size, now: Size) -> None:
-    """Ask how its shape becomes the picture's, and say what that does."""
+    """Asks how the picture is fitted to the result's shape, and says what that does."""
     way = st.segmented_control(
         "To the picture's shape",
         list(linked.FRAMES),
@@ -246,7 +251,8 @@ def _mask(capabilities: Capabilities) -> None:
 
 
 def _fetched(address: str) -> bytes:
-    """The picture at an address, fetched once: the visit holds that of the latest address."""
+    """The picture at an address. The visit stores the one of the latest address, so it is fetched
+    once."""
     latest = st.session_state.get("init_fetched")
     if not latest or latest[0] != address:
         from sdplay.http.fetch import (
@@ -261,7 +267,8 @@ def _fetched(address: str) -> bytes:
 
 @st.cache_data(show_spinner=False, max_entries=20)
 def size_of(data: bytes, what: str = "start image") -> tuple[int, int]:
-    """Its width and height; a sentence when it is no picture."""
+    """The width and height of a picture. A file that is none raises an error with a clear
+    sentence."""
     try:
         with Image.open(io.BytesIO(checked(data))) as opened:
             return opened.size

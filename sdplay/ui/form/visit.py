@@ -1,4 +1,4 @@
-"""A visit: where it comes from, and what it may hold in the server's memory."""
+"""A visit: where it comes from, and how much of the server's memory it may use."""
 
 import ctypes
 import sys
@@ -35,7 +35,7 @@ OF_ALL = 160 * 2**20
 M_MMAP_THRESHOLD = -3
 FILES_AT_ONCE = 1000
 LETTERS = 1_000_000
-"""Of one text on the page."""
+"""The most letters of one text on the page."""
 
 
 def from_this_machine() -> bool:
@@ -44,9 +44,8 @@ def from_this_machine() -> bool:
 
 
 def direct(address: str | None, headers: Mapping[str, str]) -> bool:
-    """Nobody in between: the peer is loopback, which Streamlit tells as None, the page was
-    called by a name of this machine, and no proxy, which is a peer on this machine too, has left
-    its mark."""
+    """Whether there is nothing in between: the peer is loopback (None in Streamlit), the page was
+    called by a name of this machine, and no proxy on this machine has left its headers."""
     lowered = {name.lower(): value for name, value in headers.items()}
     called = [
         urlsplit(f"//{lowered.get('host', '')}").hostname,
@@ -60,13 +59,13 @@ def direct(address: str | None, headers: Mapping[str, str]) -> bool:
 
 
 class BoundedUploads(MemoryUploadedFileManager):
-    """Streamlit's store, which takes any number of files of a visit, with a bound.
+    """Streamlit's store of uploads, with a limit for the number and size of files.
 
-    The oldest files of whoever holds most go; the uploader they were given to is empty then.
+    The oldest files of whoever holds most are removed, and their uploader is empty then.
     """
 
     def add_file(self, session_id: str, file: UploadedFileRec) -> None:
-        """Hold one more file, and forget older ones where that is too much."""
+        """Stores one more file, and removes older ones if that is too much."""
         super().add_file(session_id, file)
         while self._bytes_of(session_id) > OF_A_VISIT and self._forget_oldest(session_id):
             pass
@@ -77,14 +76,15 @@ class BoundedUploads(MemoryUploadedFileManager):
     def get_upload_urls(
         self, session_id: str, file_names: Sequence[str]
     ) -> list[UploadFileUrlInfo]:
-        """Addresses for as many files as anybody chooses at once; a message may name millions."""
+        """Upload addresses for as many files as somebody can choose at once, since a message may
+        name millions."""
         return super().get_upload_urls(session_id, file_names[:FILES_AT_ONCE])
 
     def _bytes_of(self, session_id: str) -> int:
         return sum(len(file.data) for file in [*self.file_storage.get(session_id, {}).values()])
 
     def _forget_oldest(self, session_id: str) -> bool:
-        """Whether there was one."""
+        """Removes the oldest file, and returns whether there was one."""
         oldest = next(iter([*self.file_storage.get(session_id, {})]), None)
         if oldest is None:
             return False
@@ -93,8 +93,8 @@ class BoundedUploads(MemoryUploadedFileManager):
 
 
 def uploaded(file: UploadedFile | None) -> bytes:
-    """What an uploader got: the very bytes that the server holds, which getvalue() copies in each
-    run."""
+    """The bytes in an uploader, the same object that the server holds; getvalue() would copy them
+    in each run."""
     context = get_script_run_ctx()
     if file is None or context is None:
         return b""
@@ -103,7 +103,7 @@ def uploaded(file: UploadedFile | None) -> bytes:
 
 
 def hold_to_bounds() -> None:
-    """Hold this visit, and the whole server, to what they may have."""
+    """Sets the limits of this visit, and of the whole server."""
     _give_back_large_blocks()
     _ignore_what_concerns_others()
     if runtime.exists():
@@ -120,19 +120,19 @@ def hold_to_bounds() -> None:
 
 @cache
 def _ignore_what_concerns_others() -> None:
-    """Streamlit lets any page clear what the server holds for all of them, its queue too, and ask
-    for the files of its repository, while all others wait.  Neither is a visitor's to ask."""
+    """Ignores two messages that Streamlit lets any page send: to clear what the server holds for
+    everybody, and to list the files of its repository. Both would make all others wait."""
     AppSession._handle_clear_cache_request = _ignore  # type: ignore[method-assign, assignment]
     AppSession._handle_git_information_request = _ignore  # type: ignore[method-assign, assignment]
 
 
 def _ignore(session: AppSession) -> None:
-    """Do nothing for this message."""
+    """Ignores this message."""
 
 
 @cache
 def _give_back_large_blocks() -> None:
-    """Tell glibc to return every freed block of a megabyte at once: else what a large picture took
-    stays with the process."""
+    """Tells glibc to return freed blocks of a megabyte or more at once, because otherwise the
+    memory of a large picture stays with the process."""
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(M_MMAP_THRESHOLD, 2**20)
