@@ -179,7 +179,7 @@ class Visitor:
             self.drawn.add(key)
             if download := getattr(content, "deferred_file_id", ""):
                 self.downloads[key] = download
-            if kind == "number_input" and content.set_value:
+            if kind == "number_input" and content.set_value and self.state(key):
                 self.set(key, int_value=int(content.value))
         for field in ("body", "text"):
             if isinstance(text := getattr(content, field, ""), str) and text:
