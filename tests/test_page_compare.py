@@ -213,6 +213,19 @@ def test_an_opened_experiment_says_whether_it_was_reproduced(page):
     assert "Reproduced: all 6 pictures are the same" in sentences(finished(page))
 
 
+def test_an_older_experiment_that_calls_a_backend_by_its_id_is_laid_against_its_rerun(page):
+    opened(page, y_axis="backend", y_values="builtin")
+    page = finished(page.button(key="run").click().run())
+    text = write_experiment(newest().plan, newest().results())
+    assert '"Built-in model"' in text
+    page.file_uploader(key="open_plan").set_value(
+        ("experiment.json", text.replace('"Built-in model"', '"builtin"').encode(), "text/plain")
+    ).run()
+    page.button(key="open_take").click().run()
+    page = finished(page.button(key="run").click().run())
+    assert "Nothing was made anew: all 2 pictures are the same" in sentences(page)
+
+
 def test_an_opened_experiment_is_not_laid_against_another_prompt(page):
     page = finished(opened(page).button(key="run").click().run())
     text = write_experiment(newest().plan, newest().results()).encode()

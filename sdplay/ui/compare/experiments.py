@@ -22,6 +22,7 @@ from sdplay.compare.exports.animation import MEDIA_TYPES, animate, kinds, ordere
 from sdplay.compare.exports.report import report
 from sdplay.compare.exports.rows import Measured, csv_text, row
 from sdplay.compare.exports.sheet import sheet
+from sdplay.compare.plan import Plan
 from sdplay.compare.planfile import read_grid, read_plan
 from sdplay.compare.results import Result
 from sdplay.errors import BadParams
@@ -257,9 +258,18 @@ def _opened_cells(sweep: Sweep) -> Mapping[tuple[int, ...], Told]:
     experiment: Experiment | None = st.session_state.get("experiment")
     if experiment is None or _changed_since(sweep):
         return {}
-    labels = {cell.at: cell.labels for cell in sweep.plan.cells}
-    saved = {at: cell.labels for at, cell in experiment.cells.items()}
-    return experiment.cells if labels == saved else {}
+    saved, planned = experiment.cells, {cell.at for cell in sweep.plan.cells}
+    is_of_it = saved.keys() == planned and all(_names(sweep.plan, at, saved[at]) for at in planned)
+    return saved if is_of_it else {}
+
+
+def _names(plan: Plan, at: tuple[int, ...], cell: Told) -> bool:
+    """Whether a saved cell has the labels of this place; older files call a backend by its id."""
+    marks = [along.marks[index] for along, index in zip(plan.varied, at, strict=True)]
+    return len(cell.labels) == len(marks) and all(
+        label in (mark.label, str(mark.value))
+        for label, mark in zip(cell.labels, marks, strict=True)
+    )
 
 
 def _changed_since(sweep: Sweep) -> set[str]:
