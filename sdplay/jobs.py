@@ -23,7 +23,7 @@ from sdplay.errors import (
     LibraryError,
     PlayError,
 )
-from sdplay.library import Kept, Library
+from sdplay.library import Library, SavedPicture
 from sdplay.library.estimates import Estimates
 from sdplay.params import Params
 from sdplay.picture import Enlargement, Progress
@@ -61,7 +61,7 @@ class Job:
     """Make it although the library has it."""
     written: Mapping[str, str] = field(default_factory=dict)
     """The prompts as a person wrote them, where others are sent; the receipt repeats them."""
-    source: Kept | None = None
+    source: SavedPicture | None = None
     """The picture to be enlarged, where that is the job."""
     how: Enlargement | None = None
     """How the source, or else the picture once it is made, is enlarged."""
@@ -69,7 +69,7 @@ class Job:
     state: str = "queued"
     """queued, running, done, failed or cancelled."""
     progress: Progress = field(default_factory=Progress)
-    kept: Kept | None = None
+    saved: SavedPicture | None = None
     reused: bool = False
     """It was in the library already."""
     error: str = ""
@@ -161,7 +161,7 @@ class Jobs:
 
     def enlarge(
         self,
-        source: Kept,
+        source: SavedPicture,
         how: Enlargement,
         backend: Backend,
         owner: str = "",
@@ -425,8 +425,8 @@ class Jobs:
         try:
             job.reused = True
             for event in events:
-                if isinstance(event, Kept):
-                    job.kept = _sharing_images(event, job.params)
+                if isinstance(event, SavedPicture):
+                    job.saved = _sharing_images(event, job.params)
                     job._end("done")
                     self._follow(job, event)
                     return
@@ -450,7 +450,7 @@ class Jobs:
             # A generator: closing it stops the backend.
             events.close()  # type: ignore[attr-defined]
 
-    def _events(self, job: Job) -> Iterator[Progress | Kept]:
+    def _events(self, job: Job) -> Iterator[Progress | SavedPicture]:
         if job.source and job.how:
             return studio.enlarge(job.source, job.how, job.backend, self.library, job.owner)
         return studio.make(
@@ -463,7 +463,7 @@ class Jobs:
             written=job.written,
         )
 
-    def _follow(self, job: Job, made: Kept) -> None:
+    def _follow(self, job: Job, made: SavedPicture) -> None:
         """Enlarge what was just made, where that is wished for; a full queue leaves it as it is."""
         if job.how is None or job.enlarges:
             return
@@ -542,7 +542,7 @@ def _images(params: Params) -> dict[int, int]:
     return {id(data): len(data) for data in pictures if isinstance(data, bytes) and data}
 
 
-def _sharing_images(kept: Kept, params: Params) -> Kept:
+def _sharing_images(saved: SavedPicture, params: Params) -> SavedPicture:
     """The saved picture with the job's own settings, whose images are in memory already, instead of
     copies read from the disk."""
-    return replace(kept, params=params) if kept.params == params else kept
+    return replace(saved, params=params) if saved.params == params else saved

@@ -14,7 +14,7 @@ from sdplay.backends import Backend
 from sdplay.engine.framing import cropped
 from sdplay.errors import BackendBroken
 from sdplay.files.picture_file import image_name
-from sdplay.library import Kept, Library, Recipe
+from sdplay.library import Library, Recipe, SavedPicture
 from sdplay.metadata import png
 from sdplay.params import Params
 from sdplay.picture import Enlargement, Picture, Progress, Receipt, Timing, png_bytes
@@ -30,7 +30,7 @@ def make(
     clock: Clock | None = None,
     anew: bool = False,
     written: Mapping[str, str] = MappingProxyType({}),
-) -> Iterator[Progress | Kept]:
+) -> Iterator[Progress | SavedPicture]:
     """Yield progress, then the kept picture.  Stop iterating and the backend stops too.
 
     The same recipe of the same owner is never made twice, unless frames are wanted that were not
@@ -67,8 +67,8 @@ def make(
 
 
 def enlarge(
-    saved: Kept, how: Enlargement, backend: Backend, library: Library, owner: str = ""
-) -> Iterator[Progress | Kept]:
+    saved: SavedPicture, how: Enlargement, backend: Backend, library: Library, owner: str = ""
+) -> Iterator[Progress | SavedPicture]:
     """Yield progress, then the kept picture enlarged, and kept beside it; the same is not made
     twice.  Stop iterating and the backend stops too."""
     key = f"{saved.file} {backend.name} {how.key}"
@@ -93,7 +93,7 @@ def enlarge(
     raise BackendBroken(f"{backend.label} ended without a picture. Try again.")
 
 
-def _enlarged(large: Image.Image, how: Enlargement, saved: Kept, text: str) -> "_After":
+def _enlarged(large: Image.Image, how: Enlargement, saved: SavedPicture, text: str) -> "_After":
     """What is noted of it, in the words that A1111's extras add to a picture's text."""
     sentence = f"Enlarged from {saved.width} × {saved.height} pixels by {how.upscaler}."
     notes = {"upscaler": how.upscaler, "factor": how.factor}
@@ -108,7 +108,9 @@ def _enlarged(large: Image.Image, how: Enlargement, saved: Kept, text: str) -> "
     return _After(large, "upscale", text, sentence, notes)
 
 
-def cut_out(saved: Kept, backend: Backend, library: Library, owner: str = "") -> list[Kept]:
+def cut_out(
+    saved: SavedPicture, backend: Backend, library: Library, owner: str = ""
+) -> list[SavedPicture]:
     """The things in a saved picture, each saved as a picture of its own; those that are there
     already stay."""
     data, started = library.data(saved), time.monotonic()
@@ -126,7 +128,7 @@ def cut_out(saved: Kept, backend: Backend, library: Library, owner: str = "") ->
     return pictures
 
 
-def keep_original(params: Params, library: Library, owner: str = "") -> Kept:
+def keep_original(params: Params, library: Library, owner: str = "") -> SavedPicture:
     """A start image that a mask is painted over, kept before what is made of it: it stands first in
     their group.  The same is not kept twice."""
     size = params.width, params.height
@@ -157,7 +159,7 @@ class _After:
     seconds: float = 0.0
 
 
-def _keep(after: _After, source: Kept, library: Library, owner: str) -> Kept:
+def _keep(after: _After, source: SavedPicture, library: Library, owner: str) -> SavedPicture:
     """Kept with its source's settings, under another backend's name: it says nothing about how fast
     that one paints."""
     size = {"width": after.image.width, "height": after.image.height}

@@ -147,7 +147,7 @@ def listed(library):
     pictures, after = [], None
     while True:
         page = library.page("", OWNER, after, 200)
-        pictures += page.kept
+        pictures += page.pictures
         after = page.next
         if after is None:
             return pictures

@@ -55,7 +55,7 @@ def checked(home):
     listed, broken, after = [], [], None
     while True:
         page = library.page("", "ann", after, 200)
-        for kept in page.kept:
+        for kept in page.pictures:
             data = library.data(kept)
             decoded(data)
             listed.append(kept.id)

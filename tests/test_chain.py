@@ -70,22 +70,22 @@ def test_every_stage_begins_with_the_picture_before_it(library):
     assert [link.at for link in links] == [0, 1, 2, 3, 4, 5, 5]
     assert [link.source and link.source.id for link in links] == [
         None,
-        *(link.kept.id for link in links[:5]),
-        links[4].kept.id,
+        *(link.saved.id for link in links[:5]),
+        links[4].saved.id,
     ]
-    assert [link.kept.width for link in links] == [64, 64, 64, 128, 128, 20, 20]
+    assert [link.saved.width for link in links] == [64, 64, 64, 128, 128, 20, 20]
     first, refined, large, how, repainted = backend.made
     assert (first.refiner, refined.refiner, refined.refiner_at) == ("", "fine", 0.8)
     assert (large.refiner, large.hires_scale, how.upscaler) == ("fine", 2.0, "4x")
     assert (repainted.model, repainted.strength, repainted.width) == ("other", 0.3, 128)
     assert (repainted.refiner, repainted.hires_scale) == ("", 1.0)
-    assert bytes(repainted.init) == library.data(links[3].kept)
+    assert bytes(repainted.init) == library.data(links[3].saved)
 
 
 def test_its_pictures_are_found_by_its_name(library):
     links = followed(chain_of(*STAGES), Handy(), library)
-    found = library.page("tag=chain-apple", "ann").kept
-    assert {picture.id for picture in found} == {link.kept.id for link in links}
+    found = library.page("tag=chain-apple", "ann").pictures
+    assert {picture.id for picture in found} == {link.saved.id for link in links}
 
 
 def test_it_goes_on_where_it_stopped(library):
@@ -98,7 +98,7 @@ def test_it_goes_on_where_it_stopped(library):
     links = followed(chain, backend, library)
     again = followed(chain, backend, library)
     assert len(backend.made) == 5
-    assert [link.kept.id for link in again] == [link.kept.id for link in links]
+    assert [link.saved.id for link in again] == [link.saved.id for link in links]
 
 
 def test_stopping_closes_the_backend(library):

@@ -131,7 +131,7 @@ def test_an_experiment_makes_the_same_cells_again():
 @pytest.mark.parametrize(
     "changes", [{"init": b"start", "mask": b"mask"}, {"control": (Control(b"guide", "scribble"),)}]
 )
-def test_presets_with_pictures_are_kept_too(changes):
+def test_presets_with_pictures_are_in_folder_too(changes):
     planned, results = ran([("preset", [{"name": "plain"}, {"name": "held", **changes}])])
     kept = read_experiment(write_experiment(planned, results))
     again = plan(

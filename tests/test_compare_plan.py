@@ -99,7 +99,7 @@ def test_cells_in_the_library_are_free():
     made = plan(
         BASE,
         [("steps", "5, 10")],
-        Facts(kept=lambda setups: {1}, seconds=lambda name, todo: (len(todo), 9)),
+        Facts(in_library=lambda setups: {1}, seconds=lambda name, todo: (len(todo), 9)),
     )
     assert (made.pictures, made.free, made.evaluations, made.seconds) == (1, 1, 10, (1, 9))
     assert made.sentence == "1 picture, 10 model evaluations; 1 already made; 1 s to 9 s."

@@ -363,7 +363,7 @@ def test_a_key_that_the_server_repeats_is_nowhere_on_the_disk(tmp_path, caplog):
         host = served.url.removeprefix("http://")
         files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
         for secret in (KEY, host, connection.backend(OWNER).secrets[0]):
-            assert secret not in str(job.kept)
+            assert secret not in str(job.saved)
             assert secret not in caplog.text
             assert not any(secret.encode() in file for file in files)
 

@@ -67,4 +67,4 @@ def test_the_original_is_kept_once_and_stands_first_in_its_group(tmp_path):
         assert np.array_equal(np.asarray(opened(library.data(first))), noise)
         assert (first.id, first.tags) == (again.id, ("original",))
         (group,) = library.groups(library.recent("ann"), "ann")
-        assert [saved.id for saved in group.kept] == [painted.id, first.id]
+        assert [saved.id for saved in group.pictures] == [painted.id, first.id]

@@ -40,14 +40,14 @@ def ended(job, seconds=10):
 def test_a_job_ends_with_its_picture_in_the_library(jobs):
     job = jobs.submit(Params(steps=2, **SMALL), Painter(), "ann")
     assert ended(job) == "done"
-    assert jobs.library.get(job.kept.id, "ann").params == job.params
+    assert jobs.library.get(job.saved.id, "ann").params == job.params
 
 
 def test_waiting_ends_with_the_job_or_with_the_time(jobs):
     job = jobs.submit(Params(steps=5, **SMALL), Painter(0.02))
     assert not job.wait(0.001)
     assert job.wait(30)
-    assert job.kept
+    assert job.saved
 
 
 @pytest.mark.parametrize("tells_progress", [True, False])
@@ -478,9 +478,9 @@ class Enlarger(Painter):
 def test_a_picture_is_enlarged_through_the_queue(jobs):
     made = jobs.submit(Params(steps=2, **SMALL), Painter(), "ann")
     assert ended(made) == "done"
-    job = jobs.enlarge(made.kept, Enlargement("fine"), Enlarger(), "ann")
+    job = jobs.enlarge(made.saved, Enlargement("fine"), Enlarger(), "ann")
     assert ended(job) == "done"
-    assert (job.kept.width, job.kept.made_from) == (128, made.kept.file)
+    assert (job.saved.width, job.saved.made_from) == (128, made.saved.file)
     assert job.enlarges
     assert job.alone
 
@@ -489,7 +489,7 @@ def test_cancelling_an_enlargement_stops_the_backend_and_leaves_no_trace(jobs):
     made = jobs.submit(Params(steps=2, **SMALL), Painter(), "ann")
     assert ended(made) == "done"
     enlarger = Enlarger(0.02)
-    job = jobs.enlarge(made.kept, Enlargement("fine"), enlarger, "ann")
+    job = jobs.enlarge(made.saved, Enlargement("fine"), enlarger, "ann")
     until(lambda: job.progress.fraction)
     job.cancel()
     assert ended(job) == "cancelled"

@@ -186,8 +186,8 @@ def test_an_emptied_bin_leaves_no_file(library):
 def test_the_bin_is_listed_and_emptied_by_its_owner_only(library):
     saved = library.save(finished(), "ann")
     library.delete(saved, "ann")
-    assert [kept.id for kept in library.page(Query(deleted=True), "ann").kept] == [saved.id]
-    assert library.page(Query(deleted=True), "bob").kept == ()
+    assert [kept.id for kept in library.page(Query(deleted=True), "ann").pictures] == [saved.id]
+    assert library.page(Query(deleted=True), "bob").pictures == ()
     assert library.get(saved.id, "ann").deleted
     assert library.get(saved.id, "bob") is None
     assert library.purge("bob") == 0

@@ -33,7 +33,7 @@ def elsewhere(tmp_path):
 def everything(library):
     """All that a library knows, by picture, except where a picture stands in the order of its
     microsecond."""
-    kept = [*library.page("", None).kept, *library.page(Query(deleted=True), None).kept]
+    kept = [*library.page("", None).pictures, *library.page(Query(deleted=True), None).pictures]
     return {each.id: (each, library.data(each), library.frames(each)) for each in kept}
 
 
@@ -94,7 +94,7 @@ def test_a_selection_holds_pictures_csv_and_json(library):
 def test_no_owners_name_leaves_with_a_selection(library):
     rich(library)
     kept = io.BytesIO()
-    exported(library, kept, [each.id for each in library.page("", "ann").kept], "ann")
+    exported(library, kept, [each.id for each in library.page("", "ann").pictures], "ann")
     with zipfile.ZipFile(kept) as archive:
         assert b"ann" not in b"".join(archive.read(name) for name in archive.namelist())
 
@@ -109,8 +109,8 @@ def test_what_is_taken_in_is_private_to_who_takes_it(library, elsewhere):
     kept = io.BytesIO()
     exported(rich(library), kept, "", "ann")
     assert imported(elsewhere, kept, "carl").pictures == 2
-    assert {each.owner for each in elsewhere.page("", None).kept} == {"carl"}
-    assert elsewhere.page(Query(scope="all"), "ann").kept == ()
+    assert {each.owner for each in elsewhere.page("", None).pictures} == {"carl"}
+    assert elsewhere.page(Query(scope="all"), "ann").pictures == ()
 
 
 def test_a_zip_of_any_pictures_is_taken_in(library):
@@ -159,7 +159,7 @@ def test_a_forged_record_is_left_out_in_a_sentence(library, elsewhere, change):
             new.writestr(name, data)
     carried = imported(elsewhere, forged, None)
     assert (carried.pictures, len(carried.problems)) == (0, 1)
-    assert elsewhere.page("", None).kept == ()
+    assert elsewhere.page("", None).pictures == ()
 
 
 def test_a_picture_changed_inside_the_zip_is_left_out(library, elsewhere):

@@ -96,7 +96,7 @@ def test_connections_that_are_cut_again_and_again_lose_no_picture(server, librar
         cut(server)
     saving.join()
     assert len(saved) == 30
-    listed = {picture.id for picture in library.page("", "ann", None, 100).kept}
+    listed = {picture.id for picture in library.page("", "ann", None, 100).pictures}
     assert listed == set(saved)
 
 

@@ -90,5 +90,5 @@ def test_a_servers_own_clip_skip_of_before_is_not_taken_for_the_one_asked(librar
 
 
 def test_what_is_left_to_the_backend_is_found_and_listed(library):
-    assert library.page("eta=own", "ann", limit=9).kept
+    assert library.page("eta=own", "ann", limit=9).pictures
     assert None in library.values("eta", "ann")

@@ -202,7 +202,7 @@ def test_a_flipped_byte_anywhere_costs_nothing_and_names_no_owner(library, tmp_p
     length = len(json.dumps(library.index.page(Query(), "ann-secret", None, 9)[1][0]))
     for at in range(0, length - 1, 5):
         text = flipped(tmp_path / "library.db", at)
-        found = library.page("", "ann-secret").kept
+        found = library.page("", "ann-secret").pictures
         assert len(found) == 2
         assert library.total("", "ann-secret").count == 2
         restored(tmp_path / "library.db", text)
@@ -214,7 +214,7 @@ def test_a_record_damaged_twice_costs_only_itself_and_is_told(library, tmp_path)
     flipped(tmp_path / "library.db", 0)
     library.files.place("records", lost.id).write_bytes(b"{")
 
-    assert ids(library.page("", "ann-secret").kept) == {there.id}
+    assert ids(library.page("", "ann-secret").pictures) == {there.id}
     assert library.get(lost.id, "ann-secret") is None
     assert library.damaged == {lost.id}
     assert (library.damaged_of("ann-secret"), library.damaged_of("bob")) == (1, 0)
@@ -281,7 +281,7 @@ def test_a_lost_database_is_made_anew_by_itself(library, tmp_path):
     with closing(Library(tmp_path)) as again:
         assert again.page("", "ann") == before
         assert again.page("good", "ann") == before
-        assert len(again.page(Query(deleted=True), "ann").kept) == 1
+        assert len(again.page(Query(deleted=True), "ann").pictures) == 1
 
 
 def test_reindex_drops_what_is_gone_and_keeps_what_is_there(library):
@@ -343,7 +343,7 @@ def test_an_index_of_an_earlier_form_is_made_anew_from_its_records(library, tmp_
         other.execute("UPDATE facts SET value = 'older'")
         other.execute("ALTER TABLE pictures DROP COLUMN mask_blur")
     with closing(Library(tmp_path)) as again:
-        assert ids(again.page("mask_blur=4 fox", "ann").kept) == {kept.id}
+        assert ids(again.page("mask_blur=4 fox", "ann").pictures) == {kept.id}
 
 
 @pytest.mark.parametrize("name", ["../x", "..", "", "a/b", "C:\\x", "x\0y", "ä"])

@@ -44,7 +44,7 @@ def shelf(library):
 
 
 def seeds(found):
-    return [kept.params.seed for kept in found.kept]
+    return [kept.params.seed for kept in found.pictures]
 
 
 @pytest.mark.parametrize(
@@ -85,9 +85,9 @@ def seeds(found):
     ],
 )
 def test_a_line_of_words_and_conditions_finds(reading_room, text, expected):
-    assert len(reading_room.page(text, "ann").kept) == expected
+    assert len(reading_room.page(text, "ann").pictures) == expected
     assert reading_room.total(text, "ann").count == expected
-    assert reading_room.page(text, "bob").kept == ()
+    assert reading_room.page(text, "bob").pictures == ()
 
 
 @pytest.mark.parametrize(
@@ -108,9 +108,9 @@ def test_a_condition_that_cannot_be_read_is_said(text, sentence):
 
 @pytest.mark.parametrize("name", KNOBS)
 def test_every_setting_can_be_asked_for(reading_room, name):
-    one = reading_room.page("seed=3", "ann").kept[0]
+    one = reading_room.page("seed=3", "ann").pictures[0]
     value = one.params.as_dict()[name]
-    assert one in reading_room.page(Query(settings={name: value}), "ann").kept
+    assert one in reading_room.page(Query(settings={name: value}), "ann").pictures
 
 
 def test_ranges_and_choices_can_be_asked_for_without_text(reading_room):
@@ -122,23 +122,23 @@ def test_ranges_and_choices_can_be_asked_for_without_text(reading_room):
 
 def test_a_whole_page_of_words_can_be_asked_for(reading_room):
     text = "fox " + " ".join(f"word{number} -other{number}" for number in range(500))
-    assert reading_room.page(text, "ann").kept == ()
-    assert len(reading_room.page("fox " * 400, "ann").kept) == 6
+    assert reading_room.page(text, "ann").pictures == ()
+    assert len(reading_room.page("fox " * 400, "ann").pictures) == 6
 
 
 def test_tags_notes_and_stars_are_found(shelf):
-    one = shelf.page("seed=3", "ann").kept[0]
+    one = shelf.page("seed=3", "ann").pictures[0]
     shelf.update(one, "ann", tags=["good one", "🦊"], note="warm light", stars=4)
     for text in ('tag="good one"', "tag=🦊", "warm", "stars>=4", "good"):
         assert seeds(shelf.page(text, "ann")) == [3]
     shelf.update(one, "ann", tags=[], note="")
-    assert shelf.page("warm", "ann").kept == ()
+    assert shelf.page("warm", "ann").pictures == ()
 
 
 def test_what_was_deleted_is_not_found_until_it_is_back(shelf):
-    one = shelf.page("seed=3", "ann").kept[0]
+    one = shelf.page("seed=3", "ann").pictures[0]
     shelf.delete(one, "ann")
-    assert shelf.page("fox seed=3", "ann").kept == ()
+    assert shelf.page("fox seed=3", "ann").pictures == ()
     shelf.restore(one, "ann")
     assert seeds(shelf.page("fox seed=3", "ann")) == [3]
 
@@ -181,7 +181,10 @@ def test_the_search_finds_all_that_differ_in_one_thing(library):
     for steps in (30, 31):
         library.save(finished(seed=5, steps=steps), "ann")
     library.save(finished(seed=6, steps=30), "ann")
-    assert [kept.params.steps for kept in library.page(f"near={base.id}", "ann").kept] == [31, 30]
+    assert [kept.params.steps for kept in library.page(f"near={base.id}", "ann").pictures] == [
+        31,
+        30,
+    ]
     assert library.total(f"fox near={base.id} steps=30", "ann").count == 1
 
 
@@ -204,17 +207,17 @@ def test_a_private_start_image_is_not_shown_to_others(library):
 def test_what_differs_from_a_private_picture_is_told_to_its_owner_alone(library):
     base = library.save(finished(seed=5), "ann")
     library.save(finished(seed=6), "bob")
-    assert library.page(f"near={base.id}", "bob").kept == ()
+    assert library.page(f"near={base.id}", "bob").pictures == ()
     library.share(base, "ann")
     assert seeds(library.page(f"near={base.id}", "bob")) == [6]
     library.delete(base, "ann")
-    assert library.page(f"near={base.id}", "bob").kept == ()
+    assert library.page(f"near={base.id}", "bob").pictures == ()
 
 
 def test_groups_hold_one_prompt_made_in_one_go_with_their_total(reading_room):
     page = reading_room.page("", "ann", limit=8)
-    fox, robot = reading_room.groups(page.kept, "ann")
-    assert (fox.prompt, len(fox.kept), fox.total.count, fox.total.seconds) == (
+    fox, robot = reading_room.groups(page.pictures, "ann")
+    assert (fox.prompt, len(fox.pictures), fox.total.count, fox.total.seconds) == (
         "a red fox, snow",
         4,
         6,
@@ -241,11 +244,11 @@ def test_a_time_can_be_asked_for(reading_room):
         len(
             reading_room.page(
                 Query(since=now - timedelta(hours=1), until=now + timedelta(hours=1)), "ann"
-            ).kept
+            ).pictures
         )
         == 12
     )
-    assert reading_room.page(Query(since=now + timedelta(hours=1)), "ann").kept == ()
+    assert reading_room.page(Query(since=now + timedelta(hours=1)), "ann").pictures == ()
 
 
 def test_scopes_tell_mine_from_what_others_share(library):
@@ -264,8 +267,8 @@ def test_scopes_tell_mine_from_what_others_share(library):
 
 def test_the_administrator_sees_all(shelf):
     shelf.save(finished(seed=50), "bob")
-    assert len(shelf.page("", None).kept) == 13
-    assert len(shelf.page("fox", None).kept) == 7
+    assert len(shelf.page("", None).pictures) == 13
+    assert len(shelf.page("fox", None).pictures) == 7
 
 
 def test_menus_show_what_was_used(reading_room):

@@ -82,7 +82,7 @@ def test_a_disk_that_is_wiped_loses_nothing(tmp_path, bucket):
         saved = library.save(finished(seed=3), "ann", tags=["good"])
         link = library.shorten("prompt=fox")
     with closing(Library(tmp_path / "after", store=bucket)) as library:
-        assert library.page("good", "ann").kept == (saved,)
+        assert library.page("good", "ann").pictures == (saved,)
         assert library.expanded(link) == "prompt=fox"
 
 
@@ -124,13 +124,13 @@ def test_pictures_of_one_moment_stand_side_by_side(team):
     record, _ = team.index.page(query(""), "ann", None, 1)[0]
     for number in range(5):
         team.index.add({**record, "id": f"twin{number}"})
-    assert len(team.page("fox", "ann").kept) == 6
+    assert len(team.page("fox", "ann").pictures) == 6
 
 
 def test_a_lost_index_is_made_anew_from_the_store(team, tmp_path, bucket):
     saved = team.save(finished(), "ann")
     with closing(Library(tmp_path / "new", new_database(), bucket)) as other:
-        assert other.page("", "ann").kept == (saved,)
+        assert other.page("", "ann").pictures == (saved,)
         assert other.reindex().listed == 1
 
 
@@ -139,11 +139,11 @@ def test_a_lost_index_is_made_anew_from_the_store(team, tmp_path, bucket):
     [
         lambda library, kept: library.get(kept.id, "bob"),
         lambda library, kept: library.by_key(kept.key, "bob"),
-        lambda library, kept: library.page("", "bob").kept,
+        lambda library, kept: library.page("", "bob").pictures,
         lambda library, kept: library.search("bob", "fox"),
-        lambda library, kept: library.page(query("fox", scope="all"), "bob").kept,
-        lambda library, kept: library.page(query("", scope="shared"), "bob").kept,
-        lambda library, kept: library.page(query("", deleted=True), "bob").kept,
+        lambda library, kept: library.page(query("fox", scope="all"), "bob").pictures,
+        lambda library, kept: library.page(query("", scope="shared"), "bob").pictures,
+        lambda library, kept: library.page(query("", deleted=True), "bob").pictures,
         lambda library, kept: library.near(kept, "bob"),
         lambda library, kept: library.values("scheduler", "bob"),
         lambda library, kept: library.total("fox", "bob").count,

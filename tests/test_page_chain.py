@@ -46,8 +46,8 @@ def test_an_opened_chain_is_followed_and_all_its_pictures_are_kept(compare):
     assert [bar.text for bar in compare.get("progress")] == ["apple: all 2 stages are done"]
     base, repainted = chain_of(compare).pictures
     library, owner = session.jobs().library, compare.session_state["owner"]
-    assert library.source(repainted.kept, owner).id == base.kept.id
-    assert {"chain-apple"} == {*base.kept.tags, *repainted.kept.tags}
+    assert library.source(repainted.saved, owner).id == base.saved.id
+    assert {"chain-apple"} == {*base.saved.tags, *repainted.saved.tags}
 
 
 def test_the_drawer_of_a_stage_leads_to_the_others(compare):
@@ -55,7 +55,7 @@ def test_the_drawer_of_a_stage_leads_to_the_others(compare):
     for link, source in zip(
         chain_of(compare).pictures, ("Made from it:", "Made from:"), strict=True
     ):
-        compare.query_params["picture"] = link.kept.id
+        compare.query_params["picture"] = link.saved.id
         text = sentences(compare.run())
         assert source in text
         assert "Of the chain apple:" in text
@@ -75,10 +75,10 @@ def test_a_cancelled_chain_goes_on_where_it_stopped(compare):
     compare.run().button(key="chain_cancel").click().run()
     ended(compare)
     assert not compare.warning
-    first = chain_of(compare).pictures[0].kept.id
+    first = chain_of(compare).pictures[0].saved.id
     compare.button(key="chain_on").click().run()
     until(lambda: len(chain_of(compare).pictures) == 1)
-    assert chain_of(compare).pictures[0].kept.id == first
+    assert chain_of(compare).pictures[0].saved.id == first
 
 
 def test_what_the_backend_cannot_do_is_said_before_the_first_picture(compare):

@@ -52,7 +52,7 @@ NAMES = count()
 
 
 def finish(job, name=""):
-    job.kept = SimpleNamespace(id=name or f"picture-{next(NAMES)}", params=job.params)
+    job.saved = SimpleNamespace(id=name or f"picture-{next(NAMES)}", params=job.params)
     job._end("done")
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from sdplay import metadata
 from sdplay.errors import BadParams
-from sdplay.library import Kept, Library
+from sdplay.library import Library, SavedPicture
 from sdplay.params import Params
 from sdplay.picture import CutOut, Enlargement, Progress
 from sdplay.studio import cut_out, enlarge, make
@@ -50,7 +50,7 @@ def test_the_same_settings_are_not_made_twice(library):
     painter, params = Painter(), Params(steps=2, width=64, height=64)
     first, second = (list(make(params, painter, library))[-1] for _ in range(2))
     assert len(painter.made) == 1
-    assert isinstance(second, Kept)
+    assert isinstance(second, SavedPicture)
     assert second.id == first.id
 
 

@@ -13,7 +13,7 @@ from sdplay.backends import Capabilities
 from sdplay.compare.axes import Setup
 from sdplay.compare.plan import Facts, plan
 from sdplay.jobs import Job
-from sdplay.library import Kept
+from sdplay.library import SavedPicture
 from sdplay.library.estimates import likely
 from sdplay.params import Params
 from sdplay.picture import Progress, Receipt, Timing
@@ -95,12 +95,12 @@ class Machine:
             job.progress = Progress(steps if self.tells else None)
             if self.rest[job.id] < 1e-9:
                 self.running.remove((job, whole))
-                job.kept = picture(job, self.now - job.started)
+                job.saved = picture(job, self.now - job.started)
                 job._end("done")
 
 
 def picture(job, seconds):
-    return Kept(
+    return SavedPicture(
         job.id,
         "",
         job.params,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sdplay.backends import Backend, Capabilities
 from sdplay.chain.stages import STAGES, Before, ChainStage, Workshop, enlargement, repainted
 from sdplay.errors import BadParams
-from sdplay.library import Kept
+from sdplay.library import SavedPicture
 from sdplay.params import Params
 from sdplay.picture import Progress
 
@@ -44,8 +44,8 @@ class StagePicture:
 
     at: int
     """Of which stage, from 0 on."""
-    kept: Kept
-    source: Kept | None = None
+    saved: SavedPicture
+    source: SavedPicture | None = None
     """The picture of the stage before."""
 
 
@@ -90,7 +90,7 @@ def follow(
     """
     before = Before(params)
     for at, stage in enumerate(chain.stages):
-        picture: Kept | None = None
+        picture: SavedPicture | None = None
         for event in STAGES[stage.name].act(stage, before, workshop):
             if isinstance(event, Progress):
                 yield at, event
@@ -101,7 +101,7 @@ def follow(
             before = Before(picture.params, picture)
 
 
-def _tagged(picture: Kept, chain: Chain, workshop: Workshop) -> Kept:
+def _tagged(picture: SavedPicture, chain: Chain, workshop: Workshop) -> SavedPicture:
     if chain.tag in picture.tags:
         return picture
     tags = [*picture.tags, chain.tag]
@@ -110,12 +110,12 @@ def _tagged(picture: Kept, chain: Chain, workshop: Workshop) -> Kept:
 
 def record(chain: Chain, links: Mapping[str, StagePicture]) -> list[dict[str, str]]:
     """What is where, as plain JSON values: every file, its stage, and the file it was made from."""
-    files = {link.kept.id: name for name, link in links.items()}
+    files = {link.saved.id: name for name, link in links.items()}
     return [
         {
             "file": name,
             "stage": chain.stages[link.at].name,
-            "picture": link.kept.id,
+            "picture": link.saved.id,
             "made_from": files[link.source.id] if link.source else "",
         }
         for name, link in links.items()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sdplay.chain.stages import Workshop
 from sdplay.errors import BackendRefused, Cancelled
 from sdplay.jobs import Job, Jobs
-from sdplay.library import Kept
+from sdplay.library import SavedPicture
 from sdplay.params import Params
 from sdplay.picture import Enlargement, Progress
 
@@ -25,20 +25,20 @@ class QueuedWorkshop(Workshop):
     stopped: threading.Event = field(default_factory=threading.Event)
     """Set to stop what is at work."""
 
-    def make(self, params: Params) -> Iterator[Progress | Kept]:
+    def make(self, params: Params) -> Iterator[Progress | SavedPicture]:
         """Yield progress, then the picture."""
         backend, address = copy(self.backend), self.address
         return self._ended(
             self.jobs.submit(params, backend, self.owner, "", self.at_once, address=address)
         )
 
-    def enlarge(self, source: Kept, how: Enlargement) -> Iterator[Progress | Kept]:
+    def enlarge(self, source: SavedPicture, how: Enlargement) -> Iterator[Progress | SavedPicture]:
         """Yield progress, then the picture enlarged."""
         backend, at_once, address = copy(self.backend), self.at_once, self.address
         job = self.jobs.enlarge(source, how, backend, self.owner, at_once=at_once, address=address)
         return self._ended(job)
 
-    def _ended(self, job: Job) -> Iterator[Progress | Kept]:
+    def _ended(self, job: Job) -> Iterator[Progress | SavedPicture]:
         try:
             while not job.wait(GLANCE_SECONDS):
                 if self.stopped.is_set():
@@ -47,8 +47,8 @@ class QueuedWorkshop(Workshop):
         finally:
             job.cancel()
             self.jobs.forget(job)
-        if job.kept is None:
+        if job.saved is None:
             if job.error:
                 raise BackendRefused(job.error)
             raise Cancelled("The chain was stopped.")
-        yield job.kept
+        yield job.saved

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from sdplay import studio
 from sdplay.backends import Backend
 from sdplay.errors import BadParams
-from sdplay.library import Kept, Library
+from sdplay.library import Library, SavedPicture
 from sdplay.params import Params
 from sdplay.picture import Enlargement, Progress
 
@@ -29,7 +29,7 @@ class Before:
 
     params: Params
     """The settings that hold so far."""
-    picture: Kept | None = None
+    picture: SavedPicture | None = None
     """What the stage before it made."""
 
 
@@ -41,15 +41,15 @@ class Workshop:
     library: Library
     owner: str = ""
 
-    def make(self, params: Params) -> Iterator[Progress | Kept]:
+    def make(self, params: Params) -> Iterator[Progress | SavedPicture]:
         """Yield progress, then the picture."""
         return studio.make(params, self.backend, self.library, self.owner)
 
-    def enlarge(self, source: Kept, how: Enlargement) -> Iterator[Progress | Kept]:
+    def enlarge(self, source: SavedPicture, how: Enlargement) -> Iterator[Progress | SavedPicture]:
         """Yield progress, then the picture enlarged."""
         return studio.enlarge(source, how, self.backend, self.library, self.owner)
 
-    def cut_out(self, source: Kept) -> Sequence[Kept]:
+    def cut_out(self, source: SavedPicture) -> Sequence[SavedPicture]:
         """The things in the picture."""
         return studio.cut_out(source, self.backend, self.library, self.owner)
 
@@ -59,7 +59,7 @@ class Act(Protocol):
 
     def __call__(
         self, stage: ChainStage, before: Before, workshop: Workshop
-    ) -> Iterator[Progress | Kept]: ...
+    ) -> Iterator[Progress | SavedPicture]: ...
 
 
 @dataclass(frozen=True)
@@ -97,25 +97,33 @@ def repainted(stage: ChainStage, before: Before, start: bytes = b"") -> Params:
     )
 
 
-def _make(stage: ChainStage, before: Before, workshop: Workshop) -> Iterator[Progress | Kept]:
+def _make(
+    stage: ChainStage, before: Before, workshop: Workshop
+) -> Iterator[Progress | SavedPicture]:
     params = before.params.with_(**stage.settings)
     yield from workshop.make(params)
 
 
-def _repaint(stage: ChainStage, before: Before, workshop: Workshop) -> Iterator[Progress | Kept]:
+def _repaint(
+    stage: ChainStage, before: Before, workshop: Workshop
+) -> Iterator[Progress | SavedPicture]:
     params = repainted(stage, before, workshop.library.data(_source(before)))
     yield from workshop.make(params)
 
 
-def _enlarge(stage: ChainStage, before: Before, workshop: Workshop) -> Iterator[Progress | Kept]:
+def _enlarge(
+    stage: ChainStage, before: Before, workshop: Workshop
+) -> Iterator[Progress | SavedPicture]:
     yield from workshop.enlarge(_source(before), enlargement(stage))
 
 
-def _cut_out(stage: ChainStage, before: Before, workshop: Workshop) -> Iterator[Progress | Kept]:
+def _cut_out(
+    stage: ChainStage, before: Before, workshop: Workshop
+) -> Iterator[Progress | SavedPicture]:
     yield from workshop.cut_out(_source(before))
 
 
-def _source(before: Before) -> Kept:
+def _source(before: Before) -> SavedPicture:
     if before.picture is None:
         raise BadParams("This stage needs a picture before it. Begin the chain with base.")
     return before.picture

@@ -79,9 +79,9 @@ class _Writing:
         progress_line.clear()
         name = self._name(step)
         self._links[name] = step
-        generate.write(self.folder / name, self.library.data(step.kept))
+        generate.write(self.folder / name, self.library.data(step.saved))
         self._note()
-        print(f"{self.folder / name}  {step.kept.width} × {step.kept.height}")
+        print(f"{self.folder / name}  {step.saved.width} × {step.saved.height}")
 
     def _name(self, link: "StagePicture") -> str:
         """By its place and stage; further pictures of one stage are counted."""

@@ -159,11 +159,11 @@ def _find(options: argparse.Namespace) -> None:
                 "note": picture.note,
                 "file": picture.file,
             }
-            for picture in page.kept
+            for picture in page.pictures
         ]
         print(json.dumps(rows))
         return
-    for kept in page.kept:
+    for kept in page.pictures:
         prompt = " ".join(kept.params.prompt.split())[:60]
         print(
             f"{kept.id}  {kept.made:%Y-%m-%d %H:%M}  {kept.params.scheduler} "

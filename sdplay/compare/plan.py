@@ -34,7 +34,7 @@ class Facts:
     check: Callable[[Setup], Iterable[str]] = lambda setup: ()
     """Raises BadParams for settings that the backend would refuse; yields a sentence for those
     without effect."""
-    kept: Callable[[Sequence[Setup]], set[int]] = lambda setups: set()
+    in_library: Callable[[Sequence[Setup]], set[int]] = lambda setups: set()
     """Which of these are in the library already."""
     seconds: Callable[[str, list[Params]], tuple[float, float] | None] = lambda backend, planned: (
         None
@@ -67,7 +67,7 @@ class Cell:
     setup: Setup
     evaluations: int
     skip: bool = False
-    kept: bool = False
+    in_library: bool = False
     """In the library already: free."""
     twin: tuple[int, ...] | None = None
     """The place of an earlier cell with the same settings, whose picture this one shares."""
@@ -90,7 +90,7 @@ class Cell:
 
     @property
     def to_make(self) -> bool:
-        return not (self.skip or self.kept or self.twin)
+        return not (self.skip or self.in_library or self.twin)
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Plan:
 
     @cached_property
     def free(self) -> int:
-        return sum(cell.kept for cell in self.cells)
+        return sum(cell.in_library for cell in self.cells)
 
     @cached_property
     def evaluations(self) -> int:
@@ -254,7 +254,7 @@ def _cells(
             with _in_cell(varied, at):
                 for note in facts.check(setup):
                     notes[note] = notes.get(note, 0) + 1
-    ready = facts.kept([setup or base for setup in setups])
+    ready = facts.in_library([setup or base for setup in setups])
     earliest: dict[Setup, tuple[int, ...]] = {}
     cells = []
     for number, (at, setup) in enumerate(zip(places, setups, strict=True)):

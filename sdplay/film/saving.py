@@ -7,7 +7,7 @@ from sdplay import metadata
 from sdplay.compare.exports import video
 from sdplay.compare.exports.animation import animate, smaller
 from sdplay.errors import BadParams
-from sdplay.library import Kept, Library
+from sdplay.library import Library, SavedPicture
 
 FPS = (1.0, 50.0)
 """Frames a second; browsers slow a GIF down that asks for more."""
@@ -19,7 +19,7 @@ def check_fps(fps: float) -> None:
         raise BadParams(f"Frames a second must be between 1 and 50, not {fps:g}.")
 
 
-def film_file(frames: Sequence[Kept], library: Library, kind: str, fps: float) -> bytes:
+def film_file(frames: Sequence[SavedPicture], library: Library, kind: str, fps: float) -> bytes:
     """All frames in their order."""
     if not frames:
         raise BadParams("There is no frame to save yet. Wait for the first one.")

@@ -14,7 +14,7 @@ from sdplay.backends import Backend, Capabilities
 from sdplay.errors import BadParams, PlayError
 from sdplay.film.storyboard import Storyboard
 from sdplay.jobs import Job, Jobs
-from sdplay.library import Kept
+from sdplay.library import SavedPicture
 from sdplay.picture import Progress
 from sdplay.wording import duration, many
 
@@ -51,7 +51,7 @@ class Shooting:
     def __init__(self, storyboard: Storyboard, crew: Crew) -> None:
         self.storyboard, self.crew = storyboard, crew
         self.group = f"film-{id(self):x}-{time.time_ns():x}"
-        self.frames: list[Kept] = []
+        self.frames: list[SavedPicture] = []
         """The frames that are there, in their order."""
         self.trouble = ""
         """Why it stopped by itself."""
@@ -140,7 +140,7 @@ class Shooting:
         """Frames that were just finished are taken along; the others are let go."""
         for job in self._waiting:
             job.cancel()
-        while self._waiting and (frame := self._waiting.popleft().kept):
+        while self._waiting and (frame := self._waiting.popleft().saved):
             self.frames.append(frame)
         self._waiting.clear()
 
@@ -173,11 +173,11 @@ class Shooting:
             return
         self._waiting.popleft()
         self.crew.jobs.forget(job)
-        if job.kept:
-            self.frames.append(job.kept)
+        if job.saved:
+            self.frames.append(job.saved)
             return
         self._stopped.set()
         self.trouble = job.error
 
-    def _pixels(self, frame: Kept) -> Image.Image:
+    def _pixels(self, frame: SavedPicture) -> Image.Image:
         return metadata.decoded(self.crew.jobs.library.data(frame)).convert("RGB")

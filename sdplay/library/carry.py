@@ -20,10 +20,10 @@ from sdplay import metadata
 from sdplay.errors import LibraryError
 from sdplay.files.spreadsheet import table_text, write_table
 from sdplay.files.whole_file import whole
-from sdplay.library.kept import moment
 from sdplay.library.library import Library
 from sdplay.library.query import Query, query
 from sdplay.library.rebuild import checked
+from sdplay.library.saved import moment
 from sdplay.library.sql.index import Record
 from sdplay.library.sql.tables import PICTURES, images_in
 from sdplay.params import KNOBS

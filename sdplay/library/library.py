@@ -23,10 +23,10 @@ from sdplay.files.recent import Recent
 from sdplay.files.whole_file import HALF, sweep_up
 from sdplay.library.failures import Failures
 from sdplay.library.files import Files, Store
-from sdplay.library.kept import Group, Kept, Page, Timed, Total
 from sdplay.library.query import FACTS, Query, query
 from sdplay.library.rebuild import DAMAGED, Reindexed, checked, reindex, remove_unused
 from sdplay.library.recipe import Recipe
+from sdplay.library.saved import Group, Page, SavedPicture, Timed, Total
 from sdplay.library.short_links import ShortLinks
 from sdplay.library.sql.database import is_damaged
 from sdplay.library.sql.index import Index, Record, parsed
@@ -128,12 +128,14 @@ class Library:
 
     def save(
         self, picture: Picture, owner: str = "", tags: Sequence[str] = (), key: str = ""
-    ) -> Kept:
+    ) -> SavedPicture:
         """Stores a finished picture: first its files, then its line in the index. Once this
         returns, the picture is safe."""
         return self._add(_signed(picture), owner, tags, key)
 
-    def _add(self, signed: "_Signed", owner: str, tags: Sequence[str], key: str = "") -> Kept:
+    def _add(
+        self, signed: "_Signed", owner: str, tags: Sequence[str], key: str = ""
+    ) -> SavedPicture:
         picture, image = signed.picture, signed.image
         facts = {"key": _recipe(key)} if key else {}
         record = record_of(
@@ -155,7 +157,9 @@ class Library:
             inputs,
         )
 
-    def put(self, record: Record, files: Mapping[str, bytes], inputs: Iterable[bytes] = ()) -> Kept:
+    def put(
+        self, record: Record, files: Mapping[str, bytes], inputs: Iterable[bytes] = ()
+    ) -> SavedPicture:
         """Writes a picture's record, then its files, and then indexes it.
 
         The record comes first, so that every picture has an owner even if this is interrupted.
@@ -170,7 +174,7 @@ class Library:
         self.files.write("originals", record["file"], files["originals"])
         return self._kept(row, record["owner"])
 
-    def take(self, data: bytes, owner: str = "", tags: Sequence[str] = ()) -> Kept:
+    def take(self, data: bytes, owner: str = "", tags: Sequence[str] = ()) -> SavedPicture:
         """Stores a picture that was made elsewhere, with the settings found in it. The same file is
         stored only once."""
         image = metadata.decoded(data, metadata.VISITOR_PIXELS)
@@ -182,13 +186,13 @@ class Library:
         )
         return saved or self._add(signed, owner, tags)
 
-    def by_key(self, key: str, owner: str = "") -> Kept | None:
+    def by_key(self, key: str, owner: str = "") -> SavedPicture | None:
         """The finished picture with this recipe key that belongs to this owner or to nobody."""
         return self._one(
             PICTURES.c.key == _recipe(key), ~PICTURES.c.partial, owner=owner, shared=False
         )
 
-    def made(self, recipe: Recipe, owner: str = "") -> Kept | None:
+    def made(self, recipe: Recipe, owner: str = "") -> SavedPicture | None:
         """The finished picture of this recipe that belongs to this owner or to nobody, also if it
         was saved under an older key."""
         if not self.index.keys([recipe.key, recipe.first_key], owner):
@@ -202,24 +206,28 @@ class Library:
         rekeyed = [self._rekeyed(older[key], owner) for key in self.index.keys(list(older), owner)]
         return keys | {saved.key for saved in rekeyed if saved}
 
-    def get(self, id: str, owner: str | None = "") -> Kept | None:
+    def get(self, id: str, owner: str | None = "") -> SavedPicture | None:
         """One picture that this owner may see. Their own is returned even from the bin
-        (`Kept.deleted`)."""
+        (`SavedPicture.deleted`)."""
         return self._one(PICTURES.c.id == id, owner=owner, shared=True, binned=True)
 
-    def recent(self, owner: str = "", limit: int = 24, after: int | None = None) -> list[Kept]:
+    def recent(
+        self, owner: str = "", limit: int = 24, after: int | None = None
+    ) -> list[SavedPicture]:
         """The newest pictures first, older than `after` if that is given."""
-        return list(self.page(Query(), owner, after, limit).kept)
+        return list(self.page(Query(), owner, after, limit).pictures)
 
     def search(
         self, owner: str = "", text: str = "", limit: int = 200, **filters: Any
-    ) -> list[Kept]:
+    ) -> list[SavedPicture]:
         """The pictures whose prompt, tags or note contain every word, and whose settings match."""
         settings = {
             name: value for name, value in filters.items() if name in KNOBS or name in FACTS
         }
         return list(
-            self.page(Query(words=tuple(text.split()), settings=settings), owner, None, limit).kept
+            self.page(
+                Query(words=tuple(text.split()), settings=settings), owner, None, limit
+            ).pictures
         )
 
     def page(
@@ -242,10 +250,10 @@ class Library:
 
     def _stretch(
         self, lines: Sequence[tuple[Record, int]], owner: str | None
-    ) -> tuple[list[Kept], bool]:
+    ) -> tuple[list[SavedPicture], bool]:
         """The pictures of these lines, and whether none of them was cut off for the sake of
         memory."""
-        pictures: list[Kept] = []
+        pictures: list[SavedPicture] = []
         inputs: dict[int, int] = {}
         for line in lines:
             if sum(inputs.values()) > MOST_INPUTS:
@@ -261,9 +269,9 @@ class Library:
             query(selection) if isinstance(selection, str) else selection, owner
         )
 
-    def groups(self, pictures: Iterable[Kept], owner: str | None = "") -> list[Group]:
+    def groups(self, pictures: Iterable[SavedPicture], owner: str | None = "") -> list[Group]:
         """The pictures by prompt and time, newest group first, with each whole group's total."""
-        together: dict[int, list[Kept]] = {}
+        together: dict[int, list[SavedPicture]] = {}
         for picture in pictures:
             together.setdefault(picture.group, []).append(picture)
         totals = self.index.groups(
@@ -275,25 +283,25 @@ class Library:
         ]
 
     def near(
-        self, picture: Kept, owner: str | None = "", limit: int = 100
-    ) -> list[tuple[str, Kept]]:
+        self, picture: SavedPicture, owner: str | None = "", limit: int = 100
+    ) -> list[tuple[str, SavedPicture]]:
         """The pictures that differ from this one in exactly one thing, each with that thing: a
         setting, "backend" or "version"."""
-        others = self.page(Query(near=picture.id, scope="all"), owner, None, limit).kept
+        others = self.page(Query(near=picture.id, scope="all"), owner, None, limit).pictures
         return [(_difference(picture, neighbour), neighbour) for neighbour in others]
 
-    def source(self, picture: Kept, owner: str | None = "") -> Kept | None:
+    def source(self, picture: SavedPicture, owner: str | None = "") -> SavedPicture | None:
         """The picture that this one was enlarged from, cut out of, or has as its start image."""
         start = str(picture.params.as_dict()["init"]).removeprefix("sha256:")
         file = picture.made_from or start
         return self._one(PICTURES.c.file == file, owner=owner, shared=True) if file else None
 
     def started_from(
-        self, picture: Kept, owner: str | None = "", limit: int = 100
-    ) -> tuple[Kept, ...]:
+        self, picture: SavedPicture, owner: str | None = "", limit: int = 100
+    ) -> tuple[SavedPicture, ...]:
         """Pictures that have this one as their start image, the newest first."""
         query = Query(settings={"init": f"sha256:{picture.file}"}, scope="all")
-        return self.page(query, owner, None, limit).kept
+        return self.page(query, owner, None, limit).pictures
 
     def values(self, name: str, owner: str | None = "") -> list[Any]:
         """The values that a setting had in recent pictures, most frequent first, for menus."""
@@ -303,11 +311,11 @@ class Library:
         """How many pictures of this owner are left out because their record is damaged."""
         return self.index.owned(self.damaged, owner) if self.damaged else 0
 
-    def data(self, picture: Kept) -> bytes:
+    def data(self, picture: SavedPicture) -> bytes:
         """The bytes of the original file, with the settings inside."""
         return self.files.read("originals", picture.file)
 
-    def thumbnail(self, picture: Kept) -> bytes:
+    def thumbnail(self, picture: SavedPicture) -> bytes:
         """The thumbnail as a small JPEG."""
         if picture.file not in self._small:
             while len(self._small) >= MANY_SMALL:
@@ -315,7 +323,7 @@ class Library:
             self._small[picture.file] = self._thumbnail(picture.file)
         return self._small.get(picture.file) or self._thumbnail(picture.file)
 
-    def thumbnails(self, pictures: Sequence[Kept]) -> list[bytes]:
+    def thumbnails(self, pictures: Sequence[SavedPicture]) -> list[bytes]:
         """The thumbnails of a page, read at the same time; empty bytes where the file is gone."""
         missing = list(
             dict.fromkeys(picture.file for picture in pictures if picture.file not in self._small)
@@ -333,11 +341,11 @@ class Library:
         self._small |= fetched
         return images
 
-    def frames(self, picture: Kept) -> tuple[Frame, ...]:
+    def frames(self, picture: SavedPicture) -> tuple[Frame, ...]:
         """The frames of every step, if they were stored."""
         return _unpacked(self.files.read("frames", picture.file)) if picture.has_frames else ()
 
-    def update(self, picture: Kept, owner: str | None = "", **changes: Any) -> Kept:
+    def update(self, picture: SavedPicture, owner: str | None = "", **changes: Any) -> SavedPicture:
         """Changes stars (0 to 5), tags or note, and returns the picture with them."""
         if unknown := set(changes) - {"stars", "tags", "note"}:
             raise BadParams(f"A kept picture has no {sorted(unknown)[0]} to change.")
@@ -346,15 +354,17 @@ class Library:
         changes |= {"tags": _tags(changes["tags"])} if "tags" in changes else {}
         return self._change(picture, owner, **changes)
 
-    def share(self, picture: Kept, owner: str | None = "", shared: bool = True) -> Kept:
+    def share(
+        self, picture: SavedPicture, owner: str | None = "", shared: bool = True
+    ) -> SavedPicture:
         """Shows a picture to everybody, or again only to its owner."""
         return self._change(picture, owner, shared=shared)
 
-    def delete(self, picture: Kept, owner: str | None = "") -> Kept:
+    def delete(self, picture: SavedPicture, owner: str | None = "") -> SavedPicture:
         """Moves pictures to the bin. restore() takes them out again until purge() empties it."""
         return self._change(picture, owner, deleted=time.time_ns() // 1000)
 
-    def restore(self, picture: Kept, owner: str | None = "") -> Kept:
+    def restore(self, picture: SavedPicture, owner: str | None = "") -> SavedPicture:
         """Takes pictures out of the bin."""
         return self._change(picture, owner, deleted=0)
 
@@ -387,7 +397,7 @@ class Library:
         lost."""
         return reindex(self.index, self.files, adopt)
 
-    def _rekeyed(self, recipe: Recipe, owner: str) -> Kept | None:
+    def _rekeyed(self, recipe: Recipe, owner: str) -> SavedPicture | None:
         """The picture under its first key, after it got today's key, if its recipe really is the
         same."""
         old = self.by_key(recipe.first_key, owner)
@@ -395,7 +405,7 @@ class Library:
             return None
         return self._change(old, owner, key=recipe.key)
 
-    def _change(self, picture: Kept, owner: str | None, **values: Any) -> Kept:
+    def _change(self, picture: SavedPicture, owner: str | None, **values: Any) -> SavedPicture:
         record = self.index.change(picture.id, owner, self._record, **values)
         if record is None:
             raise LibraryError(
@@ -403,14 +413,14 @@ class Library:
             )
         return self._kept((record, picture.group), owner)
 
-    def _kept(self, row: tuple[Record, int], viewer: str | None) -> Kept:
+    def _kept(self, row: tuple[Record, int], viewer: str | None) -> SavedPicture:
         return kept_of(row[0], viewer, row[1], self._image)
 
-    def _one(self, *where: Any, owner: str | None, **scope: bool) -> Kept | None:
+    def _one(self, *where: Any, owner: str | None, **scope: bool) -> SavedPicture | None:
         line = self.index.one(*where, owner=owner, **scope)
         return self._readable(line, owner) if line else None
 
-    def _readable(self, line: tuple[Record, int], viewer: str | None) -> Kept | None:
+    def _readable(self, line: tuple[Record, int], viewer: str | None) -> SavedPicture | None:
         """The picture of an index line, or of its record file if the line is damaged; None if both
         are."""
         try:
@@ -500,7 +510,7 @@ def _recipe(key: str) -> str:
     return key if len(key) <= 32 else hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
-def _difference(left: Kept, right: Kept) -> str:
+def _difference(left: SavedPicture, right: SavedPicture) -> str:
     """The first setting, or other fact, in which two pictures differ."""
     ran = "version" if left.backend == right.backend else "backend"
     return next(iter(differing(left.params, right.params)), ran)

@@ -83,7 +83,7 @@ class Bench:
     ) -> Facts:
         """Everything that a plan asks of the world, for a sweep that starts from this backend."""
 
-        def kept(setups: Sequence[Setup]) -> set[int]:
+        def in_library(setups: Sequence[Setup]) -> set[int]:
             recipes = [self.recipe(setup) for setup in setups]
             ready = library.made_of(recipes, owner)
             if self._frames:  # a picture kept without them is made again
@@ -103,7 +103,7 @@ class Bench:
         def price(name: str) -> float | None:
             return self.told(name).price
 
-        return Facts(self.offer(name, extra), self.check, kept, seconds, price)
+        return Facts(self.offer(name, extra), self.check, in_library, seconds, price)
 
     def recipe(self, setup: Setup) -> Recipe:
         """What the library finds this cell's picture by."""

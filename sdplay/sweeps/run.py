@@ -23,7 +23,7 @@ from sdplay.compare.plan import Cell, Plan
 from sdplay.compare.results import SPARED, Result
 from sdplay.errors import BadParams, LibraryAway, LibraryError, PlayError
 from sdplay.jobs import Job, Jobs
-from sdplay.library import Kept
+from sdplay.library import SavedPicture
 from sdplay.library.estimates import Range
 from sdplay.params import differing
 from sdplay.picture import WRITTEN
@@ -129,7 +129,7 @@ class Sweep:
                 self._thread.start()
         return self
 
-    def recall(self, pictures: Mapping[At, Kept]) -> "Sweep":
+    def recall(self, pictures: Mapping[At, SavedPicture]) -> "Sweep":
         """Show what was made before instead of making it; retry() makes the rest."""
         with self._lock:
             self._todo.clear()
@@ -531,11 +531,11 @@ class Sweep:
             self.trouble, self._absence = self._absence.last_words, None
 
     def _ended(self, cell: Cell, job: Job) -> Result:
-        if job.kept is None:
+        if job.saved is None:
             return Result(cell, job.state, error=job.error)
-        return self._found(cell, job.kept, "reused" if job.reused else "made")
+        return self._found(cell, job.saved, "reused" if job.reused else "made")
 
-    def _found(self, cell: Cell, picture: Kept, state: str) -> Result:
+    def _found(self, cell: Cell, picture: SavedPicture, state: str) -> Result:
         """The result of a cell whose picture was there already."""
         try:
             with Image.open(io.BytesIO(self.jobs.library.data(picture))) as opened:
@@ -597,7 +597,7 @@ def _works(job: Job) -> bool:
     """Whether the job was at work since the last turn: neither in a queue, ours or the server's,
     nor found in the library."""
     waits = job.state == "queued" or (job.active and job.progress.position is not None)
-    return not waits and not (job.kept and job.reused)
+    return not waits and not (job.saved and job.reused)
 
 
 def _cpu(process: psutil.Process) -> float:

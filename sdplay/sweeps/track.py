@@ -160,7 +160,7 @@ class Track:
         """
         rest = dict.fromkeys(self._lanes, 0.0)
         for at, cell in self._cells.items():
-            if at not in self._ended and not cell.kept:
+            if at not in self._ended and not cell.in_library:
                 rest[cell.setup.backend] += self._work[at]
         begun = self._behind()
         ranges = [

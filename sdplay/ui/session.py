@@ -212,7 +212,7 @@ def _next_of(batch: list["Job"]) -> "Job":
         for job in batch:
             if job.state == state:
                 return job
-    finished = [job for job in batch if job.kept]
+    finished = [job for job in batch if job.saved]
     return finished[-1] if finished else batch[-1]
 
 

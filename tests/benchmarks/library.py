@@ -111,7 +111,7 @@ def judged(label, spent, found):
 
 def open_tab(library, owner):
     page = library.page("", owner)
-    return len(library.groups(page.kept, owner)), library.total("", owner).count
+    return len(library.groups(page.pictures, owner)), library.total("", owner).count
 
 
 def visited(owner, times=15):
@@ -150,18 +150,18 @@ def run(name, library, count):
     started = time.perf_counter()
     fill(library, count)
     print(f"{name}: {count} pictures indexed in {time.perf_counter() - started:.0f} s")
-    middle = library.page("", owner).kept[20]
+    middle = library.page("", owner).pictures[20]
     oldest = scrolled(library, owner, 20)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     fine = [
         measured("open the tab", lambda: open_tab(library, owner)),
-        measured("next page", lambda: len(library.page("", owner, oldest).kept)),
+        measured("next page", lambda: len(library.page("", owner, oldest).pictures)),
         measured(
             "a page of what is shared",
-            lambda: len(library.page(query("", scope="all"), owner).kept),
+            lambda: len(library.page(query("", scope="all"), owner).pictures),
         ),
         *(
-            measured(text, lambda text=text: len(library.page(text, owner).kept))
+            measured(text, lambda text=text: len(library.page(text, owner).pictures))
             for text in (
                 "fox",
                 "fo",
@@ -185,7 +185,7 @@ def run(name, library, count):
         measured("values of a setting", lambda: len(library.values("scheduler", owner))),
         measured(
             "all that differ in one thing",
-            lambda: len(library.page(f"near={middle.id}", owner).kept),
+            lambda: len(library.page(f"near={middle.id}", owner).pictures),
         ),
         measured("total of a search", lambda: library.total("fox", owner).count),
     ]

@@ -123,7 +123,7 @@ class _Desk:
         folder = Folder(errand.out, planned, self.bench.recipe, fresh=self.given.fresh)
         there = {cell.setup for cell in planned.cells if folder.there(cell)}
         if there:
-            known = replace(facts, kept=_kept_too(facts.kept, there))
+            known = replace(facts, in_library=_in_folder_too(facts.in_library, there))
             planned = self._refined(plan(base, axes, known))
         return planned, folder
 
@@ -145,7 +145,7 @@ class _Desk:
         return planned, folder
 
 
-def _kept_too(
+def _in_folder_too(
     in_library: Callable[[Sequence[Setup]], set[int]], there: Set[Setup]
 ) -> Callable[[Sequence[Setup]], set[int]]:
     """What the library has and what the folder has."""

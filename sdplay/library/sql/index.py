@@ -9,8 +9,8 @@ import sqlalchemy as sql
 from sqlalchemy.exc import IntegrityError
 
 from sdplay.errors import LibraryAway, LibraryError
-from sdplay.library.kept import Timed, Total
 from sdplay.library.query import Query
+from sdplay.library.saved import Timed, Total
 from sdplay.library.sql.database import Database
 from sdplay.library.sql.full_text import (
     EVERY,

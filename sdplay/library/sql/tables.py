@@ -1,5 +1,5 @@
 """The tables, with a column for each setting, and the conversions between a row, a record file and
-a Kept."""
+a SavedPicture."""
 
 import hashlib
 import json
@@ -13,8 +13,8 @@ import sqlalchemy as sql
 from sdplay import work
 from sdplay.errors import BadParams
 from sdplay.knob import Knob
-from sdplay.library.kept import SOMEONE, Kept, moment
 from sdplay.library.query import Between
+from sdplay.library.saved import SOMEONE, SavedPicture, moment
 from sdplay.params import KNOBS, Params, as_meant
 from sdplay.picture import Picture, Receipt, Timing
 
@@ -161,13 +161,13 @@ def record_of(picture: Picture, fields: Mapping[str, Any], **facts: Any) -> dict
 
 def kept_of(
     record: Mapping[str, Any], viewer: str | None, group: int, image: Callable[[str], bytes]
-) -> Kept:
+) -> SavedPicture:
     """A record as `viewer` may see it; None as the viewer sees all. `image` returns the bytes of a
     start image by its name."""
     fields = record["record"]
     owner = record["owner"] if viewer is None or record["owner"] in (viewer, "") else SOMEONE
     receipt = {**fields["receipt"], "warnings": tuple(fields["receipt"]["warnings"])}
-    return Kept(
+    return SavedPicture(
         record["id"],
         record["key"],
         _params(meant(fields), image),

@@ -98,9 +98,9 @@ def _pictures(studio: Studio, following: Following) -> None:
     links = list(following.pictures)
     if not links:
         return
-    small = studio.library.thumbnails([link.kept for link in links])
+    small = studio.library.thumbnails([link.saved for link in links])
     row = [
-        Tile(link.kept.id, jpeg, _label(following.chain, link), _caption(following.chain, link))
+        Tile(link.saved.id, jpeg, _label(following.chain, link), _caption(following.chain, link))
         for link, jpeg in zip(links, small, strict=True)
     ]
     if id := tiles(row, key="chain_tiles", width=128, strip=True):
@@ -112,5 +112,5 @@ def _caption(chain: Chain, link: StagePicture) -> str:
 
 
 def _label(chain: Chain, link: StagePicture) -> str:
-    size = f"{link.kept.width} × {link.kept.height}"
-    return f"{_caption(chain, link)}: {size} {link.kept.params.prompt}"
+    size = f"{link.saved.width} × {link.saved.height}"
+    return f"{_caption(chain, link)}: {size} {link.saved.params.prompt}"

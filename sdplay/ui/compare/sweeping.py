@@ -16,7 +16,7 @@ from sdplay.compare.experiment import recorded
 from sdplay.compare.plan import Plan
 from sdplay.compare.results import Result
 from sdplay.files.recent import Recent
-from sdplay.library import Kept
+from sdplay.library import SavedPicture
 from sdplay.picture import jpeg_bytes
 from sdplay.sharing.room import Share
 from sdplay.sweeps import Bench, Board, Speeds, Sweep
@@ -177,7 +177,7 @@ def edited(studio: Studio) -> Sweep | None:
     return next((sweep for sweep in mine(studio) if sweep.group == group and sweep.paused), None)
 
 
-def kept(studio: Studio, result: Result | None) -> Kept | None:
+def saved_picture(studio: Studio, result: Result | None) -> SavedPicture | None:
     """The library's picture of a cell."""
     return studio.library.get(result.picture, studio.owner) if result and result.picture else None
 

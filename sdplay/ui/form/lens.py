@@ -19,7 +19,7 @@ from sdplay.ui import address, session, whole
 from sdplay.wording import many, number
 
 if TYPE_CHECKING:
-    from sdplay.library import Kept
+    from sdplay.library import SavedPicture
 
 SWITCH = "lens"
 POLL_SECONDS = 1.0
@@ -36,7 +36,7 @@ class _Row:
 
     name: str
     settings: tuple[Params, ...]
-    pictures: "tuple[Kept | None, ...]"
+    pictures: "tuple[SavedPicture | None, ...]"
 
     @property
     def values(self) -> list[object]:

@@ -8,8 +8,8 @@ import streamlit as st
 
 from sdplay import metadata
 from sdplay.errors import BadParams
-from sdplay.library import Kept
-from sdplay.library.kept import moment
+from sdplay.library import SavedPicture
+from sdplay.library.saved import moment
 from sdplay.params import differing
 from sdplay.ui.form import form
 from sdplay.ui.picture import inline
@@ -42,11 +42,11 @@ def show(studio: Studio) -> None:
 
 
 @cache
-def example() -> Kept:
+def example() -> SavedPicture:
     """The shipped picture as the library would tell of it, read from the file itself."""
     picture = metadata.adopted(FILE.read_bytes())
     size = picture.receipt.applied
-    return Kept(
+    return SavedPicture(
         id="example",
         key="",
         params=picture.params,
@@ -62,7 +62,7 @@ def example() -> Kept:
     )
 
 
-def _is_asked_for(studio: Studio, picture: Kept) -> bool:
+def _is_asked_for(studio: Studio, picture: SavedPicture) -> bool:
     """Whether the form asks for exactly this picture."""
     try:
         asked = form.asked(studio.capabilities)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from sdplay.errors import PlayError
 from sdplay.jobs import Job
-from sdplay.library import Kept
+from sdplay.library import SavedPicture
 from sdplay.params import Params
 from sdplay.picture import Progress
 from sdplay.schedulers import scheduler_label
@@ -123,9 +123,9 @@ def _result(studio: Studio, job: Job | None, alone: bool) -> None:
     if job and is_ours:
         _ends(session.batch_of(studio, job))
     with explained():
-        picture = job.kept if job and job.kept else _newest(studio)
+        picture = job.saved if job and job.saved else _newest(studio)
         if picture:
-            _picture(studio, picture, job if job and job.kept else None, alone)
+            _picture(studio, picture, job if job and job.saved else None, alone)
         elif not is_ours:
             example.show(studio)
 
@@ -143,11 +143,11 @@ def _ends(batch: list[Job]) -> None:
 
 
 def _count_made(batch: list[Job]) -> str:
-    count = sum(job.kept is not None for job in batch)
+    count = sum(job.saved is not None for job in batch)
     return f"{count} of {many(len(batch), 'picture')} {'is' if count == 1 else 'are'}"
 
 
-def _newest(studio: Studio) -> Kept | None:
+def _newest(studio: Studio) -> SavedPicture | None:
     newest = studio.library.recent(studio.owner, 1)
     return newest[0] if newest else None
 
@@ -244,7 +244,7 @@ def _standing(studio: Studio, job: Job) -> str:
     return " · ".join(parts if left is None else [*parts, f"{duration(left, left)} left"])
 
 
-def _picture(studio: Studio, picture: Kept, job: Job | None, alone: bool) -> None:
+def _picture(studio: Studio, picture: SavedPicture, job: Job | None, alone: bool) -> None:
     """The picture, with the way it was made beside it. After a wait that is drawn a moment later,
     so that the picture is seen sooner."""
     left, right = columns(picture.width, picture.height)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from sdplay.errors import BadParams
-from sdplay.library import Kept
+from sdplay.library import SavedPicture
 from sdplay.ui import address, session
 from sdplay.ui.compare import axes, sweeping
 from sdplay.ui.form import form, start_image
@@ -106,7 +106,7 @@ def _enlarge(studio: Studio) -> None:
     st.session_state["view"] = "Generate"
 
 
-def _newest(studio: Studio) -> Kept:
+def _newest(studio: Studio) -> SavedPicture:
     """The newest picture; None if it was deleted after the page was drawn."""
     newest = studio.library.recent(studio.owner, 1)
     if not newest:

@@ -95,7 +95,7 @@ def _marks(lesson: Lesson, at: At, *, guess: bool) -> tuple[int, ...]:
 def _guesses(studio: Studio, lesson: Lesson, results: Results) -> list[Piece]:
     """Under each picture, what the longest run guessed after as many steps."""
     longest = max(results.values(), key=lambda result: result.cell.params.steps)
-    saved = sweeping.kept(studio, longest)
+    saved = sweeping.saved_picture(studio, longest)
     frames = {frame.step: frame for frame in studio.library.frames(saved)} if saved else {}
     pieces = []
     for at in _in_order(results):

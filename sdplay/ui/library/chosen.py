@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from sdplay.compare.axes import Setup
-from sdplay.library import Kept
+from sdplay.library import SavedPicture
 from sdplay.ui.compare import sweeping
 from sdplay.ui.library import carry
 from sdplay.ui.picture import deleting
@@ -84,7 +84,7 @@ def _choose(names: list[str]) -> None:
     st.query_params[NAME] = names
 
 
-def _let_go_of_the_rest(pictures: Sequence[Kept]) -> None:
+def _let_go_of_the_rest(pictures: Sequence[SavedPicture]) -> None:
     """Says that pictures chosen by a link are not in this library."""
     missing = len(ids()) - len(pictures)
     which = "A chosen picture is" if missing == 1 else f"{missing} chosen pictures are"
@@ -93,19 +93,19 @@ def _let_go_of_the_rest(pictures: Sequence[Kept]) -> None:
     _choose([picture.id for picture in pictures])
 
 
-def _share(studio: Studio, pictures: list[Kept]) -> None:
+def _share(studio: Studio, pictures: list[SavedPicture]) -> None:
     with explained():
         for picture in pictures:
             studio.library.share(picture, studio.owner)
         st.toast(f"Shared: {many(len(pictures), 'picture')}.", icon=":material/group:")
 
 
-def _delete(studio: Studio, pictures: list[Kept]) -> None:
+def _delete(studio: Studio, pictures: list[SavedPicture]) -> None:
     deleting.delete(studio, pictures)
     _choose([])
 
 
-def _two(studio: Studio, pictures: Sequence[Kept]) -> None:
+def _two(studio: Studio, pictures: Sequence[SavedPicture]) -> None:
     """Compares two pictures, with what differs."""
     sides = [
         Side(

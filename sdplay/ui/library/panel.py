@@ -7,9 +7,9 @@ import streamlit as st
 
 from sdplay.backends.guests import label_of
 from sdplay.compare.guard import label, settings_text, value_text
-from sdplay.library import Kept, Query, Total
-from sdplay.library.kept import moment
+from sdplay.library import Query, SavedPicture, Total
 from sdplay.library.query import query
+from sdplay.library.saved import moment
 from sdplay.params import KNOBS, differing
 from sdplay.ui import dates, whole
 from sdplay.ui.components.gallery import Heading, Placed, Stretch, asked_for, gallery
@@ -167,14 +167,14 @@ def _list(studio: Studio, search: Query, choosing: bool) -> None:
     the screen."""
     after = asked_for()
     page = studio.library.page(search, studio.owner, after, A_PAGE)
-    groups = {group.id: group for group in studio.library.groups(page.kept, studio.owner)}
+    groups = {group.id: group for group in studio.library.groups(page.pictures, studio.owner)}
     same = {id: group.same for id, group in groups.items()}
     headings = {
-        id: _heading(group.same, group.kept[0], group.total) for id, group in groups.items()
+        id: _heading(group.same, group.pictures[0], group.total) for id, group in groups.items()
     }
     stretches = [
         Stretch(
-            _placed(studio, search, page.kept, same),
+            _placed(studio, search, page.pictures, same),
             None if after is None else after - 1,
             page.next,
         )
@@ -208,13 +208,16 @@ def _again(studio: Studio, search: Query, at: int) -> Stretch:
     """Sends again a picture that was opened, because its stars may have changed or it may be
     gone."""
     page = studio.library.page(search, studio.owner, at + 1, 1)
-    pictures = [picture for picture in page.kept if picture.at == at]
+    pictures = [picture for picture in page.pictures if picture.at == at]
     same = {group.id: group.same for group in studio.library.groups(pictures, studio.owner)}
     return Stretch(_placed(studio, search, pictures, same), at, at)
 
 
 def _placed(
-    studio: Studio, search: Query, pictures: Sequence[Kept], same: dict[int, dict[str, object]]
+    studio: Studio,
+    search: Query,
+    pictures: Sequence[SavedPicture],
+    same: dict[int, dict[str, object]],
 ) -> tuple[Placed, ...]:
     base = studio.library.get(search.near, studio.owner) if search.near else None
     small = studio.library.thumbnails(pictures)
@@ -233,7 +236,7 @@ def _placed(
     )
 
 
-def _heading(same: dict[str, object], saved: Kept, total: Total) -> Heading:
+def _heading(same: dict[str, object], saved: SavedPicture, total: Total) -> Heading:
     time = (
         f"{lasting(total.mean)} each, {lasting(total.seconds)} in all"
         if total.count > 1
@@ -249,7 +252,7 @@ def _heading(same: dict[str, object], saved: Kept, total: Total) -> Heading:
     return Heading(saved.params.prompt or "No prompt", " · ".join(parts))
 
 
-def _line(saved: Kept, same: Collection[str]) -> str:
+def _line(saved: SavedPicture, same: Collection[str]) -> str:
     """The line under a thumbnail: what sets this picture apart in its group."""
     own = {name: value for name, value in saved.params.asked().items() if name not in same}
     brief = [
@@ -259,7 +262,7 @@ def _line(saved: Kept, same: Collection[str]) -> str:
     return " · ".join(parts) or lasting(saved.timing.work)
 
 
-def _what_differs(saved: Kept, base: Kept) -> str:
+def _what_differs(saved: SavedPicture, base: SavedPicture) -> str:
     """The one thing in which a picture differs from the base."""
     lasting = [
         f"{label(name)} {value_text(name, value) if KNOBS[name].is_plain else ''}"
@@ -285,7 +288,7 @@ def _watch(studio: Studio, search: Query) -> None:
 def _newest(studio: Studio, search: Query) -> int:
     with explained():
         return max(
-            (picture.at for picture in studio.library.page(search, studio.owner, None, 1).kept),
+            (picture.at for picture in studio.library.page(search, studio.owner, None, 1).pictures),
             default=0,
         )
     return 0

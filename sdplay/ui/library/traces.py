@@ -8,7 +8,7 @@ import streamlit as st
 from sdplay.compare.guard import settings_text
 from sdplay.library import Group, Query
 from sdplay.library.failures import Failure
-from sdplay.library.kept import moment
+from sdplay.library.saved import moment
 from sdplay.ui import dates, notes, session
 from sdplay.ui.components.gallery import Trace
 from sdplay.ui.form import form
@@ -75,7 +75,7 @@ def _fits(failure: Failure, search: Query) -> bool:
 
 
 def _belongs(failure: Failure, group: Group) -> bool:
-    newest = max(picture.at for picture in group.kept)
+    newest = max(picture.at for picture in group.pictures)
     same = group.prompt == failure.params.prompt
     return same and group.id - NEAR <= failure.at <= newest + NEAR
 

@@ -5,7 +5,7 @@ import streamlit as st
 
 from sdplay.chain import CHAIN_TAG
 from sdplay.compare.guard import label
-from sdplay.library import Kept, Query
+from sdplay.library import Query, SavedPicture
 from sdplay.studio import cut_out
 from sdplay.ui import address, whole
 from sdplay.ui.components.tiles import Tile, tiles
@@ -16,7 +16,7 @@ from sdplay.ui.session import Studio
 NEIGHBOURS = 12
 
 
-def tools(studio: Studio, saved: Kept) -> None:
+def tools(studio: Studio, saved: SavedPicture) -> None:
     """Offers what this backend can do with the picture. The result is stored beside it."""
     larger = bool(enlarging.upscalers(studio.capabilities))
     cuts = "cutouts" in studio.capabilities.features
@@ -39,7 +39,7 @@ def tools(studio: Studio, saved: Kept) -> None:
                 _cut_out(studio, saved)
 
 
-def strips(studio: Studio, saved: Kept) -> None:
+def strips(studio: Studio, saved: SavedPicture) -> None:
     """Shows what was made from the picture, what it was made from, and what single settings change,
     as thumbnails."""
     near = studio.library.near(saved, studio.owner, 4 * NEIGHBOURS)
@@ -66,18 +66,18 @@ def strips(studio: Studio, saved: Kept) -> None:
         )
 
 
-def _made_from(studio: Studio, saved: Kept, near: list[Kept]) -> list[Kept]:
+def _made_from(studio: Studio, saved: SavedPicture, near: list[SavedPicture]) -> list[SavedPicture]:
     """What was enlarged or cut out of it, and what has it as its start image."""
     later = [picture for picture in near if picture.made_from == saved.file]
     return [*later, *studio.library.started_from(saved, studio.owner, NEIGHBOURS)]
 
 
-def _chains(studio: Studio, saved: Kept) -> None:
+def _chains(studio: Studio, saved: SavedPicture) -> None:
     """The newest pictures of every chain that it belongs to, the first stage first."""
     for tag in saved.tags:
         if tag.startswith(CHAIN_TAG):
             query = Query(tags=(tag,), scope="all")
-            stages = reversed(studio.library.page(query, studio.owner, None, NEIGHBOURS).kept)
+            stages = reversed(studio.library.page(query, studio.owner, None, NEIGHBOURS).pictures)
             row = [
                 (stage, f"{stage.width} × {stage.height}")
                 for stage in stages
@@ -86,7 +86,7 @@ def _chains(studio: Studio, saved: Kept) -> None:
             _strip(studio, saved, f"Of the chain {tag.removeprefix(CHAIN_TAG)}:", row)
 
 
-def _cut_out(studio: Studio, saved: Kept) -> None:
+def _cut_out(studio: Studio, saved: SavedPicture) -> None:
     with st.spinner("Cutting out"):
         count = len(cut_out(saved, studio.backend, studio.library, studio.owner))
     sentence = (
@@ -95,14 +95,16 @@ def _cut_out(studio: Studio, saved: Kept) -> None:
     st.toast(sentence if count else "Nothing was found to cut out.", icon=":material/content_cut:")
 
 
-def _see_all(saved: Kept) -> None:
+def _see_all(saved: SavedPicture) -> None:
     whole.due()
     st.session_state["view"] = "Library"
     address.put({"find": f"near={saved.id}", "whose": "all"})
     st.query_params.pop("picture", None)
 
 
-def _strip(studio: Studio, saved: Kept, title: str, pictures: list[tuple[Kept, str]]) -> None:
+def _strip(
+    studio: Studio, saved: SavedPicture, title: str, pictures: list[tuple[SavedPicture, str]]
+) -> None:
     """A row of pictures that can be opened."""
     if not pictures:
         return

@@ -8,7 +8,7 @@ from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
 
 if TYPE_CHECKING:
-    from sdplay.library import Kept
+    from sdplay.library import SavedPicture
 
 
 def undo(studio: Studio) -> None:
@@ -38,7 +38,7 @@ def undo(studio: Studio) -> None:
             )
 
 
-def delete(studio: Studio, pictures: "list[Kept]") -> None:
+def delete(studio: Studio, pictures: "list[SavedPicture]") -> None:
     """Moves pictures to the bin and offers to bring them back. Call it from a callback."""
     with explained():
         for picture in pictures:
@@ -46,7 +46,7 @@ def delete(studio: Studio, pictures: "list[Kept]") -> None:
         st.session_state["binned"] = [picture.id for picture in pictures]
 
 
-def _restore(studio: Studio, pictures: "list[Kept]") -> None:
+def _restore(studio: Studio, pictures: "list[SavedPicture]") -> None:
     with explained():
         for picture in pictures:
             studio.library.restore(picture, studio.owner)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from sdplay import metadata
 from sdplay.backends.guests import label_of
-from sdplay.library import Kept
+from sdplay.library import SavedPicture
 from sdplay.params import KNOBS, Params, differing
 from sdplay.ui import dates, whole
 from sdplay.ui.form import form, start_image
@@ -24,7 +24,7 @@ from sdplay.wording import literal
 ButtonType = Literal["primary", "secondary", "tertiary"]
 
 
-def hero(studio: Studio, saved: Kept) -> None:
+def hero(studio: Studio, saved: SavedPicture) -> None:
     """Shows the original file, so that a picture saved from the browser has its settings inside."""
     with explained():
         inline.picture(
@@ -34,7 +34,7 @@ def hero(studio: Studio, saved: Kept) -> None:
         )
 
 
-def download(studio: Studio, saved: Kept, key: str) -> None:
+def download(studio: Studio, saved: SavedPicture, key: str) -> None:
     """A button that downloads the original file."""
     st.download_button(
         "PNG",
@@ -48,7 +48,7 @@ def download(studio: Studio, saved: Kept, key: str) -> None:
     )
 
 
-def start_from(studio: Studio, saved: Kept, key: str) -> None:
+def start_from(studio: Studio, saved: SavedPicture, key: str) -> None:
     """Makes this picture the start image."""
     if not studio.capabilities.offers("img2img"):
         return
@@ -62,7 +62,7 @@ def start_from(studio: Studio, saved: Kept, key: str) -> None:
     )
 
 
-def inpaint(studio: Studio, saved: Kept, key: str) -> None:
+def inpaint(studio: Studio, saved: SavedPicture, key: str) -> None:
     """Opens this picture for painting a mask on it."""
     if not studio.capabilities.offers("inpaint"):
         return
@@ -76,7 +76,7 @@ def inpaint(studio: Studio, saved: Kept, key: str) -> None:
     )
 
 
-def _inpaint(studio: Studio, saved: Kept) -> None:
+def _inpaint(studio: Studio, saved: SavedPicture) -> None:
     _close()
     with explained():
         size, data = (saved.width, saved.height), studio.library.data(saved)
@@ -149,7 +149,7 @@ def _drawer(studio: Studio) -> None:
     st.caption(" · ".join(fact for fact in facts if fact))
 
 
-def _use(studio: Studio, saved: Kept) -> None:
+def _use(studio: Studio, saved: SavedPicture) -> None:
     """Offers to use the picture's settings and pixels."""
     _leave(
         "Use these settings",
@@ -227,7 +227,7 @@ def _leave(
     st.button(label, type=type, icon=icon, key=key, on_click=done, width=width)
 
 
-def _marks(studio: Studio, saved: Kept) -> None:
+def _marks(studio: Studio, saved: SavedPicture) -> None:
     """Stars, tags, note, sharing, and the way to the bin and back."""
     library, owner = studio.library, studio.owner
     if saved.owner not in (owner, ""):
@@ -274,7 +274,7 @@ def _marks(studio: Studio, saved: Kept) -> None:
     )
 
 
-def _delete_menu(studio: Studio, saved: Kept) -> None:
+def _delete_menu(studio: Studio, saved: SavedPicture) -> None:
     with st.popover(
         "Delete", icon=":material/delete:", type="tertiary", key="delete", help="Delete"
     ):
@@ -310,14 +310,14 @@ def _compare(params: Params) -> None:
     st.session_state["view"] = "Compare"
 
 
-def _morph(studio: Studio, saved: Kept) -> None:
+def _morph(studio: Studio, saved: SavedPicture) -> None:
     """Starts a film that leads from this picture to one with nothing left of it."""
     form.use(saved.params)
     start_image.hold(studio.library.data(saved), picture=saved.id)
     st.session_state.update(view="Film", moves="Strength", reel_wish=True)
 
 
-def _hold(studio: Studio, saved: Kept) -> None:
+def _hold(studio: Studio, saved: SavedPicture) -> None:
     with explained():
         start_image.hold(studio.library.data(saved), picture=saved.id)
         whole.note(

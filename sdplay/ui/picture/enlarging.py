@@ -82,8 +82,8 @@ def _watch(studio: Studio, id: str) -> None:
     @whole.fragment(every=NEWS_SECONDS if job.active else None, key=f"enlarging_{id}")
     def watch() -> None:
         if not job.active:
-            if job.kept:
-                size = f"{job.kept.width} × {job.kept.height}"
+            if job.saved:
+                size = f"{job.saved.width} × {job.saved.height}"
                 whole.note(f"A picture of {size} is in your library.", ":material/open_in_full:")
             studio.jobs.forget(job)
             if job.error:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from sdplay.library import Kept
+from sdplay.library import SavedPicture
 from sdplay.params import KNOBS
 from sdplay.ui.form import form
 from sdplay.ui.picture.receipt import shown
@@ -13,7 +13,7 @@ from sdplay.ui.problems import explained
 SIZE = "size"
 
 
-def recall(saved: Kept, key: str, before: Callable[[], None] = lambda: None) -> None:
+def recall(saved: SavedPicture, key: str, before: Callable[[], None] = lambda: None) -> None:
     """Lists the picture's settings; a click takes that one into the form. `before` is called
     first."""
 
@@ -35,13 +35,13 @@ def recall(saved: Kept, key: str, before: Callable[[], None] = lambda: None) -> 
     )
 
 
-def settings_of(saved: Kept) -> list[str]:
+def settings_of(saved: SavedPicture) -> list[str]:
     """The settings that are worth taking alone: those that a receipt lists."""
     names = [name for name in saved.params.asked() if KNOBS[name].is_plain]
     return [*(name for name in names if name not in ("width", "height")), SIZE]
 
 
-def _label(saved: Kept, name: str) -> str:
+def _label(saved: SavedPicture, name: str) -> str:
     params = saved.params
     if name == SIZE:
         return f"Size {shown(SIZE, (params.width, params.height))}"

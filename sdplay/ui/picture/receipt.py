@@ -7,7 +7,7 @@ import streamlit as st
 
 from sdplay import work
 from sdplay.compare.guard import value_text
-from sdplay.library import Kept
+from sdplay.library import SavedPicture
 from sdplay.params import KNOBS
 from sdplay.picture import Receipt, Timing
 from sdplay.schedulers import find
@@ -33,7 +33,7 @@ NAMES = {"company": "others' turns"}
 """Clearer names for parts of a picture's time."""
 
 
-def timing(saved: Kept, key: str, waited: float = 0.0, reused: bool = False) -> None:
+def timing(saved: SavedPicture, key: str, waited: float = 0.0, reused: bool = False) -> None:
     """Shows the total time, the speed, and a bar with the parts."""
     with st.container(horizontal=True, gap="xsmall"):
         st.badge(
@@ -69,7 +69,7 @@ def timing(saved: Kept, key: str, waited: float = 0.0, reused: bool = False) -> 
     timebar(_parts(saved.timing, waited), key=f"time_{key}")
 
 
-def receipt(saved: Kept, key: str, title: str = "Receipt: asked, sent, applied") -> None:
+def receipt(saved: SavedPicture, key: str, title: str = "Receipt: asked, sent, applied") -> None:
     """Shows each setting with a mark, a verdict, and the whole receipt in an expander."""
     show = st.info if saved.made_from else st.warning
     for warning in saved.receipt.warnings:

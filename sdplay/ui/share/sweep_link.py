@@ -30,7 +30,7 @@ def offered(studio: Studio) -> dict[str, Any]:
         {
             at: picture
             for at, result in sweep.results().items()
-            if (picture := sweeping.kept(studio, result))
+            if (picture := sweeping.saved_picture(studio, result))
         }
         if sweep
         else {}

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from sdplay.errors import PlayError
 from sdplay.jobs import Job
-from sdplay.library import Kept
+from sdplay.library import SavedPicture
 from sdplay.params import Params
 from sdplay.picture import Progress
 
@@ -47,7 +47,7 @@ class Rendering:
     """The picture of a drawing."""
 
     request: Request
-    picture: Kept
+    picture: SavedPicture
 
 
 class Maker(Protocol):
@@ -145,9 +145,9 @@ class Live:
         else:
             self._late.remove(errand)
         maker.forget(errand.job)
-        if errand.job.kept:
+        if errand.job.saved:
             self._seconds.append(self._now() - errand.started)
-            self._take(Rendering(errand.request, errand.job.kept))
+            self._take(Rendering(errand.request, errand.job.saved))
         elif errand.job.state == "failed":
             self._try_again(errand)
 

@@ -117,7 +117,7 @@ def _frames(studio: Studio, left: Result, right: Result, names: list[str]) -> No
     """The two runs step by step, if their frames were stored."""
     strips = []
     for name, result in zip(names, (left, right), strict=True):
-        saved = sweeping.kept(studio, result)
+        saved = sweeping.saved_picture(studio, result)
         if saved and saved.has_frames:
             strips.append(Strip(name, studio.library.frames(saved)))
     if strips:

@@ -84,7 +84,7 @@ def _stars(stage: Stage) -> dict[At, float]:
         stars = {
             at: float(saved.stars)
             for at, result in stage.results.items()
-            if (saved := sweeping.kept(stage.studio, result))
+            if (saved := sweeping.saved_picture(stage.studio, result))
         }
         st.session_state[key] = (count, stars)
     there: dict[At, float] = st.session_state[key][1]

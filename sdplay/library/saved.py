@@ -13,7 +13,7 @@ to all that is theirs."""
 
 
 @dataclass(frozen=True)
-class Kept:
+class SavedPicture:
     """One picture as the index describes it. `Library.data` returns its bytes."""
 
     id: str
@@ -54,7 +54,7 @@ class Kept:
 class Page:
     """One part of a long list. `next` is where the following part begins."""
 
-    kept: tuple[Kept, ...]
+    pictures: tuple[SavedPicture, ...]
     next: int | None = None
 
 
@@ -94,7 +94,7 @@ class Group:
     """The pictures of one group that are on this page, and the total of the whole group."""
 
     id: int
-    kept: tuple[Kept, ...]
+    pictures: tuple[SavedPicture, ...]
     total: Total
     varying: frozenset[str] = frozenset()
     """The settings that differ within the whole group, also in pictures that are not on this page.
@@ -102,14 +102,14 @@ class Group:
 
     @property
     def prompt(self) -> str:
-        return self.kept[0].params.prompt
+        return self.pictures[0].params.prompt
 
     @property
     def same(self) -> dict[str, Any]:
         """The settings that are the same in the whole group, for its header."""
         return {
             name: value
-            for name, value in self.kept[0].params.asked().items()
+            for name, value in self.pictures[0].params.asked().items()
             if name not in self.varying
         }
 
