@@ -14,6 +14,9 @@ told how long to wait
     └── LibraryAway      its database or store does not answer: asking again later may help
 """
 
+OUR_FAULT = "Something went wrong inside the app; its log has the details. Try again."
+"""What a person reads of a fault in our own code."""
+
 
 class PlayError(Exception):
     """Shown to the person as it stands."""

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from sdplay import studio
 from sdplay.backends import ASKER, GUEST_PREFIX, Asker, Backend
 from sdplay.errors import (
+    OUR_FAULT,
     BackendLost,
     BackendOffline,
     BadParams,
@@ -444,7 +445,7 @@ class Jobs:
             # A worker serves everybody: a bug in one job is logged and told, and the next one runs.
             failure = without_secrets(format_exc())
             LOG.error("job %s failed\n%s", job.id, failure)  # noqa: TRY400 - that prints keys
-            job.error = "Something went wrong inside the app; the log has the details. Try again."
+            job.error = OUR_FAULT
             self._fail(job)
         finally:
             # A generator: closing it stops the backend.

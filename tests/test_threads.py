@@ -1,5 +1,6 @@
 """A thread that dies: what waited for it ends with a sentence, and another takes its place."""
 
+import json
 import re
 import threading
 import time
@@ -9,8 +10,9 @@ import pytest
 
 from sdplay.backends.local import Local
 from sdplay.backends.local.process import Launch, LocalProcess
+from sdplay.chain import Following, QueuedWorkshop, base, read_chain
+from sdplay.errors import OUR_FAULT
 from sdplay.film import Crew, FrameToFrame, Shooting
-from sdplay.film.shooting import BROKEN
 from sdplay.http.call import Call
 from sdplay.jobs import Jobs
 from sdplay.library import Library
@@ -33,6 +35,7 @@ TRIED = {
     ),
     "engine/torch/stock.py": "test_a_thread_that_dies_of_its_picture_hands_the_fault_over",
     "http/call.py": "test_a_call_whose_thread_dies_hands_the_fault_over",
+    "chain/following.py": "test_a_chain_whose_thread_dies_says_so_and_goes_on",
     "film/shooting.py": "test_a_film_whose_thread_dies_says_so_and_goes_on",
     "sharing/revived.py": "test_work_that_must_go_on_goes_on_in_another_thread",
 }
@@ -107,9 +110,23 @@ def test_a_film_whose_thread_dies_says_so_and_goes_on(tmp_path):
     )
     film._take = Dies(film._take)
     assert film.start().wait(20)
-    assert film.trouble == BROKEN
+    assert film.trouble == OUR_FAULT
     assert film.start().wait(20)
     assert (film.done, film.trouble) == (True, "")
+    library.close()
+
+
+def test_a_chain_whose_thread_dies_says_so_and_goes_on(tmp_path):
+    library, painter = Library(tmp_path), Painter()
+    stages = [{"stage": "base", "prompt": "a fox", "size": "64x64"}, {"stage": "img2img"}]
+    chain = read_chain(json.dumps({"name": "fox", "stages": stages}))
+    workshop = QueuedWorkshop(painter, library, jobs=Jobs(library))
+    following = Following(chain, base(chain, painter.probe()), workshop)
+    following._take = Dies(following._take)
+    assert following.start().wait(20)
+    assert following.trouble == OUR_FAULT
+    assert following.start().wait(20)
+    assert (following.done, following.trouble) == (True, "")
     library.close()
 
 

@@ -5,7 +5,7 @@ from contextlib import closing
 
 from sdplay.chain.chain import Chain, StagePicture, follow
 from sdplay.chain.queued import QueuedWorkshop
-from sdplay.errors import BadParams, Cancelled, PlayError
+from sdplay.errors import OUR_FAULT, BadParams, Cancelled, PlayError
 from sdplay.params import Params
 from sdplay.picture import Progress
 from sdplay.sharing.room import Room, Share
@@ -20,7 +20,6 @@ SENTENCES = {
     "while.",
 }
 """By whose limit is reached."""
-BROKEN = "Something went wrong inside the app; its log has the details. Try again."
 
 
 class Following:
@@ -78,7 +77,7 @@ class Following:
         return f"{self.chain.name}: {stage}{message}"
 
     def _run(self) -> None:
-        trouble = BROKEN  # a fault of whatever kind goes on to the log; what is made stays
+        trouble = OUR_FAULT  # a fault of whatever kind goes on to the log; what is made stays
         try:
             with closing(follow(self.chain, self.params, self.workshop)) as steps:
                 for step in steps:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from sdplay import metadata
 from sdplay.backends import Backend, Capabilities
-from sdplay.errors import BadParams, PlayError
+from sdplay.errors import OUR_FAULT, BadParams, PlayError
 from sdplay.film.storyboard import Storyboard
 from sdplay.jobs import Job, Jobs
 from sdplay.library import SavedPicture
@@ -24,7 +24,6 @@ LACKS = {
     "variation": "cannot mix two seeds, so there is no way from one to the other.",
 }
 """What a backend without a feature says to a film that needs it."""
-BROKEN = "Something went wrong inside the app; its log has the details. Try again."
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ class Shooting:
             self._ended.set()
 
     def _shoot(self) -> None:
-        trouble = BROKEN  # a fault of whatever kind goes on to the log; what is made stays
+        trouble = OUR_FAULT  # a fault of whatever kind goes on to the log; what is made stays
         try:
             while not self._stopped.is_set() and (self._fill() or self._waiting):
                 self._take()
