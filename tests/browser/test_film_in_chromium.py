@@ -12,9 +12,10 @@ def test_a_film_is_made_stopped_and_gone_on_with(tab, address):
     tab.goto(f"{address}?view=Film&prompt=a+red+apple&steps=2")
     tab.get_by_label("Frames", exact=True).fill("60")
     tab.get_by_role("button", name="Make the film").click()
-    tab.get_by_role("button", name="Cancel").click()
-    tab.get_by_role("button", name="Go on").click()
-    tab.get_by_text("60 of 60 frames", exact=True).wait_for()
+    # While a slow page is drawn anew, what stood there stands beside what comes.
+    tab.get_by_role("button", name="Cancel").first.click()
+    tab.get_by_role("button", name="Go on").first.click()
+    tab.get_by_text("60 of 60 frames", exact=True).first.wait_for()
     tab.get_by_role("radio", name="GIF").click()
     with tab.expect_download() as download:
         tab.get_by_role("button", name="Save it").click()
@@ -28,6 +29,6 @@ def test_a_strength_morph_takes_one_click_at_a_picture(tab, address):
     tab.locator(".tiles button").first.click()
     tab.get_by_role("dialog").get_by_role("button", name="More").click()
     tab.get_by_role("button", name="Strength morph").click()
-    tab.get_by_text("24 of 24 frames", exact=True).wait_for()
-    tab.locator("video").wait_for()
+    tab.get_by_text("24 of 24 frames", exact=True).first.wait_for()
+    tab.locator("video").first.wait_for()
     assert tab.get_by_role("tab", name="Film").get_attribute("aria-selected") == "true"
