@@ -35,8 +35,7 @@ TRIED = {
     ),
     "engine/torch/stock.py": "test_a_thread_that_dies_of_its_picture_hands_the_fault_over",
     "http/call.py": "test_a_call_whose_thread_dies_hands_the_fault_over",
-    "chain/following.py": "test_a_chain_whose_thread_dies_says_so_and_goes_on",
-    "film/shooting.py": "test_a_film_whose_thread_dies_says_so_and_goes_on",
+    "sharing/undertakings.py": "test_a_film_whose_thread_dies_says_so_and_goes_on",
     "sharing/revived.py": "test_work_that_must_go_on_goes_on_in_another_thread",
 }
 """Where threads are started, and the test that kills one."""

@@ -1,7 +1,6 @@
 """A film at work: a thread of its own hands the frames to the jobs, so that no page needs to stay
 open."""
 
-import threading
 import time
 from collections import deque
 from copy import copy
@@ -11,11 +10,13 @@ from PIL import Image
 
 from sdplay import metadata
 from sdplay.backends import Backend, Capabilities
-from sdplay.errors import OUR_FAULT, BadParams, PlayError
+from sdplay.errors import BadParams
 from sdplay.film.storyboard import Storyboard
 from sdplay.jobs import Job, Jobs
 from sdplay.library import SavedPicture
 from sdplay.picture import Progress
+from sdplay.sharing.room import Share
+from sdplay.sharing.undertakings import Undertaking
 from sdplay.wording import duration, many
 
 GLANCE_SECONDS = 0.2
@@ -44,44 +45,23 @@ def check(storyboard: Storyboard, backend: Backend, capabilities: Capabilities) 
             raise BadParams(f"{backend.label} {LACKS[need]} Choose another backend.")
 
 
-class Shooting:
-    """One film on its way.  What was made stays in the library, so starting again goes on."""
+class Shooting(Undertaking):
+    """One film on its way."""
 
     def __init__(self, storyboard: Storyboard, crew: Crew) -> None:
         self.storyboard, self.crew = storyboard, crew
         self.group = f"film-{id(self):x}-{time.time_ns():x}"
+        super().__init__(self.group, Share(crew.owner, crew.address), crew.backend.name)
         self.frames: list[SavedPicture] = []
         """The frames that are there, in their order."""
-        self.trouble = ""
-        """Why it stopped by itself."""
         self._window = 1 if storyboard.chained else 2 * max(1, crew.at_once)
         self._waiting: deque[Job] = deque()
-        self._stopped, self._ended = threading.Event(), threading.Event()
-        self._ended.set()
-
-    def start(self) -> "Shooting":
-        """Begin, or go on after the last frame that is there."""
-        if not self.running and not self.done:
-            self.trouble = ""
-            self._stopped.clear()
-            self._ended.clear()
-            threading.Thread(target=self._run, name=self.group, daemon=True).start()
-        return self
 
     def cancel(self) -> None:
         """Stop; the frames that are there stay."""
-        self._stopped.set()
+        super().cancel()
         for job in list(self._waiting):
             job.cancel()
-
-    def wait(self, seconds: float | None = None) -> bool:
-        """Until it has ended; False when the time was too short."""
-        # Not by joining the thread: Ctrl+C in the middle of that makes Python believe it has ended.
-        return self._ended.wait(seconds)
-
-    @property
-    def running(self) -> bool:
-        return not self._ended.is_set()
 
     @property
     def done(self) -> bool:
@@ -117,22 +97,11 @@ class Shooting:
         made = [frame.timing.total for frame in self.frames[-20:]]
         return sum(made) / len(made) if len(made) > 1 else None
 
-    def _run(self) -> None:
+    def _work(self) -> None:
         try:
-            self._shoot()
-        finally:
-            self._ended.set()
-
-    def _shoot(self) -> None:
-        trouble = OUR_FAULT  # a fault of whatever kind goes on to the log; what is made stays
-        try:
-            while not self._stopped.is_set() and (self._fill() or self._waiting):
+            while not self.stopped.is_set() and (self._fill() or self._waiting):
                 self._take()
-            trouble = self.trouble
-        except PlayError as error:
-            trouble = str(error)
         finally:
-            self.trouble = trouble
             self._leave()
 
     def _leave(self) -> None:
@@ -175,7 +144,7 @@ class Shooting:
         if job.saved:
             self.frames.append(job.saved)
             return
-        self._stopped.set()
+        self.stopped.set()
         self.trouble = job.error
 
     def _pixels(self, frame: SavedPicture) -> Image.Image:
