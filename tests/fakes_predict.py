@@ -138,6 +138,8 @@ class Replicate(Hosted):
     """Looks until a prediction has ended."""
     end: str = "succeeded"
     official: bool = False
+    accepts_after: float = 0.0
+    """Seconds until a new prediction has its id."""
     looks: list = field(default_factory=list)
     """Routes that answer the next looks at a prediction."""
     predictions: dict = field(default_factory=dict)
@@ -196,6 +198,7 @@ class Replicate(Hosted):
         )
 
     def make(self, http, asked):
+        time.sleep(self.accepts_after)
         id = f"p{len(self.predictions)}"
         self.predictions[id] = {"input": asked.json()["input"], "looks": 0}
         send(http, {"id": id, "status": "starting", "output": None, "logs": "", "urls": {}}, 201)

@@ -180,12 +180,13 @@ def test_the_health_of_a_cog_server_is_told(health, status, sentence):
 
 
 def test_replicate_is_asked_for_the_latest_version_and_followed():
-    with hosted("replicate", polls=4, key=KEY) as fake:
+    with hosted("replicate", polls=4, accepts_after=0.2, key=KEY) as fake:
         *events, picture = backend("replicate", fake, key=KEY).generate(SMALL)
         assert fake.bodies()[0]["version"] == "someone/fox:abc123"
         assert [each["looks"] for each in fake.predictions.values()] == [4]
     # A slow answer repeats the last message.
     assert [message for message, _ in groupby(event.message for event in events)][1:] == [
+        "Sent to Replicate",
         "Replicate is waiting for a machine",
         "Replicate is working",
         "Fetching the picture",

@@ -95,21 +95,23 @@ class Prediction:
         call = self.call = Call(
             lambda: self.wire.request(preset.method, path, json=self.body, seconds=self.seconds)
         )
-        sentence = f"{self.wire.label} is working"
         try:
             reply = yield from meanwhile(
-                call,
-                self.every,
-                lambda: (
-                    self._peek()
-                    or Progress(message=f"{sentence} ({time.monotonic() - started:.0f} s)")
-                ),
+                call, self.every, lambda: self._peek() or self._unanswered(started)
             )
         except BackendOffline as error:
             self.call = None
             return error
         self.call = call if reply.ok else None
         return reply
+
+    def _unanswered(self, started: float) -> Progress:
+        """What is known of a request that has no answer yet: who answers with an id has begun
+        nothing until then."""
+        if self.point.preset.follow:
+            return Progress(message=f"Sent to {self.wire.label}")
+        seconds = time.monotonic() - started
+        return Progress(message=f"{self.wire.label} is working ({seconds:.0f} s)")
 
     def _again(self, answer: Reply | BackendOffline, tries: int) -> tuple[str, float]:
         """Why not now, and how long to wait: longer each time, and never in step with other
