@@ -1,5 +1,7 @@
 """Finding pictures: words, any setting, one difference, groups, and lists without an end."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -236,6 +238,34 @@ def test_the_same_prompt_an_hour_later_is_another_group(library):
     library.index.add({**record, "id": "later", "made": record["made"] + 3600 * 10**6})
     assert len(library.groups(library.recent("ann"), "ann")) == 2
     assert early.group == early.at
+
+
+@pytest.mark.parametrize("minutes", [(0, 20, 40, 90), (40, 0, 20, 90), (90, 40, 0, 20)])
+def test_groups_do_not_depend_on_which_picture_is_written_first(library, minutes):
+    early = library.save(finished(seed=1), "ann")
+    record, _ = library.index.page(Query(), "ann", None, 1)[0]
+    library.index.forget([early.id])
+    for minute in minutes:
+        at = early.at + minute * 60 * 10**6
+        library.index.add({**record, "id": f"minute{minute}", "made": at})
+    groups = library.groups(library.recent("ann"), "ann")
+    assert [[kept.id for kept in group.pictures] for group in groups] == [
+        ["minute90"],
+        ["minute40", "minute20", "minute0"],
+    ]
+
+
+def test_pictures_that_end_at_the_same_moment_stand_in_one_group(library):
+    together = threading.Barrier(8)
+
+    def save(seed):
+        together.wait(60)
+        library.save(finished(seed=seed), "ann")
+
+    with ThreadPoolExecutor(8) as workers:
+        list(workers.map(save, range(8)))
+    (group,) = library.groups(library.recent("ann"), "ann")
+    assert group.total.count == 8
 
 
 def test_a_time_can_be_asked_for(reading_room):

@@ -31,6 +31,7 @@ from sdplay.library.sql.tables import (
     TABLES,
     form,
     is_marked,
+    mark,
     meets,
     row,
 )
@@ -47,12 +48,23 @@ _C = PICTURES.c
 # Made once: building a statement costs more than SQLite needs to answer it.
 _PUT_LINE, _PUT_RECORD = sql.insert(PICTURES), sql.insert(RECORDS)
 _GROUP_OF_ID = sql.select(_C.group).where(_C.id == sql.bindparam("id"))
-_NEWEST_GROUP = (
+_SAME_PROMPT = tuple(_C[name] == sql.bindparam(name) for name in ("owner", "prompt", "negative"))
+_GROUP_BEFORE = (
     sql.select(_C.group)
-    .where(*(_C[name] == sql.bindparam(name) for name in ("owner", "prompt", "negative")))
-    .where(_C.at.between(sql.bindparam("since"), sql.bindparam("until")))
+    .where(*_SAME_PROMPT, _C.at.between(sql.bindparam("since"), sql.bindparam("at")))
     .order_by(_C.at.desc())
     .limit(1)
+)
+_GROUP_AFTER = (
+    sql.select(_C.group)
+    .where(*_SAME_PROMPT, _C.at.between(sql.bindparam("at"), sql.bindparam("until")))
+    .order_by(_C.at)
+    .limit(1)
+)
+_JOIN_GROUPS = (
+    sql.update(PICTURES)
+    .where(_C.group == sql.bindparam("later"))
+    .values(group=sql.bindparam("earlier"))
 )
 _FINISHED_KEYS = sql.select(_C.key).where(
     _C.key.in_(sql.bindparam("keys", expanding=True)),
@@ -105,6 +117,7 @@ class Index:
             moved = {**record, "made": record["made"] + later}
             try:
                 with self._database.writing() as connection:
+                    self._await_turn(connection, record)
                     group = connection.scalar(_GROUP_OF_ID, {"id": record["id"]})
                     if group is None:
                         group = self._put(connection, moved)
@@ -117,6 +130,15 @@ class Index:
         raise LibraryError(
             "The picture could not be put into the index: too many of the same moment. Try again."
         )
+
+    def _await_turn(self, connection: sql.Connection, record: Record) -> None:
+        """Waits for those who write pictures of the same prompt: two that see nothing of each other
+        would both begin a group. SQLite lets only one write anyway."""
+        if self._database.dialect == "postgresql":
+            settings = record["record"]["params"]
+            prompts = [settings.get(name, "") for name in ("prompt", "negative")]
+            turn = sql.literal(mark([record["owner"], *prompts]), sql.BigInteger())
+            connection.execute(sql.select(sql.func.pg_advisory_xact_lock(turn)))
 
     def replace(self, records: Sequence[Record]) -> None:
         """Writes many records at once, ordered by time, over those that the index has."""
@@ -491,10 +513,18 @@ def _varies(name: str) -> Any:
 
 
 def _group(connection: sql.Connection, line: Mapping[str, Any]) -> int:
-    """The group of the picture made just before with the same prompt, or a new group."""
+    """The group of the pictures made shortly before or after with the same prompt, or a new group.
+
+    Workers finish side by side, so an earlier picture may be written after a later one. One that
+    lies between two groups joins them: groups never depend on who writes first.
+    """
     like = {name: line[name] for name in ("owner", "prompt", "negative")}
-    times = {"since": line["at"] - GROUP_GAP, "until": line["at"]}
-    return connection.scalar(_NEWEST_GROUP, {**like, **times}) or int(line["at"])
+    at = line["at"]
+    before = connection.scalar(_GROUP_BEFORE, {**like, "since": at - GROUP_GAP, "at": at})
+    after = connection.scalar(_GROUP_AFTER, {**like, "at": at, "until": at + GROUP_GAP})
+    if before and after and before != after:
+        connection.execute(_JOIN_GROUPS, {"later": after, "earlier": before})
+    return int(before or after or at)
 
 
 def _records(*columns: Any) -> Any:
