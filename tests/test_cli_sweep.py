@@ -432,5 +432,5 @@ def test_repeats_are_timed_past_the_library(tmp_path):
     sweep(tmp_path, PLAN | {"axes": []}, name="before.json")
     _, said, told = sweep(tmp_path, plan, "--json")
     assert told["made"] == 4
-    assert re.search(r"Median [\d.]+ s, p90 [\d.]+ s over 3 repeats; the first", said)
+    assert re.search(r"Median [\d.]+ s, nine in ten within [\d.]+ s over 3 repeats; the", said)
     assert "Every repeat gave the same picture, pixel for pixel." in said

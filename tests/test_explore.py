@@ -313,8 +313,8 @@ def test_the_first_picture_is_apart_from_median_and_p90():
     assert cell.median == pytest.approx(0.55)
     assert cell.p90 == pytest.approx(0.91)
     assert find_out(planned, results, lambda left, right: None).sentences == (
-        "Median 0.55 s, p90 0.91 s over 10 repeats; the first, cold, took 4.00 s, 7.3 times the "
-        "median.",
+        "Median 0.55 s, nine in ten within 0.91 s over 10 repeats; the first, cold, took 4.00 s, "
+        "7.3 times the median.",
         "Every repeat gave the same picture, pixel for pixel.",
     )
 
@@ -332,9 +332,10 @@ def test_few_repeats_are_said_to_be_few_and_other_pixels_are_told():
     told = latencies(planned, results).sentences
     assert (
         told[0]
-        == "Euler: median 1.00 s, p90 1.00 s over 2 repeats; the first was no slower (1.00 s)."
+        == "Euler: median 1.00 s, nine in ten within 1.00 s over 2 repeats; the first was no "
+        "slower (1.00 s)."
     )
-    assert told[2].startswith("2 repeats are few for a p90")
+    assert told[2].startswith("2 repeats are few to say what nine in ten take")
     assert told[3].startswith("The same settings gave up to 2 different pictures")
 
 

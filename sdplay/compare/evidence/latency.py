@@ -43,7 +43,7 @@ class Latency:
     @property
     def sentence(self) -> str:
         times = (
-            f"median {lasting(self.median)}, p90 {lasting(self.p90)} over "
+            f"median {lasting(self.median)}, nine in ten within {lasting(self.p90)} over "
             f"{many(len(self.warm), 'repeat')}"
         )
         start = f"{self.label}: " if self.label else ""
@@ -77,8 +77,8 @@ class Latencies:
         sentences = []
         if fewest < TELLING:
             sentences.append(
-                f"{many(fewest, 'repeat')} {'is' if fewest == 1 else 'are'} few for a p90: repeat "
-                f"{TELLING + 1} times or more to rely on it."
+                f"{many(fewest, 'repeat')} {'is' if fewest == 1 else 'are'} few to say what nine "
+                f"in ten take: repeat {TELLING + 1} times or more to rely on it."
             )
         unsteady = [cell for cell in self.cells if cell.pictures > 1]
         if unsteady:

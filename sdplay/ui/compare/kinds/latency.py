@@ -16,7 +16,8 @@ def pick(studio: Studio, base: Params) -> list[tuple[str, Typed]]:
         default=linked.RUNS[1],
         required=True,
         **linked.bound("runs"),
-        help="The first, cold, stands apart; median and p90 are of the others.",
+        help="The first, cold, stands apart. Of the others it says the median, and what nine in "
+        "ten stay within.",
     )
     st.caption(
         "One after the other, none out of the library. Under *More axes* stands what else to "
