@@ -2,13 +2,15 @@
 
 import io
 import os
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
 from PIL import Image
 
 from sdplay.errors import BadParams, LibraryError
-from sdplay.library import Query, Recipe
+from sdplay.files.nested_jpeg import parted
+from sdplay.library import Library, Query, Recipe
 from sdplay.metadata import read
 from sdplay.metadata.png import with_texts
 from sdplay.params import Params
@@ -222,6 +224,41 @@ def test_a_page_of_thumbnails_survives_a_lost_file(library):
         library.files.remove(kind, kept[1].file)
     assert [small[:2] for small in library.thumbnails(kept)] == [b"\xff\xd8", b"", b"\xff\xd8"]
     assert library.thumbnails(kept[:1]) == [library.thumbnail(kept[0])]
+
+
+def glance(library, saved):
+    return library.thumbnails_of([saved.id], "ann", glances=True)[saved.id]
+
+
+def size(jpeg):
+    return Image.open(io.BytesIO(jpeg)).size
+
+
+def test_a_glance_lies_ready_inside_the_thumbnail(library):
+    saved = library.save(replace(finished(), data=png_bytes(Image.new("RGB", (768, 1024)))), "ann")
+    stored = library.files.read("thumbnails", saved.file)
+    assert parted(stored) == (library.thumbnail(saved), glance(library, saved))
+    assert (size(stored), size(glance(library, saved))) == ((384, 512), (192, 256))
+
+
+def test_an_older_thumbnail_gives_a_glance_too(library):
+    saved = library.save(replace(finished(), data=png_bytes(Image.new("RGB", (768, 1024)))), "ann")
+    bare = parted(library.files.read("thumbnails", saved.file))[0]
+    library.files.write("thumbnails", saved.file, bare, again=True)
+    assert size(glance(library, saved)) == (192, 256)
+
+
+def test_a_glance_of_a_small_picture_is_its_thumbnail(library):
+    saved = library.save(finished(), "ann")
+    assert glance(library, saved) == library.thumbnail(saved)
+
+
+def test_more_thumbnails_than_memory_holds_are_all_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("sdplay.library.library.MOST_SMALL", 1500)
+    with closing(Library(tmp_path)) as library:
+        ids = [library.save(finished(seed=seed), "ann").id for seed in range(5)]
+        assert list(library.thumbnails_of(ids, "ann")) == ids
+        assert all(library.thumbnails_of(ids, "ann").values())
 
 
 def test_a_short_link_opens_the_long_one(library):

@@ -139,6 +139,7 @@ def test_a_lost_index_is_made_anew_from_the_store(team, tmp_path, bucket):
     [
         lambda library, kept: library.get(kept.id, "bob"),
         lambda library, kept: library.by_key(kept.key, "bob"),
+        lambda library, kept: library.thumbnails_of([kept.id], "bob"),
         lambda library, kept: library.page("", "bob").pictures,
         lambda library, kept: library.search("bob", "fox"),
         lambda library, kept: library.page(query("fox", scope="all"), "bob").pictures,

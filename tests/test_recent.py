@@ -31,3 +31,10 @@ def test_what_is_larger_than_all_room_is_not_held():
     for name in ("a", "long", "long", "a"):
         recent(name)
     assert read == ["a", "long", "long"]
+
+
+def test_what_is_held_is_said_without_reading():
+    recent, read = reading(100)
+    recent("a")
+    assert recent.held("ab") == {"a": b"a" * 10}
+    assert read == ["a"]

@@ -2,7 +2,7 @@
 it."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 
 class Recent:
@@ -24,6 +24,11 @@ class Recent:
         with self._lock:
             self._keep(name, data)
             return self._held.get(name, data)
+
+    def held(self, names: Iterable[str]) -> dict[str, bytes]:
+        """Those of them that are held now."""
+        with self._lock:
+            return {name: self._held[name] for name in names if name in self._held}
 
     def remember(self, name: str, data: bytes) -> None:
         """What was just written needs no reading."""

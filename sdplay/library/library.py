@@ -19,6 +19,7 @@ from PIL import Image
 
 from sdplay import metadata
 from sdplay.errors import BadParams, LibraryError
+from sdplay.files.nested_jpeg import nested, parted
 from sdplay.files.recent import Recent
 from sdplay.files.whole_file import HALF, sweep_up
 from sdplay.library.failures import Failures
@@ -36,10 +37,12 @@ from sdplay.picture import Frame, Picture, jpeg_bytes
 from sdplay.settings import setting
 from sdplay.sharing.revived import revived
 
-MANY_SMALL = 600
-"""The most thumbnails held in memory, about 25 MB."""
+MOST_SMALL = 32 * 2**20
+"""The most bytes of thumbnails held in memory, some six hundred."""
 THUMBNAIL_SIDE = 512
 """Pixels of a thumbnail's longer side, as much as a fine screen shows of a tile."""
+GLANCE_SIDE = 256
+"""The same of the small one inside it, for grids of hundreds."""
 MOST_INPUTS = 16 * 2**20
 """The most bytes of start images held in memory, and in one part of a list."""
 DAY = 86_400 * 10**6
@@ -76,7 +79,7 @@ class Library:
             database or f"sqlite:///{home / 'library.db'}", patience, repair=self._repaired
         )
         self._input = Recent(functools.partial(self.files.read, "inputs"), MOST_INPUTS)
-        self._small: dict[str, bytes] = {}
+        self._small = Recent(self._thumbnail, MOST_SMALL)
         if self.index.is_new:
             self.reindex()
 
@@ -153,7 +156,7 @@ class Library:
         inputs = picture.params.images().values()
         return self.put(
             record,
-            {"originals": signed.data, "thumbnails": jpeg_bytes(image, THUMBNAIL_SIDE), **extra},
+            {"originals": signed.data, "thumbnails": _small_jpegs(image), **extra},
             inputs,
         )
 
@@ -317,29 +320,38 @@ class Library:
 
     def thumbnail(self, picture: SavedPicture) -> bytes:
         """The thumbnail as a small JPEG."""
-        if picture.file not in self._small:
-            while len(self._small) >= MANY_SMALL:
-                self._small.pop(next(iter(self._small)), None)
-            self._small[picture.file] = self._thumbnail(picture.file)
-        return self._small.get(picture.file) or self._thumbnail(picture.file)
+        return _bare(self._small(picture.file))
 
     def thumbnails(self, pictures: Sequence[SavedPicture]) -> list[bytes]:
         """The thumbnails of a page, read at the same time; empty bytes where the file is gone."""
-        missing = list(
-            dict.fromkeys(picture.file for picture in pictures if picture.file not in self._small)
-        )
+        return [_bare(jpeg) for jpeg in self._read_small([saved.file for saved in pictures])]
+
+    def thumbnails_of(
+        self, ids: Sequence[str], owner: str | None = "", glances: bool = False
+    ) -> dict[str, bytes]:
+        """The thumbnails of those of these pictures that this owner may see, by id; or `glances`,
+        half as large. It takes a single query."""
+        files = self.index.files_of(ids, owner)
+        jpegs = self._read_small(list(files.values()))
+        part = _glance if glances else _bare
+        return {id: part(jpeg) for id, jpeg in zip(files, jpegs, strict=True) if jpeg}
+
+    def _read_small(self, files: Sequence[str]) -> list[bytes]:
+        """The thumbnails as they are stored, those that are not in memory read at the same time."""
+        held = self._small.held(files)
+        missing = [file for file in dict.fromkeys(files) if file not in held]
         fetched = self.files.many("thumbnails", missing)
-        images = []
-        for saved in pictures:
-            try:
-                images.append(fetched.get(saved.file) or self.thumbnail(saved))
-            except LibraryError:
-                images.append(b"")
-        room = MANY_SMALL - len(fetched)
-        while len(self._small) > room:
-            self._small.pop(next(iter(self._small)), None)
-        self._small |= fetched
-        return images
+        for file, jpeg in fetched.items():
+            self._small.remember(file, jpeg)
+        jpegs = {**held, **fetched}
+        return [jpegs.get(file) or self._drawn_again(file) for file in files]
+
+    def _drawn_again(self, file: str) -> bytes:
+        """The thumbnail of a picture that has lost it; empty if the picture is lost too."""
+        try:
+            return self._small(file)
+        except LibraryError:
+            return b""
 
     def frames(self, picture: SavedPicture) -> tuple[Frame, ...]:
         """The frames of every step, if they were stored."""
@@ -453,9 +465,34 @@ class Library:
         if self.files.has("thumbnails", file):
             return self.files.read("thumbnails", file)
         original = metadata.decoded(self.files.read("originals", file))
-        small = jpeg_bytes(original, THUMBNAIL_SIDE)
+        small = _small_jpegs(original)
         self.files.write("thumbnails", file, small)
         return small
+
+
+def _small_jpegs(image: Image.Image) -> bytes:
+    """The thumbnail of a picture, with the smaller one inside if that is smaller."""
+    thumbnail = jpeg_bytes(image, THUMBNAIL_SIDE)
+    if max(image.size) <= GLANCE_SIDE:
+        return thumbnail
+    return nested(thumbnail, jpeg_bytes(image, GLANCE_SIDE))
+
+
+def _bare(jpeg: bytes) -> bytes:
+    """A thumbnail without the small one inside."""
+    return parted(jpeg)[0]
+
+
+def _glance(jpeg: bytes) -> bytes:
+    """The small one inside a thumbnail. An older thumbnail has none, and is made smaller."""
+    large, small = parted(jpeg)
+    if small:
+        return small
+    with Image.open(io.BytesIO(large)) as image:
+        if max(image.size) <= GLANCE_SIDE:
+            return large
+        image.draft("RGB", (GLANCE_SIDE, GLANCE_SIDE))  # read at half the size, in half the time
+        return jpeg_bytes(image, GLANCE_SIDE)
 
 
 def _put_aside(path: Path) -> None:

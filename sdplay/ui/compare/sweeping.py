@@ -41,8 +41,6 @@ def bench(frames: bool) -> Bench:
 
 PREVIEW_SIDE = 640
 """The longer side of a large cell's picture in pixels, as much as a sharp screen shows."""
-GLANCE_SIDE = 256
-"""The same of a small cell."""
 
 
 @st.cache_resource(show_spinner=False, ttl=30)
@@ -184,24 +182,12 @@ def saved_picture(studio: Studio, result: Result | None) -> SavedPicture | None:
 
 def thumbnails(studio: Studio, pictures: Iterable[str]) -> dict[str, bytes]:
     """Thumbnails by the picture's id, without those that are gone."""
-    saved = [
-        record for picture in pictures if (record := studio.library.get(picture, studio.owner))
-    ]
-    small = studio.library.thumbnails(saved)
-    return {picture.id: jpeg for picture, jpeg in zip(saved, small, strict=True) if jpeg}
+    return studio.library.thumbnails_of(list(pictures), studio.owner)
 
 
 def glances(studio: Studio, pictures: Iterable[str]) -> dict[str, bytes]:
     """The same no larger than small cells show: hundreds of them go to the browser."""
-    return {id: _glance(jpeg) for id, jpeg in thumbnails(studio, pictures).items()}
-
-
-def _glance(jpeg: bytes) -> bytes:
-    with Image.open(io.BytesIO(jpeg)) as image:
-        if max(image.size) <= GLANCE_SIDE:
-            return jpeg
-        image.draft("RGB", (GLANCE_SIDE, GLANCE_SIDE))  # read at half the size, in half the time
-        return jpeg_bytes(image, GLANCE_SIDE)
+    return studio.library.thumbnails_of(list(pictures), studio.owner, glances=True)
 
 
 def previews(studio: Studio, pictures: Iterable[str]) -> dict[str, bytes]:
