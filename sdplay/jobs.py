@@ -83,6 +83,8 @@ class Job:
     ended: float = 0.0
     stop: threading.Event = field(default_factory=threading.Event, repr=False)
     over: threading.Event = field(default_factory=threading.Event, repr=False)
+    turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    """Held where it leaves the queue: by a worker that begins it, or by who cancels it."""
 
     @property
     def active(self) -> bool:
@@ -108,12 +110,22 @@ class Job:
     def cancel(self) -> None:
         """Stop it: at once while it waits, before the next step while it is at work."""
         self.stop.set()
-        if self.state == "queued":
-            self._end("cancelled")
+        with self.turn:
+            if self.state == "queued":
+                self._end("cancelled")
 
     def wait(self, seconds: float) -> bool:
         """Wait until it has ended, at most so many seconds; says whether it has."""
         return self.over.wait(seconds)
+
+    def _begin(self) -> bool:
+        """Start it, unless it was cancelled meanwhile; says whether it has begun."""
+        with self.turn:
+            if self.state != "queued":
+                return False
+            self.started = time.time()
+            self.state = "running"
+            return True
 
     def _advance(self, progress: Progress) -> None:
         """Take over new progress; the last preview stays until there is a later one."""
@@ -397,16 +409,11 @@ class Jobs:
 
     def _next(self, backend: str) -> Job | None:
         with self._lock:
-            ready = self._startable(backend)
+            job = next((job for job in self._startable(backend) if job._begin()), None)
             waiting = self._waiting.get(backend, ())
-            self._waiting[backend] = deque(job for job in waiting if job.state == "queued")
-            if not ready:
-                return None
-            job = ready[0]
-            self._waiting[backend].remove(job)
-            self._turns[backend].serve(_claim(job))
-            job.started = time.time()
-            job.state = "running"
+            self._waiting[backend] = deque(other for other in waiting if other.state == "queued")
+            if job:
+                self._turns[backend].serve(_claim(job))
             return job
 
     def _startable(self, backend: str) -> list[Job]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 
@@ -15,6 +16,18 @@ import pytest
 
 from sdplay.settings import SETTINGS
 from tests.paging import ENTRY, new_page
+
+if find_spec("hypothesis"):
+    from hypothesis import HealthCheck, settings
+
+    # A busy machine may need any time for an example, and a gate must not hang on chance.
+    settings.register_profile(
+        "any machine",
+        deadline=None,
+        derandomize=bool(os.environ.get("SDPLAY_FULL_SUITE")),
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    settings.load_profile("any machine")
 
 ALLOWED_TO_SKIP = ("SDPLAY_A1111_URL", "SDPLAY_PREDICT_URL", "SDPLAY_SDCPP_SERVER", "GPU")
 """Live tests name what they would need; everything else must run where SDPLAY_FULL_SUITE is set."""

@@ -72,6 +72,8 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(SECONDS_A_STEP)
             if params["prompt"] == "crash":
                 os.kill(os.getpid(), signal.SIGKILL)
+            if params["prompt"] == "endless":
+                threading.Event().wait()
         data = io.BytesIO()
         Image.new("RGB", (params["width"], params["height"]), (params["seed"] % 256, 90, 20)).save(
             data, "PNG"

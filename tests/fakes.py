@@ -167,6 +167,18 @@ def stalled(http, asked):
     time.sleep(3)
 
 
+class Held:
+    """A route that answers once it is let go."""
+
+    def __init__(self, route):
+        self.route, self.let_go, self.answered = route, threading.Event(), False
+
+    def __call__(self, http, asked):
+        self.let_go.wait(120)
+        self.answered = True
+        self.route(http, asked)
+
+
 def dying(http, asked):
     """Promises more than it sends, then closes the door."""
     http.send_response(200)
@@ -250,6 +262,11 @@ class A1111Server:
     step_seconds: float = 0.0
     hurry: threading.Event = field(default_factory=threading.Event)
     """Set it, and no step takes time any more."""
+    most: int = 2**31
+    """After so many pictures it works at the next one until it may make more."""
+    begun: int = 0
+    """Pictures that it has begun."""
+    counting: threading.Lock = field(default_factory=threading.Lock)
     samplers: tuple = (
         "DPM++ 2M",
         "DPM++ 2M SDE",
@@ -273,6 +290,8 @@ class A1111Server:
     extras: tuple = ()
     """Extensions and routes it has: controlnet, tasks, openapi."""
     queue_seconds: float = 0.0
+    turn: threading.Event = field(default_factory=threading.Event)
+    """Set it, and whoever waits in its queue gets the turn."""
     url: str = ""
     site: Site | None = None
     asked: list = field(default_factory=list)
@@ -480,14 +499,19 @@ class A1111Server:
             return
         body = asked.json()
         self.queued = True
-        time.sleep(self.queue_seconds)
+        self.turn.wait(self.queue_seconds)
         self.queued, self.interrupted, self.steps = False, False, int(body.get("steps", 50))
-        self.running = True
+        with self.counting:
+            self.begun += 1
+            number = self.begun
+        self.running, self.step = True, 0
+        while number > self.most and not self.interrupted:
+            time.sleep(0.005)
         for step in range(self.steps):
             if self.interrupted:
                 break
             self.step = step
-            self.hurry.wait(self.step_seconds)
+            self.take_time(self.step_seconds)
         self.running = False
         done = self.applied(body) | self.report
         answer = {
@@ -496,6 +520,13 @@ class A1111Server:
         }
         answer |= {"info": self.info(done)} | self.told
         send(http, answer, X_Process_Time="0.01")
+
+    def take_time(self, seconds):
+        """What a step takes, unless somebody stops it or asks for hurry."""
+        ends = time.monotonic() + seconds
+        while (left := ends - time.monotonic()) > 0 and not self.interrupted:
+            if self.hurry.wait(min(left, 0.02)):
+                return
 
     def applied(self, body):
         options = body.get("override_settings", {})

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from fakes import b64, png, send, site
 
+from tests.local_process import until
+
 SCHEMA = json.loads(
     (Path(__file__).parent / "cog_predictor" / ".cog" / "openapi_schema.json").read_text()
 )
@@ -82,6 +84,10 @@ class Cog(Hosted):
     health: str = "READY"
     schema: dict | None = field(default_factory=lambda: SCHEMA)
     step_seconds: float = 0.0
+    is_watched: bool = False
+    """Each step lasts until somebody has looked at it."""
+    seen: str = ""
+    """The logs that somebody looked at last."""
     running: dict = field(default_factory=dict)
     """Logs of what is under way, by id."""
 
@@ -96,8 +102,10 @@ class Cog(Hosted):
 
     def make(self, http, asked):
         id, given = asked.path.split("/")[-1], asked.json()["input"]
-        if id in self.running:
-            return send(http, {"id": id, "logs": self.running[id], "status": "processing"}, 202)
+        if logs := self.running.get(id):
+            send(http, {"id": id, "logs": logs, "status": "processing"}, 202)
+            self.seen = logs
+            return None
         if "prompt" not in given:
             return send(
                 http,
@@ -115,6 +123,8 @@ class Cog(Hosted):
                 break
             time.sleep(self.step_seconds)
             self.running[id] += f"{100 * step // steps:3d}%|### | {step}/{steps}\n"
+            if self.is_watched:
+                until(lambda: self.seen == self.running[id])
         logs = self.running.pop(id)
         if id in self.cancelled:
             return send(http, {"id": id, "logs": "", "status": "canceled"})
@@ -138,8 +148,6 @@ class Replicate(Hosted):
     """Looks until a prediction has ended."""
     end: str = "succeeded"
     official: bool = False
-    accepts_after: float = 0.0
-    """Seconds until a new prediction has its id."""
     looks: list = field(default_factory=list)
     """Routes that answer the next looks at a prediction."""
     predictions: dict = field(default_factory=dict)
@@ -198,7 +206,6 @@ class Replicate(Hosted):
         )
 
     def make(self, http, asked):
-        time.sleep(self.accepts_after)
         id = f"p{len(self.predictions)}"
         self.predictions[id] = {"input": asked.json()["input"], "looks": 0}
         send(http, {"id": id, "status": "starting", "output": None, "logs": "", "urls": {}}, 201)

@@ -65,8 +65,8 @@ class Process:
         self.log.close()
 
 
-def until(true, seconds=20, meanwhile=lambda: time.sleep(0.01)):
-    """Wait for something that must come."""
+def until(true, seconds=120, meanwhile=lambda: time.sleep(0.01)):
+    """Wait for something that must come, far longer than an idle machine needs for it."""
     ends = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < ends

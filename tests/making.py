@@ -2,6 +2,7 @@
 when it is closed."""
 
 import threading
+import time
 from collections.abc import Iterator
 
 from PIL import Image
@@ -40,6 +41,20 @@ class Painter(Backend):
             yield Picture(data, params, self.name, Timing(1.0), Receipt(params.asked(), {}, {}))
         finally:
             self.stopped += not done
+
+
+class Held(Painter):
+    """Makes so many pictures and then works at the next one until it may make more."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    def generate(self, params: Params) -> Iterator[Event]:
+        while len(self.made) >= self.most:
+            time.sleep(0.005)
+            yield Progress(0.5)
+        yield from super().generate(params)
 
 
 def colour(red: int = 200, size: int = 64) -> Image.Image:

@@ -114,6 +114,8 @@ class Measured:
     strict: bool = False
     """Answers 404 to an unknown sampler, as 1.8 and some of 1.10 do; else takes another one."""
     step_seconds: float = 0.0
+    most: int = 2**31
+    """After so many pictures it works at the next one until it may make more."""
     steps_after_cut: int = 0
     """Steps' time that it spends on the rest once a picture was stopped."""
     extensions: tuple = ()
@@ -300,6 +302,8 @@ class Measured:
             raise Refused(422, f"Script '{name}' not found")
 
     def work(self, steps):
+        while len(self.applied) >= self.most and not self.state.get("interrupted"):
+            time.sleep(0.005)
         for step in range(steps):
             if self.state.get("interrupted") or self.state.get("skipped"):
                 time.sleep(self.step_seconds * self.steps_after_cut)

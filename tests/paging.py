@@ -19,7 +19,7 @@ def new_page():
     """The page as somebody opens it in a browser of their own."""
     from streamlit.testing.v1 import AppTest
 
-    page = AppTest.from_file(ENTRY, default_timeout=60)
+    page = AppTest.from_file(ENTRY, default_timeout=120)
     page._bidi_component_manager = components()
     return page
 

@@ -60,14 +60,16 @@ def started(home, script="streamlit_app.py", **settings):
 def served(home, script="streamlit_app.py", **settings):
     """A server that answers."""
     process, url = started(home, script, **settings)
-    for _ in range(600):
+    until = time.monotonic() + SLOW / 1000
+    while process.poll() is None and time.monotonic() < until:
         try:
-            with urlopen(f"{url}_stcore/health", timeout=1) as answer:
+            with urlopen(f"{url}_stcore/health", timeout=5) as answer:
                 if answer.read() == b"ok":
                     return process, url
         except OSError:
             time.sleep(0.02)
-    raise TimeoutError("the server never answered")
+    process.kill()
+    raise TimeoutError(f"the server never answered; it ended with {process.wait()}")
 
 
 def opened(page, url):

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import threading
 import time
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from fakes import FAULTS, a1111, b64, broken, hanging_up, nothing, png, sends, s
 from PIL import Image
 
 from sdplay.backends import FEATURES
-from sdplay.backends.a1111 import A1111, extras, progress
+from sdplay.backends.a1111 import A1111, extras, probe, progress
 from sdplay.backends.a1111.dialects import DIALECTS, Names, request
 from sdplay.errors import BackendBroken, BackendError, BackendOffline, BackendRefused, BadParams
 from sdplay.params import Control, Params, image_name
@@ -459,10 +460,13 @@ def looking_often(monkeypatch):
 @pytest.mark.usefixtures("looking_often")
 def test_progress_and_previews_come_while_it_works():
     with a1111(step_seconds=0.2) as fake:
-        seen = list(A1111(fake.url).generate(SMALL.with_(steps=6)))
-    told = [event for event in seen[:-1] if event.fraction is not None]
+        told = []
+        for event in A1111(fake.url).generate(SMALL.with_(steps=150)):
+            told += [event] if isinstance(event, Progress) and event.fraction is not None else []
+            if {each.preview for each in told} - {None} and told[-1].fraction > 0:
+                fake.hurry.set()
     assert [event.fraction for event in told] == sorted(event.fraction for event in told)
-    assert {event.steps for event in told} == {6}
+    assert {event.steps for event in told} == {150}
     assert any(event.preview and event.preview.startswith(b"\xff\xd8") for event in told)
 
 
@@ -489,10 +493,13 @@ def test_odd_progress_never_spoils_the_picture(answer):
 
 @pytest.mark.usefixtures("looking_often")
 def test_the_place_in_the_servers_queue_is_told():
-    with a1111(extras=("tasks",), queue_seconds=0.6) as fake:
-        *waits, picture = A1111(fake.url).generate(SMALL)
-    assert any(event.position == 1 and event.message == "In queue: 1/2" for event in waits)
-    assert picture.timing.queued > 0.3
+    with a1111(extras=("tasks",), queue_seconds=60) as fake:
+        events = A1111(fake.url).generate(SMALL)
+        waits = next(event for event in events if event.position)
+        fake.turn.set()
+        *_, picture = events
+    assert (waits.position, waits.message) == (1, "In queue: 1/2")
+    assert picture.timing.queued > 0
 
 
 @pytest.mark.usefixtures("looking_often")
@@ -507,41 +514,49 @@ def test_closing_stops_the_server(dialect):
 
 
 def test_a_stop_before_the_picture_begins_waits_until_it_counts():
-    with a1111(step_seconds=0.1, queue_seconds=0.8) as fake:
-        work = A1111(fake.url).generate(SMALL.with_(steps=100))
+    with a1111(step_seconds=0.5, queue_seconds=1) as fake:
+        work = A1111(fake.url).generate(SMALL.with_(steps=150))
         assert [next(work), next(work)]
         work.close()
         assert (fake.interrupts >= 1, fake.running, fake.step < 50) == (True, False, True)
 
 
 def test_another_persons_picture_is_not_interrupted():
-    with a1111(extras=("tasks",), step_seconds=0.1, queue_seconds=1.2) as fake:
-        work = A1111(fake.url).generate(SMALL.with_(steps=40))
+    with a1111(extras=("tasks",), step_seconds=0.5, queue_seconds=60) as fake:
+        work = A1111(fake.url).generate(SMALL.with_(steps=150))
         while next(work).position is None:
             pass
-        work.close()
-        assert (fake.interrupts, fake.step < 30) == (1, True)
+        closing = threading.Thread(target=work.close)
+        closing.start()
+        time.sleep(0.6)  # it is told more than once that ours waits
+        assert fake.interrupts == 0
+        fake.turn.set()
+        closing.join()
+        assert (fake.interrupts >= 1, fake.running, fake.step < 50) == (True, False, True)
 
 
 def test_a_cancelled_picture_is_stopped_however_long_it_waited_in_the_servers_queue(monkeypatch):
     monkeypatch.setattr(progress, "CLOSE_SECONDS", 0.1)
-    with a1111(extras=("tasks",), step_seconds=0.1, queue_seconds=1.2) as fake:
-        work = A1111(fake.url).generate(SMALL.with_(steps=100))
+    with a1111(extras=("tasks",), step_seconds=0.5, queue_seconds=60) as fake:
+        work = A1111(fake.url).generate(SMALL.with_(steps=150))
         while next(work).position is None:
             pass
         work.close()
         assert fake.interrupts == 0
-        until(lambda: fake.interrupts)
+        fake.turn.set()
+        until(lambda: fake.interrupts and not fake.running)
         assert fake.step < 50
 
 
-def test_closing_leaves_a_server_without_interrupt_alone():
-    with a1111(dialect="sdcpp", step_seconds=0.1) as fake:
-        work = A1111(fake.url).generate(SMALL.with_(steps=20))
+def test_closing_leaves_a_server_without_interrupt_alone(monkeypatch):
+    monkeypatch.setattr(progress, "CLOSE_SECONDS", 3600)
+    with a1111(dialect="sdcpp", step_seconds=60) as fake:
+        work = A1111(fake.url).generate(SMALL.with_(steps=1))
         assert [next(work), next(work), next(work)]
-        began = time.monotonic()
+        until(lambda: fake.running)
         work.close()
-        assert time.monotonic() - began < 0.5
+        assert fake.running, "nothing could stop it, and nobody waits for it"
+        fake.hurry.set()
 
 
 @pytest.mark.usefixtures("looking_often")
@@ -598,17 +613,14 @@ def test_not_told_is_not_a_no():
     assert {"models", "inpaint", "hires"} <= told.unknown
 
 
-def test_nobody_there_is_noticed_quickly():
-    began = time.monotonic()
+def test_nobody_there_is_noticed():
     assert A1111("http://127.0.0.1:9").probe().status == "down"
-    assert time.monotonic() - began < 1
 
 
 def test_a_silent_server_is_given_up_within_three_seconds():
     with site({"*": stalled}) as served:
-        began = time.monotonic()
-        told = A1111(served.url).probe()
-    assert (told.status, time.monotonic() - began < 3) == ("busy", True)
+        assert A1111(served.url).probe().status == "busy"
+    assert probe.FIRST_SECONDS < probe.ALL_SECONDS < 3
 
 
 def test_one_silent_answer_does_not_spoil_the_probe():
@@ -726,6 +738,7 @@ def test_stopping_an_enlargement_interrupts_the_server():
         steps = A1111(fake.url).enlarge(colour(), Enlargement("Lanczos"))
         next(steps)
         assert "is enlarging" in next(steps).message
+        until(lambda: fake.running)
         steps.close()
         assert (fake.interrupts, fake.running) == (1, False)
 
@@ -736,6 +749,7 @@ def test_stopping_an_enlargement_leaves_another_persons_picture_alone(monkeypatc
         fake.extras_seconds = 2
         steps = A1111(fake.url).enlarge(colour(), Enlargement("Lanczos"))
         assert len([next(steps), next(steps)]) == 2
+        until(lambda: fake.running)
         fake.job = "scripts_txt2img"
         steps.close()
         assert fake.interrupts == 0
@@ -771,15 +785,15 @@ def test_a_server_that_never_answers_is_given_up():
 def test_a_server_that_forgot_the_picture_is_noticed():
     with a1111() as fake, site() as served:
         served.routes.update(fake.routes() | {"POST /sdapi/v1/txt2img": stalled})
-        with pytest.raises(BackendBroken, match="idle for 0.6 s and never sent the picture"):
-            made(A1111(served.url, idle=0.6), SMALL)
+        with pytest.raises(BackendBroken, match="idle for 2 s and never sent the picture"):
+            made(A1111(served.url, idle=2), SMALL)
 
 
 @pytest.mark.usefixtures("looking_often")
 def test_a_server_that_dies_at_work_is_noticed():
     with a1111() as fake, site() as served:
         served.routes.update(fake.routes() | {"POST /sdapi/v1/txt2img": stalled})
-        work = A1111(served.url, idle=0.6).generate(SMALL)
+        work = A1111(served.url, idle=2).generate(SMALL)
         assert [next(work), next(work)]
         served.routes["GET /sdapi/v1/progress"] = hanging_up
         with pytest.raises(BackendBroken, match="no longer answers"):

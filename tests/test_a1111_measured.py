@@ -27,6 +27,7 @@ from sdplay.params import Control, Params
 from sdplay.picture import Picture, Progress, png_bytes
 from sdplay.schedulers import find
 from tests.fakes import png
+from tests.local_process import until
 from tests.measured_a1111 import measured, pixels, restarting
 
 # Read here, because no test sees the settings of this machine.
@@ -508,14 +509,10 @@ def test_an_override_takes_the_option_out_of_the_name():
         assert "sd_vae" not in A1111(server.url).model_version(SMALL.with_(extra=raw))
 
 
-def until(true):
-    end = time.monotonic() + 30
-    while not true() and time.monotonic() < end:
-        time.sleep(0.02)
-
-
-def others_at_work(server, **fields):
-    """Another client's request, under way."""
+def others_at_work(server, held=True, **fields):
+    """Another client's request, under way; held, it stays so until the server may go on."""
+    if held:
+        server.running.clear()
     client = A1111(server.url)
     params = SMALL.with_(prompt="theirs", steps=60).with_(**fields)
     threading.Thread(target=lambda: list(client.generate(params)), daemon=True).start()
@@ -527,9 +524,13 @@ def others_at_work(server, **fields):
 @pytest.mark.parametrize("webui", [False, True], ids=["api alone", "with web UI"])
 def test_progress_is_only_ever_that_of_our_own_picture(webui):
     with measured(step_seconds=0.05, webui=webui) as server:
-        others_at_work(server)
-        *events, picture = A1111(server.url).generate(SMALL.with_(steps=20))
-    assert {event.steps for event in events if event.fraction is not None} == {20}
+        others_at_work(server, steps=40)
+        work = A1111(server.url).generate(SMALL.with_(steps=90))
+        waits = next(event for event in work if event.message.endswith(("first", "queue")))
+        server.running.set()
+        *events, picture = work
+    assert waits.fraction is None
+    assert {event.steps for event in events if event.fraction is not None} == {90}
     assert picture.timing.queued > 0.5
 
 
@@ -541,8 +542,9 @@ def test_a_cancel_never_stops_anothers_picture(webui):
         while not next(work).message.endswith("first") and not webui:
             pass
         assert isinstance(next(work), Progress)
+        server.running.set()
         work.close()
-        assert server.interrupts
+        until(lambda: server.interrupts)
         assert set(server.interrupts) == {SMALL.prompt}
         assert server.applied[0]["prompt"] == "theirs"
 
@@ -564,7 +566,7 @@ def test_a_picture_cut_short_says_so_though_the_next_one_has_begun():
         work = A1111(server.url).generate(SMALL.with_(steps=20))
         while not (next(work).step or 0) > 1:
             pass
-        theirs = threading.Thread(target=others_at_work, args=(server,))
+        theirs = threading.Thread(target=others_at_work, args=(server, False))
         theirs.start()
         server.steps_after_cut = 4
         requests.post(f"{server.url}/sdapi/v1/interrupt", timeout=9)
@@ -582,7 +584,6 @@ def test_two_clients_with_the_same_settings_are_two_tasks():
 @pytest.mark.parametrize("webui", [False, True], ids=["api alone", "with web UI"])
 def test_a_third_client_with_as_many_steps_is_not_taken_for_ours(webui):
     with measured(step_seconds=0.05, webui=webui) as server:
-        server.running.clear()
         others_at_work(server, steps=20)
         threading.Thread(target=others_at_work, args=(server,), kwargs={"steps": 20}).start()
         until(lambda: len(server.waiting) == 1)
@@ -591,12 +592,24 @@ def test_a_third_client_with_as_many_steps_is_not_taken_for_ours(webui):
             pass
         until(lambda: len(server.waiting) == 2)
         server.running.set()
+        threading.Thread(target=stay_at_ours, args=(server,)).start()
         first = next(event for event in work if (event.step or 0) > 2)
         whose = server.at_work.get("prompt")
+        server.running.set()
         work.close()
     assert (first.steps, whose) == (20, SMALL.prompt)
     assert set(server.interrupts) == {SMALL.prompt}
     assert [each["prompt"] for each in server.applied[:2]] == ["theirs", "theirs"]
+
+
+def stay_at_ours(server):
+    """The server goes no further than some steps into our picture."""
+
+    def is_ours_begun():
+        return server.at_work.get("prompt") == SMALL.prompt and server.state["sampling_step"] > 3
+
+    until(is_ours_begun)
+    server.running.clear()
 
 
 def test_a_mark_changes_no_pixel_and_no_name():
@@ -619,6 +632,7 @@ def test_a_model_switched_between_request_and_answer_is_told_and_names_the_pictu
         while not next(events).message.endswith(("first", "queue")):
             pass
         server.config["sd_model_checkpoint"] = "other.safetensors"
+        server.running.set()
         switched = list(events)[-1]
         assert "had tiny.safetensors when this picture was asked for, and made it with other" in (
             " ".join(switched.receipt.warnings)
@@ -635,6 +649,7 @@ def test_an_override_of_anothers_picture_is_not_taken_for_the_servers_own(webui)
     config = {"sd_model_checkpoint": "tiny.safetensors", "randn_source": "GPU"}
     with measured(step_seconds=0.05, webui=webui, config=config) as server:
         others_at_work(server, extra='{"override_settings": {"randn_source": "CPU"}}')
+        server.running.set()
         picture = list(A1111(server.url).generate(SMALL.with_(steps=40)))[-1]
     assert server.applied[-1]["rng"] == "GPU"
     assert "server_options" not in picture.receipt.applied

@@ -29,12 +29,16 @@ def jobs(tmp_path):
     library.close()
 
 
-def ended(job, seconds=10):
-    until = time.monotonic() + seconds
-    while job.active and time.monotonic() < until:
-        time.sleep(0.005)
-    time.sleep(0.02)
+def ended(job):
+    assert job.wait(120)
     return job.state
+
+
+def waits(job):
+    """Until its worker has taken it."""
+    until(lambda: job.state != "queued")
+    assert job.state == "running"
+    return job
 
 
 def test_a_job_ends_with_its_picture_in_the_library(jobs):
@@ -44,9 +48,11 @@ def test_a_job_ends_with_its_picture_in_the_library(jobs):
 
 
 def test_waiting_ends_with_the_job_or_with_the_time(jobs):
-    job = jobs.submit(Params(steps=5, **SMALL), Painter(0.02))
+    painter = Painter(60)
+    job = jobs.submit(Params(steps=5, **SMALL), painter)
     assert not job.wait(0.001)
-    assert job.wait(30)
+    painter.pause.set()
+    assert job.wait(120)
     assert job.saved
 
 
@@ -103,63 +109,75 @@ def test_the_last_preview_stays_until_there_is_a_later_one(jobs):
 def test_cancel_stops_the_backend_at_its_next_step(jobs):
     painter = Painter(0.01)
     job = jobs.submit(Params(steps=500, **SMALL), painter)
-    time.sleep(0.05)
+    until(lambda: job.progress.step)
     job.cancel()
     assert ended(job) == "cancelled"
-    assert (painter.stopped, painter.made) == (1, [])
+    until(lambda: painter.stopped)
+    assert painter.made == []
 
 
 def test_a_waiting_job_is_cancelled_at_once(jobs):
-    painter = Painter(0.01)
+    painter = Painter(60)
     first, second = (jobs.submit(Params(steps=40, seed=seed, **SMALL), painter) for seed in (1, 2))
     second.cancel()
     assert second.state == "cancelled"
+    painter.pause.set()
     assert ended(first) == "done"
     assert [params.seed for params in painter.made] == [1]
 
 
+def test_a_job_that_is_cancelled_in_the_moment_of_its_turn_does_not_begin(jobs, monkeypatch):
+    startable = jobs._startable
+
+    def cancelled_meanwhile(backend):
+        listed = startable(backend)
+        for job in listed:
+            if job.params.seed == 1:
+                job.cancel()
+        return listed
+
+    monkeypatch.setattr(jobs, "_startable", cancelled_meanwhile)
+    painter = Painter()
+    cancelled, fine = (
+        jobs.submit(Params(steps=2, seed=seed, **SMALL), painter) for seed in (1, 2)
+    )
+    assert [ended(cancelled), ended(fine)] == ["cancelled", "done"]
+    assert [params.seed for params in painter.made] == [2]
+
+
 def test_owners_take_turns(jobs):
-    painter = Painter(0.002)
+    painter = Painter(60)
     sweep = [
         jobs.submit(Params(steps=10, seed=seed, **SMALL), painter, "ann", "sweep")
         for seed in range(5)
     ]
     single = jobs.submit(Params(steps=10, seed=99, **SMALL), painter, "bob")
+    painter.pause.set()
     assert [ended(job) for job in (*sweep, single)] == ["done"] * 6
     assert [params.seed for params in painter.made].index(99) <= 1
 
 
 def test_the_crowd_is_everything_queued_or_at_work(jobs):
-    crowd = [jobs.submit(Params(steps=50, seed=seed, **SMALL), Painter(0.02)) for seed in range(3)]
+    painter = Painter(60)
+    crowd = [jobs.submit(Params(steps=50, seed=seed, **SMALL), painter) for seed in range(3)]
     assert jobs.crowd() == 3
     for job in crowd:
         job.cancel()
-        assert job.wait(10)
+    painter.pause.set()
+    assert [ended(job) for job in crowd] == ["cancelled"] * 3
     assert jobs.crowd() == 0
 
 
 def test_too_many_waiting_pictures_of_all_owners_are_refused(jobs, monkeypatch):
     monkeypatch.setenv("SDPLAY_MAX_QUEUED", "1")
     painter = Painter(60)
-    waiting = [jobs.submit(Params(seed=0, **SMALL), painter, "first")]
-    until = time.monotonic() + 10
-    while waiting[0].state == "queued" and time.monotonic() < until:
-        time.sleep(0.005)
+    waiting = [waits(jobs.submit(Params(seed=0, **SMALL), painter, "first"))]
     waiting += [jobs.submit(Params(seed=at, **SMALL), painter, f"owner {at}") for at in range(32)]
     with pytest.raises(BadParams, match="32 pictures of everybody are waiting already"):
         jobs.submit(Params(seed=99, **SMALL), painter, "one more")
     painter.pause.set()
     for job in waiting:
         job.cancel()
-
-
-def waits(job, seconds=10):
-    """Until its worker has taken it."""
-    end = time.monotonic() + seconds
-    while job.state == "queued" and time.monotonic() < end:
-        time.sleep(0.005)
-    assert job.state == "running"
-    return job
 
 
 def test_one_address_has_a_limit_however_many_browsers_it_pretends_to_be(jobs, monkeypatch):
@@ -179,6 +197,7 @@ def test_one_address_has_a_limit_however_many_browsers_it_pretends_to_be(jobs, m
         jobs.submit(Params(seed=9, **SMALL), painter, "far", address=elsewhere)
     for job in list(jobs._jobs.values()):
         job.cancel()
+    painter.pause.set()
 
 
 def test_a_refusal_tells_position_and_wait(jobs, monkeypatch):
@@ -196,6 +215,7 @@ def test_a_refusal_tells_position_and_wait(jobs, monkeypatch):
     )
     for job in (*waiting, *jobs.of("ann")):
         job.cancel()
+    painter.pause.set()
 
 
 def test_sweeps_leave_a_part_of_the_queue_to_single_pictures(jobs, monkeypatch):
@@ -210,6 +230,7 @@ def test_sweeps_leave_a_part_of_the_queue_to_single_pictures(jobs, monkeypatch):
     assert single.state == "queued"
     for job in list(jobs._jobs.values()):
         job.cancel()
+    painter.pause.set()
 
 
 @pytest.mark.parametrize("at_once", [2, 4, 8, 16])
@@ -259,15 +280,24 @@ def test_start_images_that_wait_take_a_bounded_part_of_the_memory(jobs):
     jobs.submit(Params(seed=9, **SMALL), painter, "ann")
     for job in list(jobs._jobs.values()):
         job.cancel()
+    painter.pause.set()
 
 
 def test_jobs_that_ended_are_forgotten_with_their_large_start_images(jobs):
     painter, inits = Painter(), [large(shade) for shade in range(3)]
     for init in inits:
         job = jobs.submit(Params("refuse", steps=1, init=init, **SMALL), painter, "ann")
-        assert job.wait(30)
-    jobs.submit(Params(steps=1, **SMALL), painter, "ann").wait(30)
+        assert job.wait(120)
+    assert jobs.submit(Params(steps=1, **SMALL), painter, "ann").wait(120)
     assert [job.params.init for job in jobs.of("ann") if job.params.init] == []
+
+
+@pytest.fixture
+def mortal():
+    """Until its workers have ended: the death of one is this test's, not the next one's."""
+    before = {*threading.enumerate()}
+    yield
+    until(lambda: not ours({*threading.enumerate()} - before))
 
 
 class Deadly(Painter):
@@ -278,6 +308,7 @@ class Deadly(Painter):
         raise SystemExit
 
 
+@pytest.mark.usefixtures("mortal")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_dead_worker_ends_its_job_with_a_sentence_and_the_next_one_runs(jobs):
     deadly, fine = Deadly(), Painter()
@@ -300,6 +331,7 @@ class Stubborn(Painter):
             raise SystemExit from None
 
 
+@pytest.mark.usefixtures("mortal")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_backend_that_does_not_close_costs_no_worker(jobs):
     stubborn = Stubborn()
@@ -310,14 +342,15 @@ def test_a_backend_that_does_not_close_costs_no_worker(jobs):
 
 
 def test_a_paused_sweep_is_not_counted_as_ahead(jobs):
-    painter = Painter(0.02)
-    first = jobs.submit(Params(steps=40, seed=1, **SMALL), painter, "ann")
+    painter = Painter(60)
+    first = waits(jobs.submit(Params(steps=40, seed=1, **SMALL), painter, "ann"))
     jobs.pause("sweep")
     for seed in (2, 3):
         jobs.submit(Params(steps=1, seed=seed, **SMALL), painter, "bob", "sweep")
     single = jobs.submit(Params(steps=1, seed=4, **SMALL), painter, "ann")
-    assert jobs.ahead(single) == (1 if first.state == "queued" else 0)
+    assert jobs.ahead(single) == 0
     first.cancel()
+    painter.pause.set()
     assert ended(single) == "done"
 
 
@@ -329,9 +362,7 @@ def test_the_wait_counts_those_ahead_and_the_rest_of_the_one_at_work(jobs):
         jobs.submit(Params(scheduler="euler", steps=10, seed=seed, **SMALL), painter)
         for seed in (7, 8, 9)
     ]
-    until = time.monotonic() + 10
-    while jobs_of[0].state == "queued" and time.monotonic() < until:
-        time.sleep(0.005)
+    waits(jobs_of[0])
     assert [jobs.seconds_left(job) for job in jobs_of[1:]] == [pytest.approx(20), pytest.approx(30)]
     painter.pause.set()
     for job in jobs_of:
@@ -342,10 +373,8 @@ def test_a_picture_that_takes_longer_than_others_did_promises_nothing(jobs):
     for seed in range(5):
         jobs.library.save(finished(0.001, "painter", steps=10, scheduler="euler", seed=seed))
     painter = Painter(60)
-    job = jobs.submit(Params(scheduler="euler", steps=10, seed=9, **SMALL), painter)
-    until = time.monotonic() + 10
-    while (job.state == "queued" or time.time() - job.started < 0.05) and time.monotonic() < until:
-        time.sleep(0.005)
+    job = waits(jobs.submit(Params(scheduler="euler", steps=10, seed=9, **SMALL), painter))
+    until(lambda: time.time() - job.started > 0.05)
     assert jobs.seconds_left(job) is None
     painter.pause.set()
     job.cancel()
@@ -372,9 +401,7 @@ def test_a_sweep_leaves_places_to_single_pictures(jobs):
         for seed in range(20)
     ]
     single = jobs.submit(Params(seed=99, **SMALL), painter, "ann", at_once=8)
-    until = time.monotonic() + 10
-    while sum(job.state == "running" for job in (*sweep, single)) < 8 and time.monotonic() < until:
-        time.sleep(0.005)
+    until(lambda: sum(job.state == "running" for job in (*sweep, single)) == 8)
     assert [job.state for job in sweep] == ["running"] * 7 + ["queued"] * 13
     assert single.state == "running"
     painter.pause.set()
@@ -383,12 +410,13 @@ def test_a_sweep_leaves_places_to_single_pictures(jobs):
 
 
 def test_the_queue_tells_how_many_are_ahead(jobs):
-    painter = Painter(0.01)
+    painter = Painter(60)
     waiting = [jobs.submit(Params(steps=20, seed=seed, **SMALL), painter) for seed in range(3)]
-    time.sleep(0.02)
+    waits(waiting[0])
     assert [jobs.ahead(job) for job in waiting[1:]] == [0, 1]
     for job in waiting:
         job.cancel()
+    painter.pause.set()
     assert ended(waiting[0]) == "cancelled"
 
 
@@ -408,14 +436,14 @@ def test_a_bug_in_one_job_does_not_stop_the_next(jobs):
 
 def test_too_many_waiting_pictures_are_refused(jobs, monkeypatch):
     monkeypatch.setenv("SDPLAY_MAX_QUEUED", "2")
-    painter = Painter(0.01)
-    kept = [jobs.submit(Params(steps=50, seed=1, **SMALL), painter)]
-    time.sleep(0.05)
+    painter = Painter(60)
+    kept = [waits(jobs.submit(Params(steps=50, seed=1, **SMALL), painter))]
     kept += [jobs.submit(Params(steps=50, seed=seed, **SMALL), painter) for seed in (2, 3)]
     with pytest.raises(BadParams, match="2 of your pictures are waiting already"):
         jobs.submit(Params(seed=4, **SMALL), painter)
     for job in kept:
         job.cancel()
+    painter.pause.set()
     assert ended(kept[0]) == "cancelled"
 
 
@@ -467,8 +495,8 @@ class Enlarger(Painter):
         done = False
         try:
             for tenth in range(10):
-                self.pause.wait(self.seconds_a_step)
                 yield Progress(tenth / 10)
+                self.pause.wait(self.seconds_a_step)
             done = True
             yield image.resize([int(side * how.factor) for side in image.size])
         finally:
@@ -488,12 +516,13 @@ def test_a_picture_is_enlarged_through_the_queue(jobs):
 def test_cancelling_an_enlargement_stops_the_backend_and_leaves_no_trace(jobs):
     made = jobs.submit(Params(steps=2, **SMALL), Painter(), "ann")
     assert ended(made) == "done"
-    enlarger = Enlarger(0.02)
+    enlarger = Enlarger(60)
     job = jobs.enlarge(made.saved, Enlargement("fine"), enlarger, "ann")
-    until(lambda: job.progress.fraction)
+    until(lambda: job.progress.fraction is not None)
     job.cancel()
+    enlarger.pause.set()
     assert ended(job) == "cancelled"
-    assert enlarger.stopped == 1
+    until(lambda: enlarger.stopped)
     assert len(jobs.library.recent("ann")) == 1
 
 

@@ -2,32 +2,29 @@
 form."""
 
 import json
-import time
-from itertools import groupby
+import threading
+from itertools import count, groupby
+from types import SimpleNamespace
 
 import pytest
-from fakes import hanging_up, png, sends
+from fakes import Held, hanging_up, png, sends
 from fakes_predict import SCHEMA, hosted
 from test_predict import KEY, SMALL, backend, made
 
 from sdplay.backends.predict import Predict
 from sdplay.backends.predict.presets import endpoint
 from sdplay.backends.predict.probe import EndpointReport
+from sdplay.backends.predict.run import CLOSE_SECONDS
 from sdplay.backends.predict.schema import ALIASES, read
 from sdplay.errors import BackendError, BackendRefused, BadParams
+from sdplay.http.call import Call
 from sdplay.params import KNOBS
 from sdplay.schedulers import OCTOAI, known
+from tests.local_process import until
 
 
 def schema(**properties):
     return {"components": {"schemas": {"Input": {"properties": properties}}}}
-
-
-def until(true, seconds=3):
-    end = time.monotonic() + seconds
-    while not true() and time.monotonic() < end:
-        time.sleep(0.01)
-    return true()
 
 
 def test_a_cog_model_tells_its_schedulers_defaults_sizes_and_own_inputs():
@@ -130,12 +127,12 @@ def test_the_seed_is_read_from_the_logs_and_the_time_from_the_metrics():
 
 
 def test_cog_shows_every_step_while_it_works():
-    with hosted("cog", step_seconds=0.2) as fake:
+    with hosted("cog", is_watched=True) as fake:
         *events, _ = backend("cog", fake).generate(SMALL.with_(steps=8))
         assert len(fake.running) == 0
     seen = [event.step for event in events if event.step]
     assert seen == sorted(seen)
-    assert len(set(seen)) >= 3
+    assert set(seen) == set(range(1, 8))
 
 
 def test_a_model_that_could_draw_without_a_prompt_is_never_asked_with_an_empty_request():
@@ -180,8 +177,14 @@ def test_the_health_of_a_cog_server_is_told(health, status, sentence):
 
 
 def test_replicate_is_asked_for_the_latest_version_and_followed():
-    with hosted("replicate", polls=4, accepts_after=0.2, key=KEY) as fake:
-        *events, picture = backend("replicate", fake, key=KEY).generate(SMALL)
+    with hosted("replicate", polls=4, key=KEY) as fake:
+        fake.first = [held := Held(fake.make)]
+        events = []
+        for event in backend("replicate", fake, key=KEY).generate(SMALL):
+            events.append(event)
+            if getattr(event, "message", "") == "Sent to Replicate":
+                held.let_go.set()
+        picture = events.pop()
         assert fake.bodies()[0]["version"] == "someone/fox:abc123"
         assert [each["looks"] for each in fake.predictions.values()] == [4]
     # A slow answer repeats the last message.
@@ -258,13 +261,25 @@ def test_closing_cancels_the_prediction_at_replicate():
         assert fake.cancelled == ["p0"]
 
 
-def test_closing_before_replicate_answered_cancels_as_soon_as_it_does():
+def test_closing_before_replicate_answered_cancels_as_soon_as_it_does(monkeypatch):
+    looks, wait = [], Call.wait
+
+    def noted(call, seconds):
+        looks.append(seconds)
+        return wait(call, seconds)
+
+    monkeypatch.setattr(Call, "wait", noted)
     with hosted("replicate", polls=1000) as fake:
-        fake.first = [lambda http, asked: (time.sleep(0.3), fake.make(http, asked))]
+        fake.first = [held := Held(fake.make)]
         events = backend("replicate", fake).generate(SMALL)
-        next(event for event in events if "is working" in event.message)
-        events.close()
-        assert until(lambda: fake.cancelled == ["p0"])
+        next(event for event in events if event.message == "Sent to Replicate")
+        closing = threading.Thread(target=events.close)
+        closing.start()
+        until(lambda: CLOSE_SECONDS in looks)
+        held.let_go.set()
+        closing.join()
+        until(lambda: fake.cancelled == ["p0"])
+    assert 0 not in looks, "it looks now and then, not all the time"
 
 
 @pytest.mark.parametrize("fault", [sends({}, 502), sends({}, 429, Retry_After="0.01"), hanging_up])
@@ -301,10 +316,14 @@ def test_how_a_prediction_ended_is_said(end, told, sentence):
         made(backend("replicate", fake), SMALL)
 
 
-def test_a_prediction_that_never_ends_is_stopped():
+def test_a_prediction_that_never_ends_is_stopped(monkeypatch):
+    clock = SimpleNamespace(monotonic=count(step=60).__next__, sleep=lambda seconds: None)
     with hosted("replicate", polls=10_000) as fake:
-        with pytest.raises(BackendError, match="has not finished within 0.2 s, so it was stopped"):
-            made(backend("replicate", fake, seconds=0.2), SMALL)
+        made_by = backend("replicate", fake, seconds=200)
+        made_by.probe()
+        monkeypatch.setattr("sdplay.backends.predict.run.time", clock)
+        with pytest.raises(BackendError, match="has not finished within 200 s, so it was stopped"):
+            made(made_by, SMALL)
         assert fake.cancelled == ["p0"]
 
 

@@ -3,8 +3,10 @@ for picture links."""
 
 import email.utils
 import ipaddress
+import itertools
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from fakes import (
@@ -37,6 +39,7 @@ from sdplay.http.wire import (
     retry_after,
     waiting,
 )
+from tests.local_process import until
 
 SECRET = "hunter22secret"
 
@@ -80,13 +83,15 @@ def test_nobody_listening_is_said_with_address_and_setting():
         wire("http://127.0.0.1:9").get("x")
 
 
+@pytest.mark.parametrize("route", [stalled, dribbling, dripping, dripping_chunks])
+def test_a_server_that_is_too_slow_ends_in_a_sentence(route):
+    with site({"GET /x": route}) as served, pytest.raises(BackendBroken, match="within 0.3 s"):
+        wire(served.url).get("x", seconds=0.3)
+
+
 @pytest.mark.parametrize(
     ("route", "sentence"),
     [
-        (stalled, "within 0.3 s"),
-        (dribbling, "within 0.3 s"),
-        (dripping, "within 0.3 s"),
-        (dripping_chunks, "within 0.3 s"),
         (sends(b"", 302, Location="http://[::1"), "no address"),
         (dying, "broke off"),
         (hanging_up, "broke off"),
@@ -94,7 +99,7 @@ def test_nobody_listening_is_said_with_address_and_setting():
 )
 def test_a_server_that_falters_ends_in_a_sentence(route, sentence):
     with site({"GET /x": route}) as served, pytest.raises(BackendBroken, match=sentence):
-        wire(served.url).get("x", seconds=0.3)
+        wire(served.url).get("x", seconds=60)
 
 
 def test_two_gigabytes_never_fill_memory():
@@ -220,8 +225,10 @@ def test_the_wait_is_read_from_header_or_body(told, seconds):
 
 
 def test_the_wait_may_be_a_date():
-    date = email.utils.formatdate(time.time() + 60, usegmt=True)
-    assert 55 < retry_after(reply(429, **{"Retry-After": date})) < 62
+    began = time.time()
+    date = email.utils.formatdate(began + 60, usegmt=True)
+    seconds = retry_after(reply(429, **{"Retry-After": date}))
+    assert 59 - (time.time() - began) <= seconds <= 61
 
 
 def test_a_web_page_is_not_taken_for_an_answer():
@@ -266,10 +273,8 @@ def test_what_is_no_whole_picture_is_refused(value, sentence):
 
 
 def test_a_bomb_is_refused_without_decoding_it():
-    began = time.perf_counter()
-    with pytest.raises(BackendBroken):
+    with pytest.raises(BackendBroken, match="megapixels"):  # what is decoded is "cut off" first
         picture_bytes(bomb(), wire("http://127.0.0.1:9"))
-    assert time.perf_counter() - began < 0.2
 
 
 def test_a_picture_link_on_the_own_host_gets_the_key():
@@ -407,8 +412,13 @@ def test_a_link_is_shown_without_its_secrets():
 
 def test_a_countdown_yields_and_ends():
     seen = list(waiting(0.2, "Busy"))
-    assert seen[0].message == "Busy (0 s left)"
-    assert seen[0].seconds_left <= 0.2
+    assert (seen[0].message, seen[0].seconds_left) == ("Busy (0 s left)", 0.2)
+
+
+def test_a_countdown_is_told_though_its_time_has_passed_before_it_was(monkeypatch):
+    clock = SimpleNamespace(monotonic=itertools.count().__next__, sleep=lambda seconds: None)
+    monkeypatch.setattr("sdplay.http.wire.time", clock)
+    assert [event.seconds_left for event in waiting(0.2, "Busy")] == [0.2]
 
 
 @pytest.mark.usefixtures("open_fence")
@@ -417,7 +427,7 @@ def test_no_start_image_link_is_waited_for_without_end(route):
     before = timers()
     with site({"*": route}) as served, pytest.raises(BadParams):
         download(served.url + "/a", seconds=0.3)
-    assert timers() <= before
+    until(lambda: timers() <= before)
 
 
 def timers():
@@ -427,11 +437,10 @@ def timers():
 def test_an_abandoned_call_ends_its_thread():
     with site({"GET /x": stalled}) as served:
         call = Call(lambda: wire(served.url).get("x", seconds=600))
-        while not served.asked:
-            time.sleep(0.01)
+        until(lambda: served.asked)
         assert not call.wait(0)
         call.abandon()
-        assert call.wait(2)
+        assert call.wait(60)
         with pytest.raises(BackendBroken):
             call.result()
 

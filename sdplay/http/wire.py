@@ -289,10 +289,11 @@ def picture_bytes(value: Any, wire: Wire) -> bytes:
 def waiting(seconds: float, message: str) -> Iterator[Progress]:
     """Yields once a second until the time is over, so that closing the generator around it ends the
     wait."""
-    until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
+    until, left = time.monotonic() + seconds, seconds
+    while left > 0:
         yield Progress(seconds_left=left, message=f"{message} ({round(left)} s left)")
         time.sleep(min(1.0, max(0.0, until - time.monotonic())))
+        left = until - time.monotonic()
 
 
 def kind_of(value: Any) -> str:

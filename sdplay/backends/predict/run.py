@@ -181,7 +181,7 @@ class Prediction:
         until it has ended."""
         preset, call, ended = self.point.preset, self.call, False
         while call and not ended:
-            ended = call.wait(0 if preset.follow else self.every)
+            ended = call.wait(self.every)
             try:
                 if ended and preset.follow:
                     self.id = _id(call.result().json(), self.wire.label)
