@@ -38,7 +38,7 @@ def sweep(jobs, painter, values, owner="ann", address=""):
 def ended(run, painter):
     run.cancel()
     painter.pause.set()
-    assert run.wait(30)
+    assert run.wait(120)
 
 
 def test_one_browser_has_so_many_pictures_in_sweeps(jobs, slow):

@@ -63,9 +63,9 @@ def test_a_film_goes_from_one_prompt_and_seed_to_another():
 
 def test_stopping_saves_the_frames_that_are_there(tmp_path):
     running = Command(*APPLE, "--frames", "900", "--out", "apple.gif", cwd=tmp_path)
-    until(lambda: len(saved()) >= 3, seconds=60)
+    until(lambda: len(saved()) >= 3)
     os.kill(running.pid, signal.SIGINT)
-    ended = running.done(60)
+    ended = running.done()
     assert (ended.returncode, "of 900 frames" in ended.stdout) == (130, True), ended.stderr
     with Image.open(tmp_path / "apple.gif") as film:
         assert film.n_frames >= 2  # the third may not be taken yet when it is in the library

@@ -105,7 +105,7 @@ def jobs(tmp_path):
 
 def swept(jobs, planned, backend):
     run = Sweep(planned, Bench({backend.name: backend}), jobs).start()
-    assert run.wait(90), run.trouble
+    assert run.wait(240), run.trouble
     return run
 
 
@@ -149,9 +149,9 @@ def test_a_cancelled_sweep_goes_on_from_coarse_to_fine(jobs):
     planned = replace(plan(Setup("painter", BASE.params), [("steps", "1-33")]), refine=True)
     run = Sweep(planned, Bench({"painter": Threshold(0.01)}), jobs).start()
     run.cancel()
-    assert run.wait(60)
+    assert run.wait(240)
     run.retry()
-    assert run.wait(120)
+    assert run.wait(240)
     assert run.counts()["made"] <= 0.4 * 33
     assert "failed" not in run.counts()
 
@@ -279,7 +279,7 @@ def test_repeats_are_made_anew_each_time_though_the_library_has_the_picture(jobs
     planned = plan(base, [("repeat", "1-4")], bench.facts("painter", jobs.library, speeds))
     assert planned.pictures == 4
     run = Sweep(planned, bench, jobs).start()
-    assert run.wait(60)
+    assert run.wait(240)
     assert run.counts() == {"made": 4}
     assert len(painter.made) == 5
 

@@ -358,7 +358,7 @@ def test_a_key_that_the_server_repeats_is_nowhere_on_the_disk(tmp_path, caplog):
         connection = near(served.url, "a1111", f"me:{KEY}")
         with caplog.at_level(logging.INFO):
             job = Jobs(library).submit(SMALL, connection.backend(OWNER), OWNER)
-            assert job.wait(20)
+            assert job.wait(120)
         assert (job.state, job.error) == ("done", "")
         host = served.url.removeprefix("http://")
         files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
@@ -373,7 +373,7 @@ def test_a_refusal_that_repeats_the_key_is_told_without_it(tmp_path):
         served.routes["POST /sdapi/v1/txt2img"] = sends({"detail": f"no {KEY} here"}, 500)
         backend = near(served.url, "a1111", f"me:{KEY}").backend(OWNER)
         job = Jobs(library).submit(SMALL, backend, OWNER)
-        assert job.wait(20)
+        assert job.wait(120)
     assert job.state == "failed"
     assert "here" in job.error
     assert KEY not in job.error

@@ -18,7 +18,7 @@ from sdplay.library import Library
 from sdplay.params import Params
 from sdplay.sweeps import Bench, Speeds, Sweep
 from tests.local_process import until
-from tests.making import Painter, finished
+from tests.making import Held, finished
 from tests.postgres import cluster
 from tests.relaying import relay
 
@@ -63,8 +63,8 @@ def cut(server):
         )
 
 
-def sweep(library, seeds, tmp_path):
-    jobs, painter = Jobs(library), Painter(0.02)
+def sweep(library, seeds, tmp_path, painter):
+    jobs = Jobs(library)
     bench = Bench({painter.name: painter})
     speeds = Speeds(tmp_path / "speeds.json", jobs.estimates)
     facts = bench.facts(painter.name, library, speeds)
@@ -102,20 +102,24 @@ def test_connections_that_are_cut_again_and_again_lose_no_picture(server, librar
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["orderly", "crashed"])
 def test_a_restart_in_the_middle_of_a_sweep_costs_no_cell(server, library, tmp_path, how):
-    run = sweep(library, "1-12", tmp_path).start()
-    until(lambda: made(run) >= 3)
+    painter = Held(3)
+    run = sweep(library, "1-12", tmp_path, painter).start()
+    until(lambda: made(run) == 3)
     server.stop(how)
+    painter.most = 12
     server.start()
-    assert run.wait(60)
+    assert run.wait(240)
     assert set(run.counts()) <= {"made", "reused"}
     assert kept(library, run) == list(range(1, 13))
 
 
 def test_a_sweep_waits_for_a_database_that_is_long_away(server, database, tmp_path):
     with closing(Library(tmp_path, database, patience=0.2)) as library:
-        run = sweep(library, "1-8", tmp_path).start()
-        until(lambda: made(run) >= 2)
+        painter = Held(2)
+        run = sweep(library, "1-8", tmp_path, painter).start()
+        until(lambda: made(run) == 2)
         server.stop()
+        painter.most = 99
         try:
             until(lambda: run.waits)
             assert run.trouble.startswith(
@@ -127,7 +131,7 @@ def test_a_sweep_waits_for_a_database_that_is_long_away(server, database, tmp_pa
                 library.recent()
         finally:
             server.start()
-        assert run.wait(60)
+        assert run.wait(240)
         assert (run.trouble, set(run.counts()) <= {"made", "reused"}) == ("", True)
         assert kept(library, run) == list(range(1, 9))
 
@@ -181,12 +185,14 @@ def test_a_busy_bucket_costs_no_picture_and_says_what_to_do(store, tmp_path):
 def test_a_sweep_goes_on_when_its_bucket_is_no_longer_busy(store, tmp_path):
     with closing(Library(tmp_path, store=f"s3://{store.bucket}/pictures")) as library:
         store.seconds = 0.01
-        run = sweep(library, "1-6", tmp_path).start()
-        until(lambda: made(run) >= 2)
+        painter = Held(2)
+        run = sweep(library, "1-6", tmp_path, painter).start()
+        until(lambda: made(run) == 2)
         store.busy = True
+        painter.most = 99
         until(lambda: store.refused > 3)
         time.sleep(1)
         store.busy = False
-        assert run.wait(120)
+        assert run.wait(240)
         assert set(run.counts()) <= {"made", "reused"}
         assert kept(library, run) == list(range(1, 7))

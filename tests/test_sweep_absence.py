@@ -48,10 +48,11 @@ def states(run):
 
 def test_a_restart_in_the_middle_costs_no_cell(jobs, monkeypatch):
     monkeypatch.setattr(absence, "PROBE_SECONDS", 0.1)
-    with measured(step_seconds=0.03) as server, restarting(server) as (go_away, come_back):
+    with measured(most=2) as server, restarting(server) as (go_away, come_back):
         run = sweep(jobs, A1111(server.url), [("seed", "1-6")]).start()
-        until(lambda: run.counts().get("made", 0) >= 2)
+        until(lambda: run.counts().get("made", 0) == 2)
         go_away()
+        server.most = 99
         until(lambda: run.waits)
         assert "does not answer; it may be restarting" in run.trouble
         assert (run.paused, run.moving, "failed" in run.counts()) == (True, True, False)
@@ -62,10 +63,11 @@ def test_a_restart_in_the_middle_costs_no_cell(jobs, monkeypatch):
 
 
 def test_a_cancelled_wait_ends_at_once(jobs):
-    with measured(step_seconds=0.03) as server, restarting(server) as (go_away, _):
+    with measured(most=1) as server, restarting(server) as (go_away, _):
         run = sweep(jobs, A1111(server.url), [("seed", "1-4")]).start()
-        until(lambda: run.counts().get("made", 0) >= 1)
+        until(lambda: run.counts().get("made", 0) == 1)
         go_away()
+        server.most = 99
         until(lambda: run.waits)
         run.cancel()
         assert run.wait(120)

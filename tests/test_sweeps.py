@@ -21,7 +21,8 @@ from sdplay.picture import Progress, png_bytes
 from sdplay.sweeps import Bench, Speeds, Sweep
 from sdplay.work import evaluations
 from tests.fakes import a1111
-from tests.making import Painter, colour, finished
+from tests.local_process import until
+from tests.making import Held, Painter, colour, finished
 
 BASE = Params("a fox", width=64, height=64, steps=2, scheduler="euler")
 
@@ -38,13 +39,6 @@ def sweep(jobs, painter, axes, base=BASE, **more):
     speeds = Speeds(jobs.library.files.folder.parent / "speeds.json", jobs.estimates)
     made = plan(Setup("painter", base), axes, bench.facts("painter", jobs.library, speeds))
     return Sweep(made, bench, jobs, speeds=speeds, **more)
-
-
-def until(fact, seconds=120):
-    end = time.monotonic() + seconds
-    while not fact() and time.monotonic() < end:
-        time.sleep(0.005)
-    assert fact()
 
 
 def states(run):
@@ -90,23 +84,11 @@ class Hand:
         return self.now
 
 
-class Held(Painter):
-    """Makes so many pictures and then works at the next one without an end."""
-
-    most = 3
-
-    def generate(self, params):
-        while len(self.made) >= self.most:
-            time.sleep(0.005)
-            yield Progress(0.5)
-        yield from super().generate(params)
-
-
 HELD_AT = (3 + 0.5 * work.sampled(BASE)) / 8
 
 
 def test_an_interrupted_sweep_resumes_where_it_stopped(jobs):
-    painter = Held()
+    painter = Held(3)
     run = sweep(jobs, painter, [("seed", "1-8")]).start()
     until(lambda: states(run).count("made") == 3)
     run.cancel()
@@ -120,7 +102,7 @@ def test_an_interrupted_sweep_resumes_where_it_stopped(jobs):
 
 
 def test_the_bar_counts_the_steps_of_the_cell_at_work(jobs):
-    run = sweep(jobs, painter := Held(), [("seed", "1-8")]).start()
+    run = sweep(jobs, painter := Held(3), [("seed", "1-8")]).start()
     until(lambda: states(run).count("made") == 3 and run.fraction == pytest.approx(HELD_AT))
     painter.most = 99
     assert run.wait(120)
@@ -128,7 +110,7 @@ def test_the_bar_counts_the_steps_of_the_cell_at_work(jobs):
 
 
 def test_pause_lets_the_running_one_end_and_resume_goes_on(jobs):
-    painter = Held()
+    painter = Held(3)
     run = sweep(jobs, painter, [("seed", "1-8")]).start()
     until(lambda: states(run).count("made") == 3 and "running" in states(run))
     run.pause()
@@ -143,7 +125,7 @@ def test_pause_lets_the_running_one_end_and_resume_goes_on(jobs):
 
 def test_a_pause_is_no_time_at_work(jobs):
     hand = Hand()
-    run = sweep(jobs, painter := Held(), [("seed", "1-8")], now=hand).start()
+    run = sweep(jobs, painter := Held(3), [("seed", "1-8")], now=hand).start()
     until(lambda: states(run).count("made") == 3 and "running" in states(run))
     run.pause()
     painter.most = 99
@@ -180,6 +162,7 @@ def test_a_sweep_whose_thread_dies_says_so_and_goes_on_when_tried_again(jobs, mo
     assert states(run) == ["cancelled"] * 4
     assert run.trouble.startswith("The sweep broke down inside the app")
     run._take_in = spare
+    until(lambda: run.group not in [thread.name for thread in threading.enumerate()])
     run.retry()
     assert run.wait(120)
     assert (states(run), run.trouble, len(painter.made)) == (["made"] * 4, "", 4)
@@ -206,7 +189,7 @@ def test_a_bug_in_one_turn_pauses_the_sweep_instead_of_losing_it(jobs):
 
 
 def test_the_standing_counts_what_is_there_and_what_is_at_work(jobs):
-    run = sweep(jobs, painter := Held(), [("seed", "1-8")]).start()
+    run = sweep(jobs, painter := Held(3), [("seed", "1-8")]).start()
     until(lambda: states(run).count("made") == 3 and run.fraction == pytest.approx(HELD_AT))
     said = run.standing
     assert said.startswith("3 of 8 pictures · 1 in the making · 40 % of the work done · ")
@@ -229,7 +212,7 @@ def test_one_cell_has_a_word_of_its_own(jobs):
 
 def test_cells_without_an_evaluation_are_work_too(jobs):
     start = BASE.with_(init=PICTURE, steps=10)
-    run = sweep(jobs, Held(), [("strength", "0, 0.05, 0.09, 0.5")], start).start()
+    run = sweep(jobs, Held(3), [("strength", "0, 0.05, 0.09, 0.5")], start).start()
     until(lambda: states(run).count("made") == 3)
     assert run.plan.evaluations == 10
     low, high = run.seconds_left()
@@ -299,14 +282,14 @@ def test_skipped_cells_are_never_made(jobs):
 
 
 class Crowd(Painter):
-    """Counts how many pictures it makes at the same time."""
+    """Counts how many pictures it makes at the same time, and ends none before it is let."""
 
     name = "crowd"
 
     def __init__(self):
-        super().__init__(0.01)
+        super().__init__()
         self.now = self.most = 0
-        self.counting = threading.Lock()
+        self.counting, self.let = threading.Lock(), threading.Event()
 
     def probe(self):
         return Capabilities(
@@ -322,6 +305,8 @@ class Crowd(Painter):
             self.now += 1
             self.most = max(self.most, self.now)
         try:
+            while not self.let.wait(0.01):
+                yield Progress()
             yield from super().generate(params)
         finally:
             with self.counting:
@@ -334,9 +319,13 @@ def test_as_many_cells_run_at_once_as_the_backend_wants(jobs):
     run = Sweep(plan(Setup("crowd", BASE.with_(steps=10)), [("seed", "1-40")]), bench, jobs).start()
     until(lambda: crowd.most == 4)
     run.pause()
+    crowd.let.set()
     until(lambda: crowd.now == 0)
+    crowd.let.clear()
     crowd.most = 0
     run.resume()
+    until(lambda: crowd.most == 4)
+    crowd.let.set()
     assert run.wait(120)
     assert crowd.most == 4
 
@@ -426,15 +415,17 @@ def test_a_server_switches_its_model_once_for_each(jobs):
 
 
 class Counting:
-    """The built-in model, noting how many rows every call had."""
+    """The built-in model, noting how many rows every call had; the first one waits until all are
+    there."""
 
     def __init__(self, model):
-        self.model, self.rows = model, []
+        self.model, self.rows, self.let = model, [], threading.Event()
 
     def __getattr__(self, name):
         return getattr(self.model, name)
 
     def denoise(self, x, times, meaning):
+        self.let.wait(120)
         self.rows.append(len(x))
         return self.model.denoise(x, times, meaning)
 
@@ -461,18 +452,31 @@ def test_a_sweep_on_the_built_in_model_shares_batches(jobs, monkeypatch):
         Bench(),
         jobs,
     )
-    assert run.start().wait(240)
+    run.start()
+    until(lambda: in_the_engine() == 12)
+    counting.let.set()
+    assert run.wait(240)
     assert states(run) == ["made"] * 12
     assert sum(counting.rows) == run.plan.evaluations
     assert max(counting.rows) >= 10
     assert len(counting.rows) < run.plan.evaluations / 3
 
 
-def test_the_work_of_a_sweep_is_never_more_than_the_time_that_went_by(jobs):
+def in_the_engine():
+    """How many pictures the built-in model is asked for."""
+    engine = builtin._engine()[0]
+    return engine._new.qsize() + len(engine._runs)
+
+
+def test_the_work_of_a_sweep_is_never_more_than_the_time_that_went_by(jobs, monkeypatch):
+    counting = Counting(builtin._engine()[0].model)
+    monkeypatch.setattr(builtin._engine()[0], "model", counting)
     base = Setup("builtin", Params("an apple", width=96, height=96, steps=4))
     made = plan(base, [("seed", "1-20"), ("cfg", "1, 5")])
     began = time.monotonic()
     run = Sweep(made, Bench(), jobs).start()
+    until(lambda: in_the_engine() > 1)
+    counting.let.set()
     assert run.wait(240)
     passed = time.monotonic() - began
     kept = jobs.library.total("", "")
