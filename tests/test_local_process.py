@@ -40,7 +40,7 @@ def process():
 
 def ready(process, address, **launch):
     process.start(Launch(**launch), address)
-    backend = Local(address, process=process, patience=5)
+    backend = Local(address, process=process, patience=120)
     until(lambda: backend.probe().status == "ready")
     return backend
 
@@ -67,13 +67,14 @@ def test_a_started_process_answers_with_its_own_token(process, address):
 
 def test_its_log_and_memory_can_be_seen(process, address):
     ready(process, address, model="x.safetensors")
+    until(lambda: process.log(1) == "serving x.safetensors")
     assert process.log(5) == "loading\nLoading: 100%|####|\nserving x.safetensors"
     assert process.memory() > 2**20
 
 
 def test_a_crash_in_the_middle_is_a_sentence_and_the_next_picture_works(process, address):
     backend = ready(process, address)
-    run = backend.generate(SMALL.with_(steps=400))
+    run = backend.generate(SMALL.with_(prompt="endless"))
     next(event for event in run if event.step)
     kill(process)
     with pytest.raises(
@@ -85,6 +86,7 @@ def test_a_crash_in_the_middle_is_a_sentence_and_the_next_picture_works(process,
 
 def test_meanwhile_the_form_is_told_what_it_could_do(process, address):
     backend = ready(process, address)
+    process.program = ("-c", "import time; time.sleep(600)")  # it stays at its start
     kill(process)
     until(lambda: process.state == "starting")
     told = backend.probe()
@@ -119,7 +121,7 @@ def test_what_a_dead_process_wrote_does_not_make_the_next_one_ready(process, add
 def test_waiting_jobs_survive_a_crash(process, address, tmp_path):
     backend, jobs = ready(process, address), Jobs(Library(tmp_path))
     first, *others = [
-        jobs.submit(SMALL.with_(seed=seed, steps=400 if seed == 0 else 3), backend)
+        jobs.submit(SMALL.with_(seed=seed, prompt="a fox" if seed else "endless"), backend)
         for seed in range(5)
     ]
     until(lambda: first.progress.step)
@@ -162,7 +164,7 @@ def test_a_process_that_never_got_ready_is_not_started_anew(process, address):
 
 def test_a_stopped_process_stays_off_and_its_picture_ends_with_a_sentence(process, address):
     backend = ready(process, address)
-    run = backend.generate(SMALL.with_(steps=400))
+    run = backend.generate(SMALL.with_(prompt="endless"))
     next(event for event in run if event.step)
     process.stop()
     with pytest.raises(
@@ -177,10 +179,9 @@ def test_jobs_wait_a_while_for_a_process_of_somebody_else(process, address):
     foreign = Local(address, process.token, patience=0.5, process=LocalProcess())
     assert foreign.probe().status == "ready"
     process.stop()
-    began = time.monotonic()
     with pytest.raises(BackendOffline, match="Start one: python -m sdplay serve"):
         made(foreign)
-    assert time.monotonic() - began >= 0.4
+    assert time.monotonic() - foreign.process.last_seen(address) >= 0.5
     assert backend.model_version(SMALL) != backend.model_version(SMALL)
 
 
@@ -208,7 +209,7 @@ def test_the_child_ends_with_its_server_even_after_sigkill(address):
     ) as server:
         child = psutil.Process(int(server.stdout.readline()))
         server.kill()
-    assert child.wait(10) is None or not child.is_running()
+    assert child.wait(120) is None or not child.is_running()
 
 
 def test_the_last_choice_is_remembered(process, address):

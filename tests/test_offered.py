@@ -15,7 +15,7 @@ def page(tmp_path_factory):
     process, url = served(tmp_path_factory.mktemp("home"))
     yield url
     process.terminate()
-    process.wait(10)
+    process.wait()
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ def compare(page):
     yield page.run()
     if following := chain_of(page):
         following.cancel()
-        following.wait(20)
+        following.wait(120)
         chains().forget(page.session_state["owner"])
 
 
@@ -36,7 +36,7 @@ def followed(page, *stages, **fields):
 
 
 def ended(page):
-    assert chain_of(page).wait(60)
+    assert chain_of(page).wait(240)
     return page.run()
 
 

@@ -247,31 +247,46 @@ def test_a_file_that_is_no_plan_is_refused_in_a_sentence(page, name):
     assert len(page.warning) == 1
 
 
+@pytest.fixture
+def held(monkeypatch):
+    """A server that works at its first picture until it may make more."""
+    with a1111(most=0) as server:
+        monkeypatch.setenv("SDPLAY_A1111_URL", server.url)
+        yield server
+        server.most = 99
+
+
 def cancelled(page):
     """A sweep that was stopped before anything was done."""
-    opened(page, x_values="100, 110", y_axis="Nothing").button(key="run").click().run()
+    axes = {"x_values": "2, 3", "y_axis": "Nothing"}
+    opened(page, backend="a1111", **axes).button(key="run").click().run()
     page.button(key="sweep_cancel").click().run()
-    newest().wait(30)
+    assert newest().wait(120)
     return page.run()
 
 
+@pytest.mark.usefixtures("held")
 def test_after_a_cancel_the_rest_is_made_not_tried_again(page):
     assert cancelled(page).button(key="sweep_retry").label == "Make the other 2 pictures"
 
 
-def test_one_cell_is_tried_again_without_the_others(page):
-    picked(cancelled(page), (0,)).button(key="cell_retry").click().run()
-    newest().wait(30)
+def test_one_cell_is_tried_again_without_the_others(page, held):
+    page = picked(cancelled(page), (0,))
+    held.most = 99
+    page.button(key="cell_retry").click().run()
+    assert newest().wait(120)
     assert [result.state for result in newest().results().values()] == ["made", "cancelled"]
     assert "1 of 2 pictures" in sentences(page.run())
 
 
-def test_an_edited_plan_goes_on_with_what_is_left(page):
-    opened(page, x_values="2, 90", y_axis="Nothing").button(key="run").click().run()
+def test_an_edited_plan_goes_on_with_what_is_left(page, held):
+    axes = {"x_values": "2, 90", "y_axis": "Nothing"}
+    opened(page, backend="a1111", **axes).button(key="run").click().run()
     page.button(key="sweep_edit").click().run()
     assert newest().paused
     page.text_input(key="x_values").set_value("2, 3").run()
     assert page.button(key="run").label.startswith("Continue with")
+    held.most = 99
     finished(page.button(key="run").click().run())
     assert [
         [cell.params.steps for cell in sweep.plan.cells] for sweep in sweeping.board()._sweeps
@@ -435,7 +450,7 @@ def test_run_again_makes_every_picture_anew_and_says_whether_it_is_the_same(page
 def test_a_sweep_that_ends_while_the_page_is_drawn_can_be_run_again_at_once(page, monkeypatch):
     def after_its_end(studio):
         for sweep in sweeping.mine(studio):
-            sweep.wait(20)
+            sweep.wait(120)
 
     monkeypatch.setattr(experiments, "open_file", after_its_end)  # is drawn behind the plan's line
     page = opened(page).button(key="run").click().run()
@@ -532,16 +547,15 @@ def test_lines_of_a_chart_have_their_names_beside_them(page):
     assert '"orient": "bottom"' not in chart.spec
 
 
-def test_a_second_click_on_run_begins_no_second_sweep(page, monkeypatch):
-    with a1111(step_seconds=0.3) as server:
-        monkeypatch.setenv("SDPLAY_A1111_URL", server.url)
-        opened(page, backend="a1111").button(key="run").click().run()
-        owner = page.session_state["owner"]
-        assert newest().running
-        page.button(key="plan_new").click().run()
-        page.button(key="run").click().run()
-        assert len(sweeping.board().of(owner)) == 1
-        newest().cancel()
+@pytest.mark.usefixtures("held")
+def test_a_second_click_on_run_begins_no_second_sweep(page):
+    opened(page, backend="a1111").button(key="run").click().run()
+    owner = page.session_state["owner"]
+    assert newest().running
+    page.button(key="plan_new").click().run()
+    page.button(key="run").click().run()
+    assert len(sweeping.board().of(owner)) == 1
+    newest().cancel()
 
 
 def test_the_same_may_run_again_once_it_has_ended(page):

@@ -60,12 +60,12 @@ def test_a_film_that_cannot_be_made_is_told(film_tab, moves, sentence):
 
 
 def test_cancel_keeps_the_frames_and_going_on_makes_the_rest(film_tab):
-    film_tab.number_input(key="reel_frames").set_value(40)
+    film_tab.number_input(key="reel_frames").set_value(1000)
     film_tab.button(key="reel_go").click().run()
     film_tab.button(key="reel_cancel").click().run()
     made(film_tab)
     film_tab.run()
-    assert " of 40 frames" in sentences(film_tab)
+    assert " of 1,000 frames" in sentences(film_tab)
     film_tab.button(key="reel_on").click().run()
     assert any(button.key == "reel_cancel" for button in film_tab.button)
     film_tab.button(key="reel_cancel").click().run()

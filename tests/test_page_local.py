@@ -67,13 +67,13 @@ def test_a_model_for_depth_and_tiles_can_be_chosen(local, tmp_path, monkeypatch)
 
 def test_a_crash_in_the_middle_is_told_and_the_next_picture_comes(local):
     started(local)
-    local.number_input(key="seed").set_value(8)
-    local.slider(key="steps").set_value(150)
+    local.text_area(key="prompt").set_value("endless")
     local.button(key="go").click().run()
     until(lambda: any(bar.value for bar in local.get("progress")), meanwhile=local.run)
     os.kill(OURS._child.pid, signal.SIGKILL)
     settled(local)
     assert "It was started anew. Make the picture again." in sentences(local.run())
+    local.text_area(key="prompt").set_value("a fox")
     settled(local.button(key="go").click().run())
     assert len(local.image) >= 1
 

@@ -94,4 +94,4 @@ def test_the_address_names_the_same_picture_given_again_though_the_browser_is_la
             assert "start=" in address
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait()

@@ -7,18 +7,18 @@ from tests.local_process import until
 from tests.serving import served
 from tests.visiting import Visitor
 
-SLOW = 0.5
 
 
 @pytest.fixture
 def page(tmp_path):
-    """A page whose pictures take long, with room for two waiting ones of an address."""
-    with a1111(step_seconds=SLOW) as server:
+    """A page whose first picture never ends, with room for two waiting ones of an address."""
+    with a1111(most=0) as server:
         settings = {"SDPLAY_A1111_URL": server.url, "SDPLAY_MAX_QUEUED_ADDRESS": "2"}
         process, url = served(tmp_path, SDPLAY_BACKEND="a1111", **settings)
         yield url
         process.kill()
         process.wait()
+        server.most = 99
 
 
 def pressed(url, address):
