@@ -138,9 +138,7 @@ def test_a_job_that_is_cancelled_in_the_moment_of_its_turn_does_not_begin(jobs, 
 
     monkeypatch.setattr(jobs, "_startable", cancelled_meanwhile)
     painter = Painter()
-    cancelled, fine = (
-        jobs.submit(Params(steps=2, seed=seed, **SMALL), painter) for seed in (1, 2)
-    )
+    cancelled, fine = (jobs.submit(Params(steps=2, seed=seed, **SMALL), painter) for seed in (1, 2))
     assert [ended(cancelled), ended(fine)] == ["cancelled", "done"]
     assert [params.seed for params in painter.made] == [2]
 

@@ -8,7 +8,6 @@ from tests.serving import served
 from tests.visiting import Visitor
 
 
-
 @pytest.fixture
 def page(tmp_path):
     """A page whose first picture never ends, with room for two waiting ones of an address."""
