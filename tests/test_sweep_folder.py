@@ -77,6 +77,23 @@ def test_no_two_cells_share_a_file_and_none_leaves_the_folder(tmp_path):
     assert all((tmp_path / place).resolve().is_relative_to(tmp_path) for place in made)
 
 
+def test_no_two_cells_share_a_file_where_the_disk_reads_two_names_as_one(tmp_path):
+    made = places([("prompt", ["Fox", "fox", "FOX", "caf\u00e9", "cafe\u0301"])], path=tmp_path)
+    assert made == [
+        "prompt/Fox.png",
+        "prompt/fox~2.png",
+        "prompt/FOX~3.png",
+        "prompt/caf\u00e9.png",
+        "prompt/caf\u00e9~2.png",
+    ]
+
+
+def test_no_file_is_named_like_a_device_of_windows(tmp_path):
+    offer = Offer(pictures={"aux/nul.png": b"1", "lpt1.png": b"2", "lpt10.png": b"3"})
+    made = places([("init", list(offer.pictures))], facts=Facts(offer), path=tmp_path)
+    assert made == ["_aux/_nul.png", "_lpt1.png", "lpt10.png"]
+
+
 def ran(tmp_path, axes=(("steps", "5, 10"), ("seed", "1, 2"))):
     planned = plan(BASE, axes)
     folder = Folder(tmp_path, planned).begin()

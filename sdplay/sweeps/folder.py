@@ -6,6 +6,7 @@ import json
 import math
 import re
 import socket
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -38,6 +39,8 @@ from sdplay.sweeps.ledger import Ledger
 Results = Mapping[tuple[int, ...], Result]
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 HIDDEN = ".sweep"
+DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+"""Names that Windows keeps for its devices."""
 NO_PICTURE = "was left out: it is no picture file."
 RUN_COLUMNS = (
     "when",
@@ -414,16 +417,17 @@ def tree(folder: Path, without: Path | None = None) -> tuple[dict[str, PictureFi
 
 
 def _names(varied: Varied) -> list[tuple[str, ...]]:
-    """The parts of a path that each mark of an axis gives; no two marks share one."""
-    used: set[tuple[str, ...]] = set()
+    """The parts of a path that each mark of an axis gives; no two marks share one, not even on a
+    disk that takes large and small letters for one."""
+    used: set[str] = set()
     names = []
     for mark in varied.marks:
         parts = _parts(varied, mark.label, mark.value)
         count = 1
-        while parts in used:
+        while (on_disk := "/".join(parts).casefold()) in used:
             count += 1
             parts = (*parts[:-1], f"{re.sub('~[0-9]+$', '', parts[-1])}~{count}")
-        used.add(parts)
+        used.add(on_disk)
         names.append(parts)
     return names
 
@@ -445,9 +449,10 @@ def _parts(varied: Varied, label: str, value: object) -> tuple[str, ...]:
 
 def _slug(text: str) -> str:
     """A file name that every system takes and that still reads like the value."""
-    slug = (
-        re.sub(r"[^\w.+=-]+", "-", text.replace("→", "to").replace("×", "x")).strip("-.") or "none"
-    )
+    plain = unicodedata.normalize("NFC", text).replace("→", "to").replace("×", "x")
+    slug = re.sub(r"[^\w.+=-]+", "-", plain).strip("-.") or "none"
+    if DEVICES.fullmatch(slug):
+        return f"_{slug}"
     if len(slug) <= 60:
         return slug
     return f"{slug[:50]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
