@@ -6,18 +6,18 @@
     python -m tests.benchmarks.team 25 --least           (and what a page of one button costs)
 
 Everybody presses Generate again as soon as the picture is there, in a websocket session of their
-own on the real server; `--browsers` of them sit in Chromium.  The engine alone, with as many
-threads and no page, is measured just before and just after: what the page keeps of it is the figure
-that counts.  On a machine that does other work besides, only the processor time tells: what the
-page's server spends for a picture, where the engine alone spends so much.
+own on the real server; `--browsers` of them sit in Chromium.  Everybody pauses now and then, and
+the engine alone, with as many threads and no page, works for a while: a machine whose speed changes
+changes both.  What the page keeps of the engine's pace is the figure that counts.  On a machine
+that does other work besides, only the processor time tells: what the page's server spends for a
+picture, where the engine alone spends so much.
 """
 
 import argparse
-import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
@@ -41,6 +41,8 @@ PROMPT = "a strawberry on a blue background"
 SIZE = {"width": 128, "height": 128}
 LOST_SECONDS = 300.0
 ONE_BUTTON = "tests/benchmarks/one_button.py"
+PART_SECONDS = 30.0
+"""How long people press before they pause."""
 EXAMPLE = 0
 """The picture that came with the app has a small seed."""
 
@@ -85,46 +87,75 @@ class Place:
 
 
 class Clock:
-    """Time, and processor time of some processes, from `begin` on."""
+    """Time, and processor time of some processes, while it runs."""
 
     def __init__(self, *processes: psutil.Process | None) -> None:
         self._processes = [process for process in processes if process]
-        self.begin()
+        self._seconds = self._spent = 0.0
 
-    def begin(self) -> None:
-        self._began, self._spent = time.monotonic(), self._processor()
+    def __enter__(self) -> "Clock":
+        self._seconds -= time.monotonic()
+        self._spent -= self._processor()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._seconds += time.monotonic()
+        self._spent += self._processor()
 
     def pace(self, pictures: int) -> Pace:
-        seconds, spent = time.monotonic() - self._began, self._processor() - self._spent
-        return Pace(pictures / seconds, 1000 * spent / max(1, pictures))
+        return Pace(pictures / self._seconds, 1000 * self._spent / max(1, pictures))
 
     def _processor(self) -> float:
         return sum(sum(process.cpu_times()[:2]) for process in self._processes)
 
 
-def session(url: str, person: Person, ready: threading.Barrier, seconds: float) -> None:
+class Parts:
+    """The time in which everybody presses, in parts: all begin one together and wait for the
+    last."""
+
+    def __init__(self, people: int, seconds: float) -> None:
+        self.count = max(1, round(seconds / PART_SECONDS))
+        self._seconds = seconds / self.count
+        self._gate = threading.Barrier(people + 1)
+
+    def pressing(self) -> Iterator[None]:
+        """For one person: a turn for each press."""
+        for _ in range(self.count):
+            self._gate.wait()
+            until = time.monotonic() + self._seconds
+            while time.monotonic() < until:
+                yield
+            self._gate.wait()
+
+    def run(self, clock: Clock, between: Callable[[], None]) -> None:
+        """Let everybody press in each part, and call this before, between and after."""
+        for _ in range(self.count):
+            between()
+            self._gate.wait()
+            with clock:
+                self._gate.wait()
+        between()
+
+
+def session(url: str, person: Person, parts: Parts) -> None:
     """One session without a browser: type the seed, press Generate, look until it is there."""
     with Visitor(url) as visitor:
-        ready.wait()
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        for _ in parts.pressing():
             seed, began = person.seed(), time.monotonic()
             visitor.generate(seed)
-            if not visitor.see(seed, LOST_SECONDS):
+            if visitor.see(seed, LOST_SECONDS):
+                person.waits.append(time.monotonic() - began)
+            else:
                 person.lost += 1
-                return
-            person.waits.append(time.monotonic() - began)
         person.saw(visitor.seeds)
 
 
-def browser(url: str, person: Person, ready: threading.Barrier, seconds: float) -> None:
+def browser(url: str, person: Person, parts: Parts) -> None:
     """The same in Chromium."""
     with sync_playwright() as playing:
         chromium = playing.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = opened(chromium.new_page(), url)
-        ready.wait()
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        for _ in parts.pressing():
             seed, began = person.seed(), time.monotonic()
             page.locator(".st-key-seed input").fill(str(seed))
             page.locator(".st-key-seed input").press("Tab")
@@ -149,8 +180,8 @@ def _look(page: Page, person: Person, seed: int) -> None:
         page.wait_for_timeout(50)
 
 
-def alone(people: int, seconds: float, place: Place) -> Pace:
-    """The engine with so many threads, no page and no previews."""
+def alone(people: int, seconds: float, place: Place, clock: Clock) -> int:
+    """The engine with so many threads, no page and no previews: how many pictures it made."""
     backend, until, count = place.backend, time.monotonic() + seconds, []
     backend.previews = False
     cfg = float(backend.probe().defaults.get("cfg", 7.0))
@@ -161,49 +192,50 @@ def alone(people: int, seconds: float, place: Place) -> Pace:
             params = Params(PROMPT, steps=STEPS, cfg=cfg, seed=seed, **SIZE)
             count.extend(each for each in backend.generate(params) if isinstance(each, Picture))
 
-    clock = Clock(psutil.Process(), place.painter)
-    _side_by_side([lambda number=number: paint(number) for number in range(people)])
-    return clock.pace(len(count))
+    with clock:
+        _side_by_side([lambda number=number: paint(number) for number in range(people)])
+    return len(count)
 
 
 def team(people: int, seconds: float, browsers: int, place: Place) -> None:
     """Measure so many people, and print how it went."""
-    engine = [alone(people, min(10.0, seconds), place)]
     everybody = [Person(number, number <= browsers) for number in range(1, people + 1)]
-    page, megabytes = paced(everybody, seconds, place)
-    engine.append(alone(people, min(10.0, seconds), place))
-    _report(everybody, page, engine, megabytes)
+    _report(everybody, *paced(everybody, seconds, place))
 
 
 def least(people: int, seconds: float, place: Place) -> None:
     """Print what the same costs on a page of one button: Streamlit's own part."""
-    page, _ = paced(
-        [Person(number, False) for number in range(1, people + 1)], seconds, place, ONE_BUTTON
-    )
-    engine = alone(people, min(10.0, seconds), place).milliseconds
+    everybody = [Person(number, False) for number in range(1, people + 1)]
+    page, engine, _ = paced(everybody, seconds, place, ONE_BUTTON)
     print(
-        f"    on a page of one button: {page.milliseconds:.0f}, alone {engine:.0f}: "
-        f"{engine / page.milliseconds:.2f}"
+        f"    on a page of one button: {page.milliseconds:.0f}, alone {engine.milliseconds:.0f}: "
+        f"{engine.milliseconds / page.milliseconds:.2f}"
     )
 
 
 def paced(
     everybody: list[Person], seconds: float, place: Place, script: str = "streamlit_app.py"
-) -> tuple[Pace, float]:
-    """Everybody at a page at once: its pace, and the megabytes of its server."""
+) -> tuple[Pace, Pace, float]:
+    """Everybody at a page at once: its pace, the engine's own, and the megabytes of its server."""
+    people, parts, made = len(everybody), Parts(len(everybody), seconds), []
+    engine = Clock(psutil.Process(), place.painter)
+
+    def paint_alone() -> None:
+        made.append(alone(people, min(PART_SECONDS, seconds) / 3, place, engine))
+
     with tempfile.TemporaryDirectory() as home:
         process, url = served(Path(home), script, **place.settings)
         try:
             server = psutil.Process(process.pid)
             _side_by_side([lambda: _first(url, place)])
-            clock = Clock(server, place.painter)
-            ready = threading.Barrier(len(everybody), action=clock.begin)
             link = f"{url}?{urlencode(place.form())}"
+            clock = Clock(server, place.painter)
             _side_by_side(
-                [lambda person=person: _sit(link, person, ready, seconds) for person in everybody]
+                [lambda: parts.run(clock, paint_alone)]
+                + [lambda person=person: _sit(link, person, parts) for person in everybody]
             )
             page = clock.pace(sum(len(person.waits) for person in everybody))
-            return page, server.memory_info().rss / 2**20
+            return page, engine.pace(sum(made)), server.memory_info().rss / 2**20
         finally:
             process.terminate()
             process.wait()
@@ -216,14 +248,13 @@ def _first(url: str, place: Place) -> None:
         visitor.see(7)
 
 
-def _sit(url: str, person: Person, ready: threading.Barrier, seconds: float) -> None:
-    (browser if person.in_chromium else session)(url, person, ready, seconds)
+def _sit(url: str, person: Person, parts: Parts) -> None:
+    (browser if person.in_chromium else session)(url, person, parts)
 
 
-def _report(everybody: list[Person], page: Pace, engine: Sequence[Pace], megabytes: float) -> None:
+def _report(everybody: list[Person], page: Pace, engine: Pace, megabytes: float) -> None:
     waits = sorted(wait for person in everybody for wait in person.waits)
-    rate = statistics.mean(pace.rate for pace in engine)
-    spent = statistics.mean(pace.milliseconds for pace in engine)
+    rate, spent = engine.rate, engine.milliseconds
     fair = len(everybody) / rate
     late = waits[int(0.95 * (len(waits) - 1))] if waits else float("inf")
     print(
