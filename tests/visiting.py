@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import requests
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.NumberInput_pb2 import NumberInput
 from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from websockets.sync.client import connect
 
@@ -34,6 +35,10 @@ class Visitor:
         """Each widget's id by its key."""
         self.drawn = set()
         """The keys of the widgets of the last run."""
+        self.kinds = {}
+        """For each key what sort of widget it is."""
+        self.faults = []
+        """The errors that the last run ended with, as the page shows them."""
         self.downloads = {}
         """For each key of a download button what its click asks for."""
         self._web = requests.Session()
@@ -80,7 +85,7 @@ class Visitor:
 
     def listen(self):
         """What comes until the script is at its end."""
-        self.texts, self.drawn = [], set()
+        self.texts, self.drawn, self.faults = [], set(), []
         while True:
             message = ForwardMsg.FromString(self._socket.recv(timeout=PATIENCE))
             if message.HasField("new_session"):
@@ -175,12 +180,15 @@ class Visitor:
         id = getattr(content, "id", "")
         if isinstance(id, str) and id.startswith("$$ID"):
             key = id.rsplit("-", 1)[-1]
-            self.ids[key] = id
+            whole = kind == "number_input" and content.data_type == NumberInput.INT
+            self.ids[key], self.kinds[key] = id, "whole_number_input" if whole else kind
             self.drawn.add(key)
             if download := getattr(content, "deferred_file_id", ""):
                 self.downloads[key] = download
             if kind == "number_input" and content.set_value and self.state(key):
                 self.set(key, int_value=int(content.value))
+        if kind == "exception":
+            self.faults.append(content.message)
         for field in ("body", "text"):
             if isinstance(text := getattr(content, field, ""), str) and text:
                 self.texts.append(text.replace("\\", ""))

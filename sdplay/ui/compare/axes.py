@@ -113,8 +113,9 @@ def _named(name: str) -> str:
 
 def _clear(position: str) -> None:
     """Called for another axis: fills in its own example instead of the values of the one before."""
-    name = st.session_state[f"{position}_axis"]
-    st.session_state[f"{position}_values"] = _example(name) if name else ""
+    st.session_state[f"{position}_values"] = ""
+    with suppress(BadParams):  # no axis is chosen, or one that is not in the list any more
+        st.session_state[f"{position}_values"] = _example(st.session_state[f"{position}_axis"])
 
 
 def _example(name: str) -> str:

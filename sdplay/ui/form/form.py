@@ -60,7 +60,7 @@ ELSEWHERE = ("prompt", "negative", "width", "height")
 def pick_backend() -> str:
     """Asks where pictures are made."""
     names = session.labels()
-    if st.session_state.get("backend", "") not in ("", *names):
+    if not _is_there(st.session_state.get("backend", "")):
         del st.session_state["backend"]  # a server that was connected, and forgotten since
         notes.add(NOT_CONNECTED)
     preferred = setting("SDPLAY_BACKEND")
@@ -74,6 +74,10 @@ def pick_backend() -> str:
         help="Where pictures are made. Everything below is what this backend offers.",
     )
     return str(chosen)
+
+
+def _is_there(name: str) -> bool:
+    return name in ("", *session.labels())
 
 
 def health(name: str, capabilities: Capabilities) -> None:
@@ -341,8 +345,10 @@ def _offered(group: str, capabilities: Capabilities) -> list[Knob]:
 
 def fit_to_backend() -> None:
     """Called for another backend: sets sizes and CFG that suit it, and fits the other values."""
-    capabilities = session.reached(_backend())[1]
     state = st.session_state
+    if not _is_there(state["backend"]):
+        return  # a page that was open while the server began anew holds an older name
+    capabilities = session.reached(_backend())[1]
     values = {name: first_of(KNOBS[name], capabilities) for name in FITTED}
     if state.get("negative") == state.get("fitted", ("", {}))[1].get("negative"):
         values["negative"] = first_of(KNOBS["negative"], capabilities)
