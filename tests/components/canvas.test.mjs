@@ -8,6 +8,7 @@ const {blank, changed, ground, pictures, recalled, redo, undo, untouched} =
   await load("canvas/changes");
 const {covering, fineSize, notched, toStage, toUnits} = await load("canvas/space");
 const {meaning} = await load("canvas/tools");
+const {listen} = await load("canvas/pointers");
 
 const area = shape =>
   shape.reduce((sum, [x, y], at) => {
@@ -193,6 +194,7 @@ test("the drawing's pixels are as fine as the screen or what is sent, within bou
   assert.deepEqual(fineSize({width: 192, height: 128}, 400), [1536, 1024]);
   assert.deepEqual(fineSize({width: 128, height: 128}, 1500), [1500, 1500]);
   assert.deepEqual(fineSize({width: 4096, height: 4096}, 400), [2048, 2048]);
+  assert.deepEqual(fineSize({width: 64, height: 2048}, 400), [128, 4096]);
 });
 
 test("a picture covers its frame from the middle", () => {
@@ -222,4 +224,71 @@ test("keys keep their places where a keyboard writes Cyrillic letters", () => {
   assert.deepEqual(key("я", "KeyZ", {ctrlKey: true}), {act: "undo"});
   assert.deepEqual(key("ъ", "BracketRight"), {act: "wider"});
   assert.deepEqual(key("e", "KeyD"), {tool: "eraser"});
+});
+
+// A stage and a pad that write down what becomes of the pointers on it.
+const pointed = (tool = "pen") => {
+  const stage = {classList: {add() {}}, focus() {}, setPointerCapture() {}},
+    log = [];
+  const pad = {tool, busy: () => false, pointAt: ({clientX, clientY}) => [clientX, clientY]};
+  for (const name of ["extend", "finish", "abandon", "pan", "zoomBy"])
+    pad[name] = () => log.push(name);
+  pad.begin = () => log.push("begin");
+  listen(stage, pad);
+  const send = (kind, pointerType, at, more = {}) =>
+    stage[`onpointer${kind}`]({
+      type: `pointer${kind}`,
+      pointerType,
+      pointerId: pointerType,
+      clientX: at,
+      clientY: at,
+      timeStamp: at,
+      button: 0,
+      buttons: 1,
+      preventDefault() {},
+      ...more,
+    });
+  return {send, log};
+};
+
+test("a hand that is laid down beside the pen takes no stroke away and moves nothing", () => {
+  const {send, log} = pointed();
+  send("down", "pen", 1);
+  send("down", "touch", 2);
+  send("move", "touch", 9);
+  send("move", "pen", 10);
+  send("up", "pen", 11);
+  send("move", "touch", 12);
+  assert.deepEqual(log, ["begin", "extend", "finish"]);
+});
+
+test("a pen draws though the hand lies on the screen already", () => {
+  const {send, log} = pointed();
+  send("down", "touch", 1);
+  send("down", "pen", 2);
+  send("move", "pen", 3);
+  send("up", "pen", 4);
+  assert.deepEqual(log, ["begin", "abandon", "begin", "extend", "finish"]);
+});
+
+test("a tool that acts at a point waits for a second finger", () => {
+  const {send, log} = pointed("fill");
+  send("down", "touch", 1);
+  send("down", "touch", 2, {pointerId: "second"});
+  send("up", "touch", 3, {pointerId: "second"});
+  send("up", "touch", 4);
+  assert.deepEqual(log, ["abandon"]);
+  send("down", "touch", 5);
+  send("up", "touch", 6);
+  assert.deepEqual(log, ["abandon", "begin"]);
+});
+
+test("a stroke ends with its own button though another one is held", () => {
+  const {send, log} = pointed();
+  send("down", "mouse", 1);
+  send("move", "mouse", 2, {buttons: 3});
+  send("move", "mouse", 3, {buttons: 2});
+  send("move", "mouse", 4, {buttons: 2});
+  send("up", "mouse", 5, {buttons: 0});
+  assert.deepEqual(log, ["begin", "extend", "finish"]);
 });

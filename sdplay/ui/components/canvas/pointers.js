@@ -1,7 +1,8 @@
 import {pressureOfSpeed} from "./strokes.js";
+import {POINTED} from "./tools.js";
 
 // Pens, mice and fingers on the stage: one draws, two fingers move the view, and a hand that lies
-// on the screen while a pen is in use draws nothing.
+// on the screen while a pen is in use neither draws nor moves anything.
 const PALM_SECONDS = 3;
 const RESTING = 0.8; // the pressure with which a mouse or a finger begins
 
@@ -22,58 +23,76 @@ export const listen = (stage, pad) => {
   };
   const palm = event =>
     event.pointerType === "touch" && event.timeStamp - lastPen < PALM_SECONDS * 1000;
+  const abandon = () => {
+    if (drawing) pad.abandon();
+    drawing = null;
+  };
+  // A tool that acts at a point waits until it is lifted: a second finger may still come.
+  const begin = event => {
+    const pressure = event.pointerType === "pen" ? event.pressure || RESTING : RESTING,
+      point = [...pad.pointAt(event), pressure],
+      {pointerId: id, clientX: x, clientY: y, timeStamp: time} = event;
+    drawing = {id, pressure, x, y, time, isPen: event.pointerType === "pen"};
+    if (POINTED.includes(pad.tool)) drawing.waiting = point;
+    else if (!pad.begin(point)) drawing = null;
+  };
+  const end = (event, lifted) => {
+    const {waiting} = drawing;
+    drawing = null;
+    if (!lifted) pad.abandon();
+    else if (waiting) pad.begin(waiting);
+    else pad.finish(event.timeStamp);
+  };
 
   stage.onpointerdown = event => {
     if (event.button > 1 || pad.busy()) return;
     event.preventDefault();
+    if (drawing?.isPen && event.pointerType !== "pen") return;
     stage.classList.add("pointed");
     stage.focus({preventScroll: true});
     stage.setPointerCapture(event.pointerId);
-    if (event.pointerType === "pen") lastPen = event.timeStamp;
-    fingers.set(event.pointerId, event);
-    if (fingers.size > 1) {
-      if (drawing) pad.abandon();
-      drawing = null;
-      return;
+    if (event.pointerType === "pen") {
+      lastPen = event.timeStamp;
+      abandon();
+      fingers.clear();
     }
-    if (event.button === 1 || pad.tool === "hand" || palm(event)) return;
-    const pressure = event.pointerType === "pen" ? event.pressure || RESTING : RESTING;
-    drawing = {
-      id: event.pointerId,
-      pressure,
-      x: event.clientX,
-      y: event.clientY,
-      time: event.timeStamp,
-    };
-    if (!pad.begin([...pad.pointAt(event), pressure])) drawing = null;
+    fingers.set(event.pointerId, event);
+    if (fingers.size > 1) abandon();
+    else if (event.button !== 1 && pad.tool !== "hand" && !palm(event)) begin(event);
   };
   stage.onpointermove = event => {
+    if (event.pointerType === "pen") lastPen = event.timeStamp;
     const before = fingers.get(event.pointerId);
     if (!before) return;
-    if (event.pointerType === "pen") lastPen = event.timeStamp;
     if (drawing?.id === event.pointerId) {
       const passed = event.getCoalescedEvents?.() ?? [];
-      for (const each of passed.length ? passed : [event]) follow(each);
+      // Another button of the mouse may still be down: then no pointerup tells of this one.
+      if (!(event.buttons & 1)) {
+        fingers.delete(event.pointerId);
+        end(event, true);
+      } else if (!drawing.waiting)
+        for (const each of passed.length ? passed : [event]) follow(each);
       return;
     }
+    fingers.set(event.pointerId, event);
     const other = [...fingers.values()].find(finger => finger.pointerId !== event.pointerId);
     if (other) {
       const apart = finger =>
         Math.hypot(finger.clientX - other.clientX, finger.clientY - other.clientY);
       pad.zoomBy(apart(event) / Math.max(apart(before), 1), other);
-    }
+    } else if (palm(event)) return;
     pad.pan(
       (event.clientX - before.clientX) / fingers.size,
       (event.clientY - before.clientY) / fingers.size,
     );
-    fingers.set(event.pointerId, event);
   };
   stage.onpointerup = stage.onpointercancel = event => {
     fingers.delete(event.pointerId);
-    if (drawing?.id !== event.pointerId) return;
-    drawing = null;
-    if (event.type === "pointerup") pad.finish(event.timeStamp);
-    else pad.abandon();
+    if (drawing?.id === event.pointerId) end(event, event.type === "pointerup");
+  };
+  // The menu of a right click would take the pointer away from a stroke.
+  stage.oncontextmenu = event => {
+    if (fingers.size) event.preventDefault();
   };
   stage.onwheel = event => {
     if (!event.ctrlKey && !event.shiftKey) return; // the page scrolls as ever

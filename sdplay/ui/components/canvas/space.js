@@ -19,10 +19,11 @@ export const toStage = ([x, y], look, size) => {
   const [across, down] = unitsAcross(size.width, size.height);
   return [(x / across + 0.5) * look.zoom + look.x, (y / down + 0.5) * look.zoom + look.y];
 };
+const LONGEST = 4096; // a narrow band would take more memory than a browser has
 // The pixels of a drawing that is sharp on this screen and large enough for what is sent.
 export const fineSize = ({width, height}, screenPixels) => {
   const short = Math.min(2048, Math.max(1024, Math.min(width, height), Math.ceil(screenPixels))),
-    scale = short / Math.min(width, height);
+    scale = Math.min(short / Math.min(width, height), LONGEST / Math.max(width, height));
   return [Math.round(width * scale), Math.round(height * scale)];
 };
 // How a picture of one size fills a frame of another: from the middle, what is too much is cut.

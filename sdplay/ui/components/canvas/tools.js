@@ -17,6 +17,7 @@ export const range = tool => (tool === "text" ? SIZES : WIDTHS);
 export const MASKING = ["pen", "eraser", "line", "rectangle", "ellipse", "fill", "hand"];
 export const VEILED = "#8b3dff";
 export const DRAGGED = ["line", "rectangle", "ellipse"];
+export const POINTED = ["fill", "text", "pipette"];
 
 // The one choice that a tool has beside its width: its name, what it stands for, its sign.
 const WAVE = "M3 14c3-8 6-8 9 0s6 8 9 0",
