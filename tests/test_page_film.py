@@ -70,3 +70,13 @@ def test_cancel_keeps_the_frames_and_going_on_makes_the_rest(film_tab):
     assert any(button.key == "reel_cancel" for button in film_tab.button)
     film_tab.button(key="reel_cancel").click().run()
     made(film_tab)
+
+
+def test_what_was_set_outlasts_another_tab(film_tab):
+    film_tab.number_input(key="reel_frames").set_value(60).run()
+    film_tab.slider(key="reel_zoom").set_value(1.1).run()
+    for view in ("Library", "Film"):
+        film_tab.query_params["view"] = view
+        assert not film_tab.run().exception
+    assert film_tab.number_input(key="reel_frames").value == 60
+    assert film_tab.slider(key="reel_zoom").value == 1.1

@@ -25,6 +25,7 @@ def frames() -> int:
             24,
             key="reel_frames",
             help="1 to 1,000. Twelve a second look smooth.",
+            persist_state="session",
         )
     )
 
@@ -33,10 +34,25 @@ def _movement() -> Mapping[str, Any]:
     zoom, turn, change, seeds = st.columns(4, vertical_alignment="bottom")
     return {
         "zoom": zoom.slider(
-            "Zoom", 0.8, 1.25, 1.03, 0.01, key="reel_zoom", help="Nearer with each frame."
+            "Zoom",
+            0.8,
+            1.25,
+            1.03,
+            0.01,
+            key="reel_zoom",
+            help="Nearer with each frame.",
+            persist_state="session",
         ),
         "degrees": turn.slider(
-            "Rotation", -15.0, 15.0, 0.0, 0.5, "%g°", key="reel_turn", help="With each frame."
+            "Rotation",
+            -15.0,
+            15.0,
+            0.0,
+            0.5,
+            "%g°",
+            key="reel_turn",
+            help="With each frame.",
+            persist_state="session",
         ),
         "strength": change.slider(
             "Change",
@@ -46,6 +62,7 @@ def _movement() -> Mapping[str, Any]:
             0.05,
             key="reel_strength",
             help="The strength of each frame: how much of the one before it is painted anew.",
+            persist_state="session",
         ),
         "seeds": "next"
         if seeds.toggle(
@@ -53,6 +70,7 @@ def _movement() -> Mapping[str, Any]:
             True,
             key="reel_seeds",
             help="Each frame takes the next seed. With one seed its pattern burns in.",
+            persist_state="session",
         )
         else "same",
     }
@@ -71,13 +89,17 @@ def _last_prompt() -> Mapping[str, Any]:
             key="reel_prompt",
             placeholder="What the picture turns into",
             help="In between both are sent: what they share once, and what differs by its weight.",
+            persist_state="session",
         )
     }
 
 
 def _last_seed() -> Mapping[str, Any]:
     most = int(min(MAX_SEED, LARGEST_IN_A_BROWSER))
-    return {"seed": int(st.number_input("Seed of the last frame", 0, most, 1, key="reel_seed"))}
+    seed = st.number_input(
+        "Seed of the last frame", 0, most, 1, key="reel_seed", persist_state="session"
+    )
+    return {"seed": int(seed)}
 
 
 def _to(base: Params, count: int, settings: Mapping[str, Any]) -> Storyboard:
@@ -95,6 +117,7 @@ def _strengths() -> Mapping[str, Any]:
         0.05,
         key="reel_strengths",
         help="From the start image itself to a picture that has forgotten it.",
+        persist_state="session",
     )
     return {"low": low, "high": high}
 

@@ -163,7 +163,7 @@ def _go_on(film: Shooting) -> None:
 
 
 def _save(studio: Studio, film: Shooting) -> None:
-    st.slider("Frames a second", 1, 50, 12, key="reel_fps")
+    st.slider("Frames a second", 1, 50, 12, key="reel_fps", persist_state="session")
     kind = str(
         st.segmented_control(
             "As",
@@ -172,6 +172,7 @@ def _save(studio: Studio, film: Shooting) -> None:
             format_func=LABELS.__getitem__,
             required=True,
             key="reel_as",
+            persist_state="session",
         )
     )
     fps = int(st.session_state["reel_fps"])

@@ -27,8 +27,23 @@ def offer(studio: Studio, seat: Sitting) -> None:
     with box, explained():
         last = f"the last {MOST_FRAMES}" if count == MOST_FRAMES else "all"
         st.caption(f"{many(count, 'picture')} of this session, {last} of them in their order.")
-        kind = st.segmented_control("As", kinds(), default="gif", required=True, key="film_kind")
-        seconds = st.slider("Seconds per picture", 0.05, 2.0, 0.3, 0.05, key="film_seconds")
+        kind = st.segmented_control(
+            "As",
+            kinds(),
+            default="gif",
+            required=True,
+            key="film_kind",
+            persist_state="session",
+        )
+        seconds = st.slider(
+            "Seconds per picture",
+            0.05,
+            2.0,
+            0.3,
+            0.05,
+            key="film_seconds",
+            persist_state="session",
+        )
         ids = tuple(seat.live.frames)
         st.download_button(
             "Save it",
