@@ -8,6 +8,7 @@ import pytest
 
 from sdplay.library import Library
 from sdplay.params import Params
+from tests.browser.chaining import followed
 from tests.fakes import a1111
 from tests.making import finished
 from tests.serving import SLOW, opened, served
@@ -74,6 +75,12 @@ def latency(page, url):
     page.locator(".st-key-latency svg").first.wait_for()
     page.locator("button", has_text="Sort").first.click()
     page.locator(".sift .tile").first.wait_for()
+
+
+def chain(page, url):
+    page.goto(f"{url}?view=Compare")
+    followed(page)
+    page.locator(".st-key-chain_card .tiles button").nth(1).wait_for()
 
 
 def plan(page, url):
@@ -153,6 +160,7 @@ REACHES = (
     compare,
     word_by_word,
     latency,
+    chain,
     plan,
     library,
     drawer,
