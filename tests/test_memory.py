@@ -1,7 +1,10 @@
 """Whatever one visitor sends, the page's process holds little more than before: a real server, its
 own memory."""
 
+import base64
+import hashlib
 import io
+import json
 import os
 import threading
 import zipfile
@@ -11,14 +14,23 @@ from urllib.parse import urlencode
 
 import pytest
 from PIL import Image
+from streamlit.runtime.state.session_state import STREAMLIT_INTERNAL_KEY_PREFIX
 
 from sdplay.picture import png_bytes
-from tests.fakes import a1111
+from tests.fakes import a1111, send
 from tests.local_process import until
 from tests.serving import served
 from tests.visiting import Visitor, forget_peak, megabytes
 
 MOST_MEGABYTES = 200
+LARGE = {
+    "view": "Sketch",
+    "live": "true",
+    "backend": "a1111",
+    "steps": 2,
+    "width": 2048,
+    "height": 2048,
+}
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/clear_refs").exists(), reason="memory is read as Linux tells it"
 )
@@ -34,6 +46,18 @@ def mute():
         fake.running = True
         fake.site.routes["POST /sdapi/v1/txt2img"] = lambda http, asked: over.wait()
         yield fake
+
+
+@pytest.fixture
+def repainting(mute):
+    """It answers each drawing with a large picture."""
+    mute.running, before = False, mute.site.routes["POST /sdapi/v1/img2img"]
+    answer = {"images": [base64.b64encode(large_drawing()).decode()], "parameters": {}}
+    mute.site.routes["POST /sdapi/v1/img2img"] = lambda http, asked: send(
+        http, answer | {"info": mute.info(mute.applied(asked.json()))}
+    )
+    yield mute
+    mute.running, mute.site.routes["POST /sdapi/v1/img2img"] = True, before
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +103,34 @@ def start_from(visitor, side):
     make(visitor)
 
 
+def large_drawing(side=2048):
+    """White below; noise above, so that it is nearly as large as a browser sends."""
+    image = Image.new("RGB", (side, side), "white")
+    image.paste(Image.frombytes("RGB", (side, 1400), os.urandom(3 * side * 1400)), (0, 0))
+    return png_bytes(image)
+
+
+def draw(visitor, pad, number, data, background=""):
+    """One stroke, as a browser sends it."""
+    drawing = {
+        "number": number,
+        "picture": f"data:image/png;base64,{base64.b64encode(data).decode()}",
+        "why": "change",
+        "width": 2048,
+        "height": 2048,
+        "background": background,
+    }
+    id = f"{STREAMLIT_INTERNAL_KEY_PREFIX}_{visitor.ids[pad]}__events"
+    state = visitor.widgets.widgets.add(id=id)
+    state.json_trigger_value = json.dumps([{"event": "drawing", "value": drawing}])
+    visitor.run()
+    others = [widget for widget in visitor.widgets.widgets if widget.id != id]
+    del visitor.widgets.widgets[:]
+    visitor.widgets.widgets.extend(others)
+    until(lambda: "sketch_cancel" not in visitor.run().drawn)
+    assert "sketch_details" in visitor.drawn
+
+
 def spaces():
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
@@ -96,6 +148,25 @@ def test_pictures_that_start_from_many_large_ones(visitor):
     for _ in range(3):
         start_from(visitor, 2200)
     assert "Recent" in visitor.texts
+
+
+def test_live_drawings_of_2048_pixels(visitor, repainting):
+    visitor.run(urlencode(LARGE))
+    for number in (1, 2, 3):
+        draw(visitor, "sketch_pad", number, large_drawing())
+
+
+def test_masks_of_2048_pixels(visitor, repainting):
+    address = urlencode({**LARGE, "sketch_as": "Inpaint"})
+    visitor.run(address)
+    photo, half = large_drawing(), Image.new("L", (2048, 2048))
+    half.paste(255, (0, 0, 2048, 1024))
+    assert visitor.upload(photo, "init_file_0") == 204
+    visitor.run()
+    original = hashlib.sha256(photo + repr((2048, 2048)).encode()).hexdigest()[:16]
+    for number in (1, 2, 3):
+        half.putpixel((number, 2000), 255)
+        draw(visitor, "inpaint_pad", number, png_bytes(half), original)
 
 
 def test_many_pictures_of_a_server_that_never_answers(server, mute, visitor):
