@@ -12,11 +12,14 @@ from sdplay.compare.exports.animation import MOST_PIXELS, smaller
 from sdplay.errors import BadParams
 from sdplay.files.decode import NotAPicture
 from sdplay.picture import png_bytes
-from sdplay.ui.components.canvas import Sketched, received
+from sdplay.ui.components.canvas import Backdrop, Sketched, received
 from sdplay.ui.sketch.backdrop import LARGEST, prepared
 from sdplay.ui.sketch.closeness import advice, distance, shows_nothing
 from sdplay.ui.sketch.sitting import Sitting
 from tests.making import colour
+from tests.paging import sentences
+
+FRAME = (128, 128)
 
 
 def drawing(size=128):
@@ -56,14 +59,34 @@ def test_a_message_that_is_none_is_refused():
 
 def test_a_click_waits_for_the_drawing_that_is_on_its_way():
     seat = Sitting(drawing=sent(number=5))
-    assert not seat.awaits(masking=False)
+    assert not seat.awaits(False, FRAME)
     seat.drawing_coming = 6
-    assert seat.awaits(masking=False)
-    assert not seat.awaits(masking=True)
+    assert seat.awaits(False, FRAME)
+    assert not seat.awaits(True, FRAME)
     seat.drawing = sent(number=6, large=True, picture=None)
-    assert not seat.awaits(masking=False)
+    assert not seat.awaits(False, FRAME)
     with pytest.raises(BadParams, match="too large to be sent. Choose a smaller size"):
         seat.params(None)
+
+
+def test_what_is_found_out_about_a_thing_is_not_looked_for_again():
+    seat, looks = Sitting(), []
+    things = ["one", "one", "other"]
+    answers = [seat.once("size", thing, lambda: looks.append(1) or len(looks)) for thing in things]
+    assert answers == [1, 1, 2]
+
+
+def test_a_drawing_of_another_size_is_waited_for():
+    seat = Sitting(drawing=sent(picture=address(drawing()), width=128, height=128))
+    assert not seat.awaits(False, FRAME)
+    assert seat.awaits(False, (192, 128))
+
+
+def test_a_mask_of_another_original_is_waited_for():
+    seat = Sitting(mask=sent(background="before"), original=Backdrop("before", ""))
+    assert not seat.awaits(True, FRAME)
+    seat.original = Backdrop("now", "")
+    assert seat.awaits(True, FRAME)
 
 
 @pytest.mark.parametrize("number", [None, "7", float("nan"), [1]])
@@ -172,3 +195,21 @@ def test_live_follows_an_edited_prompt_once_something_is_drawn(page):
         page.run()
     assert seat.live.answer.request.params.prompt == "a castle"
     assert not page.exception
+
+
+def test_a_refusal_is_gone_with_another_use_of_the_canvas(page):
+    page.query_params.update(view="Sketch", steps="2")
+    page.run().button(key="sketch_go").click().run()
+    assert "Nothing is drawn yet." in sentences(page)
+    page.segmented_control(key="sketch_as").set_value("mask").run()
+    assert "Nothing is drawn yet." not in sentences(page)
+
+
+def test_a_refusal_is_gone_once_the_form_is_another(page):
+    page.query_params.update(view="Sketch", steps="2")
+    page.run().number_input(key="width").set_value(77).run()
+    page.session_state["sketch_sitting"].drawing = Sketched(1, drawing(), changed=True)
+    page.button(key="sketch_go").click().run()
+    assert "not 77" in sentences(page)
+    page.number_input(key="width").set_value(128).run()
+    assert "not 77" not in sentences(page)

@@ -79,6 +79,28 @@ def test_a_mask_lies_over_its_picture_and_is_inverted_undone_and_cleared(tab, ad
     tab.get_by_text("Nothing is masked yet.").wait_for()
 
 
+def test_a_refusal_is_gone_once_a_mask_is_painted(tab, address, photo):
+    canvas_over(tab, address, photo)
+    tab.get_by_role("button", name="Inpaint", exact=True).click()
+    refusal = tab.get_by_text("Nothing is masked yet.")
+    refusal.wait_for()
+    stroke(tab, (0.3, 0.3), (0.7, 0.3))
+    refusal.wait_for(state="detached")
+
+
+def test_a_softer_edge_asks_again_while_live(tab, address, photo):
+    canvas_over(tab, address, photo, "&live=true")
+    stroke(tab, (0.3, 0.3), (0.7, 0.3))
+    before = pixels(result(tab))
+    tab.get_by_role("slider", name="Mask blur").last.focus()
+    tab.keyboard.press("End")
+    assert at_last(lambda: np.array_equal(pixels(result(tab)), before), False) is False
+    tab.get_by_text("Up to date").wait_for()
+    press(tab, "Undo")
+    tab.get_by_text("Made before your last change").wait_for()
+    assert tab.get_by_text("Nothing is masked yet").count() == 0
+
+
 def test_result_drawer_and_chosen_picture_are_inpainted_with_one_click(tab, address):
     mask, tabs = tab.locator(f"{INK}[aria-label=Mask]"), tab.get_by_role("tab")
     tab.goto(f"{address}?steps=2&prompt=a fox&width=192&height=128")

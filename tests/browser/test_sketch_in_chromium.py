@@ -20,6 +20,7 @@ from tests.sketching import (
     saved,
     screen,
     sketch,
+    still,
     stroke,
     thickness,
 )
@@ -94,12 +95,40 @@ def test_live_follows_every_stroke_and_tells_how_long_it_took(tab, address):
         assert (film.format, film.n_frames) == ("GIF", 2)
 
 
+def test_live_draws_anew_in_a_new_size(tab, remote):
+    server = Unsteady().put_into(remote)
+    sketch(tab, remote.page, "backend=a1111&steps=2&width=128&height=128&live=true")
+    stroke(tab, *ACROSS)
+    tab.get_by_text("Up to date").wait_for()
+    tab.locator(".st-key-width input").fill("192")
+    tab.keyboard.press("Enter")
+    assert at_last(lambda: sizes(server.drawings)[-1], (192, 128)) == (192, 128)
+    tab.get_by_text("Up to date").wait_for()
+    assert sizes(server.drawings) == [(128, 128), (192, 128)]
+
+
+def sizes(drawings):
+    """Of the drawings that a server got, in their order."""
+    return [Image.open(io.BytesIO(drawing)).size for drawing in drawings]
+
+
 def test_off_means_off(tab, address):
     sketch(tab, address)
     stroke(tab, *ACROSS)
     tab.wait_for_timeout(1500)
     tab.get_by_text("Your picture appears here.").wait_for()
     assert tab.locator("figure img[src]").count() == 0
+    assert not tab.locator("figure .dot").is_visible()
+
+
+def test_the_sheet_stands_high_up_and_a_prompt_does_not_move_it(tab, address):
+    sketch(tab, address)
+    sheet, picture = (tab.locator(part).bounding_box()["y"] for part in (INK, "figure .frame"))
+    assert sheet < 240
+    assert abs(sheet - picture) < 16
+    tab.locator(".st-key-sketch_card textarea").first.click()
+    still(tab)
+    assert tab.locator(INK).bounding_box()["y"] == sheet
 
 
 def test_a_picture_is_up_to_date_only_for_this_drawing_and_these_settings(tab, address):

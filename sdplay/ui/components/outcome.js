@@ -16,6 +16,7 @@ export default function ({data, parentElement}) {
   figure.style.setProperty("--ratio", data.width / data.height);
   figure.classList.toggle("working", data.working);
   $(".said").textContent = data.said;
+  $(".dot").hidden = !data.said;
   $(".empty").textContent = data.empty;
   $(".empty").hidden = Boolean(data.source);
   if (!data.source || !isNewer(LATEST.get(parentElement), data.turn)) return;

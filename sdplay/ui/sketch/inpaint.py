@@ -30,15 +30,24 @@ FAINT = 8
 """A grey of a mask that is at most this bright, of 255, changes nothing."""
 
 
-def soften(studio: Studio) -> None:
+def soften(seat: Sitting) -> None:
     """Asks how soft the mask's edge is."""
     knob = KNOBS["mask_blur"]
-    if studio.capabilities.offers(knob.needs):
-        st.slider(knob.label, 0, 64, knob.default, key="sketch_soft", help=knob.help)
+    st.slider(
+        knob.label,
+        0,
+        64,
+        knob.default,
+        key="sketch_soft",
+        on_change=seat.again,
+        help=knob.help,
+        persist_state="session",
+    )
 
 
 def sheet(studio: Studio, seat: Sitting) -> None:
     """The start image with the mask over it, or a way to choose one."""
+    seat.original = None
     with explained():
         data, frame = start_image.asked("init"), form.frame_of(studio.capabilities)
         if not data:
@@ -81,7 +90,9 @@ def params(studio: Studio, seat: Sitting) -> Params:
     if not settings.init or seat.original is None:
         raise BadParams(NO_PICTURE)
     mask = seat.mask
-    if mask is None or mask.background != seat.original.id or covers_nothing(mask.data):
+    if mask is None or mask.background != seat.original.id:
+        raise BadParams(NO_MASK)
+    if seat.once("no mask", mask, partial(covers_nothing, mask.data)):
         raise BadParams(NO_MASK)
     blur = {"mask_blur": _softness(studio)} if studio.capabilities.offers("mask_blur") else {}
     strength = float(st.session_state["sketch_strength"])
@@ -120,8 +131,7 @@ def _masked(seat: Sitting) -> None:
     except NotAPicture as error:
         seat.refusal = f"The mask that came {error}. Reload the page and try again."
         return
-    if seat.mask.changed and st.session_state.get("live"):
-        seat.wish(by_stroke=True)
+    seat.follow(seat.mask)
 
 
 @st.cache_data(show_spinner=False, max_entries=8)

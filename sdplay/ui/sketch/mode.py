@@ -1,12 +1,14 @@
 """The use of the canvas: a drawing to start from, a guide for ControlNet, or a mask."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from sdplay.ui.session import Studio
 from sdplay.ui.share import linked
 
 
-def choose(studio: Studio) -> str:
+def choose(studio: Studio, on_change: Callable[[], None]) -> None:
     """Asks for the use of the canvas, if there is a choice."""
     modes = linked.sketches(studio.capabilities)
     if len(modes) > 1:
@@ -18,8 +20,8 @@ def choose(studio: Studio) -> str:
             **linked.bound("sketch_as"),
             format_func=modes.__getitem__,
             label_visibility="collapsed",
+            on_change=on_change,
         )
-    return chosen(studio)
 
 
 def chosen(studio: Studio) -> str:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 
 import streamlit as st
@@ -15,7 +14,6 @@ from sdplay.ui import waiting, whole
 from sdplay.ui.components.canvas import Pad, canvas, coming, drawn
 from sdplay.ui.components.outcome import Outcome, outcome
 from sdplay.ui.form import form, local_card
-from sdplay.ui.form.controls import current
 from sdplay.ui.form.payload import payload
 from sdplay.ui.picture.inline import source
 from sdplay.ui.problems import explained, told
@@ -38,10 +36,14 @@ LARGEST_INSIDE = 2_000_000
 
 
 def show(studio: Studio) -> None:
-    """Shows the prompt, then the drawing with its picture beside it."""
-    with st.container(border=True, gap="small", key="sketch_card"):
-        form.prompts(studio.capabilities)
-    if studio.capabilities.offers("img2img"):
+    """Shows the prompt in one line, then the drawing with its picture beside it."""
+    can_begin = studio.capabilities.offers("img2img")
+    with st.container(horizontal=True, vertical_alignment="center", key="sketch_card"):
+        if can_begin:
+            mode.choose(studio, sitting().forget_refusal)
+        with st.container(gap="small"):
+            form.prompts(studio.capabilities)
+    if can_begin:
         _both(studio)
     else:
         st.info(_why_not(studio), icon=":material/draw:")
@@ -60,23 +62,22 @@ def _why_not(studio: Studio) -> str:
 
 def _both(studio: Studio) -> None:
     seat, desk, inline = sitting(), PageJobs(studio), True
-    with suppress(BadParams):  # it is told where a picture is asked for
-        seat.follow_form(form.asked(studio.capabilities))
+    aim = mode.chosen(studio)
+    seat.follow_form(_settings_of(studio))
 
     @whole.fragment(every=SOON_SECONDS if seat.live.busy or seat.asked else None, key="sketch")
     def sketch() -> None:
         nonlocal inline
         alone, inline = not inline, False
-        _grant(studio, seat)
-        seat.live.advance(desk)
         left, right = st.columns(2, gap="medium")
         with left:
-            aim = mode.choose(studio)
             if aim == "mask":
                 inpaint.sheet(studio, seat)
             else:
                 _sheet(studio, seat)
             tools = st.container(horizontal=True, vertical_alignment="center", gap="small")
+        _grant(studio, seat)  # what the sheet lies on is known from here on
+        seat.live.advance(desk)
         with right:
             draw = _results(studio, seat, aim)
         if alone:
@@ -94,9 +95,17 @@ def _both(studio: Studio) -> None:
     sketch()
 
 
+def _settings_of(studio: Studio) -> Params | None:
+    """The form's settings; None if they cannot be used, which is said where a picture is asked
+    for."""
+    try:
+        return form.asked(studio.capabilities)
+    except BadParams:
+        return None
+
+
 def _sheet(studio: Studio, seat: Sitting) -> None:
-    width, height = (int(current(name, studio.capabilities)) for name in ("width", "height"))
-    sheet = Pad("sketch", width, height, seat.backdrop)
+    sheet = Pad("sketch", *form.frame_of(studio.capabilities), seat.backdrop)
     canvas(sheet, PAD, partial(_drawn, seat), partial(_coming, seat))
 
 
@@ -114,15 +123,14 @@ def _drawn(seat: Sitting) -> None:
         return
     if seat.backdrop and seat.drawing.background == seat.backdrop.id:
         seat.backdrop = None
-    if seat.drawing.changed:
-        seat.follow(bool(st.session_state.get("live")))
+    seat.follow(seat.drawing)
 
 
 def _grant(studio: Studio, seat: Sitting) -> None:
     """Asks for the wished picture once its drawing is here, or says why that cannot be. If the run
     is cut short, the next one grants the wish."""
     masking = mode.chosen(studio) == "mask"
-    if not seat.asked or seat.awaits(masking):
+    if not seat.asked or seat.awaits(masking, form.frame_of(studio.capabilities)):
         return
     try:
         params = purpose.params(studio, seat)
@@ -157,10 +165,14 @@ def _settings(studio: Studio, seat: Sitting, aim: str) -> None:
         st.info(hint, icon=":material/extension:")
     elif aim == "guide":
         guide.settings(studio, seat)
+    elif aim == "mask" and studio.capabilities.offers(KNOBS["mask_blur"].needs):
+        strength, softness = st.columns(2, gap="small")
+        with strength:
+            _strength(seat)
+        with softness:
+            inpaint.soften(seat)
     else:
         _strength(seat)
-    if aim == "mask":
-        inpaint.soften(studio)
 
 
 def _results(studio: Studio, seat: Sitting, aim: str) -> Callable[[], None]:
@@ -219,13 +231,14 @@ def _switch(seat: Sitting) -> None:
     """The switch for live pictures. Switching it on asks at once for a picture of what is drawn
     already."""
     if not st.session_state["live"]:
+        seat.asked = False
         seat.live.stop()
     elif any(came and came.data for came in (seat.drawing, seat.mask)):
         seat.wish(by_stroke=False)
 
 
 def _look(studio: Studio, seat: Sitting) -> Outcome:
-    width, height = (int(current(name, studio.capabilities)) for name in ("width", "height"))
+    width, height = form.frame_of(studio.capabilities)
     answer, live = seat.live.answer, seat.live
     working = live.busy or seat.asked
     said = _standing(seat) if working else _age(studio, seat) if answer else ""
@@ -239,7 +252,7 @@ def _look(studio: Studio, seat: Sitting) -> Outcome:
         height,
         answer.request.turn,
         answer.request.stroke,
-        source(_inside(studio, answer)),
+        seat.once("source", answer, lambda: source(_inside(studio, answer))),
         f"Result: {params.prompt or 'no prompt'}, strength {params.strength:g}",
         said,
         working=working,
@@ -280,9 +293,13 @@ def _say(studio: Studio, seat: Sitting) -> None:
         return
     with explained():
         params: Params = answer.request.params
-        apart = closeness.distance(params.init, studio.library.data(answer.picture))
+        apart = seat.once("distance", answer, lambda: _distance(studio, answer))
         if sentence := closeness.advice(apart, params.strength):
             st.caption(literal(sentence))
+
+
+def _distance(studio: Studio, answer: Rendering) -> float:
+    return closeness.distance(answer.request.params.init, studio.library.data(answer.picture))
 
 
 def _is_img2img(answer: Rendering) -> bool:

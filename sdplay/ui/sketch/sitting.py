@@ -1,20 +1,25 @@
 """What the sketching of a visit holds between two runs of the page."""
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
 
 import streamlit as st
 
+from sdplay.engine.framing import Size
 from sdplay.errors import BadParams
 from sdplay.jobs import Job
 from sdplay.params import Control, Params
 from sdplay.ui import session
-from sdplay.ui.components.canvas import Backdrop, Sketched
+from sdplay.ui.components.canvas import UNKNOWN, Backdrop, Sketched
 from sdplay.ui.form import form
 from sdplay.ui.session import Studio
 from sdplay.ui.sketch.closeness import shows_nothing
 from sdplay.ui.sketch.live import Live
 
+T = TypeVar("T")
 TOO_LARGE = "This drawing is too large to be sent. Choose a smaller size."
 NOTHING = "Nothing is drawn yet. Draw something, or choose a background, and ask again."
 
@@ -43,27 +48,47 @@ class Sitting:
     asked: bool = False
     """Whether a picture of the drawing is wished for."""
     by_stroke: bool = False
+    latest_form: Params | None = None
+    """The form as it was when the whole page was last drawn; None if it could not be used."""
     settings: Params | None = None
-    """The form as it was when the whole page was last drawn."""
+    """The form as it could be used last."""
+
+    findings: dict[str, tuple[object, Any]] = field(default_factory=dict)
+    """What was found out, by its name, and of which thing."""
+
+    def once(self, name: str, thing: object, find_out: Callable[[], T]) -> T:
+        """What there is to find out about this thing. It takes time only once, because a large
+        picture is slow to open."""
+        if name not in self.findings or self.findings[name][0] is not thing:
+            self.findings[name] = thing, find_out()
+        finding: T = self.findings[name][1]
+        return finding
 
     def wish(self, by_stroke: bool) -> None:
         """Asks for a picture in this run, once the form can be read."""
         self.asked, self.by_stroke = True, by_stroke
 
-    def awaits(self, masking: bool) -> bool:
-        """Whether the newest drawing is still on its way from the browser."""
+    def awaits(self, masking: bool, frame: Size) -> bool:
+        """Whether the newest drawing is still on its way from the browser, which sends it anew for
+        another size or original."""
         came, number = (
             (self.mask, self.mask_coming) if masking else (self.drawing, self.drawing_coming)
         )
-        return number > (came.number if came else 0)
+        if came is None:
+            return number > 0
+        on_another = masking and self.original and came.background != self.original.id
+        of_another_size = bool(came.data) and came.size not in (UNKNOWN, frame)
+        return number > came.number or bool(on_another) or of_another_size
 
-    def follow(self, live: bool) -> None:
-        """Called after the drawing has changed. With live pictures on it wishes for a picture,
-        except of an empty sheet."""
-        self.refusal = ""
-        if live and self.drawing and self.drawing.data:
+    def follow(self, came: Sketched) -> None:
+        """Called with a drawing or mask that has arrived. With live pictures on it wishes for a
+        picture of what was changed, except of an empty sheet."""
+        self.forget_refusal()
+        if not came.changed or not st.session_state.get("live"):
+            return
+        if came.data:
             self.wish(by_stroke=True)
-        elif live:
+        else:
             self.live.stop()
 
     def again(self) -> None:
@@ -72,21 +97,31 @@ class Sitting:
         if st.session_state.get("live"):
             self.wish(by_stroke=False)
 
-    def follow_form(self, settings: Params) -> None:
-        """Called after the prompt or another setting has changed. With live pictures on, the
-        picture is made anew."""
+    def follow_form(self, settings: Params | None) -> None:
+        """Called with the form's settings, or None if they cannot be used. If they have changed and
+        live pictures are on, the picture is made anew."""
+        if settings != self.latest_form:
+            self.forget_refusal()
+        self.latest_form = settings
+        if settings is None:
+            return
         before, self.settings = self.settings, settings
         is_drawn = any(came and came.data for came in (self.drawing, self.mask))
         if is_drawn and before not in (None, settings):
             self.again()
 
+    def forget_refusal(self) -> None:
+        """Called after something has changed, so that a refusal from before is true no longer."""
+        self.refusal = ""
+
     def shown(self) -> bytes:
         """The drawing as a file. If it is empty, an error says so in a sentence."""
         if self.drawing and self.drawing.too_large:
             raise BadParams(TOO_LARGE)
-        if self.drawing is None or not self.drawing.data or shows_nothing(self.drawing.data):
+        data = self.drawing.data if self.drawing else b""
+        if not data or self.once("nothing", data, partial(shows_nothing, data)):
             raise BadParams(NOTHING)
-        return self.drawing.data
+        return data
 
     def params(self, studio: Studio) -> Params:
         """The form's settings, with the drawing as the start image."""

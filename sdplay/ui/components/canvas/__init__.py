@@ -13,6 +13,8 @@ from sdplay.ui.components import component
 LARGEST = 12_000_000
 """The most letters of a picture that the browser sends, far below the server's limit for a
 message."""
+UNKNOWN = (0, 0)
+"""The size of a drawing whose message does not say it."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Sketched:
     """The id of the last background that the browser took."""
     too_large: bool = False
     """Whether the browser could not make the drawing small enough for a message."""
+    size: tuple[int, int] = UNKNOWN
+    """The pixels across and down that were asked for when it was drawn."""
 
 
 _CANVAS = component("canvas/canvas")
@@ -97,6 +101,7 @@ def received(fields: Any) -> Sketched:
         fields.get("why") == "change",
         str(fields.get("background") or ""),
         fields.get("large") is True,
+        (_number(fields.get("width")), _number(fields.get("height"))),
     )
 
 

@@ -34,6 +34,7 @@ class Pad {
     this.now = null; // the change that is being drawn
     this.cursor = null; // where the keyboard's pen is
     this.number = 0;
+    this.unsent = false; // whether a change is not on its way to the page yet
     this.marks = [];
     this.loaded = this.load();
   }
@@ -318,9 +319,11 @@ class Pad {
   // there when the page came.
   async tell(why) {
     if (!this.data) return;
-    const number = Math.max(this.number + 1, Date.now()),
+    const {width, height} = this.data,
+      number = Math.max(this.number + 1, Date.now()),
       empty = blank(this.mask ? this.inked() : this.changes.done);
     this.number = number;
+    this.unsent ||= why === "change"; // and stays so if something else overtakes it
     marked(this, number);
     if (empty && why !== "change" && !(this.mask && this.received)) return;
     if (!empty && isSlow(this.data)) this.send("coming", {number}); // a click meanwhile waits for it
@@ -328,7 +331,9 @@ class Pad {
     if (picture === null || number !== this.number) return; // a newer one is on its way
     const large = picture === undefined;
     this.note(large ? "This drawing is too large to be sent. Choose a smaller size." : "");
-    this.send("drawing", {number, picture, why, large, background: this.received ?? ""});
+    const drawing = {number, picture, large, width, height, background: this.received ?? ""};
+    this.send("drawing", {...drawing, why: this.unsent ? "change" : why});
+    this.unsent = false;
   }
 
   note(text) {
