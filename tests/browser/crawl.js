@@ -38,8 +38,9 @@ window.crawler = (() => {
   }).observe(document, {subtree: true, childList: true, characterData: true, attributes: true});
   const send = WebSocket.prototype.send;
   WebSocket.prototype.send = function(...given) { state.sent++; return send.apply(this, given); };
+  // A part of the page whose script is not here yet has a grey field in its place.
   const resting = () => document.querySelector("[data-test-script-state=notRunning]")
-    && !document.querySelector("[data-stale=true]");
+    && !document.querySelector("[data-stale=true], [data-testid=stSkeleton]");
   const mark = () => ({runs: state.runs, sent: state.sent});
   // Until the page has stood still for so long; longer while it may still send something, and until
   // what it has sent has made the script run.

@@ -24,11 +24,13 @@ RELOADS = re.compile(r"^(Dark|Light) colours$")
 """Loads the page anew, and the crawl's own script with it: test_generate_in_chromium.py
 presses it."""
 DESTROYS = re.compile(r"\b(delete|empty|remove|cancel|stop|let go|yes)\b", re.IGNORECASE)
+ENDS = ("chain_close",)
+"""Puts away for good what stands on the page, though its name sounds harmless."""
 STREAMLITS = re.compile(r"^(Show data|Download as|Copy Vega|Copied!|Fullscreen$)")
 """Of a chart's toolbar, which is not ours: most of it asks the system where to put a file."""
 AT_WORK = (
     ".st-key-cancel, .st-key-reel_cancel, .st-key-sketch_cancel, .st-key-lesson_cancel, "
-    ".st-key-sweep_pause, [class*=st-key-lens_at_work]"
+    ".st-key-sweep_pause, [class*=st-key-lens_at_work], figure.working"
 )
 MOST_PRESSES = 400
 """On one tab: more of them means going round in circles."""
@@ -67,7 +69,7 @@ class Control:
         """What changes least is pressed first, what destroys last."""
         if RETURNS.match(self.name):
             return -1
-        if DESTROYS.search(self.name):
+        if DESTROYS.search(self.name) or self.place in ENDS:
             return 4
         if self.primary or STARTS.match(self.name):
             return 3
@@ -274,6 +276,7 @@ class Crawl:
 
     def _later(self, page):
         """Run the script again for no reason: nothing may come of it."""
+        page.wait_for_function(AGREED, timeout=SLOW)
         if page.locator("[role=dialog]").count() and "picture=" not in page.url:
             return  # a run closes what it did not open
         if page.locator("[role=dialog]").count():
@@ -362,6 +365,9 @@ DRAWN = """() => !document.querySelector(".st-key-go")
   || !document.querySelector("[role=tabpanel] [data-testid=stImage]")
   || document.querySelector(".st-key-receipt_result, .st-key-time_example")"""
 """A finished picture has the page to itself for a moment; then its receipt stands beside it."""
+AGREED = """() => !new URLSearchParams(location.search).has("picture")
+  || document.querySelector("[role=dialog]")"""
+"""The address names a picture a moment before its drawer comes, and after it has gone."""
 CLICK = "each => each.click()"
 FRAME = """each => {
   const frame = each.closest("[data-testid=stFullScreenFrame]");
