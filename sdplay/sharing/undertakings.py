@@ -1,5 +1,5 @@
-"""Long work that a visitor began: a thread of its own, so that no page needs to stay open; one of a
-kind for each browser, and not too many for the server."""
+"""Long work that a visitor starts, like a film or a chain. It goes on when the page is closed; each
+browser has one of a kind, and the server takes a limited number."""
 
 import threading
 from abc import ABC, abstractmethod
@@ -17,11 +17,12 @@ SENTENCES = {
     "everybody": "Many {kind}s are at work already, as many as this server takes. Try again in a "
     "while.",
 }
-"""By whose limit is reached."""
+"""What a visitor is told, by whose limit is reached."""
 
 
 class Undertaking(ABC):
-    """One piece of long work.  What it made stays in the library, so starting again goes on."""
+    """One piece of long work in a thread of its own. What it has made stays in the library, so that
+    starting it again makes only the rest."""
 
     def __init__(self, name: str, share: Share, backend: str) -> None:
         self.share, self.backend_name = share, backend
@@ -34,14 +35,14 @@ class Undertaking(ABC):
     @property
     @abstractmethod
     def done(self) -> bool:
-        """Whether all of it is there."""
+        """Whether everything is made."""
 
     @abstractmethod
     def _work(self) -> None:
-        """Do it, until it is done or stopped."""
+        """Works until everything is made or it is stopped."""
 
     def start(self) -> Self:
-        """Begin, or go on: what is there is not made again."""
+        """Starts or continues the work. What is made already is not made again."""
         if self.running or self.done:
             return self
         self.trouble = ""
@@ -51,11 +52,11 @@ class Undertaking(ABC):
         return self
 
     def cancel(self) -> None:
-        """Stop; what is there stays."""
+        """Stops the work. What is made stays."""
         self.stopped.set()
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Until it has ended; False when the time was too short."""
+        """Waits until the work has ended. Returns False if the time was too short."""
         # Not by joining the thread: Ctrl+C in the middle of that makes Python believe it has ended.
         return self._ended.wait(seconds)
 
@@ -82,7 +83,7 @@ E = TypeVar("E", bound="Undertaking")
 
 
 class Undertakings(Generic[E]):
-    """Every browser's newest one of a kind; closing the tab loses none."""
+    """The newest undertaking of one kind of each browser. Closing a tab loses none."""
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
@@ -90,12 +91,12 @@ class Undertakings(Generic[E]):
         self._lock = threading.Lock()
 
     def of(self, owner: str) -> E | None:
-        """This browser's, at work or ended."""
+        """The undertaking of this browser, at work or ended, if there is one."""
         return self._undertakings.get(owner)
 
     def begin(self, undertaking: E) -> None:
-        """Start it in the place of the one before, or go on with it; refuses where there is no
-        room."""
+        """Starts or continues an undertaking in place of the browser's last one. Refuses if there is
+        no room."""
         owner = undertaking.share.owner
         with self._lock:
             shares = [other.share for other in self._undertakings.values() if other.running]
@@ -107,8 +108,8 @@ class Undertakings(Generic[E]):
             self._forget_the_oldest()
 
     def forget(self, owner: str, backend: str = "") -> None:
-        """Put it away, or stop it where the server that makes it is left: it holds that one's key
-        no longer."""
+        """Stops and removes this browser's undertaking, or only one of this backend, so that it no
+        longer holds the key of a server that the visitor leaves."""
         with self._lock:
             undertaking = self._undertakings.get(owner)
             if undertaking and backend in ("", undertaking.backend_name):

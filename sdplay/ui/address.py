@@ -35,11 +35,12 @@ def bound(name: str) -> bool:
 
 
 def rewrite(changes: Mapping[str, Text | None]) -> None:
-    """Say these settings, as one entry of the browser's history; None leaves one out.
+    """Writes these settings into the address, as one entry of the browser's history. None takes one
+    out.
 
-    A control that is drawn for the first time begins with what stands here.  What the page said
-    otherwise before is said again: a browser asks for the next run with the address of before it
-    heard of that.
+    A control that is drawn for the first time takes its value from the address. If the page wrote
+    another value before, the address is sent even if it is the same now: the browser may ask for
+    the next run with an address that it has held from before.
     """
     said = st.session_state.setdefault(_SAID, {})
     is_late = any(said.get(name, text) != text for name, text in changes.items())
@@ -65,8 +66,8 @@ def put(values: Mapping[str, Any]) -> None:
 
 
 def insist(values: Mapping[str, Any]) -> None:
-    """Set controls, also where another click comes before the browser has drawn them: it tells what
-    they held before.  Call it from a callback."""
+    """Sets controls so that a click which arrives before the browser has drawn them, and so brings
+    their old values, does not undo it. Call it from a callback."""
     state = st.session_state
     earlier = state.get(_PUT, {})
     state[_PUT] = earlier | {
@@ -77,7 +78,7 @@ def insist(values: Mapping[str, Any]) -> None:
 
 
 def put_again() -> None:
-    """Set what a run that was broken off has set; call it before any control is drawn."""
+    """Sets again what a run set that was interrupted. Call it before any control is drawn."""
     state = st.session_state
     for name, (before, value) in state.get(_PUT, {}).items():
         if state.get(name) == before:

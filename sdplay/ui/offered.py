@@ -1,4 +1,4 @@
-"""Files that the page offers to browsers: fetched also when the page was drawn anew meanwhile."""
+"""Files that browsers can fetch for a while after the page has stopped showing them."""
 
 import time
 from pathlib import PurePosixPath
@@ -6,22 +6,22 @@ from pathlib import PurePosixPath
 from streamlit.runtime.media_file_manager import MediaFileManager
 
 SECONDS = 60.0
-"""What no page shows any more can be fetched so long."""
+"""How long a file can be fetched after the last page showed it."""
 SECONDS_IN_A_CROWD = 10.0
 OF_ALL = 128 * 2**20
-"""Bytes of all that no page shows; while they are more, the shorter time holds."""
+"""If all files that no page shows take more bytes than this, the shorter time holds."""
 
 
 class OfferedFiles(MediaFileManager):
-    """Streamlit's store of what browsers fetch, which does not let go of it at once.
+    """Streamlit's store of files for browsers, which keeps them for a while.
 
-    Streamlit forgets what no page shows whenever anybody's run ends.  A button that stood there
-    while its page was drawn anew then downloaded nothing, and the file that a click had made was
-    gone before the browser asked for it.
+    Streamlit deletes the files that no page shows whenever a run ends, also another visitor's. A
+    click on a button of a page that was drawn anew at that moment then downloaded nothing, and the
+    file that a click had made was gone before the browser asked for it.
     """
 
     def remove_orphaned_files(self) -> None:
-        """Let go of what no page has shown for a while."""
+        """Deletes the files that no page has shown for a while, the oldest first."""
         now = time.monotonic()
         with self._lock:
             since = self._unused_since()
@@ -36,14 +36,14 @@ class OfferedFiles(MediaFileManager):
                 self._let_go(id)
 
     def execute_deferred(self, file_id: str) -> str:
-        """Make the file of a button; its time begins anew where it was there already."""
+        """Makes the file that a click asked for. If the file exists, its time begins anew."""
         url = super().execute_deferred(file_id)
         with self._lock:
             self._unused_since().pop(PurePosixPath(url).stem, None)
         return url
 
     def _unused_since(self) -> dict[str, float]:
-        """When it was noticed first of each file and each button that no page shows it."""
+        """For each file and button that no page shows, when that was first noticed."""
         return self.__dict__.setdefault("unused_since", {})  # type: ignore[no-any-return]
 
     def _unused(self) -> set[str]:

@@ -1,8 +1,9 @@
-"""How a fragment waits for something: in one run that lasts, instead of a run at every tick.
+"""Lets a fragment wait for something in one long run instead of running at every tick, and keeps
+clicks that Streamlit would lose.
 
-A tick costs a request, a thread and everything that the fragment draws; a run that waits costs
-nothing, and draws what is new in its place.  The names below stand behind Streamlit's own timers
-and clicks and are no part of its public interface, hence the pinned minor version.
+A tick costs a request, a thread and everything that the fragment draws. A run that waits costs
+nothing, and then draws what is new in its place. This module uses parts of Streamlit that are not
+public, so the minor version of Streamlit is pinned.
 """
 
 from functools import cache
@@ -24,7 +25,7 @@ from streamlit.runtime.scriptrunner_utils.script_run_context import (
 from streamlit.runtime.state.safe_session_state import SafeSessionState
 
 _HEARD = "sdplay_heard"
-"""The states that callbacks were called for last."""
+"""Names the widget states for which callbacks were called last."""
 
 
 def served() -> bool:
@@ -61,10 +62,10 @@ def tick_every(seconds: float | None) -> None:
 
 @cache
 def lose_no_click() -> None:
-    """Hand a click that nothing has heard yet on to the next run.
+    """Keeps a click whose callback was not called yet: the next run gets it too.
 
-    Streamlit stops what runs at each click, and forgets with it a click before that which still
-    waited, or whose run had just begun: on a busy machine a quick person's Generate did nothing.
+    Streamlit stops the run at each click. With the run it forgets an earlier click that still
+    waited, or whose run had just begun: on a busy machine the first of two quick clicks was lost.
     """
     request_rerun = AppSession.request_rerun
 
@@ -86,7 +87,8 @@ def lose_no_click() -> None:
 
 
 def _unheard(session: AppSession) -> WidgetStates | None:
-    """What the browser told with a click that no callback was called for; none will be."""
+    """What the browser sent with a click for which no callback was called, if there is one. The run
+    is stopped, so that none will be."""
     if (runner := session._scriptrunner) is None:
         return None
     requests = runner._requests

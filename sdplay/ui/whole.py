@@ -33,11 +33,10 @@ def begun() -> None:
 
 
 def only(key: str) -> None:
-    """Draw nothing but the fragment of this key after this click; call it last in a callback.
+    """Runs only the fragment of this key after this click. Call it at the end of a callback.
 
-    Where the page has no such fragment yet, the whole of it runs; so it does where more has changed
-    than what was clicked, and without a server, as in tests, where nobody holds the rest of the
-    page.
+    The whole page runs instead if it has no such fragment yet, if more than this click has changed,
+    and in Streamlit's own tests, which do not keep what other parts of the page have drawn.
     """
     if waiting.served() and waiting.is_part():
         with suppress(StreamlitAPIException):

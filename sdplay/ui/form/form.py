@@ -210,9 +210,10 @@ def asked(capabilities: Capabilities, seed: int | None = None) -> Params:
 
 
 def drawing(seed: int, capabilities: Capabilities) -> Callable[[Params], Params]:
-    """Gives settings with what is sent of their prompts: words drawn by this seed, brackets moved.
+    """Returns a function that puts into settings the prompts that are sent: the words of lists are
+    drawn by this seed, and words in brackets become negative.
 
-    Each prompt is looked at once: the cells of a large plan share theirs.
+    Each prompt is worked out only once, because the cells of a large plan share theirs.
     """
     names = _prompts_of(capabilities)
 
