@@ -16,6 +16,7 @@ import pytest
 
 from sdplay.settings import SETTINGS
 from tests.paging import ENTRY, new_page
+from tests.suites import place
 
 if find_spec("hypothesis"):
     from hypothesis import HealthCheck, settings
@@ -41,6 +42,11 @@ def pytest_xdist_auto_num_workers(config):
     One process more than there are cores: some tests wait for a clock or a server meanwhile."""
     is_whole = config.args_source is config.ArgsSource.TESTPATHS
     return min((os.cpu_count() or 1) + 1, MOST_WORKERS) if is_whole else 0
+
+
+def pytest_collection_modifyitems(config, items):
+    if hasattr(config, "workerinput"):  # several processes share the files
+        items.sort(key=lambda item: place(item.path.stem))
 
 
 def pytest_collection_finish():

@@ -1,7 +1,9 @@
-"""How much memory one reader takes at its worst: run as a process of its own, so that nothing else
-counts.  Prints the megabytes that were added, and what the reader said."""
+"""How much memory a reader takes at its worst. Each line of the input, READER FILE, is read in a
+process of its own, so that nothing else counts; a line of JSON has the megabytes that were added,
+and what the reader said."""
 
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -38,7 +40,8 @@ def megabytes(name: str) -> float:
     return int(line.split()[1]) / 1024
 
 
-def main(reader: str, source: Path) -> None:
+def flood(reader: str, source: Path) -> None:
+    """Print what one reader adds to the memory of this process."""
     with tempfile.TemporaryDirectory() as home:
         # Opened once, so that what a library needs anyhow is not counted.
         Library(Path(home)).close()
@@ -48,8 +51,19 @@ def main(reader: str, source: Path) -> None:
         said = READERS[reader](source)
     except PlayError as error:
         said = str(error)
-    print(json.dumps({"added": megabytes("VmHWM") - before, "said": said[:2000]}))
+    print(json.dumps({"added": megabytes("VmHWM") - before, "said": said[:2000]}), flush=True)
+
+
+def main() -> None:
+    """A new process for each line of the input, which begins with all modules loaded."""
+    for line in sys.stdin:
+        reader, source = line.rstrip("\n").split(" ", 1)
+        if os.fork() == 0:
+            flood(reader, Path(source))
+            os._exit(0)
+        if os.wait()[1]:
+            sys.exit(1)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main()

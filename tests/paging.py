@@ -24,8 +24,8 @@ def new_page():
     return page
 
 
-def pause_for_pictures(seconds=0.5):
-    """Wait while pictures are at work, a moment at most: a run of the page would slow them down."""
+def pause_for_pictures(seconds=5.0):
+    """Wait while pictures are at work: a run of the page would only slow them down."""
     from sdplay.ui import session
 
     until = time.monotonic() + seconds

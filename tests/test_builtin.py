@@ -39,16 +39,20 @@ def test_the_same_settings_give_the_same_pixels_and_another_seed_does_not():
     assert (pixels(made(seed=3)) != pixels(made(seed=4))).any()
 
 
-def test_progress_counts_every_step_and_shows_the_picture_so_far():
+@pytest.fixture(scope="module")
+def watched():
+    """What is told while a picture of many steps is made."""
     events = Builtin().generate(Params("a cat", **{**SMALL, "steps": 60}))
-    told = [event for event in events if isinstance(event, Progress)]
-    assert [event.step for event in told if event.step] == list(range(1, 61))
-    assert any(event.look() for event in told)
+    return [event for event in events if isinstance(event, Progress)]
 
 
-def test_a_preview_is_drawn_once_and_only_when_somebody_looks():
-    events = Builtin().generate(Params("a cat", **{**SMALL, "steps": 60}))
-    previews = [event for event in events if isinstance(event, Progress) and event.preview]
+def test_progress_counts_every_step_and_shows_the_picture_so_far(watched):
+    assert [event.step for event in watched if event.step] == list(range(1, 61))
+    assert any(event.look() for event in watched)
+
+
+def test_a_preview_is_drawn_once_and_only_when_somebody_looks(watched):
+    previews = [event for event in watched if event.preview]
     assert all(callable(event.preview) for event in previews)
     first, again = previews[0].look(), previews[0].look()
     assert first is again

@@ -1,10 +1,12 @@
 """The measures of the house stay within their goals."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from tests import house
+from tests.suites import LONGEST_FIRST
 
 
 @pytest.mark.parametrize("measure", house.MEASURES, ids=lambda measure: measure.name)
@@ -18,3 +20,8 @@ def test_the_whole_suite_is_shared_and_named_tests_are_not(pytestconfig, source,
     asked = SimpleNamespace(args_source=sources[source], ArgsSource=sources)
     workers = pytestconfig.hook.pytest_xdist_auto_num_workers(config=asked)
     assert least <= workers <= 4 * least
+
+
+def test_the_files_that_begin_first_are_there():
+    tests = Path(__file__).parent
+    assert [name for name in LONGEST_FIRST if not (tests / f"{name}.py").exists()] == []

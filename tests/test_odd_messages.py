@@ -11,20 +11,28 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from sdplay.ui.generate.result import PATIENCE_SECONDS
+from tests.fakes import a1111
 from tests.serving import served
 from tests.visiting import forget_peak, megabytes
 from tests.visitor import Visitor
 
 SHORT = "?prompt=a+red+apple&steps=4&width=96&height=96"
-LONG = "?prompt=a+red+apple&steps=150&width=160&height=160"
-"""A picture that takes a second or more."""
+LASTING = "?backend=a1111&prompt=a+red+apple&steps=150&width=64&height=64"
+"""A picture that lasts until its server is told to hurry."""
 MOST_MEGABYTES = 200
 OWNER = "b" * 32
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    process, url = served(tmp_path_factory.mktemp("home"))
+def slow():
+    """It waits at each step and computes nothing."""
+    with a1111(step_seconds=1.0) as fake:
+        yield fake
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, slow):
+    process, url = served(tmp_path_factory.mktemp("home"), SDPLAY_A1111_URL=slow.url)
     with Visitor(url + SHORT) as first:
         first.generate(1)
         first.see(1)
@@ -103,12 +111,13 @@ def test_a_message_of_countless_names_takes_little_memory(server):
     assert megabytes(process.pid, "VmHWM") - before < MOST_MEGABYTES
 
 
-def test_nobody_clears_what_the_server_holds_for_others(url):
-    with Visitor(url + LONG, owner=OWNER) as before, opened(url) as odd:
+def test_nobody_clears_what_the_server_holds_for_others(url, slow):
+    with Visitor(url + LASTING, owner=OWNER) as before, opened(url) as odd:
         before.generate(5)
         assert before.look(lambda: PATIENCE_SECONDS in before.intervals())
         odd.send(message(clear_cache=True))
         odd.send(message(app_heartbeat=True))
         wait_for_heartbeat(odd)
-        with Visitor(url + LONG, owner=OWNER) as after:
+        with Visitor(url + LASTING, owner=OWNER) as after:
+            slow.hurry.set()
             assert after.see(5)

@@ -82,7 +82,7 @@ def test_two_backends_are_laid_against_each_other(page, monkeypatch):
 
 
 def test_coarse_to_fine_spares_pictures_and_makes_them_on_request(page):
-    opened(page, x_values="1-17", y_axis="", scheduler="euler")
+    opened(page, x_values="1-17", y_axis="", scheduler="euler", cfg="1")
     page.toggle(key="lab_refine").set_value(True).run()
     assert page.button(key="run").label == "Run up to 17 pictures"
     page = finished(page.button(key="run").click().run())
@@ -115,7 +115,7 @@ def test_the_saved_plan_has_only_what_stays(page):
 
 
 def test_coarse_to_fine_comes_back_with_the_plan(page):
-    opened(page, x_values="1-17", y_axis="", scheduler="euler")
+    opened(page, x_values="1-17", y_axis="", scheduler="euler", cfg="1")
     page.toggle(key="lab_refine").set_value(True).run()
     page = finished(page.button(key="run").click().run())
     page.toggle(key="lab_refine").set_value(False).run()

@@ -14,6 +14,7 @@ from sdplay.compare import axes
 from sdplay.compare.axes import AXES, Setup
 from sdplay.engine.samplers import SAMPLERS
 from sdplay.lessons import checking
+from sdplay.lessons.claims import MEASURES
 from sdplay.lessons.lesson import read_lesson
 from sdplay.params import Params
 
@@ -21,6 +22,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 TREE = re.search(r"## How it is built\n\n```\n(.*?)```", README, re.DOTALL)[1]
 PLACES = re.search(r"### Where does my change go\?\n\n(.*?)\n\n", README, re.DOTALL)[1]
+BENCHMARKS = sorted({*re.findall(r"python -m tests\.benchmarks\.(\w+)", README)})
 
 
 def recipe(thing):
@@ -90,3 +92,12 @@ def test_every_file_that_the_readme_names_is_there(place):
 
 def test_the_readme_says_where_a_change_goes():
     assert PLACES.count("\n") >= 10
+
+
+def test_the_readme_names_every_measure_of_a_claim():
+    assert [name for name in MEASURES if f"`{name}`" not in README] == []
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_every_benchmark_that_the_readme_names_is_there(name):
+    assert "def main(" in (ROOT / f"tests/benchmarks/{name}.py").read_text()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sdplay.engine.samplers import SPREADS, Levels, noise_levels
 from sdplay.errors import BadParams
 from sdplay.schedulers import OCTOAI, PRESETS, SCHEDULERS, find, known
 
@@ -28,6 +29,14 @@ def test_a_spacing_of_steps_has_a_source_of_its_own():
         find("DPM++ 2M").sources[0],
         "its spacing, Karras et al. 2022",
     )
+
+
+@pytest.mark.parametrize("spacing", SPREADS)
+def test_noise_falls_from_the_models_largest_to_its_smallest(spacing):
+    levels = Levels.scaled_linear()
+    drawn = noise_levels("euler", spacing, 12, levels)
+    assert drawn == sorted(drawn, reverse=True)
+    assert [drawn[0], drawn[-1]] == pytest.approx([levels.sigmas.max(), levels.sigmas.min()])
 
 
 def test_octoai_names_are_six_different_schedulers():

@@ -19,6 +19,7 @@ from sdplay.params import Params
 from sdplay.picture import Progress, Receipt, Timing
 from sdplay.sweeps import Bench, Sweep
 from tests.making import Painter
+from tests.suites import in_full
 
 RATE = 2.0
 """True seconds per work, before the machine's mood."""
@@ -181,8 +182,7 @@ def moments(run, machine, cells):
 
 CASES = [
     *itertools.product((12, 500), (1, 16), (True, False), (0.92, 1.0, 1.08)),
-    (10_000, 16, True, 1.08),
-    (10_000, 1, False, 0.92),
+    *in_full([(10_000, 16, True, 1.08), (10_000, 1, False, 0.92)], []),
 ]
 
 
@@ -205,7 +205,7 @@ def test_progress_is_never_further_off_than_the_plans_own_range(cells, at_once, 
     assert run.seconds == pytest.approx(machine.now)
 
 
-@pytest.mark.parametrize("cells", SIZES)
+@pytest.mark.parametrize("cells", in_full([*SIZES], [12, 500]))
 def test_a_pause_changes_neither_what_is_left_nor_what_was_worked(cells):
     machine, learnt = Machine(16, RATE, True), Learnt(2.0, 2.0, 2.0)
     run = simulated(cells, machine, learnt)

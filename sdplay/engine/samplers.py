@@ -1,21 +1,19 @@
 """Samplers as plans.  Every step is a linear combination with scalar coefficients, worked out
 before the first runs:
 
-    m  = p·x + q·output                       what a sampler remembers of a call: slope, noise or
-    clean picture
+    m  = p·x + q·output                       what a sampler remembers: slope, noise, clean picture
     x  = Σ aᵢ·xᵢ + Σ bᵢ·mᵢ                    only UniPC: correct x with the new m
     x' = Σ aᵢ·xᵢ + Σ bᵢ·mᵢ + c·noise          newest first
 
 So one loop runs them all, on numpy and on torch arrays.  Grids and coefficients follow diffusers
-0.42, which the tests
-use as the oracle.  Papers: DDIM 2010.02502, PNDM 2202.09778, Karras/Heun/Euler 2206.00364,
-DPM-Solver++ 2211.01095,
+0.42, which the tests use as the oracle.  Papers: DDIM 2010.02502, PNDM 2202.09778,
+Karras/Heun/Euler 2206.00364, DPM-Solver++ 2211.01095,
 UniPC 2302.04867, DEIS 2204.13902, LCM 2310.04378, TCD 2402.19159, beta spacing 2407.12173,
 flow matching 2403.03206.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -125,17 +123,18 @@ def noise_levels(sampler: str, spacing: str, steps: int, levels: Levels) -> list
     return [step.sigma for step in plan(sampler, spacing, steps, levels).steps]
 
 
-def _spaced(levels: Levels, sigmas: Floats, spacing: str, steps: int) -> Floats:
-    """Noise levels from the largest to the smallest, as karras, exponential or beta spreads
-    them."""
-    low, high = float(sigmas.min()), float(sigmas.max())
-    if spacing == "karras":
-        karras: Floats = (
-            high ** (1 / 7) + np.linspace(0, 1, steps) * (low ** (1 / 7) - high ** (1 / 7))
-        ) ** 7
-        return karras
-    if spacing == "exponential":
-        return np.exp(np.linspace(math.log(high), math.log(low), steps))
+def _karras(low: float, high: float, steps: int) -> Floats:
+    spread: Floats = (
+        high ** (1 / 7) + np.linspace(0, 1, steps) * (low ** (1 / 7) - high ** (1 / 7))
+    ) ** 7
+    return spread
+
+
+def _exponential(low: float, high: float, steps: int) -> Floats:
+    return np.exp(np.linspace(math.log(high), math.log(low), steps))
+
+
+def _beta(low: float, high: float, steps: int) -> Floats:
     angle = np.linspace(0, math.pi / 2, 200_001)
     density = np.sin(angle) ** 0.2 * np.cos(angle) ** 0.2
     share = np.concatenate([[0], np.cumsum((density[1:] + density[:-1]) / 2)])
@@ -144,6 +143,21 @@ def _spaced(levels: Levels, sigmas: Floats, spacing: str, steps: int) -> Floats:
         + (high - low)
         * np.sin(np.interp(1 - np.linspace(0, 1, steps), share / share[-1], angle)) ** 2
     )
+
+
+SPREADS: Mapping[str, Callable[[float, float, int], Floats]] = {
+    "karras": _karras,
+    "exponential": _exponential,
+    "beta": _beta,
+}
+"""How noise levels go from the largest to the smallest, in so many steps."""
+SPACINGS = ("normal", *SPREADS)
+"""What a scheduler may ask for. A sampler with noise levels of its own takes no notice of it."""
+
+
+def _spaced(sigmas: Floats, spacing: str, steps: int) -> Floats:
+    """Noise levels from the largest of these to the smallest, spread anew."""
+    return SPREADS[spacing](float(sigmas.min()), float(sigmas.max()), steps)
 
 
 def _slope_grid(levels: Levels, steps: int, spacing: str) -> tuple[Floats, Floats]:
@@ -155,7 +169,7 @@ def _slope_grid(levels: Levels, steps: int, spacing: str) -> tuple[Floats, Float
         times = np.array([float(last)])  # diffusers takes the first, where nothing is left to do
     sigmas = np.interp(times, np.arange(len(levels.signal)), levels.sigmas)
     if spacing != "normal":
-        sigmas = _spaced(levels, sigmas, spacing, steps)
+        sigmas = _spaced(sigmas, spacing, steps)
         times = levels.time_of(sigmas)
     return times, np.append(sigmas, 0.0).astype(np.float32).astype(np.float64)
 
@@ -169,7 +183,7 @@ def _solver_grid(
     times = np.linspace(0, count - 1, steps + 1).round()[::-1][:-1]
     sigmas = np.interp(times, np.arange(count), levels.sigmas)
     if spacing != "normal":
-        sigmas = _spaced(levels, levels.sigmas, spacing, steps)
+        sigmas = _spaced(levels.sigmas, spacing, steps)
         times = levels.time_of(sigmas)
         # diffusers cuts off the fraction, and its largest noise level comes out a hair below the
         # last training time.
@@ -581,8 +595,6 @@ def _flow_euler(levels: Levels, steps: int, spacing: str, eta: float, skip: int)
     return SamplerPlan(tuple(planned), (1 - sigmas[skip], sigmas[skip]) if skip else (0.0, 1.0))
 
 
-SPACINGS = ("normal", "karras", "exponential", "beta")
-"""How noise levels may be spread; a sampler with levels of its own takes no notice."""
 SAMPLERS: dict[str, Callable[[Levels, int, str, float, int], SamplerPlan]] = {
     "pndm": _pndm,
     "lms": _lms,

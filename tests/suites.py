@@ -1,0 +1,37 @@
+"""The two suites: README's command takes a sample where the full one takes everything."""
+
+import os
+
+
+def in_full(everything, sample):
+    """Everything where SDPLAY_FULL_SUITE is set, as in .ci/run; otherwise a sample of it."""
+    return everything if os.environ.get("SDPLAY_FULL_SUITE") else sample
+
+
+LONGEST_FIRST = (
+    "test_page_compare",
+    "test_kills",
+    "test_memory",
+    "test_lessons",
+    "test_page_learn",
+    "test_library_safety",
+    "test_team",
+    "test_tree_memory",
+    "test_odd_messages",
+    "test_sweep_together",
+    "test_cli_sweep",
+    "test_page_batch",
+    "test_page_explore",
+    "test_floods",
+    "test_lens",
+    "test_engine_loop",
+    "test_a1111_measured",
+    "test_builtin",
+    "test_explore",
+)
+"""Files that take long. One that begins last keeps a single core busy when all others have ended."""
+
+
+def place(name):
+    """Where a file of tests stands in the order; those that are not named keep theirs."""
+    return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
