@@ -43,14 +43,14 @@ class StagePicture:
     """A picture of the chain."""
 
     at: int
-    """Of which stage, from 0 on."""
+    """The number of its stage, from 0."""
     saved: SavedPicture
     source: SavedPicture | None = None
     """The picture of the stage before."""
 
 
 def check(chain: Chain, backend: Backend, capabilities: Capabilities) -> None:
-    """Refuse a chain that this backend cannot make, before its first picture."""
+    """Refuses a chain that this backend cannot make, before its first picture."""
     before = Before(base(chain, capabilities))
     for stage in chain.stages:
         kind = STAGES[stage.name]
@@ -83,7 +83,7 @@ def base(chain: Chain, capabilities: Capabilities) -> Params:
 def follow(
     chain: Chain, params: Params, workshop: Workshop
 ) -> Generator[tuple[int, Progress] | StagePicture, None, None]:
-    """Yield progress with its stage, and every picture when it is there.
+    """Yields progress with its stage, and every picture when it is made.
 
     What is in the library is not made again, so that following it twice goes on where it stopped.
     Stop iterating and the backend stops too.
@@ -109,7 +109,7 @@ def _tagged(picture: SavedPicture, chain: Chain, workshop: Workshop) -> SavedPic
 
 
 def record(chain: Chain, links: Mapping[str, StagePicture]) -> list[dict[str, str]]:
-    """What is where, as plain JSON values: every file, its stage, and the file it was made from."""
+    """As plain JSON values: every file, its stage, and the file that it was made from."""
     files = {link.saved.id: name for name, link in links.items()}
     return [
         {

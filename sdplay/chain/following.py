@@ -13,7 +13,7 @@ from sdplay.sharing.undertakings import Undertaking, Undertakings
 
 
 class Following(Undertaking):
-    """One chain on its way."""
+    """One chain at work."""
 
     def __init__(self, chain: Chain, params: Params, workshop: QueuedWorkshop) -> None:
         share = Share(workshop.owner, workshop.address)
@@ -21,7 +21,7 @@ class Following(Undertaking):
         self.chain, self.params, self.workshop = chain, params, workshop
         self.stopped = workshop.stopped
         self.pictures: list[StagePicture] = []
-        """What is there, in the order of its stages."""
+        """The pictures that are made so far, in the order of their stages."""
         self._at, self._progress, self._is_done = 0, Progress(), False
 
     @property
@@ -31,7 +31,7 @@ class Following(Undertaking):
 
     @property
     def fraction(self) -> float:
-        """The share of the stages that is done, the one at work counted as far as it is."""
+        """The share of the stages that is done. The stage at work counts in part."""
         if self.done:
             return 1.0
         return min(1.0, (self._at + (self._progress.fraction or 0.0)) / len(self.chain.stages))
@@ -47,7 +47,7 @@ class Following(Undertaking):
         return f"{self.chain.name}: {stage}{message}"
 
     def start(self) -> Self:
-        """Begin, or go on: what the library has is not made again."""
+        """Starts or continues the chain. What the library has is not made again."""
         if not self.running and not self.done:
             self.pictures = []
         return super().start()
@@ -69,7 +69,7 @@ class Following(Undertaking):
 
 
 class Chains(Undertakings[Following]):
-    """Every browser's newest chain."""
+    """The newest chain of each browser."""
 
     def __init__(self) -> None:
         super().__init__("chain")

@@ -23,17 +23,17 @@ class QueuedWorkshop(Workshop):
     address: str = ""
     at_once: int = 1
     stopped: threading.Event = field(default_factory=threading.Event)
-    """Set to stop what is at work."""
+    """Is set to stop the work."""
 
     def make(self, params: Params) -> Iterator[Progress | SavedPicture]:
-        """Yield progress, then the picture."""
+        """Yields progress, then the picture."""
         backend, address = copy(self.backend), self.address
         return self._ended(
             self.jobs.submit(params, backend, self.owner, "", self.at_once, address=address)
         )
 
     def enlarge(self, source: SavedPicture, how: Enlargement) -> Iterator[Progress | SavedPicture]:
-        """Yield progress, then the picture enlarged."""
+        """Yields progress, then the picture enlarged."""
         backend, at_once, address = copy(self.backend), self.at_once, self.address
         job = self.jobs.enlarge(source, how, backend, self.owner, at_once=at_once, address=address)
         return self._ended(job)

@@ -17,7 +17,7 @@ LARGEST_FACTOR = 4.0
 
 @dataclass(frozen=True)
 class ChainStage:
-    """One stage as the plan has it."""
+    """One stage of a plan, with its settings."""
 
     name: str
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -28,25 +28,25 @@ class Before:
     """Where a stage begins."""
 
     params: Params
-    """The settings that hold so far."""
+    """The settings of all stages before it."""
     picture: SavedPicture | None = None
-    """What the stage before it made."""
+    """The picture that the stage before it made."""
 
 
 @dataclass(frozen=True)
 class Workshop:
-    """Who makes the pictures, and where they are kept."""
+    """Makes the pictures and keeps them."""
 
     backend: Backend
     library: Library
     owner: str = ""
 
     def make(self, params: Params) -> Iterator[Progress | SavedPicture]:
-        """Yield progress, then the picture."""
+        """Yields progress, then the picture."""
         return studio.make(params, self.backend, self.library, self.owner)
 
     def enlarge(self, source: SavedPicture, how: Enlargement) -> Iterator[Progress | SavedPicture]:
-        """Yield progress, then the picture enlarged."""
+        """Yields progress, then the picture enlarged."""
         return studio.enlarge(source, how, self.backend, self.library, self.owner)
 
     def cut_out(self, source: SavedPicture) -> Sequence[SavedPicture]:

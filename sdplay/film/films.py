@@ -5,7 +5,7 @@ from sdplay.sharing.undertakings import Undertakings
 
 
 class Films(Undertakings[Shooting]):
-    """Every browser's newest film."""
+    """The newest film of each browser."""
 
     def __init__(self) -> None:
         super().__init__("film")

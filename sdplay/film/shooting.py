@@ -39,38 +39,38 @@ class Crew:
 
 
 def check(storyboard: Storyboard, backend: Backend, capabilities: Capabilities) -> None:
-    """Refuse a film that this backend cannot make, before its first frame."""
+    """Refuses a film that this backend cannot make, before its first frame."""
     for need in storyboard.needs:
         if not capabilities.offers(need):
             raise BadParams(f"{backend.label} {LACKS[need]} Choose another backend.")
 
 
 class Shooting(Undertaking):
-    """One film on its way."""
+    """One film at work."""
 
     def __init__(self, storyboard: Storyboard, crew: Crew) -> None:
         self.storyboard, self.crew = storyboard, crew
         self.group = f"film-{id(self):x}-{time.time_ns():x}"
         super().__init__(self.group, Share(crew.owner, crew.address), crew.backend.name)
         self.frames: list[SavedPicture] = []
-        """The frames that are there, in their order."""
+        """The frames that are made so far, in their order."""
         self._window = 1 if storyboard.chained else 2 * max(1, crew.at_once)
         self._waiting: deque[Job] = deque()
 
     def cancel(self) -> None:
-        """Stop; the frames that are there stay."""
+        """Stops the film. The frames that are made stay."""
         super().cancel()
         for job in list(self._waiting):
             job.cancel()
 
     @property
     def done(self) -> bool:
-        """Whether every frame is there."""
+        """Whether every frame is made."""
         return len(self.frames) == self.storyboard.count
 
     @property
     def fraction(self) -> float:
-        """The share of the frames that is there, the one at work counted as far as it is."""
+        """The share of the frames that is made. The frame at work counts in part."""
         now = self.progress
         part = (now.fraction or 0.0) if now and self.running else 0.0
         return min(1.0, (len(self.frames) + part) / self.storyboard.count)
@@ -93,7 +93,7 @@ class Shooting(Undertaking):
         return f"{sentence} · {duration(left, left)} left"
 
     def _seconds_a_frame(self) -> float | None:
-        """Of the frames made since the start; nothing before there are two."""
+        """The mean seconds of the last frames. None if fewer than two are made."""
         made = [frame.timing.total for frame in self.frames[-20:]]
         return sum(made) / len(made) if len(made) > 1 else None
 
@@ -105,7 +105,7 @@ class Shooting(Undertaking):
             self._leave()
 
     def _leave(self) -> None:
-        """Frames that were just finished are taken along; the others are let go."""
+        """Keeps the waiting frames that are finished, and cancels the others."""
         for job in self._waiting:
             job.cancel()
         while self._waiting and (frame := self._waiting.popleft().saved):
@@ -113,7 +113,8 @@ class Shooting(Undertaking):
         self._waiting.clear()
 
     def _fill(self) -> bool:
-        """Ask for as many frames as may be at work; says whether any is still to be asked for."""
+        """Asks for as many frames as may be at work at once. Returns whether more are to be asked
+        for."""
         while len(self._waiting) < self._window and self._next < self.storyboard.count:
             self._waiting.append(self._submit(self._next))
         return self._next < self.storyboard.count
@@ -135,7 +136,7 @@ class Shooting(Undertaking):
         )
 
     def _take(self) -> None:
-        """Wait a moment for the frame whose turn it is, and take it when it is there."""
+        """Waits a moment for the next frame, and takes it if it is made."""
         job = self._waiting[0]
         if not job.wait(GLANCE_SECONDS):
             return

@@ -16,12 +16,12 @@ NEWS_SECONDS = 1.0
 
 @st.cache_resource(show_spinner=False)
 def chains() -> Chains:
-    """Everybody's."""
+    """The chains of all browsers."""
     return Chains()
 
 
 def begin(studio: Studio, chain: Chain) -> None:
-    """Check it and follow it with the chosen backend."""
+    """Checks a chain and starts it with the chosen backend."""
     if chain.backend not in ("", studio.backend.name):
         label = session.labels().get(chain.backend, chain.backend)
         raise BadParams(f"This chain is made for {label}. Choose that backend, then open it again.")
@@ -38,7 +38,7 @@ def begin(studio: Studio, chain: Chain) -> None:
 
 
 def show(studio: Studio) -> None:
-    """This browser's chain, as far as it is; nothing where there is none."""
+    """Shows how far the chain of this browser is, if there is one."""
     following = chains().of(studio.owner)
     if following is None:
         return
@@ -94,7 +94,7 @@ def _close(owner: str) -> None:
 
 
 def _pictures(studio: Studio, following: Following) -> None:
-    """Every stage's pictures, in their order; a click opens the drawer, which links them."""
+    """Shows the pictures of all stages. A click opens the drawer, which links them."""
     links = list(following.pictures)
     if not links:
         return
