@@ -43,9 +43,9 @@ def test_a_click_that_comes_together_with_another_tab_is_not_lost(page):
             assert "cancel" in again.drawn
 
 
-@pytest.fixture
-def own_page(tmp_path):
-    process, url = served(tmp_path)
+@pytest.fixture(scope="module")
+def own_page(tmp_path_factory):
+    process, url = served(tmp_path_factory.mktemp("home"))
     yield url
     process.kill()
     process.wait()
