@@ -62,17 +62,33 @@ def new_home(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def settings_of_nobody(monkeypatch, new_home):
+    forget_settings(monkeypatch, new_home())
+
+
+def forget_settings(patch, home):
     for name in SETTINGS:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("SDPLAY_HOME", str(new_home()))
+        patch.delenv(name, raising=False)
+    patch.setenv("SDPLAY_HOME", str(home))
 
 
 @pytest.fixture
 def page(monkeypatch):
+    yield from opened_anew(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def lasting_page(new_home):
+    """A page for all tests of a file, which look at what is there."""
+    with pytest.MonkeyPatch.context() as patch:
+        forget_settings(patch, new_home())
+        yield from opened_anew(patch)
+
+
+def opened_anew(patch):
+    """The page of a server that was just started."""
     import streamlit as st
 
-    monkeypatch.chdir(Path(ENTRY).parent)
-
+    patch.chdir(Path(ENTRY).parent)
     st.cache_resource.clear()
     st.cache_data.clear()
     yield new_page()
