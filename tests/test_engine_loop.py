@@ -151,11 +151,18 @@ def test_only_the_frames_that_are_looked_at_are_drawn(model):
     assert [moment.step for moment, *_ in made(Engine(model), job).frames] == [2, 4]
 
 
-@pytest.mark.parametrize("cfg", [1.0, 2.5])
+@pytest.fixture(scope="module", params=[1.0, 2.5])
+def one_step(request, model):
+    """A job of one step, and the picture that the model sees in its noise."""
+    job = LoopJob("a red apple, 3d style", "dpmpp_2m", 1, cfg=request.param, seed=3)
+    return job, made(Engine(model), job).pixels.astype(float)
+
+
 @pytest.mark.parametrize("entry", ONE_STEP, ids=lambda entry: entry.id)
-def test_one_step_paints_what_the_model_sees_in_the_noise_with_every_scheduler(model, entry, cfg):
-    job = LoopJob("a red apple, 3d style", "dpmpp_2m", 1, cfg=cfg, seed=3)
-    seen = made(Engine(model), job).pixels.astype(float)
+def test_one_step_paints_what_the_model_sees_in_the_noise_with_every_scheduler(
+    model, one_step, entry
+):
+    job, seen = one_step
     other = replace(job, sampler=entry.sampler, sigmas=entry.sigmas)
     picture = made(Engine(model), other).pixels.astype(float)
     assert picture.std() > 0.8 * seen.std()
