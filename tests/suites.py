@@ -29,7 +29,7 @@ LONGEST_FIRST = (
     "test_builtin",
     "test_explore",
 )
-"""Files that take long. One that begins last keeps a single core busy when all others have ended."""
+"""Files that take long. One that begins last keeps one core busy when the others are done."""
 
 
 def place(name):

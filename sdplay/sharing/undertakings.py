@@ -95,8 +95,8 @@ class Undertakings(Generic[E]):
         return self._undertakings.get(owner)
 
     def begin(self, undertaking: E) -> None:
-        """Starts or continues an undertaking in place of the browser's last one. Refuses if there is
-        no room."""
+        """Starts or continues an undertaking in place of the browser's last one. Refuses if there
+        is no room."""
         owner = undertaking.share.owner
         with self._lock:
             shares = [other.share for other in self._undertakings.values() if other.running]
