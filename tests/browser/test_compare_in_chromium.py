@@ -90,6 +90,21 @@ def test_a_plan_that_was_run_is_one_line_until_it_is_edited(tab, address):
     tab.locator(".st-key-run button").wait_for(state="hidden", timeout=SLOW)
 
 
+def test_the_prompt_of_a_plan_is_read_whole_while_it_runs(tab, address):
+    prompt = "a red fox in the snow under a full moon by a dark, dark hill"
+    steps = {"x_values": "400,410,420", "y_axis": "scheduler"}
+    opened(tab, address, prompt=prompt.replace(" ", "+"), **steps).locator(
+        ".st-key-run button"
+    ).click()
+    tab.locator(".st-key-sweep_pause button").click()
+    tab.locator(".st-key-sweep_resume").wait_for()
+    words = tab.locator(".st-key-plan_words").get_by_text(prompt, exact=True)
+    assert words.evaluate("each => each.scrollWidth <= each.clientWidth + 1")
+    assert tab.locator(".st-key-plan_line").bounding_box()["height"] < 50
+    tab.locator(".st-key-sweep_cancel button").click()
+    tab.locator(".st-key-sweep_again").wait_for()
+
+
 def test_run_again_says_above_the_grid_that_it_was_reproduced(tab, address):
     opened(tab, address, x_values="2,3").locator(".st-key-run button").click()
     finished(tab)

@@ -13,7 +13,7 @@ from sdplay.ui.session import Studio
 from sdplay.wording import literal, many
 
 LETTERS = 60
-"""The most letters of a prompt beside its axes."""
+"""The most letters of a prompt below or beside its axes."""
 
 
 def show(studio: Studio, more: Callable[[], None]) -> Sweep:
@@ -30,14 +30,13 @@ def show(studio: Studio, more: Callable[[], None]) -> Sweep:
 
 
 def _chosen(sweeps: list[Sweep]) -> Sweep:
-    """The line itself; a list of lines if there are several sweeps."""
+    """The line with its prompt below; a list of such lines if there are several sweeps."""
     if len(sweeps) == 1:
         plan = sweeps[0].plan
         prompt = literal(_shortened(plan.base.params.prompt))
-        st.markdown(
-            f"**{literal(axes_line(plan))}** · {pictures_line(plan)} · :gray[{prompt}]",
-            wrap=False,
-        )
+        with st.container(gap=None, key="plan_words"):
+            st.markdown(f"**{literal(axes_line(plan))}** · {pictures_line(plan)}", wrap=False)
+            st.caption(prompt, wrap=False)
         return sweeps[0]
     numbers = list(range(len(sweeps)))
     chosen = st.selectbox(
@@ -65,25 +64,17 @@ def _shortened(prompt: str) -> str:
 def _buttons(studio: Studio, sweep: Sweep) -> None:
     """Buttons to change the plan, to make it once more, or to begin another one from the form."""
     st.button(
-        "Edit and continue" if sweep.running else "Edit",
+        "Edit",
         icon=":material/edit:",
         type="tertiary",
         key="sweep_edit",
         on_click=experiments.edit,
         args=(studio, sweep),
-        help="Brings this plan into the form. What is made already is not made again.",
+        help=f"{'Pauses it and brings' if sweep.running else 'Brings'} this plan into the form. "
+        "What is made already is not made again.",
     )
-    count = sum(cell.twin is None and not cell.skip for cell in sweep.plan.cells)
-    st.button(
-        "Run again",
-        icon=":material/replay:",
-        type="tertiary",
-        key="sweep_again",
-        disabled=sweep.running,
-        on_click=_again,
-        args=(studio, sweep),
-        help=f"Makes {many(count, 'picture')} anew, and says whether they come out the same.",
-    )
+    if not sweep.running:
+        _run_again(studio, sweep)
     opened = sweeping.plan_open(studio)
     st.button(
         "Close" if opened else "New",
@@ -93,6 +84,19 @@ def _buttons(studio: Studio, sweep: Sweep) -> None:
         on_click=sweeping.open_plan,
         args=(studio, not opened),
         help="Folds the plan away." if opened else "Plan another comparison, from the form.",
+    )
+
+
+def _run_again(studio: Studio, sweep: Sweep) -> None:
+    count = sum(cell.twin is None and not cell.skip for cell in sweep.plan.cells)
+    st.button(
+        "Run again",
+        icon=":material/replay:",
+        type="tertiary",
+        key="sweep_again",
+        on_click=_again,
+        args=(studio, sweep),
+        help=f"Makes {many(count, 'picture')} anew, and says whether they come out the same.",
     )
 
 
