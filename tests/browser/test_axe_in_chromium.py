@@ -148,6 +148,7 @@ def guide(page, url):
 def inpaint(page, url):
     page.goto(f"{url}?steps=2&prompt=a fox")
     page.locator(".st-key-go button").click()
+    page.locator(".st-key-result_more button").click()
     page.locator(".st-key-inpaint_result button").first.click()
     page.locator("canvas[aria-label=Mask]").wait_for()
     stroke(page, (0.2, 0.5), (0.8, 0.5))

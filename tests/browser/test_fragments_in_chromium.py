@@ -46,6 +46,7 @@ def test_vary_makes_the_next_seed_at_once(tab, address):
 
 def test_start_from_it_shows_the_start_image_at_once(tab, address):
     generated(opened(tab, address + "?steps=2&seed=50"))
+    tab.locator(".st-key-result_more button").click()
     tab.locator(".st-key-start_result button").first.click()
     start = tab.get_by_alt_text("Start image")
     start.wait_for(state="attached", timeout=SLOW)

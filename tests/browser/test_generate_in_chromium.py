@@ -103,6 +103,14 @@ def test_a_picture_grows_under_the_pointer_and_under_the_keyboard(tab, address):
     larger(tab).wait_for(state="hidden", timeout=SLOW)
 
 
+@pytest.mark.parametrize(("width", "size"), [(1440, "width=128"), (1440, "width=192"), (390, "")])
+def test_what_can_be_done_with_a_picture_stands_in_one_row(tab, address, width, size):
+    tab.set_viewport_size({"width": width, "height": 900})
+    generated(opened(tab, f"{address}?steps=2&seed=81&{size}"))
+    buttons = [tab.locator(f".st-key-{key} button") for key in ("png_result", "vary", "result_more")]
+    assert len({round(button.last.bounding_box()["y"]) for button in buttons}) == 1
+
+
 def test_a_click_on_the_large_picture_fills_the_window_until_the_next(tab, address):
     opened(tab, address)
     tab.locator(".st-key-stage [data-testid=stImage] img").click()
@@ -144,7 +152,7 @@ def test_one_setting_of_a_picture_goes_into_the_form_alone(tab, address):
     tab.locator(".st-key-seed input").press("Tab")
     tab.wait_for_url("**seed=5**", timeout=SLOW)
     resting(tab)
-    tab.locator(".st-key-use_one button").click()
+    tab.locator(".st-key-result_more button").click()
     tab.get_by_role("radio", name=re.compile("Seed: 21")).or_(
         tab.get_by_role("button", name=re.compile("Seed: 21"))
     ).first.click()

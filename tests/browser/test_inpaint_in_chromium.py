@@ -105,6 +105,7 @@ def test_result_drawer_and_chosen_picture_are_inpainted_with_one_click(tab, addr
     mask, tabs = tab.locator(f"{INK}[aria-label=Mask]"), tab.get_by_role("tab")
     tab.goto(f"{address}?steps=2&prompt=a fox&width=192&height=128")
     generated(tab)
+    tab.locator(".st-key-result_more button").click()
     tab.locator(".st-key-inpaint_result button").first.click()
     mask.wait_for()
     box = mask.bounding_box()

@@ -266,10 +266,15 @@ def _picture(studio: Studio, picture: SavedPicture, job: Job | None, alone: bool
                 args=(picture.params,),
                 help="The same settings with the next seed.",
             )
-            start_from(studio, picture, "result")
-            inpaint(studio, picture, "result")
-            with st.popover("Use one", icon=":material/replay:", key="use_one"):
-                recall(picture, f"recall_result_{picture.id}")
+            _more(studio, picture)
+
+
+def _more(studio: Studio, picture: SavedPicture) -> None:
+    """What else can be done with the picture, in a menu: so the buttons stand in one row."""
+    with st.popover("More", key="result_more"):
+        start_from(studio, picture, "result")
+        inpaint(studio, picture, "result")
+        recall(picture, f"recall_result_{picture.id}")
 
 
 def _vary(params: Params) -> None:
