@@ -23,7 +23,12 @@ downloads it."""
 
 def carry(studio: Studio, query: Query, count: int) -> None:
     """Offers to export what a search finds, and to import files."""
-    with st.popover("Export, import", icon=":material/import_export:"):
+    with st.popover(
+        "Export, import",
+        icon=":material/import_export:",
+        key="carry",
+        help="Export or import pictures",
+    ):
         st.caption(f"What the search finds: {many(count, 'picture')} with settings and times.")
         with st.container(horizontal=True, gap="xsmall"):
             out(studio, query, count, "carry")

@@ -18,7 +18,11 @@ _DROPPED = "dropped_picture"
 def read_a_picture(studio: Studio) -> None:
     """Takes a file and shows what it says about how it was made."""
     with st.popover(
-        "Read a picture", icon=":material/plagiarism:", key="read_picture", on_change="rerun"
+        "Read a picture",
+        icon=":material/plagiarism:",
+        key="read_picture",
+        on_change="rerun",
+        help="Read the settings of a picture from anywhere",
     ):
         upload = st.file_uploader(
             "Made by A1111, Forge, SD.Next, ComfyUI, InvokeAI, Fooocus, Civitai or this app",

@@ -24,7 +24,7 @@ from sdplay.wording import lasting, many
 A_PAGE = 32
 REFRESH_SECONDS = 4.0
 SYNTAX = (
-    "Words of the prompt, and any setting: `fox -blue steps=20 cfg=5..9 stars>=3 "
+    "Or type words of the prompt and any setting: `fox -blue steps=20 cfg=5..9 stars>=3 "
     "scheduler=euler tag=good "
     "made>=2026-01-31`"
 )
@@ -45,36 +45,16 @@ BRIEF = {"scheduler": "{}", "steps": "{} steps", "cfg": "CFG {}", "seed": "seed 
 
 
 def show(studio: Studio) -> None:
-    """Shows the search, then groups of pictures, newest first. Scrolling brings more."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="finding"):
-        text = st.text_input(
-            "Search",
-            **linked.bound("find"),
-            placeholder="fox steps=20 stars>=3",
-            help=SYNTAX,
-        )
-        _filter(studio)
-        scope = st.segmented_control(
-            "Pictures",
-            list(linked.SCOPES),
-            default="mine",
-            required=True,
-            **linked.bound("whose"),
-            format_func=linked.SCOPES.__getitem__,
-        )
+    """Shows the search in one row with all tools, then groups of pictures, newest first. Scrolling
+    brings more."""
+    row = st.container(horizontal=True, vertical_alignment="center", gap="small", key="finding")
+    with row:
+        text, scope = _ask(studio)
     with explained():
-        search = query(text, scope="mine" if scope == "bin" else str(scope), deleted=scope == "bin")
+        search = query(text, scope="mine" if scope == "bin" else scope, deleted=scope == "bin")
         total = studio.library.total(search, studio.owner)
-        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="acting"):
-            choosing = st.toggle(
-                "Choose",
-                bool(chosen.ids()),
-                key="choosing",
-                help="Click pictures: two are compared, any number exported, shared or deleted.",
-            )
-            foreign.read_a_picture(studio)
-            carry.carry(studio, search, total.count)
-            links.share(studio, "Library")
+        with row:
+            choosing = _tools(studio, search, total.count)
         if choosing:
             chosen.show(studio)
         if search.near:
@@ -84,6 +64,41 @@ def show(studio: Studio) -> None:
         _damaged(studio)
         _watch(studio, search)
         foreign.dropped(studio)
+
+
+def _ask(studio: Studio) -> tuple[str, str]:
+    """Asks what is searched, and whose pictures."""
+    text = st.text_input(
+        "Search",
+        **linked.bound("find"),
+        placeholder="Search: fox steps=20 stars>=3",
+        label_visibility="collapsed",
+    )
+    _filter(studio)
+    scope = st.segmented_control(
+        "Pictures",
+        list(linked.SCOPES),
+        default="mine",
+        required=True,
+        **linked.bound("whose"),
+        format_func=linked.SCOPES.__getitem__,
+        label_visibility="collapsed",
+    )
+    return text, str(scope)
+
+
+def _tools(studio: Studio, search: Query, count: int) -> bool:
+    """Offers what can be done with the pictures; returns whether clicks choose them."""
+    choosing = st.toggle(
+        "Choose",
+        bool(chosen.ids()),
+        key="choosing",
+        help="Click pictures: two are compared, any number exported, shared or deleted.",
+    )
+    foreign.read_a_picture(studio)
+    carry.carry(studio, search, count)
+    links.share(studio, "Library")
+    return choosing
 
 
 def _damaged(studio: Studio) -> None:
@@ -135,6 +150,7 @@ def _filter(studio: Studio) -> None:
                 on_change=_filtered,
                 format_func=lambda value: value_text(name, value) or "empty",
             )
+            st.caption(SYNTAX)
 
 
 def _filtered() -> None:

@@ -31,7 +31,12 @@ def share(studio: Studio, view: str, more: Callable[[], State] | None = None) ->
     """A button that shows the address of what is on the screen. `more` asks what else is part of
     the link."""
     box = st.popover(
-        "Share", icon=":material/link:", type="tertiary", key=f"share_{view}", on_change="rerun"
+        "Share",
+        icon=":material/link:",
+        type="tertiary",
+        key=f"share_{view}",
+        on_change="rerun",
+        help="A link to the page as it is now",
     )
     if box.open:
         with box, explained():
