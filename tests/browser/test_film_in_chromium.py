@@ -3,7 +3,7 @@ click."""
 
 import pytest
 
-from tests.serving import generated, opened
+from tests.serving import at_last, generated, opened
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -32,3 +32,15 @@ def test_a_strength_morph_takes_one_click_at_a_picture(tab, address):
     tab.get_by_text("24 of 24 frames", exact=True).first.wait_for()
     tab.locator("video").first.wait_for()
     assert tab.get_by_role("tab", name="Film").get_attribute("aria-selected") == "true"
+
+
+@pytest.mark.parametrize("height", [128, 192])
+def test_a_film_is_seen_whole_in_a_window_of_a_laptop(tab, address, height):
+    tab.goto(f"{address}?view=Film&prompt=a+red+apple&steps=2&width=128&height={height}")
+    tab.get_by_label("Frames", exact=True).fill("2")
+    tab.get_by_role("button", name="Make the film").click()
+    tab.get_by_text("2 of 2 frames", exact=True).wait_for()
+    film = tab.locator(".st-key-reel_picture").locator("img, video")
+    assert at_last(lambda: film.count() == 1 and film.bounding_box()["height"] > 300, True)
+    box = film.bounding_box()
+    assert box["y"] + box["height"] <= 900

@@ -82,6 +82,12 @@ def test_tiles_are_large_and_fill_the_row(tab, stocked, width, across):
     assert min(row) >= (220 if width > 480 else 150)
 
 
+def test_search_and_tools_stand_in_one_row(tab, stocked):
+    tiles = looked(tab, stocked)
+    assert tab.locator(".st-key-finding").bounding_box()["height"] < 50
+    assert tiles.first.bounding_box()["y"] < 240
+
+
 def test_a_star_shows_far_down_without_losing_the_place(tab, stocked):
     tiles = looked(tab, stocked)
     scrolled(tab)

@@ -38,20 +38,22 @@ def show(studio: Studio) -> None:
 
 
 def _ask(studio: Studio) -> None:
-    kind = st.segmented_control(
-        "What moves",
-        tuple(KINDS),
-        default=next(iter(KINDS)),
-        required=True,
-        **linked.bound("moves"),
-    )
-    sentence, draw, storyboard = KINDS[str(kind)]
-    st.caption(sentence)
-    settings = draw()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        kind = st.segmented_control(
+            "What moves",
+            tuple(KINDS),
+            default=next(iter(KINDS)),
+            required=True,
+            **linked.bound("moves"),
+            label_visibility="collapsed",
+        )
+        sentence, draw, storyboard = KINDS[str(kind)]
+        st.caption(sentence, width="content")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        with st.container(width=160):
+        with st.container(key="reel_settings"):
+            settings = draw()
+        with st.container(width=130):
             count = frames()
-        st.space("stretch")
         pressed = st.button(
             "Make the film",
             icon=":material/movie:",
@@ -89,7 +91,7 @@ def _stage(studio: Studio) -> None:
         if was_running and not film.running:
             st.rerun()  # a whole run: the timer stops
         left, right = st.columns(2, gap="medium")
-        with left, explained():
+        with left, st.container(key="reel_picture"), explained():
             _picture(studio, film)
         with right:
             if film.running:
