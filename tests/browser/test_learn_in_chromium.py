@@ -48,6 +48,19 @@ def test_predict_run_look_and_explain_by_mouse(tab, address):
     assert tab.locator("dialog[open]").count() == 0
 
 
+@pytest.mark.parametrize("width", [1440, 390])
+def test_what_comes_after_a_lesson_stands_in_one_row(tab, address, width):
+    tab.set_viewport_size({"width": width, "height": 900})
+    opened(tab, address, "seed")
+    run(tab, "seed")
+    keys = ("lesson_next", "lesson_compare", "lesson_again")
+    middles = [
+        box["y"] + box["height"] / 2
+        for box in (tab.locator(f".st-key-{key} button").last.bounding_box() for key in keys)
+    ]
+    assert max(middles) - min(middles) < 4
+
+
 @pytest.mark.parametrize(
     ("scheme", "grey"), [("light", "118, 123, 134"), ("dark", "138, 143, 156")]
 )

@@ -20,6 +20,8 @@ from sdplay.ui.session import Studio
 from sdplay.wording import literal, many
 
 POLL_SECONDS = 0.5
+CARD_WIDTH = 165
+"""The least pixels of a card: ten of them stand in two rows, and in pairs on a phone."""
 LESSON = "lesson"
 """The address's name for the open lesson."""
 
@@ -271,7 +273,6 @@ def _answer(studio: Studio, desk: Desk, sweep: Sweep, after: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.button(
             "Next lesson",
-            icon=":material/arrow_forward:",
             type="primary",
             key="lesson_next",
             on_click=_go,
@@ -279,14 +280,12 @@ def _answer(studio: Studio, desk: Desk, sweep: Sweep, after: str) -> None:
         )
         st.button(
             "Open in Compare",
-            icon=":material/grid_on:",
             key="lesson_compare",
             on_click=_open_in_compare,
             args=(studio, desk),
         )
         st.button(
             "Again",
-            icon=":material/replay:",
             type="tertiary",
             key="lesson_again",
             help="Predict and run this lesson once more.",
@@ -339,7 +338,7 @@ def _cards(lessons: list[Lesson], current: Lesson) -> None:
     done = diary.now().predictions
     count = sum(lesson.id in done for lesson in lessons)
     st.markdown(f"**All lessons** :small[:gray[{count} of {len(lessons)} done]]")
-    with st.container(horizontal=True, gap="xsmall", key="lesson_cards"):
+    with st.grid(min_column_width=CARD_WIDTH, gap="xsmall", key="lesson_cards"):
         for lesson in lessons:
             _card(lesson, done.get(lesson.id), lesson.id == current.id)
 
@@ -352,6 +351,7 @@ def _card(lesson: Lesson, answered: Answered | None, is_open: bool) -> None:
         text_of_others(lesson.about, 40),
         icon=f":material/{icon}:",
         key=f"open_{lesson.id}",
+        width="stretch",
         disabled=is_open,
         help=text_of_others(lesson.title, 80),
         on_click=_go,
