@@ -175,6 +175,23 @@ def test_a_comparison_with_it_calls_it_by_its_kind_and_its_letters(page, server)
 
 
 @pytest.mark.usefixtures("anywhere")
+def test_the_line_of_a_plan_calls_it_so_also_when_it_was_left(page, server):
+    page.query_params.update({**SWEEP, "x_values": "2", "y_axis": "Backend"})
+    connected(page, server.url)
+    mine = name(page)
+    page.multiselect(key="y_backend").set_value(["builtin", mine]).run()
+    swept(page)
+    line = f"**Steps 2 × Built-in model against Connected A1111 server {mine[-4:]}** · 2 pictures"
+    assert line in sentences(page.run())
+    page.button(key="disconnect").click().run()
+    assert not page.exception
+    assert line in sentences(page)
+    assert server.url.removeprefix("http://") not in sentences(page)
+    page.button(key="sweep_edit").click().run()
+    assert not page.exception
+
+
+@pytest.mark.usefixtures("anywhere")
 def test_a_comparison_runs_on_it_and_its_file_tells_no_address(page, server):
     page.query_params.update(SWEEP)
     connected(page, server.url)
