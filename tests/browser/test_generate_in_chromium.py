@@ -146,6 +146,18 @@ def test_on_a_phone_settings_and_cancel_are_within_reach(phone, address):
     ).wait_for(timeout=SLOW)
 
 
+def test_on_a_phone_the_tools_of_the_prompt_stand_in_one_row_above_the_picture(phone, address):
+    opened(phone, address)
+    picture = phone.locator(".st-key-stage [data-testid=stImage] img")
+    picture.wait_for(timeout=SLOW)
+    assert picture.bounding_box()["y"] < 530
+    tops = [
+        phone.locator(f".st-key-card_tools .st-key-{key} button").last.bounding_box()["y"]
+        for key in ("surprise", "request", "share_Generate")
+    ]
+    assert max(tops) - min(tops) < 4
+
+
 def test_one_setting_of_a_picture_goes_into_the_form_alone(tab, address):
     opened(tab, f"{address}?steps=3&cfg=4&seed=21")
     generated(tab)

@@ -29,7 +29,9 @@ def _card(studio: Studio) -> DeltaGenerator:
     """The prompt with its tools. It returns the line for the price."""
     with st.container(border=True, gap="small", key="card"):
         form.prompts(studio.capabilities)
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(
+            horizontal=True, vertical_alignment="center", gap="small", key="card_tools"
+        ):
             form.words(studio.capabilities)
             if st.button(
                 "Request",
