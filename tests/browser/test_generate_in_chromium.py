@@ -112,6 +112,12 @@ def test_what_can_be_done_with_a_picture_stands_in_one_row(tab, address, width, 
     assert len({round(button.last.bounding_box()["y"]) for button in buttons}) == 1
 
 
+def test_an_upright_picture_is_seen_whole(tab, address):
+    generated(opened(tab, f"{address}?steps=2&seed=82&width=128&height=192"))
+    box = tab.locator(".st-key-stage [data-testid=stImage] img").last.bounding_box()
+    assert box["y"] + box["height"] <= 900
+
+
 def test_a_click_on_the_large_picture_fills_the_window_until_the_next(tab, address):
     opened(tab, address)
     tab.locator(".st-key-stage [data-testid=stImage] img").click()
