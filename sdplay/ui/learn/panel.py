@@ -32,8 +32,7 @@ def show(studio: Studio) -> None:
     lesson = lessons[_open_name(lessons)]
     names = list(lessons)
     number = names.index(lesson.id)
-    _head(names, number)
-    st.subheader(text_of_others(lesson.title, 80), anchor=False)
+    _head(lesson, names, number)
     st.markdown(text_of_others(lesson.question, 400))
     with explained(), st.container(key="lesson_board"):
         text, room = st.columns([5, 11], gap="medium")
@@ -96,10 +95,12 @@ def _go(name: str) -> None:
     address.rewrite({LESSON: name})
 
 
-def _head(names: list[str], number: int) -> None:
-    """The position in the course, with buttons to the next and the previous lesson."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        st.caption(f"Lesson {number + 1} of {len(names)}")
+def _head(lesson: Lesson, names: list[str], number: int) -> None:
+    """The title with its position in the course, and buttons to the next and the previous
+    lesson."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.subheader(text_of_others(lesson.title, 80), anchor=False, width="content")
+        st.caption(f"Lesson {number + 1} of {len(names)}", width="content")
         st.space("stretch")
         for label, icon, to in (
             ("Lesson before", "arrow_back", number - 1),
