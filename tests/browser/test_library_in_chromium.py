@@ -2,13 +2,14 @@
 
 import base64
 import re
+from contextlib import closing
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 
 from sdplay import metadata
-from sdplay.library import Library
+from sdplay.library import Library, Query
 from sdplay.params import Params
 from tests.fakes import png
 from tests.making import finished
@@ -273,6 +274,25 @@ def test_what_is_made_meanwhile_appears_by_itself(tab, address):
     made(tab, address, 105)
     other = tab.context.new_page()
     generated(opened(other, f"{address}?steps=2&seed=106"))
+    tab.get_by_text("2 pictures ·").first.wait_for(timeout=SLOW)
+
+
+@pytest.fixture
+def single(browser, tmp_path):
+    """A page whose owner has one picture, and its library."""
+    with closing(Library(tmp_path)) as library:
+        library.save(finished(seed=1), OWNER)
+        process, url = served(tmp_path)
+        yield url, library
+        process.terminate()
+        process.wait(10)
+
+
+def test_a_picture_that_is_written_after_a_newer_one_appears_by_itself(tab, single):
+    url, library = single
+    looked(tab, url)
+    record, _ = library.index.page(Query(), OWNER, None, 1)[0]
+    library.index.add({**record, "id": "late", "made": record["made"] - 1})
     tab.get_by_text("2 pictures ·").first.wait_for(timeout=SLOW)
 
 

@@ -23,6 +23,8 @@ from sdplay.wording import lasting, many
 
 A_PAGE = 32
 REFRESH_SECONDS = 4.0
+NEWEST = 8
+"""How many of the newest pictures are looked at for a change."""
 SYNTAX = (
     "Or type words of the prompt and any setting: `fox -blue steps=20 cfg=5..9 stars>=3 "
     "scheduler=euler tag=good "
@@ -301,13 +303,13 @@ def _watch(studio: Studio, search: Query) -> None:
     watch()
 
 
-def _newest(studio: Studio, search: Query) -> int:
+def _newest(studio: Studio, search: Query) -> tuple[int, ...]:
+    """The moments of the newest pictures. Several, because a picture that was made at the same time
+    as the newest one may be written after it."""
     with explained():
-        return max(
-            (picture.at for picture in studio.library.page(search, studio.owner, None, 1).pictures),
-            default=0,
-        )
-    return 0
+        page = studio.library.page(search, studio.owner, None, NEWEST)
+        return tuple(picture.at for picture in page.pictures)
+    return ()
 
 
 def _nothing(search: Query) -> None:
