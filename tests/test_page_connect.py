@@ -179,6 +179,8 @@ def test_the_line_of_a_plan_calls_it_so_also_when_it_was_left(page, server):
     page.query_params.update({**SWEEP, "x_values": "2", "y_axis": "Backend"})
     connected(page, server.url)
     mine = name(page)
+    for side in ("width", "height"):
+        page.number_input(key=side).set_value(96)
     page.multiselect(key="y_backend").set_value(["builtin", mine]).run()
     swept(page)
     line = f"**Steps 2 × Built-in model against Connected A1111 server {mine[-4:]}** · 2 pictures"

@@ -272,8 +272,9 @@ def _picture(studio: Studio, picture: SavedPicture, job: Job | None, alone: bool
 def _more(studio: Studio, picture: SavedPicture) -> None:
     """What else can be done with the picture, in a menu: so the buttons stand in one row."""
     with st.popover("More", key="result_more"):
-        start_from(studio, picture, "result")
-        inpaint(studio, picture, "result")
+        with st.container(horizontal=True, gap="xsmall"):
+            start_from(studio, picture, "result")
+            inpaint(studio, picture, "result")
         recall(picture, f"recall_result_{picture.id}")
 
 
