@@ -99,8 +99,10 @@ def test_the_prompt_of_a_plan_is_read_whole_while_it_runs(tab, address):
     tab.locator(".st-key-sweep_pause button").click()
     tab.locator(".st-key-sweep_resume").wait_for()
     words = tab.locator(".st-key-plan_words").get_by_text(prompt, exact=True)
-    assert words.evaluate("each => each.scrollWidth <= each.clientWidth + 1")
-    assert tab.locator(".st-key-plan_line").bounding_box()["height"] < 50
+    is_whole = "each => each.scrollWidth <= each.clientWidth + 1"
+    assert at_last(lambda: words.evaluate(is_whole), True)
+    line = tab.locator(".st-key-plan_line")
+    assert at_last(lambda: line.bounding_box()["height"] < 50, True)
     tab.locator(".st-key-sweep_cancel button").click()
     tab.locator(".st-key-sweep_again").wait_for()
 

@@ -85,8 +85,9 @@ def test_tiles_are_large_and_fill_the_row(tab, stocked, width, across):
 
 def test_search_and_tools_stand_in_one_row(tab, stocked):
     tiles = looked(tab, stocked)
-    assert tab.locator(".st-key-finding").bounding_box()["height"] < 50
-    assert tiles.first.bounding_box()["y"] < 240
+    row = tab.locator(".st-key-finding")
+    assert at_last(lambda: row.bounding_box()["height"] < 50, True)
+    assert at_last(lambda: tiles.first.bounding_box()["y"] < 240, True)
 
 
 def test_a_star_shows_far_down_without_losing_the_place(tab, stocked):
