@@ -23,6 +23,11 @@ def resting(page):
     page.locator("[data-test-script-state=notRunning]").wait_for(timeout=SLOW)
 
 
+def listening(page):
+    """The script that enlarges pictures hears clicks: it may come after all that is drawn."""
+    page.wait_for_function("() => window.sdplayEnlarge", timeout=SLOW)
+
+
 def background(page):
     return page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
 
@@ -130,7 +135,7 @@ def test_an_upright_picture_is_seen_whole(tab, address):
 
 
 def test_a_click_on_the_large_picture_fills_the_window_until_the_next(tab, address):
-    opened(tab, address)
+    listening(opened(tab, address))
     tab.locator(".st-key-stage [data-testid=stImage] img").click()
     whole = tab.get_by_role("dialog", name="Picture, enlarged")
     whole.wait_for(timeout=SLOW)
@@ -140,7 +145,7 @@ def test_a_click_on_the_large_picture_fills_the_window_until_the_next(tab, addre
 
 
 def test_on_a_phone_a_tap_enlarges_and_another_closes(phone, address):
-    opened(phone, address)
+    listening(opened(phone, address))
     phone.locator(".st-key-stage [data-testid=stImage] img").tap()
     whole = phone.get_by_role("dialog", name="Picture, enlarged")
     whole.wait_for(timeout=SLOW)
