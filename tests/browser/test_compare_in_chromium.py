@@ -228,7 +228,7 @@ def test_the_prompt_stays_when_the_tab_changes(tab, address):
     tab.get_by_role("tab", name="Generate").click()
     tab.locator(".st-key-go button").wait_for(timeout=SLOW)
     assert (
-        at_last(tab.get_by_label("Prompt", exact=True).input_value, "two green frogs")
+        at_last(tab.get_by_label("Prompt", exact=True).first.input_value, "two green frogs")
         == "two green frogs"
     )
 
