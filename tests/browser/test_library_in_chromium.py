@@ -289,7 +289,7 @@ def single(browser, tmp_path):
         process.wait(10)
 
 
-def test_a_picture_that_is_written_after_a_newer_one_appears_by_itself(tab, single):
+def test_a_picture_that_is_written_after_a_newer_one_appears_by_itself(single, tab):
     url, library = single
     looked(tab, url)
     record, _ = library.index.page(Query(), OWNER, None, 1)[0]
