@@ -26,7 +26,7 @@ from sdplay.server.queue import Queue
 from sdplay.server.render import RenderStep, render
 from sdplay.server.request import PictureRequest
 from sdplay.server.stream import PREVIEW_SECONDS, _lines
-from tests.local_process import tiny_models
+from tests.local_process import tiny_models, until
 
 CPU = Machine(device="cpu")
 
@@ -63,21 +63,17 @@ def test_a_dead_worker_ends_its_ticket_with_a_sentence_and_the_next_one_runs():
 
     queue._serve = dying
     lost, saved = queue.submit(picture_request("a"), picture_request("a"))
-    until = time.monotonic() + 10
-    while not (lost.over and saved.over) and time.monotonic() < until:
-        time.sleep(0.005)
+    until(lambda: lost.over and saved.over)
     assert (lost.state, saved.state) == ("failed", "done")
     assert "broke down" in str(lost.error)
     for worker in [thread for thread in threading.enumerate() if thread.name == "queue"]:
-        worker.join(10)  # its death is this test's, not the next one's
+        worker.join()  # its death is this test's, not the next one's
 
 
 def test_a_pictures_seconds_are_its_own_and_waiting_for_others_is_queue():
     queue = Queue(Models(["builtin"], CPU))
     tickets = queue.submit(*[picture_request("a", steps=4, seed=seed) for seed in range(4)])
-    until = time.monotonic() + 60
-    while not all(ticket.over for ticket in tickets) and time.monotonic() < until:
-        time.sleep(0.01)
+    until(lambda: all(ticket.over for ticket in tickets), 600)
     own = 0.0
     for ticket in tickets:
         seconds = ticket.rendered.seconds
@@ -248,7 +244,7 @@ def test_another_model_waits_until_the_first_is_free_and_can_give_up():
         with pytest.raises(Cancelled), models.engine("beta", lambda: True):
             pass
         assert got == []
-    waiting.join(60)
+    waiting.join()
     assert (got, models.loaded) == (["beta"], "beta")
 
 
@@ -356,11 +352,12 @@ def test_a_job_that_waits_long_for_another_model_is_let_in_first(monkeypatch):
     with models.engine("alpha"):
         threads = [threading.Thread(target=use, args=("beta",))]
         threads[0].start()
-        time.sleep(0.5)
+        until(lambda: models._line and time.monotonic() - models._line[0].since > 0.2)
         threads.append(threading.Thread(target=use, args=("alpha",)))
         threads[1].start()
-        time.sleep(0.3)
+        until(lambda: len(models._line) == 2)
+        time.sleep(0.1)
         assert order == []
     for thread in threads:
-        thread.join(60)
+        thread.join()
     assert order == ["beta", "alpha"]

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import threading
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
@@ -27,7 +26,7 @@ from tests.making import colour
 pytest.importorskip("torch", reason="the local process needs torch: pip install '.[local]'")
 pytest.importorskip("fastapi", reason="the local process needs FastAPI: pip install '.[local]'")
 
-from tests.local_process import Process, ask, lines, shared, tiny_models
+from tests.local_process import Process, ask, lines, shared, tiny_models, until
 
 SCHEMA = json.loads((Path(__file__).parent / "data" / "a1111_openapi.json").read_text())
 SMALL = {"width": 64, "height": 64, "steps": 3, "seed": 5, "sampler_name": "Euler"}
@@ -363,14 +362,10 @@ def test_interrupt_hands_out_what_is_there(server):
         target=lambda: answers.append(api(server, "txt2img", {**SMALL, "steps": 150}))
     )
     work.start()
-    until = time.monotonic() + 60
-    while (
-        time.monotonic() < until
-        and api(server, "progress?skip_current_image=true")[1]["state"]["sampling_step"] < 9
-    ):
-        time.sleep(0.02)
+    progress = "progress?skip_current_image=true"
+    until(lambda: answers or api(server, progress)[1]["state"]["sampling_step"] >= 9)
     assert api(server, "interrupt", {})[1] == {}
-    work.join(60)
+    work.join()
     assert opened(answers[0][1]["images"][0]).size == (64, 64)
 
 
@@ -457,7 +452,7 @@ def test_a_job_is_cancelled_by_its_name_and_no_other_is(server):
         seen.append(line["event"])
         if line["event"] == "step":
             ask(f"{server.url}/sdplay/v1/pictures/mine/cancel", {})
-    neighbour.join(60)
+    neighbour.join()
     assert seen[-1] == "cancelled"
     assert other[-1]["event"] == "done"
 
@@ -531,7 +526,7 @@ def test_a_token_is_asked_for_in_both_forms_and_killing_ends_clients_in_a_senten
     ]
     assert ask(f"{process.url}/health")[0] == 200
     run = A1111(process.url, "user:s3cret").generate(
-        Params("a fox", steps=150, width=64, height=64)
+        Params("a fox", steps=150, width=512, height=512)
     )
     assert isinstance(
         next(event for event in run if isinstance(event, Progress) and event.step), Progress
@@ -551,11 +546,9 @@ def at_work(server, **fields):
     body = {**SMALL, "steps": 150, **fields}
     work = threading.Thread(target=lambda: answers.append(api(server, "txt2img", body)))
     work.start()
-    until = time.monotonic() + 60
-    while time.monotonic() < until and not is_painting(server, fields.get("force_task_id", "")):
-        time.sleep(0.02)
+    until(lambda: is_painting(server, fields.get("force_task_id", "")))
     yield answers
-    work.join(120)
+    work.join()
 
 
 def is_painting(server, task):
@@ -586,6 +579,8 @@ def test_whoever_knows_its_name_stops_a_request(server):
 
 
 def test_which_of_two_nameless_requests_is_meant_is_asked(server):
-    with at_work(server), at_work(server, seed=6):
+    large = {"width": 256, "height": 256}
+    with at_work(server, **large), at_work(server, seed=6, **large):
+        until(lambda: ask(f"{server.url}/sdplay/v1/about")[1]["waiting"] == 2)
         status, told = api(server, "interrupt", {})
         assert (status, "id_task=NAME" in told["detail"]) == (409, True)
