@@ -11,7 +11,7 @@ def address(browser, tmp_path_factory):
     process, url = served(tmp_path_factory.mktemp("home"))
     yield url
     process.terminate()
-    process.wait(10)
+    process.wait()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 from tests.fakes import a1111
 from tests.fakes_predict import address as preset_address
 from tests.fakes_predict import hosted
-from tests.serving import SLOW, served
+from tests.serving import SLOW, at_last, served
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -35,7 +35,7 @@ def site(browser, tmp_path_factory):
         )
         yield url
         process.terminate()
-        process.wait(10)
+        process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def lonely(browser, tmp_path_factory):
     )
     yield url
     process.terminate()
-    process.wait(10)
+    process.wait()
 
 
 def quiet(tab):
@@ -122,7 +122,7 @@ def test_values_that_do_not_fit_are_named_and_the_form_is_there(tab, site):
     told.get_by_text("There is no backend called zzz.").wait_for(timeout=SLOW)
     for sentence in ("instead of abc", "instead of 999", "instead of nope", "96 instead of 77"):
         told.get_by_text(sentence).wait_for(timeout=SLOW)
-    assert form(tab)["width"] == "96"
+    assert at_last(lambda: form(tab)["width"], "96") == "96"
     assert tab.locator("[data-testid=stException]").count() == 0
     tab.locator(".st-key-notes_close button").first.click()
     told.wait_for(state="detached", timeout=SLOW)
@@ -137,7 +137,7 @@ def test_the_comparison_stands_again_after_other_tabs_and_a_reload(tab, site):
     quiet(tab)
     tab.get_by_role("tab", name="Compare").click()
     tab.get_by_text("6 pictures").first.wait_for(timeout=SLOW)
-    assert tab.locator(".st-key-x_values input").input_value() == "3, 9"
+    assert at_last(tab.locator(".st-key-x_values input").input_value, "3, 9") == "3, 9"
 
 
 def test_the_way_back_takes_anothers_settings_out_of_the_form_in_one_step(tab, site):
@@ -152,7 +152,7 @@ def test_the_way_back_takes_anothers_settings_out_of_the_form_in_one_step(tab, s
     tab.locator(".tiles button").first.click(timeout=SLOW)
     tab.locator(".st-key-use button").first.click(timeout=SLOW)
     tab.wait_for_function("() => !location.search.includes('picture=')", timeout=SLOW)
-    assert form(tab)["seed"] == "3"
+    assert at_last(lambda: form(tab)["seed"], "3") == "3"
     tab.go_back()
     tab.wait_for_function("() => location.search.includes('seed=44')", timeout=SLOW)
-    assert form(tab)["seed"] == "44"
+    assert at_last(lambda: form(tab)["seed"], "44") == "44"

@@ -16,7 +16,7 @@ def address(browser, tmp_path_factory):
     process, url = served(home, SDPLAY_BACKEND="local", SDPLAY_LOCAL_URL=shared().url)
     yield url
     process.terminate()
-    process.wait(10)
+    process.wait()
 
 
 def test_the_drawer_enlarges_and_cuts_out_and_leads_back(tab, address):

@@ -21,7 +21,9 @@ def opened(tab, address, **settings):
 
 
 def finished(tab):
+    """The sweep has ended, and what it looked like before is gone."""
     tab.get_by_text("Take it away").wait_for(timeout=SLOW)
+    tab.locator("[data-test-script-state=notRunning]").wait_for(timeout=SLOW)
 
 
 def cell(tab, label):
@@ -83,7 +85,7 @@ def test_a_plan_that_was_run_is_one_line_until_it_is_edited(tab, address):
     ).click()
     finished(tab)
     assert tab.locator(".st-key-plan_line").bounding_box()["height"] < 50
-    assert not tab.locator(".st-key-run button").is_visible()
+    tab.locator(".st-key-run button").wait_for(state="hidden", timeout=SLOW)
     tab.locator(".st-key-sweep_edit").get_by_role("button", name="Edit").last.click()
     tab.locator(".st-key-run button").wait_for(timeout=SLOW)
     tab.locator(".st-key-plan_new").get_by_role("button", name="Close").last.click()

@@ -25,7 +25,7 @@ def address(tmp_path_factory):
     )
     yield url
     process.terminate()
-    process.wait(10)
+    process.wait()
 
 
 @pytest.fixture(scope="module")

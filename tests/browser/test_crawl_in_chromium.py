@@ -141,7 +141,7 @@ def addresses(browser, tmp_path_factory):
         yield {"up": first, "down": second}
         for process in (up, down):
             process.terminate()
-            process.wait(10)
+            process.wait()
 
 
 def stocked(home):
@@ -164,7 +164,7 @@ def own_server(tmp_path):
     process, url = served(tmp_path)
     yield url
     process.terminate()
-    process.wait(10)
+    process.wait()
 
 
 @pytest.mark.parametrize("name", STATES)
@@ -199,7 +199,7 @@ def test_the_crawl_finds_one_fault_of_each_kind(browser, tmp_path):
     crawl.visit(context, State("faulty", url, tabs=("Generate",)))
     context.close()
     process.terminate()
-    process.wait(10)
+    process.wait()
     told = "\n".join(crawl.faults)
     for fault in (
         "'Does nothing' in main/: has no effect",

@@ -3,23 +3,48 @@ click."""
 
 import pytest
 
-from tests.serving import at_last, generated, opened
+from tests.fakes import a1111
+from tests.serving import at_last, generated, opened, served
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
-def test_a_film_is_made_stopped_and_gone_on_with(tab, address):
-    tab.goto(f"{address}?view=Film&prompt=a+red+apple&steps=2")
-    tab.get_by_label("Frames", exact=True).fill("60")
-    tab.get_by_role("button", name="Make the film").click()
-    # While a slow page is drawn anew, what stood there stands beside what comes.
-    tab.get_by_role("button", name="Cancel").first.click()
-    tab.get_by_role("button", name="Go on").first.click()
-    tab.get_by_text("60 of 60 frames", exact=True).first.wait_for()
-    tab.get_by_role("radio", name="GIF").click()
+@pytest.fixture
+def server():
+    """It makes three pictures, and works at the fourth until it may make more."""
+    with a1111(most=3) as fake:
+        yield fake
+        fake.most = 99
+
+
+@pytest.fixture
+def slow(browser, tmp_path, server):
+    """A page whose films are still at work when somebody stops them, on any machine."""
+    process, url = served(tmp_path, SDPLAY_A1111_URL=server.url, SDPLAY_BACKEND="a1111")
+    yield f"{url}?view=Film&prompt=a+red+apple&steps=2&width=64&height=64"
+    process.kill()
+    process.wait()
+
+
+def name_of_what_is_saved(tab):
     with tab.expect_download() as download:
         tab.get_by_role("button", name="Save it").click()
-    assert download.value.suggested_filename == "sdplay-film.gif"
+    return download.value.suggested_filename
+
+
+def test_a_film_is_made_stopped_and_gone_on_with(tab, slow, server):
+    tab.goto(slow)
+    tab.get_by_label("Frames", exact=True).fill("6")
+    tab.get_by_role("button", name="Make the film").click()
+    tab.get_by_text("3 of 6 frames").wait_for()
+    tab.get_by_role("button", name="Cancel").click()
+    tab.get_by_text("3 of 6 frames", exact=True).wait_for()
+    server.most = 99
+    tab.get_by_role("button", name="Go on").click()
+    tab.get_by_text("6 of 6 frames", exact=True).wait_for()
+    tab.get_by_role("radio", name="GIF").click()
+    # Until the page has heard of the choice, the button has the file of the one before.
+    assert at_last(lambda: name_of_what_is_saved(tab), "sdplay-film.gif") == "sdplay-film.gif"
 
 
 def test_a_strength_morph_takes_one_click_at_a_picture(tab, address):
@@ -29,8 +54,8 @@ def test_a_strength_morph_takes_one_click_at_a_picture(tab, address):
     tab.locator(".tiles button").first.click()
     tab.get_by_role("dialog").get_by_role("button", name="More").click()
     tab.get_by_role("button", name="Strength morph").click()
-    tab.get_by_text("24 of 24 frames", exact=True).first.wait_for()
-    tab.locator("video").first.wait_for()
+    tab.get_by_text("24 of 24 frames", exact=True).wait_for()
+    tab.locator("video").wait_for()
     assert tab.get_by_role("tab", name="Film").get_attribute("aria-selected") == "true"
 
 

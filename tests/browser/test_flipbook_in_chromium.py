@@ -21,7 +21,7 @@ def components(browser, tmp_path_factory):
     process, url = served(tmp_path_factory.mktemp("home"), script)
     yield url
     process.terminate()
-    process.wait(10)
+    process.wait()
 
 
 @pytest.fixture

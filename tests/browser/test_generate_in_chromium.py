@@ -37,13 +37,14 @@ def larger(page):
 
 
 def grown_by(page, act):
-    """Act until a picture has grown: a run that comes in between draws the strip anew."""
+    """Act until a picture has grown, and where it stands: a run that comes in between draws the
+    strip anew."""
     until = time.monotonic() + SLOW / 1000
     while time.monotonic() < until:
         act()
         page.wait_for_timeout(500)
-        if larger(page).is_visible():
-            return
+        if larger(page).is_visible() and (box := larger(page).bounding_box()):
+            return box
     raise AssertionError("no picture grew")
 
 
@@ -105,9 +106,8 @@ def test_a_button_changes_the_colours_and_the_choice_and_the_form_stay(tab, addr
 def test_a_picture_grows_under_the_pointer_and_under_the_keyboard(tab, address):
     tiles = strip(tab, address)
     resting(tab)
-    grown_by(tab, lambda: (tab.mouse.move(5, 5), tiles.nth(1).hover()))
-    tile, grown = tiles.nth(1).bounding_box(), larger(tab).bounding_box()
-    assert grown["width"] > 2 * tile["width"]
+    grown = grown_by(tab, lambda: (tab.mouse.move(5, 5), tiles.nth(1).hover()))
+    assert grown["width"] > 2 * tiles.nth(1).bounding_box()["width"]
     tab.mouse.move(5, 5)
     larger(tab).wait_for(state="hidden", timeout=SLOW)
     grown_by(tab, lambda: (tiles.first.focus(), tab.keyboard.press("Tab")))
@@ -139,7 +139,7 @@ def test_a_click_on_the_large_picture_fills_the_window_until_the_next(tab, addre
     tab.locator(".st-key-stage [data-testid=stImage] img").click()
     whole = tab.get_by_role("dialog", name="Picture, enlarged")
     whole.wait_for(timeout=SLOW)
-    assert whole.locator("img").bounding_box()["height"] > 800
+    assert at_last(lambda: whole.locator("img").bounding_box()["height"] > 800, True)
     tab.keyboard.press("Escape")
     whole.wait_for(state="hidden", timeout=SLOW)
 

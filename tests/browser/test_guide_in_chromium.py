@@ -20,7 +20,7 @@ def page_with(tmp_path_factory, *extras):
         process, fake.page = served(tmp_path_factory.mktemp("guide"), SDPLAY_A1111_URL=fake.url)
         yield fake
         process.terminate()
-        process.wait(10)
+        process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_the_settings_of_a_guide_outlast_another_use_of_the_canvas(tab, guided):
     weight.wait_for(state="detached")
     tab.get_by_role("radio", name="Guide").click()
     weight.wait_for()
-    assert weight.input_value() == "2"
+    assert at_last(weight.input_value, "2") == "2"
 
 
 def test_the_request_is_seen_before_it_goes(tab, guided):

@@ -38,7 +38,7 @@ def stocked(browser, tmp_path_factory):
     process, url = served(home)
     yield url
     process.terminate()
-    process.wait(10)
+    process.wait()
 
 
 ROW = """tiles => {
@@ -55,21 +55,21 @@ def looked(tab, url, query=""):
     return tab.locator(".gallery .tiles button")
 
 
-def scrolled(tab):
-    """Down until there is no more; the end may vanish between two looks, for more comes before it
+def scrolled(tab, tiles, count=130):
+    """Down until so many are there; the end may vanish between two looks, for more comes before it
     is in sight."""
-    end = tab.locator(".end")
-    while end.is_visible():
-        end.evaluate("end => end.scrollIntoView()")
-        tab.wait_for_timeout(100)
+
+    def down():
+        tab.locator(".end").evaluate_all("ends => ends.forEach(end => end.scrollIntoView())")
+        return tiles.count()
+
+    assert at_last(down, count) == count
 
 
 def test_scrolling_brings_every_picture_once_in_two_groups(tab, stocked):
     tiles = looked(tab, stocked)
-    first = tiles.count()
-    scrolled(tab)
-    assert first >= 32
-    assert at_last(tiles.count, 130) == 130
+    tiles.nth(31).wait_for()
+    scrolled(tab, tiles)
     assert at_last(tab.locator(".gallery section").count, 2) == 2
     tab.locator(".gallery section p").first.filter(has_text="70 pictures").wait_for()
 
@@ -78,9 +78,9 @@ def test_scrolling_brings_every_picture_once_in_two_groups(tab, stocked):
 def test_tiles_are_large_and_fill_the_row(tab, stocked, width, across):
     tab.set_viewport_size({"width": width, "height": 900})
     looked(tab, stocked)
-    row = tab.locator(".gallery .tiles").first.evaluate(ROW)
-    assert len(row) == across
-    assert min(row) >= (220 if width > 480 else 150)
+    tiles = tab.locator(".gallery .tiles").first
+    assert at_last(lambda: len(tiles.evaluate(ROW)), across) == across
+    assert min(tiles.evaluate(ROW)) >= (220 if width > 480 else 150)
 
 
 def test_search_and_tools_stand_in_one_row(tab, stocked):
@@ -92,7 +92,7 @@ def test_search_and_tools_stand_in_one_row(tab, stocked):
 
 def test_a_star_shows_far_down_without_losing_the_place(tab, stocked):
     tiles = looked(tab, stocked)
-    scrolled(tab)
+    scrolled(tab, tiles)
     tiles.nth(120).click()
     tab.locator("[data-testid=stFeedback] button").nth(3).click(timeout=SLOW)
     tab.get_by_role("dialog").get_by_role("button", name="Close").click()
@@ -236,7 +236,7 @@ def test_the_link_and_the_infotext_are_copied_at_a_click(tab, stocked, menu, tol
     code = tab.locator("[data-testid=stCode]").filter(has_text=told)
     code.hover()
     code.get_by_role("button").first.click()
-    assert told in tab.evaluate("navigator.clipboard.readText()")
+    assert at_last(lambda: told in tab.evaluate("navigator.clipboard.readText()"), True)
 
 
 def test_the_original_is_downloaded_with_its_settings(tab, stocked):
@@ -330,7 +330,7 @@ def failed(browser, tmp_path):
     process, url = served(tmp_path)
     yield url
     process.terminate()
-    process.wait(10)
+    process.wait()
 
 
 def test_a_failed_request_stands_in_its_group_and_can_be_asked_again_or_forgotten(failed, tab):

@@ -3,9 +3,11 @@ from elsewhere."""
 
 import re
 import signal
+from contextlib import closing
 
 import pytest
 
+from sdplay.library import Library
 from tests.serving import SLOW, at_last, generated, opened, served
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -84,15 +86,17 @@ def test_a_bug_shows_its_traceback_to_no_visitor(browser, tmp_path):
     assert not {"secret", "Traceback", "ZeroDivisionError"} & set(box.inner_text().split())
     page.close()
     process.terminate()
-    process.wait(10)
+    process.wait()
 
 
-def test_the_server_ends_soon_after_sigterm_with_a_job_at_work(tmp_path, browser):
+def test_the_server_ends_at_sigterm_and_waits_for_no_picture(tmp_path, browser):
     process, url = served(tmp_path)
     context = browser.new_context()
     page = opened(context.new_page(), url + "?steps=500&width=256&height=256")
     page.locator(".st-key-go button").click()
     page.locator(".st-key-cancel button").wait_for(timeout=SLOW)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=10) in (0, -signal.SIGTERM)
+    assert process.wait(SLOW / 1000) in (0, -signal.SIGTERM)
     context.close()
+    with closing(Library(tmp_path)) as library:
+        assert library.page("", None).pictures == ()

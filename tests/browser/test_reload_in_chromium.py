@@ -19,7 +19,7 @@ def site(browser, tmp_path_factory):
         process, url = served(tmp_path_factory.mktemp("up"), SDPLAY_A1111_URL=webui.url)
         yield f"{url}?backend=a1111&steps=2", webui
         process.terminate()
-        process.wait(10)
+        process.wait()
 
 
 def quiet(tab):

@@ -41,7 +41,7 @@ def remote(browser, tmp_path_factory):
         fake.page = url
         yield fake
         process.terminate()
-        process.wait(10)
+        process.wait()
 
 
 @pytest.fixture
@@ -539,7 +539,8 @@ def test_what_the_browser_sends_stays_small(tab, address):
     sketch(tab, address, "steps=2&width=256&height=256")
     for at in range(5):
         stroke(tab, (0.1, 0.1 + at / 8), (0.9, 0.2 + at / 8))
-    tab.wait_for_timeout(500)
+    tab.get_by_role("button", name="Generate from sketch").click()
+    result(tab)  # the last drawing was sent before it
     assert 1000 < max(sizes) < 100_000
 
 
@@ -565,14 +566,16 @@ def test_a_click_waits_for_a_drawing_that_is_still_written(tab, remote):
     tab.evaluate(
         """() => {
             const write = HTMLCanvasElement.prototype.toBlob;
+            const go = new Promise(done => { window.letWrite = done; });
             HTMLCanvasElement.prototype.toBlob = function (...way) {
-                setTimeout(() => write.apply(this, way), 3000);
+                go.then(() => write.apply(this, way));
             };
         }"""
     )
     stroke(tab, *ACROSS)
     tab.get_by_role("button", name="Generate from sketch").click()
     tab.get_by_text("The drawing is on its way").wait_for()
+    tab.evaluate("window.letWrite()")
     assert at_last(lambda: len(server.drawings), 1) == 1
     assert not shows_nothing(server.drawings[0])
     assert tab.get_by_text("Nothing is drawn yet").count() == 0
