@@ -526,7 +526,7 @@ def test_a_token_is_asked_for_in_both_forms_and_killing_ends_clients_in_a_senten
     ]
     assert ask(f"{process.url}/health")[0] == 200
     run = A1111(process.url, "user:s3cret").generate(
-        Params("a fox", steps=150, width=512, height=512)
+        Params("a fox", steps=150, width=256, height=256)
     )
     assert isinstance(
         next(event for event in run if isinstance(event, Progress) and event.step), Progress
@@ -579,8 +579,7 @@ def test_whoever_knows_its_name_stops_a_request(server):
 
 
 def test_which_of_two_nameless_requests_is_meant_is_asked(server):
-    large = {"width": 256, "height": 256}
-    with at_work(server, **large), at_work(server, seed=6, **large):
+    with at_work(server), at_work(server, seed=6):
         until(lambda: ask(f"{server.url}/sdplay/v1/about")[1]["waiting"] == 2)
         status, told = api(server, "interrupt", {})
         assert (status, "id_task=NAME" in told["detail"]) == (409, True)

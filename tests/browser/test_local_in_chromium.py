@@ -37,7 +37,7 @@ def test_it_is_started_from_the_page_and_comes_back_after_a_crash(tab, server):
     opened(tab, url)
     tab.locator(".st-key-local_start button").click(timeout=SLOW)
     tab.locator(".st-key-local_menu button").wait_for(timeout=SLOW)
-    tab.goto(f"{url.partition('&')[0]}&steps=150&width=512&height=512")
+    tab.goto(f"{url.partition('&')[0]}&steps=150&width=256&height=256")
     tab.locator(".st-key-go button").click(timeout=SLOW)
     tab.get_by_text(re.compile("Step [0-9]+ of 150")).wait_for(timeout=SLOW)
     child(process).send_signal(signal.SIGKILL)
