@@ -16,8 +16,6 @@ sync_api = pytest.importorskip(
     "playwright.sync_api", reason="the browser tests need playwright: pip install '.[dev]'"
 )
 
-PATIENCE = 20_000
-"""Milliseconds for what an idle machine does at once."""
 SCRIPT = (Path(__file__).parent / "crawl.js").read_text()
 TABS = ("Generate", "Compare", "Sketch", "Film", "Library", "Learn")
 STARTS = re.compile(r"^(Generate|Run|Continue|Show|Vary|Try|Start$|Beside)")
@@ -265,7 +263,7 @@ class Crawl:
 
     def _changed(self, page, before, effects, control):
         """Whether something came of it, soon."""
-        until = time.monotonic() + PATIENCE / 1000
+        until = time.monotonic() + 4
         while time.monotonic() < until:
             if (
                 self.effects > effects
@@ -389,32 +387,32 @@ def _tab_of(page):
 
 def _click(page, handle):
     """A chart's or a picture's own buttons come when the pointer rests on it."""
-    handle.scroll_into_view_if_needed(timeout=PATIENCE)
+    handle.scroll_into_view_if_needed(timeout=5000)
     frame = handle.evaluate(FRAME)
     if frame:
         page.mouse.move(frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2)
-    handle.click(timeout=PATIENCE)
+    handle.click(timeout=8000)
 
 
 def _link(page, handle):
     """One that leads elsewhere is not followed."""
     if handle.evaluate("each => each.origin === location.origin"):
-        handle.click(timeout=PATIENCE)
+        handle.click(timeout=8000)
 
 
 def _fold(page, handle):
     """Open it, or close it and open it again."""
     was_open = handle.evaluate("each => each.parentElement.open")
-    handle.click(timeout=PATIENCE)
-    return (lambda: handle.click(timeout=PATIENCE)) if was_open else None
+    handle.click(timeout=8000)
+    return (lambda: handle.click(timeout=8000)) if was_open else None
 
 
 def _hover(page, handle):
     """The sentence comes when the pointer rests on it."""
     page.mouse.move(0, 0)
-    handle.scroll_into_view_if_needed(timeout=PATIENCE)
-    handle.hover(timeout=PATIENCE)
-    page.locator("[data-testid=stTooltipContent]").first.wait_for(timeout=PATIENCE)
+    handle.scroll_into_view_if_needed(timeout=5000)
+    handle.hover(timeout=8000)
+    page.locator("[data-testid=stTooltipContent]").first.wait_for(timeout=8000)
     page.mouse.move(0, 0)
 
 
@@ -432,7 +430,7 @@ def _text(page, handle):
     new = f"{old}, 9" if old[-1:].isdigit() else f"{old} fox".strip()
 
     def put(text):
-        handle.fill(text, timeout=PATIENCE)
+        handle.fill(text, timeout=8000)
         handle.press("Tab" if lines else "Enter")
 
     put(new)
@@ -468,7 +466,7 @@ def _colour(page, handle):
 
 
 def _open_list(page, handle):
-    handle.click(timeout=PATIENCE)
+    handle.click(timeout=8000)
     return lambda: page.keyboard.press("Escape")
 
 
@@ -484,14 +482,14 @@ def _choose(page, handle):
     """Another option than the one that stands there; a list that the page closed by being drawn
     in that moment is opened again."""
     options = page.locator("[role=option]:visible")
-    handle.click(timeout=PATIENCE)
+    handle.click(timeout=8000)
     try:
         options.first.wait_for(timeout=4000)
     except sync_api.TimeoutError:
-        handle.click(timeout=PATIENCE)
-        options.first.wait_for(timeout=PATIENCE)
+        handle.click(timeout=8000)
+        options.first.wait_for(timeout=8000)
     chosen = [each.get_attribute("aria-selected") == "true" for each in options.all()]
-    options.nth(chosen.index(False) if False in chosen else 0).click(timeout=PATIENCE)
+    options.nth(chosen.index(False) if False in chosen else 0).click(timeout=8000)
 
 
 def _stroke(page, handle):

@@ -11,7 +11,7 @@ from sdplay.params import Params
 from tests.browser.chaining import followed
 from tests.fakes import a1111
 from tests.making import finished
-from tests.serving import SLOW, at_last, opened, served
+from tests.serving import SLOW, opened, served
 from tests.sketching import stroke
 
 pytest.importorskip("axe_playwright_python", reason="needs axe-core: pip install '.[dev]'")
@@ -41,7 +41,7 @@ def stocked(browser, tmp_path_factory):
         process, url = served(home, SDPLAY_A1111_URL=forge.url)
         yield url
         process.terminate()
-        process.wait()
+        process.wait(10)
 
 
 def generate(page, url):
@@ -237,7 +237,7 @@ def test_a_button_can_be_read_under_the_pointer_focused_and_pressed(browser, sto
         button = page.locator(f"{kind}:enabled:visible").first
         act(page, button)
         page.wait_for_timeout(COLOURED)
-        too_pale = at_last(lambda button=button: button.evaluate(CONTRAST), [])
+        too_pale = button.evaluate(CONTRAST)
         page.mouse.move(0, 0)
         page.mouse.up()
         assert too_pale == [], f"{kind} {act.__name__}"

@@ -3,7 +3,6 @@ click."""
 
 import pytest
 
-from tests.browser.crawling import SCRIPT
 from tests.serving import SLOW, generated, opened
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -17,23 +16,9 @@ SEEN = """() => [
 PRESSED = "[data-testid=stButton] button:not([disabled]):visible"
 
 
-@pytest.fixture
-def tab(tab):
-    """A tab whose page notes what it sends and what runs."""
-    tab.add_init_script(SCRIPT)
-    return tab
-
-
-def mark(tab):
-    """What the page has sent by now."""
-    return tab.evaluate("crawler.mark()")
-
-
-def quiet(tab, since=None):
-    """Wait until what was sent since then has run, nothing has run for a while, and no picture or
-    film is at work that would still change what is seen."""
-    if since:
-        tab.evaluate("since => crawler.rest(since, 300, 600, 60000)", since)
+def quiet(tab):
+    """Wait until nothing has run for a while, and no picture or film is at work that would still
+    change what is seen."""
     for _ in range(3):
         tab.wait_for_timeout(300)
         for working in (".st-key-cancel", ".st-key-reel_cancel"):
@@ -41,13 +26,13 @@ def quiet(tab, since=None):
         tab.locator("[data-test-script-state=notRunning]").wait_for(timeout=SLOW)
 
 
-def complete(tab, since=None):
+def complete(tab):
     """Whether a run of the whole page adds nothing to what is seen: every effect has come."""
-    quiet(tab, since)
-    before, since = tab.evaluate(SEEN), mark(tab)
+    quiet(tab)
+    before = tab.evaluate(SEEN)
     tab.evaluate("document.activeElement.blur()")
     tab.keyboard.press("r")
-    quiet(tab, since)
+    quiet(tab)
     return before == tab.evaluate(SEEN)
 
 
@@ -97,9 +82,8 @@ def test_every_button_has_its_whole_effect_at_once(tab, address, state):
         if number >= buttons.count():
             break
         names.append(buttons.nth(number).inner_text())
-        since = mark(tab)
         buttons.nth(number).click()
-        if not complete(tab, since):
+        if not complete(tab):
             late.append(names[-1])
         number += 1
     assert names
