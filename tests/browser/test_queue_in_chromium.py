@@ -14,7 +14,7 @@ SECRET_PROMPT = "the plans of the other one"
 @pytest.fixture
 def page(browser, tmp_path):
     """A page whose backend takes long for each picture."""
-    with a1111(step_seconds=2) as server:
+    with a1111(step_seconds=0.3) as server:
         process, url = served(tmp_path, SDPLAY_A1111_URL=server.url, SDPLAY_BACKEND="a1111")
         yield f"{url}?steps=150"
         process.kill()
