@@ -31,7 +31,7 @@ pytest.importorskip("torch", reason="the local process needs torch: pip install 
 pytest.importorskip("fastapi", reason="the local process needs FastAPI: pip install '.[local]'")
 
 from sdplay.server.replicas import Incoming, Lost, Router
-from tests.local_process import Process, ask, lines, shared, tiny_models
+from tests.local_process import Process, ask, lines, shared, tiny_models, until
 
 PICTURES, OPTIONS = "/sdplay/v1/pictures", "/sdapi/v1/options"
 
@@ -171,7 +171,13 @@ def family(process):
 
 
 def serve_replicas(process):
-    return [each for each in family(process) if "ServeReplica" in "".join(each.cmdline())]
+    return [each for each in family(process) if "ServeReplica" in command_line(each)]
+
+
+def command_line(process):
+    with suppress(psutil.NoSuchProcess):
+        return "".join(process.cmdline())
+    return ""
 
 
 def small(seed, steps=3):
@@ -180,11 +186,11 @@ def small(seed, steps=3):
 
 def made(url, **more):
     """Which replica made a picture."""
-    body = {"params": small(1, 30).as_dict(), "previews": False, **more}
+    body = {"params": small(1, 150).as_dict(), "previews": False, **more}
     request = Request(
         f"{url}{PICTURES}", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
-    with urlopen(request, timeout=60) as answer:
+    with urlopen(request, timeout=400) as answer:
         assert json.loads(answer.read().splitlines()[-1])["event"] == "done"
         return answer.headers["sdplay-replica"]
 
@@ -194,7 +200,7 @@ def at_once(*work):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(90)
+        thread.join()
 
 
 def test_both_replicas_work_and_a_sweep_stays_on_one(two):
@@ -258,7 +264,7 @@ def swept(url, folder):
 
 def test_a_sweep_of_the_page_stays_on_one_replica_and_every_picture_arrives(two, tmp_path):
     with overheard(two.url) as (url, serve_replicas):
-        run, steps, ends = swept(url, tmp_path), {}, time.monotonic() + 90
+        run, steps, ends = swept(url, tmp_path), {}, time.monotonic() + 400
         while not run.wait(0.02) and time.monotonic() < ends:
             # A sweep lets go of its jobs once their pictures are there.
             steps |= {job.id: job.progress.steps for job in run.jobs.of("me", run.group)}
@@ -277,11 +283,8 @@ def test_a_job_is_cancelled_through_the_door_and_leaving_stops_it(two):
     run = Local(two.url).generate(small(1, 150))
     next(event for event in run if event.step)
     run.close()
-    until = time.monotonic() + 20
-    while time.monotonic() < until and ask(f"{two.url}/sdplay/v1/about")[1]["waiting"]:
-        time.sleep(0.1)
+    until(lambda: ask(f"{two.url}/sdplay/v1/about")[1]["waiting"] == 0)
     assert seen[-1] == "cancelled"
-    assert ask(f"{two.url}/sdplay/v1/about")[1]["waiting"] == 0
 
 
 def test_every_picture_arrives_when_a_replica_is_killed_in_the_middle(two):
@@ -298,7 +301,7 @@ def test_every_picture_arrives_when_a_replica_is_killed_in_the_middle(two):
 
     def kill():
         for _ in range(8):
-            assert begun.acquire(timeout=60)
+            assert begun.acquire(timeout=400)
         os.kill(serve_replicas(two)[0].pid, signal.SIGKILL)
 
     at_once(*[lambda seed=seed: paint(seed) for seed in range(8)], guest, kill)
@@ -314,13 +317,20 @@ def _difference(one, other):
     return max(abs(a - b) for a, b in pairs)
 
 
+def connections(process):
+    """Those of a process, if it lives."""
+    with suppress(psutil.NoSuchProcess):
+        return process.net_connections()
+    return []
+
+
 def test_a_port_that_others_can_reach_asks_for_a_token(two):
     import grpc
 
     ports = {
         held.laddr.port
         for each in family(two)
-        for held in each.net_connections()
+        for held in connections(each)
         if held.status == "LISTEN" and held.laddr.ip.rpartition(":")[2] != "127.0.0.1"
     }
     for port in ports:
@@ -328,12 +338,12 @@ def test_a_port_that_others_can_reach_asks_for_a_token(two):
             grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
             pytest.raises(grpc.RpcError) as told,
         ):
-            channel.unary_unary("/ray.serve.ASGIService/HandleRequest")(b"", timeout=10)
+            channel.unary_unary("/ray.serve.ASGIService/HandleRequest")(b"", timeout=120)
         assert told.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
 def test_ending_the_command_leaves_no_process_behind(two):
     own = family(two)
     two.running.terminate()
-    two.running.wait(30)
-    assert psutil.wait_procs(own, 20)[1] == []
+    two.running.wait(120)
+    assert psutil.wait_procs(own, 120)[1] == []

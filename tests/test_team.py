@@ -181,7 +181,7 @@ def test_what_cannot_be_made_is_told_and_stays_told(visitor):
     visitor.press("go")
     assert visitor.look(lambda: any("multiple of 32" in each for each in visitor.sentences))
     visitor.look(lambda: False, 1)
-    assert not visitor.running
+    assert visitor.look(lambda: not visitor.running)
     assert not visitor.intervals()
 
 

@@ -66,6 +66,9 @@ ALONE = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
+    # On a busy machine its own processes begin slowly; it kills one that takes longer, and hangs.
+    "RAY_agent_register_timeout_ms": "600000",
+    "RAY_worker_register_timeout_seconds": "600",
 }
 """Ray's ports run any code for those who reach them, and by default it reports its use to its
 makers."""
