@@ -4,9 +4,10 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+import requests  # as a whole, first: another thread may be in the middle of its parts
+import requests.adapters
 import urllib3
 import urllib3.connection
-from requests.adapters import HTTPAdapter
 
 from sdplay.http.cutting import noted
 from sdplay.http.fence import checked_addresses
@@ -57,7 +58,7 @@ class SecurePool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 
-class Adapter(HTTPAdapter):
+class Adapter(requests.adapters.HTTPAdapter):
     """The adapter for requests that uses these pools."""
 
     def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
