@@ -89,7 +89,7 @@ def _both(studio: Studio) -> None:
             film.offer(studio, seat)
         if alone and seat.live.busy:
             _keep_waiting(seat, desk)
-        elif alone:
+        elif alone and not seat.asked:
             waiting.tick_every(None)
 
     sketch()
