@@ -126,7 +126,7 @@ def _follow(studio: Studio, name: str, data: bytes) -> None:
     with explained():
         stem = name.rpartition(".")[0]
         chains.begin(studio, read_chain(_text(data), _kind(name), stem))
-        st.session_state[OPENER] = False
+        address.insist({OPENER: False})
 
 
 def _take(studio: Studio, name: str, data: bytes) -> None:
@@ -140,7 +140,7 @@ def _take(studio: Studio, name: str, data: bytes) -> None:
         st.session_state["experiment_base"] = setup.params
         for note in spec.notes:
             told(note, warn=True)
-        st.session_state[OPENER] = False
+        address.insist({OPENER: False})
         whole.note("It is in the form now.", icon=":material/science:")
 
 

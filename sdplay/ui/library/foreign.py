@@ -5,7 +5,7 @@ import streamlit as st
 
 from sdplay import metadata
 from sdplay.params import KNOBS, Params
-from sdplay.ui import whole
+from sdplay.ui import address, whole
 from sdplay.ui.form import form, visit
 from sdplay.ui.picture.receipt import shown
 from sdplay.ui.problems import explained
@@ -96,5 +96,5 @@ def _described(studio: Studio, data: bytes) -> None:
 def _use(settings: dict[str, object]) -> None:
     with explained():
         form.use(Params.from_dict(settings))
-        st.session_state["read_picture"] = False
+        address.insist({"read_picture": False})
         whole.note("Its settings are in the form.", icon=":material/replay:")
