@@ -21,3 +21,4 @@ def followed(page):
     chooser.set_input_files(plan, timeout=SLOW)
     page.get_by_role("button", name="Follow the chain").click(timeout=SLOW)
     page.get_by_text("apple: all 2 stages are done").wait_for(timeout=SLOW)
+    page.keyboard.press("Escape")  # out of Open

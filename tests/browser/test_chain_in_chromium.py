@@ -18,9 +18,3 @@ def test_a_chain_is_followed_and_its_pictures_lead_to_each_other(tab, address):
     drawer.locator(".tiles button").first.click()
     drawer.get_by_text("Made from it:", exact=True).wait_for()
     drawer.get_by_text("Of the chain apple:", exact=True).wait_for()
-
-
-def test_what_opened_the_chain_gives_way_to_it(tab, address):
-    tab.goto(f"{address}?view=Compare")
-    followed(tab)
-    tab.locator("[data-testid=stPopoverBody]").wait_for(state="detached")

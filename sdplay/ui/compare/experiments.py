@@ -38,8 +38,6 @@ from sdplay.ui.share import linked
 
 KINDS = ["json", "toml", "csv", "png", "jpg", "webp"]
 CHAINS = ("json", "toml")
-OPENER = "open_file"
-"""The popover of *Open*, which closes once its file is taken."""
 MOST_MEGABYTES = {"json": 24, "toml": 1, "csv": 4}
 """The most megabytes of a file with a plan, because several copies of its text are held while it is
 read."""
@@ -93,9 +91,7 @@ def take_away(studio: Studio, sweep: Sweep) -> None:
 
 def open_file(studio: Studio) -> None:
     """Reads an experiment, a plan, or a grid of A1111's, into the form."""
-    with st.popover(
-        "Open", icon=":material/folder_open:", type="tertiary", key=OPENER, on_change="rerun"
-    ):
+    with st.popover("Open", icon=":material/folder_open:", type="tertiary", key="open_file"):
         upload = st.file_uploader(
             "Experiment, plan, chain or grid",
             KINDS,
@@ -126,7 +122,6 @@ def _follow(studio: Studio, name: str, data: bytes) -> None:
     with explained():
         stem = name.rpartition(".")[0]
         chains.begin(studio, read_chain(_text(data), _kind(name), stem))
-        address.insist({OPENER: False})
 
 
 def _take(studio: Studio, name: str, data: bytes) -> None:
@@ -140,7 +135,6 @@ def _take(studio: Studio, name: str, data: bytes) -> None:
         st.session_state["experiment_base"] = setup.params
         for note in spec.notes:
             told(note, warn=True)
-        address.insist({OPENER: False})
         whole.note("It is in the form now.", icon=":material/science:")
 
 
