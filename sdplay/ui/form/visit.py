@@ -61,7 +61,8 @@ def direct(address: str | None, headers: Mapping[str, str]) -> bool:
 class BoundedUploads(MemoryUploadedFileManager):
     """Streamlit's store of uploads, with a limit for the number and size of files.
 
-    The oldest files of whoever holds most are removed, and their uploader is empty then.
+    What those hold who have left is removed first, then the oldest files of whoever holds most,
+    and their uploader is empty then.
     """
 
     def add_file(self, session_id: str, file: UploadedFileRec) -> None:
@@ -70,7 +71,7 @@ class BoundedUploads(MemoryUploadedFileManager):
         while self._bytes_of(session_id) > OF_A_VISIT and self._forget_oldest(session_id):
             pass
         while sum(map(self._bytes_of, [*self.file_storage])) > OF_ALL:
-            if not self._forget_oldest(max([*self.file_storage], key=self._bytes_of)):
+            if not self._forget_oldest(max([*self.file_storage], key=self._is_first_to_lose)):
                 return
 
     def get_upload_urls(
@@ -79,6 +80,12 @@ class BoundedUploads(MemoryUploadedFileManager):
         """Upload addresses for as many files as somebody can choose at once, since a message may
         name millions."""
         return super().get_upload_urls(session_id, file_names[:FILES_AT_ONCE])
+
+    def _is_first_to_lose(self, session_id: str) -> tuple[bool, int]:
+        """Whether its owner has left and something stays behind, and how much it is."""
+        held = self._bytes_of(session_id)
+        left = runtime.exists() and not runtime.get_instance().is_active_session(session_id)
+        return left and held > 0, held
 
     def _bytes_of(self, session_id: str) -> int:
         return sum(len(file.data) for file in [*self.file_storage.get(session_id, {}).values()])
