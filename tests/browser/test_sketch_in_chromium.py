@@ -339,6 +339,19 @@ def test_a_click_elsewhere_ends_the_text_and_goes_where_it_was_meant(tab, addres
     assert ImageOps.invert(screen(tab)).getbbox()
 
 
+def test_a_second_text_begins_with_the_click_that_ends_the_first(tab, address):
+    sketch(tab, address)
+    press(tab, "Text")
+    for height in (0.3, 0.8):
+        tab.mouse.click(*places(tab, (0.3, height))[0])
+        tab.get_by_label("Text to draw").fill("HHH")
+    tab.keyboard.press("Enter")
+    image = screen(tab)
+    for top in (0, image.height // 2):
+        half = image.crop((0, top, image.width, top + image.height // 2))
+        assert ImageOps.invert(half).getbbox()
+
+
 def test_a_colour_comes_from_palette_picker_or_drawing(tab, address):
     sketch(tab, address)
     press(tab, "Green")

@@ -230,7 +230,7 @@ test("keys keep their places where a keyboard writes Cyrillic letters", () => {
 const pointed = (tool = "pen") => {
   const stage = {classList: {add() {}}, focus() {}, setPointerCapture() {}},
     log = [];
-  const pad = {tool, busy: () => false, pointAt: ({clientX, clientY}) => [clientX, clientY]};
+  const pad = {tool, data: {}, pointAt: ({clientX, clientY}) => [clientX, clientY]};
   for (const name of ["extend", "finish", "abandon", "pan", "zoomBy"])
     pad[name] = () => log.push(name);
   pad.begin = () => log.push("begin");

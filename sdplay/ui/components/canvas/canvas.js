@@ -173,10 +173,6 @@ class Pad {
     return this.settings.tool;
   }
 
-  busy() {
-    return !this.data || !this.$(".words").hidden;
-  }
-
   pointAt({clientX, clientY}) {
     return toUnits(clientX, clientY, this.ink.getBoundingClientRect(), this.look, this.data);
   }

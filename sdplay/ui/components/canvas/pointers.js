@@ -45,11 +45,11 @@ export const listen = (stage, pad) => {
   };
 
   stage.onpointerdown = event => {
-    if (event.button > 1 || pad.busy()) return;
+    if (event.button > 1 || !pad.data) return;
     event.preventDefault();
     if (drawing?.isPen && event.pointerType !== "pen") return;
     stage.classList.add("pointed");
-    stage.focus({preventScroll: true});
+    stage.focus({preventScroll: true}); // ends a text, which then stands where it was
     stage.setPointerCapture(event.pointerId);
     if (event.pointerType === "pen") {
       lastPen = event.timeStamp;

@@ -22,7 +22,7 @@ export const write = (pad, at) => {
   field.onblur = () => close(true, false);
   field.onkeydown = event => {
     event.stopPropagation();
-    if (event.key === "Enter") close(true, true);
+    if (event.key === "Enter" && !event.isComposing) close(true, true);
     if (event.key === "Escape") close(false, true);
   };
   setTimeout(() => field.focus({preventScroll: true})); // after the click that opened it
