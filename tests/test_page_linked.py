@@ -30,6 +30,16 @@ TEXTS = {
     "guides": ("nope", "Generate", "no such setting: Guide pictures nope"),
     "init_url": ("nope", "Generate", "nope"),
     "sketch_strength": ("7", "Sketch", "instead of 7"),
+    "sketch_soft": ("700", "Sketch", "instead of 700"),
+    "guide_weight": ("7", "Sketch", "no such setting: ControlNet weight 7"),
+    "guide_when": ("0.5", "Sketch", "no such setting: ControlNet from and until 0.5"),
+    "reel_frames": ("7000", "Film", "instead of 7000"),
+    "reel_zoom": ("7", "Film", "instead of 7"),
+    "reel_turn": ("700", "Film", "instead of 700"),
+    "reel_strength": ("nan", "Film", "instead of nan"),
+    "reel_seed": ("-7", "Film", "instead of -7"),
+    "reel_strengths": ("0.5", "Film", "instead of 0.5"),
+    "reel_fps": ("1.5", "Film", "instead of 1.5"),
     "variants": ("[[[", "Compare", "instead of [[["),
     "table": ("steps\nabc", "Compare", "abc"),
     "leave_out": ("zebra", "Compare", "Prompt without: 'zebra' is not in the prompt"),
@@ -144,7 +154,27 @@ def test_a_wrong_choice_in_the_text_of_an_axis_is_told(page):
 
 def test_every_text_has_its_wrong_value_here():
     texts = {name for name in (*linked.NAMES, *FAMILIES) if linked.of(name).options is None}
-    assert texts == set(TEXTS)
+    assert texts == {*TEXTS, "reel_prompt"}  # which takes any text
+
+
+@pytest.mark.parametrize(
+    "ends", [["0.2"], ["0.8", "0.2"], ["0.1", "0.2", "0.3"], ["x", "1"], ["0.5", "2"]]
+)
+def test_a_range_takes_its_two_ends_the_lesser_first(page, ends):
+    told = arrived(page, view="Film", moves="Strength", reel_strengths=ends)
+    assert f"instead of {', '.join(ends)}" in told
+    assert page.slider(key="reel_strengths").value == (0, 1)
+
+
+def test_a_range_may_be_a_single_number(page):
+    told = arrived(page, view="Film", moves="Strength", reel_strengths=["0.5", "0.5"])
+    assert "instead of" not in told
+    assert page.slider(key="reel_strengths").value == (0.5, 0.5)
+
+
+def test_a_switch_that_cannot_be_read_is_said_to_stand_where_it_stands(page):
+    assert "Live false instead of zz" in arrived(page, view="Sketch", live="zz")
+    assert page.toggle(key="live").value is False
 
 
 @pytest.mark.parametrize("name", ["stepz", "own_speed", "x_nothing", "init", "<b>"])

@@ -32,6 +32,10 @@ def name_of_what_is_saved(tab):
     return download.value.suggested_filename
 
 
+def href(tab):
+    return tab.evaluate("location.href")
+
+
 def test_a_film_is_made_stopped_and_gone_on_with(tab, slow, server):
     tab.goto(slow)
     tab.get_by_label("Frames", exact=True).fill("6")
@@ -57,6 +61,26 @@ def test_a_strength_morph_takes_one_click_at_a_picture(tab, address):
     tab.get_by_text("24 of 24 frames", exact=True).wait_for()
     tab.locator("video").wait_for()
     assert tab.get_by_role("tab", name="Film").get_attribute("aria-selected") == "true"
+
+
+def test_what_was_set_outlasts_a_reload(tab, address):
+    tab.goto(f"{address}?view=Film")
+    count, zoom = tab.get_by_label("Frames", exact=True), tab.get_by_role("slider", name="Zoom")
+    count.fill("60")
+    count.press("Enter")
+    zoom.focus()
+    tab.keyboard.press("End")
+    assert at_last(lambda: "reel_zoom=1.25" in href(tab), True)
+    tab.get_by_role("radio", name="Two prompts").click()
+    last = tab.get_by_label("Prompt of the last frame")
+    last.fill("a blue owl")
+    last.press("Enter")
+    assert at_last(lambda: "reel_prompt=a+blue+owl" in href(tab), True)
+    tab.reload()
+    assert at_last(last.input_value, "a blue owl") == "a blue owl"
+    assert count.input_value() == "60"
+    tab.get_by_role("radio", name="Frame to frame").click()
+    assert at_last(zoom.input_value, "1.25") == "1.25"
 
 
 @pytest.mark.parametrize("height", [128, 192])

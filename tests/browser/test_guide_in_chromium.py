@@ -64,7 +64,7 @@ def test_a_changed_weight_asks_again_while_live(tab, guided):
     tab.get_by_text("Up to date").wait_for()
 
 
-def test_the_settings_of_a_guide_outlast_another_use_of_the_canvas(tab, guided):
+def test_the_settings_of_a_guide_outlast_another_use_of_the_canvas_and_a_reload(tab, guided):
     sketch(tab, guided.page, "backend=a1111&steps=2&sketch_as=Guide")
     weight = tab.get_by_role("slider", name="Weight")
     weight.focus()
@@ -74,6 +74,8 @@ def test_the_settings_of_a_guide_outlast_another_use_of_the_canvas(tab, guided):
     weight.wait_for(state="detached")
     tab.get_by_role("radio", name="Guide").click()
     weight.wait_for()
+    assert at_last(weight.input_value, "2") == "2"
+    tab.reload()
     assert at_last(weight.input_value, "2") == "2"
 
 

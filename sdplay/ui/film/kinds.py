@@ -6,9 +6,9 @@ from typing import Any
 import streamlit as st
 
 from sdplay.errors import BadParams
-from sdplay.film import MOST_FRAMES, FrameToFrame, FromTo, Storyboard
-from sdplay.params import KNOBS, MAX_SEED, Params
-from sdplay.ui.form.controls import LARGEST_IN_A_BROWSER
+from sdplay.film import FrameToFrame, FromTo, Storyboard
+from sdplay.params import KNOBS, Params
+from sdplay.ui.share import linked
 
 Draw = Callable[[], Mapping[str, Any]]
 """Draws the controls of a kind and returns their values."""
@@ -20,12 +20,9 @@ def frames() -> int:
     return int(
         st.number_input(
             "Frames",
-            1,
-            MOST_FRAMES,
-            24,
-            key="reel_frames",
+            value=24,
+            **linked.bound("reel_frames"),
             help="1 to 1,000. Twelve a second look smooth.",
-            persist_state="session",
         )
     )
 
@@ -35,42 +32,32 @@ def _movement() -> Mapping[str, Any]:
     return {
         "zoom": zoom.slider(
             "Zoom",
-            0.8,
-            1.25,
-            1.03,
-            0.01,
-            key="reel_zoom",
+            value=1.03,
+            step=0.01,
+            **linked.bound("reel_zoom"),
             help="Nearer with each frame.",
-            persist_state="session",
         ),
         "degrees": turn.slider(
             "Rotation",
-            -15.0,
-            15.0,
-            0.0,
-            0.5,
-            "%g°",
-            key="reel_turn",
+            value=0.0,
+            step=0.5,
+            format="%g°",
+            **linked.bound("reel_turn"),
             help="With each frame.",
-            persist_state="session",
         ),
         "strength": change.slider(
             "Change",
-            0.05,
-            1.0,
-            0.4,
-            0.05,
-            key="reel_strength",
+            value=0.4,
+            step=0.05,
+            **linked.bound("reel_strength"),
             help="The strength of each frame: how much of the one before it is painted anew.",
-            persist_state="session",
         ),
         "seeds": "next"
         if seeds.toggle(
             "New seeds",
             True,
-            key="reel_seeds",
+            **linked.bound("reel_seeds"),
             help="Each frame takes the next seed. With one seed its pattern burns in.",
-            persist_state="session",
         )
         else "same",
     }
@@ -86,19 +73,15 @@ def _last_prompt() -> Mapping[str, Any]:
     return {
         "prompt": st.text_input(
             "Prompt of the last frame",
-            key="reel_prompt",
+            **linked.bound("reel_prompt"),
             placeholder="What the picture turns into",
             help="In between both are sent: what they share once, and what differs by its weight.",
-            persist_state="session",
         )
     }
 
 
 def _last_seed() -> Mapping[str, Any]:
-    most = int(min(MAX_SEED, LARGEST_IN_A_BROWSER))
-    seed = st.number_input(
-        "Seed of the last frame", 0, most, 1, key="reel_seed", persist_state="session"
-    )
+    seed = st.number_input("Seed of the last frame", value=1, **linked.bound("reel_seed"))
     return {"seed": int(seed)}
 
 
@@ -111,13 +94,10 @@ def _to(base: Params, count: int, settings: Mapping[str, Any]) -> Storyboard:
 def _strengths() -> Mapping[str, Any]:
     low, high = st.slider(
         KNOBS["strength"].label,
-        0.0,
-        1.0,
-        (0.0, 1.0),
-        0.05,
-        key="reel_strengths",
+        value=(0.0, 1.0),
+        step=0.05,
+        **linked.bound("reel_strengths"),
         help="From the start image itself to a picture that has forgotten it.",
-        persist_state="session",
     )
     return {"low": low, "high": high}
 

@@ -165,7 +165,7 @@ def _go_on(film: Shooting) -> None:
 
 
 def _save(studio: Studio, film: Shooting) -> None:
-    st.slider("Frames a second", 1, 50, 12, key="reel_fps", persist_state="session")
+    st.slider("Frames a second", value=12, **linked.bound("reel_fps"))
     kind = str(
         st.segmented_control(
             "As",
@@ -173,8 +173,7 @@ def _save(studio: Studio, film: Shooting) -> None:
             default="webp",
             format_func=LABELS.__getitem__,
             required=True,
-            key="reel_as",
-            persist_state="session",
+            **linked.bound("reel_as"),
         )
     )
     fps = int(st.session_state["reel_fps"])

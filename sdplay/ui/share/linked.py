@@ -4,14 +4,16 @@ checked in one place.
 A control that stands in the address takes its key from here (`bound`), so that none is forgotten.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sdplay.backends import Capabilities
 from sdplay.files.untrusted import read_json
+from sdplay.film import MOST_FRAMES
 from sdplay.knob import Knob
-from sdplay.params import KNOBS, Params
+from sdplay.params import KNOBS, MAX_SEED, Params
 from sdplay.schedulers import PRESETS, scheduler_label
 from sdplay.ui.form import controls, fitting
 
@@ -52,6 +54,8 @@ GENERATE, COMPARE, LIBRARY = ("Generate",), ("Compare",), ("Library",)
 SKETCH = ("Sketch",)
 FILM = ("Film",)
 LEARN = ("Learn",)
+LASTING = SKETCH + FILM
+"""The tabs whose controls stay in the address while others stand in their place."""
 Options = Callable[[Capabilities], Mapping[str, str] | None]
 """The options of a control: the text that it writes, by the short id that people may write. None if
 they are unknown."""
@@ -69,6 +73,8 @@ class Linked:
     """The value while the address says nothing: one of the short ids, or by default the first."""
     reads: Callable[[str], bool] = lambda text: True
     """For a text without options: whether it can be read at all."""
+    within: tuple[float, float] | None = None
+    """The least and the greatest number of a control for numbers, which are whole if these are."""
     needs: str = ""
     """The backend's feature without which this control does not exist."""
     tabs: tuple[str, ...] = ()
@@ -88,10 +94,14 @@ class Judged:
 
 
 def bound(name: str) -> dict[str, Any]:
-    """The key of a control, and its name in the address."""
-    if name not in KNOBS and of(name) is None:
+    """The key of a control, its name in the address, and its range if it has one."""
+    entry = of(name)
+    if name not in KNOBS and entry is None:
         raise KeyError(f"{name} is not among the names that an address may say.")
-    return {"key": name, "bind": "query-params"}
+    control: dict[str, Any] = {"key": name, "bind": "query-params"}
+    if entry and entry.within:
+        control["min_value"], control["max_value"] = entry.within
+    return control
 
 
 def of(name: str) -> Linked | None:
@@ -152,6 +162,8 @@ def _answers(capabilities: Capabilities) -> bool:
 def _judged(entry: Linked, texts: Sequence[str], capabilities: Capabilities) -> Judged:
     if not capabilities.offers(entry.needs):
         return _left(texts, f"{entry.label} {fitting.shortened(', '.join(texts))}", capabilities)
+    if entry.within:
+        return _judged_numbers(entry, texts if entry.several else texts[-1:])
     texts = texts if entry.several else texts[-1:]
     options = entry.options(capabilities) if entry.options else None
     if options is None:
@@ -166,6 +178,16 @@ def _judged(entry: Linked, texts: Sequence[str], capabilities: Capabilities) -> 
     return Judged(
         usable_texts, tuple((entry.label, text, instead) for text in texts if text not in usable)
     )
+
+
+def _judged_numbers(entry: Linked, texts: Sequence[str]) -> Judged:
+    """A number, or the two ends of a range, the lesser first."""
+    low, high = entry.within or (-math.inf, math.inf)
+    numbers = [_number(text, type(low)) for text in texts]
+    fits = len(texts) == 1 + entry.several and numbers == sorted(numbers)
+    if fits and all(low <= number <= high for number in numbers):
+        return Judged(list(texts))
+    return Judged([], ((entry.label, ", ".join(texts), ""),))
 
 
 def _judged_input(name: str, text: str, capabilities: Capabilities) -> Judged | None:
@@ -217,6 +239,12 @@ def _films(capabilities: Capabilities) -> Mapping[str, str]:
     from sdplay.ui.film.kinds import KINDS
 
     return {title: title for title in KINDS}
+
+
+def _film_files(capabilities: Capabilities) -> Mapping[str, str]:
+    from sdplay.compare.exports.animation import LABELS, kinds
+
+    return {kind: LABELS[kind] for kind in kinds()}
 
 
 def _looks(capabilities: Capabilities) -> Mapping[str, str]:
@@ -310,12 +338,12 @@ def sketches(capabilities: Capabilities) -> Mapping[str, str]:
     }
 
 
-def _is_strength(text: str) -> bool:
-    """Whether the strength is within the range of Sketch's slider."""
+def _number(text: str, kind: type[float]) -> float:
+    """The number in a text; one that is none fits no range."""
     try:
-        return 0.05 <= float(text) <= 1
+        return kind(text)
     except ValueError:
-        return False
+        return math.nan
 
 
 def _counts(*numbers: str) -> Options:
@@ -323,8 +351,12 @@ def _counts(*numbers: str) -> Options:
 
 
 def _styles(capabilities: Capabilities) -> Mapping[str, str] | None:
-    styles = capabilities.styles
-    return None if styles is None else {name: name for name in styles}
+    return _same(capabilities.styles)
+
+
+def _same(names: Sequence[str] | None) -> Mapping[str, str] | None:
+    """Names that a control writes as they are; None if they are unknown."""
+    return None if names is None else {name: name for name in names}
 
 
 NAMES: Mapping[str, Linked] = {
@@ -362,10 +394,45 @@ NAMES: Mapping[str, Linked] = {
     "measure": Linked("Distance by", _measures, tabs=COMPARE),
     "against": Linked("Distance to", lambda capabilities: GOALS, tabs=COMPARE),
     "look": Linked("Look", _looks, tabs=COMPARE + LIBRARY),
-    "live": Linked("Live", _switch, tabs=SKETCH),
+    "live": Linked("Live", _switch, first="false", tabs=SKETCH),
     "sketch_as": Linked("What the canvas is for", sketches, tabs=SKETCH),
-    "sketch_strength": Linked("Strength of Sketch", reads=_is_strength, tabs=SKETCH),
+    "sketch_strength": Linked("Strength of Sketch", within=(0.05, 1.0), tabs=SKETCH),
+    "sketch_soft": Linked("Mask blur of Inpaint", within=(0, 64), needs="mask_blur", tabs=SKETCH),
+    "guide_model": Linked(
+        "ControlNet model",
+        lambda capabilities: _same(capabilities.control_models),
+        needs="controlnet",
+        tabs=SKETCH,
+    ),
+    "guide_module": Linked(
+        "Preprocessor",
+        lambda capabilities: _same(("none", *(capabilities.control_modules or ()))),
+        needs="controlnet",
+        tabs=SKETCH,
+    ),
+    "guide_weight": Linked("ControlNet weight", within=(0.0, 2.0), needs="controlnet", tabs=SKETCH),
+    "guide_when": Linked(
+        "ControlNet from and until",
+        several=True,
+        within=(0.0, 1.0),
+        needs="controlnet",
+        tabs=SKETCH,
+    ),
     "moves": Linked("What moves", _films, tabs=FILM),
+    "reel_frames": Linked("Frames", within=(1, MOST_FRAMES), tabs=FILM),
+    "reel_zoom": Linked("Zoom", within=(0.8, 1.25), tabs=FILM),
+    "reel_turn": Linked("Rotation", within=(-15.0, 15.0), tabs=FILM),
+    "reel_strength": Linked("Change", within=(0.05, 1.0), tabs=FILM),
+    "reel_seeds": Linked("New seeds", _switch, tabs=FILM),
+    "reel_prompt": Linked("Prompt of the last frame", tabs=FILM),
+    "reel_seed": Linked(
+        "Seed of the last frame",
+        within=(0, min(MAX_SEED, controls.LARGEST_IN_A_BROWSER)),
+        tabs=FILM,
+    ),
+    "reel_strengths": Linked("Strength of a film", several=True, within=(0.0, 1.0), tabs=FILM),
+    "reel_fps": Linked("Frames a second", within=(1, 50), tabs=FILM),
+    "reel_as": Linked("Film as", _film_files, first="webp", tabs=FILM),
     "find": Linked("Search", tabs=LIBRARY),
     "whose": Linked("Pictures", lambda capabilities: SCOPES, tabs=LIBRARY),
     "picked": Linked("Chosen pictures", several=True, tabs=LIBRARY),

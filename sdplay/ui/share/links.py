@@ -145,7 +145,7 @@ def _say(judged: Mapping[str, linked.Judged | None]) -> None:
 
 def keep(view: str) -> None:
     """Keeps the whole form in the address, also the parts that this tab does not show."""
-    address.keep(lambda name: view not in _tabs_of(name))
+    address.keep(lambda name: view in linked.LASTING or view not in _tabs_of(name))
     st.session_state.pop(_ARRIVING, None)
 
 

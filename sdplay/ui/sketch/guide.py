@@ -12,6 +12,7 @@ from sdplay.ui.form import form
 from sdplay.ui.picture import inline
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
+from sdplay.ui.share import linked
 from sdplay.ui.sketch.sitting import Sitting
 
 PREFERRED = "scribble"
@@ -22,45 +23,41 @@ scribble."""
 def settings(studio: Studio, seat: Sitting) -> None:
     """Asks for model and preprocessor, the weight and the steps in which it acts, and shows what
     the model gets."""
-    before = seat.guide or Control(b"", "")
-    _choose_net(studio, seat, before)
-    _choose_pace(seat, before)
-    seat.guide = _chosen()
+    _choose_net(studio, seat)
+    _choose_pace(seat)
     if seat.drawing and seat.drawing.data:
         _preview(studio, seat.drawing.data)
 
 
-def _choose_net(studio: Studio, seat: Sitting, before: Control) -> None:
+def _choose_net(studio: Studio, seat: Sitting) -> None:
     capabilities = studio.capabilities
     modules = dict.fromkeys(("none", *(capabilities.control_modules or ())))
     choices = (
-        ("ControlNet model", capabilities.control_models or (), before.model, "guide_model"),
-        ("Preprocessor", modules, seat.guide.module if seat.guide else "", "guide_module"),
+        ("ControlNet model", capabilities.control_models or (), "guide_model"),
+        ("Preprocessor", modules, "guide_module"),
     )
-    for column, (label, names, name, key) in zip(st.columns(2, gap="small"), choices, strict=True):
+    for column, (label, names, key) in zip(st.columns(2, gap="small"), choices, strict=True):
         offered = list(names)
-        column.selectbox(label, offered, _first(offered, name), key=key, on_change=seat.again)
+        column.selectbox(
+            label, offered, _first(offered), **linked.bound(key), on_change=seat.again
+        )
 
 
-def _choose_pace(seat: Sitting, before: Control) -> None:
+def _choose_pace(seat: Sitting) -> None:
     left, right = st.columns(2, gap="small")
     left.slider(
         "Weight",
-        0.0,
-        2.0,
-        before.weight,
-        0.05,
-        key="guide_weight",
+        value=1.0,
+        step=0.05,
+        **linked.bound("guide_weight"),
         on_change=seat.again,
         help="How hard it steers.",
     )
     right.slider(
         "From and until",
-        0.0,
-        1.0,
-        (before.start, before.end),
-        0.05,
-        key="guide_when",
+        value=(0.0, 1.0),
+        step=0.05,
+        **linked.bound("guide_when"),
         on_change=seat.again,
         help="The share of the steps in which it steers.",
     )
@@ -73,11 +70,9 @@ def _chosen() -> Control:
     return Control(b"", model or "", module, weight, *state["guide_when"])
 
 
-def _first(names: Sequence[str], before: str) -> int:
-    """The position of the choice made before, otherwise of the first one for scribbles."""
-    fitting = [name for name in names if PREFERRED in name.lower()]
-    choice = next((name for name in (before, *fitting) if name in names), "")
-    return names.index(choice) if choice else 0
+def _first(names: Sequence[str]) -> int:
+    """The position of the first choice for scribbles."""
+    return next((at for at, name in enumerate(names) if PREFERRED in name.lower()), 0)
 
 
 def _preview(studio: Studio, drawing: bytes) -> None:

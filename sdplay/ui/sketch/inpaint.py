@@ -20,6 +20,7 @@ from sdplay.ui.form import form, start_image
 from sdplay.ui.picture.inline import source
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
+from sdplay.ui.share import linked
 from sdplay.ui.sketch.backdrop import RECENT, small_file
 from sdplay.ui.sketch.sitting import Sitting
 
@@ -35,13 +36,10 @@ def soften(seat: Sitting) -> None:
     knob = KNOBS["mask_blur"]
     st.slider(
         knob.label,
-        0,
-        64,
-        knob.default,
-        key="sketch_soft",
+        value=knob.default,
+        **linked.bound("sketch_soft"),
         on_change=seat.again,
         help=knob.help,
-        persist_state="session",
     )
 
 

@@ -149,10 +149,8 @@ def _strength(seat: Sitting) -> None:
     knob = KNOBS["strength"]
     st.slider(
         "Strength",
-        0.05,
-        1.0,
-        0.65,
-        0.05,
+        value=0.65,
+        step=0.05,
         **linked.bound("sketch_strength"),
         on_change=seat.again,
         help=f"{knob.help} Too low returns the drawing, too high forgets it.",

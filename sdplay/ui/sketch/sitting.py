@@ -11,7 +11,7 @@ import streamlit as st
 from sdplay.engine.framing import Size
 from sdplay.errors import BadParams
 from sdplay.jobs import Job
-from sdplay.params import Control, Params
+from sdplay.params import Params
 from sdplay.ui import session
 from sdplay.ui.components.canvas import UNKNOWN, Backdrop, Sketched
 from sdplay.ui.form import form
@@ -36,8 +36,6 @@ class Sitting:
     """The newest mask, over the original that it names."""
     original: Backdrop | None = None
     """The picture that a mask is painted on."""
-    guide: Control | None = None
-    """The latest settings for the drawing as a guide."""
     backdrop_refusal: str = ""
     backdrop_note: str = ""
     drawing_coming: int = 0
