@@ -25,10 +25,11 @@ SLOW = 120_000
 one."""
 
 
-def started(home, script="streamlit_app.py", **settings):
-    """A server on a free port, still starting."""
+def started(home, script="streamlit_app.py", port=0, **settings):
+    """A server on this port, or on a free one, still starting."""
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        free.bind(("127.0.0.1", port))
         port = free.getsockname()[1]
     command = [
         sys.executable,
@@ -57,9 +58,9 @@ def started(home, script="streamlit_app.py", **settings):
     return process, f"http://127.0.0.1:{port}/"
 
 
-def served(home, script="streamlit_app.py", **settings):
+def served(home, script="streamlit_app.py", port=0, **settings):
     """A server that answers."""
-    process, url = started(home, script, **settings)
+    process, url = started(home, script, port, **settings)
     until = time.monotonic() + SLOW / 1000
     while process.poll() is None and time.monotonic() < until:
         try:

@@ -69,6 +69,19 @@ def test_a_click_waits_for_the_drawing_that_is_on_its_way():
         seat.params(None)
 
 
+def test_a_wish_from_before_the_browser_told_of_its_drawing_is_granted_then():
+    seat = Sitting(refusal="Nothing is drawn yet.", unheard=True)
+    seat.follow(sent(picture=address(drawing()), why="there"))
+    assert (seat.asked, seat.refusal) == (True, "")
+
+
+@pytest.mark.parametrize("why", ["there", "size"])
+def test_a_drawing_that_is_told_of_makes_no_picture_by_itself(why):
+    seat = Sitting(refusal="Nothing is drawn yet.")
+    seat.follow(sent(picture=address(drawing()), why=why))
+    assert not seat.asked
+
+
 def test_what_is_found_out_about_a_thing_is_not_looked_for_again():
     seat, looks = Sitting(), []
     things = ["one", "one", "other"]

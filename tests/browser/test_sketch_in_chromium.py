@@ -450,6 +450,26 @@ def test_the_drawing_survives_other_tabs_and_a_reload(tab, address):
     assert result(tab).size == (128, 128)
 
 
+def test_a_restarted_server_is_told_of_the_drawing(browser, tmp_path):
+    process, url = served(tmp_path)
+    context = browser.new_context()
+    context.set_default_timeout(SLOW)
+    page = sketch(context.new_page(), url)
+    up_to_date, go = page.get_by_text("Up to date"), page.locator(".st-key-sketch_go button")
+    stroke(page, *ACROSS)
+    go.click()
+    up_to_date.wait_for()
+    process.terminate()
+    process.wait()
+    process, _ = served(tmp_path, port=int(url.rsplit(":")[-1].strip("/")))
+    up_to_date.wait_for(state="detached")  # the new server has drawn the page
+    go.click()
+    up_to_date.wait_for()
+    context.close()
+    process.terminate()
+    process.wait(10)
+
+
 def test_a_new_size_keeps_the_drawing(tab, address):
     sketch(tab, address)
     stroke(tab, *ACROSS)

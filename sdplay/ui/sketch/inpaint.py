@@ -58,6 +58,7 @@ def sheet(studio: Studio, seat: Sitting) -> None:
             *frame,
             None if there else seat.original,
             mask=True,
+            visit=seat.visit,
             soft=_softness(studio),
         )
         canvas(pad, PAD, partial(_masked, seat), partial(_coming, seat))

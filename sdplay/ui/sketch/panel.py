@@ -89,8 +89,8 @@ def _both(studio: Studio) -> None:
             film.offer(studio, seat)
         if alone and seat.live.busy:
             _keep_waiting(seat, desk)
-        elif alone and not seat.asked:
-            waiting.tick_every(None)
+        elif alone:
+            waiting.tick_every(SOON_SECONDS if seat.asked else None)
 
     sketch()
 
@@ -105,7 +105,7 @@ def _settings_of(studio: Studio) -> Params | None:
 
 
 def _sheet(studio: Studio, seat: Sitting) -> None:
-    sheet = Pad("sketch", *form.frame_of(studio.capabilities), seat.backdrop)
+    sheet = Pad("sketch", *form.frame_of(studio.capabilities), seat.backdrop, visit=seat.visit)
     canvas(sheet, PAD, partial(_drawn, seat), partial(_coming, seat))
 
 
@@ -132,15 +132,15 @@ def _grant(studio: Studio, seat: Sitting) -> None:
     masking = mode.chosen(studio) == "mask"
     if not seat.asked or seat.awaits(masking, form.frame_of(studio.capabilities)):
         return
+    came = seat.mask if masking else seat.drawing
     try:
         params = purpose.params(studio, seat)
         if params.mask:
             inpaint.keep_its_original(studio, params)
     except PlayError as error:
-        seat.refusal = str(error)
+        seat.refusal, seat.unheard = str(error), came is None
     else:
-        seat.refusal = ""
-        came = seat.mask if masking else seat.drawing
+        seat.forget_refusal()
         seat.live.ask(params, came.number if came else 0, seat.by_stroke)
     seat.asked = False
 

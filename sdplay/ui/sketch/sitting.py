@@ -5,6 +5,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import streamlit as st
 
@@ -28,6 +29,8 @@ NOTHING = "Nothing is drawn yet. Draw something, or choose a background, and ask
 class Sitting:
     """The newest drawing, its pictures, and what this run is asked for."""
 
+    visit: str = field(default_factory=lambda: uuid4().hex)
+    """Names this sitting: after a restart of the server the browser meets another one."""
     live: Live = field(default_factory=Live)
     drawing: Sketched | None = None
     backdrop: Backdrop | None = None
@@ -43,6 +46,8 @@ class Sitting:
     mask_coming: int = 0
     refusal: str = ""
     """Why the last wish was not granted."""
+    unheard: bool = False
+    """Whether it was refused before the browser had told of what is drawn there already."""
     asked: bool = False
     """Whether a picture of the drawing is wished for."""
     by_stroke: bool = False
@@ -79,10 +84,18 @@ class Sitting:
         return number > came.number or bool(on_another) or of_another_size
 
     def follow(self, came: Sketched) -> None:
-        """Called with a drawing or mask that has arrived. With live pictures on it wishes for a
-        picture of what was changed, except of an empty sheet."""
+        """Called with a drawing or mask that has arrived. A wish that came before it is granted
+        now. With live pictures on, it wishes for a picture of what was changed, except of an empty
+        sheet."""
+        unheard = self.unheard
         self.forget_refusal()
-        if not came.changed or not st.session_state.get("live"):
+        if came.changed:
+            self._follow_change(came)
+        elif unheard and came.data:
+            self.wish(by_stroke=False)
+
+    def _follow_change(self, came: Sketched) -> None:
+        if not st.session_state.get("live"):
             return
         if came.data:
             self.wish(by_stroke=True)
@@ -110,7 +123,7 @@ class Sitting:
 
     def forget_refusal(self) -> None:
         """Called after something has changed, so that a refusal from before is true no longer."""
-        self.refusal = ""
+        self.refusal, self.unheard = "", False
 
     def shown(self) -> bytes:
         """The drawing as a file. If it is empty, an error says so in a sentence."""

@@ -37,6 +37,8 @@ class Pad:
     largest: int = LARGEST
     mask: bool = False
     """Whether the drawing is a mask over the background, which then cannot be removed."""
+    visit: str = ""
+    """Names who asks. To another than before, the browser tells again what is drawn."""
     soft: int = 0
     """By how many pixels the mask's edge is shown blurred."""
 

@@ -86,7 +86,7 @@ class Pad {
   }
 
   receive(data, send) {
-    const {width, height} = this.data ?? {};
+    const {width, height, visit} = this.data ?? {};
     Object.assign(this, {data, send});
     this.$(".stage").style.setProperty("--ratio", data.width / data.height);
     const resized = width !== undefined && (width !== data.width || height !== data.height);
@@ -95,7 +95,7 @@ class Pad {
       this.fit();
       refresh(this);
       this.receiveBackground(data.background);
-      if (width === undefined || resized) this.tell(resized ? "size" : "there");
+      if (visit !== data.visit || resized) this.tell(resized ? "size" : "there");
     });
   }
 
