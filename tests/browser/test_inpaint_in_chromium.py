@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from tests.serving import at_last, generated
-from tests.sketching import INK, colour, result, saved, screen, still, stroke
+from tests.sketching import INK, colour, places, result, saved, screen, still, stroke
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 SIDE = 128
@@ -77,6 +77,17 @@ def test_a_mask_lies_over_its_picture_and_is_inverted_undone_and_cleared(tab, ad
     assert not veiled(tab, 0.5)
     tab.get_by_role("button", name="Inpaint", exact=True).click()
     tab.get_by_text("Nothing is masked yet.").wait_for()
+
+
+def test_a_mask_is_filled_as_far_as_a_painted_line(tab, address, photo):
+    canvas_over(tab, address, photo)
+    press(tab, "Line")
+    stroke(tab, (0.0, 0.5), (1.0, 0.5))
+    press(tab, "Fill")
+    tab.mouse.click(*places(tab, (0.5, 0.8))[0])
+    mask = saved(tab)
+    assert colour(mask, 0.5, 0.8) == colour(mask, 0.1, 0.9) == (255, 255, 255)
+    assert colour(mask, 0.5, 0.2) == (0, 0, 0)
 
 
 def test_a_refusal_is_gone_once_a_mask_is_painted(tab, address, photo):

@@ -415,6 +415,25 @@ def test_every_tool_has_a_key_and_arrows_draw(tab, address):
     assert not dark(image, 0.45, 0.5)
 
 
+def test_shapes_text_and_fill_are_drawn_by_keys_alone(tab, address):
+    sketch(tab, address)
+    tab.locator(INK).focus()
+    for key in ("r", "Space", *["ArrowRight", "ArrowDown"] * 6, "Space"):
+        tab.keyboard.press(key)
+    assert dark(screen(tab), 0.6, 0.6)
+    tab.keyboard.press("t")
+    for key in (*["ArrowLeft"] * 12, "Enter"):
+        tab.keyboard.press(key)
+    tab.get_by_label("Text to draw").fill("HHH")
+    tab.keyboard.press("Enter")
+    left = screen(tab).crop((0, 0, screen(tab).width // 2, screen(tab).height))
+    assert ImageOps.invert(left).getbbox()
+    assert not dark(screen(tab), 0.1, 0.1)
+    for key in ("f", *["ArrowUp"] * 12, "Enter"):
+        tab.keyboard.press(key)
+    assert dark(screen(tab), 0.1, 0.1)
+
+
 def test_what_is_drawn_while_zoomed_lies_where_it_was_drawn(tab, address):
     sketch(tab, address)
     tab.mouse.move(*places(tab, (0.25, 0.25))[0])
@@ -505,6 +524,21 @@ def test_the_eraser_brings_the_picture_under_the_drawing_back(tab, address, tmp_
     assert colour(screen(tab), 0.1, 0.1) == (255, 255, 255)
     press(tab, "Undo")
     assert colour(screen(tab), 0.1, 0.1) == (51, 102, 204)
+
+
+def test_a_background_survives_a_reload(tab, address, tmp_path):
+    Image.new("RGB", (300, 200), "#3366cc").save(tmp_path / "blue.png")
+    sketch(tab, address)
+    tab.get_by_text("Choose a background").click()
+    chooser = tab.locator("[data-testid=stPopoverBody] input[type=file]")
+    chooser.set_input_files(tmp_path / "blue.png")
+    assert at_last(lambda: colour(screen(tab), 0.5, 0.5), (51, 102, 204)) == (51, 102, 204)
+    tab.keyboard.press("Escape")
+    tab.reload()
+    tab.locator("[data-tool=pen][aria-checked]").wait_for()
+    assert at_last(lambda: colour(screen(tab), 0.5, 0.5), (51, 102, 204)) == (51, 102, 204)
+    press(tab, "Undo")
+    assert colour(screen(tab), 0.5, 0.5) == (255, 255, 255)
 
 
 def test_an_unusable_background_is_answered_with_a_sentence(tab, address, tmp_path):
