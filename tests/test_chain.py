@@ -4,15 +4,19 @@ time only what is missing is made."""
 import io
 import json
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
 from sdplay.backends import Capabilities
-from sdplay.chain import StagePicture, Workshop, base, check, follow, read_chain
+from sdplay.backends.builtin import Builtin
+from sdplay.chain import STAGES as KINDS
+from sdplay.chain import StagePicture, Workshop, base, check, draft, follow, read_chain
 from sdplay.cli.main import main
 from sdplay.errors import BackendRefused, BadParams
 from sdplay.library import Library
+from sdplay.params import Params
 from sdplay.picture import CutOut
 from tests.making import Painter
 
@@ -86,6 +90,22 @@ def test_its_pictures_are_found_by_its_name(library):
     links = followed(chain_of(*STAGES), Handy(), library)
     found = library.page("tag=chain-apple", "ann").pictures
     assert {picture.id for picture in found} == {link.saved.id for link in links}
+
+
+def test_a_draft_has_the_form_and_every_stage_that_the_backend_can_do():
+    backend, params = Handy(), Params("an äpple", "a leaf", "heun", 3, 4.5, 7, 64, 128)
+    capabilities = replace(backend.probe(), models=("fine", "other"), upscalers=("None", "4x"))
+    chain = read_chain(draft(params, capabilities))
+    check(chain, backend, capabilities)
+    assert [stage.name for stage in chain.stages] == list(KINDS)
+    assert base(chain, capabilities) == params
+
+
+def test_a_draft_leaves_out_what_the_backend_cannot_do():
+    backend = Builtin()
+    chain = read_chain(draft(Params(seed=7), backend.probe()))
+    check(chain, backend, backend.probe())
+    assert [stage.name for stage in chain.stages] == ["base", "img2img"]
 
 
 def test_it_goes_on_where_it_stopped(library):

@@ -97,3 +97,7 @@ def test_one_chain_at_a_time(compare):
     followed(compare, {**BASE, "steps": 500})
     followed(compare, BASE)
     assert "A chain of yours is at work already" in sentences(compare)
+
+
+def test_the_form_can_be_saved_as_a_chain_to_begin_with(compare):
+    assert compare.download_button(key="open_draft").label == "Save the form as a chain"

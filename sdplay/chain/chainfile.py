@@ -1,14 +1,16 @@
 """A chain as a file: JSON or TOML, a list of stages with their settings."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from sdplay.backends import Capabilities
 from sdplay.chain.chain import Chain
 from sdplay.chain.stages import STAGES, ChainStage
 from sdplay.compare.planfile import check_keys, parsed, settings_in
 from sdplay.errors import BadParams
-from sdplay.params import KNOBS
+from sdplay.params import KNOBS, Params
 from sdplay.schedulers import find
 
 EXAMPLE = (
@@ -36,6 +38,31 @@ def is_chain(text: str, kind: str = "json") -> bool:
     except BadParams:
         return False
     return isinstance(fields, Mapping) and "stages" in fields
+
+
+def draft(params: Params, capabilities: Capabilities) -> str:
+    """A chain to be changed with an editor: these settings, then every stage that the backend can
+    do."""
+    base = {name: value for name, value in params.asked().items() if KNOBS[name].is_plain}
+    examples = {"base": base, **_examples(capabilities)}
+    able = (name for name in examples if {STAGES[name].need} <= {"", *capabilities.features})
+    stages = [{"stage": name, **examples[name]} for name in able]
+    return json.dumps({"stages": stages}, indent=2, ensure_ascii=False)
+
+
+def _examples(capabilities: Capabilities) -> dict[str, dict[str, Any]]:
+    """Settings for each stage that has what it needs."""
+    other = {"model": capabilities.models[-1]} if capabilities.models else {}
+    upscalers = [
+        name for name in capabilities.upscalers or () if not name.startswith(("Latent", "None"))
+    ]
+    return {
+        **({"refiner": {"refiner": other["model"]}} if other else {}),
+        "hires": {"hires_scale": 1.5},
+        **({"upscale": {"upscaler": upscalers[0], "factor": 2}} if upscalers else {}),
+        "img2img": {**other, "strength": 0.4},
+        "cut-outs": {},
+    }
 
 
 def _stage(fields: Any) -> ChainStage:

@@ -2,12 +2,13 @@
 old one."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
 from PIL import Image
 
-from sdplay.chain import is_chain, read_chain
+from sdplay.chain import draft, is_chain, read_chain
 from sdplay.compare.axes import Setup, Typed
 from sdplay.compare.evidence.findings import dearest
 from sdplay.compare.experiment import (
@@ -101,6 +102,23 @@ def open_file(studio: Studio) -> None:
         )
         if upload:
             _offer(studio, upload.name, visit.uploaded(upload))
+        with suppress(BadParams):  # said where a picture is asked for
+            _offer_draft(studio)
+
+
+def _offer_draft(studio: Studio) -> None:
+    params = form.asked(studio.capabilities)
+    st.download_button(
+        "Save the form as a chain",
+        lambda: draft(params, studio.capabilities),
+        "chain.json",
+        "application/json",
+        icon=":material/download:",
+        type="tertiary",
+        on_click="ignore",
+        key="open_draft",
+        help="It has every stage that this backend can do. Change it in an editor, then open it.",
+    )
 
 
 def _offer(studio: Studio, name: str, data: bytes) -> None:
