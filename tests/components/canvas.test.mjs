@@ -233,7 +233,7 @@ const pointed = (tool = "pen") => {
   const pad = {tool, data: {}, pointAt: ({clientX, clientY}) => [clientX, clientY]};
   for (const name of ["extend", "finish", "abandon", "pan", "zoomBy"])
     pad[name] = () => log.push(name);
-  pad.begin = () => log.push("begin");
+  pad.begin = (_point, tool) => log.push(tool === "eraser" ? "erase" : "begin");
   listen(stage, pad);
   const send = (kind, pointerType, at, more = {}) =>
     stage[`onpointer${kind}`]({
@@ -291,4 +291,14 @@ test("a stroke ends with its own button though another one is held", () => {
   send("move", "mouse", 4, {buttons: 2});
   send("up", "mouse", 5, {buttons: 0});
   assert.deepEqual(log, ["begin", "extend", "finish"]);
+});
+
+test("a pen that is turned round rubs out, whatever the tool", () => {
+  for (const tool of ["pen", "fill", "hand"]) {
+    const {send, log} = pointed(tool);
+    send("down", "pen", 1, {button: 5, buttons: 32});
+    send("move", "pen", 2, {buttons: 32});
+    send("up", "pen", 3, {buttons: 0});
+    assert.deepEqual(log, ["erase", "extend", "finish"]);
+  }
 });

@@ -178,9 +178,9 @@ class Pad {
   }
 
   // Whether a stroke has begun; tools that act at a point are done at once.
-  begin(point) {
+  begin(point, tool = this.tool) {
     this.cursor = this.byKeys ? this.cursor : null;
-    const {tool, colour, width, smooth, filled, original} = this.settings,
+    const {colour, width, smooth, filled, original} = this.settings,
       at = point.slice(0, 2);
     if (tool === "pen") this.now = {tool, colour, width, calm: smooth, points: [point]};
     else if (tool === "eraser")

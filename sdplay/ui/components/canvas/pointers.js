@@ -5,6 +5,8 @@ import {POINTED} from "./tools.js";
 // on the screen while a pen is in use neither draws nor moves anything.
 const PALM_SECONDS = 3;
 const RESTING = 0.8; // the pressure with which a mouse or a finger begins
+const OTHER_END = 5; // the button of a pen that is turned round
+const DRAWS = 1 + 32; // the main button, and a pen's other end
 
 export const listen = (stage, pad) => {
   const fingers = new Map();
@@ -33,8 +35,9 @@ export const listen = (stage, pad) => {
       point = [...pad.pointAt(event), pressure],
       {pointerId: id, clientX: x, clientY: y, timeStamp: time} = event;
     drawing = {id, pressure, x, y, time, isPen: event.pointerType === "pen"};
-    if (POINTED.includes(pad.tool)) drawing.waiting = point;
-    else if (!pad.begin(point)) drawing = null;
+    const tool = event.button === OTHER_END ? "eraser" : pad.tool;
+    if (POINTED.includes(tool)) drawing.waiting = point;
+    else if (!pad.begin(point, tool)) drawing = null;
   };
   const end = (event, lifted) => {
     const {waiting} = drawing;
@@ -45,7 +48,7 @@ export const listen = (stage, pad) => {
   };
 
   stage.onpointerdown = event => {
-    if (event.button > 1 || !pad.data) return;
+    if (![0, 1, OTHER_END].includes(event.button) || !pad.data) return;
     event.preventDefault();
     if (drawing?.isPen && event.pointerType !== "pen") return;
     stage.classList.add("pointed");
@@ -58,6 +61,7 @@ export const listen = (stage, pad) => {
     }
     fingers.set(event.pointerId, event);
     if (fingers.size > 1) abandon();
+    else if (event.button === OTHER_END) begin(event);
     else if (event.button !== 1 && pad.tool !== "hand" && !palm(event)) begin(event);
   };
   stage.onpointermove = event => {
@@ -67,7 +71,7 @@ export const listen = (stage, pad) => {
     if (drawing?.id === event.pointerId) {
       const passed = event.getCoalescedEvents?.() ?? [];
       // Another button of the mouse may still be down: then no pointerup tells of this one.
-      if (!(event.buttons & 1)) {
+      if (!(event.buttons & DRAWS)) {
         fingers.delete(event.pointerId);
         end(event, true);
       } else if (!drawing.waiting)
