@@ -2,7 +2,9 @@
 
 import pytest
 
+from sdplay.film import MOST_FRAMES
 from sdplay.ui.film.kinds import KINDS
+from sdplay.ui.share import linked
 from tests.paging import pause_for_pictures, sentences
 
 SMALL = {"width": "128", "height": "128", "steps": "2"}
@@ -30,6 +32,14 @@ def test_a_film_is_made_frame_by_frame_and_can_be_saved(film_tab):
     made(film_tab.button(key="reel_go").click().run())
     assert "3 of 3 frames" in sentences(film_tab)
     assert film_tab.download_button(key="reel_save").label == "Save it"
+
+
+def test_every_kind_can_stand_in_a_link():
+    assert tuple(KINDS) == linked.FILMS
+
+
+def test_a_link_may_ask_for_as_many_frames_as_a_film_may_have():
+    assert linked.NAMES["reel_frames"].within == (1, MOST_FRAMES)
 
 
 @pytest.mark.parametrize("kind", KINDS)

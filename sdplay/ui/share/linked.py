@@ -11,7 +11,6 @@ from typing import Any
 
 from sdplay.backends import Capabilities
 from sdplay.files.untrusted import read_json
-from sdplay.film import MOST_FRAMES
 from sdplay.knob import Knob
 from sdplay.params import KNOBS, MAX_SEED, Params
 from sdplay.schedulers import PRESETS, scheduler_label
@@ -20,6 +19,7 @@ from sdplay.ui.form import controls, fitting
 SCOPES = {"mine": "Mine", "shared": "Shared", "all": "All", "bin": "Bin"}
 FRAMES = {"crop": "Crop", "letterbox": "Letterbox"}
 SKETCHES = {"draw": "Draw", "guide": "Guide", "mask": "Inpaint"}
+FILMS = ("Frame to frame", "Two prompts", "Two seeds", "Strength")
 SKETCH_NEEDS = {"guide": "controlnet", "mask": "inpaint"}
 """The backend's feature that each use of the canvas needs."""
 GOALS = {"own": "The same at its most steps", "A": "A"}
@@ -235,12 +235,6 @@ def _measures(capabilities: Capabilities) -> Mapping[str, str]:
     }
 
 
-def _films(capabilities: Capabilities) -> Mapping[str, str]:
-    from sdplay.ui.film.kinds import KINDS
-
-    return {title: title for title in KINDS}
-
-
 def _film_files(capabilities: Capabilities) -> Mapping[str, str]:
     from sdplay.compare.exports.animation import LABELS, kinds
 
@@ -418,8 +412,8 @@ NAMES: Mapping[str, Linked] = {
         needs="controlnet",
         tabs=SKETCH,
     ),
-    "moves": Linked("What moves", _films, tabs=FILM),
-    "reel_frames": Linked("Frames", within=(1, MOST_FRAMES), tabs=FILM),
+    "moves": Linked("What moves", lambda capabilities: _same(FILMS), tabs=FILM),
+    "reel_frames": Linked("Frames", within=(1, 1000), tabs=FILM),
     "reel_zoom": Linked("Zoom", within=(0.8, 1.25), tabs=FILM),
     "reel_turn": Linked("Rotation", within=(-15.0, 15.0), tabs=FILM),
     "reel_strength": Linked("Change", within=(0.05, 1.0), tabs=FILM),

@@ -38,9 +38,7 @@ def _choose_net(studio: Studio, seat: Sitting) -> None:
     )
     for column, (label, names, key) in zip(st.columns(2, gap="small"), choices, strict=True):
         offered = list(names)
-        column.selectbox(
-            label, offered, _first(offered), **linked.bound(key), on_change=seat.again
-        )
+        column.selectbox(label, offered, _first(offered), **linked.bound(key), on_change=seat.again)
 
 
 def _choose_pace(seat: Sitting) -> None:
