@@ -72,13 +72,13 @@ def test_what_was_set_outlasts_a_reload(tab, address):
     tab.keyboard.press("End")
     assert at_last(lambda: "reel_zoom=1.25" in href(tab), True)
     tab.get_by_role("radio", name="Two prompts").click()
-    last = tab.get_by_label("Prompt of the last frame")
+    last = tab.get_by_role("textbox", name="Prompt of the last frame")
     last.fill("a blue owl")
     last.press("Enter")
     assert at_last(lambda: "reel_prompt=a+blue+owl" in href(tab), True)
     tab.reload()
     assert at_last(last.input_value, "a blue owl") == "a blue owl"
-    assert count.input_value() == "60"
+    assert at_last(count.input_value, "60") == "60"
     tab.get_by_role("radio", name="Frame to frame").click()
     assert at_last(zoom.input_value, "1.25") == "1.25"
 
