@@ -20,7 +20,7 @@ from sdplay.metadata import decoded, sign
 from tests.fakes import a1111
 from tests.local_process import until
 from tests.making import finished
-from tests.serving import served
+from tests.serving import forked
 from tests.visiting import Visitor
 
 OWNER = "0123456789abcdef" * 2
@@ -63,7 +63,7 @@ def generating(visitor, announced, name):
         visitor.set("prompt", string_value=prompt)
         visitor.press("go")
         while f'"prompt": "{prompt}"' not in " ".join(visitor.run().texts):
-            pass
+            time.sleep(0.05)
         announced.picture(prompt)
 
 
@@ -77,6 +77,7 @@ def sweeping(visitor, announced, name):
         text = " ".join(visitor.run(address).texts)
         done = re.search(rf"(\d+) of {CELLS} pictures", text)
         announced.count(name, int(done[1]) if done else 0)
+        time.sleep(0.05)
 
 
 def importing(visitor, announced, name):
@@ -110,7 +111,7 @@ def killed(home, server, act, name, dice):
     """
     announced = Announced()
     early, delay = dice.random() < 0.33, dice.uniform(0.0, 2.0)
-    process, url = served(home, SDPLAY_BACKEND="a1111", SDPLAY_A1111_URL=server)
+    process, url = forked(home, SDPLAY_BACKEND="a1111", SDPLAY_A1111_URL=server)
 
     def kill():
         announced.begun.wait(0 if early else 60)
@@ -164,7 +165,7 @@ def swept(home):
     halves = [*home.rglob(".new-*"), *home.rglob(".*.new")]
     for half in halves:
         os.utime(half, (time.time() - LONG_AGO,) * 2)
-    process, url = served(home)
+    process, url = forked(home)
     try:
         with Visitor(url, owner=OWNER):
             until(lambda: not any(half.exists() for half in halves))

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from urllib.request import urlopen
 
+from tests.commands import Fork, Program
+
 ROOT = Path(__file__).parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
@@ -27,29 +29,9 @@ one."""
 
 def started(home, script="streamlit_app.py", port=0, **settings):
     """A server on this port, or on a free one, still starting."""
-    with socket.socket() as free:
-        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        free.bind(("127.0.0.1", port))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        str(script),
-        "--server.port",
-        str(port),
-        "--server.address",
-        "127.0.0.1",
-        "--server.headless",
-        "true",
-        "--browser.gatherUsageStats",
-        "false",
-        "--server.fileWatcherType",
-        "none",
-    ]
+    port, line = _line(script, port)
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-m", "streamlit", *line],
         cwd=ROOT,
         env={**os.environ, "SDPLAY_HOME": str(home), **settings},
         stdout=subprocess.DEVNULL,
@@ -60,7 +42,35 @@ def started(home, script="streamlit_app.py", port=0, **settings):
 
 def served(home, script="streamlit_app.py", port=0, **settings):
     """A server that answers."""
-    process, url = started(home, script, port, **settings)
+    return _answering(*started(home, script, port, **settings))
+
+
+def forked(home, **settings):
+    """A server that answers, forked from a process that had read in Streamlit: nearly all that a
+    start costs."""
+    port, line = _line("streamlit_app.py")
+    variables = {"SDPLAY_HOME": str(home), **settings}
+    process = Fork(Program("streamlit", line, variables=variables))
+    return _answering(process, f"http://127.0.0.1:{port}/")
+
+
+def _line(script, port=0):
+    """This port or a free one, and what Streamlit is asked to serve there."""
+    with socket.socket() as free:
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        free.bind(("127.0.0.1", port))
+        port = free.getsockname()[1]
+    options = {
+        "server.port": str(port),
+        "server.address": "127.0.0.1",
+        "server.headless": "true",
+        "browser.gatherUsageStats": "false",
+        "server.fileWatcherType": "none",
+    }
+    return port, ["run", str(script), *(f"--{name}={value}" for name, value in options.items())]
+
+
+def _answering(process, url):
     until = time.monotonic() + SLOW / 1000
     while process.poll() is None and time.monotonic() < until:
         try:

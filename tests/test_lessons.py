@@ -44,7 +44,7 @@ def test_there_are_ten_lessons_in_their_order():
     assert tuple(lesson.about for lesson in COURSE) == ABOUT
 
 
-PROMPTS = in_full(None, 4)
+PROMPTS = in_full(None, 2)
 
 
 def sampled(lesson):

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import threading
+import time
 import zipfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,10 +20,12 @@ from streamlit.runtime.state.session_state import STREAMLIT_INTERNAL_KEY_PREFIX
 from sdplay.picture import png_bytes
 from tests.fakes import a1111, send
 from tests.local_process import until
-from tests.serving import served
+from tests.serving import forked
+from tests.suites import in_full
 from tests.visiting import Visitor, forget_peak, megabytes
 
 MOST_MEGABYTES = 200
+STARTS = STROKES = in_full(3, 2)
 LARGE = {
     "view": "Sketch",
     "live": "true",
@@ -64,7 +67,7 @@ def repainting(mute):
 def server(tmp_path_factory, mute):
     """A page on which a picture was made and one from a start image, so that what everybody needs
     is there."""
-    process, url = served(tmp_path_factory.mktemp("home"), SDPLAY_A1111_URL=mute.url)
+    process, url = forked(tmp_path_factory.mktemp("home"), SDPLAY_A1111_URL=mute.url)
     try:
         with Visitor(url) as visitor:
             make(visitor)
@@ -85,10 +88,15 @@ def visitor(server):
     assert megabytes(pid, "VmHWM") - before < MOST_MEGABYTES
 
 
+def until_gone(visitor, key):
+    """Until the control of what is at work is gone. Each look is a run of the whole page."""
+    until(lambda: key not in visitor.run().drawn, meanwhile=lambda: time.sleep(0.3))
+
+
 def make(visitor):
     """One click, and the picture is there."""
     visitor.press("go")
-    until(lambda: "cancel" not in visitor.run().drawn)
+    until_gone(visitor, "cancel")
 
 
 def noise(side):
@@ -130,7 +138,7 @@ def draw(visitor, pad, number, data, background=""):
     others = [widget for widget in visitor.widgets.widgets if widget.id != id]
     del visitor.widgets.widgets[:]
     visitor.widgets.widgets.extend(others)
-    until(lambda: "sketch_cancel" not in visitor.run().drawn)
+    until_gone(visitor, "sketch_cancel")
     assert "sketch_details" in visitor.drawn
 
 
@@ -148,14 +156,14 @@ def test_many_large_uploads(visitor):
 
 
 def test_pictures_that_start_from_many_large_ones(visitor):
-    for _ in range(3):
+    for _ in range(STARTS):
         start_from(visitor, 2200)
     assert "Recent" in visitor.texts
 
 
 def test_live_drawings_of_2048_pixels(visitor, repainting):
     visitor.run(urlencode(LARGE))
-    for number in (1, 2, 3):
+    for number in range(1, STROKES + 1):
         draw(visitor, "sketch_pad", number, large_drawing())
 
 
@@ -167,7 +175,7 @@ def test_masks_of_2048_pixels(visitor, repainting):
     assert visitor.upload(photo, "init_file_0") == 204
     visitor.run()
     original = hashlib.sha256(photo + repr((2048, 2048)).encode()).hexdigest()[:16]
-    for number in (1, 2, 3):
+    for number in range(1, STROKES + 1):
         half.putpixel((number, 2000), 255)
         draw(visitor, "inpaint_pad", number, png_bytes(half), original)
 

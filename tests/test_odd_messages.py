@@ -12,7 +12,7 @@ from websockets.sync.client import connect
 
 from sdplay.ui.generate.result import PATIENCE_SECONDS
 from tests.fakes import a1111
-from tests.serving import served
+from tests.serving import forked
 from tests.visiting import forget_peak, megabytes
 from tests.visitor import Visitor
 
@@ -32,7 +32,7 @@ def slow():
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, slow):
-    process, url = served(tmp_path_factory.mktemp("home"), SDPLAY_A1111_URL=slow.url)
+    process, url = forked(tmp_path_factory.mktemp("home"), SDPLAY_A1111_URL=slow.url)
     with Visitor(url + SHORT) as first:
         first.generate(1)
         first.see(1)

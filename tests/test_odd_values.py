@@ -5,7 +5,7 @@ from itertools import cycle
 import pytest
 
 from sdplay.ui import tabs
-from tests.serving import served
+from tests.serving import forked
 from tests.visiting import Visitor, forget_peak, megabytes
 
 LONG = "ы" * 20_000
@@ -80,7 +80,7 @@ MISSHAPEN = {
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    process, url = served(tmp_path_factory.mktemp("home"))
+    process, url = forked(tmp_path_factory.mktemp("home"))
     yield process, url
     process.kill()
     process.wait()

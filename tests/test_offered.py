@@ -6,13 +6,13 @@ from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 
 from sdplay.ui import offered
 from sdplay.ui.offered import OfferedFiles
-from tests.serving import served
+from tests.serving import forked
 from tests.visiting import Visitor
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    process, url = served(tmp_path_factory.mktemp("home"))
+    process, url = forked(tmp_path_factory.mktemp("home"))
     yield url
     process.terminate()
     process.wait()

@@ -27,6 +27,8 @@ def test_the_page_opens_without_a_problem(page):
 
 
 def test_what_is_loaded_with_the_page_is_not_looked_through_again(page):
+    gc.unfreeze()
+    session.settle.cache_clear()
     page.run()
     assert gc.get_freeze_count() > 0
 

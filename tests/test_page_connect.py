@@ -9,7 +9,7 @@ from sdplay.ui.compare import sweeping
 from tests.fakes import a1111, send, site
 from tests.local_process import until
 from tests.paging import new_page, sentences, settled
-from tests.serving import served
+from tests.serving import forked
 from tests.visiting import Visitor
 
 KEY = "me:s3cret-k3y-of-mine"
@@ -59,7 +59,7 @@ def test_a_stranger_cannot_name_a_server_in_this_network(page, server):
 
 
 def test_a_visit_through_a_proxy_is_fenced_and_offered_nothing(tmp_path, server):
-    process, url = served(tmp_path, SDPLAY_A1111_URL=server.url)
+    process, url = forked(tmp_path, SDPLAY_A1111_URL=server.url)
     try:
         with Visitor(url, address="203.0.113.5") as visitor:
             visitor.press("connect")

@@ -70,7 +70,7 @@ def test_a_right_prediction_is_told_and_the_next_lesson_opens(page):
 
 
 def test_open_in_compare_has_every_picture_already(page):
-    lesson = COURSE[4]
+    lesson = COURSE[5]
     opened(page, lesson.id)
     predicted(page, lesson, 0)
     page.button(key="lesson_compare").click().run()
@@ -197,6 +197,7 @@ def test_the_way_to_a_picture_begins_anew_where_the_library_was_emptied(page):
 
 
 def test_a_picture_that_was_deleted_since_the_page_was_drawn_is_told(page):
+    page.query_params.update(steps="2")
     opened(page, COURSE[0].id)
     settled(page.button(key="path_0").click().run())
     page.query_params.update(view="Learn")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.fakes import a1111, png
 from tests.paging import settled
-from tests.serving import served
+from tests.serving import forked
 from tests.visiting import Visitor
 
 
@@ -82,7 +82,7 @@ def test_a_guide_picture_of_before_a_reload_can_be_removed(page, webui):
 
 
 def test_the_address_names_the_same_picture_given_again_though_the_browser_is_late(tmp_path):
-    process, url = served(tmp_path)
+    process, url = forked(tmp_path)
     try:
         with Visitor(url) as visitor:
             assert visitor.upload(png((64, 64), "red"), "init_file_0") == 204

@@ -18,7 +18,7 @@ from sdplay.sweeps.ledger import Ledger
 from tests.commands import Command
 from tests.fakes import a1111
 
-SEEDS = 16
+SEEDS = 10
 PLAN = {
     "base": {"prompt": "лиса", "steps": 2, "size": "64x64"},
     "axes": [{"axis": "seed", "values": f"1-{SEEDS}"}],

@@ -2,23 +2,13 @@
 
 import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from tests.commands import Fork, Program
 from tests.fakes import a1111
 
-ROOT = Path(__file__).parent.parent
-MEASURED = """
-import resource, sys
-from sdplay.cli.main import main
-code = main(sys.argv[1:])
-print("PEAK", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr)
-sys.exit(code)
-"""
 EACH_MB = 1.5
 
 
@@ -30,17 +20,13 @@ def peak_mb(folder, count, plan, server):
         Image.frombytes("RGB", (704, 704), os.urandom(704 * 704 * 3)).save(file, compress_level=0)
     (folder / "plan.json").write_text(json.dumps({"tree": "tree", **plan}))
     command = ["sweep", str(folder / "plan.json"), "--out", str(folder / "out"), "--yes"]
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURED, *command, "--backend", "a1111"],
-        cwd=ROOT,
-        env={**os.environ, "SDPLAY_A1111_URL": server.url, "SDPLAY_HOME": str(folder / "home")},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
+    variables = {"SDPLAY_A1111_URL": server.url, "SDPLAY_HOME": str(folder / "home")}
+    program = Program("tests.peaking", [*command, "--backend", "a1111"], variables=variables)
+    code = Fork(program, errors=folder / "errors").wait(300)
+    errors = (folder / "errors").read_text()
+    assert code == 0, errors
     assert len(list(folder.glob("out/[0-9]/*.png"))) == count
-    return int(done.stderr.split("PEAK")[1])
+    return int(errors.split("PEAK")[1])
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from tests.fakes import a1111
 from tests.local_process import until
-from tests.serving import served
+from tests.serving import forked
 from tests.visiting import Visitor
 
 
@@ -13,7 +13,7 @@ def page(tmp_path):
     """A page whose first picture never ends, with room for two waiting ones of an address."""
     with a1111(most=0) as server:
         settings = {"SDPLAY_A1111_URL": server.url, "SDPLAY_MAX_QUEUED_ADDRESS": "2"}
-        process, url = served(tmp_path, SDPLAY_BACKEND="a1111", **settings)
+        process, url = forked(tmp_path, SDPLAY_BACKEND="a1111", **settings)
         yield url
         process.kill()
         process.wait()
@@ -45,7 +45,7 @@ def test_a_click_that_comes_together_with_another_tab_is_not_lost(page):
 
 @pytest.fixture(scope="module")
 def own_page(tmp_path_factory):
-    process, url = served(tmp_path_factory.mktemp("home"))
+    process, url = forked(tmp_path_factory.mktemp("home"))
     yield url
     process.kill()
     process.wait()
