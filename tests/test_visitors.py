@@ -63,6 +63,5 @@ def test_a_click_is_not_undone_by_what_comes_while_it(own_page, begun):
         if begun:
             visitor.hear("new_session")
         visitor.run()
-        until(lambda: "vary" in visitor.run().drawn)
-        assert "seed=8" in visitor.said
+        until(lambda: "vary" in visitor.run().drawn and "seed=8" in visitor.said)
         assert visitor.state("seed").int_value == 8
