@@ -1,4 +1,5 @@
-"""Files that browsers can fetch for a while after the page has stopped showing them."""
+"""Files that browsers can fetch for a while after the page has stopped showing them: downloads and
+films, whose address must be short.  Pictures travel inside the page, see `picture/inline.py`."""
 
 import time
 from pathlib import PurePosixPath

@@ -1,7 +1,8 @@
 """Pictures inside the page itself.
 
 Streamlit removes a picture that it serves as a file when the script runs again, often before a slow
-browser has asked for it, and the browser then shows a broken picture.
+browser has asked for it, and the browser then shows a broken picture.  Our own components have no
+other way to be given one.  Downloads and films are too large for that, see `offered.py`.
 """
 
 import base64
