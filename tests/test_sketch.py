@@ -16,6 +16,7 @@ from sdplay.ui.components.canvas import Backdrop, Sketched, received
 from sdplay.ui.sketch.backdrop import LARGEST, prepared
 from sdplay.ui.sketch.closeness import advice, distance, shows_nothing
 from sdplay.ui.sketch.sitting import Sitting
+from tests.fakes import a1111
 from tests.making import colour
 from tests.paging import sentences
 
@@ -226,3 +227,13 @@ def test_a_refusal_is_gone_once_the_form_is_another(page):
     assert "not 77" in sentences(page)
     page.number_input(key="width").set_value(128).run()
     assert "not 77" not in sentences(page)
+
+
+def test_a_guide_setting_counts_also_if_the_next_click_comes_at_once(page, monkeypatch):
+    with a1111(extras=("controlnet",)) as server:
+        monkeypatch.setenv("SDPLAY_A1111_URL", server.url)
+        page.query_params.update(view="Sketch", backend="a1111", sketch_as="Guide")
+        page.run().slider(key="guide_weight").set_value(1.5)
+        page.segmented_control(key="sketch_as").set_value("draw").run()
+        page.segmented_control(key="sketch_as").set_value("guide").run()
+        assert page.slider(key="guide_weight").value == 1.5

@@ -1,5 +1,6 @@
 """Several people on one real page, without browsers: what their clicks and waits come to."""
 
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -84,11 +85,10 @@ def test_one_run_waits_for_the_picture_and_its_previews_move(visitor):
 def test_others_who_come_and_go_cost_one_who_waits_no_run(url):
     def listed(pictures):
         """So many pictures stand in the list that this visitor looks at."""
-        heading = f"The queue: {pictures} pictures"
-        return visitor.look(lambda: headings()[-1:] == [heading])
+        return visitor.look(lambda: lengths()[-1:] == [str(pictures)])
 
-    def headings():
-        return [text for text in visitor.texts if text.startswith("The queue")]
+    def lengths():
+        return re.findall(r"The queue: (\d+) picture", "\n".join(visitor.texts))
 
     people = [Visitor(url + ENDLESS) for _ in range(3)]
     with people[0] as visitor, people[1] as other, people[2] as third:

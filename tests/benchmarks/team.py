@@ -54,12 +54,18 @@ class Person:
     number: int
     in_chromium: bool
     waits: list[float] = field(default_factory=list)
+    parts: list[int] = field(default_factory=list)
+    """For each wait, the part of the time in which it began."""
     lost: int = 0
     foreign: int = 0
     """Pictures of somebody else on this person's page."""
 
     def seed(self) -> int:
         return self.number * 100_000 + len(self.waits)
+
+    def waited(self, seconds: float, part: int) -> None:
+        self.waits.append(seconds)
+        self.parts.append(part)
 
     def saw(self, seeds: Sequence[int]) -> None:
         numbers = [seed // 100_000 for seed in seeds]
@@ -118,13 +124,13 @@ class Parts:
         self._seconds = seconds / self.count
         self._gate = threading.Barrier(people + 1)
 
-    def pressing(self) -> Iterator[None]:
-        """For one person: a turn for each press."""
-        for _ in range(self.count):
+    def pressing(self) -> Iterator[int]:
+        """For one person: a turn for each press, with the number of the part."""
+        for part in range(self.count):
             self._gate.wait()
             until = time.monotonic() + self._seconds
             while time.monotonic() < until:
-                yield
+                yield part
             self._gate.wait()
 
     def run(self, clock: Clock, between: Callable[[], None]) -> None:
@@ -140,11 +146,11 @@ class Parts:
 def session(url: str, person: Person, parts: Parts) -> None:
     """One session without a browser: type the seed, press Generate, look until it is there."""
     with Visitor(url) as visitor:
-        for _ in parts.pressing():
+        for part in parts.pressing():
             seed, began = person.seed(), time.monotonic()
             visitor.generate(seed)
             if visitor.see(seed, LOST_SECONDS):
-                person.waits.append(time.monotonic() - began)
+                person.waited(time.monotonic() - began, part)
             else:
                 person.lost += 1
         person.saw(visitor.seeds)
@@ -155,13 +161,13 @@ def browser(url: str, person: Person, parts: Parts) -> None:
     with sync_playwright() as playing:
         chromium = playing.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = opened(chromium.new_page(), url)
-        for _ in parts.pressing():
+        for part in parts.pressing():
             seed, began = person.seed(), time.monotonic()
             page.locator(".st-key-seed input").fill(str(seed))
             page.locator(".st-key-seed input").press("Tab")
             page.locator(".st-key-go button").click(timeout=LOST_SECONDS * 1000)
             _look(page, person, seed)
-            person.waits.append(time.monotonic() - began)
+            person.waited(time.monotonic() - began, part)
         chromium.close()
 
 
@@ -280,11 +286,13 @@ def _report(everybody: list[Person], page: Pace, engine: Pace, megabytes: float)
 
 
 def _apart(everybody: Sequence[Person]) -> int:
-    """How many pictures lie between the first served and the last, among those who press as fast: a
-    browser takes a while to type and to draw."""
+    """How many pictures lie between the first served and the last within a part, in which all press
+    from beginning to end; among those who press as fast: a browser takes a while to type and to
+    draw."""
     counts = [
-        [len(person.waits) for person in everybody if person.in_chromium is kind]
+        [person.parts.count(part) for person in everybody if person.in_chromium is kind]
         for kind in (False, True)
+        for part in {part for person in everybody for part in person.parts}
     ]
     return max(max(some) - min(some) for some in counts if some)
 

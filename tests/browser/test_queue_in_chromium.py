@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.fakes import a1111
-from tests.serving import SLOW, opened, served
+from tests.serving import SLOW, at_last, opened, served
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 SECRET_PROMPT = "the plans of the other one"
@@ -14,7 +14,7 @@ SECRET_PROMPT = "the plans of the other one"
 @pytest.fixture
 def page(browser, tmp_path):
     """A page whose backend takes long for each picture."""
-    with a1111(step_seconds=0.3) as server:
+    with a1111(step_seconds=1) as server:
         process, url = served(tmp_path, SDPLAY_A1111_URL=server.url, SDPLAY_BACKEND="a1111")
         yield f"{url}?steps=150"
         process.kill()
@@ -48,9 +48,23 @@ def test_the_queue_tells_whose_what_and_when_and_own_ones_leave_it(page, strange
     others.filter(has_text="at work").wait_for()
     assert SECRET_PROMPT not in tab.content()
     rows(stranger).filter(has_text="Somebody else's").filter(has_text="next").wait_for()
-    tab.locator(".st-key-queue button").click()
+    tab.locator(".st-key-cancel button").click()
     tab.get_by_text("Cancelled.").wait_for()
     rows(stranger).first.wait_for(state="detached")
+
+
+def test_of_several_own_ones_each_has_its_button(page, stranger, tab):
+    opened(tab, f"{page}&prompt=mine")
+    for mine in (1, 2):
+        tab.locator(".st-key-seed input").fill(str(mine))
+        tab.locator(".st-key-go button").click()
+        rows(stranger).filter(has_text="Somebody else's").nth(mine - 1).wait_for()
+    buttons = tab.locator(".st-key-queue button")
+    assert at_last(buttons.count, 2) == 2
+    buttons.first.click()
+    rows(stranger).filter(has_text="Somebody else's").nth(1).wait_for(state="detached")
+    rows(tab).filter(has_text="Yours: 1 picture").wait_for()
+    assert at_last(buttons.count, 0) == 0
 
 
 def test_the_queue_of_others_can_be_looked_at_before_a_click(page, stranger, tab):

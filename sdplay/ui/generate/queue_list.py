@@ -59,9 +59,15 @@ class QueueTexts:
         ]
         return [self.heading, *alternating, self.of_others[-1], self.further]
 
+    def in_one(self) -> list[str]:
+        """The same as a single text, where one's only entry needs no button of its own."""
+        heading, *entries, further = self.in_order()
+        lines = [_small(heading), *entries, _small(further)]
+        return ["\n\n".join(line for line in lines if line)]
+
 
 def show(studio: Studio) -> Callable[[], bool]:
-    """Shows the list if it has more than one entry.
+    """Shows the list if it has more than one entry. A single own one is that with the button above.
 
     The returned function writes what has changed, and returns whether one's own entries are still
     the same; those of others come and go in their places.
@@ -75,7 +81,9 @@ def show(studio: Studio) -> Callable[[], bool]:
         if _is_long(now) != bool(places) or (places and _own(now) != _own(listed)):
             return False
         if places:
-            for place, text in zip(places, _texts(studio, now, labels).in_order(), strict=True):
+            texts = _texts(studio, now, labels)
+            now_said = texts.in_one() if len(places) == 1 else texts.in_order()
+            for place, text in zip(places, now_said, strict=True):
                 place.say(text)
         return True
 
@@ -94,6 +102,8 @@ def _laid_out(studio: Studio, listed: Lineup[Job], texts: QueueTexts) -> list[Te
     """The places of the list from top to bottom, and the buttons of one's own entries."""
     mine = [entry for entry in listed.entries if entry.mine]
     room = st.container(border=True, gap="xxsmall", key="queue")
+    if len(mine) == 1:
+        return [TextPlace(room, text) for text in texts.in_one()]
     places = [TextPlace(room, texts.heading, is_small=True)]
     for of_others, of_mine, entry in zip(texts.of_others, texts.of_mine, mine, strict=False):
         places.append(TextPlace(room, of_others))
@@ -121,6 +131,10 @@ def _texts(studio: Studio, listed: Lineup[Job], labels: Mapping[str, str]) -> Qu
         tuple(own),
         _and_more({"yours": listed.further_mine, "others": listed.further}),
     )
+
+
+def _small(text: str) -> str:
+    return f":small[:gray[{text}]]" if text else ""
 
 
 def _and_more(pictures: Mapping[str, int]) -> str:

@@ -193,16 +193,15 @@ def _inside(preview: bytes) -> str:
 
 def _ways_out(studio: Studio, job: Job) -> None:
     batch = session.batch_of(studio, job)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            "Cancel",
-            icon=":material/stop_circle:",
-            on_click=_cancel,
-            args=(batch,),
-            key="cancel",
-            shortcut="esc",
-            help="What was made stays." if len(batch) > 1 else None,
-        )
+    st.button(
+        "Cancel",
+        icon=":material/stop_circle:",
+        on_click=_cancel,
+        args=(batch,),
+        key="cancel",
+        shortcut="esc",
+        help="What was made stays." if len(batch) > 1 else None,
+    )
     others = [
         neighbour
         for neighbour in studio.jobs.of(studio.owner)
