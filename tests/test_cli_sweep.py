@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
@@ -21,17 +20,12 @@ from sdplay.metadata import read
 from sdplay.metadata.png import with_texts
 from sdplay.params import Params
 from sdplay.picture import png_bytes
+from tests.commands import Command
 from tests.fakes import a1111
+from tests.local_process import until
 from tests.measured_a1111 import measured
 
 ROOT = Path(__file__).parent.parent
-LISTENING = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from sdplay.cli.main import main
-sys.exit(main(sys.argv[1:]))
-"""
-"""The command as from a terminal: whoever started the tests may have had Ctrl-C ignored."""
 KEYS = {
     "cells",
     "made",
@@ -305,27 +299,14 @@ def test_ctrl_c_keeps_what_is_finished_and_the_next_run_goes_on(tmp_path):
         "axes": [{"axis": "steps", "values": "1-60"}],
     }
     (tmp_path / "plan.json").write_text(json.dumps(plan))
-    command = [
-        sys.executable,
-        "-c",
-        LISTENING,
-        "sweep",
-        str(tmp_path / "plan.json"),
-        "--out",
-        str(tmp_path / "out"),
-    ]
-    running = subprocess.Popen(
-        command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ
-    )
-    end = time.monotonic() + 600
-    while not list(tmp_path.glob("out/steps/*.png")) and time.monotonic() < end:
-        time.sleep(0.05)
-    running.send_signal(signal.SIGINT)
-    _, told = running.communicate(timeout=240)
+    running = Command("sweep", tmp_path / "plan.json", "--out", tmp_path / "out")
+    until(lambda: list(tmp_path.glob("out/steps/*.png")), 600)
+    os.kill(running.pid, signal.SIGINT)
+    done = running.done()
     kept = len(list(tmp_path.glob("out/steps/*.png")))
-    assert running.returncode == 130
+    assert done.returncode == 130
     verb = "is" if kept == 1 else "are"
-    assert f"{kept} of 60 pictures {verb} kept in" in told
+    assert f"{kept} of 60 pictures {verb} kept in" in done.stderr
     assert 1 <= kept < 60
     assert {"results.csv", "sheet.png", "report.html", "experiment.json"} <= set(
         os.listdir(tmp_path / "out")

@@ -12,10 +12,13 @@ import pytest
 from sdplay.engine.loop import Engine, LoopJob, Made, Moment, Run, Snapshot
 from sdplay.engine.onnx_model import OnnxModel
 from sdplay.schedulers import SCHEDULERS
+from tests.suites import in_full
 
 ONE_STEP = [entry for entry in SCHEDULERS.values() if entry.sampler != "flow_euler"]
 SMALL = LoopJob("a cat", "euler", 4, width=96, height=96)
 SAMPLERS = ("euler", "euler_a", "dpmpp_2m", "unipc", "heun", "pndm")
+SHAPES = in_full(((3, 128, 1), (3, 128, 6), (5, 96, 1), (5, 96, 6)), ((3, 128, 1), (5, 96, 6)))
+"""Steps, width and CFG."""
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +48,11 @@ def together(engine, jobs):
 def test_a_picture_is_bit_identical_alone_and_in_company(model):
     jobs = [
         LoopJob("a red apple", sampler, steps, cfg=cfg, seed=steps, width=width, owner=sampler)
-        for sampler, (steps, width), cfg in itertools.product(SAMPLERS, ((3, 128), (5, 96)), (1, 6))
+        for sampler, (steps, width, cfg) in itertools.product(SAMPLERS, SHAPES)
     ]
     alone = [made(Engine(model), job).pixels for job in jobs]
     company = [each.pixels for each in together(Engine(model), jobs)]
-    assert len(jobs) == 24
+    assert len(jobs) == len(SAMPLERS) * len(SHAPES)
     assert all((one == other).all() for one, other in zip(alone, company, strict=True))
 
 

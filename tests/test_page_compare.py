@@ -20,15 +20,15 @@ from sdplay.ui.compare.kinds import KINDS
 from sdplay.ui.share import linked
 from tests import making
 from tests.fakes import a1111, png
-from tests.paging import new_page, pause_for_pictures, sentences
+from tests.paging import new_page, sentences
 
 
 def finished(page):
-    """Run again until the sweep has ended."""
-    for _ in range(1200):
+    """Run again once the sweep has ended: more runs would only slow it down."""
+    for _ in range(240):
         if any(button.key == "take_sheet.png" for button in page.get("download_button")):
             return page
-        pause_for_pictures()
+        newest().wait(5)
         page.run()
     raise AssertionError("the sweep never ended")
 
