@@ -232,6 +232,22 @@ def test_groups_hold_one_prompt_made_in_one_go_with_their_total(reading_room):
     )
 
 
+def test_a_group_is_whole_where_it_begins_as_far_as_few_are_missing(library):
+    for seed in range(50):
+        library.save(finished(prompt="a fox" if seed in (0, 1, 49) else "a robot", seed=seed), "ann")
+    page = library.page("", "ann", limit=9)
+    groups = {group.id: group for group in library.groups(page.pictures, "ann")}
+    matches = library.matches(Query(), groups, "ann")
+    missing = {id: matches[id] - len(group.pictures) for id, group in groups.items()}
+    assert sorted(missing.values()) == [2, 39]
+    rest = library.rest(Query(), "ann", page.next, missing)
+    assert [picture.params.seed for picture in rest] == [1, 0]
+    fewer = library.matches(query("steps=20 seed=0..9 fox"), groups, "ann")
+    assert list(fewer.values()) == [2]
+    assert library.matches(Query(), groups, "bob") == {}
+    assert library.matches(Query(), (), "ann") == {}
+
+
 def test_the_same_prompt_an_hour_later_is_another_group(library):
     early = library.save(finished(seed=1), "ann")
     record, _ = library.index.page(Query(), "ann", None, 1)[0]

@@ -10,8 +10,9 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self
 
@@ -45,6 +46,8 @@ GLANCE_SIDE = 256
 """The same of the small one inside it, for grids of hundreds."""
 MOST_INPUTS = 16 * 2**20
 """The most bytes of start images held in memory, and in one part of a list."""
+MOST_REST = 32
+"""The most pictures that are read past the end of a page to complete its groups."""
 DAY = 86_400 * 10**6
 PATIENCE_SECONDS = 10.0
 """How many seconds to wait for a database that other processes use."""
@@ -284,6 +287,26 @@ class Library:
             Group(id, tuple(own), *totals.get(id, (Total(len(own), 0.0),)))
             for id, own in together.items()
         ]
+
+    def matches(self, selection: Query, groups: Iterable[int], owner: str | None) -> dict[int, int]:
+        """How many pictures of each of these groups a query finds."""
+        numbers = tuple(groups)
+        return self.index.matches(replace(selection, groups=numbers), owner) if numbers else {}
+
+    def rest(
+        self, selection: Query, owner: str | None, after: int, missing: Mapping[int, int]
+    ) -> tuple[SavedPicture, ...]:
+        """The pictures that a query finds of these groups after a page's end, so that the groups
+        are whole there. `missing` is how many each has; large rests are left to the pages."""
+        room, groups = MOST_REST, []
+        for group, count in sorted(missing.items(), key=itemgetter(1)):
+            if 0 < count <= room:
+                groups.append(group)
+                room -= count
+        if not groups:
+            return ()
+        narrowed = replace(selection, groups=tuple(groups))
+        return self.page(narrowed, owner, after, MOST_REST).pictures
 
     def near(
         self, picture: SavedPicture, owner: str | None = "", limit: int = 100

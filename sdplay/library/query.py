@@ -43,6 +43,8 @@ class Query:
     """The id of a picture: find the pictures that differ from it in exactly one thing."""
     since: datetime | None = None
     until: datetime | None = None
+    groups: tuple[int, ...] = ()
+    """The numbers of groups: only pictures of these. Empty for all groups."""
     scope: str = "mine"
     """Which pictures to search: "mine", "shared", or "all" that the owner may see."""
     deleted: bool = False

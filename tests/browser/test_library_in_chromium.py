@@ -297,6 +297,64 @@ def test_a_picture_that_is_written_after_a_newer_one_appears_by_itself(single, t
     tab.get_by_text("2 pictures ·").first.wait_for(timeout=SLOW)
 
 
+@pytest.fixture
+def interleaved(browser, tmp_path):
+    """A page whose owner made two foxes before 40 robots, and two after them."""
+    with closing(Library(tmp_path)) as library:
+        for seed in range(44):
+            fox = seed not in range(2, 42)
+            library.save(finished(prompt="a fox" if fox else "a robot", seed=seed), OWNER)
+    process, url = served(tmp_path)
+    yield url
+    process.terminate()
+    process.wait()
+
+
+def test_a_group_that_says_four_shows_four_without_scrolling(interleaved, tab):
+    tiles = looked(tab, interleaved)
+    foxes = tab.locator(".gallery section").filter(has_text="a fox")
+    foxes.locator("p").filter(has_text="4 pictures").wait_for()
+    assert at_last(foxes.locator(".tiles button").count, 4) == 4
+    scrolled(tab, tiles, 44)
+    names = tiles.evaluate_all("all => all.map(each => each.ariaLabel)")
+    assert len(set(names)) == 44
+
+
+def test_more_pictures_come_before_the_end_is_in_sight(stocked, tab):
+    tiles = looked(tab, stocked)
+    tiles.nth(31).wait_for()
+    tab.locator("[data-testid=stMain]").evaluate("main => main.scrollBy(0, 700)")
+    unseen = "end => end.hidden || end.getBoundingClientRect().top > innerHeight"
+    assert tab.locator(".end").evaluate(unseen)
+    assert at_last(lambda: tiles.count() > 32, True)
+
+
+def test_in_a_search_a_group_says_how_many_of_it_fit(stocked, tab):
+    looked(tab, stocked, "&find=seed=3..5")
+    told = tab.locator(".gallery section p").first
+    told.filter(has_text="3 of 60 pictures").wait_for()
+
+
+@pytest.mark.parametrize("phone", [False, True])
+def test_a_picture_is_opened_and_starred_by_keys_alone_and_by_touch(single, browser, phone):
+    url, _ = single
+    size = {"width": 390, "height": 844} if phone else {"width": 1440, "height": 900}
+    context = browser.new_context(viewport=size, has_touch=phone, is_mobile=phone)
+    context.set_default_timeout(SLOW)
+    tiles = looked(context.new_page(), url)
+    tab = tiles.page
+    tiles.first.tap() if phone else tiles.first.press("Enter")
+    tab.locator(".st-key-use").wait_for()
+    tab.locator("[data-test-script-state=notRunning]").wait_for()
+    star = tab.locator("[data-testid=stFeedback] button").nth(2)
+    star.tap() if phone else star.press("Enter")
+    close = tab.get_by_role("dialog").get_by_role("button", name="Close")
+    close.tap() if phone else tab.keyboard.press("Escape")
+    closed(tab)
+    tiles.first.filter(has_text="★★★").wait_for()
+    context.close()
+
+
 def test_a_click_opens_the_drawer_and_brings_the_settings_back(tab, address):
     made(tab, address, 101, 102)
     tab.locator(".gallery .tiles button").last.click()

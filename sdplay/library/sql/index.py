@@ -214,13 +214,25 @@ class Index:
     def total(self, query: Query, owner: str | None) -> Total:
         """The number of pictures that a query finds, and their seconds."""
         statement = sql.select(sql.func.count(), sql.func.coalesce(sql.func.sum(_C.seconds), 0.0))
+        with self._database.reading() as connection:
+            narrowed = self._narrowed(connection, statement, query, owner)
+            return Total(*connection.execute(narrowed).one())
+
+    def matches(self, query: Query, owner: str | None) -> dict[int, int]:
+        """The number of pictures that a query finds in each group."""
+        statement = sql.select(_C.group, sql.func.count()).group_by(_C.group)
+        with self._database.reading() as connection:
+            narrowed = self._narrowed(connection, statement, query, owner)
+            return {group: int(count) for group, count in connection.execute(narrowed)}
+
+    def _narrowed(
+        self, connection: sql.Connection, statement: Any, query: Query, owner: str | None
+    ) -> Any:
+        """The statement over the pictures that a query finds, instead of over all."""
         statement = statement.select_from(self._joined() if query.has_words else PICTURES)
         statement = statement.where(self._spelled(query, owner)) if query.has_words else statement
-        with self._database.reading() as connection:
-            statement = statement.where(
-                *self._conditions(connection, query, owner), self._visible(query, owner)
-            )
-            return Total(*connection.execute(statement).one())
+        conditions = self._conditions(connection, query, owner)
+        return statement.where(*conditions, self._visible(query, owner))
 
     def groups(
         self, ids: Iterable[int], owner: str | None, deleted: bool
@@ -447,6 +459,7 @@ class Index:
         conditions = self._near(connection, query.near, owner) if query.near else []
         conditions += [_C.deleted == (sql.true() if query.deleted else sql.false())]
         conditions += [meets(name, value) for name, value in query.settings.items()]
+        conditions += [_C.group.in_(query.groups)] if query.groups else []
         conditions += [_C.at >= int(query.since.timestamp() * 1e6)] if query.since else []
         return conditions + ([_C.at < int(query.until.timestamp() * 1e6)] if query.until else [])
 

@@ -39,7 +39,14 @@ export default function ({data, parentElement, setTriggerValue}) {
     drop = $(".drop");
   let list = LISTS.get(parentElement);
   if (list?.name !== data.name) {
-    list = {name: data.name, tiles: new Map(), groups: new Map(), traces: new Map(), whole: false};
+    list = {
+      name: data.name,
+      tiles: new Map(),
+      groups: new Map(),
+      traces: new Map(),
+      whole: false,
+      end: Infinity,
+    };
     LISTS.set(parentElement, list);
     place.replaceChildren();
   }
@@ -89,7 +96,7 @@ export default function ({data, parentElement, setTriggerValue}) {
   };
 
   const touched = new Set();
-  for (const {tiles, newest, oldest} of data.stretches) {
+  for (const {tiles, newest, oldest, beyond} of data.stretches) {
     const fresh = new Set(tiles.map(each => each.tile.id));
     const known = [...list.tiles.values()];
     if (newest !== null && !known.some(held => held.at === newest + 1 || held.at === newest))
@@ -104,11 +111,15 @@ export default function ({data, parentElement, setTriggerValue}) {
           ((newest === null || held.at <= newest) && (oldest === null || held.at >= oldest)))
       )
         touched.add(take(held));
-    for (const each of tiles) {
+    for (const each of [...tiles, ...beyond]) {
       put(each);
       touched.add(each.group);
     }
     list.whole ||= oldest === null;
+    // What lies beyond a stretch came before its turn: the list goes on after the stretch itself.
+    if (apart) list.end = oldest;
+    else if (oldest !== null && (newest === null || newest >= list.end - 1))
+      list.end = Math.min(list.end, oldest);
   }
   for (const id of touched) {
     const one = group(id),
@@ -132,7 +143,9 @@ export default function ({data, parentElement, setTriggerValue}) {
       one.told.textContent = told;
     }
   }
-  const oldest = list.whole ? 0 : Math.min(...[...list.tiles.values()].map(held => held.at));
+  const last = () =>
+    Math.min(...[...list.tiles.values()].map(held => held.at).filter(at => at >= list.end));
+  const oldest = list.whole ? 0 : last();
   const traces = data.traces.filter(trace => trace.at >= oldest);
   const current = new Set(traces.map(trace => trace.id));
   for (const [id, {node}] of list.traces) {
@@ -162,14 +175,14 @@ export default function ({data, parentElement, setTriggerValue}) {
   const more = () => {
     if (asked || end.hidden) return;
     asked = true;
-    setTriggerValue("more", Math.min(...[...list.tiles.values()].map(held => held.at)));
+    setTriggerValue("more", last());
   };
   end.onclick = more;
   const watch = new IntersectionObserver(
     seen => {
       if (seen.some(each => each.isIntersecting)) more();
     },
-    {rootMargin: "900px"},
+    {rootMargin: "900px", scrollMargin: "900px"}, // the page scrolls inside of the window
   );
   watch.observe(end);
 

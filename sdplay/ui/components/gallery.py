@@ -29,6 +29,8 @@ class Stretch:
     tiles: tuple[Placed, ...]
     newest: int | None = None
     oldest: int | None = None
+    beyond: tuple[Placed, ...] = ()
+    """Tiles of the same groups that are older than that: with them the groups are whole."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ def gallery(
             "tiles": [_tile_fields(placed) for placed in stretch.tiles],
             "newest": stretch.newest,
             "oldest": stretch.oldest,
+            "beyond": [_tile_fields(placed) for placed in stretch.beyond],
         }
         for stretch in stretches
     ]

@@ -1,13 +1,13 @@
 """Library: all pictures made here, in groups, with search, stars, sharing, export and import."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import streamlit as st
 
 from sdplay.backends.guests import label_of
 from sdplay.compare.guard import label, settings_text, value_text
-from sdplay.library import Query, SavedPicture, Total
+from sdplay.library import Group, Query, SavedPicture, Total
 from sdplay.library.query import query
 from sdplay.library.saved import moment
 from sdplay.params import KNOBS, differing
@@ -186,15 +186,15 @@ def _list(studio: Studio, search: Query, choosing: bool) -> None:
     after = asked_for()
     page = studio.library.page(search, studio.owner, after, A_PAGE)
     groups = {group.id: group for group in studio.library.groups(page.pictures, studio.owner)}
+    matches = studio.library.matches(search, groups, studio.owner)
     same = {id: group.same for id, group in groups.items()}
-    headings = {
-        id: _heading(group.same, group.pictures[0], group.total) for id, group in groups.items()
-    }
+    headings = {id: _heading(group, matches.get(id, 0)) for id, group in groups.items()}
     stretches = [
         Stretch(
             _placed(studio, search, page.pictures, same),
             None if after is None else after - 1,
             page.next,
+            _placed(studio, search, _rest(studio, search, page.next, groups, matches), same),
         )
     ]
     if after is None:
@@ -217,6 +217,21 @@ def _list(studio: Studio, search: Query, choosing: bool) -> None:
     elif done.opened and (picture := studio.library.get(done.opened, studio.owner)):
         st.session_state["looked_at"] = [picture.at, *st.session_state.get("looked_at", ())][:20]
         details(picture.id)
+
+
+def _rest(
+    studio: Studio,
+    search: Query,
+    end: int | None,
+    groups: Mapping[int, Group],
+    matches: Mapping[int, int],
+) -> Sequence[SavedPicture]:
+    """What the groups of a page have after its end: a group of four shows four, also where two of
+    them are much older."""
+    if end is None:
+        return ()
+    missing = {id: matches.get(id, 0) - len(group.pictures) for id, group in groups.items()}
+    return studio.library.rest(search, studio.owner, end, missing)
 
 
 _ON_TRACE = {"again": traces.try_again, "forgotten": traces.forget}
@@ -254,7 +269,9 @@ def _placed(
     )
 
 
-def _heading(same: dict[str, object], saved: SavedPicture, total: Total) -> Heading:
+def _heading(group: Group, matches: int) -> Heading:
+    total, saved = group.total, group.pictures[0]
+    count = many(total.count, "picture")
     time = (
         f"{lasting(total.mean)} each, {lasting(total.seconds)} in all"
         if total.count > 1
@@ -262,9 +279,9 @@ def _heading(same: dict[str, object], saved: SavedPicture, total: Total) -> Head
     )
     parts = [
         dates.spoken(moment(saved.group)),
-        *settings_text(same),
+        *settings_text(group.same),
         f"{saved.width} × {saved.height}",
-        many(total.count, "picture"),
+        count if matches == total.count else f"{matches} of {count}",
         time,
     ]
     return Heading(saved.params.prompt or "No prompt", " · ".join(parts))
