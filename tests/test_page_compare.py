@@ -423,6 +423,18 @@ def test_run_again_makes_every_picture_anew_and_says_whether_it_is_the_same(page
     assert "Reproduced: all 6 pictures" in sentences(opened(reloaded))
 
 
+def test_two_runs_of_a_plan_are_told_apart_and_their_long_prompt_is_whole(page):
+    prompt = "a red fox in the snow under a full moon by a dark, dark hill, oil painting"
+    page = finished(opened(page, prompt=prompt).button(key="run").click().run())
+    page.button(key="sweep_again").click().run()
+    page = finished(page)
+    assert prompt in sentences(page)
+    runs = page.selectbox(key="sweep_of_2")
+    page = runs.select(runs.options[0]).run()
+    assert "Reproduced" not in sentences(page)
+    assert prompt in sentences(page)
+
+
 def test_a_sweep_that_ends_while_the_page_is_drawn_can_be_run_again_at_once(page, monkeypatch):
     def after_its_end(studio):
         for sweep in sweeping.mine(studio):

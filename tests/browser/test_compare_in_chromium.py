@@ -109,6 +109,23 @@ def test_the_prompt_of_a_plan_is_read_whole_while_it_runs(tab, address):
     tab.locator(".st-key-sweep_again").wait_for()
 
 
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_long_prompt_among_several_sweeps_takes_a_line_and_is_whole_at_a_key(tab, address, width):
+    tab.set_viewport_size({"width": width, "height": 900})
+    prompt = ", ".join(["a red fox in the snow under a full moon"] * 9)
+    opened(tab, address, x_values="2", prompt=prompt.replace(" ", "+"))
+    tab.locator(".st-key-run button").click()
+    finished(tab)
+    tab.locator(".st-key-sweep_again").get_by_role("button", name="Run again").last.click()
+    tab.locator(".st-key-verdict").get_by_text("Reproduced").wait_for()
+    finished(tab)
+    line = tab.locator(".st-key-plan_prompt summary")
+    assert at_last(lambda: line.bounding_box()["height"] < 45, True)
+    line.press("Enter")
+    whole = tab.locator(".st-key-plan_prompt").get_by_test_id("stCaptionContainer")
+    whole.get_by_text(prompt, exact=True).wait_for()
+
+
 def test_run_again_says_above_the_grid_that_it_was_reproduced(tab, address):
     opened(tab, address, x_values="2,3").locator(".st-key-run button").click()
     finished(tab)

@@ -187,16 +187,19 @@ def _heat(
     tints = ["No tint", *["Time"] * measured_alike(results.values()), "Difference"]
     if st.session_state.get("tint") not in (None, *tints):
         del st.session_state["tint"]
-    tint = st.segmented_control(
-        "Tint by",
-        tints,
-        default="No tint",
-        required=True,
-        key="tint",
-        label_visibility="collapsed",
-        help="Colours the cells by how long they took, or by their colour distance to A. "
-        f"{WHAT_THEY_SEE}",
-    )
+    with st.popover("Tint", icon=":material/palette:", type="tertiary", key="tinting"):
+        tint = st.segmented_control(
+            "Tint by",
+            tints,
+            default="No tint",
+            required=True,
+            key="tint",
+            label_visibility="collapsed",
+        )
+        st.caption(
+            "Frames the cells by how long they took, or by their colour distance to A. "
+            f"{WHAT_THEY_SEE}"
+        )
     if tint == "No tint":
         return {}, {}
     if tint == "Time":

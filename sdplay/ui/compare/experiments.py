@@ -92,7 +92,13 @@ def take_away(studio: Studio, sweep: Sweep) -> None:
 
 def open_file(studio: Studio) -> None:
     """Reads an experiment, a plan, or a grid of A1111's, into the form."""
-    with st.popover("Open", icon=":material/folder_open:", type="tertiary", key="open_file"):
+    with st.popover(
+        "Open",
+        icon=":material/folder_open:",
+        type="tertiary",
+        key="open_file",
+        help="Open an experiment, a plan, a chain or a grid",
+    ):
         upload = st.file_uploader(
             "Experiment, plan, chain or grid",
             KINDS,

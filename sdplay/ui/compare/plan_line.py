@@ -13,7 +13,9 @@ from sdplay.ui.session import Studio
 from sdplay.wording import literal, many
 
 LETTERS = 60
-"""The most letters of a prompt below or beside its axes."""
+"""The most letters of a prompt that stand below its axes; a longer one has a line of its own."""
+FOLDED = 400
+"""The most letters in that line until it is opened."""
 
 
 def show(studio: Studio, more: Callable[[], None]) -> Sweep:
@@ -26,39 +28,64 @@ def show(studio: Studio, more: Callable[[], None]) -> Sweep:
         _buttons(studio, sweep)
         st.session_state["sweep_shown"] = sweep.group
         more()
+    _long_prompt(sweep.plan.base.params.prompt)
     return sweep
 
 
 def _chosen(sweeps: list[Sweep]) -> Sweep:
-    """The line with its prompt below; a list of such lines if there are several sweeps."""
-    if len(sweeps) == 1:
-        plan = sweeps[0].plan
-        prompt = literal(_shortened(plan.base.params.prompt))
-        with st.container(gap=None, key="plan_words"):
-            st.markdown(f"**{literal(axes_line(plan))}** · {pictures_line(plan)}", wrap=False)
-            st.caption(prompt, wrap=False)
-        return sweeps[0]
-    numbers = list(range(len(sweeps)))
+    """The line of a sweep with its prompt below; a list of such lines if there are several."""
+    with st.container(gap=None, key="plan_words"):
+        if len(sweeps) == 1:
+            sweep = sweeps[0]
+            axes, pictures = literal(axes_line(sweep.plan)), pictures_line(sweep.plan)
+            st.markdown(f"**{axes}** · {pictures}", wrap=False)
+        else:
+            sweep = _one_of(sweeps)
+        prompt = sweep.plan.base.params.prompt
+        if len(prompt) <= LETTERS:
+            st.caption(literal(prompt) if prompt.strip() else "no prompt", wrap=False)
+    return sweep
+
+
+def _one_of(sweeps: list[Sweep]) -> Sweep:
+    names = _names(sweeps)
     chosen = st.selectbox(
         "Sweep",
-        numbers,
-        index=len(numbers) - 1,
+        range(len(sweeps)),
+        index=len(sweeps) - 1,
         key=f"sweep_of_{len(sweeps)}",
-        format_func=lambda number: _named(sweeps[number]),
+        format_func=names.__getitem__,
         label_visibility="collapsed",
     )
     return sweeps[chosen]
 
 
-def _named(sweep: Sweep) -> str:
-    plan = sweep.plan
-    return f"{axes_line(plan)} · {pictures_line(plan)} · {_shortened(plan.base.params.prompt)}"
+def _names(sweeps: list[Sweep]) -> list[str]:
+    """A name for each sweep. No two are the same: the list would take one for the other."""
+    names = [f"{axes_line(sweep.plan)} · {pictures_line(sweep.plan)}" for sweep in sweeps]
+    prompts = [sweep.plan.base.params.prompt for sweep in sweeps]
+    if len(set(prompts)) > 1:
+        pairs = zip(names, prompts, strict=True)
+        names = [f"{name} · {_shortened(prompt)}" for name, prompt in pairs]
+    runs = [names[: at + 1].count(name) for at, name in enumerate(names)]
+    return [
+        f"{name} · run {run}" if names.count(name) > 1 else name
+        for name, run in zip(names, runs, strict=True)
+    ]
 
 
 def _shortened(prompt: str) -> str:
     if not prompt.strip():
         return "no prompt"
     return prompt if len(prompt) <= LETTERS else f"{prompt[: LETTERS - 1].rstrip()}…"
+
+
+def _long_prompt(prompt: str) -> None:
+    """A prompt that is too long to stand beside anything: one line, and the whole text at a
+    click."""
+    if len(prompt) > LETTERS:
+        with st.expander(literal(prompt[:FOLDED]), type="compact", key="plan_prompt"):
+            st.caption(literal(prompt))
 
 
 def _buttons(studio: Studio, sweep: Sweep) -> None:

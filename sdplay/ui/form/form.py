@@ -143,7 +143,7 @@ def prompts(capabilities: Capabilities) -> None:
             knob.label,
             default(knob, capabilities),
             key=name,
-            height=78,
+            height=68,
             help=knob.help,
             placeholder=PROMPTS[name],
             **bound(),

@@ -349,12 +349,11 @@ def _card(lesson: Lesson, answered: Answered | None, is_open: bool) -> None:
     if answered:
         icon = "check_circle" if answered.choice == lesson.right else "lightbulb"
     st.button(
-        text_of_others(lesson.about, 40),
+        text_of_others(lesson.title, 80),
         icon=f":material/{icon}:",
         key=f"open_{lesson.id}",
         width="stretch",
         disabled=is_open,
-        help=text_of_others(lesson.title, 80),
         on_click=_go,
         args=(lesson.id,),
     )

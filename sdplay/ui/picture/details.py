@@ -162,7 +162,9 @@ def _use(studio: Studio, saved: SavedPicture) -> None:
     with st.container(horizontal=True, gap="xsmall", key="actions"):
         download(studio, saved, "details")
         inpaint(studio, saved, "details")
-        with st.popover("Link", icon=":material/link:", key="picture_link"):
+        with st.popover(
+            "Link", icon=":material/link:", key="picture_link", help="A link to this picture"
+        ):
             st.code(links.picture(saved.id), language=None, wrap_lines=True)
             st.caption(
                 "Everybody who has it sees the picture."
