@@ -88,3 +88,20 @@ def test_a_server_on_this_machine_is_offered_by_itself(page, tab):
     tab.get_by_role("button", name=re.compile("Use A1111 server at 127")).click()
     tab.get_by_text(re.compile("Automatic1111 at http://127")).wait_for()
     generated(tab)
+
+
+def test_on_a_phone_it_is_connected_by_touch(page, browser, server):
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, color_scheme="dark"
+    )
+    context.set_default_timeout(SLOW)
+    phone = opened(context.new_page(), page)
+    phone.get_by_test_id("stExpandSidebarButton").tap()
+    phone.get_by_role("button", name="Connect a server").tap()
+    phone.locator(".st-key-connect_url input").fill(server.url)
+    phone.locator(".st-key-connect_key input").fill(KEY)
+    phone.get_by_role("button", name="Test").tap()
+    phone.get_by_role("button", name="Use this server").tap()
+    phone.get_by_role("button", name="Disconnect").wait_for()
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()

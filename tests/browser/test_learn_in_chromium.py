@@ -173,14 +173,28 @@ def test_the_start_image_stands_before_what_came_of_it(tab, address):
     assert tab.locator(".piece .text").first.inner_text() == "start image"
 
 
-def test_a_click_in_a_strip_of_the_lens_sets_its_control(tab, address):
+BY = {
+    "mouse": lambda element: element.click(),
+    "keys": lambda element: element.press("Enter"),
+    "touch": lambda element: element.tap(),
+}
+
+
+@pytest.mark.parametrize("by", BY)
+def test_a_value_in_a_strip_of_the_lens_sets_its_control(browser, address, by):
+    context = browser.new_context(
+        viewport={"width": 1440, "height": 900}, has_touch=by == "touch", color_scheme="dark"
+    )
+    context.set_default_timeout(SLOW)
+    tab = context.new_page()
     tab.goto(f"{address}?steps=2&seed=91")
-    tab.locator(".st-key-go button").wait_for(timeout=SLOW)
+    tab.locator(".st-key-go button").wait_for()
     tab.locator(".st-key-lens label").click()
     tiles = tab.locator(".st-key-lens_cfg .tiles button")
     assert at_last(tiles.count, 5) == 5
-    tiles.nth(3).click()
-    tab.wait_for_url("**cfg=8**", timeout=SLOW)
+    BY[by](tiles.nth(3))
+    tab.wait_for_url("**cfg=8**")
+    context.close()
 
 
 def test_a_worksheet_is_a_page_with_the_pictures_that_were_made(tab, address):
