@@ -1,6 +1,5 @@
 """Compare: a fair sweep over any settings, shown while it fills, measured, explained and saved."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import streamlit as st
@@ -8,7 +7,6 @@ from streamlit.delta_generator import DeltaGenerator
 
 from sdplay.compare.axes import Setup, Typed
 from sdplay.compare.explore.refine import refinable
-from sdplay.compare.guard import settings_text
 from sdplay.compare.plan import Cheaper, Plan, limit, plan
 from sdplay.params import Params
 from sdplay.ui import whole
@@ -77,7 +75,6 @@ def _card(studio: Studio, view: str) -> None:
         plan = _planned(studio, base, view)
         _price(studio, plan, run_at_once)
         _offer_cheaper(plan, view)
-        st.caption(f"Everything else is as in the form: {literal(_rest(plan))}")
 
 
 def _varied(studio: Studio, base: Params, view: str) -> list[tuple[str, Typed]]:
@@ -201,17 +198,3 @@ def _offer_cheaper(plan: Plan, view: str) -> None:
 
 def _use(place: str, cheaper: Cheaper) -> None:
     st.session_state[f"{place}_values"] = cheaper.values
-
-
-def _rest(plan: Plan) -> str:
-    """The settings that no axis varies, in words."""
-    base, varied = plan.base.params, {along.axis.id for along in plan.varied}
-    varied |= {
-        name
-        for along in plan.varied
-        for mark in along.marks
-        if isinstance(mark.value, Mapping)
-        for name in mark.value
-    }
-    size = [] if varied & {"width", "height", "size"} else [f"{base.width} × {base.height}"]
-    return ", ".join([*settings_text(base.asked(), {"negative", *varied}), *size]) + "."
