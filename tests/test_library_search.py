@@ -234,7 +234,9 @@ def test_groups_hold_one_prompt_made_in_one_go_with_their_total(reading_room):
 
 def test_a_group_is_whole_where_it_begins_as_far_as_few_are_missing(library):
     for seed in range(50):
-        library.save(finished(prompt="a fox" if seed in (0, 1, 49) else "a robot", seed=seed), "ann")
+        library.save(
+            finished(prompt="a fox" if seed in (0, 1, 49) else "a robot", seed=seed), "ann"
+        )
     page = library.page("", "ann", limit=9)
     groups = {group.id: group for group in library.groups(page.pictures, "ann")}
     matches = library.matches(Query(), groups, "ann")
