@@ -72,7 +72,7 @@ def test_the_price_stands_there_before_the_click(page):
 
 
 def test_seconds_stand_there_once_a_picture_was_made(page):
-    assert "known once one was made" in sentences(opened(page))
+    assert "Seconds are known after the first" in sentences(opened(page))
     settled(clicked(page))
     assert "You made this one before" in sentences(page.run())
     page.slider(key="steps").set_value(3).run()

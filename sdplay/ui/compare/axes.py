@@ -1,6 +1,7 @@
 """Asks what to vary: an axis and its values for columns, rows and pages. Typed values are shown as
 they will be read."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
@@ -19,6 +20,9 @@ FIRST_VALUES = {"x": "4, 8, 15, 30"}
 GRID, PAGES = ("x", "y"), ("z", "w")
 FIRST_CHOICES = {"scheduler": ("euler", "ddim", "dpmpp_2m_karras")}
 SHOWN = 14
+NUMBER = r"-?\d+(\.\d+)?"
+LISTED = re.compile(rf"\s*{NUMBER}(\s*,\s*{NUMBER}){{0,7}}\s*")
+"""A few numbers with commas between them."""
 
 
 def pick(position: str, offer: Offer, names: Mapping[str, str]) -> list[tuple[str, Typed]]:
@@ -31,7 +35,8 @@ def pick(position: str, offer: Offer, names: Mapping[str, str]) -> list[tuple[st
     first = FIRST_VALUES.get(position, "") if name == PLACES[position][1] else ""
     with right:
         typed = _values(position, name, first, offer)
-        echo(axis(name).marks, typed, offer)
+        if not _is_list(typed):
+            echo(axis(name).marks, typed, offer)
     return [(name, typed)]
 
 
@@ -93,6 +98,11 @@ def put(axes: Sequence[tuple[str, Typed]], offer: Offer, places: Sequence[str]) 
                 typed if isinstance(typed, str) else written([Value(str(value)) for value in typed])
             )
     address.put(controls)
+
+
+def _is_list(typed: Typed) -> bool:
+    """Whether the values stand there one by one already, so that nothing is left to say about them."""
+    return not isinstance(typed, str) or LISTED.fullmatch(typed) is not None
 
 
 def echo(read: Callable[[Typed, Offer], Iterable[Mark]], typed: Typed, offer: Offer) -> None:

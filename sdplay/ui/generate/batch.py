@@ -32,7 +32,7 @@ def pick() -> None:
         on_change=whole.due,
         label_visibility="collapsed",
         icon=":material/photo_library:",
-        width=130,
+        width=110,
         help="How many pictures a click makes: the same settings with the next seeds, each "
         "with its own receipt.",
     )
@@ -62,7 +62,7 @@ def _price_of_one(studio: Studio, params: Params) -> str:
         price=lambda backend: money,
     )
     planned = plan(Setup(name, params), [], facts)
-    unknown = "" if planned.seconds else " How long it takes is known once one was made."
+    unknown = "" if planned.seconds else " Seconds are known after the first."
     return f"{planned.sentence}{unknown}"
 
 

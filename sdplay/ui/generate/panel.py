@@ -26,11 +26,11 @@ def show(studio: Studio) -> None:
 
 
 def _card(studio: Studio) -> DeltaGenerator:
-    """The prompt with its tools. It returns the line for the price."""
+    """The prompt with its tools. It returns the place for the price, left of the button."""
     with st.container(border=True, gap="small", key="card"):
         form.prompts(studio.capabilities)
         with st.container(
-            horizontal=True, vertical_alignment="center", gap="small", key="card_tools"
+            horizontal=True, vertical_alignment="center", gap="xsmall", key="card_tools"
         ):
             form.words(studio.capabilities)
             if st.button(
@@ -43,9 +43,10 @@ def _card(studio: Studio) -> DeltaGenerator:
                 payload(studio)
             enlarging.every_picture(studio)
             links.share(studio, "Generate")
+            with st.container(key="price_of_click"):
+                price = st.empty()
+            price.caption(BLANK_LINE)
             _go(studio)
-        price = st.empty()
-        price.caption(BLANK_LINE)
         return price
 
 
@@ -56,7 +57,7 @@ def _go(studio: Studio) -> None:
         horizontal=True,
         horizontal_alignment="right",
         vertical_alignment="center",
-        gap="small",
+        gap="xsmall",
         key="going",
     ):
         batch.pick()

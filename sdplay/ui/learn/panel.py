@@ -354,6 +354,7 @@ def _card(lesson: Lesson, answered: Answered | None, is_open: bool) -> None:
         key=f"open_{lesson.id}",
         width="stretch",
         disabled=is_open,
+        wrap=True,
         help=text_of_others(lesson.about, 40),
         on_click=_go,
         args=(lesson.id,),
