@@ -101,7 +101,7 @@ def put(axes: Sequence[tuple[str, Typed]], offer: Offer, places: Sequence[str]) 
 
 
 def _is_list(typed: Typed) -> bool:
-    """Whether the values stand there one by one already, so that nothing is left to say about them."""
+    """Whether the values stand there one by one, so that nothing is left to say about them."""
     return not isinstance(typed, str) or LISTED.fullmatch(typed) is not None
 
 
