@@ -62,7 +62,7 @@ def test_the_price_and_the_guard_stand_above_the_button(page):
 def test_the_pill_says_what_is_the_same_in_all_pictures(page):
     opened(page)
     helps = " ".join(each.proto.help for each in page.markdown)
-    assert re.search(r"The same in all: .*seed .*96 × 96", helps)
+    assert re.search(r"The same in all.*seed 7, 96 × 96", helps)
 
 
 def test_a_sweep_with_cells_that_keep_the_start_image_runs_and_answers(page):

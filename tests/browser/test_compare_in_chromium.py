@@ -143,8 +143,8 @@ def test_on_a_phone_a_plan_takes_few_lines_before_and_after_its_run(browser, add
     context.set_default_timeout(SLOW)
     tab = opened(context.new_page(), address, x_values="2,3", prompt="a+red+fox+" * 9)
     prompt = tab.locator(".st-key-lab_card .st-key-prompt textarea")
-    assert prompt.bounding_box()["height"] < 45
-    assert tab.locator(".st-key-x_axis input").bounding_box()["y"] < 400
+    assert at_last(lambda: prompt.bounding_box()["height"] < 45, True)
+    assert at_last(lambda: tab.locator(".st-key-x_axis input").bounding_box()["y"] < 400, True)
     prompt.tap()
     assert at_last(lambda: prompt.bounding_box()["height"] > 55, True)
     tab.locator(".st-key-run button").tap()

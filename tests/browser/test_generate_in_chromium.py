@@ -155,6 +155,7 @@ def test_on_a_phone_a_tap_enlarges_and_another_closes(phone, address):
 
 def test_on_a_phone_settings_and_cancel_are_within_reach(phone, address):
     opened(phone, f"{address}?steps=500&width=256&height=256&seed=31")
+    phone.get_by_label("Negative prompt", exact=True).tap()
     phone.locator(".st-key-go button").tap()
     cancel = phone.locator(".st-key-cancel button")
     cancel.wait_for(timeout=SLOW)
