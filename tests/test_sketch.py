@@ -211,6 +211,24 @@ def test_live_follows_an_edited_prompt_once_something_is_drawn(page):
     assert not page.exception
 
 
+def inpaint_with(page, data):
+    page.query_params.update(view="Sketch", sketch_as="Inpaint", steps="2")
+    upload = page.run().file_uploader(key="inpaint_file")
+    return upload.set_value(("given.png", data, "image/png")).run()
+
+
+def test_a_picture_is_uploaded_where_a_mask_is_wanted(page):
+    assert not inpaint_with(page, drawing(192)).exception
+    assert page.session_state["init_bytes"] == drawing(192)
+    assert (page.session_state["width"], page.session_state["height"]) == (192, 192)
+    assert "There is no picture to paint a mask over." not in sentences(page)
+
+
+def test_an_upload_that_is_no_picture_is_answered_with_a_sentence(page):
+    assert "Choose a PNG, JPEG or WebP picture." in sentences(inpaint_with(page, b"nonsense"))
+    assert "There is no picture to paint a mask over." in sentences(page)
+
+
 def test_a_refusal_is_gone_with_another_use_of_the_canvas(page):
     page.query_params.update(view="Sketch", steps="2")
     page.run().button(key="sketch_go").click().run()

@@ -230,6 +230,16 @@ def test_two_fingers_zoom_and_draw_nothing(phone, address):
     assert phone.get_by_label("Undo").is_disabled()
 
 
+def test_a_text_stands_where_a_finger_tapped(phone, address):
+    sketch(phone, address)
+    press(phone, "Text")
+    fingers(phone, [(0.3, 0.5)])
+    phone.keyboard.type("HHH")
+    phone.keyboard.press("Enter")
+    box = ImageOps.invert(screen(phone)).getbbox()
+    assert box[0] / screen(phone).width == pytest.approx(0.3, abs=0.03)
+
+
 def test_a_phone_has_room_for_every_control(phone, address):
     sketch(phone, address)
     boxes = [each.bounding_box() for each in phone.locator(".pad button:visible").all()]
@@ -344,7 +354,7 @@ def test_a_second_text_begins_with_the_click_that_ends_the_first(tab, address):
     press(tab, "Text")
     for height in (0.3, 0.8):
         tab.mouse.click(*places(tab, (0.3, height))[0])
-        tab.get_by_label("Text to draw").fill("HHH")
+        tab.keyboard.type("HHH")  # at once: no letter may choose a tool instead
     tab.keyboard.press("Enter")
     image = screen(tab)
     for top in (0, image.height // 2):

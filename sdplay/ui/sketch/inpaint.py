@@ -16,7 +16,7 @@ from sdplay.studio import keep_original
 from sdplay.ui import session
 from sdplay.ui.components.canvas import Backdrop, Pad, canvas, coming, drawn
 from sdplay.ui.components.tiles import Tile, tiles
-from sdplay.ui.form import form, start_image
+from sdplay.ui.form import form, start_image, visit
 from sdplay.ui.picture.inline import source
 from sdplay.ui.problems import explained
 from sdplay.ui.session import Studio
@@ -26,7 +26,7 @@ from sdplay.ui.sketch.sitting import Sitting
 
 PAD = "inpaint_pad"
 NO_MASK = "Nothing is masked yet. Paint over what should be made anew, and ask again."
-NO_PICTURE = "There is no picture to paint a mask over. Choose one, or give a start image."
+NO_PICTURE = "There is no picture to paint a mask over. Upload one, or choose one of yours."
 FAINT = 8
 """A grey of a mask that is at most this bright, of 255, changes nothing."""
 
@@ -49,7 +49,7 @@ def sheet(studio: Studio, seat: Sitting) -> None:
     with explained():
         data, frame = start_image.asked("init"), form.frame_of(studio.capabilities)
         if not data:
-            _choose_picture(studio)
+            _choose_picture(studio, seat)
             return
         seat.original = _original(start_image.framed("init", frame), frame)
         there = seat.mask and seat.mask.background == seat.original.id
@@ -140,9 +140,17 @@ def _original(data: bytes, frame: Size) -> Backdrop:
     return Backdrop(digest, source(small_file(cropped(data, frame))))
 
 
-def _choose_picture(studio: Studio) -> None:
-    """Lets somebody choose any picture of the library with a click."""
-    st.info(f"{NO_PICTURE} Start image is among the settings.", icon=":material/ink_eraser:")
+def _choose_picture(studio: Studio, seat: Sitting) -> None:
+    """Lets somebody upload a picture, or choose any picture of the library with a click."""
+    st.info(NO_PICTURE, icon=":material/ink_eraser:")
+    st.file_uploader(
+        "Upload a picture",
+        start_image.KINDS,
+        max_upload_size=20,
+        key="inpaint_file",
+        on_change=_uploaded,
+        args=(studio, seat),
+    )
     recent = studio.library.recent(studio.owner, RECENT)
     if not recent:
         return
@@ -155,3 +163,17 @@ def _choose_picture(studio: Studio) -> None:
         saved = next(picture for picture in recent if picture.id == id)
         size = saved.width, saved.height
         start_image.hold_whole(session.original(id), id, size, studio.capabilities)
+
+
+def _uploaded(studio: Studio, seat: Sitting) -> None:
+    """Called when a picture was uploaded here: it is the start image from now on."""
+    data = visit.uploaded(st.session_state["inpaint_file"])
+    if not data:
+        return
+    try:
+        size = start_image.size_of(data)
+    except BadParams as error:
+        seat.refusal = str(error)
+        return
+    seat.forget_refusal()
+    start_image.hold_whole(data, "", size, studio.capabilities)

@@ -25,5 +25,5 @@ export const write = (pad, at) => {
     if (event.key === "Enter" && !event.isComposing) close(true, true);
     if (event.key === "Escape") close(false, true);
   };
-  setTimeout(() => field.focus({preventScroll: true})); // after the click that opened it
+  field.focus({preventScroll: true}); // at once: what is typed now belongs to it
 };
