@@ -6,6 +6,9 @@ decoder; judge, evaluate; export, card."""
 
 import argparse
 import importlib.util
+import math
+import signal
+import sys
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -13,12 +16,15 @@ from pathlib import Path
 import torch
 
 from sdplay.training.log import Log, checkpoint
+from sdplay.training.networks.recipe import TIMES
 from sdplay.training.pictures.world import World
 
 
 def main() -> None:
     options = _options()
     torch.set_num_threads(options.threads)
+    # A run that is told to end writes its checkpoint first.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     STAGES[options.stage](options, Log(options.out))
 
 
@@ -42,6 +48,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--pixels", type=int, default=128, help="the side of packed pictures")
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--until", type=float, default=math.inf, help="pictures the U-Net has seen")
+    parser.add_argument("--layers", type=int, help="in a block of the U-Net that starts warm")
+    parser.add_argument("--times", choices=TIMES, help="how the U-Net's times are drawn")
+    parser.add_argument("--contrast", type=float, help="between the U-Net's answers")
+    parser.add_argument("--width", type=float, help="of the average of the weights, such as 0.07")
     parser.add_argument(
         "--cool",
         action="store_true",
@@ -83,7 +94,7 @@ def _warm(options: argparse.Namespace, log: Log) -> None:
     from sdplay.training.networks import warm
 
     concrete = options.icons / "concrete.txt"
-    warm.start(options.model, options.out, concrete, sentence_model(), log)
+    warm.start(options.model, options.out, concrete, sentence_model(), log, options.layers or 1)
 
 
 def _pack(options: argparse.Namespace, log: Log) -> None:
@@ -98,15 +109,18 @@ def _pack(options: argparse.Namespace, log: Log) -> None:
 
 
 def _unet(options: argparse.Namespace, log: Log) -> None:
-    from sdplay.training.networks import unet
+    from sdplay.training.networks import learning
 
-    unet.train(options.packs, options.out, options.minutes, log, cool=options.cool)
+    bounds = learning.Bounds(options.minutes, options.until, options.cool)
+    chosen = {name: getattr(options, name) for name in ("times", "contrast")}
+    changes = {name: value for name, value in chosen.items() if value is not None}
+    learning.train(options.packs, options.out, bounds, log, changes)
 
 
 def _sheet(options: argparse.Namespace, log: Log) -> None:
     from sdplay.training.samples import sheets
 
-    log(f"wrote {sheets.progress(options.out)}")
+    log(f"wrote {sheets.progress(options.out, options.width)}")
 
 
 def _judge(options: argparse.Namespace, log: Log) -> None:
@@ -125,7 +139,7 @@ def _evaluate(options: argparse.Namespace, log: Log) -> None:
     from sdplay.training.samples import sample
 
     judges, world = learning.read(options.out), World.read(options.icons)
-    pipe = sample.shipped(options.model) if options.shipped else sample.pipeline(options.out)
+    pipe = sample.shipped(options.model) if options.shipped else sample.pipeline(options.out, options.width)
     folder = options.out / ("shipped" if options.shipped else "run")
     evaluate.evaluate(world, judges, pipe, folder, log, options.share)
 
@@ -136,7 +150,7 @@ def _export(options: argparse.Namespace, log: Log) -> None:
 
     drawn = World.read(options.icons).pictures_forever(seed=424_242)
     pictures = [picture for _, picture, _ in islice(drawn, preview.PICTURES)]
-    export.export(options.model, sample.parts(options.out), options.version, pictures)
+    export.export(options.model, sample.parts(options.out, options.width), options.version, pictures)
     log(f"exported version {options.version}")
 
 
@@ -144,7 +158,7 @@ def _card(options: argparse.Namespace, log: Log) -> None:
     from sdplay.training.samples import sample, sheets
 
     world = World.read(options.icons)
-    sheets.card(sample.pipeline(options.out), world, options.model / "sheets")
+    sheets.card(sample.pipeline(options.out, options.width), world, options.model / "sheets")
     log("painted the sheets of the card")
 
 

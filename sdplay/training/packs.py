@@ -25,6 +25,12 @@ from sdplay.training.pictures.world import World
 
 PICTURES = 1024
 BATCH = 32
+SIDE = 16
+"""The side of a latent of an ordinary picture."""
+CHECK = "check.npz"
+"""A pack that is never trained on: how far a run has come is measured with it."""
+CHECKED = 256
+CHECK_SEED = 31_337_000
 
 
 @torch.no_grad()
@@ -46,8 +52,10 @@ def fill(
     pixels: int = PIXELS,
 ) -> None:
     """Write pack after pack for that long, each from a seed of its own, up to `most` of that size
-    in all."""
+    in all; first of all the pack for checks."""
     folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / CHECK).exists():
+        write(islice(world.pictures_forever(CHECK_SEED), CHECKED), vae, folder / CHECK)
     until = time.monotonic() + 60 * minutes
     while time.monotonic() < until and (number := len(packed(folder, pixels))) < most:
         drawn = islice(world.pictures_forever(number + 1000 * (pixels - PIXELS), pixels), PICTURES)
@@ -69,8 +77,8 @@ def write(drawn: Iterable[tuple[Scene, Image.Image, str]], vae: AutoencoderKL, f
 
 
 def packed(folder: Path, pixels: int | None = None) -> list[Path]:
-    """The packs that are whole; of one size where that is given."""
-    return sorted(folder.glob("*.npz" if pixels is None else f"{pixels}-*.npz"))
+    """The packs to train on that are whole; of one size where that is given."""
+    return sorted(folder.glob(f"{pixels or '*'}-*.npz"))
 
 
 @dataclass
@@ -79,6 +87,13 @@ class SizeGroup:
 
     latents: torch.Tensor
     scenes: list[Scene]
+
+
+def read(file: Path, numbers: torch.dtype = torch.float32) -> SizeGroup:
+    """What one pack holds."""
+    with np.load(file) as pack:
+        latents = torch.from_numpy(pack["latents"]).to(numbers)
+        return SizeGroup(latents, [from_json(entry) for entry in json.loads(str(pack["scenes"]))])
 
 
 class Packs:
@@ -98,23 +113,21 @@ class Packs:
         """Take in the packs that were not there before."""
         fresh = [file for file in packed(self.folder) if file not in self.files]
         for file in fresh:
-            with np.load(file) as pack:
-                latents = torch.from_numpy(pack["latents"])
-                scenes = [from_json(entry) for entry in json.loads(str(pack["scenes"]))]
-            bucket = self.buckets.setdefault(latents.shape[-1], SizeGroup(latents[:0], []))
-            bucket.latents = torch.cat([bucket.latents, latents])
-            bucket.scenes += scenes
+            pack = read(file, torch.float16)
+            empty = SizeGroup(pack.latents[:0], [])
+            bucket = self.buckets.setdefault(pack.latents.shape[-1], empty)
+            bucket.latents = torch.cat([bucket.latents, pack.latents])
+            bucket.scenes += pack.scenes
         self.files += fresh
         if not self.buckets:
             raise SystemExit(f"{self.folder} holds no packs: run the stage pack first.")
 
     def batch(self, count: int, dice: random.Random) -> SizeGroup:
-        """So many pictures of one size; a size comes as often as it has pictures for the work that
-        it is."""
-        sides = list(self.buckets)
-        rarer = [len(self.buckets[side].scenes) / side**2 for side in sides]
-        side = dice.choices(sides, rarer)[0]
+        """Pictures of one size, so many as are the work of that many ordinary ones; a size comes as
+        often as it has pictures."""
+        side = dice.choices(list(self.buckets), [len(each.scenes) for each in self.buckets.values()])[0]
         bucket = self.buckets[side]
+        count = max(1, round(count * SIDE**2 / side**2))
         chosen = [dice.randrange(len(bucket.scenes)) for _ in range(count)]
         return SizeGroup(bucket.latents[chosen].float(), [bucket.scenes[at] for at in chosen])
 

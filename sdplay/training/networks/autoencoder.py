@@ -76,7 +76,8 @@ def train(
     """Train for that long from the last checkpoint on, all of it or its decoder alone; with `cool`,
     at the stage's very end, ever slower."""
     torch.manual_seed(0)
-    model = build().to(memory_format=torch.channels_last)
+    # What differs in training mode is one copy, out of the order in which the channels lie.
+    model = build().eval().to(memory_format=torch.channels_last)
     kept = load(out / "autoencoder.pt") or {"steps": 0}
     if "model" in kept:
         model.load_state_dict(kept["model"])

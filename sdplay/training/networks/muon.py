@@ -29,6 +29,11 @@ def _orthogonal(stack: torch.Tensor) -> torch.Tensor:
     return x.mT if stack.size(1) > stack.size(2) else x
 
 
+def _matrix(weight: torch.Tensor) -> torch.Tensor:
+    """A weight as a matrix: a row for each output, no copy where channels lie last."""
+    return weight.movedim(1, -1).flatten(1)
+
+
 class Muon(torch.optim.Optimizer):
     """For weights with at least two dimensions; the rest belongs to AdamW."""
 
@@ -39,21 +44,26 @@ class Muon(torch.optim.Optimizer):
     def step(self) -> None:
         """One update; weights of the same shape are orthogonalised together."""
         for group in self.param_groups:
+            weights = [weight for weight in group["params"] if weight.grad is not None]
             shapes = defaultdict(list)
-            for weight in group["params"]:
-                if weight.grad is not None:
-                    if weight not in self.state:
-                        self.state[weight]["average"] = torch.zeros_like(weight)
-                    self.state[weight]["average"].lerp_(weight.grad, 1 - group["momentum"])
-                    shapes[weight.flatten(1).shape].append(weight)
-            for shape, weights in shapes.items():
-                ahead = [
-                    weight.grad.lerp(self.state[weight]["average"], group["momentum"])
-                    for weight in weights
-                ]
-                moves = _orthogonal(torch.stack([matrix.flatten(1) for matrix in ahead]))
-                for weight, move in zip(weights, moves, strict=True):
-                    weight.add_(move.view_as(weight), alpha=-group["lr"] * 0.2 * max(shape) ** 0.5)
+            for weight, ahead in zip(weights, self._ahead(weights, group["momentum"]), strict=True):
+                shapes[_matrix(ahead).shape].append((weight, ahead))
+            for shape, pairs in shapes.items():
+                moves = _orthogonal(torch.stack([_matrix(ahead) for _, ahead in pairs]))
+                scale = -group["lr"] * 0.2 * max(shape) ** 0.5
+                for (weight, _), move in zip(pairs, moves, strict=True):
+                    seen = weight.movedim(1, -1)
+                    seen.add_(move.view_as(seen), alpha=scale)
+
+    def _ahead(self, weights: list[torch.Tensor], momentum: float) -> list[torch.Tensor]:
+        """Each weight's gradient, with its momentum as it will be (Nesterov)."""
+        for weight in weights:
+            if weight not in self.state:
+                self.state[weight]["average"] = torch.zeros_like(weight)
+        averages = [self.state[weight]["average"] for weight in weights]
+        gradients = [weight.grad for weight in weights]
+        torch._foreach_lerp_(averages, gradients, 1 - momentum)
+        return list(torch._foreach_lerp(gradients, averages, momentum))
 
 
 def optimizers(model: torch.nn.Module, lr: float) -> list[torch.optim.Optimizer]:
@@ -65,4 +75,4 @@ def optimizers(model: torch.nn.Module, lr: float) -> list[torch.optim.Optimizer]
         if weight.requires_grad:
             edge = any(part in name for part in ("conv_in", "conv_out", "embedding", "quant_conv"))
             (inner if weight.ndim >= 2 and not edge else rest).append(weight)
-    return [Muon(inner, lr), torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.98), weight_decay=0.0)]
+    return [Muon(inner, lr), torch.optim.AdamW(rest, lr, (0.9, 0.98), weight_decay=0.0, fused=True)]

@@ -1,5 +1,6 @@
 """How fast a run learns: at full pace until it cools, once, at its end; and in which numbers."""
 
+import math
 import time
 from dataclasses import dataclass, field
 
@@ -18,13 +19,18 @@ def autocast() -> torch.autocast:
 
 @dataclass
 class Pace:
-    """The share of the full learning rate over one run of so many minutes.  A run that cools goes
-    down from where the runs before have left it, and never up again."""
+    """The share of the full learning rate over one run of so many minutes, or pictures if they are
+    over sooner.  A run that cools goes down from where the runs before have left it, and never up
+    again."""
 
     start: float
     """As the last checkpoint says; 1 before any cooling."""
     minutes: float
     cool: bool = False
+    pictures: float = math.inf
+    """How many this run may learn from."""
+    learnt: int = 0
+    """From how many it has learnt."""
     began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -38,8 +44,9 @@ class Pace:
 
     @property
     def spent(self) -> float:
-        """The share of the minutes that is over."""
-        return (time.monotonic() - self.began) / (60 * self.minutes)
+        """The share of the minutes, or of the pictures, that is over."""
+        passed = (time.monotonic() - self.began) / (60 * self.minutes)
+        return max(passed, self.learnt / self.pictures if self.pictures > 0 else 1.0)
 
     @property
     def now(self) -> float:
@@ -47,3 +54,7 @@ class Pace:
         if not self.cool:
             return self.start
         return FLOOR + (self.start - FLOOR) * max(0.0, 1 - self.spent)
+
+    def end(self) -> None:
+        """Let the run end after its present step."""
+        self.pictures = 0

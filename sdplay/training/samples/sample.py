@@ -11,8 +11,12 @@ from PIL import Image, ImageDraw
 from transformers import CLIPTextModel
 
 from sdplay.training.log import checkpoint
-from sdplay.training.networks import autoencoder, unet
-from sdplay.training.networks.words import text_encoder, tokenizer
+from sdplay.training.networks import autoencoder
+from sdplay.training.networks.averages import of_width
+from sdplay.training.networks.recipe import Recipe
+from sdplay.training.networks.schedule import SCHEDULE
+from sdplay.training.networks.unet import Painter
+from sdplay.training.networks.words import tokenizer
 
 STEPS = 25
 CFG = 2.5
@@ -20,28 +24,31 @@ BATCH = 32
 LABEL = 14
 
 
-def parts(out: Path) -> tuple[UNet2DConditionModel, AutoencoderKL, CLIPTextModel, list[str]]:
-    """The averaged U-Net and text encoder, the autoencoder and the words of a run."""
-    words: list[str] = checkpoint(out / "words.pt")["words"]
-    painter, reader, vae = unet.build(), text_encoder(words), autoencoder.build()
-    averages = checkpoint(out / "unet.pt")["models"][2:]
-    for model, weights in zip((painter, reader), averages, strict=True):
-        model.load_state_dict(weights)
+def parts(
+    out: Path, width: float | None = None
+) -> tuple[UNet2DConditionModel, AutoencoderKL, CLIPTextModel, list[str]]:
+    """U-Net and text encoder of a run, averaged (over that width where one is given), with its
+    autoencoder and words."""
+    lexicon, state = checkpoint(out / "words.pt"), checkpoint(out / "unet.pt")
+    recipe, vae = Recipe(**state["recipe"]), autoencoder.build()
+    painter = Painter(lexicon["words"], lexicon["vectors"].numpy(), recipe.layers)
+    painter.put(of_width(out / "averages", width) if width else state["means"][-1])
+    painter.to(memory_format=torch.contiguous_format)
     vae.load_state_dict(checkpoint(out / "autoencoder.pt")["model"])
     vae.register_to_config(scaling_factor=1.0)
-    return painter.eval(), vae.eval(), reader.eval(), words
+    return painter.unet, vae.eval(), painter.text, lexicon["words"]
 
 
-def pipeline(out: Path) -> StableDiffusionPipeline:
+def pipeline(out: Path, width: float | None = None) -> StableDiffusionPipeline:
     """The run so far as a pipeline."""
-    painter, vae, reader, words = parts(out)
+    painter, vae, reader, words = parts(out, width)
     return quiet(
         StableDiffusionPipeline(
             vae=vae,
             text_encoder=reader,
             unet=painter,
             tokenizer=tokenizer(words),
-            scheduler=DDIMScheduler(**unet.SCHEDULE),
+            scheduler=DDIMScheduler(**SCHEDULE),
             safety_checker=None,
             feature_extractor=None,
             requires_safety_checker=False,

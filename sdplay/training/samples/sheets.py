@@ -15,7 +15,7 @@ from diffusers import (
 )
 from PIL import Image
 
-from sdplay.training.networks.unet import SCHEDULE
+from sdplay.training.networks.schedule import SCHEDULE
 from sdplay.training.pictures.captions import caption
 from sdplay.training.pictures.world import World
 from sdplay.training.samples.sample import paint, pipeline, quiet, sheet
@@ -48,9 +48,9 @@ SEED = 7
 SMALL = 96
 
 
-def progress(out: Path) -> Path:
+def progress(out: Path, width: float | None = None) -> Path:
     """The watched prompts with the run so far."""
-    pictures = paint(pipeline(out), WATCHED, [SEED] * len(WATCHED))
+    pictures = paint(pipeline(out, width), WATCHED, [SEED] * len(WATCHED))
     file = out / "sheet.png"
     sheet(pictures, 4, WATCHED).save(file)
     return file
