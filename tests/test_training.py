@@ -21,14 +21,24 @@ from sdplay.engine.card import SHIPPED, Card  # noqa: E402
 from sdplay.engine.words import Words  # noqa: E402
 from sdplay.training import export, packs  # noqa: E402
 from sdplay.training.log import Log, load, rotate, save  # noqa: E402
-from sdplay.training.networks import autoencoder, unet, warm, words  # noqa: E402
+from sdplay.training.networks import (  # noqa: E402
+    autoencoder,
+    averages,
+    lean,
+    learning,
+    unet,
+    warm,
+    words,
+)
 from sdplay.training.networks.muon import Muon  # noqa: E402
 from sdplay.training.networks.pace import FLOOR, Pace, autocast  # noqa: E402
+from sdplay.training.networks.recipe import Lesson, Recipe  # noqa: E402
+from sdplay.training.networks.schedule import STEPS  # noqa: E402
 from sdplay.training.pictures.colours import COLOURS  # noqa: E402
 from sdplay.training.pictures.compose import Drawn, as_array  # noqa: E402
 from sdplay.training.pictures.icons import things  # noqa: E402
 from sdplay.training.pictures.scenes import Figure, Scene  # noqa: E402
-from sdplay.training.samples import preview  # noqa: E402
+from sdplay.training.samples import preview, sample  # noqa: E402
 
 VOCABULARY = [*words.SPECIAL, *words.caption_words()]
 ODD = "A  Red APPLE, 3D-style: on blue! Zürich (kitten) zxqy's " + "apple " * 30
@@ -84,6 +94,7 @@ def test_learning_cools_once_from_where_it_was_left_and_never_warms_again():
     resumed = Pace(left, minutes=10, cool=True)
     assert resumed.now <= left
     assert Pace(resumed.now, 10, cool=True, began=time.monotonic() - 900).now == FLOOR
+    assert Pace(1.0, 10, cool=True, pictures=400, learnt=400).now == FLOOR
     with pytest.raises(SystemExit, match="warm steps would undo that"):
         Pace(resumed.now, minutes=10)
     with pytest.raises(SystemExit, match="cooled to its end"):
@@ -262,10 +273,20 @@ def test_a_batch_has_pictures_of_one_size_with_their_own_scenes(run_folder):
             assert bucket.scenes[at] == scene
 
 
-def test_packing_stops_at_the_wanted_number(run_folder):
+def test_packing_stops_at_the_wanted_number_and_leaves_a_pack_for_checks(run_folder, monkeypatch):
     log, folder = Log(run_folder), run_folder / "packs"
+    monkeypatch.setattr(packs, "CHECKED", 4)
     packs.fill(Discs(), autoencoder.build(), folder, log, minutes=1, most=1)
     assert [file.name for file in packs.packed(folder)] == ["128-00000.npz"]
+    assert len(packs.read(folder / packs.CHECK).scenes) == 4
+    assert len(packs.Packs(folder)) == 32
+
+
+def test_larger_pictures_come_fewer_at_a_time(run_folder):
+    pool = packs.Packs(run_folder / "packs")
+    latents, scenes = torch.zeros(9, 8, 32, 32), pool.buckets[16].scenes[:9]
+    pool.buckets = {32: packs.SizeGroup(latents, scenes)}
+    assert len(pool.batch(64, random.Random(0)).scenes) == 16
 
 
 def test_without_packs_a_run_says_what_comes_first(tmp_path):
@@ -273,14 +294,121 @@ def test_without_packs_a_run_says_what_comes_first(tmp_path):
         packs.Packs(_packs(tmp_path))
 
 
+def training(folder):
+    return learning.Training(folder / "packs", folder, batch=2)
+
+
 def test_a_stopped_run_goes_on_where_it_was(run_folder):
-    first = unet.Training(run_folder / "packs", run_folder, batch=2)
-    first.step()
+    first = learning.Training(run_folder / "packs", run_folder, 2, {"times": "logit-normal"})
+    first.step(0.5)
     first.save()
-    again = unet.Training(run_folder / "packs", run_folder, batch=2)
-    assert (again.done, again.seen) == (1, 2)
-    weights, before = again.unet.state_dict(), first.unet.state_dict()
-    assert all(torch.equal(weights[name], before[name]) for name in before)
+    again = training(run_folder)
+    assert (again.done, again.seen, again.pace) == (1, 2, 0.5)
+    assert again.recipe == Recipe(times="logit-normal")
+    assert all(torch.equal(again.learnt[name], weight) for name, weight in first.learnt.items())
+
+
+def test_runs_that_are_compared_meet_the_same_pictures(run_folder):
+    assert training(run_folder).step() == training(run_folder).step()
+
+
+def test_a_check_depends_on_the_weights_alone(run_folder):
+    run = training(run_folder)
+    assert run.checked() == "unchecked"
+    _pack(run_folder, "check", autoencoder.build(), seed=3)
+    before = run.checked()
+    run.step()
+    assert run.checked() == before
+    run.averages.take(run.learnt)
+    assert run.checked() != before
+    assert all(band in before for band in learning.BANDS)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_the_lean_unet_answers_as_diffusers_does(layers):
+    torch.manual_seed(0)
+    model = unet.build(layers)
+    x, times = torch.randn(2, 8, 12, 20), torch.tensor([3, 700])
+    meaning = torch.randn(2, words.LENGTH, words.WIDTH)
+    with torch.no_grad():
+        theirs = model(x, times, meaning).sample
+        assert torch.allclose(lean.answer(model, x, times, meaning), theirs, atol=1e-5)
+
+
+def test_a_deeper_unet_begins_with_the_same_answers_and_learns_in_all_its_layers():
+    torch.manual_seed(0)
+    model = unet.build()
+    deep = warm.deepened(model, 2)
+    given = torch.randn(2, 8, 8, 8), torch.tensor([3, 700]), torch.randn(2, 5, words.WIDTH)
+    answer = deep(*given).sample
+    assert torch.allclose(answer, model(*given).sample, atol=1e-5)
+    answer.square().sum().backward()
+    new = [p.grad for n, p in deep.named_parameters() if "down_blocks.1.resnets.1.conv2" in n]
+    assert all(float(grad.abs().sum()) > 0 for grad in new)
+
+
+def walked(folder, width, ticks=240):
+    """The average of that width over a random walk, straight and as it is mixed afterwards."""
+    dice, weights = torch.Generator().manual_seed(1), {"a": torch.zeros(4)}
+    kept = averages.Averages.beginning(weights)
+    straight = torch.zeros(4)
+    for tick in range(1, ticks + 1):
+        weights["a"] = weights["a"] + torch.randn(4, generator=dice)
+        kept.take(weights)
+        share = 1 - (1 - 1 / tick) ** (averages.power(width) + 1)
+        straight = straight.lerp(weights["a"], share)
+        if tick % 20 == 0:
+            kept.write(folder)
+    return straight, averages.of_width(folder, width)["a"], weights["a"]
+
+
+@pytest.mark.parametrize("width", [0.05, 0.07, 0.15])
+def test_an_average_of_any_width_can_be_mixed_afterwards(tmp_path, width):
+    straight, mixed, last = walked(tmp_path, width)
+    assert float((straight - mixed).abs().max()) < 0.1 * float((straight - last).abs().max())
+
+
+def test_an_average_over_nothing_says_what_leaves_averages(tmp_path):
+    with pytest.raises(SystemExit, match="the stage unet leaves them there"):
+        averages.of_width(tmp_path, 0.1)
+
+
+def test_a_contrast_asks_to_be_further_from_another_pictures_answer():
+    torch.manual_seed(0)
+    clean = torch.randn(4, 8, 4, 4)
+    lesson = Lesson.of(clean, torch.randn_like(clean), torch.full((4,), 500))
+    assert lesson.loss(lesson.target) == 0
+    assert lesson.loss(lesson.target, 0.05) < 0
+    assert lesson.loss(lesson.target.roll(1, 0), 0.05) > 0
+
+
+def test_logit_normal_times_come_mostly_from_the_middle_and_weigh_the_same():
+    torch.manual_seed(0)
+    clean = torch.zeros(4000, 1, 1, 1)
+    even = Lesson.drawn(clean, Recipe())
+    middling = Lesson.drawn(clean, Recipe(times="logit-normal"))
+    inner = [
+        float(((lesson.times - STEPS / 2).abs() < STEPS / 4).float().mean())
+        for lesson in (even, middling)
+    ]
+    assert inner[0] == pytest.approx(0.5, abs=0.05)
+    assert inner[1] > 0.65
+    assert len(set(middling.weight.tolist())) == 1
+    assert 0 <= int(middling.times.min()) <= int(middling.times.max()) < STEPS
+
+
+def test_a_run_is_painted_with_its_wider_average_or_one_of_another_width(run_folder):
+    save({"model": autoencoder.build().state_dict()}, run_folder / "autoencoder.pt")
+    run = training(run_folder)
+    for _ in range(8):
+        run.step()
+    run.averages.write(run_folder / "averages")
+    run.save()
+    wider, mixed = (sample.parts(run_folder, width)[0].state_dict() for width in (None, 0.2))
+    mean = run.averages.means[-1]["unet.conv_in.weight"]
+    assert torch.equal(wider["conv_in.weight"], mean)
+    assert wider["conv_in.weight"].is_contiguous()
+    assert torch.allclose(mixed["conv_in.weight"], mean, atol=1e-2)
 
 
 def test_the_last_three_checkpoints_stay(tmp_path):

@@ -13,15 +13,21 @@ pytest.importorskip("diffusers", reason="training needs the extra 'train'")
 pytest.importorskip("onnxscript", reason="training needs the extra 'train'")
 onnxruntime = pytest.importorskip("onnxruntime", reason="the engine runs on onnxruntime")
 
-from sdplay.training.judging import evaluate, judge, learning, prompts  # noqa: E402
+from sdplay.training.judging import album, evaluate, judge, learning, prompts  # noqa: E402
 from sdplay.training.judging.prompts import Ask  # noqa: E402
-from sdplay.training.log import Log  # noqa: E402
+from sdplay.training.log import Log, load  # noqa: E402
 from sdplay.training.networks import autoencoder  # noqa: E402
 from sdplay.training.pictures.captions import caption  # noqa: E402
 from sdplay.training.pictures.colours import COLOURS  # noqa: E402
-from sdplay.training.pictures.icons import DRAWN, Icons, drawing, things  # noqa: E402
+from sdplay.training.pictures.icons import (  # noqa: E402
+    DRAWN,
+    WITHHELD,
+    Icons,
+    drawing,
+    things,
+)
 from sdplay.training.pictures.scenes import Figure, Scene, held_out  # noqa: E402
-from sdplay.training.pictures.world import World  # noqa: E402
+from sdplay.training.pictures.world import STYLES, World  # noqa: E402
 
 CAT, DOG = (next(t for t in things() if t.word == word) for word in ("cat", "dog"))
 WORDS = [thing.word for thing in things()]
@@ -56,7 +62,7 @@ class Seer(torch.nn.Module):
             present[:, :, y, x] = 3
             named[:, WORDS.index(word), y, x] = 5
             coloured[:, list(COLOURS).index(colour), y, x] = 5
-        return present, named, coloured, present
+        return present, named, coloured, present, torch.zeros(len(pixels), len(STYLES))
 
 
 def seen_by(*seen):
@@ -80,13 +86,60 @@ def test_a_judge_that_is_sure_of_nothing_still_names_the_likeliest_thing():
 def test_targets_stand_where_the_boxes_are(world):
     scene = Scene((Figure(CAT, "blue"), Figure(DOG)), "flat", "white", relation="left of")
     drawn = world.draw(scene, random.Random(1))
-    targets = learning.Targets.of(scene, drawn)
+    targets = album.Targets.of(scene, drawn)
     for (box,), word, colour in zip(drawn.boxes, ("cat", "dog"), ("blue", None), strict=True):
         x, y = (int(middle * judge.CELLS) for middle in box.middle)
         assert targets.present[y, x] == 1
         assert targets.things[y, x] == WORDS.index(word)
         assert targets.colours[y, x] == (list(COLOURS).index(colour) if colour else -1)
     assert targets.things[0, 0] == -1
+
+
+def test_one_drawing_of_each_thing_is_kept_for_the_judges_exam(tmp_path):
+    for word, name in ((word, name) for word in ("cat", "dog") for name in (*DRAWN, *WITHHELD)):
+        (tmp_path / name).mkdir(parents=True, exist_ok=True)
+        Image.new("RGBA", (20, 20), "red").save(tmp_path / name / f"{word}.png")
+    taught, examined = album.taught(tmp_path).icons, album.examined(tmp_path).icons
+    assert sorted(word for word, _ in examined.drawings) == ["cat", "dog"]
+    assert {name for _, name in examined.drawings} <= set(DRAWN)
+    assert not set(taught.drawings) & set(examined.drawings)
+    assert len(taught.drawings) == 2 * len((*DRAWN, *WITHHELD)) - 2
+
+
+def test_an_album_keeps_pictures_with_what_is_right_about_them(world, tmp_path, monkeypatch):
+    monkeypatch.setattr(album, "PICTURES", 8)
+    album.fill(world, autoencoder.build(), tmp_path, 2, Log(tmp_path))
+    kept = album.Album.read(tmp_path)
+    assert kept.pixels.shape == (16, 3, judge.SIDE, judge.SIDE)
+    again = next(album._drawn(world, random.Random(1)))[1]
+    assert all(
+        torch.equal(getattr(kept.targets, name)[8], getattr(again, name))
+        for name in album.Targets.names()
+    )
+
+
+def test_in_a_mirror_things_stand_on_the_other_side():
+    pixels, maps = torch.zeros(1, 3, 96, 96), torch.zeros(1, 12, 12)
+    pixels[..., 0], maps[..., 0] = 255, 1
+    book = album.Album(pixels, album.Targets(maps, maps, maps, torch.tensor([3])))
+    sides = set()
+    for seed in range(12):
+        seen, targets = book.batch(1, random.Random(seed))
+        left = seen[0, 0, 0, 0] > 0
+        assert left == (targets.things[0, 0, 0] == 1)
+        sides.add(bool(left))
+    assert sides == {True, False}
+
+
+def test_a_judge_goes_on_where_it_was_and_cools_once(world, tmp_path, monkeypatch):
+    monkeypatch.setattr(album, "PICTURES", 8)
+    album.fill(world, autoencoder.build(), tmp_path / "album", 1, Log(tmp_path))
+    book = album.Album.read(tmp_path / "album")
+    learning.train(book, tmp_path, 60, learning.BATCH, Log(tmp_path))
+    assert load(tmp_path / "judge.pt")["seen"] == learning.BATCH
+    with pytest.raises(SystemExit, match="cooled to its end"):
+        learning.train(book, tmp_path, 60, 2 * learning.BATCH, Log(tmp_path))
+    assert len(judge.styles(learning.read(tmp_path), [Image.new("RGB", (128, 128))])) == 1
 
 
 def test_melting_bends_a_picture_more_the_more_it_is_asked_to():
@@ -105,7 +158,8 @@ def test_a_judge_learns_nothing_of_what_melted_things_are():
     maps[:, 5, 5] = 7
     present = torch.zeros(2, judge.CELLS, judge.CELLS)
     present[:, 5, 5] = 1
-    targets = learning.Targets(present, maps, torch.full_like(maps, -1))
+    none = torch.full_like(maps, -1)
+    targets = album.Targets(present, maps, none, none[:, 0, 0])
     pixels = torch.rand(2, 3, judge.SIDE, judge.SIDE)
     loss, _ = learning.loss_of(model, pixels, targets, torch.tensor([0.0, 1.0]))
     grown, _ = torch.autograd.grad(loss, [model.things.weight, model.whole.weight])
@@ -206,8 +260,8 @@ class Painter:
 @pytest.fixture(scope="module")
 def evaluated(world, tmp_path_factory):
     out, painter = tmp_path_factory.mktemp("out"), Painter()
-    judges = (Seer(("cat", "red", 5, 5)), judge.StyleJudge().eval())
-    shares = evaluate.evaluate(world, judges, painter, out, Log(out), share=0.05)
+    seer = Seer(("cat", "red", 5, 5))
+    shares = evaluate.evaluate(world, seer, painter, out, Log(out), share=0.05)
     return out, painter, shares
 
 

@@ -20,6 +20,10 @@ from sdplay.training.networks.recipe import TIMES
 from sdplay.training.pictures.world import World
 
 
+ALBUM = 24
+"""How many packs of drawings the judge learns from."""
+
+
 def main() -> None:
     options = _options()
     torch.set_num_threads(options.threads)
@@ -124,13 +128,17 @@ def _sheet(options: argparse.Namespace, log: Log) -> None:
 
 
 def _judge(options: argparse.Namespace, log: Log) -> None:
-    from sdplay.training.judging import evaluate, judge, learning
+    from sdplay.training.judging import album, evaluate, judge, learning
     from sdplay.training.samples import sample
 
-    own, vae = World.read(options.icons), sample.shipped(options.model).vae
-    learning.train(learning.withheld(options.icons), own, vae, options.out, options.minutes, log)
-    namer, _ = learning.read(options.out)
-    evaluate.saturation(own, namer, log)
+    drawn, world = options.out / "album", album.taught(options.icons)
+    album.fill(world, sample.shipped(options.model).vae, drawn, min(options.most, ALBUM), log)
+    pictures = album.Album.read(drawn)
+    learning.train(pictures, options.out, options.minutes, options.until, log)
+    namer = learning.read(options.out)
+    for name, drawings in (("unseen", album.examined(options.icons)), ("seen", world)):
+        log(f"drawings that are {name}")
+        evaluate.saturation(drawings, namer, log)
     judge.export(namer, options.out / "judge.onnx")
 
 
@@ -138,10 +146,10 @@ def _evaluate(options: argparse.Namespace, log: Log) -> None:
     from sdplay.training.judging import evaluate, learning
     from sdplay.training.samples import sample
 
-    judges, world = learning.read(options.out), World.read(options.icons)
+    namer, world = learning.read(options.out), World.read(options.icons)
     pipe = sample.shipped(options.model) if options.shipped else sample.pipeline(options.out, options.width)
     folder = options.out / ("shipped" if options.shipped else "run")
-    evaluate.evaluate(world, judges, pipe, folder, log, options.share)
+    evaluate.evaluate(world, namer, pipe, folder, log, options.share)
 
 
 def _export(options: argparse.Namespace, log: Log) -> None:

@@ -1,5 +1,5 @@
-"""How good is it?  The judge, which has only seen drawings that no generator is trained on, says
-what it sees in pictures painted from prompts that nobody was trained on."""
+"""How good is it?  The judge says what it sees in pictures painted from prompts that nobody was
+trained on."""
 
 import json
 import random
@@ -13,12 +13,12 @@ import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline
 from PIL import Image
 
-from sdplay.training.judging.judge import Judge, Sighting, StyleJudge, looked_at, melted, sightings
+from sdplay.training.judging.judge import Judge, Sighting, melted, sightings, styles
 from sdplay.training.judging.prompts import Ask, prompts
 from sdplay.training.log import Log
 from sdplay.training.pictures.compose import as_array
 from sdplay.training.pictures.scenes import Figure, Scene
-from sdplay.training.pictures.world import STYLES, World
+from sdplay.training.pictures.world import World
 from sdplay.training.samples.sample import paint, sheet
 
 BATCH = 24
@@ -45,7 +45,7 @@ TARGETS = {
 
 def evaluate(
     world: World,
-    judges: tuple[Judge, StyleJudge],
+    judge: Judge,
     pipe: StableDiffusionPipeline,
     out: Path,
     log: Log,
@@ -54,7 +54,7 @@ def evaluate(
     """Paint the prompts (or a share of each table), judge them, and write table and sheet."""
     asks = [ask for table in _tables(prompts(world)) for ask in _some(table, share)]
     pictures = list(painted(pipe, asks, log))
-    shares = measure(judges, pictures, asks)
+    shares = measure(judge, pictures, asks)
     shares["autoencoder PSNR"] = psnr(world, pipe.vae, max(1, round(8 * share)))
     out.mkdir(parents=True, exist_ok=True)
     (out / "evaluation.json").write_text(json.dumps(shares, indent=1) + "\n", "utf-8")
@@ -90,25 +90,22 @@ def painted(pipe: StableDiffusionPipeline, asks: Sequence[Ask], log: Log) -> Ite
 
 
 def measure(
-    judges: tuple[Judge, StyleJudge], pictures: Sequence[Image.Image], asks: Sequence[Ask]
+    judge: Judge, pictures: Sequence[Image.Image], asks: Sequence[Ask]
 ) -> dict[str, float]:
     """What each table reached: shares of what is right."""
-    judge, stylist = judges
     right: dict[str, list[float]] = defaultdict(list)
-    styles: dict[str, set[int]] = defaultdict(set)
+    many: dict[str, set[str]] = defaultdict(set)
     for picture, ask in zip(pictures, asks, strict=True):
         seen = sightings(judge, [picture])[0]
         for name, value in _verdicts(ask, seen):
             right[name].append(value)
-        with torch.no_grad():
-            style = int(stylist(looked_at([picture])).argmax())
         if ask.table == "style":
-            right["style"].append(STYLES[style] == ask.scene.style)
+            right["style"].append(styles(judge, [picture]) == [ask.scene.style])
         elif ask.table == "styles in 9 seeds":
-            styles[ask.prompt].add(style)
+            many[ask.prompt].update(styles(judge, [picture]))
     shares = {name: round(float(np.mean(values)), 3) for name, values in right.items()}
-    if styles:
-        shares["styles in 9 seeds"] = round(float(np.mean([len(s) for s in styles.values()])), 1)
+    if many:
+        shares["styles in 9 seeds"] = round(float(np.mean([len(s) for s in many.values()])), 1)
     return shares
 
 
@@ -164,8 +161,8 @@ def _stands(scene: Scene, sightings: Sequence[Sighting]) -> bool:
 
 @torch.no_grad()
 def saturation(world: World, judge: Judge, log: Log, count: int = 400) -> dict[str, float]:
-    """The judge judged: what it names and what it calls whole, of drawings it was not trained on,
-    clean and melted ever more."""
+    """The judge judged: what it names and what it calls whole, of lone things of that world, clean
+    and melted ever more."""
     dice = random.Random(77)
     clean = []
     for _ in range(count):

@@ -1,9 +1,5 @@
-"""The judge: finds the things in a picture and names them, their colours, and whether they are
-whole.  It learns from drawings that no generator is trained on.
-
-Styles are another matter: only the generator's own drawings show them, so a small network apart
-learns those.
-"""
+"""The judge: finds the things in a picture and names them, their colours, whether they are whole, and
+the style of the picture."""
 
 import random
 from collections.abc import Sequence
@@ -39,7 +35,7 @@ def _layer(before: int, after: int, stride: int = 1, kernel: int = 3) -> nn.Sequ
 class Judge(nn.Module):
     """A small convolutional network that looks at twelve by twelve places of a picture."""
 
-    OUTPUTS = ("present", "things", "colours", "whole")
+    OUTPUTS = ("present", "things", "colours", "whole", "style")
 
     def __init__(self, count: int) -> None:
         super().__init__()
@@ -52,33 +48,16 @@ class Judge(nn.Module):
         self.things = nn.Conv2d(128, count, 1)
         self.colours = nn.Conv2d(128, len(COLOURS), 1)
         self.whole = nn.Conv2d(128, 1, 1)
+        self.style = nn.Linear(192, len(STYLES))
         nn.init.constant_(self.present.bias, -3)
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
         fine = self.fine(pixels)
         coarse = F.interpolate(self.coarse(fine), scale_factor=2.0, mode="nearest")
-        seen = self.joined(torch.cat([fine, coarse], 1))
-        return self.present(seen), self.things(seen), self.colours(seen), self.whole(seen)
-
-
-class StyleJudge(nn.Module):
-    """Names the style of a whole picture."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            _layer(3, 24, 2),
-            _layer(24, 48, 2),
-            _layer(48, 64, 2),
-            _layer(64, 96, 2),
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
-            nn.Linear(96, len(STYLES)),
-        )
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.layers(pixels)
-        return logits
+        both = torch.cat([fine, coarse], 1)
+        seen = self.joined(both)
+        maps = (head(seen) for head in (self.present, self.things, self.colours, self.whole))
+        return *maps, self.style(both.mean((2, 3)))
 
 
 @dataclass(frozen=True)
@@ -107,7 +86,7 @@ def looked_at(pictures: Sequence[Image.Image]) -> torch.Tensor:
 @torch.no_grad()
 def sightings(judge: Judge, pictures: Sequence[Image.Image]) -> list[list[Sighting]]:
     """What the judge sees in each picture, the surest first; always at least one thing."""
-    present, named, coloured, whole = (
+    present, named, coloured, whole, _ = (
         output.float().numpy() for output in judge(looked_at(pictures))
     )
     sure = 1 / (1 + np.exp(-present[:, 0]))
@@ -124,6 +103,12 @@ def sightings(judge: Judge, pictures: Sequence[Image.Image]) -> list[list[Sighti
         ]
         for n in range(len(sure))
     ]
+
+
+@torch.no_grad()
+def styles(judge: Judge, pictures: Sequence[Image.Image]) -> list[str]:
+    """The style that the judge sees in each picture."""
+    return [STYLES[at] for at in judge(looked_at(pictures))[-1].argmax(1).tolist()]
 
 
 def _words() -> list[str]:

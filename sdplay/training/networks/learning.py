@@ -133,10 +133,9 @@ class Training:
 
     def _asked(self, lesson: Lesson, captions: Sequence[str]) -> tuple[torch.Tensor, ...]:
         """What the painter is given."""
-        noisy = lesson.noisy.contiguous(memory_format=torch.channels_last)
         bounds = {"padding": "max_length", "max_length": LENGTH, "truncation": True}
         tokens = self.tokens(list(captions), return_tensors="pt", **bounds)
-        return noisy, lesson.times, tokens.input_ids
+        return lesson.noisy, lesson.times, tokens.input_ids
 
     def _move(self, pace: float) -> None:
         self.pace = pace

@@ -10,7 +10,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 
 from sdplay.training.log import Log, checkpoint, save
-from sdplay.training.networks import autoencoder
+from sdplay.training.networks import autoencoder, lean
 from sdplay.training.networks.words import WIDTH, text_encoder, vectors, vocabulary
 from sdplay.training.packs import encode
 from sdplay.training.pictures.compose import as_array
@@ -45,15 +45,12 @@ class Painter(torch.nn.Module):
         super().__init__()
         self.text = text_encoder(words, vectors)
         self.unet = build(layers)
-        # What differs in training mode is one copy, out of the order in which the channels lie.
-        self.eval().to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)
 
     def forward(
         self, noisy: torch.Tensor, times: torch.Tensor, tokens: torch.Tensor
     ) -> torch.Tensor:
-        meaning = self.text(tokens)[0]
-        answer: torch.Tensor = self.unet(noisy, times, meaning).sample
-        return answer
+        return lean.answer(self.unet, noisy, times, self.text(tokens)[0])
 
     @torch.no_grad()
     def put(self, weights: Mapping[str, torch.Tensor]) -> None:

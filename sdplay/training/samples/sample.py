@@ -33,7 +33,7 @@ def parts(
     recipe, vae = Recipe(**state["recipe"]), autoencoder.build()
     painter = Painter(lexicon["words"], lexicon["vectors"].numpy(), recipe.layers)
     painter.put(of_width(out / "averages", width) if width else state["means"][-1])
-    painter.to(memory_format=torch.contiguous_format)
+    painter.eval().to(memory_format=torch.contiguous_format)
     vae.load_state_dict(checkpoint(out / "autoencoder.pt")["model"])
     vae.register_to_config(scaling_factor=1.0)
     return painter.unet, vae.eval(), painter.text, lexicon["words"]
