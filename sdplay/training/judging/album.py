@@ -104,7 +104,7 @@ class Album:
     @classmethod
     def read(cls, folder: Path) -> "Album":
         """All that was drawn into the folder."""
-        parts = [np.load(file) for file in sorted(folder.glob("?????.npz"))]
+        parts = [_arrays(file) for file in sorted(folder.glob("?????.npz"))]
         joined = {
             name: torch.from_numpy(np.concatenate([part[name] for part in parts]))
             for name in ("pixels", *Targets.names())
@@ -146,6 +146,11 @@ def _write(listed: list[tuple[torch.Tensor, Targets]], vae: AutoencoderKL, file:
     maps = {name: getattr(targets, name).numpy() for name in Targets.names()}
     with whole(file) as beside, beside.open("wb") as opened:
         np.savez(opened, pixels=((pixels + 1) * 127.5).round().byte().numpy(), **maps)
+
+
+def _arrays(file: Path) -> dict[str, np.ndarray]:
+    with np.load(file) as opened:
+        return dict(opened)
 
 
 @torch.no_grad()

@@ -173,10 +173,10 @@ class Training:
         """The wider average's loss at given times."""
         noise = torch.randn(group.latents.shape, generator=torch.Generator().manual_seed(0))
         lesson = Lesson.of(group.latents, noise, times)
-        batches = zip(*(part.split(self.batch) for part in self._asked(lesson, captions)))
+        parts = (part.split(self.batch) for part in self._asked(lesson, captions))
         weights = self.averages.means[-1]
         with autocast():
-            answers = [functional_call(self.painter, weights, batch) for batch in batches]
+            answers = [functional_call(self.painter, weights, batch) for batch in zip(*parts, strict=True)]
         return float(lesson.loss(torch.cat(answers)))
 
     def save(self) -> None:

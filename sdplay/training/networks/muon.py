@@ -53,7 +53,7 @@ class Muon(torch.optim.Optimizer):
                 scale = -group["lr"] * 0.2 * max(shape) ** 0.5
                 for (weight, _), move in zip(pairs, moves, strict=True):
                     seen = weight.movedim(1, -1)
-                    seen.add_(move.view_as(seen), alpha=scale)
+                    seen.add_(move.reshape(seen.shape), alpha=scale)
 
     def _ahead(self, weights: list[torch.Tensor], momentum: float) -> list[torch.Tensor]:
         """Each weight's gradient, with its momentum as it will be (Nesterov)."""
