@@ -268,6 +268,17 @@ def test_a_silhouette_has_one_colour_and_lines_leave_the_ground_in_view():
     assert 0.01 < (lines[..., 3] > 100).mean() < 0.2
 
 
+def test_lines_and_large_pixels_look_alike_at_every_size():
+    inked = [
+        (np.asarray(styles.line(disc(COLOURS["red"], side)))[..., 3] > 100).mean()
+        for side in (144, 288)
+    ]
+    assert inked[1] == pytest.approx(inked[0], rel=0.35)
+    noise = Image.effect_noise((256, 256), 90).convert("RGB")
+    cells = np.asarray(styles.pixel_art(noise)).reshape(32, 8, 32, 8, 3)
+    assert (cells == cells[:, :1, :, :1]).all()
+
+
 def test_a_sticker_is_the_drawing_within_a_white_rim():
     icon = disc(COLOURS["red"])
     cut_out = styles.sticker(icon)

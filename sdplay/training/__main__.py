@@ -107,7 +107,7 @@ def _pack(options: argparse.Namespace, log: Log) -> None:
 
     vae = autoencoder.build().to(memory_format=torch.channels_last).eval()
     vae.load_state_dict(checkpoint(options.out / "autoencoder.pt")["model"])
-    world = World.read(options.icons)
+    world = World.read(options.icons, options.pixels)
     bounds = {"minutes": options.minutes, "most": options.most, "pixels": options.pixels}
     packs.fill(world, vae, options.packs, log, **bounds)
 

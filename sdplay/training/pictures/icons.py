@@ -83,10 +83,10 @@ class Icons:
     sets: tuple[str, ...] = DRAWN
 
     @classmethod
-    def read(cls, folder: Path, sets: Sequence[str] = DRAWN) -> "Icons":
-        """Those of the folder that render.mjs filled."""
+    def read(cls, folder: Path, sets: Sequence[str] = DRAWN, side: int = SIDE) -> "Icons":
+        """Those of the folder that render.mjs filled, of that side at most."""
         drawings = {
-            (thing.word, name): drawing(cut(file))
+            (thing.word, name): drawing(cut(file, side))
             for thing in things()
             for name in sets
             for file in (folder / name).glob(f"{thing.word.replace(' ', '-')}.*")
@@ -105,12 +105,12 @@ def drawing(icon: Image.Image) -> Drawing:
     return Drawing(icon, natural(small), body(small).share > SHARE + 0.03)
 
 
-def cut(file: Path) -> Image.Image:
+def cut(file: Path, side: int = SIDE) -> Image.Image:
     """The icon, its empty border cut away."""
     with Image.open(file) as opened:
         icon = opened.convert("RGBA")
     box = icon.getchannel("A").point(lambda value: 255 if value > 12 else 0).getbbox()
     icon = icon.crop(box or (0, 0, *icon.size))
-    scale = SIDE / max(icon.size)
+    scale = side / max(icon.size)
     size = (max(1, round(icon.width * scale)), max(1, round(icon.height * scale)))
     return icon.resize(size, Image.Resampling.LANCZOS) if scale < 1 else icon

@@ -7,7 +7,7 @@ import { join } from "node:path";
 
 const require = createRequire(join(process.cwd(), "package.json"));
 const { Resvg } = require("@resvg/resvg-js");
-const PIXELS = 192;
+const PIXELS = 288;
 const SETS = {
   flat: "fluent-emoji-flat",
   cartoon: "noto",

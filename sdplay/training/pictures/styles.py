@@ -6,21 +6,24 @@ import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
 INK = (24, 24, 28)
-CELL = 4
-"""The side of a pixel of pixel art, in pixels of the picture."""
+CELLS = 32
+"""How many pixels of pixel art make a side."""
+USUAL = 144
+"""The side of a drawing whose lines are one pixel wide."""
 
 
 def line(icon: Image.Image, ink: tuple[int, int, int] = INK) -> Image.Image:
-    """Outline and inner edges as lines, the rest transparent."""
+    """Outline and inner edges as lines, wider in a larger drawing; the rest transparent."""
+    wide = max(1, round(max(icon.size) / USUAL))
     alpha = icon.getchannel("A").point(lambda value: 255 if value > 90 else 0)
     flat = Image.new("RGB", icon.size, (255, 255, 255))
     flat.paste(icon, (0, 0), icon)
-    soft = np.asarray(flat.filter(ImageFilter.GaussianBlur(0.8)).convert("L"), np.int16)
+    soft = np.asarray(flat.filter(ImageFilter.GaussianBlur(0.8 * wide)).convert("L"), np.int16)
     steps = np.zeros(soft.shape, np.int16)
     steps[:, 1:] = np.abs(np.diff(soft, axis=1))
     steps[1:] = np.maximum(steps[1:], np.abs(np.diff(soft, axis=0)))
-    inner = Image.fromarray(np.where(steps > 16, 255, 0).astype(np.uint8))
-    rim = ImageChops.subtract(alpha, alpha.filter(ImageFilter.MinFilter(3)))
+    inner = Image.fromarray(np.where(steps > 16 / wide, 255, 0).astype(np.uint8))
+    rim = ImageChops.subtract(alpha, alpha.filter(ImageFilter.MinFilter(2 * wide + 1)))
     drawn = ImageChops.lighter(rim, ImageChops.multiply(inner, alpha))
     sheet = Image.new("RGBA", icon.size, (*ink, 0))
     sheet.putalpha(drawn.filter(ImageFilter.GaussianBlur(0.5)))
@@ -51,9 +54,7 @@ def sticker(icon: Image.Image) -> Image.Image:
 
 def pixel_art(picture: Image.Image) -> Image.Image:
     """The whole picture in large pixels of few colours."""
-    small = picture.resize(
-        (picture.width // CELL, picture.height // CELL), Image.Resampling.BOX
-    ).quantize(14, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    small = picture.resize((CELLS, CELLS), Image.Resampling.BOX).quantize(14, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     return small.convert("RGB").resize(picture.size, Image.Resampling.NEAREST)
 
 

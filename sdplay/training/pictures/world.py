@@ -12,7 +12,7 @@ from sdplay.training.pictures.captions import caption
 from sdplay.training.pictures.colours import COLOURS
 from sdplay.training.pictures.compose import BASES, PIXELS, Drawn, compose
 from sdplay.training.pictures.grounds import PLACES
-from sdplay.training.pictures.icons import DRAWN, Icons, Thing, things
+from sdplay.training.pictures.icons import DRAWN, SIDE, Icons, Thing, things
 from sdplay.training.pictures.scenes import PLACES as CORNERS
 from sdplay.training.pictures.scenes import RELATIONS, SIZES, Figure, Scene, held_out
 
@@ -30,9 +30,10 @@ class World:
     styles: Sequence[str] = STYLES
 
     @classmethod
-    def read(cls, folder: Path) -> "World":
-        """The world that the generator is trained on, from the folder that render.mjs filled."""
-        return cls(Icons.read(folder))
+    def read(cls, folder: Path, pixels: int = PIXELS) -> "World":
+        """The world that the generator is trained on, from the folder that render.mjs filled; for
+        pictures of that side."""
+        return cls(Icons.read(folder, side=max(SIDE, pixels)))
 
     def scene(self, dice: random.Random) -> Scene:
         """A random scene out of those that may be trained on."""
