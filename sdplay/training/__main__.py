@@ -19,7 +19,6 @@ from sdplay.training.log import Log, checkpoint
 from sdplay.training.networks.recipe import TIMES
 from sdplay.training.pictures.world import World
 
-
 ALBUM = 24
 """How many packs of drawings the judge learns from."""
 
@@ -147,7 +146,11 @@ def _evaluate(options: argparse.Namespace, log: Log) -> None:
     from sdplay.training.samples import sample
 
     namer, world = learning.read(options.out), World.read(options.icons)
-    pipe = sample.shipped(options.model) if options.shipped else sample.pipeline(options.out, options.width)
+    pipe = (
+        sample.shipped(options.model)
+        if options.shipped
+        else sample.pipeline(options.out, options.width)
+    )
     folder = options.out / ("shipped" if options.shipped else "run")
     evaluate.evaluate(world, namer, pipe, folder, log, options.share)
 
@@ -158,7 +161,9 @@ def _export(options: argparse.Namespace, log: Log) -> None:
 
     drawn = World.read(options.icons).pictures_forever(seed=424_242)
     pictures = [picture for _, picture, _ in islice(drawn, preview.PICTURES)]
-    export.export(options.model, sample.parts(options.out, options.width), options.version, pictures)
+    export.export(
+        options.model, sample.parts(options.out, options.width), options.version, pictures
+    )
     log(f"exported version {options.version}")
 
 

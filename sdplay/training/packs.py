@@ -125,7 +125,9 @@ class Packs:
     def batch(self, count: int, dice: random.Random) -> SizeGroup:
         """Pictures of one size, so many as are the work of that many ordinary ones; a size comes as
         often as it has pictures."""
-        side = dice.choices(list(self.buckets), [len(each.scenes) for each in self.buckets.values()])[0]
+        side = dice.choices(
+            list(self.buckets), [len(each.scenes) for each in self.buckets.values()]
+        )[0]
         bucket = self.buckets[side]
         count = max(1, round(count * SIDE**2 / side**2))
         chosen = [dice.randrange(len(bucket.scenes)) for _ in range(count)]

@@ -19,7 +19,6 @@ from sdplay.training.pictures.colours import COLOURS
 from sdplay.training.pictures.compose import Drawn
 from sdplay.training.pictures.icons import DRAWN, WITHHELD, Icons, things
 from sdplay.training.pictures.scenes import Scene
-from sdplay.training.pictures.styles import MADE
 from sdplay.training.pictures.world import STYLES, World
 
 PICTURES = 1024

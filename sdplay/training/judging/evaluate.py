@@ -89,9 +89,7 @@ def painted(pipe: StableDiffusionPipeline, asks: Sequence[Ask], log: Log) -> Ite
             log(f"painted {done} of {len(asks)}")
 
 
-def measure(
-    judge: Judge, pictures: Sequence[Image.Image], asks: Sequence[Ask]
-) -> dict[str, float]:
+def measure(judge: Judge, pictures: Sequence[Image.Image], asks: Sequence[Ask]) -> dict[str, float]:
     """What each table reached: shares of what is right."""
     right: dict[str, list[float]] = defaultdict(list)
     many: dict[str, set[str]] = defaultdict(set)

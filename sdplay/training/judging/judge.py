@@ -1,5 +1,5 @@
-"""The judge: finds the things in a picture and names them, their colours, whether they are whole, and
-the style of the picture."""
+"""The judge: finds the things in a picture and names them, their colours, whether they are whole,
+and the style of the picture."""
 
 import random
 from collections.abc import Sequence

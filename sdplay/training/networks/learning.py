@@ -23,7 +23,6 @@ from sdplay.training.networks.unet import Painter
 from sdplay.training.networks.words import LENGTH, tokenizer
 from sdplay.training.packs import CHECK, Packs, SizeGroup, read
 from sdplay.training.pictures.captions import caption
-from sdplay.training.pictures.scenes import Scene
 
 BATCH = 64
 PACE = 1e-3
@@ -176,7 +175,9 @@ class Training:
         parts = (part.split(self.batch) for part in self._asked(lesson, captions))
         weights = self.averages.means[-1]
         with autocast():
-            answers = [functional_call(self.painter, weights, batch) for batch in zip(*parts, strict=True)]
+            answers = [
+                functional_call(self.painter, weights, batch) for batch in zip(*parts, strict=True)
+            ]
         return float(lesson.loss(torch.cat(answers)))
 
     def save(self) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 
 import torch
 
+from sdplay.training.networks.pace import autocast
+
 
 def _orthogonal(stack: torch.Tensor) -> torch.Tensor:
     """The nearest (half-)orthogonal matrix of each, roughly: four steps pull all singular values
@@ -49,7 +51,8 @@ class Muon(torch.optim.Optimizer):
             for weight, ahead in zip(weights, self._ahead(weights, group["momentum"]), strict=True):
                 shapes[_matrix(ahead).shape].append((weight, ahead))
             for shape, pairs in shapes.items():
-                moves = _orthogonal(torch.stack([_matrix(ahead) for _, ahead in pairs]))
+                with autocast():
+                    moves = _orthogonal(torch.stack([_matrix(ahead) for _, ahead in pairs]))
                 scale = -group["lr"] * 0.2 * max(shape) ** 0.5
                 for (weight, _), move in zip(pairs, moves, strict=True):
                     seen = weight.movedim(1, -1)

@@ -54,7 +54,9 @@ def sticker(icon: Image.Image) -> Image.Image:
 
 def pixel_art(picture: Image.Image) -> Image.Image:
     """The whole picture in large pixels of few colours."""
-    small = picture.resize((CELLS, CELLS), Image.Resampling.BOX).quantize(14, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    small = picture.resize((CELLS, CELLS), Image.Resampling.BOX).quantize(
+        14, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+    )
     return small.convert("RGB").resize(picture.size, Image.Resampling.NEAREST)
 
 
