@@ -72,7 +72,8 @@ class Targets:
                 named[near] = _WORDS.index(figure.thing.word)
                 coloured[near] = list(COLOURS).index(figure.colour) if figure.colour else -1
         style = STYLES.index(scene.style) if scene.style in STYLES else -1
-        return cls(*map(torch.from_numpy, (present, named, coloured)), torch.tensor(style))
+        maps = [torch.from_numpy(each) for each in (present, named, coloured)]
+        return cls(maps[0], maps[1], maps[2], torch.tensor(style))
 
     @classmethod
     def stacked(cls, listed: list["Targets"]) -> "Targets":

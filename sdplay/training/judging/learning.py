@@ -63,7 +63,8 @@ def read(out: Path) -> Judge:
         raise SystemExit(f"{out / 'judge.pt'} is missing: run the stage judge first.")
     judge = Judge(len(things()))
     judge.load_state_dict(state["judge"])
-    return judge.eval()
+    judge.eval()
+    return judge
 
 
 @torch.no_grad()

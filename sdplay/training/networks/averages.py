@@ -73,7 +73,8 @@ def _mix(profiles: list[tuple[int, float]], aim: tuple[int, float]) -> np.ndarra
     shares = np.linalg.lstsq(
         np.array(shared), np.array([_overlap(one, aim) for one in profiles]), rcond=None
     )[0]
-    return (shares / shares.sum()).reshape(-1, len(WIDTHS))
+    whole: np.ndarray = shares / shares.sum()
+    return whole.reshape(-1, len(WIDTHS))
 
 
 def _overlap(one: tuple[int, float], other: tuple[int, float]) -> float:

@@ -42,9 +42,14 @@ def start(
 def beginning(painter: Painter, recipe: Recipe) -> dict[str, object]:
     """The checkpoint of a run that has seen nothing yet."""
     weights = {name: weight.detach() for name, weight in painter.learnt().items()}
-    counts = {"ticks": 0, "steps": 0, "seen": 0, "pace": 1.0}
-    means = Averages.beginning(weights).means
-    return {"weights": weights, "means": means, "steppers": [], "recipe": asdict(recipe)} | counts
+    return {
+        "weights": weights,
+        "means": Averages.beginning(weights).means,
+        "steppers": [],
+        "recipe": asdict(recipe),
+        "pace": 1.0,
+        **dict.fromkeys(("ticks", "steps", "seen"), 0),
+    }
 
 
 def grown(reader: CLIPTextModel, words: list[str], meaning: np.ndarray) -> CLIPTextModel:
