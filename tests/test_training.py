@@ -32,7 +32,7 @@ from sdplay.training.networks import (  # noqa: E402
 )
 from sdplay.training.networks.muon import Muon  # noqa: E402
 from sdplay.training.networks.pace import FLOOR, Pace, autocast  # noqa: E402
-from sdplay.training.networks.recipe import Lesson, Recipe  # noqa: E402
+from sdplay.training.networks.method import Exercise, Method  # noqa: E402
 from sdplay.training.networks.schedule import STEPS  # noqa: E402
 from sdplay.training.pictures.colours import COLOURS  # noqa: E402
 from sdplay.training.pictures.compose import Drawn, as_array  # noqa: E402
@@ -307,7 +307,7 @@ def test_a_stopped_run_goes_on_where_it_was(run_folder):
     first.save()
     again = training(run_folder)
     assert (again.done, again.seen, again.pace) == (1, 2, 0.5)
-    assert again.recipe == Recipe(times="logit-normal")
+    assert again.method == Method(times="logit-normal")
     assert all(torch.equal(again.learnt[name], weight) for name, weight in first.learnt.items())
 
 
@@ -380,20 +380,20 @@ def test_an_average_over_nothing_says_what_leaves_averages(tmp_path):
 def test_a_contrast_asks_to_be_further_from_another_pictures_answer():
     torch.manual_seed(0)
     clean = torch.randn(4, 8, 4, 4)
-    lesson = Lesson.of(clean, torch.randn_like(clean), torch.full((4,), 500))
-    assert lesson.loss(lesson.target) == 0
-    assert lesson.loss(lesson.target, 0.05) < 0
-    assert lesson.loss(lesson.target.roll(1, 0), 0.05) > 0
+    exercise = Exercise.of(clean, torch.randn_like(clean), torch.full((4,), 500))
+    assert exercise.loss(exercise.target) == 0
+    assert exercise.loss(exercise.target, 0.05) < 0
+    assert exercise.loss(exercise.target.roll(1, 0), 0.05) > 0
 
 
 def test_logit_normal_times_come_mostly_from_the_middle_and_weigh_the_same():
     torch.manual_seed(0)
     clean = torch.zeros(4000, 1, 1, 1)
-    even = Lesson.drawn(clean, Recipe())
-    middling = Lesson.drawn(clean, Recipe(times="logit-normal"))
+    even = Exercise.drawn(clean, Method())
+    middling = Exercise.drawn(clean, Method(times="logit-normal"))
     inner = [
-        float(((lesson.times - STEPS / 2).abs() < STEPS / 4).float().mean())
-        for lesson in (even, middling)
+        float(((exercise.times - STEPS / 2).abs() < STEPS / 4).float().mean())
+        for exercise in (even, middling)
     ]
     assert inner[0] == pytest.approx(0.5, abs=0.05)
     assert inner[1] > 0.65

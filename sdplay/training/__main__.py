@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from sdplay.training.log import Log, checkpoint
-from sdplay.training.networks.recipe import TIMES
+from sdplay.training.networks.method import TIMES
 from sdplay.training.pictures.world import World
 
 ALBUM = 24

@@ -17,7 +17,7 @@ from sdplay.training.log import Log, checkpoint, load, rotate, save
 from sdplay.training.networks.averages import Averages
 from sdplay.training.networks.muon import optimizers
 from sdplay.training.networks.pace import Pace, autocast
-from sdplay.training.networks.recipe import Lesson, Recipe
+from sdplay.training.networks.method import Exercise, Method
 from sdplay.training.networks.schedule import STEPS
 from sdplay.training.networks.unet import Painter
 from sdplay.training.networks.words import LENGTH, tokenizer
@@ -51,10 +51,10 @@ class Bounds:
 def train(
     packs: Path, out: Path, bounds: Bounds, log: Log, changes: Mapping[str, Any] | None = None
 ) -> None:
-    """Go on from the last checkpoint, with some choices of its recipe changed."""
+    """Go on from the last checkpoint, with some choices of its method changed."""
     state = Training(packs, out, changes=changes)
     pace = Pace(state.pace, bounds.minutes, bounds.cool, bounds.until - state.seen)
-    log(f"unet {state.seen} pictures, {state.recipe}")
+    log(f"unet {state.seen} pictures, {state.method}")
     try:
         _learn(state, pace, log)
     finally:
@@ -92,8 +92,8 @@ class Training:
         lexicon, state = checkpoint(out / "words.pt"), load(out / "unet.pt") or {}
         self.tokens = tokenizer(lexicon["words"])
         self.packs, self.check = Packs(packs), packs / CHECK
-        self.recipe = replace(Recipe(**state.get("recipe", {})), **(changes or {}))
-        self.painter = Painter(lexicon["words"], lexicon["vectors"].numpy(), self.recipe.layers)
+        self.method = replace(Method(**state.get("method", {})), **(changes or {}))
+        self.painter = Painter(lexicon["words"], lexicon["vectors"].numpy(), self.method.layers)
         self.learnt = self.painter.learnt()
         self.steppers = optimizers(self.painter, PACE)
         self.averages = Averages.beginning(self.learnt)
@@ -116,25 +116,25 @@ class Training:
     def step(self, pace: float = 1.0) -> float:
         """One batch: noise, predict v, learn (at a share of the full pace), move the averages."""
         drawn = self.packs.batch(self.batch, self.dice)
-        lesson = Lesson.drawn(drawn.latents, self.recipe)
+        exercise = Exercise.drawn(drawn.latents, self.method)
         captions = [
             "" if self.dice.random() < UNSAID else caption(scene, self.dice)
             for scene in drawn.scenes
         ]
         with autocast():
-            answer = self.painter(*self._asked(lesson, captions))
-        loss = lesson.loss(answer, self.recipe.contrast)
+            answer = self.painter(*self._asked(exercise, captions))
+        loss = exercise.loss(answer, self.method.contrast)
         self.painter.zero_grad()
         loss.backward()
         self._move(pace)
         self._count(len(captions))
         return float(loss.detach())
 
-    def _asked(self, lesson: Lesson, captions: Sequence[str]) -> tuple[torch.Tensor, ...]:
+    def _asked(self, exercise: Exercise, captions: Sequence[str]) -> tuple[torch.Tensor, ...]:
         """What the painter is given."""
         bounds = {"padding": "max_length", "max_length": LENGTH, "truncation": True}
         tokens = self.tokens(list(captions), return_tensors="pt", **bounds)
-        return lesson.noisy, lesson.times, tokens.input_ids
+        return exercise.noisy, exercise.times, tokens.input_ids
 
     def _move(self, pace: float) -> None:
         self.pace = pace
@@ -171,14 +171,14 @@ class Training:
     def _missed(self, group: SizeGroup, captions: Sequence[str], times: torch.Tensor) -> float:
         """The wider average's loss at given times."""
         noise = torch.randn(group.latents.shape, generator=torch.Generator().manual_seed(0))
-        lesson = Lesson.of(group.latents, noise, times)
-        parts = (part.split(self.batch) for part in self._asked(lesson, captions))
+        exercise = Exercise.of(group.latents, noise, times)
+        parts = (part.split(self.batch) for part in self._asked(exercise, captions))
         weights = self.averages.means[-1]
         with autocast():
             answers = [
                 functional_call(self.painter, weights, batch) for batch in zip(*parts, strict=True)
             ]
-        return float(lesson.loss(torch.cat(answers)))
+        return float(exercise.loss(torch.cat(answers)))
 
     def save(self) -> None:
         """Write a checkpoint; the two before stay beside it."""
@@ -191,6 +191,6 @@ class Training:
             "steps": self.done,
             "seen": self.seen,
             "pace": self.pace,
-            "recipe": asdict(self.recipe),
+            "method": asdict(self.method),
         }
         save(state, self.out / "unet.pt")

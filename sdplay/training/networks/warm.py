@@ -11,7 +11,7 @@ from transformers import CLIPTextModel
 
 from sdplay.training.log import Log, save
 from sdplay.training.networks.averages import Averages
-from sdplay.training.networks.recipe import Recipe
+from sdplay.training.networks.method import Method
 from sdplay.training.networks.unet import Painter, build
 from sdplay.training.networks.words import text_encoder, vectors, vocabulary
 
@@ -36,17 +36,17 @@ def start(
     painter.text.load_state_dict(grown(reader, words, meaning).state_dict())
     unet = UNet2DConditionModel.from_pretrained(model / "unet", torch_dtype=torch.float32)
     painter.unet.load_state_dict(deepened(unet, layers).state_dict())
-    save(beginning(painter, Recipe(layers)), out / "unet.pt")
+    save(beginning(painter, Method(layers)), out / "unet.pt")
 
 
-def beginning(painter: Painter, recipe: Recipe) -> dict[str, object]:
+def beginning(painter: Painter, method: Method) -> dict[str, object]:
     """The checkpoint of a run that has seen nothing yet."""
     weights = {name: weight.detach() for name, weight in painter.learnt().items()}
     return {
         "weights": weights,
         "means": Averages.beginning(weights).means,
         "steppers": [],
-        "recipe": asdict(recipe),
+        "method": asdict(method),
         "pace": 1.0,
         **dict.fromkeys(("ticks", "steps", "seen"), 0),
     }

@@ -13,7 +13,7 @@ from transformers import CLIPTextModel
 from sdplay.training.log import checkpoint
 from sdplay.training.networks import autoencoder
 from sdplay.training.networks.averages import of_width
-from sdplay.training.networks.recipe import Recipe
+from sdplay.training.networks.method import Method
 from sdplay.training.networks.schedule import SCHEDULE
 from sdplay.training.networks.unet import Painter
 from sdplay.training.networks.words import tokenizer
@@ -30,8 +30,8 @@ def parts(
     """U-Net and text encoder of a run, averaged (over that width where one is given), with its
     autoencoder and words."""
     lexicon, state = checkpoint(out / "words.pt"), checkpoint(out / "unet.pt")
-    recipe, vae = Recipe(**state["recipe"]), autoencoder.build()
-    painter = Painter(lexicon["words"], lexicon["vectors"].numpy(), recipe.layers)
+    method, vae = Method(**state["method"]), autoencoder.build()
+    painter = Painter(lexicon["words"], lexicon["vectors"].numpy(), method.layers)
     painter.put(of_width(out / "averages", width) if width else state["means"][-1])
     painter.eval().to(memory_format=torch.contiguous_format)
     vae.load_state_dict(checkpoint(out / "autoencoder.pt")["model"])

@@ -1,4 +1,4 @@
-"""What tells one run from another, kept in its checkpoint; and one batch as a recipe makes it."""
+"""What tells one run from another, kept in its checkpoint; and one batch as a method makes it."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ TIMES = ("uniform", "logit-normal")
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Method:
     """The choices of a run."""
 
     layers: int = 1
@@ -26,7 +26,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class Exercise:
     """Noised latents at their times, and what to answer."""
 
     noisy: torch.Tensor
@@ -35,7 +35,7 @@ class Lesson:
     weight: torch.Tensor
 
     @classmethod
-    def of(cls, clean: torch.Tensor, noise: torch.Tensor, times: torch.Tensor) -> "Lesson":
+    def of(cls, clean: torch.Tensor, noise: torch.Tensor, times: torch.Tensor) -> "Exercise":
         """At given times, all weighing the same."""
         alpha = ALPHAS[times].view(-1, 1, 1, 1)
         noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
@@ -43,11 +43,11 @@ class Lesson:
         return cls(noisy, times, target, torch.ones(len(times)))
 
     @classmethod
-    def drawn(cls, clean: torch.Tensor, recipe: Recipe) -> "Lesson":
-        """At times as the recipe draws and weighs them."""
-        times, weight = _times(len(clean), recipe.times)
-        lesson = cls.of(clean, torch.randn_like(clean), times)
-        return cls(lesson.noisy, times, lesson.target, weight)
+    def drawn(cls, clean: torch.Tensor, method: Method) -> "Exercise":
+        """At times as the method draws and weighs them."""
+        times, weight = _times(len(clean), method.times)
+        exercise = cls.of(clean, torch.randn_like(clean), times)
+        return cls(exercise.noisy, times, exercise.target, weight)
 
     def loss(self, answer: torch.Tensor, contrast: float = 0.0) -> torch.Tensor:
         """How far an answer is from the target, less how far from the next picture's."""
