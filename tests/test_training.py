@@ -30,9 +30,9 @@ from sdplay.training.networks import (  # noqa: E402
     warm,
     words,
 )
+from sdplay.training.networks.method import Exercise, Method  # noqa: E402
 from sdplay.training.networks.muon import Muon  # noqa: E402
 from sdplay.training.networks.pace import FLOOR, Pace, autocast  # noqa: E402
-from sdplay.training.networks.method import Exercise, Method  # noqa: E402
 from sdplay.training.networks.schedule import STEPS  # noqa: E402
 from sdplay.training.pictures.colours import COLOURS  # noqa: E402
 from sdplay.training.pictures.compose import Drawn, as_array  # noqa: E402

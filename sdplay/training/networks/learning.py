@@ -15,9 +15,9 @@ from torch.func import functional_call
 
 from sdplay.training.log import Log, checkpoint, load, rotate, save
 from sdplay.training.networks.averages import Averages
+from sdplay.training.networks.method import Exercise, Method
 from sdplay.training.networks.muon import optimizers
 from sdplay.training.networks.pace import Pace, autocast
-from sdplay.training.networks.method import Exercise, Method
 from sdplay.training.networks.schedule import STEPS
 from sdplay.training.networks.unet import Painter
 from sdplay.training.networks.words import LENGTH, tokenizer
