@@ -9,26 +9,32 @@ import tempfile
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from tests.serving import CHROMIUM, FLAGS, ROOT, SLOW, generated, opened, served
+from tests.serving import CHROMIUM, FLAGS, ROOT, SLOW, opened, served
 
 ASSETS = ROOT / "sdplay" / "ui" / "assets"
 PIXELS = 1.5
 """Pixels of the file for each of the page, as sharp as a reader's screen shows them."""
-EARLIER = (
-    "a red apple, 3d style",
+PROMPTS = (
+    "a strawberry on a green background",
     "a blue owl, oil painting",
     "a lighthouse on a yellow background",
     "a green frog, 3d style",
     "a fox on a blue background",
+    "a castle, flat style",
+    "a robot on a red background",
+    "a red apple on a blue background",
 )
-"""What stands in the strip below the large picture."""
+"""What a visitor made, the newest last."""
 
 
 def generate(page, url):
     """Some pictures of a visitor, and the newest with its receipt."""
-    for prompt in EARLIER:
-        generated(opened(page, f"{url}?prompt={prompt.replace(' ', '+')}"))
-    generated(opened(page, url))
+    for count, prompt in enumerate(PROMPTS, 1):
+        opened(page, f"{url}?prompt={prompt.replace(' ', '+')}")
+        page.locator(".st-key-go button").click()
+        if count > 1:  # the strip below has all of them
+            page.locator(".st-key-recent .tiles button").nth(count - 1).wait_for()
+    page.get_by_text("Applied exactly as asked.").wait_for()
 
 
 def compare(page, url):

@@ -71,6 +71,16 @@ def test_a_newcomer_sees_a_finished_picture_and_what_to_try(tab, address):
     assert box["width"] > 400
 
 
+@pytest.mark.parametrize(("width", "most"), [(1440, 275), (1280, 310)])
+def test_the_picture_begins_below_two_rows_of_the_prompt(tab, address, width, most):
+    tab.set_viewport_size({"width": width, "height": 900})
+    opened(tab, address)
+    tab.get_by_text("1 picture, 40 model evaluations").wait_for()
+    picture = tab.locator(".st-key-stage [data-testid=stImage] img")
+    assert at_last(lambda: picture.bounding_box()["y"] < most, True)
+    assert at_last(lambda: in_one_row(tab, ("ideas", "surprise", "go")), True)
+
+
 def test_pictures_of_one_prompt_and_the_dice_have_names_of_their_own(tab, address):
     tiles = strip(tab, address, (71, 72))
     tiles.nth(1).wait_for(timeout=SLOW)
