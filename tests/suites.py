@@ -1,11 +1,20 @@
 """The two suites: README's command takes a sample where the full one takes everything."""
 
 import os
+from itertools import cycle, islice, product
 
 
 def in_full(everything, sample):
     """Everything where SDPLAY_FULL_SUITE is set, as in .ci/run; otherwise a sample of it."""
     return everything if os.environ.get("SDPLAY_FULL_SUITE") else sample
+
+
+def crossed(ones, others):
+    """Every pair in the full suite; otherwise so few that each of both is in one."""
+    ones, others = [*ones], [*others]
+    longest = max(len(ones), len(others))
+    sample = islice(zip(cycle(ones), cycle(others), strict=False), longest)
+    return in_full([*product(ones, others)], [*sample])
 
 
 LONGEST_FIRST = (

@@ -514,7 +514,7 @@ def others_at_work(server, held=True, **fields):
     if held:
         server.running.clear()
     client = A1111(server.url)
-    params = SMALL.with_(prompt="theirs", steps=60).with_(**fields)
+    params = SMALL.with_(prompt="theirs", steps=20).with_(**fields)
     threading.Thread(target=lambda: list(client.generate(params)), daemon=True).start()
     until(lambda: server.at_work.get("prompt") == "theirs")
     # The second is the whole name of a job.
@@ -524,13 +524,13 @@ def others_at_work(server, held=True, **fields):
 @pytest.mark.parametrize("webui", [False, True], ids=["api alone", "with web UI"])
 def test_progress_is_only_ever_that_of_our_own_picture(webui):
     with measured(step_seconds=0.05, webui=webui) as server:
-        others_at_work(server, steps=40)
-        work = A1111(server.url).generate(SMALL.with_(steps=90))
+        others_at_work(server)
+        work = A1111(server.url).generate(SMALL.with_(steps=30))
         waits = next(event for event in work if event.message.endswith(("first", "queue")))
         server.running.set()
         *events, picture = work
     assert waits.fraction is None
-    assert {event.steps for event in events if event.fraction is not None} == {90}
+    assert {event.steps for event in events if event.fraction is not None} == {30}
     assert picture.timing.queued > 0.5
 
 
@@ -650,7 +650,7 @@ def test_an_override_of_anothers_picture_is_not_taken_for_the_servers_own(webui)
     with measured(step_seconds=0.05, webui=webui, config=config) as server:
         others_at_work(server, extra='{"override_settings": {"randn_source": "CPU"}}')
         server.running.set()
-        picture = list(A1111(server.url).generate(SMALL.with_(steps=40)))[-1]
+        picture = list(A1111(server.url).generate(SMALL.with_(steps=30)))[-1]
     assert server.applied[-1]["rng"] == "GPU"
     assert "server_options" not in picture.receipt.applied
     assert picture.receipt.warnings == ()

@@ -53,6 +53,7 @@ def opened(url):
         subprotocols=["streamlit"],
         additional_headers={"Cookie": f"sdplay_owner={secrets.token_hex(16)}"},
         max_size=None,
+        max_queue=None,  # what nobody reads would hold up the end of the connection for ten seconds
         compression=None,
     )
 

@@ -6,6 +6,7 @@ import pytest
 
 from sdplay.ui import tabs
 from tests.serving import forked
+from tests.suites import crossed
 from tests.visiting import Visitor, forget_peak, megabytes
 
 LONG = "ы" * 20_000
@@ -104,8 +105,7 @@ def faults(visitor):
     return found + visitor.faults
 
 
-@pytest.mark.parametrize("title", tabs.titles())
-@pytest.mark.parametrize("name", SHAPED)
+@pytest.mark.parametrize(("name", "title"), crossed(SHAPED, tabs.titles()))
 def test_no_value_that_a_control_can_carry_takes_the_page_away(name, title, server):
     _, url = server
     with Visitor(url, f"view={title}") as visitor:

@@ -11,6 +11,7 @@ from sdplay.params import KNOBS
 from sdplay.ui import session
 from tests.fakes import a1111, png
 from tests.paging import new_page, sentences, settled
+from tests.suites import crossed
 from tests.test_page_compare import finished
 
 LONG = "a very long story about a fox, " * 20
@@ -191,8 +192,11 @@ NAMES = (
 )
 
 
-@pytest.mark.parametrize("view", ["Generate", "Compare", "Sketch", "Library"])
-@pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.parametrize(
+    ("value", "view"),
+    crossed(HOSTILE, ("Generate", "Compare", "Sketch", "Library")),
+    ids=lambda part: part if part.isalpha() else str(HOSTILE.index(part)),
+)
 def test_no_link_takes_the_page_away(page, value, view):
     page.query_params.update(dict.fromkeys(NAMES, value) | {"view": view})
     for _ in range(2):
