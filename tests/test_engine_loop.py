@@ -154,7 +154,7 @@ def test_only_the_frames_that_are_looked_at_are_drawn(model):
     assert [moment.step for moment, *_ in made(Engine(model), job).frames] == [2, 4]
 
 
-@pytest.fixture(scope="module", params=[1.0, 2.5])
+@pytest.fixture(scope="module", params=in_full([1.0, 2.5], [2.5]))
 def one_step(request, model):
     """A job of one step, and the picture that the model sees in its noise."""
     job = LoopJob("a red apple, 3d style", "dpmpp_2m", 1, cfg=request.param, seed=3)

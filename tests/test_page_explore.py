@@ -115,7 +115,7 @@ def test_the_saved_plan_has_only_what_stays(page):
 
 
 def test_coarse_to_fine_comes_back_with_the_plan(page):
-    opened(page, x_values="1-17", y_axis="", scheduler="euler", cfg="1")
+    opened(page, x_values="1-9", y_axis="", scheduler="euler", cfg="1")
     page.toggle(key="lab_refine").set_value(True).run()
     page = finished(page.button(key="run").click().run())
     page.toggle(key="lab_refine").set_value(False).run()
