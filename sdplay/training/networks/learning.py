@@ -28,6 +28,8 @@ BATCH = 64
 PACE = 1e-3
 EVERY = 300
 """Seconds between checkpoints."""
+CHECKS = 10_000
+"""Pictures between two checks."""
 TICK = 8
 """Steps between two moments that the averages take in."""
 SNAPSHOT = 40_000
@@ -78,8 +80,9 @@ def _learn(state: "Training", pace: Pace, log: Log) -> None:
         if time.monotonic() - saved > EVERY:
             state.save()
             state.packs.refresh()
-            log(f"unet {state.seen} pictures, {state.checked()}")
             saved = time.monotonic()
+        if state.seen // CHECKS > before // CHECKS:
+            log(f"unet {state.seen} pictures, {state.checked()}")
 
 
 class Training:
