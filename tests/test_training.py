@@ -311,6 +311,13 @@ def test_a_stopped_run_goes_on_where_it_was(run_folder):
     assert all(torch.equal(again.learnt[name], weight) for name, weight in first.learnt.items())
 
 
+def test_a_run_ends_at_the_wanted_number_of_pictures_and_leaves_a_checkpoint(run_folder):
+    log = Log(run_folder)
+    learning.train(run_folder / "packs", run_folder, learning.Bounds(60, until=1), log)
+    assert load(run_folder / "unet.pt")["seen"] == learning.BATCH
+    assert f"{learning.BATCH} pictures, unchecked" in log.file.read_text()
+
+
 def test_runs_that_are_compared_meet_the_same_pictures(run_folder):
     training(run_folder).save()
     assert training(run_folder).step() == training(run_folder).step()
