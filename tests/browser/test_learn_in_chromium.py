@@ -95,6 +95,21 @@ def test_predictions_stay_in_the_browser_and_come_back_after_a_reload(tab, addre
     tab.get_by_text("0 of 10 done").wait_for(timeout=SLOW)
 
 
+def test_the_five_questions_close_when_they_are_answered_and_stay_closed(tab, address):
+    opened(tab, address, "seed")
+    tab.locator(".st-key-lesson_quiz button").click()
+    questions = tab.locator("[class*=st-key-quiz_before_]")
+    assert at_last(questions.count, 5) == 5
+    for question in questions.all():
+        question.get_by_test_id("stRadioOption").first.click()
+    tab.locator(".st-key-quiz_done button:not([disabled])").click()
+    tab.locator(".st-key-quiz_done").wait_for(state="detached")
+    tab.get_by_role("button", name="Five questions after the lessons").wait_for()
+    tab.locator(".st-key-lesson_arrow_forward button").click()
+    tab.get_by_text("Lesson 6 of 10").wait_for()
+    assert at_last(questions.count, 0) == 0
+
+
 def test_two_windows_of_a_browser_keep_what_was_predicted_in_either(tab, address):
     other = opened(tab.context.new_page(), address, "seed")
     run(opened(tab, address, "cfg"), "cfg")
