@@ -187,7 +187,14 @@ def _heat(
     tints = ["No tint", *["Time"] * measured_alike(results.values()), "Difference"]
     if st.session_state.get("tint") not in (None, *tints):
         del st.session_state["tint"]
-    with st.popover("Tint", icon=":material/palette:", type="tertiary", key="tinting"):
+    with st.popover(
+        "Tint",
+        icon=":material/palette:",
+        type="tertiary",
+        key="tinting",
+        help="Frames the cells by how long they took, or by their colour distance to A. "
+        f"{WHAT_THEY_SEE}",
+    ):
         tint = st.segmented_control(
             "Tint by",
             tints,
@@ -195,10 +202,6 @@ def _heat(
             required=True,
             key="tint",
             label_visibility="collapsed",
-        )
-        st.caption(
-            "Frames the cells by how long they took, or by their colour distance to A. "
-            f"{WHAT_THEY_SEE}"
         )
     if tint == "No tint":
         return {}, {}
