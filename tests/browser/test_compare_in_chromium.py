@@ -156,7 +156,7 @@ def test_on_a_phone_a_plan_takes_few_lines_before_and_after_its_run(browser, add
         assert box["x"] + box["width"] <= 390
         assert box["width"] >= 28
     assert tab.locator(".st-key-sheet_tools").bounding_box()["height"] < 100
-    tab.locator(".st-key-tinting button").tap()
+    tab.locator(".st-key-tinting button:visible").tap()
     tab.get_by_test_id("stPopoverBody").get_by_text("Difference", exact=True).tap()
     tab.locator("table[role=grid] .tone").first.wait_for()
     context.close()
