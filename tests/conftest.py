@@ -51,7 +51,9 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_collection_finish():
+    """Pages leave much behind: looked through more rarely, it costs half as much."""
     gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
     gc.enable()
 
 
