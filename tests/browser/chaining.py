@@ -14,7 +14,7 @@ PLAN = {
 
 def followed(page):
     """From the tab Compare to the last picture of the chain."""
-    page.locator(".st-key-open_file button").click(timeout=SLOW)
+    page.locator(".st-key-open_file button:visible").first.click(timeout=SLOW)
     plan = {"name": "apple.json", "mimeType": "application/json"}
     plan["buffer"] = json.dumps(PLAN).encode()
     chooser = page.locator("[data-testid=stPopoverBody] input[type=file]")
