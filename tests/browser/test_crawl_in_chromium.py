@@ -14,6 +14,7 @@ from tests.fakes_predict import hosted
 from tests.local_process import free_port
 from tests.making import finished
 from tests.serving import SLOW, served
+from tests.sketching import still, stroke
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 OWNER = "c" * 32
@@ -66,6 +67,15 @@ def filmed(page):
     page.get_by_text("3 of 3 frames", exact=True).wait_for(timeout=SLOW)
 
 
+def guided(page):
+    """A drawing that steers a picture."""
+    page.locator("[data-tool=pen][aria-checked]").wait_for(timeout=SLOW)
+    still(page)
+    stroke(page, (0.2, 0.5), (0.8, 0.5))
+    page.locator(".st-key-sketch_go button").click(timeout=SLOW)
+    page.get_by_text("Up to date").wait_for(timeout=SLOW)
+
+
 LONG = "steps=400&width=256&height=256"
 STATES = {
     "empty": {},
@@ -77,12 +87,14 @@ STATES = {
         "tabs": ("Generate",),
         "begin": generating,
         "moving": True,
+        "server": "own_server",
     },
     "a sweep at work": {
         "query": f"{LONG}&x_values=400,410,420",
         "tabs": ("Compare",),
         "begin": sweep(f"{LONG}&x_values=400,410,420"),
         "moving": True,
+        "server": "own_server",
     },
     "a sweep done": {
         "query": "steps=2&x_values=2,3&y_axis=seed&y_values=1-2",
@@ -96,6 +108,12 @@ STATES = {
         }
         for backend in ("a1111", "predict", "local")
         for health in ("up", "down")
+    },
+    "a drawing that guides": {
+        "query": "backend=a1111&steps=2&width=128&height=128&sketch_as=Guide",
+        "tabs": ("Sketch",),
+        "begin": guided,
+        "server": "guiding_server",
     },
 }
 
@@ -167,6 +185,16 @@ def own_server(tmp_path):
     process.wait()
 
 
+@pytest.fixture
+def guiding_server(tmp_path):
+    """A page whose A1111 has ControlNet."""
+    with a1111(extras=("controlnet", "openapi")) as forge:
+        process, url = served(tmp_path, SDPLAY_A1111_URL=forge.url)
+        yield url
+        process.terminate()
+        process.wait(10)
+
+
 @pytest.mark.parametrize("name", STATES)
 def test_every_control_acts_at_once_and_nothing_breaks(
     browser, addresses, crawl, name, capsys, request
@@ -174,8 +202,8 @@ def test_every_control_acts_at_once_and_nothing_breaks(
     about = dict(STATES[name])
     owner = about.pop("owner", "")
     address = addresses["down" if name.endswith("down") else "up"]
-    if about.get("moving"):
-        address = request.getfixturevalue("own_server")
+    if server := about.pop("server", ""):
+        address = request.getfixturevalue(server)
     context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
     if owner:
         context.add_cookies([{"name": "sdplay_owner", "value": owner, "url": address}])
