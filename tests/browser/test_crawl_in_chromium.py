@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sdplay.library import Library
+from tests.browser.chaining import followed
 from tests.browser.crawling import Crawl, State
 from tests.fakes import a1111, png
 from tests.fakes_predict import hosted
@@ -115,6 +116,7 @@ STATES = {
         "begin": guided,
         "server": "guiding_server",
     },
+    "a chain done": {"query": "steps=2", "tabs": ("Compare",), "begin": followed},
 }
 
 
