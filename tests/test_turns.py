@@ -1,6 +1,8 @@
 """One rule of fairness, as laws over whatever may happen in a queue."""
 
+import random
 from collections import Counter, deque
+from heapq import heapify, heappop, heappush
 
 import pytest
 
@@ -100,6 +102,35 @@ def test_company_that_nobody_else_wanted_is_no_debt():
             turns.serve(Claim(owner))
     order = turns.order(["sweep", "late", "sweep", "late"], Claim)
     assert order == ["late", "sweep", "late", "sweep"]
+
+
+def coming_again(away, at_once, turns_in_all):
+    """How often each was served if all come again after a while of their own, told in turns."""
+    dice, turns, waiting, served, at_work = random.Random(7), Turns(), [], Counter(), 0
+    events = [(dice.uniform(0, 2), owner, False) for owner in away]
+    heapify(events)
+    while served.total() < turns_in_all:
+        now, owner, was_at_work = heappop(events)
+        if was_at_work:
+            at_work -= 1
+            served[owner] += 1
+            heappush(events, (now + away[owner] * dice.uniform(0.5, 1.8), owner, False))
+        else:
+            waiting.append(owner)
+        while waiting and at_work < at_once:
+            first = turns.order(waiting, Claim)[0]
+            turns.serve(Claim(first))
+            waiting.remove(first)
+            at_work += 1
+            heappush(events, (now + at_once, first, True))
+    return served
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 4])
+def test_who_comes_again_within_a_round_loses_no_turn(at_once):
+    away = {f"person {number}": 0.5 + number / 6 for number in range(25)}
+    served = coming_again(away, at_once, 2000)
+    assert max(served.values()) - min(served.values()) <= 1
 
 
 def test_larger_turns_count_for_more():

@@ -33,7 +33,9 @@ class Turns:
     """Remembers how far each owner has been served.
 
     A turn moves its owner on by its size.  It moves the level, on which newcomers begin, by a part
-    of that: so a crowd of newcomers passes those who wait once, and then no more."""
+    of that: so a crowd of newcomers passes those who wait once, and then no more.  The part is the
+    smaller the more owners there are, also those who were served and come again: otherwise the
+    level would overtake who is a moment away, as everybody is who looks at a picture."""
 
     def __init__(self) -> None:
         self._level, self._count = 0.0, 0
@@ -41,6 +43,10 @@ class Turns:
         self._since: dict[str, int] = {}
         """When each owner was served last or came, in turns."""
         self._present: set[str] = set()
+        self._again: set[str] = set()
+        """Owners who came again after a turn."""
+        self._around = 1
+        """Owners who wait, or came again and are not behind the level."""
 
     def order(self, waiting: Sequence[T], claim: Callable[[T], Claim]) -> list[T]:
         """These claims in the order of their turns; they must be given in the order in which they
@@ -66,10 +72,12 @@ class Turns:
     def serve(self, claim: Claim) -> None:
         """Count a turn for the owner of this claim."""
         turn = self._place(claim.owner)
+        if claim.owner in self._reached:
+            self._again.add(claim.owner)
         self._count += 1
         self._reached[claim.owner] = turn + claim.size
         self._since[claim.owner] = self._count
-        self._level = max(turn, self._level + claim.size / (len(self._present | {claim.owner}) + 1))
+        self._level = max(turn, self._level + claim.size / (self._around + 1))
 
     def _place(self, owner: str) -> float:
         return max(self._reached.get(owner, 0.0), self._level)
@@ -79,9 +87,12 @@ class Turns:
         for owner in present - self._present:
             self._since[owner] = max(self._since.get(owner, 0), self._count)
         self._present = present
+        near = {name for name in self._again if self._reached[name] > self._level}
+        self._around = max(1, len(near | present))
         if len(self._since) > REMEMBERED + len(present):
             self._reached = {name: at for name, at in self._reached.items() if name in present}
             self._since = {name: at for name, at in self._since.items() if name in present}
+            self._again &= self._reached.keys()
 
 
 def for_sweeps(places: int) -> int:
