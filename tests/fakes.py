@@ -71,12 +71,12 @@ def site(routes=None, prefix="", port=0):
 
         def answer(self):
             length = int(self.headers.get("Content-Length") or 0)
-            asked = Asked(
-                self.command,
-                self.path.removeprefix(prefix),
-                dict(self.headers),
-                self.rfile.read(length),
-            )
+            body = self.rfile.read(length)
+            if len(body) < length:  # who asked was killed in the middle of it
+                self.close_connection = True
+                return
+            path = self.path.removeprefix(prefix)
+            asked = Asked(self.command, path, dict(self.headers), body)
             served.asked.append(asked)
             known = served.routes if self.path.startswith(prefix) else {}
             route = (
