@@ -53,18 +53,24 @@ def test_the_queue_tells_whose_what_and_when_and_own_ones_leave_it(page, strange
     rows(stranger).first.wait_for(state="detached")
 
 
-def test_of_several_own_ones_each_has_its_button(page, stranger, tab):
+def test_of_several_own_ones_each_has_its_button_and_nothing_stays_of_those_that_left(
+    page, stranger, tab
+):
     opened(tab, f"{page}&prompt=mine")
-    for mine in (1, 2):
+    for mine in (1, 2, 3):
         tab.locator(".st-key-seed input").fill(str(mine))
         tab.locator(".st-key-go button").click()
         rows(stranger).filter(has_text="Somebody else's").nth(mine - 1).wait_for()
     buttons = tab.locator(".st-key-queue button")
-    assert at_last(buttons.count, 2) == 2
+    assert at_last(buttons.count, 3) == 3
     buttons.first.click()
-    rows(stranger).filter(has_text="Somebody else's").nth(1).wait_for(state="detached")
-    rows(tab).filter(has_text="Yours: 1 picture").wait_for()
+    tab.get_by_text("1 more of yours in the queue").wait_for()
+    assert at_last(buttons.count, 2) == 2
+    assert at_last(rows(tab).filter(has_text="Yours: 1 picture").count, 2) == 2
+    buttons.first.click()
     assert at_last(buttons.count, 0) == 0
+    assert at_last(rows(tab).filter(has_text="Yours: 1 picture").count, 1) == 1
+    assert at_last(tab.get_by_role("button", name="Cancel all").count, 0) == 0
 
 
 def test_the_queue_of_others_can_be_looked_at_before_a_click(page, stranger, tab):

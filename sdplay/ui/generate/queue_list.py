@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from sdplay.backends.guests import is_connected, label_of
 from sdplay.jobs import Job
 from sdplay.schedulers import scheduler_label
-from sdplay.sharing.lineup import Lineup, QueueEntry, lineup
+from sdplay.sharing.lineup import MOST, Lineup, QueueEntry, lineup
 from sdplay.ui import session, whole
 from sdplay.ui.session import Studio
 from sdplay.wording import duration, literal, many
@@ -74,7 +74,7 @@ def show(studio: Studio) -> Callable[[], bool]:
     """
     listed = lineup(studio.jobs, studio.owner, is_connected)
     labels = session.labels()
-    places = _laid_out(studio, listed, _texts(studio, listed, labels)) if _is_long(listed) else []
+    places = _laid_out(studio, listed, _texts(studio, listed, labels))
 
     def draw() -> bool:
         now = lineup(studio.jobs, studio.owner, is_connected)
@@ -99,11 +99,22 @@ def _own(listed: Lineup[Job]) -> list[str]:
 
 
 def _laid_out(studio: Studio, listed: Lineup[Job], texts: QueueTexts) -> list[TextPlace]:
-    """The places of the list from top to bottom, and the buttons of one's own entries."""
+    """The places of the list from top to bottom, and the buttons of one's own entries; none if it
+    is not shown.
+
+    A list of another length stands in a place of its own, so that nothing of the one before stays:
+    Streamlit takes that away only at the end of a run, and this one waits.
+    """
+    one, several = st.empty(), st.empty()
+    if not _is_long(listed):
+        return []
     mine = [entry for entry in listed.entries if entry.mine]
-    room = st.container(border=True, gap="xxsmall", key="queue")
     if len(mine) == 1:
+        room = one.container(border=True, gap="xxsmall", key="queue")
         return [TextPlace(room, text) for text in texts.in_one()]
+    with several.container():
+        by_length = [st.empty() for _ in range(MOST)]
+    room = by_length[len(mine) - 1].container(border=True, gap="xxsmall", key="queue")
     places = [TextPlace(room, texts.heading, is_small=True)]
     for of_others, of_mine, entry in zip(texts.of_others, texts.of_mine, mine, strict=False):
         places.append(TextPlace(room, of_others))

@@ -207,16 +207,18 @@ def _ways_out(studio: Studio, job: Job) -> None:
         for neighbour in studio.jobs.of(studio.owner)
         if neighbour.active and neighbour not in batch
     ]
+    more = st.empty()  # without others this takes away what stood here
     if others:
-        st.caption(f"{len(others)} more of yours in the queue")
-        st.button(
-            "Cancel all",
-            type="tertiary",
-            key="cancel_all",
-            icon=":material/playlist_remove:",
-            on_click=_cancel,
-            args=([*batch, *others],),
-        )
+        with more.container():
+            st.caption(f"{len(others)} more of yours in the queue")
+            st.button(
+                "Cancel all",
+                type="tertiary",
+                key="cancel_all",
+                icon=":material/playlist_remove:",
+                on_click=_cancel,
+                args=([*batch, *others],),
+            )
 
 
 def _cancel(jobs: list[Job]) -> None:
