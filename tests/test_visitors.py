@@ -1,10 +1,12 @@
 """Visits of a real page that pretend to be many: what one network address may have waiting."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.fakes import a1111
 from tests.local_process import until
-from tests.serving import forked
+from tests.serving import forked, served
 from tests.visiting import Visitor
 
 
@@ -65,3 +67,16 @@ def test_a_click_is_not_undone_by_what_comes_while_it(own_page, begun):
         visitor.run()
         until(lambda: "vary" in visitor.run().drawn and "seed=8" in visitor.said)
         assert visitor.state("seed").int_value == 8
+
+
+def test_a_callback_is_not_stopped_in_its_middle(tmp_path):
+    process, url = served(tmp_path, Path(__file__).parent / "interrupted_page.py")
+    with Visitor(url) as visitor:
+        visitor.set("act", trigger_value=True)
+        visitor.send()
+        visitor.let_go()
+        visitor.hear("new_session")
+        visitor.run()
+        until(lambda: visitor.run().texts == ["acted", "ended"])
+    process.kill()
+    process.wait()

@@ -7,6 +7,7 @@ public, so the minor version of Streamlit is pinned.
 """
 
 from functools import cache
+from threading import RLock
 from typing import Any
 
 from streamlit import runtime
@@ -14,6 +15,7 @@ from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from streamlit.runtime.app_session import AppSession
+from streamlit.runtime.scriptrunner import ScriptRunner
 from streamlit.runtime.scriptrunner_utils.script_requests import (
     ScriptRequestType,
     _coalesce_widget_states,
@@ -22,10 +24,13 @@ from streamlit.runtime.scriptrunner_utils.script_run_context import (
     ThreadState,
     get_script_run_ctx,
 )
+from streamlit.runtime.state import SessionState
 from streamlit.runtime.state.safe_session_state import SafeSessionState
 
 _HEARD = "sdplay_heard"
 """Names the widget states for which callbacks were called last."""
+_TURN = "sdplay_turn"
+"""Names the lock that a visit's callbacks hold, among what the visit keeps."""
 
 
 def served() -> bool:
@@ -65,7 +70,8 @@ def lose_no_click() -> None:
     """Keeps a click whose callback was not called yet: the next run gets it too.
 
     Streamlit stops the run at each click. With the run it forgets an earlier click that still
-    waited, or whose run had just begun: on a busy machine the first of two quick clicks was lost.
+    waited, or whose run had just begun, and stops a callback in its middle: on a busy machine the
+    first of two quick clicks was lost.
     """
     request_rerun = AppSession.request_rerun
 
@@ -77,10 +83,15 @@ def lose_no_click() -> None:
         request_rerun(session, client_state)
 
     def heard(state: SafeSessionState, states: WidgetStates | None, **more: Any) -> None:
-        state._yield_callback()  # from here on nothing stops it
-        state.__dict__[_HEARD] = states
-        with state._lock:
-            state._state.on_script_will_rerun(states, **more)
+        runner = state._yield_callback.__self__  # type: ignore[attr-defined]
+        if not _will_hear(runner, states):
+            state._yield_callback()  # ends the run
+        runner._execing = False  # from here on nothing stops it, nor a callback in its middle
+        try:
+            with _turn(state._state):
+                state._state.on_script_will_rerun(states, **more)
+        finally:
+            runner._execing = True
 
     AppSession.request_rerun = with_what_waits  # type: ignore[method-assign,assignment]
     SafeSessionState.on_script_will_rerun = heard  # type: ignore[method-assign,assignment]
@@ -98,3 +109,19 @@ def _unheard(session: AppSession) -> WidgetStates | None:
             return None
         requests._state = ScriptRequestType.STOP
         return states
+
+
+def _will_hear(runner: ScriptRunner, states: WidgetStates | None) -> bool:
+    """Whether callbacks are called for these states, for nobody has stopped the run before."""
+    with runner._requests._lock:
+        if runner._requests._state is ScriptRequestType.STOP:
+            return False
+        runner._session_state.__dict__[_HEARD] = states
+        return True
+
+
+def _turn(state: SessionState) -> RLock:
+    """A visit's callbacks are called by one run at a time: a run that is stopped goes on with its
+    own, while the next one has begun already."""
+    lock: RLock = state._old_state.setdefault(_TURN, RLock())
+    return lock
