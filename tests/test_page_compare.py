@@ -364,9 +364,10 @@ def test_a_sweep_over_cfg_alone_has_its_chart_and_its_verdict(page):
     page = finished(page.button(key="run").click().run())
     assert "What does more CFG scale change?" in sentences(page)
     assert "It changes " in sentences(page)
-    (chart,) = page.get("vega_lite_chart")
-    assert '"title": ["Colour distance", "to the value before"]' in chart.proto.spec
-    assert "labelExpr" not in chart.proto.spec  # one line needs no legend
+    moved, matched = (chart.proto.spec for chart in page.get("vega_lite_chart"))
+    assert '"title": ["Colour distance", "to the value before"]' in moved
+    assert '"title": "Prompt match"' in matched
+    assert "labelExpr" not in moved + matched  # one line needs no legend
 
 
 def test_hundreds_of_cells_are_sent_no_larger_than_they_are_drawn(tmp_path):

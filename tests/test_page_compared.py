@@ -40,3 +40,8 @@ def test_running_it_again_makes_nothing(page):
 def test_a_prompt_that_was_read_whole_is_not_spoken_of(page):
     assert "read no word" not in sentences(page)
     assert "did not read" not in sentences(page)
+
+
+def test_the_judge_says_whether_the_prompted_thing_is_there(page):
+    assert "The judge names the prompted thing in" in sentences(page)
+    assert "It knows that model's world only." in sentences(page)

@@ -69,14 +69,19 @@ def test_a_click_is_not_undone_by_what_comes_while_it(own_page, begun):
         assert visitor.state("seed").int_value == 8
 
 
-def test_a_callback_is_not_stopped_in_its_middle(tmp_path):
+@pytest.fixture
+def interrupted_page(tmp_path):
     process, url = served(tmp_path, Path(__file__).parent / "interrupted_page.py")
-    with Visitor(url) as visitor:
+    yield url
+    process.kill()
+    process.wait()
+
+
+def test_a_callback_is_not_stopped_in_its_middle(interrupted_page):
+    with Visitor(interrupted_page) as visitor:
         visitor.set("act", trigger_value=True)
         visitor.send()
         visitor.let_go()
         visitor.hear("new_session")
         visitor.run()
         until(lambda: visitor.run().texts == ["acted", "ended"])
-    process.kill()
-    process.wait()

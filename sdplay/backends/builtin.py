@@ -107,8 +107,8 @@ class Builtin(Backend):
     def probe(self) -> Capabilities:
         card = _card()
         return Capabilities(
-            message="A small model for learning, trained on icons. It knows a hundred things; "
-            "every setting is real.",
+            message="A small model for learning, trained on icons. It knows "
+            f"{len(card.things)} things; every setting is real.",
             version=f"{card.name} {card.version}",
             features=FEATURES,
             schedulers=tuple(name for name in SCHEDULERS if name != "flow_euler"),

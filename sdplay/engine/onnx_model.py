@@ -21,7 +21,7 @@ from sdplay.engine.samplers import Levels
 from sdplay.engine.words import Words
 
 PREDICTS = {"epsilon": "eps", "v_prediction": "v"}
-_NATIVE = Lock()
+NATIVE = Lock()
 """Held while a thread is inside onnxruntime."""
 
 
@@ -29,7 +29,7 @@ _NATIVE = Lock()
 def _leave() -> None:
     """A thread inside onnxruntime while Python shuts down crashes the process: let none in, wait
     for the last."""
-    if not _NATIVE.acquire(timeout=1.5):
+    if not NATIVE.acquire(timeout=1.5):
         os._exit(0)
 
 
@@ -107,7 +107,7 @@ class OnnxModel:
 
     def _run(self, name: str, **fields: Any) -> Any:
         """One network's answer; one thread at a time, because each call fills all cores anyway."""
-        with _NATIVE:
+        with NATIVE:
             return self._network(name).run(None, fields)[0]
 
 

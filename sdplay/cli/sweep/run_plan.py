@@ -33,6 +33,7 @@ from sdplay.sharing.room import queue_room
 from sdplay.sweeps import Bench, Folder, Speeds, Sweep
 from sdplay.sweeps.claims import OtherPlan
 from sdplay.sweeps.folder import earlier, recalled, tree
+from sdplay.sweeps.judged import matched_by
 from sdplay.sweeps.machine.meter import Meter, resources_sentence
 from sdplay.sweeps.upscale import Enlarged, Enlarging, Upscale
 from sdplay.wording import many
@@ -172,7 +173,8 @@ def _run(desk: _Desk, planned: Plan, folder: Folder, before: str) -> int:
     sweep = Sweep(planned, desk.bench, desk.jobs, speeds=desk.speeds, shared=folder)
     try:
         results = _follow(sweep, folder, desk.library)
-        findings = find_out(planned, results, between(folder.picture))
+        matched = matched_by(folder.picture)
+        findings = find_out(planned, results, between(folder.picture), matched=matched)
         drift = folder.laid_against(results, before)
         sentences = [
             *_spared(planned, results),

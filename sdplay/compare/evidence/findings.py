@@ -31,6 +31,7 @@ from sdplay.compare.evidence.latency import AXIS as REPEATS
 from sdplay.compare.evidence.latency import Latencies, latencies
 from sdplay.compare.evidence.measures import COLOUR, MEASURES, Difference, Measure, difference
 from sdplay.compare.evidence.parity import Parity, parities
+from sdplay.compare.evidence.prompt_match import Matched, PromptMatch, nobody, prompt_match
 from sdplay.compare.evidence.unread import unread
 from sdplay.compare.plan import Cell, Plan
 from sdplay.compare.results import Pictures, Result
@@ -64,6 +65,8 @@ class Findings:
     words: WordByWord | None = None
     latencies: Latencies | None = None
     parities: tuple[Parity, ...] = ()
+    matching: PromptMatch | None = None
+    """Whether the built-in model's pictures show what was prompted."""
     unread: str = ""
     """What the model left out of the prompts."""
 
@@ -73,6 +76,7 @@ class Findings:
         return (
             *((self.unread,) if self.unread else ()),
             *self.explored,
+            *((self.matching.sentence,) if self.matching else ()),
             *self.settling,
             *self.trade_sentences,
             *amounts,
@@ -117,6 +121,7 @@ def find_out(
     results: Results,
     measured: Between,
     *,
+    matched: Matched = nobody,
     chosen: Result | None = None,
     measure: Measure = COLOUR,
 ) -> Findings:
@@ -127,6 +132,7 @@ def find_out(
         words=word_by_word(plan, results, measured, measure),
         latencies=latencies(plan, results),
         parities=parities(plan, results, measured),
+        matching=prompt_match(plan, _first_runs(plan, results), matched),
         unread=unread(results),
     )
     sweep = _Sweep(plan, _first_runs(plan, results), measured, chosen, measure)

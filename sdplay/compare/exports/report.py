@@ -11,6 +11,7 @@ from sdplay.compare.evidence.amounts import Amounts
 from sdplay.compare.evidence.answers import Convergence, Trade
 from sdplay.compare.evidence.findings import Between, Findings, between, find_out
 from sdplay.compare.evidence.measures import MEASURES, WHAT_THEY_SEE, Measure
+from sdplay.compare.evidence.prompt_match import PromptMatch
 from sdplay.compare.exports.charts import Bar, Line, chart, ranges, table
 from sdplay.compare.guard import plan_sentence, value_text
 from sdplay.compare.plan import Cell, Plan
@@ -57,6 +58,7 @@ def report(
         _settings(plan),
         *_grids(plan, results, pictures, longest),
         *_charts(judged),
+        *(_matching(judged.matching) if judged.matching else ()),
         *_by_other_measures(plan, results, measured, judged),
         "<details><summary>Infotext</summary>"
         f"<pre>{html.escape(grid_infotext(plan))}</pre></details>",
@@ -203,6 +205,27 @@ def _charts(findings: Findings) -> list[str]:
     if findings.bands:
         parts.append(f"<h2>Is it the setting, or the seed?</h2>{_spread(findings)}")
     return [*parts, f"<p>{html.escape(WHAT_THEY_SEE)}</p>"] if parts else []
+
+
+def _matching(matching: PromptMatch) -> list[str]:
+    """A chart for every amount: whether the judge names what was prompted."""
+    parts = []
+    for name, across in matching.across.items():
+        levels = list(matching.levels(name))
+        lines: dict[str, list[tuple[float, float]]] = {}
+        for level in levels:
+            lines.setdefault(level.line, []).append((level.value, level.match))
+        drawn = chart(
+            [Line(line or across, tuple(points)) for line, points in lines.items()][:MOST_CURVES],
+            across,
+            "prompt match",
+        )
+        if drawn:
+            rows = [(level.line, level.value, level.match) for level in levels]
+            title = html.escape(f"Does it show what was prompted, over {across}?")
+            headings = ("Line", across, "Prompt match")
+            parts.append(f"<h2>{title}</h2>{drawn}{table(headings, rows, f'sdplay-match-{name}')}")
+    return parts
 
 
 def _by_other_measures(

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL
 
+from sdplay.engine.judge.network import looked_at
 from sdplay.files.whole_file import whole
-from sdplay.training.judging.judge import CELLS, looked_at
+from sdplay.training.judging.judge import CELLS
 from sdplay.training.log import Log
 from sdplay.training.networks.pace import autocast
 from sdplay.training.pictures.colours import COLOURS
@@ -134,7 +135,7 @@ def _drawn(world: World, dice: random.Random) -> Iterator[tuple[torch.Tensor, Ta
     while True:
         scene = world.any_scene(dice)
         drawn = world.draw(scene, dice)
-        yield looked_at([drawn.picture])[0], Targets.of(scene, drawn)
+        yield torch.from_numpy(looked_at([drawn.picture])[0]), Targets.of(scene, drawn)
 
 
 def _write(listed: list[tuple[torch.Tensor, Targets]], vae: AutoencoderKL, file: Path) -> None:

@@ -1,6 +1,7 @@
 """The judge: finds the things in a picture and names them, their colours, whether they are whole,
 and the style of the picture."""
 
+import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,16 +13,13 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import nn
 
+from sdplay.engine.judge.network import OUTPUTS, SIDE, looked_at, peaks, sureness
+from sdplay.training.pictures.captions import plural
 from sdplay.training.pictures.colours import COLOURS
-from sdplay.training.pictures.compose import as_array
 from sdplay.training.pictures.icons import things
 from sdplay.training.pictures.world import STYLES
 
-SIDE = 96
-"""The side at which the judge looks at a picture."""
 CELLS = 12
-SURE = 0.35
-"""From here on a place counts as a thing."""
 
 
 def _layer(before: int, after: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
@@ -34,8 +32,6 @@ def _layer(before: int, after: int, stride: int = 1, kernel: int = 3) -> nn.Sequ
 
 class Judge(nn.Module):
     """A small convolutional network that looks at twelve by twelve places of a picture."""
-
-    OUTPUTS = ("present", "things", "colours", "whole", "style")
 
     def __init__(self, count: int) -> None:
         super().__init__()
@@ -74,22 +70,13 @@ class Sighting:
     """How surely its shape is whole, 0 to 1."""
 
 
-def looked_at(pictures: Sequence[Image.Image]) -> torch.Tensor:
-    """Pictures as the judge sees them."""
-    small = [
-        as_array(picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX))
-        for picture in pictures
-    ]
-    return torch.from_numpy(np.stack(small))
-
-
 @torch.no_grad()
 def sightings(judge: Judge, pictures: Sequence[Image.Image]) -> list[list[Sighting]]:
     """What the judge sees in each picture, the surest first; always at least one thing."""
     present, named, coloured, whole, _ = (
-        output.float().numpy() for output in judge(looked_at(pictures))
+        output.float().numpy() for output in judge(torch.from_numpy(looked_at(pictures)))
     )
-    sure = 1 / (1 + np.exp(-present[:, 0]))
+    sure = sureness(present[:, 0])
     return [
         [
             Sighting(
@@ -97,9 +84,9 @@ def sightings(judge: Judge, pictures: Sequence[Image.Image]) -> list[list[Sighti
                 list(COLOURS)[int(coloured[n, :, y, x].argmax())],
                 (x + 0.5) / sure.shape[2],
                 (y + 0.5) / sure.shape[1],
-                float(1 / (1 + np.exp(-whole[n, 0, y, x]))),
+                float(sureness(whole[n, 0, y, x])),
             )
-            for y, x in _peaks(sure[n])
+            for y, x in peaks(sure[n])
         ]
         for n in range(len(sure))
     ]
@@ -108,22 +95,12 @@ def sightings(judge: Judge, pictures: Sequence[Image.Image]) -> list[list[Sighti
 @torch.no_grad()
 def styles(judge: Judge, pictures: Sequence[Image.Image]) -> list[str]:
     """The style that the judge sees in each picture."""
-    return [STYLES[at] for at in judge(looked_at(pictures))[-1].argmax(1).tolist()]
+    seen = judge(torch.from_numpy(looked_at(pictures)))[-1]
+    return [STYLES[at] for at in seen.argmax(1).tolist()]
 
 
 def _words() -> list[str]:
     return [thing.word for thing in things()]
-
-
-def _peaks(sure: np.ndarray) -> list[tuple[int, int]]:
-    """Places surer than their neighbours, and sure enough; the surest of all in any case."""
-    wide = np.pad(sure, 1)
-    shifted = [
-        wide[dy : dy + sure.shape[0], dx : dx + sure.shape[1]] for dy in range(3) for dx in range(3)
-    ]
-    top = np.max(shifted, axis=0) == sure
-    peaks = sorted(np.argwhere(top & (sure > SURE)).tolist(), key=lambda at: -sure[tuple(at)])
-    return [(y, x) for y, x in peaks] or [divmod(int(sure.argmax()), sure.shape[1])]
 
 
 def melted(pixels: torch.Tensor, amount: float, dice: random.Random) -> torch.Tensor:
@@ -149,7 +126,7 @@ def export(judge: Judge, file: Path) -> None:
         judge.eval(),
         (torch.zeros(2, 3, SIDE, SIDE),),
         input_names=["pixels"],
-        output_names=list(Judge.OUTPUTS),
+        output_names=list(OUTPUTS),
         dynamic_shapes={"pixels": {0: torch.export.Dim.AUTO}},
         dynamo=True,
         opset_version=18,
@@ -171,5 +148,16 @@ def export(judge: Judge, file: Path) -> None:
     model.graph.initializer.extend(tensors)
     model.graph.node.extend(nodes)
     model.metadata_props.add(key="things", value="\n".join(_words()))
+    model.metadata_props.add(key="names", value=json.dumps(_known_as()))
     model.metadata_props.add(key="colours", value="\n".join(COLOURS))
     onnx.save(model, file)
+
+
+def _known_as() -> dict[str, str]:
+    """By each name that people use, one or several of it, the thing."""
+    return {
+        name.lower(): thing.word
+        for thing in things()
+        for word in (*thing.unseen, *thing.also, thing.word)
+        for name in (plural(word), word)
+    }

@@ -42,11 +42,12 @@ def show(studio: Studio, sweep: Sweep) -> None:
         with above, explained():
             verdict.show(studio, sweep)
         # Their library costs a quarter of a second: not at the first paint of the page.
-        from sdplay.ui.compare.answers import charts, explored
+        from sdplay.ui.compare.answers import charts, explored, matching
 
         with explained():
             explored.show(studio, sweep)
             charts.show(studio, sweep)
+            matching.show(studio, sweep)
             experiments.take_away(studio, sweep)
 
 

@@ -12,6 +12,7 @@ from sdplay import settings
 from sdplay.backends import Backend, connect
 from sdplay.backends.guests import Connected, Visits
 from sdplay.compare.evidence.measures import Difference, difference
+from sdplay.compare.evidence.prompt_match import Match
 from sdplay.compare.experiment import recorded
 from sdplay.compare.plan import Plan
 from sdplay.compare.results import Result
@@ -19,7 +20,7 @@ from sdplay.files.recent import Recent
 from sdplay.library import SavedPicture
 from sdplay.picture import jpeg_bytes
 from sdplay.sharing.room import Share
-from sdplay.sweeps import Bench, Board, Speeds, Sweep
+from sdplay.sweeps import Bench, Board, Speeds, Sweep, judged
 from sdplay.ui import session, whole
 from sdplay.ui.session import Studio
 
@@ -233,6 +234,18 @@ def measure(studio: Studio, reference: Result, result: Result) -> Difference | N
         if reference.picture and result.picture
         else None
     )
+
+
+def matched(studio: Studio, result: Result) -> Match | None:
+    """What the judge says of a cell's picture; None where it cannot say."""
+    things = judged.things_of(result)
+    return _matched(studio, result.picture, things) if things and result.picture else None
+
+
+@st.cache_data(show_spinner=False, max_entries=5000)
+def _matched(_studio: Studio, picture: str, things: tuple[str, ...]) -> Match | None:
+    data = original(_studio, picture)
+    return judged.match(Image.open(io.BytesIO(data)), things) if data else None
 
 
 def pixels(studio: Studio, result: Result) -> Image.Image | None:

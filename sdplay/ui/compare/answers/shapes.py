@@ -116,6 +116,31 @@ def moves(across: str, measure: Measure, legend: Legend) -> str:
 
 
 @lru_cache(SHAPES)
+def matches(across: str, legend: Legend) -> str:
+    """Lines of the prompt match over one setting."""
+    along = alt.X("x:Q", title=across, axis=alt.Axis(tickCount=8))
+    share = alt.Axis(format=".0%", tickCount=5)
+    base = alt.Chart(ROWS).encode(
+        x=_with_room(along) if legend.beside else along,
+        y=alt.Y("distance:Q", title="Prompt match", axis=share, scale=alt.Scale(domain=[0, 1])),
+        detail="curve:N",
+        color=_colour(legend),
+        tooltip=[
+            LABEL,
+            alt.Tooltip("x:Q", title=across, format=".4~g"),
+            alt.Tooltip("distance:Q", title="Prompt match", format=".0%"),
+            PICTURE,
+        ],
+    )
+    dots = base.mark_circle(size=60).add_params(PICK)
+    return _text(
+        _named(base.mark_line() + dots, legend),
+        f"Prompt match over {across}.",
+        280 + legend.height,
+    )
+
+
+@lru_cache(SHAPES)
 def runs(legend: Legend) -> str:
     """The seconds of every run, with those of the same picture joined."""
     across = alt.X("x:Q", title="Run", axis=_whole_numbers())
@@ -276,7 +301,8 @@ def filled(chart: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _ends(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The names of the colours, near the ends of the medians of their lines."""
+    """The names of the colours, near the ends of the medians of their lines. Rows with `most` tell
+    how far their axis goes."""
     lines: dict[str, dict[float, list[float]]] = {}
     for row in rows:
         if math.isfinite(row["x"]) and math.isfinite(row["distance"]):
@@ -286,7 +312,8 @@ def _ends(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     medians = {
         colour: [statistics.median(line[x]) for x in sorted(line)] for colour, line in lines.items()
     }
-    high = max(max(heights) for line in lines.values() for heights in line.values()) or 1.0
+    highest = max(max(heights) for line in lines.values() for heights in line.values())
+    high = max(highest, *(row.get("most", 0.0) for row in rows)) or 1.0
     names = {colour.replace("\n", " "): median for colour, median in medians.items()}
     places = line_ends.places(names, HIGH, 0.0, high)
     right = max(max(line) for line in lines.values())

@@ -61,6 +61,7 @@ def findings(studio: Studio, sweep: Sweep, results: Results) -> Findings:
             sweep.plan,
             results,
             lambda left, right: sweeping.measure(studio, left, right),
+            matched=lambda result: sweeping.matched(studio, result),
             chosen=results[chosen] if chosen else None,
             measure=measure,
         )

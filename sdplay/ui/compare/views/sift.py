@@ -7,14 +7,17 @@ import streamlit as st
 
 from sdplay.compare.evidence.measures import COLOUR
 from sdplay.compare.results import measured_alike
+from sdplay.sweeps.judged import things_of
 from sdplay.ui.compare import cells, rejecting, sweeping
 from sdplay.ui.compare.cells import At
 from sdplay.ui.compare.views import Stage
 from sdplay.ui.components.sift import Number, Sifted, sift
 from sdplay.ui.picture.details import details
 
-ON_REQUEST = ("distance", "stars")
+ON_REQUEST = ("distance", "match", "stars")
 """Numbers that take a while, so that they are computed once somebody sorts by them."""
+SHARES = ("time", "distance", "match")
+"""Numbers with digits behind the point."""
 
 
 def show(stage: Stage) -> None:
@@ -24,6 +27,7 @@ def show(stage: Stage) -> None:
     counted = st.session_state.setdefault(f"counted_{sweep.group}", set())
     at_a, _ = cells.picked(sweep, stage.results)
     numbers = {name: _counted(stage, name, at_a) for name in ON_REQUEST if name in counted}
+    judged = any(things_of(result) for result in stage.results.values())
     alike = measured_alike(result for result in stage.results.values() if result.done)
     choice = sift(
         _pictures(stage, numbers),
@@ -31,6 +35,7 @@ def show(stage: Stage) -> None:
             Number("time", "Seconds" if alike else "Seconds (as measured then)"),
             Number("evaluations", "Evaluations"),
             Number("distance", "Distance to A", "distance" in counted),
+            *([Number("match", "Prompt match", "match" in counted)] if judged else []),
             Number("stars", "Stars", "stars" in counted),
         ],
         f"sift_{sweep.group}",
@@ -63,12 +68,17 @@ def _pictures(stage: Stage, more: Mapping[str, Mapping[At, float]]) -> list[Sift
 
 
 def _text(name: str, value: float) -> str:
-    return f"{value:.2f}" if name in ("time", "distance") else f"{value:.0f}"
+    return f"{value:.2f}" if name in SHARES else f"{value:.0f}"
 
 
 def _counted(stage: Stage, name: str, at_a: At | None) -> dict[At, float]:
     if name == "stars":
         return _stars(stage)
+    if name == "match":
+        answers = {
+            at: sweeping.matched(stage.studio, result) for at, result in stage.results.items()
+        }
+        return {at: match.sure for at, match in answers.items() if match is not None}
     if at_a is None:
         return {}
     measured = sweeping.differences(stage.studio, stage.results[at_a], stage.results.values())
