@@ -85,3 +85,32 @@ def test_a_callback_is_not_stopped_in_its_middle(interrupted_page):
         visitor.hear("new_session")
         visitor.run()
         until(lambda: visitor.run().texts == ["acted", "ended"])
+
+
+@pytest.fixture(scope="module")
+def ticking_page(tmp_path_factory):
+    page = Path(__file__).parent / "ticking_page.py"
+    process, url = served(tmp_path_factory.mktemp("ticking"), page)
+    yield url
+    process.kill()
+    process.wait()
+
+
+def test_what_a_part_sends_by_itself_undoes_nothing(ticking_page):
+    with Visitor(ticking_page) as visitor:
+        visitor.set("open", bool_value=True)
+        assert "open" in visitor.run().texts
+        visitor.press("close")
+        assert "closed" in visitor.texts
+        assert visitor.state("open").bool_value, "the browser has not heard of it yet"
+        assert "closed" in visitor.tick().texts
+        assert "closed" in visitor.tick().texts
+
+
+def test_a_change_that_waits_is_kept_when_a_part_asks_by_itself(ticking_page):
+    with Visitor(ticking_page) as visitor:
+        visitor.send(fragment_id=visitor.part, is_auto_rerun=True)
+        visitor.hear("new_session")
+        visitor.set("chosen", bool_value=True)
+        visitor.send(fragment_id=visitor.part)
+        until(lambda: "chosen" in visitor.tick().texts)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import requests
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.NumberInput_pb2 import NumberInput
 from streamlit.proto.WidgetStates_pb2 import WidgetStates
@@ -28,6 +29,8 @@ class Visitor:
         self.said = ""
         """What the page wrote there last."""
         self.session = ""
+        self.part = ""
+        """The part of the page that asks for its own runs."""
         self.widgets = WidgetStates()
         self.texts = []
         """Everything written on the page in the last run."""
@@ -76,10 +79,14 @@ class Visitor:
         self.send()
         return self.listen()
 
-    def send(self):
+    def tick(self):
+        """The run that a part of the page asks for by itself, to its end."""
+        self.send(fragment_id=self.part, is_auto_rerun=True)
+        return self.listen()
+
+    def send(self, **more):
         """Ask for a run, and do not wait for it."""
-        message = BackMsg()
-        message.rerun_script.query_string = self.query
+        message = BackMsg(rerun_script=ClientState(query_string=self.query, **more))
         message.rerun_script.widget_states.CopyFrom(self.widgets)
         self._socket.send(message.SerializeToString())
 
@@ -172,6 +179,8 @@ class Visitor:
     def _notice(self, message):
         if message.WhichOneof("type") == "page_info_changed":
             self.query = self.said = message.page_info_changed.query_string
+        if message.WhichOneof("type") == "auto_rerun":
+            self.part = message.auto_rerun.fragment_id
         if message.WhichOneof("type") != "delta" or not message.delta.HasField("new_element"):
             return
         element = message.delta.new_element

@@ -6,6 +6,7 @@ nothing, and then draws what is new in its place. This module uses parts of Stre
 public, so the minor version of Streamlit is pinned.
 """
 
+from dataclasses import replace
 from functools import cache
 from threading import RLock
 from typing import Any
@@ -17,6 +18,8 @@ from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.scriptrunner import ScriptRunner
 from streamlit.runtime.scriptrunner_utils.script_requests import (
+    RerunData,
+    ScriptRequests,
     ScriptRequestType,
     _coalesce_widget_states,
 )
@@ -67,13 +70,15 @@ def tick_every(seconds: float | None) -> None:
 
 @cache
 def lose_no_click() -> None:
-    """Keeps a click whose callback was not called yet: the next run gets it too.
+    """Keeps a click whose callback was not called yet: the next run gets it too. What a click has
+    changed stays changed.
 
     Streamlit stops the run at each click. With the run it forgets an earlier click that still
     waited, or whose run had just begun, and stops a callback in its middle: on a busy machine the
-    first of two quick clicks was lost.
+    first of two quick clicks was lost. And a fragment's tick brings every value that the browser
+    knows, old ones too while it has not heard of what a click has changed.
     """
-    request_rerun = AppSession.request_rerun
+    request_rerun, request = AppSession.request_rerun, ScriptRequests._request_rerun_locked
 
     def with_what_waits(session: AppSession, client_state: ClientState | None) -> None:
         whole = client_state is not None and not client_state.fragment_id
@@ -93,8 +98,21 @@ def lose_no_click() -> None:
         finally:
             runner._execing = True
 
+    def with_news(requests: ScriptRequests, asked: RerunData) -> bool:
+        return request(requests, _without_old_values(requests, asked))
+
+    ScriptRequests._request_rerun_locked = with_news  # type: ignore[method-assign,assignment]
     AppSession.request_rerun = with_what_waits  # type: ignore[method-assign,assignment]
     SafeSessionState.on_script_will_rerun = heard  # type: ignore[method-assign,assignment]
+
+
+def _without_old_values(requests: ScriptRequests, asked: RerunData) -> RerunData:
+    """A tick has no news: what somebody changed in the browser was sent at once, and stands in the
+    request that still waits, if there is one."""
+    if not asked.is_auto_rerun:
+        return asked
+    waits = requests._state is ScriptRequestType.RERUN
+    return replace(asked, widget_states=None if waits else WidgetStates())
 
 
 def _unheard(session: AppSession) -> WidgetStates | None:

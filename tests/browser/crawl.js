@@ -7,7 +7,10 @@ window.crawler = (() => {
     "open"];
   const TOAST = "[data-testid=stToast]";
   const PASSING = "[data-testid*=Icon], [role=tooltip], [data-testid=stTooltipContent], [data-testid=stToast], [data-testid=stSpinner]";
-  const state = {runs: 0, sent: 0, changed: 0, copied: 0, toasts: 0, controls: []};
+  const AT_WORK = ".st-key-cancel, .st-key-reel_cancel, .st-key-sketch_cancel, .st-key-lesson_cancel," +
+    ".st-key-sweep_pause, [class*=st-key-lens_at_work], figure.working";
+  const AFTERWARDS = 800; // milliseconds: what ends may still ask for another run
+  const state = {runs: 0, sent: 0, worked: 0, changed: 0, copied: 0, toasts: 0, controls: []};
 
   function* walk(root) {
     for (const each of root.querySelectorAll("*")) {
@@ -30,6 +33,7 @@ window.crawler = (() => {
   // Rest --------------------------------------------------------------------------------------
   new MutationObserver(records => {
     state.changed = performance.now();
+    if (working()) state.worked++;
     for (const record of records) {
       if (record.attributeName === "data-test-script-state") state.runs++;
       for (const added of record.addedNodes)
@@ -41,7 +45,8 @@ window.crawler = (() => {
   // A part of the page whose script is not here yet has a grey field in its place.
   const resting = () => document.querySelector("[data-test-script-state=notRunning]")
     && !document.querySelector("[data-stale=true], [data-testid=stSkeleton]");
-  const mark = () => ({runs: state.runs, sent: state.sent});
+  const working = () => document.querySelector(AT_WORK) !== null;
+  const mark = () => ({runs: state.runs, sent: state.sent, worked: state.worked});
   // Until the page has stood still for so long; longer while it may still send something, and until
   // what it has sent has made the script run.
   const rest = (since, quiet, patience, most) => new Promise(done => {
@@ -49,7 +54,9 @@ window.crawler = (() => {
     const look = () => {
       const now = performance.now(), ran = state.runs > since.runs;
       const awaited = !ran && state.sent > since.sent && now - begun < 6000;
-      const still = now - Math.max(state.changed, begun) >= (ran ? quiet : Math.max(quiet, patience));
+      const ended = state.worked > since.worked && !working();
+      const least = Math.max(quiet, ran ? 0 : patience, ended ? AFTERWARDS : 0);
+      const still = now - Math.max(state.changed, begun) >= least;
       if ((resting() && still && !awaited) || now - begun > most) done(now - begun <= most);
       else setTimeout(look, 15);
     };
@@ -172,7 +179,8 @@ window.crawler = (() => {
     return at;
   };
   return {
-    mark, rest, controls, signature, layout, troubles,
+    mark, rest, controls, signature, layout, troubles, working,
+    worked: since => state.worked > since.worked,
     control: at => state.controls[at],
     focusElsewhere: at => focused() !== state.controls[at] && focused() !== document.body,
     again: () => ["keydown", "keypress", "keyup"].forEach(kind =>

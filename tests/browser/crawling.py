@@ -28,10 +28,6 @@ ENDS = ("chain_close",)
 """Puts away for good what stands on the page, though its name sounds harmless."""
 STREAMLITS = re.compile(r"^(Show data|Download as|Copy Vega|Copied!|Fullscreen$)")
 """Of a chart's toolbar, which is not ours: most of it asks the system where to put a file."""
-AT_WORK = (
-    ".st-key-cancel, .st-key-reel_cancel, .st-key-sketch_cancel, .st-key-lesson_cancel, "
-    ".st-key-sweep_pause, [class*=st-key-lens_at_work], figure.working"
-)
 MOST_PRESSES = 400
 """On one tab: more of them means going round in circles."""
 MOST_OPTIONS = 4
@@ -249,7 +245,7 @@ class Crawl:
             self.given = False
             self._rest(page, mark, quiet=800)
         if not state.moving:
-            self._done(page)
+            self._done(page, mark)
         outside = control.kind == "link"
         if not outside and not self._changed(page, before, effects, control):
             self.fault("has no effect")
@@ -284,7 +280,7 @@ class Crawl:
         before, mark = self._signature(page, lasting=True), page.evaluate(MARK)
         page.evaluate("crawler.again()")
         self._rest(page, mark)
-        self._done(page)
+        self._done(page, mark)
         after = self._signature(page, lasting=True)
         if come := set(after) - set(before):
             gone = set(before) - set(after)
@@ -318,15 +314,14 @@ class Crawl:
             if not self.loading:
                 page.evaluate(rest, [since, quiet])
 
-    def _done(self, page):
-        """No picture is at work any more."""
-        working = page.locator(AT_WORK)
-        if working.count():
+    def _done(self, page, since):
+        """No picture is at work any more, and of what was at work since then the end is shown."""
+        if page.evaluate("since => crawler.worked(since)", since):
             try:
-                working.first.wait_for(state="detached", timeout=SLOW)
+                page.wait_for_function("() => !crawler.working()", timeout=SLOW)
             except sync_api.TimeoutError:
                 self.fault("is still at work")
-            self._rest(page, quiet=800)
+            self._rest(page, since)
         page.wait_for_function(DRAWN, timeout=SLOW)
 
     def _listen(self, context, page):
