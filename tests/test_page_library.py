@@ -184,13 +184,13 @@ def test_a_foreign_pictures_settings_are_used_and_what_does_not_fit_is_said(page
         "Model: gone, Clip skip: 2, Version: v1.10.1"
     )
     page.query_params["view"] = "Library"
-    page.run().session_state["read_picture"] = True
+    page.run().session_state["read_picture_0"] = True
     page.run().file_uploader(key="foreign").set_value(
         ("theirs.png", png((832, 1216), text=text), "image/png")
     ).run()
     page.button(key="foreign_use").click().run()
     assert page.toast[0].value == "Its settings are in the form."
-    assert page.session_state["read_picture"] is False
+    assert page.session_state["read_picture_1"] is False
     assert (page.session_state["steps"], page.session_state["scheduler"]) == (7, "euler")
     told = sentences(page)
     assert "instead of 832 × 1216" in told

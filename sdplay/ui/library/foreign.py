@@ -5,7 +5,7 @@ import streamlit as st
 
 from sdplay import metadata
 from sdplay.params import KNOBS, Params
-from sdplay.ui import address, whole
+from sdplay.ui import whole
 from sdplay.ui.form import form, visit
 from sdplay.ui.picture.receipt import shown
 from sdplay.ui.problems import explained
@@ -13,14 +13,19 @@ from sdplay.ui.session import Studio
 from sdplay.wording import literal
 
 _DROPPED = "dropped_picture"
+_TIMES = "times_read"
 
 
 def read_a_picture(studio: Studio) -> None:
-    """Takes a file and shows what it says about how it was made."""
+    """Takes a file and shows what it says about how it was made.
+
+    Once its settings are used, another popover takes this one's place, closed. If this one were
+    drawn anew as closed, the browser could still hold it for open, and the next run would open it.
+    """
     with st.popover(
         "Read a picture",
         icon=":material/plagiarism:",
-        key="read_picture",
+        key=f"read_picture_{st.session_state.get(_TIMES, 0)}",
         on_change="rerun",
         help="Read the settings of a picture from anywhere",
     ):
@@ -96,5 +101,5 @@ def _described(studio: Studio, data: bytes) -> None:
 def _use(settings: dict[str, object]) -> None:
     with explained():
         form.use(Params.from_dict(settings))
-        address.insist({"read_picture": False})
+        st.session_state[_TIMES] = st.session_state.get(_TIMES, 0) + 1
         whole.note("Its settings are in the form.", icon=":material/replay:")
