@@ -136,6 +136,8 @@ class Measured:
     turn: threading.Lock = field(default_factory=threading.Lock)
     running: threading.Event = field(default_factory=running)
     """Cleared, it stays at the step where it is."""
+    held_at: tuple = ()
+    """The prompt and the step at which it is cleared by itself."""
     at_work: dict = field(default_factory=dict)
     waiting: list = field(default_factory=list)
 
@@ -309,6 +311,8 @@ class Measured:
                 time.sleep(self.step_seconds * self.steps_after_cut)
                 break
             self.state |= {"sampling_steps": steps, "sampling_step": step}
+            if (self.at_work.get("prompt"), step) == self.held_at:
+                self.running.clear()
             self.running.wait(60)
             time.sleep(self.step_seconds)
 

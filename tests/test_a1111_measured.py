@@ -591,8 +591,8 @@ def test_a_third_client_with_as_many_steps_is_not_taken_for_ours(webui):
         while "Sent" not in next(work).message:
             pass
         until(lambda: len(server.waiting) == 2)
+        server.held_at = (SMALL.prompt, 4)
         server.running.set()
-        threading.Thread(target=stay_at_ours, args=(server,)).start()
         first = next(event for event in work if (event.step or 0) > 2)
         whose = server.at_work.get("prompt")
         server.running.set()
@@ -600,16 +600,6 @@ def test_a_third_client_with_as_many_steps_is_not_taken_for_ours(webui):
     assert (first.steps, whose) == (20, SMALL.prompt)
     assert set(server.interrupts) == {SMALL.prompt}
     assert [each["prompt"] for each in server.applied[:2]] == ["theirs", "theirs"]
-
-
-def stay_at_ours(server):
-    """The server goes no further than some steps into our picture."""
-
-    def is_ours_begun():
-        return server.at_work.get("prompt") == SMALL.prompt and server.state["sampling_step"] > 3
-
-    until(is_ours_begun)
-    server.running.clear()
 
 
 def test_a_mark_changes_no_pixel_and_no_name():
