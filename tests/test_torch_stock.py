@@ -11,6 +11,7 @@ from PIL import Image
 from sdplay.errors import BadParams
 from sdplay.params import Control, Params
 from sdplay.picture import png_bytes
+from tests.local_process import until
 from tests.making import colour
 
 torch = pytest.importorskip("torch", reason="the local process needs torch: pip install '.[local]'")
@@ -242,9 +243,7 @@ def test_waiting_pictures_can_be_cancelled(models):
     for ticket in tickets:
         queue.cancel(ticket)
     (after,) = queue.submit(PictureRequest(PLAIN))
-    over = threading.Event()
-    with after.watched(lambda: after.over and over.set()):
-        assert after.over or over.wait(60)
+    until(lambda: all(ticket.over for ticket in (after, *tickets)))
     assert (after.state, {ticket.state for ticket in tickets}) == ("done", {"cancelled"})
 
 

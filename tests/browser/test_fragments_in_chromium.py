@@ -1,6 +1,8 @@
 """Clicks inside a part of the page that runs alone: their effect comes at once, never with a later
 click."""
 
+from itertools import zip_longest
+
 import pytest
 
 from tests.serving import SLOW, generated, opened
@@ -26,14 +28,15 @@ def quiet(tab):
         tab.locator("[data-test-script-state=notRunning]").wait_for(timeout=SLOW)
 
 
-def complete(tab):
-    """Whether a run of the whole page adds nothing to what is seen: every effect has come."""
+def late(tab):
+    """What a run of the whole page changes in what is seen; nothing, if every effect has come."""
     quiet(tab)
     before = tab.evaluate(SEEN)
     tab.evaluate("document.activeElement.blur()")
     tab.keyboard.press("r")
     quiet(tab)
-    return before == tab.evaluate(SEEN)
+    after = tab.evaluate(SEEN)
+    return [(was, now) for was, now in zip_longest(before, after) if was != now]
 
 
 def test_vary_makes_the_next_seed_at_once(tab, address):
@@ -41,7 +44,7 @@ def test_vary_makes_the_next_seed_at_once(tab, address):
     tab.locator(".st-key-vary button").first.click()
     tab.get_by_role("cell", name="41").first.wait_for(timeout=SLOW)
     assert tab.locator(".st-key-seed input").input_value() == "41"
-    assert complete(tab)
+    assert late(tab) == []
 
 
 def test_start_from_it_shows_the_start_image_at_once(tab, address):
@@ -50,7 +53,7 @@ def test_start_from_it_shows_the_start_image_at_once(tab, address):
     tab.locator(".st-key-start_result button").first.click()
     start = tab.get_by_alt_text("Start image")
     start.wait_for(state="attached", timeout=SLOW)
-    assert complete(tab)
+    assert late(tab) == []
     tab.reload()
     start.wait_for(state="attached", timeout=SLOW)
     quiet(tab)
@@ -75,7 +78,7 @@ def more(tab, address):
 @pytest.mark.parametrize("state", [drawer, more])
 def test_every_button_has_its_whole_effect_at_once(tab, address, state):
     generated(opened(tab, address + "?steps=2&seed=59"))
-    late, number, names = [], 0, []
+    number, names, incomplete = 0, [], {}
     while True:
         buttons = state(tab, address).locator(PRESSED)
         quiet(tab)
@@ -83,8 +86,8 @@ def test_every_button_has_its_whole_effect_at_once(tab, address, state):
             break
         names.append(buttons.nth(number).inner_text())
         buttons.nth(number).click()
-        if not complete(tab):
-            late.append(names[-1])
+        if changes := late(tab):
+            incomplete[names[-1]] = changes
         number += 1
     assert names
-    assert late == []
+    assert incomplete == {}
