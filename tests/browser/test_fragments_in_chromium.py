@@ -15,6 +15,8 @@ SEEN = """() => [
   ...[...document.querySelectorAll("[data-testid=stMarkdown]")].map(it => [it, it.innerText]),
 ].filter(([it]) => !it.closest("[role=dialog]")).map(([it, seen]) => seen)"""
 """What a person sees of the form and of the answers; a dialog ends with any run of the page."""
+DRAWN = "() => !document.querySelector('[data-stale=true], [data-testid=stSkeleton]')"
+"""Nothing is left of an earlier run, and the script of every part is here."""
 PRESSED = "[data-testid=stButton] button:not([disabled]):visible"
 
 
@@ -26,6 +28,7 @@ def quiet(tab):
         for working in (".st-key-cancel", ".st-key-reel_cancel"):
             tab.locator(working).wait_for(state="detached", timeout=SLOW)
         tab.locator("[data-test-script-state=notRunning]").wait_for(timeout=SLOW)
+        tab.wait_for_function(DRAWN, timeout=SLOW)
 
 
 def late(tab):
