@@ -12,7 +12,7 @@ from sdplay.ui.share import linked, links
 st.set_page_config("sdplay · Stable Diffusion playground", layout="wide", initial_sidebar_state=320)
 settings.load(session.secrets())
 visit.hold_to_bounds()
-waiting.lose_no_click()
+waiting.lose_nothing()
 with explained():
     links.follow()
 whole.begun()

@@ -8,7 +8,7 @@ from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestTy
 
 from sdplay.ui import waiting
 
-waiting.lose_no_click()
+waiting.lose_nothing()
 
 
 def act():

@@ -6,7 +6,7 @@ import streamlit as st
 
 from sdplay.ui import waiting
 
-waiting.lose_no_click()
+waiting.lose_nothing()
 
 
 def close():

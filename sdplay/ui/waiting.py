@@ -1,5 +1,5 @@
 """Lets a fragment wait for something in one long run instead of running at every tick, and keeps
-clicks that Streamlit would lose.
+clicks and ends of runs that Streamlit would lose.
 
 A tick costs a request, a thread and everything that the fragment draws. A run that waits costs
 nothing, and then draws what is new in its place. This module uses parts of Streamlit that are not
@@ -69,16 +69,19 @@ def tick_every(seconds: float | None) -> None:
 
 
 @cache
-def lose_no_click() -> None:
+def lose_nothing() -> None:
     """Keeps a click whose callback was not called yet: the next run gets it too. What a click has
-    changed stays changed.
+    changed stays changed, and what a part of the page shows no more goes.
 
     Streamlit stops the run at each click. With the run it forgets an earlier click that still
     waited, or whose run had just begun, and stops a callback in its middle: on a busy machine the
-    first of two quick clicks was lost. And a fragment's tick brings every value that the browser
-    knows, old ones too while it has not heard of what a click has changed.
+    first of two quick clicks was lost. A fragment's tick brings every value that the browser
+    knows, old ones too while it has not heard of what a click has changed. And where a fragment's
+    run begins right behind another's, Streamlit tells the browser that the other did not come to
+    its end: what it had replaced by less stayed beside the new.
     """
     request_rerun, request = AppSession.request_rerun, ScriptRequests._request_rerun_locked
+    clear_queue = AppSession._clear_queue
 
     def with_what_waits(session: AppSession, client_state: ClientState | None) -> None:
         whole = client_state is not None and not client_state.fragment_id
@@ -101,6 +104,13 @@ def lose_no_click() -> None:
     def with_news(requests: ScriptRequests, asked: RerunData) -> bool:
         return request(requests, _without_old_values(requests, asked))
 
+    def cleared(session: AppSession, parts: list[str] | None = None) -> None:
+        if parts:  # what waits to be sent is another run's: the new one neither drops nor joins it
+            session._browser_queue._delta_index_map = {}
+        else:
+            clear_queue(session, parts)
+
+    AppSession._clear_queue = cleared  # type: ignore[method-assign,assignment]
     ScriptRequests._request_rerun_locked = with_news  # type: ignore[method-assign,assignment]
     AppSession.request_rerun = with_what_waits  # type: ignore[method-assign,assignment]
     SafeSessionState.on_script_will_rerun = heard  # type: ignore[method-assign,assignment]

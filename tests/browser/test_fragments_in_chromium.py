@@ -2,10 +2,11 @@
 click."""
 
 from itertools import zip_longest
+from pathlib import Path
 
 import pytest
 
-from tests.serving import SLOW, generated, opened
+from tests.serving import SLOW, generated, opened, served
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -94,3 +95,15 @@ def test_every_button_has_its_whole_effect_at_once(tab, address, state):
         number += 1
     assert names
     assert incomplete == {}
+
+
+def test_what_a_part_shows_no_more_goes_though_another_part_runs_at_once(tab, tmp_path):
+    process, url = served(tmp_path, Path(__file__).parent / "shrinking_page.py")
+    tab.goto(url)
+    tab.get_by_text("Line 3").wait_for(timeout=SLOW)
+    tab.get_by_text("Fewer").click()
+    tab.locator("[data-stale=true]").first.wait_for(state="attached", timeout=SLOW)
+    tab.get_by_text("Line 3").wait_for(state="detached", timeout=SLOW)
+    assert tab.get_by_text("Line 1").count() == 1
+    process.kill()
+    process.wait()
