@@ -60,7 +60,11 @@ class _Quiet(ThreadingHTTPServer):
 
 @contextmanager
 def site(routes=None, prefix="", port=0):
-    """Serve `{"GET /path": function(http, asked)}`; "*" answers everything else."""
+    """Serve `{"GET /path": function(http, asked)}`; "*" answers everything else.
+
+    Below a prefix it is asked only by who was told of it: a port may have been another server's,
+    for whom somebody still asks.
+    """
     served = Site("", dict(routes or {}))
 
     class Handler(BaseHTTPRequestHandler):
@@ -77,12 +81,12 @@ def site(routes=None, prefix="", port=0):
                 return
             path = self.path.removeprefix(prefix)
             asked = Asked(self.command, path, dict(self.headers), body)
+            if not self.path.startswith(prefix):
+                nothing(self, asked)
+                return
             served.asked.append(asked)
-            known = served.routes if self.path.startswith(prefix) else {}
-            route = (
-                known.get(f"{self.command} {asked.path.split('?')[0]}") or known.get("*") or nothing
-            )
-            route(self, asked)
+            known = served.routes.get(f"{self.command} {path.split('?')[0]}")
+            (known or served.routes.get("*") or nothing)(self, asked)
 
         do_GET = do_POST = do_PUT = answer
 

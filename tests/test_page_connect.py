@@ -17,7 +17,7 @@ KEY = "me:s3cret-k3y-of-mine"
 
 @pytest.fixture
 def server():
-    with a1111(auth=KEY) as fake:
+    with a1111("/own", auth=KEY) as fake:
         yield fake
 
 

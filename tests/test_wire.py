@@ -292,7 +292,7 @@ def test_a_picture_link_elsewhere_gets_no_key():
 
 
 def test_a_server_on_the_internet_cannot_make_us_fetch_from_this_network():
-    with site({"*": sends(png())}) as inside:
+    with site({"*": sends(png())}, prefix="/own") as inside:
         with pytest.raises(BackendBroken, match="not on the open internet"):
             picture_bytes(inside.url, wire("http://8.8.8.8"))
         assert inside.asked == []
