@@ -234,8 +234,10 @@ def test_the_link_and_the_infotext_are_copied_at_a_click(tab, stocked, menu, tol
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
     drawer(tab, stocked).get_by_role("button", name=menu).click()
     code = tab.locator("[data-testid=stCode]").filter(has_text=told)
-    code.hover()
-    code.get_by_role("button").first.click()
+    copy = code.get_by_role("button").first
+    # Its button is there while the pointer is on it; the menu may still move away below it.
+    assert at_last(lambda: (code.hover(), copy.is_visible())[1], True)
+    copy.click()
     assert at_last(lambda: told in tab.evaluate("navigator.clipboard.readText()"), True)
 
 
