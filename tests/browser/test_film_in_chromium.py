@@ -60,7 +60,7 @@ def test_a_strength_morph_takes_one_click_at_a_picture(tab, address):
     tab.get_by_role("button", name="Strength morph").click()
     tab.get_by_text("24 of 24 frames", exact=True).wait_for()
     tab.locator("video").wait_for()
-    assert tab.get_by_role("tab", name="Film").get_attribute("aria-selected") == "true"
+    tab.get_by_role("tab", name="Film", selected=True).wait_for()
 
 
 def test_what_was_set_outlasts_a_reload(tab, address):

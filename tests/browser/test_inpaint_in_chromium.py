@@ -109,7 +109,7 @@ def test_a_softer_edge_asks_again_while_live(tab, address, photo):
     tab.get_by_text("Up to date").wait_for()
     press(tab, "Undo")
     tab.get_by_text("Made before your last change").wait_for()
-    assert tab.get_by_text("Nothing is masked yet").count() == 0
+    tab.get_by_text("Nothing is masked yet").wait_for(state="detached")
 
 
 def test_result_drawer_and_chosen_picture_are_inpainted_with_one_click(tab, address):

@@ -399,7 +399,7 @@ def test_a_failed_request_stands_in_its_group_and_can_be_asked_again_or_forgotte
     tab.goto(f"{failed}?view=Library")
     traces = tab.locator(".gallery .failed")
     traces.nth(1).wait_for(timeout=SLOW)
-    assert tab.locator(".gallery section:has(.tiles) .failed").count() == 1
+    assert at_last(tab.locator(".gallery section:has(.tiles) .failed").count, 1) == 1
     assert "Failed: No luck." in traces.first.inner_text()
     traces.filter(has_text="a fox").get_by_role("button", name="Forget it").press("Enter")
     traces.nth(1).wait_for(state="detached", timeout=SLOW)
