@@ -393,6 +393,22 @@ def test_a_contrast_asks_to_be_further_from_another_pictures_answer():
     assert exercise.loss(exercise.target.roll(1, 0), 0.05) > 0
 
 
+def test_while_a_painter_learns_some_words_stray_and_when_it_paints_none_do():
+    torch.manual_seed(0)
+    vectors = torch.nn.functional.normalize(torch.randn(len(VOCABULARY), words.WIDTH), dim=1)
+    painter = unet.Painter(VOCABULARY, vectors.numpy(), blur=1.5)
+    layer = painter.text.get_input_embeddings()
+    tokens = torch.tensor([[1, *range(20, 40), 2, 0, 0]]).expand(200, -1)
+    near = (layer(tokens) * layer.weight[tokens]).sum(-1)
+    assert torch.allclose(layer(tokens).norm(dim=-1), torch.ones(()), atol=1e-5)
+    moved = (near < 0.999).float()
+    assert moved[:, 1:21].mean().item() == pytest.approx(words.STRAY, abs=0.03)
+    assert not moved[:, [0, 21, 22, 23]].any()
+    assert 0.4 < near.min().item() < 0.6
+    painter.eval()
+    assert torch.equal(layer(tokens), layer.weight[tokens])
+
+
 def test_logit_normal_times_come_mostly_from_the_middle_and_weigh_the_same():
     torch.manual_seed(0)
     clean = torch.zeros(4000, 1, 1, 1)

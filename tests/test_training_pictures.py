@@ -96,6 +96,14 @@ def test_a_caption_says_the_number_of_what_is_there_more_than_once(scenes):
         assert len(said) == len(there)
 
 
+def test_a_style_made_in_code_is_always_said(scenes):
+    """Whoever names no style is not given a black outline."""
+    dice = random.Random(7)
+    for scene in scenes:
+        if scene.style in styles.MADE:
+            assert scene.style.split()[0] in words(caption(scene, dice))
+
+
 def test_a_caption_says_no_colour_style_size_or_relation_that_is_not_there(scenes):
     dice = random.Random(4)
     for scene in scenes:

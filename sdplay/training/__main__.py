@@ -55,6 +55,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--layers", type=int, help="in a block of the U-Net that starts warm")
     parser.add_argument("--times", choices=TIMES, help="how the U-Net's times are drawn")
     parser.add_argument("--contrast", type=float, help="between the U-Net's answers")
+    parser.add_argument("--blur", type=float, help="how far words stray while the U-Net learns")
     parser.add_argument("--width", type=float, help="of the average of the weights, such as 0.07")
     parser.add_argument(
         "--cool",
@@ -115,7 +116,7 @@ def _unet(options: argparse.Namespace, log: Log) -> None:
     from sdplay.training.networks import learning
 
     bounds = learning.Bounds(options.minutes, options.until, options.cool)
-    chosen = {name: getattr(options, name) for name in ("times", "contrast")}
+    chosen = {name: getattr(options, name) for name in ("times", "contrast", "blur")}
     changes = {name: value for name, value in chosen.items() if value is not None}
     learning.train(options.packs, options.out, bounds, log, changes)
 

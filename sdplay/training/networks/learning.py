@@ -96,7 +96,9 @@ class Training:
         self.tokens = tokenizer(lexicon["words"])
         self.packs, self.check = Packs(packs), packs / CHECK
         self.method = replace(Method(**state.get("method", {})), **(changes or {}))
-        self.painter = Painter(lexicon["words"], lexicon["vectors"].numpy(), self.method.layers)
+        self.painter = Painter(
+            lexicon["words"], lexicon["vectors"].numpy(), self.method.layers, self.method.blur
+        )
         self.learnt = self.painter.learnt()
         self.steppers = optimizers(self.painter, PACE)
         self.averages = Averages.beginning(self.learnt)
@@ -177,10 +179,12 @@ class Training:
         exercise = Exercise.of(group.latents, noise, times)
         parts = (part.split(self.batch) for part in self._asked(exercise, captions))
         weights = self.averages.means[-1]
+        self.painter.eval()
         with autocast():
             answers = [
                 functional_call(self.painter, weights, batch) for batch in zip(*parts, strict=True)
             ]
+        self.painter.train()
         return float(exercise.loss(torch.cat(answers)))
 
     def save(self) -> None:

@@ -23,6 +23,9 @@ class Method:
     weighing the same (Esser et al. 2024)."""
     contrast: float = 0.0
     """How strongly an answer is pushed away from another picture's (Stoica et al. 2025)."""
+    blur: float = 0.0
+    """How far a word in a few may stray towards any other, so that words which no caption uses are
+    understood by those they resemble."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 
 from sdplay.training.log import Log, checkpoint, save
 from sdplay.training.networks import autoencoder, lean
-from sdplay.training.networks.words import WIDTH, text_encoder, vectors, vocabulary
+from sdplay.training.networks.words import WIDTH, strayed, text_encoder, vectors, vocabulary
 from sdplay.training.packs import encode
 from sdplay.training.pictures.compose import as_array
 from sdplay.training.pictures.world import World
@@ -40,17 +40,30 @@ class Painter(torch.nn.Module):
     """Text encoder and U-Net as one: from noised latents, times and tokens to v."""
 
     def __init__(
-        self, words: list[str], vectors: np.ndarray | None = None, layers: int = 1
+        self,
+        words: list[str],
+        vectors: np.ndarray | None = None,
+        layers: int = 1,
+        blur: float = 0.0,
     ) -> None:
         super().__init__()
+        self.blur = blur
         self.text = text_encoder(words, vectors)
         self.unet = build(layers)
         self.to(memory_format=torch.channels_last)
+        self.text.get_input_embeddings().register_forward_hook(self._strayed)
 
     def forward(
         self, noisy: torch.Tensor, times: torch.Tensor, tokens: torch.Tensor
     ) -> torch.Tensor:
         return lean.answer(self.unet, noisy, times, self.text(tokens)[0])
+
+    def _strayed(
+        self, layer: torch.nn.Embedding, given: tuple[torch.Tensor, ...], vectors: torch.Tensor
+    ) -> torch.Tensor:
+        if not (self.training and self.blur):
+            return vectors
+        return strayed(vectors, given[0], layer.weight, self.blur)
 
     @torch.no_grad()
     def put(self, weights: Mapping[str, torch.Tensor]) -> None:

@@ -21,6 +21,8 @@ LENGTH = 24
 WIDTH = 192
 SIZE = 20_500
 """How many words a vocabulary has."""
+STRAY = 0.3
+"""The share of words that stray while the painter learns."""
 COMMON = 15_000
 """How many of them come in the order of how common they are, the rest for what they name."""
 
@@ -89,6 +91,18 @@ def _turned(meant: dict[str, np.ndarray], anchors: dict[str, np.ndarray]) -> dic
     left, _, right = np.linalg.svd(np.stack([meant[word] for word in shared]).T @ there)
     turn = left @ right
     return {word: anchors.get(word, vector @ turn) for word, vector in meant.items()}
+
+
+def strayed(
+    vectors: torch.Tensor, tokens: torch.Tensor, lexicon: torch.Tensor, most: float
+) -> torch.Tensor:
+    """Some of the words pulled towards others by chance, up to so many times their own length; each
+    keeps its length, and special tokens stay."""
+    others = lexicon[torch.randint(len(SPECIAL), len(lexicon), tokens.shape)]
+    stray = (torch.rand(tokens.shape) < STRAY) & (tokens >= len(SPECIAL))
+    amounts = torch.rand(tokens.shape) * most * stray
+    moved = vectors + amounts[..., None] * others
+    return moved * (vectors.norm(dim=-1, keepdim=True) / moved.norm(dim=-1, keepdim=True))
 
 
 def tokenizer(words: list[str]) -> PreTrainedTokenizerFast:

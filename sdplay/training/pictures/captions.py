@@ -131,8 +131,10 @@ def _place(scene: Scene, dice: random.Random) -> str:
 
 
 def _styled(text: str, style: str, dice: random.Random) -> str:
+    """With its style, often for a drawn one and always for one made in code: who names none shall
+    not get a silhouette."""
     if style in styles.MADE:
-        return dice.choice(STYLE_WORDS[style]).format(text) if dice.random() < 0.9 else text
+        return dice.choice(STYLE_WORDS[style]).format(text)
     if dice.random() > 0.65:
         return text
     way = dice.choice(DRAWN_STYLE).replace("@", style)
