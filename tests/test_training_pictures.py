@@ -264,7 +264,7 @@ def test_light_and_shadow_stay_when_a_drawing_is_recoloured():
 
 def test_pixel_art_is_made_of_large_pixels(world):
     pixels = np.asarray(drawn(world, Figure(APPLE), style="pixel art").picture)
-    cells = pixels.reshape(32, 4, 32, 4, 3)
+    cells = pixels.reshape(16, 8, 16, 8, 3)
     assert (cells == cells[:, :1, :, :1]).all()
 
 
@@ -283,7 +283,7 @@ def test_lines_and_large_pixels_look_alike_at_every_size():
     ]
     assert inked[1] == pytest.approx(inked[0], rel=0.35)
     noise = Image.effect_noise((256, 256), 90).convert("RGB")
-    cells = np.asarray(styles.pixel_art(noise)).reshape(32, 8, 32, 8, 3)
+    cells = np.asarray(styles.pixel_art(noise)).reshape(16, 16, 16, 16, 3)
     assert (cells == cells[:, :1, :, :1]).all()
 
 

@@ -159,6 +159,9 @@ def _spots(scene: Scene, dice: random.Random) -> list[Spot]:
 
 def _lone(scene: Scene, dice: random.Random) -> Spot:
     sides = {"small": (0.22, 0.34), "large": (0.9, 0.98), "": (0.6, 0.85)}
+    if scene.style == "pixel art":
+        # Of few large pixels a thing needs most to be known.
+        sides |= {"small": (0.4, 0.5), "": (0.8, 0.98)}
     side = dice.uniform(*sides[scene.figures[0].size])
     if scene.place and side > 0.34:
         side = dice.uniform(0.36, 0.46)

@@ -6,10 +6,13 @@ import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
 INK = (24, 24, 28)
-CELLS = 32
-"""How many pixels of pixel art make a side."""
-USUAL = 144
-"""The side of a drawing whose lines are one pixel wide."""
+CELLS = 16
+"""How many pixels of pixel art make a side: as many as a latent has, so that they come out sharp."""
+TINTS = 12
+"""How many colours pixel art has."""
+USUAL = 56
+"""The side of a drawing whose lines are one pixel wide: about one in the finished picture, where it
+is smaller, so that the autoencoder can hold them."""
 
 
 def line(icon: Image.Image, ink: tuple[int, int, int] = INK) -> Image.Image:
@@ -53,11 +56,13 @@ def sticker(icon: Image.Image) -> Image.Image:
 
 
 def pixel_art(picture: Image.Image) -> Image.Image:
-    """The whole picture in large pixels of few colours."""
-    small = picture.resize((CELLS, CELLS), Image.Resampling.BOX).quantize(
-        14, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
-    )
-    return small.convert("RGB").resize(picture.size, Image.Resampling.NEAREST)
+    """The whole picture in large pixels of few colours, each of the colour that most of it has."""
+    few = picture.quantize(TINTS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    every = picture.width // CELLS
+    tints = np.asarray(few).reshape(CELLS, every, CELLS, every).swapaxes(1, 2)
+    counts = (tints.reshape(CELLS, CELLS, -1, 1) == np.arange(TINTS)).sum(2)
+    few.putdata(counts.argmax(-1).repeat(every, 0).repeat(every, 1).ravel().tolist())
+    return few.convert("RGB")
 
 
 OF_A_THING: dict[str, Callable[[Image.Image], Image.Image]] = {
