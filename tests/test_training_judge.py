@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,7 +14,16 @@ pytest.importorskip("diffusers", reason="training needs the extra 'train'")
 pytest.importorskip("onnxscript", reason="training needs the extra 'train'")
 onnxruntime = pytest.importorskip("onnxruntime", reason="the engine runs on onnxruntime")
 
-from sdplay.training.judging import album, evaluate, judge, learning, prompts  # noqa: E402
+from sdplay.training.judging import (  # noqa: E402
+    album,
+    evaluate,
+    judge,
+    learning,
+    likeness,
+    negatives,
+    prompts,
+)
+from sdplay.training.judging.eyes import Eyes  # noqa: E402
 from sdplay.training.judging.prompts import Ask  # noqa: E402
 from sdplay.training.log import Log, load  # noqa: E402
 from sdplay.training.networks import autoencoder  # noqa: E402
@@ -27,7 +37,8 @@ from sdplay.training.pictures.icons import (  # noqa: E402
     things,
 )
 from sdplay.training.pictures.scenes import Figure, Scene, held_out  # noqa: E402
-from sdplay.training.pictures.world import STYLES, World  # noqa: E402
+from sdplay.training.pictures.styles import MADE  # noqa: E402
+from sdplay.training.pictures.world import World  # noqa: E402
 
 CAT, DOG = (next(t for t in things() if t.word == word) for word in ("cat", "dog"))
 WORDS = [thing.word for thing in things()]
@@ -62,7 +73,7 @@ class Seer(torch.nn.Module):
             present[:, :, y, x] = 3
             named[:, WORDS.index(word), y, x] = 5
             coloured[:, list(COLOURS).index(colour), y, x] = 5
-        return present, named, coloured, present, torch.zeros(len(pixels), len(STYLES))
+        return present, named, coloured, present
 
 
 def seen_by(*seen):
@@ -121,7 +132,7 @@ def test_an_album_keeps_pictures_with_what_is_right_about_them(world, tmp_path, 
 def test_in_a_mirror_things_stand_on_the_other_side():
     pixels, maps = torch.zeros(1, 3, 96, 96), torch.zeros(1, 12, 12)
     pixels[..., 0], maps[..., 0] = 255, 1
-    book = album.Album(pixels, album.Targets(maps, maps, maps, torch.tensor([3])))
+    book = album.Album(pixels, album.Targets(maps, maps, maps))
     sides = set()
     for seed in range(12):
         seen, targets = book.batch(1, random.Random(seed))
@@ -139,7 +150,7 @@ def test_a_judge_goes_on_where_it_was_and_cools_once(world, tmp_path, monkeypatc
     assert load(tmp_path / "judge.pt")["seen"] == learning.BATCH
     with pytest.raises(SystemExit, match="cooled to its end"):
         learning.train(book, tmp_path, 60, 2 * learning.BATCH, Log(tmp_path))
-    assert len(judge.styles(learning.read(tmp_path), [Image.new("RGB", (128, 128))])) == 1
+    assert len(judge.sightings(learning.read(tmp_path), [Image.new("RGB", (128, 128))])) == 1
 
 
 def test_melting_bends_a_picture_more_the_more_it_is_asked_to():
@@ -159,7 +170,7 @@ def test_a_judge_learns_nothing_of_what_melted_things_are():
     present = torch.zeros(2, judge.CELLS, judge.CELLS)
     present[:, 5, 5] = 1
     none = torch.full_like(maps, -1)
-    targets = album.Targets(present, maps, none, none[:, 0, 0])
+    targets = album.Targets(present, maps, none)
     pixels = torch.rand(2, 3, judge.SIDE, judge.SIDE)
     loss, _ = learning.loss_of(model, pixels, targets, torch.tensor([0.0, 1.0]))
     grown, _ = torch.autograd.grad(loss, [model.things.weight, model.whole.weight])
@@ -203,7 +214,7 @@ def test_synonyms_are_words_that_no_caption_uses(asks):
     assert caption(Scene((Figure(CAT),), "flat", "white"), random.Random(0))
 
 
-@pytest.mark.parametrize("table", ["count", "colour", "position", "style", "negative"])
+@pytest.mark.parametrize("table", ["count", "colour", "position", "style"])
 def test_every_table_has_enough_prompts(asks, table):
     assert sum(ask.table == table for ask in asks) >= 30
 
@@ -237,14 +248,8 @@ def test_a_count_is_the_number_of_things_seen():
     assert not verdict("count", cats, ("cat", "red", 2, 5))["count"]
 
 
-def test_a_negative_prompt_has_worked_where_its_thing_is_gone():
-    scene = Scene((Figure(CAT), Figure(DOG)), "flat", "white")
-    assert verdict("negative", scene, ("cat", "red", 2, 5))["negative"]
-    assert not verdict("negative", scene, ("dog", "red", 2, 5))["negative"]
-
-
 class Painter:
-    """A pipeline that paints red, and notes what it was asked for."""
+    """A pipeline that paints red, or blue where it is told not to, and notes what it was asked."""
 
     def __init__(self):
         self.vae = autoencoder.build().eval()
@@ -253,7 +258,8 @@ class Painter:
     def __call__(self, said, *, negative_prompt, generator, width, height, **more):
         seeds = [dice.initial_seed() for dice in generator]
         self.asked += zip(said, negative_prompt, seeds, strict=True)
-        images = [Image.new("RGB", (width, height), COLOURS["red"]) for _ in said]
+        colours = ["blue" if "red" in against else "red" for against in negative_prompt]
+        images = [Image.new("RGB", (width, height), COLOURS[colour]) for colour in colours]
         return SimpleNamespace(images=images)
 
 
@@ -267,9 +273,9 @@ def evaluated(world, tmp_path_factory):
 
 def test_every_prompt_is_painted_with_a_seed_of_its_own(evaluated):
     _, painter, _ = evaluated
-    seeds = [seed for _, _, seed in painter.asked]
-    assert len(seeds) == len(set(seeds))
-    assert any(negative for _, negative, _ in painter.asked)
+    seeds = [seed for _, negative, seed in painter.asked if not negative]
+    assert len(seeds) > 100
+    assert len(set(seeds)) == len(seeds)
 
 
 def test_an_evaluation_fills_every_row_that_has_a_target(evaluated):
@@ -279,8 +285,53 @@ def test_an_evaluation_fills_every_row_that_has_a_target(evaluated):
     assert (out / "evaluation.png").is_file()
 
 
+def test_what_a_negative_prompt_names_is_gone_where_it_is_seen_no_more(world):
+    """This painter heeds a negative prompt in the ground's colour, and in nothing else."""
+    eyes, painter = Eyes(Seer(("cat", "red", 5, 5)), world), Painter()
+    shares = negatives.removed(eyes, painter, 3)
+    assert shares["removed: the ground"] == 1
+    assert shares["removed: a style"] == 0
+    assert shares["gone though another word is named"] == 0
+    against = [negative for _, negative, _ in painter.asked if negative]
+    assert against.count("red background") == 3
+
+
+def shape(sides, inside):
+    """A drawing of so many sides, half of it in another colour."""
+    icon = Image.new("RGBA", (90, 90), (0, 0, 0, 0))
+    pen = ImageDraw.Draw(icon)
+    pen.regular_polygon((45, 45, 44), sides, fill=(200, 60, 60))
+    pen.regular_polygon((45, 50, 20), 3, fill=inside)
+    return drawing(icon)
+
+
+@pytest.fixture(scope="module")
+def two_sets():
+    """One thing in two drawn styles."""
+    drawings = {("cat", "flat"): shape(5, (60, 60, 200)), ("cat", "3d"): shape(4, (250, 240, 90))}
+    return World(Icons(drawings))
+
+
+@pytest.mark.parametrize("style", ["flat", "3d", *MADE])
+@pytest.mark.parametrize("ground", ["white", "green"])
+def test_a_style_is_that_of_the_drawing_which_a_picture_is_most_like(two_sets, style, ground):
+    scene = Scene((Figure(CAT),), style, ground)
+    for seed in range(4):
+        picture = two_sets.draw(scene, random.Random(seed)).picture
+        assert likeness.style_of(picture, replace(scene, style=""), two_sets) == style
+
+
+def test_a_ground_is_known_by_the_rim_and_cut_away(two_sets):
+    picture = two_sets.draw(Scene((Figure(CAT),), "flat", "green"), random.Random(0)).picture
+    eyes = Eyes(Seer(), two_sets)
+    assert eyes.ground(picture) == "green"
+    assert eyes.colour(picture) == "red"
+    assert likeness.cut_out(picture).getpixel((1, 1))[3] == 0
+
+
 def test_the_table_sets_what_was_reached_beside_the_target():
-    rows = evaluate.table_of({"count": 0.5, "one thing: top 5": 0.9, "autoencoder PSNR": 30.5})
-    assert "| count | 50% | 80% |" in rows
-    assert "| one thing: top 5 | 90% |  |" in rows
-    assert "| autoencoder PSNR | 30.5 | 32 |" in rows
+    shares = {"count": 0.5, "one thing: top 5": 0.9, "autoencoder PSNR": 30.5}
+    rows = evaluate.table_of(shares, {"count": 1.0, "one thing: top 5": 0.95})
+    assert "| count | 50% | 100% | 80% |" in rows
+    assert "| one thing: top 5 | 90% | 95% |  |" in rows
+    assert "| autoencoder PSNR | 30.5 |  | 32 |" in rows

@@ -17,7 +17,7 @@ SIDE = 96
 """The side at which the judge looks at a picture."""
 SURE = 0.35
 """From here on a place counts as a thing."""
-OUTPUTS = ("present", "things", "colours", "whole", "style")
+OUTPUTS = ("present", "things", "colours", "whole")
 """What the network answers, in this order."""
 Pixels = np.ndarray[Any, np.dtype[np.float32]]
 

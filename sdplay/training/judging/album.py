@@ -49,13 +49,12 @@ def _kept(icons: Icons, word: str, name: str) -> bool:
 
 @dataclass
 class Targets:
-    """What is right about pictures: maps of twelve by twelve places, and the style; -1 where
-    nothing is asked."""
+    """What is right about pictures, in maps of twelve by twelve places; -1 where nothing is
+    asked."""
 
     present: torch.Tensor
     things: torch.Tensor
     colours: torch.Tensor
-    style: torch.Tensor
 
     @classmethod
     def of(cls, scene: Scene, drawn: Drawn) -> "Targets":
@@ -72,9 +71,7 @@ class Targets:
                 near = away <= max(1.0, (0.2 * box.side * CELLS) ** 2)
                 named[near] = _WORDS.index(figure.thing.word)
                 coloured[near] = list(COLOURS).index(figure.colour) if figure.colour else -1
-        style = STYLES.index(scene.style) if scene.style in STYLES else -1
-        maps = [torch.from_numpy(each) for each in (present, named, coloured)]
-        return cls(maps[0], maps[1], maps[2], torch.tensor(style))
+        return cls(*(torch.from_numpy(each) for each in (present, named, coloured)))
 
     @classmethod
     def stacked(cls, listed: list["Targets"]) -> "Targets":
@@ -92,7 +89,7 @@ class Targets:
 
     def mirrored(self) -> "Targets":
         """Of the same pictures in a mirror."""
-        return Targets(self.present.flip(2), self.things.flip(2), self.colours.flip(2), self.style)
+        return Targets(*(getattr(self, name).flip(2) for name in self.names()))
 
 
 @dataclass

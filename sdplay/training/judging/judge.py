@@ -1,5 +1,5 @@
-"""The judge: finds the things in a picture and names them, their colours, whether they are whole,
-and the style of the picture."""
+"""The judge: finds the things in a picture and names them, their colours, and whether they are
+whole."""
 
 import json
 import random
@@ -17,7 +17,6 @@ from sdplay.engine.judge.network import OUTPUTS, SIDE, looked_at, peaks, surenes
 from sdplay.training.pictures.captions import plural
 from sdplay.training.pictures.colours import COLOURS
 from sdplay.training.pictures.icons import things
-from sdplay.training.pictures.world import STYLES
 
 CELLS = 12
 
@@ -44,16 +43,14 @@ class Judge(nn.Module):
         self.things = nn.Conv2d(128, count, 1)
         self.colours = nn.Conv2d(128, len(COLOURS), 1)
         self.whole = nn.Conv2d(128, 1, 1)
-        self.style = nn.Linear(192, len(STYLES))
         nn.init.constant_(self.present.bias, -3)
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
         fine = self.fine(pixels)
         coarse = F.interpolate(self.coarse(fine), scale_factor=2.0, mode="nearest")
-        both = torch.cat([fine, coarse], 1)
-        seen = self.joined(both)
-        maps = (head(seen) for head in (self.present, self.things, self.colours, self.whole))
-        return *maps, self.style(both.mean((2, 3)))
+        seen = self.joined(torch.cat([fine, coarse], 1))
+        heads = (self.present, self.things, self.colours, self.whole)
+        return tuple(head(seen) for head in heads)
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ class Sighting:
 @torch.no_grad()
 def sightings(judge: Judge, pictures: Sequence[Image.Image]) -> list[list[Sighting]]:
     """What the judge sees in each picture, the surest first; always at least one thing."""
-    present, named, coloured, whole, _ = (
+    present, named, coloured, whole = (
         output.float().numpy() for output in judge(torch.from_numpy(looked_at(pictures)))
     )
     sure = sureness(present[:, 0])
@@ -90,13 +87,6 @@ def sightings(judge: Judge, pictures: Sequence[Image.Image]) -> list[list[Sighti
         ]
         for n in range(len(sure))
     ]
-
-
-@torch.no_grad()
-def styles(judge: Judge, pictures: Sequence[Image.Image]) -> list[str]:
-    """The style that the judge sees in each picture."""
-    seen = judge(torch.from_numpy(looked_at(pictures)))[-1]
-    return [STYLES[at] for at in seen.argmax(1).tolist()]
 
 
 def _words() -> list[str]:

@@ -83,11 +83,11 @@ def spoiled(
 def loss_of(
     judge: Judge, pixels: torch.Tensor, targets: Targets, whole: torch.Tensor
 ) -> tuple[torch.Tensor, float]:
-    """Where things are, what they are, their colours, whether they are whole, and the style; what
-    melted things are is not asked.  Second: the share of whole things named rightly."""
+    """Where things are, what they are, their colours, and whether they are whole; what melted
+    things are is not asked.  Second: the share of whole things named rightly."""
     with autocast():
         outputs = judge(pixels.contiguous(memory_format=torch.channels_last))
-    present, named, coloured, sound, style = (output.float() for output in outputs)
+    present, named, coloured, sound = (output.float() for output in outputs)
     covered = targets.things >= 0
     unmelted = whole[:, None, None].expand_as(covered) > 0
     names = torch.where(unmelted, targets.things, -1)
@@ -95,7 +95,6 @@ def loss_of(
         _found(present[:, 0], targets.present),
         _named(named, names),
         0.5 * _named(coloured, torch.where(unmelted, targets.colours, -1)),
-        0.5 * _named(style, torch.where(whole > 0, targets.style, -1)),
         0.7 * _sound(sound[:, 0], covered, whole),
     ]
     right = (named.argmax(1) == names)[names >= 0].float().mean()

@@ -52,11 +52,23 @@ def on_grid(picture: Image.Image) -> float:
 
 def laid(picture: Image.Image) -> Pixels:
     """A picture cut to its thing, all of one size."""
+    box = cut_out(picture).getbbox() or (0, 0, *picture.size)
+    return np.asarray(picture.convert("RGB").resize((SIDE, SIDE), box=box), np.float32)
+
+
+def cut_out(picture: Image.Image) -> Image.Image:
+    """A picture with its ground taken away."""
+    away = np.abs(np.asarray(picture.convert("RGB"), np.float32) - ground_of(picture)).sum(-1)
+    thing = picture.convert("RGBA")
+    thing.putalpha(Image.fromarray(np.where(away > APART, 255, 0).astype(np.uint8)))
+    return thing
+
+
+def ground_of(picture: Image.Image) -> Pixels:
+    """The colour of a picture's rim."""
     pixels = np.asarray(picture.convert("RGB"), np.float32)
     rim = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    thing = np.abs(pixels - np.median(rim, axis=0)).sum(-1) > APART
-    box = Image.fromarray(thing).getbbox() or (0, 0, *picture.size)
-    return np.asarray(picture.convert("RGB").resize((SIDE, SIDE), box=box), np.float32)
+    return np.median(rim, axis=0)
 
 
 def _drawings(scene: Scene, world: World) -> Iterator[tuple[str, Image.Image]]:
@@ -64,7 +76,7 @@ def _drawings(scene: Scene, world: World) -> Iterator[tuple[str, Image.Image]]:
     dice = random.Random(0)
     thing = scene.figures[0].thing
     drawn = world.icons.of(thing, world.icons.sets)
-    for style in (*drawn, *(set(MADE) - {"pixel art"})):
+    for style in (*drawn, *(made for made in MADE if made != "pixel art")):
         for _ in range(1 if style in drawn else TRIES):
             picture = world.draw(replace(scene, style=style), dice).picture
             yield style, picture

@@ -33,7 +33,6 @@ class Ask:
     prompt: str
     scene: Scene
     table: str
-    negative: str = ""
     side: int = 128
 
 
@@ -47,15 +46,15 @@ def prompts(world: World) -> list[Ask]:
 def _one(world: World, dice: random.Random, table: str) -> Iterator[Ask]:
     for thing in things():
         figures = (Figure(thing),)
-        for scene in _new(figures, _drawn(world, figures, dice), dice):
-            said = f"{_a(thing.word)}, {scene.style} style"
+        for scene in _new(figures, drawn_styles(world, figures, dice), dice):
+            said = f"{with_article(thing.word)}, {scene.style} style"
             yield Ask(f"{said}, on a {scene.ground} background", scene, table)
 
 
 def _two(world: World, dice: random.Random, table: str) -> Iterator[Ask]:
     for figures in _pairs(60, dice):
-        for scene in _new(figures, _drawn(world, figures, dice), dice):
-            first, second = (_a(figure.thing.word) for figure in figures)
+        for scene in _new(figures, drawn_styles(world, figures, dice), dice):
+            first, second = (with_article(figure.thing.word) for figure in figures)
             yield Ask(f"{first} and {second}, {scene.style} style, on {scene.ground}", scene, table)
 
 
@@ -65,7 +64,7 @@ def _coloured(world: World, dice: random.Random, table: str) -> Iterator[Ask]:
         for thing in dice.sample(able, 5):
             styles = [name for name in DRAWN if colour in world.colours(thing, name)]
             for scene in _new((Figure(thing, colour),), styles, dice):
-                phrase = f"{_a(f'{colour} {thing.word}')}, {scene.style} style"
+                phrase = f"{with_article(f'{colour} {thing.word}')}, {scene.style} style"
                 yield Ask(f"{phrase}, {scene.ground} background", scene, table)
 
 
@@ -75,7 +74,7 @@ def _counted(world: World, dice: random.Random, table: str) -> Iterator[Ask]:
         for thing in dice.sample(able, 12):
             name = thing.word if count == 1 else plural(thing.word)
             figures = (Figure(thing, count=count),)
-            for scene in _new(figures, _drawn(world, figures, dice), dice):
+            for scene in _new(figures, drawn_styles(world, figures, dice), dice):
                 phrase = f"{NUMBERS[count]} {name}, {scene.style} style"
                 yield Ask(f"{phrase}, on {scene.ground}", scene, table)
 
@@ -83,8 +82,8 @@ def _counted(world: World, dice: random.Random, table: str) -> Iterator[Ask]:
 def _placed(world: World, dice: random.Random, table: str) -> Iterator[Ask]:
     for relation, phrase in PLACED.items():
         for figures in _pairs(12, dice):
-            for scene in _new(figures, _drawn(world, figures, dice), dice, relation):
-                first, second = (_a(figure.thing.word) for figure in figures)
+            for scene in _new(figures, drawn_styles(world, figures, dice), dice, relation):
+                first, second = (with_article(figure.thing.word) for figure in figures)
                 text = f"{first} {phrase} {second}, {scene.style} style, on {scene.ground}"
                 yield Ask(text, scene, table)
 
@@ -92,7 +91,7 @@ def _placed(world: World, dice: random.Random, table: str) -> Iterator[Ask]:
 def _synonyms(world: World, dice: random.Random, table: str) -> Iterator[Ask]:
     for thing in things():
         for word in thing.unseen:
-            yield Ask(_a(word), Scene((Figure(thing),), "", "white"), table)
+            yield Ask(with_article(word), Scene((Figure(thing),), "", "white"), table)
 
 
 def _styled(world: World, dice: random.Random, table: str) -> Iterator[Ask]:
@@ -100,7 +99,7 @@ def _styled(world: World, dice: random.Random, table: str) -> Iterator[Ask]:
         able = [thing for thing in things() if style in (*MADE, *world.icons.of(thing, DRAWN))]
         for thing in dice.sample(able, 12):
             for scene in _new((Figure(thing),), [style], dice):
-                phrase = f"{_a(thing.word)}, {style}{'' if style in NAMED else ' style'}"
+                phrase = f"{with_article(thing.word)}, {style}{'' if style in NAMED else ' style'}"
                 yield Ask(f"{phrase}, {scene.ground} background", scene, table)
 
 
@@ -108,22 +107,16 @@ def _large(world: World, dice: random.Random, table: str) -> Iterator[Ask]:
     for side in (192, 256):
         for thing in dice.sample(things(), 12):
             scene = Scene((Figure(thing),), "flat", "white")
-            yield Ask(f"{_a(thing.word)}, flat style", scene, f"{table} {side}", side=side)
-
-
-def _without(world: World, dice: random.Random, table: str) -> Iterator[Ask]:
-    """Two things asked for, and the second of them taken back."""
-    for figures in _pairs(40, dice):
-        first, second = (_a(figure.thing.word) for figure in figures)
-        scene = Scene(figures, "flat", "white")
-        yield Ask(f"{first} and {second}, flat style", scene, table, figures[1].thing.word)
+            yield Ask(
+                f"{with_article(thing.word)}, flat style", scene, f"{table} {side}", side=side
+            )
 
 
 def _unstyled(world: World, dice: random.Random, table: str) -> Iterator[Ask]:
     """Nine seeds of the same prompt, four times."""
     for thing in dice.sample(things(), 4):
         for _ in range(9):
-            yield Ask(_a(thing.word), Scene((Figure(thing),), "", "white"), table)
+            yield Ask(with_article(thing.word), Scene((Figure(thing),), "", "white"), table)
 
 
 TABLES: dict[str, Callable[[World, random.Random, str], Iterator[Ask]]] = {
@@ -135,12 +128,11 @@ TABLES: dict[str, Callable[[World, random.Random, str], Iterator[Ask]]] = {
     "synonyms": _synonyms,
     "style": _styled,
     "one thing at": _large,
-    "negative": _without,
     "styles in 9 seeds": _unstyled,
 }
 
 
-def _a(words: str) -> str:
+def with_article(words: str) -> str:
     if words in _bare():
         return words
     return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
@@ -157,7 +149,7 @@ def _pairs(count: int, dice: random.Random) -> Iterator[tuple[Figure, ...]]:
         yield tuple(Figure(thing) for thing in dice.sample(things(), 2))
 
 
-def _drawn(world: World, figures: Sequence[Figure], dice: random.Random) -> list[str]:
+def drawn_styles(world: World, figures: Sequence[Figure], dice: random.Random) -> list[str]:
     """The drawn styles in which all of them exist, in any order."""
     styles = [
         name

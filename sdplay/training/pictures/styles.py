@@ -7,7 +7,7 @@ from PIL import Image, ImageChops, ImageFilter
 
 INK = (24, 24, 28)
 CELLS = 16
-"""How many pixels of pixel art make a side: as many as a latent has, so that they come out sharp."""
+"""How many pixels of pixel art make a side: as many as a latent has, so that they stay sharp."""
 TINTS = 12
 """How many colours pixel art has."""
 USUAL = 56

@@ -71,18 +71,22 @@ def quiet(pipe: StableDiffusionPipeline) -> StableDiffusionPipeline:
 
 
 def paint(
-    pipe: StableDiffusionPipeline, prompts: Sequence[str], seeds: Sequence[int], **more: Any
+    pipe: StableDiffusionPipeline,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    negative_prompt: str | Sequence[str] = "",
+    **more: Any,
 ) -> list[Image.Image]:
-    """One picture for each prompt and seed."""
+    """One picture for each prompt and seed; against one negative prompt, or each its own."""
     pictures: list[Image.Image] = []
     settings = {"num_inference_steps": STEPS, "guidance_scale": CFG, **more}
-    negative = settings.pop("negative_prompt", "")
+    one = isinstance(negative_prompt, str)
+    against = [negative_prompt] * len(prompts) if one else list(negative_prompt)
     for at in range(0, len(prompts), BATCH):
-        batch = list(prompts[at : at + BATCH])
-        dice = [torch.Generator().manual_seed(seed) for seed in seeds[at : at + BATCH]]
-        pictures += pipe(
-            batch, negative_prompt=[negative] * len(batch), generator=dice, **settings
-        ).images
+        part = slice(at, at + BATCH)
+        dice = [torch.Generator().manual_seed(seed) for seed in seeds[part]]
+        settings |= {"negative_prompt": against[part], "generator": dice}
+        pictures += pipe(list(prompts[part]), **settings).images
     return pictures
 
 
