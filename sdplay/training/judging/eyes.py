@@ -21,7 +21,8 @@ class Eyes:
 
     def sightings(self, picture: Image.Image) -> list[Sighting]:
         """The things in it, the surest first."""
-        return sightings(self.judge, [picture])[0]
+        seen: list[Sighting] = sightings(self.judge, [picture])[0]
+        return seen
 
     def style(self, picture: Image.Image, scene: Scene) -> str:
         """The style of the scene's lone thing."""

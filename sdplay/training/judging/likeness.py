@@ -68,7 +68,7 @@ def ground_of(picture: Image.Image) -> Pixels:
     """The colour of a picture's rim."""
     pixels = np.asarray(picture.convert("RGB"), np.float32)
     rim = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    return np.median(rim, axis=0)
+    return np.asarray(np.median(rim, axis=0), np.float32)
 
 
 def _drawings(scene: Scene, world: World) -> Iterator[tuple[str, Image.Image]]:
