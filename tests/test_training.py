@@ -256,6 +256,21 @@ def test_a_pack_gives_back_its_scenes_and_latents(run_folder):
     assert pool.buckets[16].latents.shape == (32, 8, 16, 16)
 
 
+def test_a_run_that_began_warm_keeps_its_words_when_its_latents_are_made_even(run_folder):
+    vae, before = autoencoder.build().eval(), (run_folder / "words.pt").read_bytes()
+    save({"model": vae.state_dict(), "steps": 7}, run_folder / "autoencoder.pt")
+    nowhere = run_folder / "nowhere"
+    unet.prepare(Discs(), run_folder, nowhere, nowhere, Log(run_folder), pictures=64)
+    assert (run_folder / "words.pt").read_bytes() == before
+    kept = load(run_folder / "autoencoder.pt")
+    assert kept["steps"] == 7
+    vae.load_state_dict(kept["model"])
+    drawn = itertools.islice(Discs().pictures_forever(seed=1), 64)
+    latents = packs.encode(vae, np.stack([as_array(picture) for _, picture, _ in drawn]))
+    assert latents.mean((0, 2, 3)).abs().max() < 0.02
+    assert (latents.std((0, 2, 3)) - 1).abs().max() < 0.02
+
+
 def test_a_run_takes_in_packs_that_are_written_while_it_trains(run_folder):
     pool = packs.Packs(run_folder / "packs")
     _pack(run_folder, "128-00001", autoencoder.build(), seed=1)

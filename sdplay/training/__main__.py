@@ -1,8 +1,8 @@
 """python -m sdplay.training STAGE --out RUN --icons ICONS --minutes N: each stage goes on where it
 was stopped.
 
-In order: autoencoder and prepare (or warm, from the shipped weights), pack and unet (side by side),
-decoder; judge, evaluate; export, card."""
+In order: warm, to go on from the shipped weights; autoencoder, prepare; pack and unet (side by
+side); decoder; judge, evaluate; export, card."""
 
 import argparse
 import importlib.util

@@ -91,18 +91,26 @@ def normalise(vae: AutoencoderKL, latents: torch.Tensor) -> None:
     vae.register_to_config(scaling_factor=1.0)
 
 
-def prepare(world: World, out: Path, sentence_model: Path, concrete: Path, log: Log) -> None:
-    """Freeze the encoder, fold the normalisation in, and look up the words."""
-    words = vocabulary(sentence_model, concrete.read_text("utf-8").split())
-    meaning = vectors(words, sentence_model)
-    save({"words": words, "vectors": torch.from_numpy(meaning)}, out / "words.pt")
-    log(f"{len(words)} words")
+def prepare(
+    world: World,
+    out: Path,
+    sentence_model: Path,
+    concrete: Path,
+    log: Log,
+    pictures: int = NORMAL,
+) -> None:
+    """Look up the words, unless a warm start did, and fold the normalisation into the encoder, which
+    from now on stays as it is."""
+    if not (out / "words.pt").exists():
+        words = vocabulary(sentence_model, concrete.read_text("utf-8").split())
+        meaning = vectors(words, sentence_model)
+        save({"words": words, "vectors": torch.from_numpy(meaning)}, out / "words.pt")
+        log(f"{len(words)} words")
     vae = autoencoder.build().to(memory_format=torch.channels_last).eval()
     state = checkpoint(out / "autoencoder.pt")
     vae.load_state_dict(state["model"])
-    drawn = islice(world.pictures_forever(seed=1), NORMAL)
+    drawn = islice(world.pictures_forever(seed=1), pictures)
     pixels = np.stack([as_array(picture) for _, picture, _ in drawn])
-    normalise(
-        vae, torch.cat([encode(vae, batch) for batch in np.array_split(pixels, NORMAL // 32)])
-    )
+    parts = np.array_split(pixels, -(-pictures // 32))
+    normalise(vae, torch.cat([encode(vae, part) for part in parts]))
     save({**state, "model": vae.state_dict()}, out / "autoencoder.pt")
