@@ -57,30 +57,36 @@ def evaluate(
     """Paint the prompts (or a share of each table), judge them, and write table and sheet."""
     asks = [ask for table in _tables(prompts(world)) for ask in _some(table, share)]
     pictures = list(painted(pipe, asks, log))
-    shares = measure(Eyes(judge, world), pictures, asks)
-    shares |= removed(Eyes(judge, world), pipe, max(1, round(CASES * share)))
+    eyes = Eyes(judge, world)
+    shares = measure(eyes, pictures, asks)
+    shares |= removed(eyes, pipe, max(1, round(CASES * share)))
     shares["autoencoder PSNR"] = psnr(world, pipe.vae, max(1, round(8 * share)))
-    best = measure(Eyes(judge, world), list(drawn(world, asks)), asks)
+    true = list(drawn(world, asks))
+    columns = {
+        "reached": shares,
+        "drawings given back": measure(eyes, list(given_back(pipe.vae, true)), asks),
+        "true drawings": measure(eyes, true, asks),
+        "target": TARGETS,
+    }
     out.mkdir(parents=True, exist_ok=True)
     (out / "evaluation.json").write_text(json.dumps(shares, indent=1) + "\n", "utf-8")
     ones = [at for at, ask in enumerate(asks) if ask.table == "one thing"][:SHEET]
     sheet([pictures[at] for at in ones], 8, [asks[at].prompt for at in ones]).save(
         out / "evaluation.png"
     )
-    log("\n" + table_of(shares, best))
+    log("\n" + table_of(columns))
     return shares
 
 
-def table_of(shares: Mapping[str, float], best: Mapping[str, float]) -> str:
-    """What pictures reached beside what true drawings reach and what is wanted, as in the card."""
+def table_of(columns: Mapping[str, Mapping[str, float]]) -> str:
+    """What pictures reached beside what drawings reach, true ones and as the autoencoder gives them
+    back, and what is wanted; as in the model card."""
     rows = [
-        f"| {name} | "
-        + " | ".join(_figure(name, each) for each in (value, best.get(name), TARGETS.get(name)))
-        + " |"
-        for name, value in shares.items()
+        [name, *(_figure(name, column.get(name)) for column in columns.values())]
+        for name in next(iter(columns.values()))
     ]
-    heads = ["| asked | reached | true drawings | target |", "| --- | ---: | ---: | ---: |"]
-    return "\n".join([*heads, *rows])
+    lines = [["asked", *columns], ["---", *["---:"] * len(columns)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def drawn(world: World, asks: Sequence[Ask]) -> Iterator[Image.Image]:
@@ -91,6 +97,14 @@ def drawn(world: World, asks: Sequence[Ask]) -> Iterator[Image.Image]:
         if not scene.style:
             scene = replace(scene, style=drawn_styles(world, scene.figures, dice)[0])
         yield world.draw(scene, dice, ask.side).picture
+
+
+@torch.no_grad()
+def given_back(vae: AutoencoderKL, pictures: Sequence[Image.Image]) -> Iterator[Image.Image]:
+    """Pictures as the autoencoder gives them back: more than in these no painter can show."""
+    for picture in pictures:
+        pixels = torch.from_numpy(as_array(picture))[None]
+        yield _image(vae.decode(vae.encode(pixels).latent_dist.mean).sample[0])
 
 
 def painted(pipe: StableDiffusionPipeline, asks: Sequence[Ask], log: Log) -> Iterator[Image.Image]:
@@ -193,8 +207,11 @@ def saturation(world: World, judge: Judge, log: Log, count: int = 400) -> dict[s
 
 def _bent(picture: Image.Image, amount: float, dice: random.Random) -> Image.Image:
     pixels = torch.from_numpy(as_array(picture))[None]
-    bent = melted(pixels, amount, dice)[0] if amount else pixels[0]
-    return Image.fromarray(((bent.movedim(0, -1).clamp(-1, 1) + 1) * 127.5).byte().numpy())
+    return _image(melted(pixels, amount, dice)[0] if amount else pixels[0])
+
+
+def _image(pixels: torch.Tensor) -> Image.Image:
+    return Image.fromarray(((pixels.movedim(0, -1).clamp(-1, 1) + 1) * 127.5).byte().numpy())
 
 
 @torch.no_grad()

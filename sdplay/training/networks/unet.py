@@ -99,8 +99,8 @@ def prepare(
     log: Log,
     pictures: int = NORMAL,
 ) -> None:
-    """Look up the words, unless a warm start did, and fold the normalisation into the encoder, which
-    from now on stays as it is."""
+    """Look up the words, unless a warm start did, and fold the normalisation into the encoder,
+    which from now on stays as it is."""
     if not (out / "words.pt").exists():
         words = vocabulary(sentence_model, concrete.read_text("utf-8").split())
         meaning = vectors(words, sentence_model)
