@@ -4,6 +4,7 @@ import itertools
 import random
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,16 +25,21 @@ from sdplay.training.log import Log, load, rotate, save  # noqa: E402
 from sdplay.training.networks import (  # noqa: E402
     autoencoder,
     averages,
+    decoder,
     lean,
     learning,
     unet,
     warm,
     words,
 )
-from sdplay.training.networks.method import Exercise, Method  # noqa: E402
+from sdplay.training.networks.method import (  # noqa: E402
+    ALPHAS,
+    STEPS,
+    Exercise,
+    Method,
+)
 from sdplay.training.networks.muon import Muon  # noqa: E402
 from sdplay.training.networks.pace import FLOOR, Pace, autocast  # noqa: E402
-from sdplay.training.networks.schedule import STEPS  # noqa: E402
 from sdplay.training.pictures.colours import COLOURS  # noqa: E402
 from sdplay.training.pictures.compose import Drawn, as_array  # noqa: E402
 from sdplay.training.pictures.icons import things  # noqa: E402
@@ -125,14 +131,13 @@ class Discs:
 
 def test_a_run_that_has_cooled_says_so_in_its_checkpoint_and_is_not_warmed_again(tmp_path):
     log, moment = Log(tmp_path), 0.03
-    autoencoder.train(Discs(), tmp_path, moment, log)
+    stint = autoencoder.Stint(tmp_path, "autoencoder", moment)
+    autoencoder.train(Discs(), stint, log)
     assert load(tmp_path / "autoencoder.pt")["paces"] == {"autoencoder": 1.0}
-    autoencoder.train(Discs(), tmp_path, moment, log, cool=True)
+    autoencoder.train(Discs(), replace(stint, cool=True), log)
     assert load(tmp_path / "autoencoder.pt")["paces"] == {"autoencoder": FLOOR}
     with pytest.raises(SystemExit, match="warm steps would undo that"):
-        autoencoder.train(Discs(), tmp_path, moment, log)
-    autoencoder.train(Discs(), tmp_path, moment, log, stage="decoder")
-    assert load(tmp_path / "autoencoder.pt")["paces"] == {"autoencoder": FLOOR, "decoder": 1.0}
+        autoencoder.train(Discs(), stint, log)
 
 
 def test_sixteen_bits_are_used_only_where_the_processor_has_them():
@@ -450,6 +455,35 @@ def test_a_run_is_painted_with_its_wider_average_or_one_of_another_width(run_fol
     assert torch.equal(wider["conv_in.weight"], mean)
     assert wider["conv_in.weight"].is_contiguous()
     assert torch.allclose(mixed["conv_in.weight"], mean, atol=1e-2)
+
+
+def test_the_decoder_learns_alone_from_what_the_painter_goes_over(run_folder):
+    stint = autoencoder.Stint(run_folder, "decoder", 0.03)
+    before = {name: each.clone() for name, each in stint.model().state_dict().items()}
+    save({"model": before, "steps": 7}, run_folder / "autoencoder.pt")
+    with pytest.raises(SystemExit, match="unet.pt is missing"):
+        decoder.train(Discs(), stint, Log(run_folder))
+    training(run_folder).save()
+    decoder.train(Discs(), stint, Log(run_folder))
+    kept = load(run_folder / "autoencoder.pt")
+    assert kept["steps"] > 7
+    assert kept["paces"] == {"decoder": 1.0}
+    moved = {name for name, each in kept["model"].items() if not torch.equal(each, before[name])}
+    assert {name.split(".")[0] for name in moved} == {"decoder", "post_quant_conv"}
+
+
+@pytest.mark.parametrize("start", [1, 50, 600, 999])
+def test_a_painter_that_knows_the_picture_finds_it_again(start):
+    latents = torch.randn(2, 8, 16, 16)
+
+    def knowing(noisy, times, tokens):
+        assert tokens.shape == (4, words.LENGTH)
+        alpha = ALPHAS[times].view(-1, 1, 1, 1)
+        return (alpha.sqrt() * noisy - latents.repeat(2, 1, 1, 1)) / (1 - alpha).sqrt()
+
+    asked = words.numbered(words.tokenizer(VOCABULARY), ["a red apple", "a fish", "", ""])
+    again = decoder.gone_over(knowing, latents, asked, start)
+    assert torch.allclose(again, latents, atol=1e-3)
 
 
 def test_the_last_three_checkpoints_stay(tmp_path):

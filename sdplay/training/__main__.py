@@ -79,12 +79,11 @@ def _options() -> argparse.Namespace:
 
 
 def _autoencoder(options: argparse.Namespace, log: Log) -> None:
-    from sdplay.training.networks import autoencoder
+    from sdplay.training.networks import autoencoder, decoder
 
-    world = World.read(options.icons)
-    autoencoder.train(
-        world, options.out, options.minutes, log, stage=options.stage, cool=options.cool
-    )
+    stage = {"autoencoder": autoencoder, "decoder": decoder}[options.stage]
+    stint = autoencoder.Stint(options.out, options.stage, options.minutes, options.cool)
+    stage.train(World.read(options.icons), stint, log)
 
 
 def _prepare(options: argparse.Namespace, log: Log) -> None:

@@ -19,7 +19,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 from transformers import CLIPTextModel
 
-from sdplay.training.networks.schedule import SCHEDULE
+from sdplay.training.networks.method import SCHEDULE
 from sdplay.training.networks.words import LENGTH, WIDTH, tokenizer
 from sdplay.training.pictures.colours import COLOURS
 from sdplay.training.pictures.icons import DRAWN, things

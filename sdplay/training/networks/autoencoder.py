@@ -3,6 +3,8 @@
 
 import random
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,10 @@ from sdplay.training.pictures.world import World
 CROP = 64
 BATCH = 16
 PACE = 1.5e-3
-STAGES = ("autoencoder", "decoder")
+WARM = 200
+"""Steps over which a run comes to its full pace."""
+EVERY = 120
+"""Seconds between checkpoints."""
 
 
 def build() -> AutoencoderKL:
@@ -52,51 +57,79 @@ def _crop(pixels: np.ndarray, dice: random.Random) -> np.ndarray:
     return pixels[:, top : top + CROP, left : left + CROP]
 
 
+@dataclass(frozen=True)
+class Stint:
+    """One stage of the autoencoder's training: from its last checkpoint, for so many minutes."""
+
+    out: Path
+    stage: str
+    minutes: float
+    cool: bool = False
+    """Ever slower, once, at the stage's very end."""
+
+    def model(self) -> AutoencoderKL:
+        """The autoencoder as the stages before have left it."""
+        # What differs in training mode is one copy, out of the order in which the channels lie.
+        model = build().eval().to(memory_format=torch.channels_last)
+        kept = load(self.out / "autoencoder.pt")
+        if kept:
+            model.load_state_dict(kept["model"])
+        return model
+
+
+def train(world: World, stint: Stint, log: Log) -> None:
+    """Train all of it, on crops."""
+    model = stint.model()
+    go_on(stint, model, lambda step: loss_of(model, crops(world, step)), log)
+
+
 def loss_of(model: AutoencoderKL, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pixels, edges and coarse colour must agree; the latent stays near a unit normal."""
+    """What is wrong with pixels given back, and painted pixels; the latent stays near a unit
+    normal."""
     with autocast():
         latent = model.encode(pixels).latent_dist
-        painted = model.decode(latent.sample()).sample
-    painted = painted.float()
-    wrong = (painted - pixels).abs().mean()
+        painted = model.decode(latent.sample()).sample.float()
+    spread = latent.kl().mean() / latent.mean[0].numel()
+    return wrong(painted, pixels) + 3e-4 * spread, F.mse_loss(painted.clamp(-1, 1), pixels)
+
+
+def wrong(painted: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
+    """Pixels, edges and coarse colour must agree."""
     edges = sum(
         (torch.diff(painted, dim=dim) - torch.diff(pixels, dim=dim)).abs().mean() for dim in (2, 3)
     )
     coarse = (F.avg_pool2d(painted, 8) - F.avg_pool2d(pixels, 8)).abs().mean()
-    spread = latent.kl().mean() / latent.mean[0].numel()
-    return wrong + 0.7 * edges + 1.5 * coarse + 3e-4 * spread, F.mse_loss(
-        painted.clamp(-1, 1), pixels
-    )
+    return (painted - pixels).abs().mean() + 0.7 * edges + 1.5 * coarse
 
 
-def train(
-    world: World, out: Path, minutes: float, log: Log, *, stage: str = STAGES[0], cool: bool = False
-) -> AutoencoderKL:
-    """Train for that long from the last checkpoint on, all of it or its decoder alone; with `cool`,
-    at the stage's very end, ever slower."""
+def go_on(
+    stint: Stint,
+    model: AutoencoderKL,
+    lesson: Callable[[int], tuple[torch.Tensor, torch.Tensor]],
+    log: Log,
+    full: float = PACE,
+) -> None:
+    """Learn from one lesson after the other, each asked for by its number: a loss, and the squared
+    error to be told of."""
     torch.manual_seed(0)
-    # What differs in training mode is one copy, out of the order in which the channels lie.
-    model = build().eval().to(memory_format=torch.channels_last)
-    kept = load(out / "autoencoder.pt") or {"steps": 0}
-    if "model" in kept:
-        model.load_state_dict(kept["model"])
-    paces, done = kept.get("paces", {}), kept["steps"]
-    if stage == "decoder":
-        model.encoder.requires_grad_(False)
-        model.quant_conv.requires_grad_(False)
-    steppers = optimizers(model, PACE)
-    pace = Pace(paces.get(stage, 1.0), minutes, cool)
+    kept = load(stint.out / "autoencoder.pt") or {}
+    paces, done = kept.get("paces", {}), kept.get("steps", 0)
+    steppers = optimizers(model, full)
+    pace = Pace(paces.get(stint.stage, 1.0), stint.minutes, stint.cool)
+    began = done
     saved = time.monotonic()
 
     def write() -> None:
-        now = {**paces, stage: pace.now}
-        save({"model": model.state_dict(), "steps": done, "paces": now}, out / "autoencoder.pt")
+        now = {**paces, stint.stage: pace.now}
+        save(
+            {"model": model.state_dict(), "steps": done, "paces": now},
+            stint.out / "autoencoder.pt",
+        )
 
     while pace.spent < 1:
-        warm = min(1.0, (done + 1) / 200, pace.spent * minutes * 3 if done else 1.0)
         for group in (group for stepper in steppers for group in stepper.param_groups):
-            group["lr"] = PACE * warm * pace.now
-        loss, squared = loss_of(model, crops(world, done))
+            group["lr"] = full * pace.now * min(1.0, (done - began + 1) / WARM)
+        loss, squared = lesson(done)
         model.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -105,15 +138,14 @@ def train(
         done += 1
         if done % 50 == 0:
             log(
-                f"{stage} {done * BATCH} crops, loss {loss.item():.4f}, PSNR "
-                f"{_psnr(squared):.1f} dB, pace {pace.now:.2f}, "
-                f"{pace.spent * minutes:.1f} of {minutes:g} min"
+                f"{stint.stage} {done} steps, loss {loss.item():.4f}, PSNR {_psnr(squared):.1f} "
+                f"dB, pace {pace.now:.2f}, {pace.spent * stint.minutes:.1f} of "
+                f"{stint.minutes:g} min"
             )
-        if time.monotonic() - saved > 120:
+        if time.monotonic() - saved > EVERY:
             write()
             saved = time.monotonic()
     write()
-    return model
 
 
 def _psnr(squared: torch.Tensor) -> float:

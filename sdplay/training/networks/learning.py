@@ -15,12 +15,11 @@ from torch.func import functional_call
 
 from sdplay.training.log import Log, checkpoint, load, rotate, save
 from sdplay.training.networks.averages import Averages
-from sdplay.training.networks.method import Exercise, Method
+from sdplay.training.networks.method import STEPS, Exercise, Method
 from sdplay.training.networks.muon import optimizers
 from sdplay.training.networks.pace import Pace, autocast
-from sdplay.training.networks.schedule import STEPS
 from sdplay.training.networks.unet import Painter
-from sdplay.training.networks.words import LENGTH, tokenizer
+from sdplay.training.networks.words import numbered, tokenizer
 from sdplay.training.packs import CHECK, Packs, SizeGroup, read
 from sdplay.training.pictures.captions import caption
 
@@ -137,9 +136,7 @@ class Training:
 
     def _asked(self, exercise: Exercise, captions: Sequence[str]) -> tuple[torch.Tensor, ...]:
         """What the painter is given."""
-        bounds = {"padding": "max_length", "max_length": LENGTH, "truncation": True}
-        tokens = self.tokens(list(captions), return_tensors="pt", **bounds)
-        return exercise.noisy, exercise.times, tokens.input_ids
+        return exercise.noisy, exercise.times, numbered(self.tokens, captions)
 
     def _move(self, pace: float) -> None:
         self.pace = pace

@@ -1,12 +1,27 @@
-"""What tells one run from another, kept in its checkpoint; and one batch as a method makes it."""
+"""What tells one run from another, kept in its checkpoint; the noise, as diffusers' schedulers are
+told of it; and one batch of both."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from diffusers import DDIMScheduler
 
-from sdplay.training.networks.schedule import SCHEDULE, STEPS
-
+STEPS = 1000
+CFG = 2.5
+"""How strongly a prompt guides what is painted from a run."""
+SCHEDULE: dict[str, Any] = {
+    "num_train_timesteps": STEPS,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "prediction_type": "v_prediction",
+    "clip_sample": False,
+    "set_alpha_to_one": False,
+    "steps_offset": 1,
+    "timestep_spacing": "leading",
+    "rescale_betas_zero_snr": False,
+}
 CLEAREST = 5.0
 """The signal-to-noise ratio from which on a time weighs no more (min-SNR, Hang et al. 2023)."""
 TIMES = ("uniform", "logit-normal")

@@ -11,6 +11,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 
 from sdplay.training.log import Log, checkpoint, save
 from sdplay.training.networks import autoencoder, lean
+from sdplay.training.networks.method import Method
 from sdplay.training.networks.words import WIDTH, strayed, text_encoder, vectors, vocabulary
 from sdplay.training.packs import encode
 from sdplay.training.pictures.compose import as_array
@@ -52,6 +53,16 @@ class Painter(torch.nn.Module):
         self.unet = build(layers)
         self.to(memory_format=torch.channels_last)
         self.text.get_input_embeddings().register_forward_hook(self._strayed)
+
+    @classmethod
+    def of_run(cls, out: Path) -> "Painter":
+        """As a run has left it: the wider average of its weights."""
+        lexicon, state = checkpoint(out / "words.pt"), checkpoint(out / "unet.pt")
+        layers = Method(**state["method"]).layers
+        painter = cls(lexicon["words"], lexicon["vectors"].numpy(), layers)
+        painter.put(state["means"][-1])
+        painter.eval()
+        return painter
 
     def forward(
         self, noisy: torch.Tensor, times: torch.Tensor, tokens: torch.Tensor

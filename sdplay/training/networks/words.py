@@ -127,6 +127,13 @@ def tokenizer(words: list[str]) -> PreTrainedTokenizerFast:
     )
 
 
+def numbered(tokens: PreTrainedTokenizerFast, captions: Sequence[str]) -> torch.Tensor:
+    """Captions as the numbers of their words, all of one length."""
+    bounds = {"padding": "max_length", "max_length": LENGTH, "truncation": True}
+    numbers: torch.Tensor = tokens(list(captions), return_tensors="pt", **bounds).input_ids
+    return numbers
+
+
 def text_encoder(words: list[str], meaning: np.ndarray | None = None) -> CLIPTextModel:
     """A CLIP text transformer of two layers over the frozen word vectors."""
     model = CLIPTextModel(

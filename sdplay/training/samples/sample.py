@@ -13,13 +13,11 @@ from transformers import CLIPTextModel
 from sdplay.training.log import checkpoint
 from sdplay.training.networks import autoencoder
 from sdplay.training.networks.averages import of_width
-from sdplay.training.networks.method import Method
-from sdplay.training.networks.schedule import SCHEDULE
+from sdplay.training.networks.method import CFG, SCHEDULE
 from sdplay.training.networks.unet import Painter
 from sdplay.training.networks.words import tokenizer
 
 STEPS = 25
-CFG = 2.5
 BATCH = 32
 LABEL = 14
 
@@ -29,14 +27,13 @@ def parts(
 ) -> tuple[UNet2DConditionModel, AutoencoderKL, CLIPTextModel, list[str]]:
     """U-Net and text encoder of a run, averaged (over that width where one is given), with its
     autoencoder and words."""
-    lexicon, state = checkpoint(out / "words.pt"), checkpoint(out / "unet.pt")
-    method, vae = Method(**state["method"]), autoencoder.build()
-    painter = Painter(lexicon["words"], lexicon["vectors"].numpy(), method.layers)
-    painter.put(of_width(out / "averages", width) if width else state["means"][-1])
-    painter.eval().to(memory_format=torch.contiguous_format)
+    painter, vae = Painter.of_run(out), autoencoder.build()
+    if width:
+        painter.put(of_width(out / "averages", width))
+    painter.to(memory_format=torch.contiguous_format)
     vae.load_state_dict(checkpoint(out / "autoencoder.pt")["model"])
     vae.register_to_config(scaling_factor=1.0)
-    return painter.unet, vae.eval(), painter.text, lexicon["words"]
+    return painter.unet, vae.eval(), painter.text, checkpoint(out / "words.pt")["words"]
 
 
 def pipeline(out: Path, width: float | None = None) -> StableDiffusionPipeline:

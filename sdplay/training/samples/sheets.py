@@ -15,7 +15,7 @@ from diffusers import (
 )
 from PIL import Image
 
-from sdplay.training.networks.schedule import SCHEDULE
+from sdplay.training.networks.method import SCHEDULE
 from sdplay.training.pictures.captions import caption
 from sdplay.training.pictures.world import World
 from sdplay.training.samples.sample import paint, pipeline, quiet, sheet
