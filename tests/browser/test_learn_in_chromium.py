@@ -68,13 +68,16 @@ def test_what_comes_after_a_lesson_stands_in_one_row(tab, address, width):
 )
 def test_a_choice_that_is_not_taken_has_a_ring_that_is_seen(tab, address, scheme, grey):
     tab.emulate_media(color_scheme=scheme)
-    tab.goto(f"{address}?view=Learn&lesson=cfg")
+    opened(tab, address, "cfg")
     rings = (
         tab.get_by_test_id("stRadioOption").locator("> div > div").and_(tab.locator(":first-child"))
     )
-    rings.first.wait_for()
     shadows = "rings => rings.map(ring => getComputedStyle(ring).boxShadow)"
-    assert all(f"rgb({grey})" in shadow for shadow in rings.evaluate_all(shadows))
+
+    def greys():
+        return {f"rgb({grey})" in shadow for shadow in rings.evaluate_all(shadows)}
+
+    assert at_last(greys, {True}) == {True}
 
 
 def test_predictions_stay_in_the_browser_and_come_back_after_a_reload(tab, address):
