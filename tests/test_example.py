@@ -2,6 +2,7 @@
 
 import io
 import os
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
@@ -9,6 +10,7 @@ from PIL import Image
 from sdplay import metadata
 from sdplay.backends import connect
 from sdplay.picture import Picture
+from sdplay.ui.form.controls import FIRST
 from sdplay.ui.generate.example import FILE, example
 from tests.paging import sentences, settled
 
@@ -17,7 +19,7 @@ SLACK = 2
 
 
 def made():
-    *_, picture = connect("builtin").generate(example().params)
+    *_, picture = connect("builtin").generate(replace(example().params, **FIRST))
     assert isinstance(picture, Picture)
     return picture
 
