@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
 torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
 pytest.importorskip("diffusers", reason="training needs the extra 'train'")
@@ -322,6 +322,16 @@ def test_a_style_is_that_of_the_drawing_which_a_picture_is_most_like(two_sets, s
     for seed in range(4):
         picture = two_sets.draw(scene, random.Random(seed)).picture
         assert likeness.style_of(picture, replace(scene, style=""), two_sets) == style
+
+
+@pytest.mark.parametrize("style", ["flat", "pixel art"])
+def test_soft_edges_between_large_pixels_still_are_pixel_art(two_sets, style):
+    """As the autoencoder gives them back."""
+    scene = Scene((Figure(CAT),), style, "green")
+    picture = two_sets.draw(scene, random.Random(0)).picture
+    soft = picture.filter(ImageFilter.GaussianBlur(1))
+    assert likeness.on_grid(soft) < 0.6
+    assert (likeness.style_of(soft, scene, two_sets) == "pixel art") == (style == "pixel art")
 
 
 def test_a_ground_is_known_by_the_rim_and_cut_away(two_sets):

@@ -26,6 +26,8 @@ from sdplay.training.samples.sample import paint, sheet
 
 BATCH = 24
 SHEET = 64
+SEEDS = 3
+"""How often each prompt is painted: tables of sixty prompts would tell little otherwise."""
 FIRST_SEED = 1000
 WHOLE = 0.5
 TARGETS = {
@@ -55,7 +57,7 @@ def evaluate(
     share: float = 1.0,
 ) -> dict[str, float]:
     """Paint the prompts (or a share of each table), judge them, and write table and sheet."""
-    asks = [ask for table in _tables(prompts(world)) for ask in _some(table, share)]
+    asks = [ask for table in _tables(prompts(world)) for ask in _several(_some(table, share))]
     pictures = list(painted(pipe, asks, log))
     eyes = Eyes(judge, world)
     shares = measure(eyes, pictures, asks)
@@ -229,6 +231,11 @@ def psnr(world: World, vae: AutoencoderKL, batches: int) -> float:
 
 def _tables(asks: Sequence[Ask]) -> list[list[Ask]]:
     return [list(group) for _, group in groupby(asks, lambda ask: ask.table)]
+
+
+def _several(asks: list[Ask]) -> list[Ask]:
+    """A table once for each seed; one that asks for several seeds itself, once."""
+    return asks if asks[0].table == "styles in 9 seeds" else asks * SEEDS
 
 
 def _some(asks: list[Ask], share: float) -> list[Ask]:

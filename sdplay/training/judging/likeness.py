@@ -21,9 +21,10 @@ SIDE = 64
 """The side at which picture and drawing are laid over each other."""
 APART = 60.0
 """How far the colour of a thing's pixel is from its ground's, all three channels added."""
-ON_GRID = 0.6
+ON_GRID = 0.3
 """The share of all steps in brightness that lies between large pixels, from which on a picture is
-pixel art."""
+pixel art.  Of drawings in other styles none has more than 0.23; pixel art as the autoencoder gives
+it back has 0.67 in the middle."""
 TRIES = 4
 """How often a style is drawn that may start from any of several drawings."""
 
