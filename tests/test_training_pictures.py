@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from sdplay.training.pictures import captions, styles
-from sdplay.training.pictures.captions import caption, plural
+from sdplay.training.pictures.captions import article, caption, plural
 from sdplay.training.pictures.colours import COLOURS, body, natural, nearest, recoloured
 from sdplay.training.pictures.compose import PIXELS, as_array
 from sdplay.training.pictures.grounds import GROUNDS, ground
@@ -153,6 +153,14 @@ def test_every_caption_fits_and_is_made_of_words_that_are_listed(scenes):
 )
 def test_several_of_a_thing_have_their_own_word(name, several):
     assert plural(name) == several
+
+
+@pytest.mark.parametrize(
+    "phrase", ["an owl", "a unicorn", "an umbrella", "a ewe", "an orange cat", "a house"]
+)
+def test_the_article_goes_by_the_sound(phrase):
+    before, _, rest = phrase.partition(" ")
+    assert article(rest) == before
 
 
 def test_a_relation_may_be_told_from_either_side_and_stays_true():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 
-from sdplay.training.pictures.captions import plural
+from sdplay.training.pictures.captions import article, plural
 from sdplay.training.pictures.colours import COLOURS
 from sdplay.training.pictures.icons import DRAWN, things
 from sdplay.training.pictures.scenes import Figure, Scene, held_out
@@ -135,7 +135,7 @@ TABLES: dict[str, Callable[[World, random.Random, str], Iterator[Ask]]] = {
 def with_article(words: str) -> str:
     if words in _bare():
         return words
-    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+    return f"{article(words)} {words}"
 
 
 @cache

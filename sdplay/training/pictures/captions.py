@@ -73,6 +73,11 @@ def plural(name: str) -> str:
     return f"{name}s"
 
 
+def article(phrase: str) -> str:
+    """The one that goes before it, by its sound."""
+    return "an" if phrase[0] in "aeiou" and not phrase.startswith(("uni", "ewe")) else "a"
+
+
 def spoken() -> list[str]:
     """Every word that the grammar itself can use, things' names aside."""
     ways: list[Sequence[str]] = list(NUMBERS.values())
@@ -97,14 +102,14 @@ def _sentence(scene: Scene, dice: random.Random) -> str:
 
 
 def _figures(scene: Scene, dice: random.Random) -> str:
-    article = dice.random() < 0.6
-    phrases = [_figure(figure, dice, article=article) for figure in scene.figures]
+    articled = dice.random() < 0.6
+    phrases = [_figure(figure, dice, with_article=articled) for figure in scene.figures]
     if len(phrases) == 2:
         return _related(phrases, scene.relation, dice)
     return " and ".join(filter(None, (", ".join(phrases[:-1]), phrases[-1])))
 
 
-def _figure(figure: Figure, dice: random.Random, *, article: bool) -> str:
+def _figure(figure: Figure, dice: random.Random, *, with_article: bool) -> str:
     name = dice.choice((figure.thing.word, figure.thing.word, *figure.thing.also))
     words = [dice.choice(SIZE_WORDS[figure.size])] if figure.size else []
     if figure.colour:
@@ -113,8 +118,8 @@ def _figure(figure: Figure, dice: random.Random, *, article: bool) -> str:
     words.append(name if figure.count == 1 else plural(name))
     if figure.count > 1:
         words.insert(0, dice.choice(NUMBERS[figure.count]))
-    elif article and figure.thing.counted:
-        words.insert(0, "an" if words[0][0] in "aeiou" else "a")
+    elif with_article and figure.thing.counted:
+        words.insert(0, article(words[0]))
     return " ".join([*words, figure.pose]).strip()
 
 
@@ -152,9 +157,8 @@ def _ground(name: str, dice: random.Random) -> str:
     if dice.random() > (0.35 if name == "white" else 0.88):
         return ""
     colour = dice.choice(_colour_words(name))
-    article = "an" if colour[0] in "aeiou" else "a"
     return dice.choice(
-        (f" on {article} {colour} background", f", {colour} background", f" on {colour}")
+        (f" on {article(colour)} {colour} background", f", {colour} background", f" on {colour}")
     )
 
 
