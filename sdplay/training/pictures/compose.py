@@ -17,6 +17,8 @@ PIXELS = 128
 PALE = (246, 246, 248)
 DARK = ("black", "night")
 """Grounds on which lines and silhouettes are pale."""
+MIRRORED = 0.2
+"""The share of things in a mirror; were it half, each drawing would be two shapes to learn."""
 BASES = ("flat", "simple", "cartoon", "glossy")
 """Drawn styles that the styles made in code start from."""
 
@@ -118,10 +120,10 @@ def _icon(figure: Figure, scene: Scene, icons: Icons, base: dict[str, str]) -> I
 
 
 def _turned(icon: Image.Image, figure: Figure, dice: random.Random) -> Image.Image:
-    """Mirrored half of the time, and a little or much turned."""
-    if dice.random() < 0.5:
+    """Mirrored now and then, and a little or much turned."""
+    if dice.random() < MIRRORED:
         icon = icon.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    angle = dice.uniform(-6, 6)
+    angle = dice.uniform(-4, 4)
     if figure.pose == "upside down":
         angle += 180
     elif figure.pose == "tilted":
@@ -158,7 +160,7 @@ def _spots(scene: Scene, dice: random.Random) -> list[Spot]:
 
 
 def _lone(scene: Scene, dice: random.Random) -> Spot:
-    sides = {"small": (0.22, 0.34), "large": (0.9, 0.98), "": (0.6, 0.85)}
+    sides = {"small": (0.22, 0.34), "large": (0.93, 1.0), "": (0.7, 0.9)}
     if scene.style == "pixel art":
         # Of few large pixels a thing needs most to be known.
         sides |= {"small": (0.4, 0.5), "": (0.8, 0.98)}
