@@ -444,16 +444,20 @@ def test_logit_normal_times_come_mostly_from_the_middle_and_weigh_the_same():
     assert 0 <= int(middling.times.min()) <= int(middling.times.max()) < STEPS
 
 
-def test_a_run_is_painted_with_its_wider_average_or_one_of_another_width(run_folder):
+def test_a_run_is_painted_with_its_narrower_average_or_one_of_another_width(run_folder):
     save({"model": autoencoder.build().state_dict()}, run_folder / "autoencoder.pt")
     run = training(run_folder)
-    run.averages.take(run.learnt)
+    for _ in range(2):
+        run.averages.take(run.learnt)
+        with torch.no_grad():
+            run.learnt["unet.conv_in.weight"] += 0.001
     run.averages.write(run_folder / "averages")
     run.save()
-    wider, mixed = (sample.parts(run_folder, width)[0].state_dict() for width in (None, 0.2))
-    mean = run.averages.means[-1]["unet.conv_in.weight"]
-    assert torch.equal(wider["conv_in.weight"], mean)
-    assert wider["conv_in.weight"].is_contiguous()
+    narrower, mixed = (sample.parts(run_folder, width)[0].state_dict() for width in (None, 0.2))
+    mean, wide = (means["unet.conv_in.weight"] for means in run.averages.means)
+    assert not torch.equal(mean, wide)
+    assert torch.equal(narrower["conv_in.weight"], mean)
+    assert narrower["conv_in.weight"].is_contiguous()
     assert torch.allclose(mixed["conv_in.weight"], mean, atol=1e-2)
 
 

@@ -158,8 +158,8 @@ class Training:
 
     @torch.no_grad()
     def checked(self) -> str:
-        """How far the wider average is from pictures never trained on, always with the same noise
-        and captions."""
+        """How far the narrower average is from pictures never trained on, always with the same
+        noise and captions."""
         if not self.check.exists():
             return "unchecked"
         group, dice = read(self.check), random.Random(0)
@@ -171,11 +171,11 @@ class Training:
         return f"check {np.mean(missed):.4f} ({bands})"
 
     def _missed(self, group: SizeGroup, captions: Sequence[str], times: torch.Tensor) -> float:
-        """The wider average's loss at given times."""
+        """The narrower average's loss at given times."""
         noise = torch.randn(group.latents.shape, generator=torch.Generator().manual_seed(0))
         exercise = Exercise.of(group.latents, noise, times)
         parts = (part.split(self.batch) for part in self._asked(exercise, captions))
-        weights = self.averages.means[-1]
+        weights = self.averages.means[0]
         self.painter.eval()
         with autocast():
             answers = [

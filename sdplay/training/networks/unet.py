@@ -56,11 +56,11 @@ class Painter(torch.nn.Module):
 
     @classmethod
     def of_run(cls, out: Path) -> "Painter":
-        """As a run has left it: the wider average of its weights."""
+        """As a run has left it: the narrower average of its weights."""
         lexicon, state = checkpoint(out / "words.pt"), checkpoint(out / "unet.pt")
         layers = Method(**state["method"]).layers
         painter = cls(lexicon["words"], lexicon["vectors"].numpy(), layers)
-        painter.put(state["means"][-1])
+        painter.put(state["means"][0])
         painter.eval()
         return painter
 
