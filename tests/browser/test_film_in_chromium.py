@@ -36,7 +36,7 @@ def href(tab):
     return tab.evaluate("location.href")
 
 
-def test_a_film_is_made_stopped_and_gone_on_with(tab, slow, server):
+def test_a_film_is_made_stopped_and_gone_on_with(slow, server, tab):
     tab.goto(slow)
     tab.get_by_label("Frames", exact=True).fill("6")
     tab.get_by_role("button", name="Make the film").click()
