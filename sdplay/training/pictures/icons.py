@@ -37,6 +37,7 @@ class Thing:
     """Words that no caption uses: evaluation asks for them."""
     counted: bool = True
     """Whether it comes with "a", and in a number."""
+    animal: bool = False
 
 
 @cache
@@ -49,6 +50,7 @@ def things() -> tuple[Thing, ...]:
             tuple(entry.get("also", ())),
             tuple(entry.get("unseen", ())),
             entry.get("counted", True),
+            entry.get("animal", False),
         )
         for entry in listed
     )

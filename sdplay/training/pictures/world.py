@@ -21,6 +21,8 @@ KINDS = {"one": 0.62, "counted": 0.1, "two": 0.22, "several": 0.06}
 """How often a picture shows one thing, several of one, two things, or three to four things: a plain
 lone thing most often, because that is what people ask for first, and its shape is learnt last."""
 UPRIGHT = 0.95
+ANIMALS = 2
+"""How many times as often as another thing an animal is alone: faces are the hardest."""
 
 
 @dataclass
@@ -75,7 +77,9 @@ class World:
         size = dice.choices(("", *SIZES), (0.84, 0.1, 0.06))[0]
         place = dice.choice(CORNERS) if size != "large" and dice.random() < 0.12 else ""
         pose = "" if dice.random() < UPRIGHT else dice.choice(("upside down", "tilted"))
-        figure = Figure(self._things(style, 1, dice)[0], size=size, pose=pose)
+        able = self._able(style)
+        often = [ANIMALS if thing.animal else 1 for thing in able]
+        figure = Figure(dice.choices(able, often)[0], size=size, pose=pose)
         figures = self._coloured((figure,), style, ground, 0.33, dice)
         return Scene(figures, style, ground, place=place)
 
@@ -105,7 +109,11 @@ class World:
                 return style
 
     def _things(self, style: str, count: int, dice: random.Random) -> list[Thing]:
-        return dice.sample([thing for thing in things() if self._sets(thing, style)], count)
+        return dice.sample(self._able(style), count)
+
+    def _able(self, style: str) -> list[Thing]:
+        """The things that can be shown in that style."""
+        return [thing for thing in things() if self._sets(thing, style)]
 
     def _sets(self, thing: Thing, style: str) -> list[str]:
         """The sets that the thing may be drawn from in that style."""
