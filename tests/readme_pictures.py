@@ -15,14 +15,14 @@ ASSETS = ROOT / "sdplay" / "ui" / "assets"
 PIXELS = 1.5
 """Pixels of the file for each of the page, as sharp as a reader's screen shows them."""
 PROMPTS = (
-    "a strawberry on a green background",
-    "a blue owl, oil painting",
-    "a lighthouse on a yellow background",
+    "a house, flat style",
     "a green frog, 3d style",
-    "a fox on a blue background",
-    "a castle, flat style",
-    "a robot on a red background",
-    "a red apple on a blue background",
+    "a sunflower on a purple background",
+    "a koala on a pink background",
+    "a rocket on a blue background",
+    "a fox on a yellow background",
+    "a hamburger on a green background",
+    "a mushroom on a blue background",
 )
 """What a visitor made, the newest last."""
 

@@ -207,7 +207,7 @@ def test_one_setting_of_a_picture_goes_into_the_form_alone(stocked):
     form = {name: stocked.session_state[name] for name in ("cfg", "prompt", "steps", "seed")}
     assert form == {
         "cfg": 5.0,
-        "prompt": "an owl on a blue background",
+        "prompt": "a frog on a blue background",
         "steps": 20,
         "seed": 7,
     }

@@ -37,7 +37,7 @@ from tests.serving import CHROMIUM, FLAGS, opened, served
 from tests.visitor import Visitor
 
 STEPS = 10
-PROMPT = "an owl on a blue background"
+PROMPT = "a frog on a blue background"
 SIZE = {"width": 128, "height": 128}
 LOST_SECONDS = 300.0
 ONE_BUTTON = "tests/benchmarks/one_button.py"

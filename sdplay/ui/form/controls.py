@@ -17,7 +17,7 @@ from sdplay.schedulers import scheduler_label
 from sdplay.ui import address
 
 LARGEST_IN_A_BROWSER = 2**53 - 1
-FIRST = {"prompt": "an owl on a blue background", "seed": 7}
+FIRST = {"prompt": "a frog on a blue background", "seed": 7}
 """The settings that a first visitor finds filled in."""
 
 
