@@ -75,14 +75,15 @@ def spelled(
 
 def meant(tokens: Any, weights: Sequence[float]) -> Any:
     """The tokens' meaning [1, length, width], each as strong as its weight; their mean stays what
-    it was."""
+    it was, unless it would have to grow out of nothing."""
     if all(weight == 1 for weight in weights):
         return tokens
     room = tokens.shape[1] - 2
     strengths = torch.ones(tokens.shape[1], device=tokens.device, dtype=tokens.dtype)
     strengths[1 : 1 + min(len(weights), room)] = torch.tensor(weights[:room]).to(strengths)
     strong = tokens * strengths[:, None]
-    return strong * (tokens.float().mean() / strong.float().mean()).to(tokens.dtype)
+    before, after = tokens.float().mean(), strong.float().mean()
+    return strong * (before / after).to(tokens.dtype) if after else strong
 
 
 @contextmanager
